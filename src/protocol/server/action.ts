@@ -1,0 +1,38 @@
+// What a ServerSession hands out (actions) and what it asks of the application (questions).
+//
+// A question stops the reading: no octet of the peer is looked at until `accept` or `refuse` has answered it.
+
+import type { Reply } from '../../syntax/reply.ts';
+import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
+import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
+import type { Envelope, MailParameters } from '../mail.ts';
+
+/** The one open question. `accept()` means "go on as the RFC has it"; the default replies are in `reply.ts`. */
+export type ServerQuestion =
+  | { readonly about: 'client' } // before the banner: `refuse` makes the banner 554 (RFC 5321 §3.1)
+  | { readonly about: 'helo'; readonly verb: 'EHLO' | 'HELO'; readonly domain: Domain | AddressLiteral }
+  | { readonly about: 'mail'; readonly reversePath: ReversePath; readonly parameters: MailParameters }
+  | { readonly about: 'rcpt'; readonly forwardPath: ForwardPath; readonly reversePath: ReversePath }
+  | { readonly about: 'vrfy'; readonly text: string }
+  | { readonly about: 'message'; readonly envelope: Envelope; readonly size: number };
+
+/** Why mail data that was begun will not be asked about; the session has replied, or the peer has gone. */
+export type AbortReason =
+  | 'bare-lf'
+  | 'bare-cr'
+  | 'text-line-too-long'
+  | 'too-much-mail-data'
+  | 'timeout'
+  | 'peer-gone'
+  | 'shutdown';
+
+export type ServerAction =
+  | { readonly type: 'send'; readonly octets: Uint8Array } // replies of a pipelined group, in one piece (RFC 2920 §3.2)
+  | { readonly type: 'ask'; readonly question: ServerQuestion }
+  | { readonly type: 'data'; readonly envelope: Envelope } // mail data begins: 354 is on its way
+  | { readonly type: 'content'; readonly octets: Uint8Array } // a view, valid until the next `receive`
+  | { readonly type: 'abort'; readonly reason: AbortReason } // mail data that was begun comes to nothing
+  | { readonly type: 'close' };
+
+/** The answer to a question. For `client` the reply of an acceptance is the banner. */
+export type Verdict = { readonly type: 'accept'; readonly reply?: Reply } | { readonly type: 'refuse'; readonly reply: Reply };
