@@ -1,0 +1,54 @@
+// US-ASCII, the alphabet of commands and replies (RFC 5321 §2.4), and the two ways out of it: Latin-1, which loses nothing,
+// for octets that a parser is to look at; and quoting, for octets that a person is to look at.
+
+import { EMPTY } from './octet.ts';
+
+const HIGHEST = 0x7f;
+const SPACE = 0x20;
+const TILDE = 0x7e;
+
+/** Returns an octet for each UTF-16 unit of the text; what is not ASCII becomes `?`. Text that may hold more is for `encodeUtf8`. */
+export function encodeAscii(text: string): Uint8Array {
+  if (text === '') return EMPTY;
+  const octets = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    octets[at] = unit <= HIGHEST ? unit : 0x3f;
+  }
+  return octets;
+}
+
+/** Returns a character for each octet, U+0000 to U+00FF, whatever the octets: offsets in the text are offsets in the octets. */
+export function decodeLatin1(octets: Uint8Array): string {
+  let text = '';
+  // In slices, because arguments live on the stack.
+  for (let at = 0; at < octets.length; at += 4096) text += String.fromCharCode(...octets.subarray(at, at + 4096));
+  return text;
+}
+
+/** Returns whether no octet is above 0x7f. */
+export function isAscii(octets: Uint8Array): boolean {
+  for (const octet of octets) if (octet > HIGHEST) return false;
+  return true;
+}
+
+/**
+ * Quotes what a peer sent, for a message or a log: on one line, in printable ASCII (and the `…` that says that it was cut).
+ *
+ * Printable characters stand as they are, but `\` is `\\`; any other octet is `\xHH`, any character above U+00FF `\u{H…}`.
+ * At most `most` octets or characters are shown.
+ */
+export function quote(source: Uint8Array | string, most = 40): string {
+  const text = typeof source === 'string' ? source : decodeLatin1(source.subarray(0, most + 1));
+  let quoted = '';
+  let shown = 0;
+  for (const character of text) {
+    if (shown++ === most) return `${quoted}…`;
+    const point = character.codePointAt(0) ?? 0;
+    if (character === '\\') quoted += '\\\\';
+    else if (point >= SPACE && point <= TILDE) quoted += character;
+    else if (point <= 0xff) quoted += `\\x${point.toString(16).padStart(2, '0')}`;
+    else quoted += `\\u{${point.toString(16)}}`;
+  }
+  return quoted;
+}

@@ -1,0 +1,31 @@
+// Octets: the few that SMTP gives a meaning to, by the names of RFC 5321 §2.3.8 and RFC 5234 appendix B.1,
+// and what is done with runs of them.
+
+export const NUL = 0x00;
+export const HT = 0x09;
+export const LF = 0x0a;
+export const CR = 0x0d;
+export const SP = 0x20;
+export const DOT = 0x2e;
+
+/** No octets. Shared, since there is nothing in it to change. */
+export const EMPTY = new Uint8Array(0);
+
+/** Returns one run made of the parts in order: a copy, the caller's own; but a single part is returned as it is. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1 && parts[0] !== undefined) return parts[0];
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Returns whether two runs hold the same octets. Takes a time that depends on them: not for comparing secrets. */
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, at) => octet === b[at]);
+}

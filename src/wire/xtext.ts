@@ -1,0 +1,20 @@
+// xtext (RFC 3461 §4), the encoding of the values of ORCPT and ENVID, and of AUTH on MAIL (RFC 4954 §5).
+//
+// On both sides a character stands for an octet, U+0000 to U+00FF. Whether the octets make sense is for whoever wanted them.
+
+import { UsageError } from './usage.ts';
+
+/** Returns the text in xtext: "!" to "~" as they are, but for "+" and "="; the others as hexchar. */
+export function encodeXtext(text: string): string {
+  return text.replace(/[^!-*,-<>-~]/gu, (character) => {
+    const octet = character.codePointAt(0) ?? 0;
+    if (octet > 0xff) throw new UsageError('xtext encodes octets: characters above U+00FF have none, encode them first');
+    return `+${octet.toString(16).toUpperCase().padStart(2, '0')}`;
+  });
+}
+
+/** Returns the text that the xtext encodes; undefined when it is not xtext. Lower case hexadecimal digits are not. */
+export function decodeXtext(text: string): string | undefined {
+  if (!/^(?:[!-*,-<>-~]|\+[0-9A-F]{2})*$/.test(text)) return undefined;
+  return text.replace(/\+(..)/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+}
