@@ -1,0 +1,219 @@
+// One command line ↔ one command (RFC 5321 §4.1.1), without its CRLF.
+//
+// White space before the CRLF is dropped (§4.1.1); all other white space is exactly where the grammar has it, so `MAIL FROM: <…>`
+// is a fault. Verbs and the words `FROM:` and `TO:` are taken in any case, ASCII letters only. Left out: commands of extensions,
+// the order of commands, and what the parameters of MAIL and RCPT mean.
+
+import { ALPHA, PRINTABLE, run } from './character.ts';
+import { type AddressLiteral, type Domain, formatHost, parseHost, type SyntaxOptions } from './domain.ts';
+import { fault, type Fault, isFault, unexpected } from './fault.ts';
+import { formatParameters, NO_PARAMETERS, type Parameter, readParameters } from './parameter.ts';
+import { type ForwardPath, formatPath, readForwardPath, readReversePath, type ReversePath } from './path.ts';
+
+export type Command =
+  | {
+      readonly verb: 'EHLO' | 'HELO';
+      readonly domain: Domain | AddressLiteral;
+      /** What RFC 2821 let clients write behind an address literal; to be ignored, not to be sent (§4.1.1.1). */
+      readonly information?: string;
+    }
+  | { readonly verb: 'MAIL'; readonly reversePath: ReversePath; readonly parameters: readonly Parameter[] }
+  | { readonly verb: 'RCPT'; readonly forwardPath: ForwardPath; readonly parameters: readonly Parameter[] }
+  | { readonly verb: 'DATA' | 'RSET' | 'QUIT' }
+  | { readonly verb: 'NOOP' | 'HELP'; readonly text: string | undefined }
+  | { readonly verb: 'VRFY' | 'EXPN'; readonly text: string };
+
+export type Verb = Command['verb'];
+
+const SECTION: Readonly<Record<Verb, string>> = {
+  EHLO: 'RFC 5321 §4.1.1.1',
+  HELO: 'RFC 5321 §4.1.1.1',
+  MAIL: 'RFC 5321 §4.1.1.2',
+  RCPT: 'RFC 5321 §4.1.1.3',
+  DATA: 'RFC 5321 §4.1.1.4',
+  RSET: 'RFC 5321 §4.1.1.5',
+  VRFY: 'RFC 5321 §4.1.1.6',
+  EXPN: 'RFC 5321 §4.1.1.7',
+  HELP: 'RFC 5321 §4.1.1.8',
+  NOOP: 'RFC 5321 §4.1.1.9',
+  QUIT: 'RFC 5321 §4.1.1.10',
+};
+
+/** Returns the verb that `line` begins with, whatever follows it: the order of commands is checked before their arguments. */
+export function parseVerb(line: string): Verb | Fault {
+  const verb = isVerbEnd(line, 4) ? VERBS.get(fourLetters(line)) : undefined;
+  return verb ?? notAVerb(line);
+}
+
+/** Returns the command that `line` is. `utf8`: characters above U+007F are taken where RFC 6531 has them. */
+export function parseCommand(line: string, { utf8 = false }: SyntaxOptions = {}): Command | Fault {
+  const text = withoutTrailingSpace(line);
+  const verb = parseVerb(text);
+  if (isFault(verb)) return verb;
+  switch (verb) {
+    case 'EHLO':
+    case 'HELO':
+      return parseHello(verb, text, utf8);
+    case 'MAIL':
+      return parseMail(text, utf8);
+    case 'RCPT':
+      return parseRcpt(text, utf8);
+    case 'DATA':
+    case 'RSET':
+    case 'QUIT':
+      return text.length === 4 ? { verb } : fault('argument-not-allowed', text, 4, 'CRLF', SECTION[verb]);
+    case 'NOOP':
+    case 'HELP': {
+      const argument = text.length === 4 ? undefined : parseText(verb, text, utf8);
+      return isFault(argument) ? argument : { verb, text: argument };
+    }
+    case 'VRFY':
+    case 'EXPN': {
+      const argument = parseText(verb, text, utf8);
+      return isFault(argument) ? argument : { verb, text: argument };
+    }
+    default:
+      return verb satisfies never;
+  }
+}
+
+/** Returns the line of `command`, without CRLF. */
+export function formatCommand(command: Command): string {
+  switch (command.verb) {
+    case 'EHLO':
+    case 'HELO':
+      return join(command.verb, formatHost(command.domain), command.information);
+    case 'MAIL':
+      return join(`MAIL FROM:${formatPath(command.reversePath)}`, formatParameters(command.parameters));
+    case 'RCPT':
+      return join(`RCPT TO:${formatPath(command.forwardPath)}`, formatParameters(command.parameters));
+    case 'DATA':
+    case 'RSET':
+    case 'QUIT':
+      return command.verb;
+    case 'NOOP':
+    case 'HELP':
+    case 'VRFY':
+    case 'EXPN':
+      return join(command.verb, command.text);
+    default:
+      return command satisfies never;
+  }
+}
+
+function join(...words: readonly (string | undefined)[]): string {
+  return words.filter((word) => word !== undefined && word !== '').join(' ');
+}
+
+/** Only SP and HT, and not by a regular expression: `/[ \t]+$/` is quadratic on a line of spaces that ends in something else. */
+function withoutTrailingSpace(line: string): string {
+  let end = line.length;
+  while (end > 0 && isVerbEnd(line, end - 1)) end -= 1;
+  return end === line.length ? line : line.slice(0, end);
+}
+
+/** Tells whether a verb may end at `at`: at white space, or at the end of the line. */
+function isVerbEnd(line: string, at: number): boolean {
+  if (at >= line.length) return at === line.length;
+  const code = line.charCodeAt(at);
+  return code === 0x20 || code === 0x09;
+}
+
+/** Returns the first four characters as one number, in upper case; 0 when not all are ASCII letters. */
+function fourLetters(line: string): number {
+  if (run(line, 0, ALPHA) < 4) return 0;
+  let letters = 0;
+  for (let at = 0; at < 4; at += 1) letters = (letters << 8) | (line.charCodeAt(at) & UPPER_CASE);
+  return letters;
+}
+
+const UPPER_CASE = 0xdf;
+
+const VERBS: ReadonlyMap<number, Verb> = new Map(
+  (['EHLO', 'HELO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'VRFY', 'EXPN', 'HELP', 'NOOP', 'QUIT'] as const).map(
+    (verb) => [fourLetters(verb), verb] as const,
+  ),
+);
+
+function notAVerb(line: string): Fault {
+  const space = line.search(/[ \t]/);
+  const word = space === -1 ? line : line.slice(0, space);
+  if (HTTP_METHODS.has(word)) return fault('http', line, 0, 'an SMTP verb', 'RFC 5321 §4.1.1');
+  const known = word.length === 4 && UNIMPLEMENTED.has(word.toUpperCase());
+  return fault(known ? 'unimplemented-verb' : 'unknown-verb', line, 0, 'an SMTP verb', 'RFC 5321 §4.1.1');
+}
+
+const HTTP_METHODS: ReadonlySet<string> = new Set(
+  ['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'DELETE', 'TRACE', 'PATCH', 'PRI'], // PRI: RFC 9113 §3.4
+);
+
+const UNIMPLEMENTED: ReadonlySet<string> = new Set(['SEND', 'SOML', 'SAML', 'TURN', 'ETRN']); // RFC 5321 §F.1, §F.6; RFC 1985
+
+/** Returns the fault of a verb that is not followed by SP and something, undefined where it is. */
+function argumentMissing(verb: Verb, text: string, expected: string): Fault | undefined {
+  if (text.length === 4) return fault('argument-missing', text, 4, expected, SECTION[verb]);
+  return text.startsWith(' ', 4) ? undefined : unexpected('bad-argument', text, 4, 'SP', SECTION[verb]);
+}
+
+function parseHello(verb: 'EHLO' | 'HELO', text: string, utf8: boolean): Command | Fault {
+  const missing = argumentMissing(verb, text, 'Domain or address-literal');
+  if (missing !== undefined) return missing;
+  // Choice: HELO takes an address literal as well; §4.1.1.1 asks clients without a name for one and then gives HELO a Domain only.
+  const argument = text.slice(5);
+  const space = argument.startsWith('[') ? argument.indexOf('] ') + 1 : 0;
+  const domain = parseHost(space === 0 ? argument : argument.slice(0, space), { utf8 });
+  if (isFault(domain)) return { ...domain, at: domain.at + 5 };
+  if (space === 0) return { verb, domain };
+  const information = printable(text, 5 + space + 1, utf8, SECTION[verb]);
+  return isFault(information) ? information : { verb, domain, information };
+}
+
+function parseMail(text: string, utf8: boolean): Command | Fault {
+  const missing = argumentMissing('MAIL', text, '"FROM:"');
+  if (missing !== undefined) return missing;
+  if (!hasWord(text, 5, 'FROM:')) return unexpected('bad-argument', text, 5, '"FROM:"', SECTION.MAIL);
+  if (text.length === 10) return fault('argument-missing', text, 10, 'Reverse-path', SECTION.MAIL);
+  const reversePath = readReversePath(text, 10, utf8);
+  if (isFault(reversePath)) return reversePath;
+  const parameters = parametersFrom(text, 10 + reversePath.text.length, utf8);
+  return isFault(parameters) ? parameters : { verb: 'MAIL', reversePath, parameters };
+}
+
+function parseRcpt(text: string, utf8: boolean): Command | Fault {
+  const missing = argumentMissing('RCPT', text, '"TO:"');
+  if (missing !== undefined) return missing;
+  if (!hasWord(text, 5, 'TO:')) return unexpected('bad-argument', text, 5, '"TO:"', SECTION.RCPT);
+  if (text.length === 8) return fault('argument-missing', text, 8, 'Forward-path', SECTION.RCPT);
+  const forwardPath = readForwardPath(text, 8, utf8);
+  if (isFault(forwardPath)) return forwardPath;
+  const parameters = parametersFrom(text, 8 + forwardPath.text.length, utf8);
+  return isFault(parameters) ? parameters : { verb: 'RCPT', forwardPath, parameters };
+}
+
+/** Tells whether `word`, which is upper case, stands at `at` in any case of ASCII letters. */
+function hasWord(text: string, at: number, word: string): boolean {
+  if (text.startsWith(word, at)) return true;
+  const written = text.slice(at, at + word.length);
+  return run(written, 0, ALPHA) === word.length - 1 && written.toUpperCase() === word;
+}
+
+function parametersFrom(text: string, at: number, utf8: boolean): readonly Parameter[] | Fault {
+  if (at === text.length) return NO_PARAMETERS;
+  if (!text.startsWith(' ', at)) return unexpected('bad-path', text, at, 'SP or CRLF', 'RFC 5321 §4.1.1.2');
+  return readParameters(text, at + 1, utf8);
+}
+
+/**
+ * Returns the argument of VRFY, EXPN, HELP or NOOP.
+ *
+ * Choice: any printable text, although the grammar says `String = Atom / Quoted-string`. §3.5.1 wants `VRFY user@domain`, which is
+ * neither; §4.1.1.9 wants the argument of NOOP to be ignored; Postfix, Exim and Sendmail take the rest of the line.
+ */
+function parseText(verb: 'VRFY' | 'EXPN' | 'HELP' | 'NOOP', text: string, utf8: boolean): string | Fault {
+  return argumentMissing(verb, text, 'String') ?? printable(text, 5, utf8, SECTION[verb]);
+}
+
+function printable(text: string, at: number, utf8: boolean, source: string): string | Fault {
+  const end = run(text, at, PRINTABLE, utf8);
+  return end === text.length ? text.slice(at) : unexpected('bad-argument', text, end, '%d32-126', source);
+}

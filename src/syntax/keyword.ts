@@ -1,0 +1,63 @@
+// The reply to EHLO (RFC 5321 §4.1.1.1 ehlo-ok-rsp): the server's domain, a greeting, and a keyword on each further line.
+//
+// Left out: what a keyword means; see the extension that defines it.
+
+import { ALPHA, belongs, DIGIT, GRAPHIC, LDH, run } from './character.ts';
+import { type Fault, isFault, unexpected } from './fault.ts';
+import type { Reply } from './reply.ts';
+
+export interface EhloKeyword {
+  /** As written; compare in upper case. */
+  readonly keyword: string;
+  readonly parameters: readonly string[];
+}
+
+/** Returns the keyword and parameters that `text`, a line of the reply to EHLO without the code, is. */
+export function parseEhloLine(text: string): EhloKeyword | Fault {
+  if (!belongs(text, 0, ALPHA | DIGIT)) return unexpected('bad-keyword', text, 0, 'ehlo-keyword', EHLO_LINE);
+  let end = run(text, 0, LDH);
+  const keyword = text.slice(0, end);
+  const parameters: string[] = [];
+  while (end < text.length) {
+    if (!text.startsWith(' ', end)) return unexpected('bad-keyword', text, end, 'SP', EHLO_LINE);
+    const start = end + 1;
+    end = run(text, start, GRAPHIC);
+    if (end === start) return unexpected('bad-keyword', text, end, 'ehlo-param', EHLO_LINE);
+    parameters.push(text.slice(start, end));
+  }
+  return { keyword, parameters };
+}
+
+const EHLO_LINE = 'RFC 5321 §4.1.1.1 ehlo-line';
+
+/** Returns the line as it was written, without the code. */
+export function formatEhloLine({ keyword, parameters }: EhloKeyword): string {
+  return [keyword, ...parameters].join(' ');
+}
+
+export interface EhloReply {
+  /** What the server calls itself: the first word; not checked, since nothing depends on it. */
+  readonly domain: string;
+  readonly greeting: string;
+  /** Parameters by keyword in upper case (keywords have no case, §4.1.1.1). */
+  readonly keywords: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * Returns what a positive reply to EHLO says. Keywords come only from the second line on: a greeting may say `PIPELINING` and
+ * offers nothing by it. A line that is no ehlo-line (`AUTH=LOGIN` of old servers) is skipped; of two with the same keyword the
+ * first counts. White space at the end of a line is ignored.
+ */
+export function parseEhloReply(reply: Reply): EhloReply {
+  const [first = '', ...others] = reply.lines;
+  const space = first.indexOf(' ');
+  const keywords = new Map<string, readonly string[]>();
+  for (const line of others) {
+    const parsed = parseEhloLine(line.trimEnd());
+    if (isFault(parsed)) continue;
+    const keyword = parsed.keyword.toUpperCase();
+    if (!keywords.has(keyword)) keywords.set(keyword, parsed.parameters);
+  }
+  const domain = space === -1 ? first : first.slice(0, space);
+  return { domain, greeting: space === -1 ? '' : first.slice(space + 1), keywords };
+}

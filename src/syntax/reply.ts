@@ -1,0 +1,163 @@
+// Replies (RFC 5321 §4.2): lines ↔ a code, an enhanced status code (RFC 2034) and lines of text.
+//
+// `reply` makes ours, and the compiler checks that the two codes agree. A peer's may have any code that §4.2 can write, and any
+// text. Left out: the greeting's and EHLO's text (keyword.ts), and which reply follows which command.
+
+import { fault, type Fault, isFault } from './fault.ts';
+import { agrees, parseEnhancedStatus } from './status.ts';
+
+/** The first digit of a reply code (§4.2.1): done, go on, not now, not so. */
+export type ReplyClass = 2 | 3 | 4 | 5;
+
+export interface Reply {
+  readonly code: number;
+  /** For example `5.1.1`; absent where the reply has none (RFC 2034 §3: the greeting and the reply to EHLO never have). */
+  readonly enhanced: string | undefined;
+  /** The lines of text without the codes, at least one. */
+  readonly lines: readonly string[];
+}
+
+/** The codes that this implementation sends (§4.2.2; 235, 334, 432, 454, 534, 535, 538: RFC 4954; 521, 556: RFC 7504). */
+export type ReplyCode = Completion | Intermediate | Transient | Permanent;
+type Completion = 211 | 214 | 220 | 221 | 235 | 250 | 251 | 252;
+type Intermediate = 334 | 354;
+type Transient = 421 | 432 | 450 | 451 | 452 | 454 | 455;
+type Permanent = 500 | 501 | 502 | 503 | 504 | 521 | 523 | 530 | 534 | 535 | 538 | 550 | 551 | 552 | 553 | 554 | 555 | 556;
+
+/** The enhanced status codes that may stand beside `Code`: those of its class (RFC 2034 §4). */
+export type EnhancedFor<Code extends ReplyCode> = Code extends Completion
+  ? `2.${number}.${number}`
+  : Code extends Transient
+    ? `4.${number}.${number}`
+    : Code extends Permanent
+      ? `5.${number}.${number}`
+      : never;
+
+/** Returns the reply; that the classes of `code` and `enhanced` are the same is a matter of types: `552 4.3.1` does not compile. */
+export function reply<Code extends ReplyCode>(
+  code: Code,
+  enhanced: EnhancedFor<Code> | undefined,
+  ...lines: readonly string[]
+): Reply {
+  return { code, enhanced, lines: lines.length === 0 ? [''] : lines };
+}
+
+/** Returns the class of a reply code; 5 for what no class has, since a client is to give up then (§4.2). */
+export function replyClass(code: number): ReplyClass {
+  const first = Math.floor(code / 100);
+  return first === 2 || first === 3 || first === 4 ? first : 5;
+}
+
+/**
+ * Returns all lines of the reply, each with its CRLF, the codes on each line (RFC 2034 §4), the space after the code also
+ * where no text follows (§4.2.1).
+ *
+ * A line holds HT and printable ASCII only (§4.2 textstring), with `utf8` also characters above U+009F (RFC 6531 §3.7.4.2): every
+ * other one, CR and LF above all, becomes "?", so that no text can begin a line of its own. A line of more than 512 octets
+ * (§4.5.3.1.5) is broken in two, at a space where there is one.
+ */
+export function formatReply({ code, enhanced, lines }: Reply, { utf8 = false }: { readonly utf8?: boolean } = {}): string {
+  const status = enhanced === undefined ? '' : `${enhanced} `;
+  const room = LONGEST_LINE - '250 '.length - status.length - '\r\n'.length;
+  const texts = (lines.length === 0 ? [''] : lines)
+    .map((line) => line.replace(utf8 ? NOT_UTF8_TEXT : NOT_TEXT, '?'))
+    .flatMap((line) => broken(line, room));
+  const last = texts.length - 1;
+  return texts.map((line, index) => `${code}${index === last ? ' ' : '-'}${status}${line}\r\n`).join('');
+}
+
+const LONGEST_LINE = 512;
+const NOT_TEXT = /[^\t -~]/gu;
+const NOT_UTF8_TEXT = /[^\t -~\u{a0}-\u{d7ff}\u{e000}-\u{10ffff}]/gu;
+
+/** Returns `line` in pieces of at most `room` octets. */
+function broken(line: string, room: number): string[] {
+  const pieces: string[] = [];
+  let rest = line;
+  for (let end = fitting(rest, room); end < rest.length; end = fitting(rest, room)) {
+    const space = rest.lastIndexOf(' ', end);
+    pieces.push(rest.slice(0, space > 0 ? space : end));
+    rest = rest.slice(space > 0 ? space + 1 : end);
+  }
+  return [...pieces, rest];
+}
+
+/** Returns the number of UTF-16 units from the start of `text` that are at most `room` octets of UTF-8. */
+function fitting(text: string, room: number): number {
+  let octets = 0;
+  let units = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    octets += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    if (octets > room) break;
+    units += character.length;
+  }
+  return units;
+}
+
+export interface ReplyLine {
+  readonly code: number;
+  /** A space or nothing follows the code, not a hyphen. */
+  readonly last: boolean;
+  /** May hold anything: it is the peer's. */
+  readonly text: string;
+}
+
+/** Returns the parts of one line of a reply, without its CRLF. A bare code is taken (§4.2). */
+export function parseReplyLine(line: string): ReplyLine | Fault {
+  if (!/^[2-5][0-5][0-9]/.test(line)) return fault('bad-reply', line, 0, 'Reply-code', REPLY_LINE);
+  const code = Number(line.slice(0, 3));
+  if (line.length > 3 && line[3] !== ' ' && line[3] !== '-') return fault('bad-reply', line, 3, 'SP or "-"', REPLY_LINE);
+  return { code, last: line[3] !== '-', text: line.slice(4) };
+}
+
+const REPLY_LINE = 'RFC 5321 §4.2 Reply-line';
+
+/**
+ * Puts the lines of replies together, one reply after the other.
+ *
+ * Rule 1: all lines of a reply have the same code (§4.2.1).
+ * Rule 2: a reply has at most `limit` lines, so that a peer cannot fill the memory.
+ * Rule 3: after a fault nothing is kept; the stream is out of step, and the caller should close.
+ */
+export class ReplyAssembler {
+  readonly #limit: number;
+  #code = 0;
+  #texts: string[] = [];
+
+  /** `limit`: lines of one reply. */
+  constructor(options: { readonly limit: number }) {
+    this.#limit = options.limit;
+  }
+
+  /** Takes a line without CRLF. Returns the reply that it ends, or what is wrong, or undefined: more lines follow. */
+  add(line: string): Reply | Fault | undefined {
+    const parsed = this.#check(line, parseReplyLine(line));
+    if (isFault(parsed)) {
+      this.#texts = [];
+      return parsed;
+    }
+    this.#code = parsed.code;
+    this.#texts.push(parsed.text);
+    if (!parsed.last) return undefined;
+    const texts = this.#texts;
+    this.#texts = [];
+    return splitEnhanced(parsed.code, texts);
+  }
+
+  #check(line: string, parsed: ReplyLine | Fault): ReplyLine | Fault {
+    if (isFault(parsed) || this.#texts.length === 0) return parsed;
+    if (parsed.code !== this.#code) return fault('reply-codes-differ', line, 0, `"${this.#code}"`, 'RFC 5321 §4.2.1');
+    if (this.#texts.length < this.#limit) return parsed;
+    return fault('reply-too-long', line, 0, `at most ${this.#limit} lines`, REPLY_LINE);
+  }
+}
+
+/** The enhanced code is one only where its class agrees and it stands on every line (RFC 2034 §4); otherwise it is text. */
+function splitEnhanced(code: number, texts: readonly string[]): Reply {
+  const [enhanced = ''] = (texts[0] ?? '').split(' ', 1);
+  const status = parseEnhancedStatus(enhanced);
+  const everywhere = texts.every((text) => text === enhanced || text.startsWith(`${enhanced} `));
+  if (isFault(status) || !agrees(status, code) || !everywhere) return { code, enhanced: undefined, lines: texts };
+  return { code, enhanced, lines: texts.map((text) => text.slice(enhanced.length + 1)) };
+}

@@ -1,0 +1,31 @@
+// Enhanced status codes (RFC 3463 §2), which RFC 2034 puts at the head of reply texts.
+//
+// Left out: the register of codes (RFC 5248), which is open: a code that nobody has heard of means what its class says.
+
+import { fault, type Fault } from './fault.ts';
+
+export interface EnhancedStatus {
+  readonly class: 2 | 4 | 5;
+  /** 0 to 999. */
+  readonly subject: number;
+  /** 0 to 999. */
+  readonly detail: number;
+}
+
+/** Returns the status code that `text` is: no white space, no leading zeros (RFC 3463 §2). */
+export function parseEnhancedStatus(text: string): EnhancedStatus | Fault {
+  const match = /^([245])\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/.exec(text);
+  if (match === null) return fault('bad-status', text, 0, 'status-code', 'RFC 3463 §2');
+  const [, head, subject, detail] = match;
+  return { class: head === '2' ? 2 : head === '4' ? 4 : 5, subject: Number(subject), detail: Number(detail) };
+}
+
+/** Returns the text of the status code, such as `5.1.1`. */
+export function formatEnhancedStatus(status: EnhancedStatus): string {
+  return `${status.class}.${status.subject}.${status.detail}`;
+}
+
+/** Tells whether the status code may stand in a reply with `code`: the classes must be the same (RFC 2034 §4). */
+export function agrees(status: EnhancedStatus, code: number): boolean {
+  return status.class === Math.floor(code / 100);
+}
