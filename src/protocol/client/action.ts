@@ -19,7 +19,8 @@ export type Reason =
   | 'connection-lost'
   | 'timeout'
   | 'bad-reply' // unparsable, out of step, or of a class that this command cannot have
-  | 'bad-content' // our own content holds a bare CR or LF, or could not be read
+  | 'bad-content' // our own content holds a bare CR or LF
+  | 'content-lost' // our own content could not be read to its end
   | '8bit-not-offered'
   | 'size-not-accepted'
   | 'aborted'; // the embedder gave up
@@ -34,7 +35,7 @@ export type Outcome =
 export type ClientAction =
   | { readonly type: 'send'; readonly octets: Uint8Array }
   | { readonly type: 'ready' } // takes a transaction: call `send`, or `quit`
-  | { readonly type: 'want-content' } // call `content` with octets, as often as wanted, then `contentEnd`
+  | { readonly type: 'want-content' } // call `content` with octets, or `contentEnd`, or `contentLost`
   | { readonly type: 'outcome'; readonly recipient: number; readonly forwardPath: ForwardPath; readonly outcome: Outcome }
   | { readonly type: 'done' } // every recipient of the transaction has its outcome
   | { readonly type: 'close' };

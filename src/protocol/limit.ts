@@ -1,0 +1,49 @@
+// Every buffer has a limit and every wait a deadline; each is a row here, with its paragraph of RFC 5321.
+//
+// Lengths of paths (§4.5.3.1.1 to .3) are grammar and stand in `syntax/mailbox.ts` and `syntax/path.ts`.
+
+export type Milliseconds = number;
+
+export const seconds = (count: number): Milliseconds => count * 1_000;
+export const minutes = (count: number): Milliseconds => count * 60_000;
+
+/** Lengths in octets, with their CRLF where they are lines. */
+export const LIMITS = {
+  /** §4.5.3.1.4 asks for 512 and what extensions add. Choice: 2048, as Postfix; holds every extension's increment. */
+  commandLine: 2_048,
+  /** An endless line is dropped up to here, then the connection is closed. */
+  commandLineDrain: 1_048_576,
+  /** §4.5.3.1.5 asks for 512. Choice: 4096, since real servers send links and tokens. */
+  replyLine: 4_096,
+  /** Lines of one reply; a peer that sends more is not speaking SMTP. */
+  replyLines: 512,
+  /** §4.5.3.1.6: a text line of mail data, without a stuffed dot. */
+  textLine: 1_000,
+  /** §4.5.3.1.7 asks for at least 64 K. Choice: 34.2 MiB, 25 MiB of attachments in base64. */
+  mailData: 35_882_577,
+  /** Mail data beyond the limit are read and dropped up to this many times the limit, then the connection is closed. */
+  mailDataDrain: 8,
+  /** §4.5.3.1.8 asks for at least 100. */
+  recipients: 1_000,
+  /** Replies to a pipelined group are handed on when they have grown to this. */
+  replyGroup: 16_384,
+} as const;
+
+/** Commands refused for their syntax or order, before the connection is closed. Departs: §3.8 knows no such limit; without one a stray program is fed errors for ever. */
+export const MOST_ERRORS = 100;
+
+/** §4.5.3.2.7: a server waits at least five minutes for the next command; the same for each segment of mail data. */
+export const SERVER_TIMEOUT: Milliseconds = minutes(5);
+
+/** §4.5.3.2.1 to .6: how long a client waits, for what. */
+export const CLIENT_TIMEOUTS = {
+  greeting: minutes(5), //  §4.5.3.2.1
+  EHLO: minutes(5), //      not named there; as MAIL
+  MAIL: minutes(5), //      §4.5.3.2.2
+  RCPT: minutes(5), //      §4.5.3.2.3
+  DATA: minutes(2), //      §4.5.3.2.4
+  block: minutes(3), //     §4.5.3.2.5: for a piece of mail data to be taken
+  ending: minutes(10), //   §4.5.3.2.6: end of mail data
+  RSET: minutes(5), //      not named there; as MAIL
+  QUIT: seconds(30), //     not named there; nothing depends on it any more
+} as const satisfies Readonly<Record<string, Milliseconds>>;

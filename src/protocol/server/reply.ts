@@ -1,0 +1,105 @@
+// Every reply that the server originates by itself, as a table (RFC 5321 §4.2, §4.3.2; codes of RFC 3463 and RFC 5248).
+// `{host}` stands for the server's name. Replies of the application come on top of these, through its verdicts.
+
+import { reply } from '../../syntax/reply.ts';
+import type { Reply } from '../../syntax/reply.ts';
+import { formatFault } from '../../syntax/fault.ts';
+import type { Fault, FaultCode } from '../../syntax/fault.ts';
+import type { AbortReason } from './action.ts';
+import type { State } from './table.ts';
+import type { ParameterRefusal } from '../extension.ts';
+
+/** §4.3.1: the banner, and the replies to EHLO, QUIT and a forced end, begin with the server's name; RFC 2034 §4 gives no enhanced code to 220, 354 and EHLO. */
+export const REPLIES = {
+  'banner':                reply(220, undefined, '{host} ESMTP ehlo'),
+  'turned away':           reply(554, '5.3.2', '{host} takes no mail from you'),                // §3.1
+  'hello':                 reply(250, undefined, '{host}'),
+  'sender ok':             reply(250, '2.1.0', 'sender ok'),
+  'recipient ok':          reply(250, '2.1.5', 'recipient ok'),
+  'send data':             reply(354, undefined, 'end data with <CRLF>.<CRLF>'),
+  'mail ok':               reply(250, '2.0.0', 'mail accepted'),
+  'reset':                 reply(250, '2.0.0', 'reset'),
+  'noop':                  reply(250, '2.0.0', 'ok'),
+  'help':                  reply(214, '2.0.0', 'EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP', 'see RFC 5321'),
+  'not verified':          reply(252, '2.5.0', 'cannot verify, send the mail and see'),         // §3.5.3, §7.3
+  'goodbye':               reply(221, '2.0.0', '{host} closing connection'),
+
+  'unknown command':       reply(500, '5.5.2', 'command not recognized'),
+  'not implemented':       reply(502, '5.5.1', 'command not implemented'),                      // §4.2.4
+  'line too long':         reply(500, '5.5.2', 'command line too long'),                        // §4.5.3.1.9
+  'bare octet':            reply(500, '5.5.2', 'CR, LF or NUL inside a command line: only CRLF ends a line'), // §2.3.8
+  'not ascii':             reply(500, '5.5.2', 'octets above 127 in a command line'),           // §2.4
+
+  'hello first':           reply(503, '5.5.1', 'say EHLO first'),                               // §4.1.4
+  'mail first':            reply(503, '5.5.1', 'MAIL comes first'),
+  'recipient first':       reply(503, '5.5.1', 'RCPT comes first'),
+  'nested mail':           reply(503, '5.5.1', 'a mail transaction is under way'),
+  'no service':            reply(503, '5.5.1', 'no service here, QUIT is all that is left'),    // §3.1
+  'no valid recipients':   reply(554, '5.5.1', 'no valid recipients'),                          // §3.3
+
+  'too many recipients':   reply(452, '4.5.3', 'too many recipients, send the rest in another mail'), // §4.5.3.1.10
+  'size refused':          reply(552, '5.3.4', 'the declared size exceeds the limit'),          // RFC 1870 §6.1
+  'parameters need ehlo':  reply(555, '5.5.4', 'parameters need EHLO'),                         // §2.2.1
+
+  'size exceeded':         reply(552, '5.3.4', 'too much mail data'),                           // §4.5.3.1.9
+  'bare lf':               reply(554, '5.6.0', 'mail data hold a LF without CR'),               // §2.3.8, §4.1.1.4
+  'bare cr':               reply(554, '5.6.0', 'mail data hold a CR without LF'),               // §2.3.8
+  'text line too long':    reply(554, '5.6.0', 'mail data hold a line of more than 1000 octets'), // §4.5.3.1.6
+
+  'timeout':               reply(421, '4.4.2', '{host} waited too long, closing connection'),   // §4.5.3.2.7
+  'shutdown':              reply(421, '4.3.2', '{host} shutting down, closing connection'),     // §3.8
+  'too many errors':       reply(421, '4.7.0', '{host} too many errors, closing connection'),
+  'endless line':          reply(421, '4.7.0', '{host} endless line, closing connection'),
+  'endless mail':          reply(421, '4.3.4', '{host} endless mail data, closing connection'),
+  'not smtp':              reply(421, '4.7.0', '{host} speaks SMTP, closing connection'),
+} as const satisfies Readonly<Record<string, Reply>>;
+
+export type ReplyName = keyof typeof REPLIES;
+
+/** The table with the server's name put in, made once for each server name. */
+export function repliesOf(hostname: string): Readonly<Record<ReplyName, Reply>> {
+  const named = (plain: Reply): Reply => ({ ...plain, lines: plain.lines.map((line) => line.replace('{host}', hostname)) });
+  return Object.fromEntries(Object.entries(REPLIES).map(([name, plain]) => [name, named(plain)])) as Record<ReplyName, Reply>; // the keys are REPLIES' own
+}
+
+/** The reply to a command that may not come now, by the state it came in. */
+export const OUT_OF_ORDER: Readonly<Record<State, ReplyName>> = {
+  connected: 'no service', // not reached: no command is read before the banner
+  refused: 'no service',
+  greeted: 'hello first',
+  ready: 'mail first',
+  mail: 'recipient first',
+  rcpt: 'nested mail',
+  data: 'no service', // not reached: mail data are not commands
+  closed: 'no service', // not reached: nothing is read any more
+};
+
+/** The reply that mail data get which come to nothing; undefined where nobody is left to hear it. */
+export const ABORT_REPLIES: Readonly<Record<AbortReason, ReplyName | undefined>> = {
+  'bare-lf': 'bare lf',
+  'bare-cr': 'bare cr',
+  'text-line-too-long': 'text line too long',
+  'too-much-mail-data': 'size exceeded',
+  'timeout': 'timeout',
+  'peer-gone': undefined,
+  'shutdown': 'shutdown',
+};
+
+/** The reply to a command line whose syntax is at fault; its text says what was expected and what was found. */
+export function faultReply(fault: Fault, verb: 'MAIL' | 'RCPT' | undefined): Reply {
+  return reply(501, verb !== undefined && BAD_PATH.has(fault.fault) ? BAD_PATH_CODE[verb] : '5.5.4', formatFault(fault));
+}
+
+/** The reply to a parameter of MAIL that cannot be taken (§4.1.1.11). */
+export function parameterReply({ refused, keyword, grammar }: ParameterRefusal): Reply {
+  switch (refused) {
+    case 'unknown': return reply(555, '5.5.4', `parameter ${keyword} not recognized`);
+    case 'not implemented': return reply(504, '5.5.4', `that value of ${keyword} is not implemented, expected ${grammar}`);
+    case 'malformed': return reply(501, '5.5.4', `bad value of ${keyword}, expected ${grammar}`);
+    default: return refused satisfies never;
+  }
+}
+
+/** Faults of the path itself have their own enhanced codes: RFC 3463 §3.2, X.1.7 of a sender, X.1.3 of a recipient. */
+const BAD_PATH: ReadonlySet<FaultCode> = new Set(['bad-path', 'bad-mailbox', 'bad-domain', 'bad-literal', 'path-too-long', 'local-part-too-long', 'domain-too-long', 'utf8-not-allowed']);
+const BAD_PATH_CODE = { MAIL: '5.1.7', RCPT: '5.1.3' } as const;
