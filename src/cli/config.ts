@@ -1,0 +1,42 @@
+// The JSON file of `--config`: one object, each option under its name without dashes in front (`"mx-port": 25`), a list
+// for what may be given again and again, `true` or `false` for a flag.
+
+import { readFileSync } from 'node:fs';
+import { type Misuse, misuse, suggest } from './misuse.ts';
+import { dashed, type Given, type OptionTable } from './option.ts';
+
+/** Returns what the file gives to each option, by the names of the table; values are judged with those of the command line. */
+export function readConfig(options: OptionTable, file: string): ReadonlyMap<string, Given> | Misuse {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    return misuse(`--config ${file}: expected a file with a JSON object (${error instanceof Error ? error.message : String(error)})`);
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) return misuse(`--config ${file}: expected a JSON object`);
+
+  const names = new Map(Object.keys(options).map((name) => [dashed(name).slice(2), name]));
+  names.delete('config'); // a file names no further file
+  const given = new Map<string, Given>();
+  for (const [key, value] of Object.entries(content)) {
+    const place = `--config ${file}: ${JSON.stringify(key)}`;
+    const name = names.get(key);
+    if (name === undefined) return misuse(`${place} is unknown: ${suggest(key, [...names.keys()])}`);
+    const takesValue = options[name]?.kind !== undefined;
+    const texts = takesValue ? valueTexts(value) : flagTexts(value);
+    if (texts === undefined) return misuse(`${place}: expected ${takesValue ? 'a string, a number or a list of them' : 'true or false'}`);
+    given.set(name, { place, texts });
+  }
+  return given;
+}
+
+function valueTexts(value: unknown): readonly string[] | undefined {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return list.every((each) => typeof each === 'string' || typeof each === 'number') ? list.map(String) : undefined;
+}
+
+/** A flag that is false counts as not given. */
+function flagTexts(value: unknown): readonly string[] | undefined {
+  if (typeof value !== 'boolean') return undefined;
+  return value ? [''] : [];
+}
