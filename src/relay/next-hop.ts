@@ -1,0 +1,58 @@
+// A next hop that the operator has configured: `--route DOMAIN=HOST:PORT` and `--smarthost HOST:PORT`. Its host is looked up
+// by address only, never by MX; brackets around a name, which ask for just that in Postfix's transport map, are taken too.
+
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
+import { hostKey } from './host-name.ts';
+
+export interface NextHop {
+  readonly host: string; // a host name in lower case, or an address without brackets
+  readonly port: number;
+}
+
+/** One `--route`: `domain` is a domain, `.domain` for all that is below it, or `*`. */
+export interface RouteEntry {
+  readonly domain: string;
+  readonly nextHop: NextHop;
+}
+
+/** Returns the next hop in `host`, `host:port`, `192.0.2.1:25`, `[2001:db8::1]:25` or `[IPv6:2001:db8::1]`; undefined for anything else. */
+export function parseNextHop(text: string, defaultPort = 25): NextHop | undefined {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const port = digits === undefined ? defaultPort : Number(digits);
+  const host = parseHost(bracketed?.replace(/^ipv6:/i, '') ?? plain ?? '');
+  return host === undefined || port < 1 || port > 65535 ? undefined : { host, port };
+}
+
+/** Returns what `DOMAIN=HOST:PORT` says; undefined where either side is malformed. */
+export function parseRoute(text: string): RouteEntry | undefined {
+  const at = text.indexOf('=');
+  const written = text.slice(0, Math.max(at, 0));
+  const domain = written === '*' ? written : written.startsWith('.') ? prefixed(hostKey(written.slice(1))) : hostKey(written);
+  const nextHop = parseNextHop(text.slice(at + 1));
+  return domain === undefined || nextHop === undefined ? undefined : { domain, nextHop };
+}
+
+/**
+ * Returns the next hop of a domain (its key: lower case, A-labels): its own entry, else that of the nearest `.parent`,
+ * else that of `*`; undefined: by MX.
+ */
+export function findRoute(routes: ReadonlyMap<string, NextHop>, domain: string): NextHop | undefined {
+  const own = routes.get(domain);
+  if (own !== undefined) return own;
+  for (let dot = domain.indexOf('.'); dot >= 0; dot = domain.indexOf('.', dot + 1)) {
+    const parent = routes.get(domain.slice(dot));
+    if (parent !== undefined) return parent;
+  }
+  return routes.get('*');
+}
+
+function parseHost(text: string): string | undefined {
+  const ipv4 = parseIpv4(text);
+  if (ipv4 !== undefined) return formatIpv4(ipv4);
+  const ipv6 = parseIpv6(text);
+  return ipv6 === undefined ? hostKey(text) : formatIpv6(ipv6);
+}
+
+function prefixed(key: string | undefined): string | undefined {
+  return key === undefined ? undefined : `.${key}`;
+}

@@ -1,0 +1,75 @@
+// When mail that was deferred is tried again, and when the relay gives up (RFC 5321 §4.5.4.1).
+//
+// The next attempt is a function of the mail's age and its id alone: no count of attempts is kept, so a restart, or an
+// attempt that came late, changes nothing. Each mail has a clock of its own that runs up to a tenth slow or fast, by a
+// hash of its id: what was deferred together is not tried again together.
+//
+// Choice: the first retry comes after some seven minutes, before the 30 of "in general, the retry interval SHOULD be at
+// least 30 minutes". A host that answers the first attempt of an unknown client with 4yz (greylisting) takes the second;
+// Postfix does the same. The later intervals follow the RFC.
+// Choice: a bounce is given up after one day instead of "at least 4-5 days": nothing can be reported to anybody then (§6.1).
+
+/** In milliseconds. */
+export interface RetrySchedule {
+  readonly intervals: readonly number[]; // from one attempt to the next; the last one stands for all further ones
+  readonly jitter: number; // how far a mail's clock may be off: 0.1 is a tenth either way
+  readonly expire: number; // the age at which the relay tries for the last time
+  readonly expireBounce: number; // the same for mail with the null reverse-path
+  readonly delayWarning: number; // the age at which the sender is told of the delay
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+export const RETRY_SCHEDULE: RetrySchedule = {
+  intervals: [7.5 * MINUTE, 30 * MINUTE, 1 * HOUR, 2 * HOUR, 3 * HOUR],
+  jitter: 0.1,
+  expire: 5 * DAY,
+  expireBounce: 1 * DAY,
+  delayWarning: 4 * HOUR,
+};
+
+/**
+ * Returns the age (milliseconds) at which mail of this age, just tried in vain, is tried again; undefined: give up now.
+ *
+ * The last attempt is made when the age of expiry is reached, however long the interval before it would have been.
+ */
+export function nextAttempt(mail: { readonly id: string; readonly age: number; readonly bounce: boolean }, schedule: RetrySchedule): number | undefined {
+  const expire = mail.bounce ? schedule.expireBounce : schedule.expire;
+  if (mail.age >= expire) return undefined;
+
+  const pace = 1 + schedule.jitter * (2 * fraction(mail.id) - 1);
+  const age = Math.ceil(mail.age / pace); // by the mail's own clock; rounded up, lest an attempt look early by a fraction
+  let planned = 0; // the age at which the attempt after this interval is due
+  let interval = expire;
+  for (interval of schedule.intervals) {
+    planned += interval;
+    if (planned > age) break;
+  }
+  return Math.min(Math.ceil((age + interval) * pace), expire);
+}
+
+/** Returns milliseconds from `90s`, `30m`, `2h`, `5d`, `250ms` or `1.5h`; undefined for anything else. */
+export function parseDuration(text: string): number | undefined {
+  const [, count, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? [];
+  return count === undefined || unit === undefined ? undefined : Math.round(Number(count) * UNITS[unit as keyof typeof UNITS]);
+}
+
+/** Returns milliseconds from `7m,30m,1h`; undefined unless each is a duration, and none is zero. */
+export function parseIntervals(text: string): readonly number[] | undefined {
+  const intervals = text.split(',').map((each) => parseDuration(each) ?? 0);
+  return intervals.includes(0) ? undefined : intervals;
+}
+
+const UNITS = { ms: 1, s: SECOND, m: MINUTE, h: HOUR, d: DAY } as const;
+
+/** Returns a number from 0 up to but not 1, spread evenly over ids: FNV-1a, stirred as in MurmurHash3, since ids that follow each other differ little. */
+function fraction(id: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < id.length; at += 1) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+}

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { hostKey } from '../../src/relay/host-name.ts';
+import { findRoute, parseNextHop, parseRoute } from '../../src/relay/next-hop.ts';
+
+describe('a next hop', () => {
+  it.each([
+    ['mx.example.org', 'mx.example.org', 25],
+    ['MX.Example.Org:2525', 'mx.example.org', 2525],
+    ['localhost:26', 'localhost', 26],
+    ['[mx.example.org]:587', 'mx.example.org', 587],
+    ['192.0.2.1', '192.0.2.1', 25],
+    ['[192.0.2.1]:2525', '192.0.2.1', 2525],
+    ['[2001:DB8:0:0::1]', '2001:db8::1', 25],
+    ['[IPv6:2001:db8::1]:2525', '2001:db8::1', 2525],
+  ])('%s is %s, port %i', (text, host, port) => {
+    expect(parseNextHop(text)).toEqual({ host, port });
+  });
+
+  it.each(['', ':25', 'mx.example.org:', 'mx.example.org:0', 'mx.example.org:65536', 'mx.example.org:smtp', '2001:db8::1', '2001:db8::1:25', '[]:25', '[mx:25', 'mx..org', '-mx.org', '192.0.2.256', 'a b', 'a@b'])(
+    '%j is none',
+    (text) => {
+      expect(parseNextHop(text)).toBeUndefined();
+    },
+  );
+
+  it('has port 25 unless another default is asked for', () => {
+    expect(parseNextHop('mx.example.org', 587)).toEqual({ host: 'mx.example.org', port: 587 });
+  });
+});
+
+describe('the route map', () => {
+  const routes = new Map(
+    ['example.org=a', '.example.org=b', '.mail.example.org=c', '.org=d'].map((text) => {
+      const entry = parseRoute(text);
+      if (entry === undefined) throw new Error(text);
+      return [entry.domain, entry.nextHop];
+    }),
+  );
+
+  it.each([
+    ['example.org', 'a'],
+    ['www.example.org', 'b'],
+    ['x.mail.example.org', 'c'],
+    ['mail.example.org', 'b'],
+    ['other.org', 'd'],
+    ['example.com', undefined],
+    ['org', undefined],
+  ])('takes the nearest entry: %s goes to %s', (domain, host) => {
+    expect(findRoute(routes, domain)?.host).toBe(host);
+  });
+
+  it('sends all else where * says', () => {
+    const everything = new Map([...routes, ['*', { host: 'z', port: 25 }] as const]);
+    expect(findRoute(everything, 'example.com')?.host).toBe('z');
+    expect(findRoute(everything, 'example.org')?.host).toBe('a');
+  });
+
+  it.each(['example.org', '=a', 'example.org=', '.=a', '*.example.org=a', 'a..b=c', '192.0.2.1=a'])('%j is no entry', (text) => {
+    expect(parseRoute(text)).toBeUndefined();
+  });
+});
+
+describe('a host name', () => {
+  const label = 'a'.repeat(63);
+  it.each([
+    ['Example.ORG', 'example.org'],
+    ['example.org.', 'example.org'],
+    ['xn--bcher-kva.example', 'xn--bcher-kva.example'],
+    ['_mx_1.example.org', '_mx_1.example.org'],
+    ['3com.com', '3com.com'],
+    [`${label}.org`, `${label}.org`],
+    [`${label}.${label}.${label}.${'a'.repeat(61)}`, `${label}.${label}.${label}.${'a'.repeat(61)}`],
+  ])('%s has the key %s', (text, key) => {
+    expect(hostKey(text)).toBe(key);
+  });
+
+  it.each(['', '.', 'a..b', '.a', 'a..', '-a.org', 'a-.org', 'a b', 'bücher.example', '192.0.2.1', 'a.1', '2001:db8::1', `${label}a.org`, `${label}.${label}.${label}.${'a'.repeat(62)}`, 'a\0b'])(
+    '%j is none',
+    (text) => {
+      expect(hostKey(text)).toBeUndefined();
+    },
+  );
+});
