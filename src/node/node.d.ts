@@ -22,3 +22,99 @@ declare module 'node:util' {
 declare module 'node:fs' {
   export function readFileSync(path: string, encoding: 'utf8'): string;
 }
+
+declare module 'node:net' {
+  export interface AddressInfo {
+    readonly address: string;
+    readonly family: string;
+    readonly port: number;
+  }
+  export interface Socket {
+    readonly remoteAddress: string | undefined;
+    readonly remotePort: number | undefined;
+    readonly localAddress: string | undefined;
+    readonly localPort: number | undefined;
+    readonly destroyed: boolean;
+    write(octets: Uint8Array): boolean;
+    end(): void;
+    destroy(): void;
+    pause(): void;
+    resume(): void;
+    setNoDelay(): void;
+    on(event: 'data', listener: (octets: Uint8Array) => void): void;
+    on(event: 'end' | 'close' | 'drain' | 'connect', listener: () => void): void;
+    on(event: 'error', listener: (error: Error & { readonly code?: string }) => void): void;
+    removeAllListeners(event: 'data'): void;
+  }
+  export interface Server {
+    listen(options: { readonly host: string; readonly port: number; readonly backlog?: number } | { readonly path: string }): void;
+    address(): AddressInfo | string | null;
+    close(done: () => void): void;
+    on(event: 'listening', listener: () => void): void;
+    on(event: 'error', listener: (error: Error & { readonly code?: string }) => void): void;
+    removeAllListeners(event: 'listening' | 'error'): void;
+    unref(): void;
+  }
+  export function createServer(options: { readonly allowHalfOpen: boolean; readonly noDelay: boolean; readonly pauseOnConnect?: boolean }, accept: (socket: Socket) => void): Server;
+  export function connect(options: { readonly host: string; readonly port: number; readonly noDelay: boolean }): Socket;
+}
+
+declare module 'node:timers' {
+  export interface Timeout {
+    unref(): void;
+  }
+  export function setTimeout(callback: () => void, milliseconds: number): Timeout;
+  export function clearTimeout(timer: Timeout | undefined): void;
+}
+
+declare module 'node:perf_hooks' {
+  export const performance: { now(): number };
+}
+
+declare module 'node:os' {
+  export function hostname(): string;
+}
+
+declare module 'node:crypto' {
+  export function randomBytes(size: number): Uint8Array;
+  export function randomInt(below: number): number;
+}
+
+declare module 'node:path' {
+  export function join(...parts: readonly string[]): string;
+}
+
+declare module 'node:fs/promises' {
+  export interface FileHandle {
+    write(octets: Uint8Array): Promise<{ readonly bytesWritten: number }>;
+    read(octets: Uint8Array, offset: number, length: number, position: number | null): Promise<{ readonly bytesRead: number }>;
+    sync(): Promise<void>;
+    datasync(): Promise<void>;
+    stat(): Promise<{ readonly size: number }>;
+    close(): Promise<void>;
+  }
+  export function open(path: string, flags: 'r' | 'wx'): Promise<FileHandle>;
+  export function mkdir(path: string, options: { readonly recursive: true }): Promise<string | undefined>;
+  export function readdir(path: string): Promise<string[]>;
+  export function readFile(path: string, encoding: 'utf8'): Promise<string>;
+  export function rename(from: string, to: string): Promise<void>;
+  export function unlink(path: string): Promise<void>;
+  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number }>;
+}
+
+declare module 'node:process' {
+  const process: {
+    readonly argv: readonly string[];
+    readonly pid: number;
+    readonly platform: string;
+    exitCode: number | undefined;
+    readonly stdin: AsyncIterable<Uint8Array>;
+    readonly stdout: { write(text: string): boolean; readonly isTTY?: boolean };
+    readonly stderr: { write(text: string): boolean };
+    on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: () => void): void;
+    emitWarning(warning: Error): void;
+    exit(status: number): never;
+    kill(pid: number, signal: 0): true;
+  };
+  export default process;
+}

@@ -156,6 +156,11 @@ export class ClientSession {
     this.#break('connection-lost');
   }
 
+  /** The connection broke, or never came about. */
+  lost(reason: 'connection-lost' | 'no-connection' = 'connection-lost'): void {
+    this.#break(reason);
+  }
+
   /** The deadline has passed. */
   expire(now: Milliseconds): void {
     if (now >= this.deadline) this.#break('timeout');

@@ -2,7 +2,6 @@
 //
 // A question stops the reading: no octet of the peer is looked at until `accept` or `refuse` has answered it.
 
-import type { Reply } from '../../syntax/reply.ts';
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
 import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
 import type { Envelope, MailParameters } from '../mail.ts';
@@ -33,6 +32,3 @@ export type ServerAction =
   | { readonly type: 'content'; readonly octets: Uint8Array } // a view, valid until the next `receive`
   | { readonly type: 'abort'; readonly reason: AbortReason } // mail data that was begun comes to nothing
   | { readonly type: 'close' };
-
-/** The answer to a question. For `client` the reply of an acceptance is the banner. */
-export type Verdict = { readonly type: 'accept'; readonly reply?: Reply } | { readonly type: 'refuse'; readonly reply: Reply };

@@ -1,0 +1,91 @@
+// The accept loop's view of a connection: the mails that come over it, one after the other.
+//
+//   for await (const connection of server)
+//     for await (const mail of connection) mail.accept();
+
+import { UsageError } from '../wire/usage.ts';
+import { isFault } from '../syntax/fault.ts';
+import { ReplyAssembler } from '../syntax/reply.ts';
+import { accept, type Verdict } from '../protocol/server/verdict.ts';
+import type { Hooks, Mail, SessionFacts } from './hook.ts';
+
+/** A mail of the accept loop; it must be accepted or refused before the next one is asked for. */
+export interface ReceivedMail extends Mail {
+  /** Takes responsibility: 250 (RFC 5321 §6.1). */
+  accept(text?: string): void;
+  /** Refuses with a reply such as `451 4.4.0 try later`, or a verdict of `refuse()`. */
+  refuse(refusal: string | Verdict): void;
+}
+
+/** A connection that waits for its banner until it is iterated (accepted) or refused. */
+export class Connection implements AsyncIterable<ReceivedMail> {
+  readonly #session: SessionFacts;
+  readonly #mails: ReceivedMail[] = [];
+  #decide: ((verdict: Verdict) => void) | undefined;
+  #open: ((verdict: Verdict) => void) | undefined; // answers the mail that the loop has in hand
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  constructor(session: SessionFacts) {
+    this.#session = session;
+  }
+
+  get client(): SessionFacts['client'] {
+    return this.#session.client;
+  }
+
+  get helo(): SessionFacts['helo'] {
+    return this.#session.helo;
+  }
+
+  /** Opens with 554 instead of 220 (RFC 5321 §3.1); the client is left to say QUIT. */
+  refuse(refusal: string | Verdict): void {
+    this.#decide?.(refusalOf(refusal));
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedMail, void> {
+    this.#decide?.(accept());
+    for (;;) {
+      const mail = this.#mails.shift();
+      if (mail !== undefined) {
+        yield mail;
+        if (this.#open !== undefined && !mail.signal.aborted) {
+          mail.refuse('451 4.3.0 local error in processing, try again later');
+          throw new UsageError('a mail must be accepted or refused before the next one is asked for');
+        }
+      } else if (this.#ended) return;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  /** The hooks through which the loop answers. */
+  hooks(): Hooks {
+    return {
+      client: () => new Promise((resolve) => (this.#decide = resolve)),
+      message: (mail) =>
+        new Promise((resolve) => {
+          this.#open = (verdict) => {
+            this.#open = undefined;
+            resolve(verdict);
+          };
+          const answer = (verdict: Verdict): void => this.#open?.(verdict);
+          this.#mails.push({ ...mail, accept: (text) => answer(accept(text)), refuse: (refusal) => answer(refusalOf(refusal)) });
+          this.#wake?.();
+        }),
+    };
+  }
+
+  /** The session is over. */
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+}
+
+/** The verdict that a refusal written as a reply line is. Throws UsageError for what is no reply of 4yz or 5yz. */
+function refusalOf(refusal: string | Verdict): Verdict {
+  if (typeof refusal !== 'string') return refusal;
+  const reply = new ReplyAssembler({ limit: 1 }).add(refusal);
+  if (reply === undefined || isFault(reply) || reply.code < 400) throw new UsageError(`a refusal is written as "550 5.7.1 text", with a code of 4yz or 5yz, not ${JSON.stringify(refusal)}`);
+  return { type: 'refuse', reply };
+}

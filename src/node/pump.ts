@@ -1,0 +1,136 @@
+// One socket, one session: octets go in, actions come out, time is told. The only place where a session meets a clock.
+//
+// Back-pressure both ways: while the socket takes no more, the session is not asked for actions and nothing is read; while
+// a question is open or content is not taken (`hold`), nothing is read. So a connection never buffers more than a read.
+// Node gives each read a buffer of its own, so the views that a session hands on stay good after the next read.
+
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
+
+/** What a session of either role has for its pump. */
+export interface Pumped<Action extends { readonly type: string }> {
+  readonly deadline: number;
+  receive(octets: Uint8Array, now: number): void;
+  receiveEnd(now: number): void;
+  lost(): void;
+  expire(now: number): void;
+  next(): Action | undefined;
+}
+
+type WireAction = { readonly type: 'send'; readonly octets: Uint8Array } | { readonly type: 'close' };
+
+const NOTHING = new Uint8Array(0);
+
+/** Milliseconds that a peer has to close its side after we closed ours, before the socket is destroyed. */
+const LINGER = 2_000;
+
+/** Longest delay that a timer of Node's takes. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+export const now = (): number => performance.now();
+
+export class Pump<Action extends { readonly type: string }> {
+  readonly #socket: Socket;
+  readonly #session: Pumped<Action | WireAction>;
+  readonly #act: (action: Exclude<Action, WireAction>) => void;
+  readonly #closed: () => void;
+  #timer: Timeout | undefined;
+  #timerAt = Infinity;
+  #holds = 0;
+  #blocked = false; // the socket's buffer is full
+  #turning = false;
+  #ended = false; //   the session has closed, or the socket is gone
+
+  /** Begins to pump. `act` gets each action but send and close; `closed` is called once, when the session is over. */
+  constructor(socket: Socket, session: Pumped<Action | WireAction>, act: (action: Exclude<Action, WireAction>) => void, closed: () => void) {
+    this.#socket = socket;
+    this.#session = session;
+    this.#act = act;
+    this.#closed = closed;
+    socket.on('data', (octets) => {
+      if (this.#ended) return; // drained, so that the peer can read our last reply (a reset would take it away)
+      session.receive(octets, now());
+      this.turn();
+    });
+    socket.on('end', () => {
+      session.receiveEnd(now());
+      this.turn();
+      if (this.#ended) socket.destroy();
+    });
+    socket.on('drain', () => {
+      this.#blocked = false;
+      this.turn();
+    });
+    socket.on('error', () => socket.destroy()); // 'close' follows and tells the session
+    socket.on('close', () => {
+      session.lost();
+      this.turn();
+      this.#finish();
+    });
+  }
+
+  /** Reads nothing until `release` was called as often as this. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    this.#holds--;
+    if (this.#holds === 0) this.#session.receive(NOTHING, now()); // the peer's time begins anew: it was we who were slow
+    this.turn();
+  }
+
+  /** Hands on the actions that there are. To be called after anything was told to the session. */
+  turn(): void {
+    if (this.#turning) return; // an answer given at once: the loop below goes on with it
+    this.#turning = true;
+    for (let action; !this.#blocked && (action = this.#session.next()) !== undefined; ) {
+      if (isSend(action)) this.#blocked = !this.#socket.destroyed && !this.#socket.write(action.octets);
+      else if (action.type === 'close') this.#close();
+      else this.#act(action as Exclude<Action, WireAction>); // the two others are taken above
+    }
+    this.#turning = false;
+    if (this.#ended) return;
+    if (this.#blocked || this.#holds > 0) this.#socket.pause();
+    else this.#socket.resume();
+    this.#arm();
+  }
+
+  #close(): void {
+    this.#finish();
+    if (this.#socket.destroyed) return;
+    this.#socket.end();
+    this.#socket.resume();
+    setTimeout(() => this.#socket.destroy(), LINGER).unref();
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#closed();
+  }
+
+  /** One timer, not moved at each octet: when it fires early, it is set again. */
+  #arm(): void {
+    const { deadline } = this.#session;
+    if (this.#timer !== undefined && this.#timerAt <= deadline) return;
+    if (deadline === Infinity || this.#holds > 0) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = deadline;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#timerAt = Infinity;
+      if (this.#holds === 0 && now() >= this.#session.deadline) {
+        this.#blocked = false; // a peer that reads nothing must not keep us from closing
+        this.#session.expire(now());
+      }
+      this.turn();
+    }, Math.min(Math.max(0, deadline - now()), LONGEST_TIMER));
+  }
+}
+
+function isSend(action: { readonly type: string }): action is { readonly type: 'send'; readonly octets: Uint8Array } {
+  return action.type === 'send';
+}

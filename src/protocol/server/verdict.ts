@@ -1,0 +1,43 @@
+// Verdicts: what a hook answers, as values. The types tie the reply code to the enhanced code: `refuse(552, '4.3.1', …)`
+// does not compile.
+
+import { reply } from '../../syntax/reply.ts';
+import type { EnhancedFor, Reply, ReplyCode } from '../../syntax/reply.ts';
+import type { ServerQuestion } from './action.ts';
+import { REPLIES } from './reply.ts';
+
+/** Reply codes that refuse: 4yz and 5yz (RFC 5321 §4.2.1). */
+export type RefusalCode = Exclude<ReplyCode, 211 | 214 | 220 | 221 | 235 | 250 | 251 | 252 | 334 | 354>;
+
+/** The answer to a question; a text of an acceptance takes the place of the default one, the codes stay. */
+export type Verdict = { readonly type: 'accept'; readonly text?: string } | { readonly type: 'refuse'; readonly reply: Reply };
+
+/** Goes on as the RFC has it, with `text` in the reply. */
+export function accept(text?: string): Verdict {
+  return text === undefined ? { type: 'accept' } : { type: 'accept', text };
+}
+
+/** Refuses with a reply of 4yz or 5yz, whose enhanced code has the same class. */
+export function refuse<Code extends RefusalCode>(code: Code, enhanced: EnhancedFor<Code>, text: string): Verdict {
+  return { type: 'refuse', reply: reply(code, enhanced, text) };
+}
+
+/** Accepts a mail that a queue has made durable: the reply names the entry. */
+export function committed(entry: { readonly id: string }): Verdict {
+  return accept(`queued as ${entry.id}`);
+}
+
+/** The reply that an acceptance of each question is answered with; its codes stand also where the text is another. */
+const ACCEPTANCES: Readonly<Record<ServerQuestion['about'], Reply>> = {
+  client: REPLIES['banner'],
+  helo: REPLIES['hello'],
+  mail: REPLIES['sender ok'],
+  rcpt: REPLIES['recipient ok'],
+  vrfy: { ...REPLIES['not verified'], code: 250, enhanced: '2.1.5' }, // §3.5.3: a text of the application's is a mailbox
+  message: REPLIES['mail ok'],
+};
+
+/** The reply that an acceptance asks for; undefined: the default one. */
+export function acceptance(about: ServerQuestion['about'], text: string | undefined): Reply | undefined {
+  return text === undefined ? undefined : { ...ACCEPTANCES[about], lines: [text] };
+}
