@@ -8,7 +8,7 @@ import { UsageError } from './usage.ts';
 
 export class ChunkDecoder {
   /** What the last `read` found: a view of the octets given, valid as long as they are. */
-  content = EMPTY;
+  content: Uint8Array = EMPTY;
   /** Octets of the chunk that are still to come. */
   remaining: number;
 

@@ -1,86 +1,86 @@
-// Content into mail data: transparency and the end mark (RFC 5321 §4.5.2, §4.1.1.4), whatever the cuts of the content.
+// Content into mail data: its transparency and its end (RFC 5321 §4.5.2, §4.1.1.4), whatever the cuts of the content.
 //
-// A line that begins with a dot gets one more. A bare CR or LF MUST NOT be sent (§2.3.8); it is passed on as it stands, named in
-// `fault`, and the caller has to end the connection instead of the mail data.
+// A line that begins with a dot is sent with one more. A bare CR or LF MUST NOT be sent (§2.3.8), and a client that repairs it
+// changes the content: it is passed on as it stands and named in `fault`, and the caller must not let the mail data end.
 //
 // Rule 1  What comes out, put together, does not depend on how the content was cut.
-// Rule 2  What comes out is views of the octets given; nothing is copied, and nothing allocated for a line without a dot.
-// Rule 3  Each octet is looked at a bounded number of times, whatever the octets.
-// Rule 4  A DataDecoder gives back the content, and one CRLF more where it did not end in CRLF.
+// Rule 2  It is views of the octets given, and nothing is allocated for a line that does not begin with a dot.
+// Rule 3  No octet is looked at more than a bounded number of times, whatever the octets.
+// Rule 4  `DataDecoder` makes of it the content again, with a CRLF behind it if it did not end in one.
 
+import { type EdgeTable, link, step } from './edge.ts';
 import { CR, DOT, LF } from './octet.ts';
+import { skipText } from './text.ts';
 
 export type ContentPlace = 'start' | 'text' | 'cr';
 export type ContentEffect = 'stuff' | 'bare-lf' | 'bare-cr';
-export type ContentEdge = readonly [to: ContentPlace, effect?: ContentEffect];
 export type ContentFault = 'bare-lf' | 'bare-cr';
 
-/** The columns of `CONTENT_EDGES`. */
-export const CONTENT_CLASSES = ['CR', 'LF', '.', 'other'] as const;
-
 /**
- * Where each octet of content leads, and what has to be done about it.
+ * Where each octet of content leads, and what there is to do about it.
  *
- *   start   the first octet of a line
- *   text    within a line
- *   cr      behind a CR of which it is not known yet whether it is half of a CRLF
+ *   start    in front of a line
+ *   text     within a line
+ *   cr       behind a CR that may be half of a CRLF
  *
  *   stuff    this dot is sent twice
  *   bare-cr  the CR in front of this octet is bare
  *   bare-lf  this LF is bare
  */
-export const CONTENT_EDGES: Readonly<Record<ContentPlace, readonly [ContentEdge, ContentEdge, ContentEdge, ContentEdge]>> = {
-  //       CR                  LF                   .                    other
-  start: [ ['cr'],             ['text', 'bare-lf'], ['text', 'stuff'],   ['text']            ], // §4.5.2: one additional period
-  text:  [ ['cr'],             ['text', 'bare-lf'], ['text'],            ['text']            ],
-  cr:    [ ['cr', 'bare-cr'],  ['start'],           ['text', 'bare-cr'], ['text', 'bare-cr'] ], // §2.3.8: only CRLF ends a line
+export const CONTENT_EDGES: EdgeTable<ContentPlace, ContentEffect> = {
+  //       CR                  LF                    '.'                   other
+  start: [ ['cr'],             ['text', 'bare-lf'],  ['text', 'stuff'],    ['text']            ], // §4.5.2: one period is inserted
+  text:  [ ['cr'],             ['text', 'bare-lf'],  ['text'],             ['text']            ], // §2.3.8: LF ends no line
+  cr:    [ ['cr', 'bare-cr'],  ['start'],            ['text', 'bare-cr'],  ['text', 'bare-cr'] ], // §2.3.8: CRLF does
 };
+
+const ROWS = link(CONTENT_EDGES);
 
 const END = Uint8Array.of(DOT, CR, LF);
 const END_OF_OPEN_LINE = Uint8Array.of(CR, LF, DOT, CR, LF);
 
 export class DataEncoder {
-  /** The first octet of the content that must not be sent. A CR at the very end is known to be bare when `end` was called. */
+  /** What must not be sent: the first of the content so far. A CR that nothing follows is known to be bare when it has ended. */
   fault: ContentFault | undefined;
-  /** Its offset in the content. */
+  /** Offset in the content of the octet at fault. */
   faultAt = 0;
 
-  #place: ContentPlace = 'start';
+  #row = ROWS.start;
   #size = 0; // octets of content so far
 
-  /** Encodes the next octets of the content. Returns views of them, in order, valid as long as they are. */
+  /** Encodes the next octets of the content. Returns views of them, to be sent in order, valid as long as they are. */
   write(octets: Uint8Array): Uint8Array[] {
     const views: Uint8Array[] = [];
+    const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
     let from = 0;
-    let place = this.#place;
-    let nextCr = -1;
-    let nextLf = -1;
+    let row = this.#row;
     for (let at = 0; at < octets.length; at++) {
-      if (place === 'text') {
-        if (nextCr < at) nextCr = find(octets, CR, at);
-        if (nextLf < at) nextLf = find(octets, LF, at);
-        at = Math.min(nextCr, nextLf);
+      if (row === ROWS.text) {
+        at = skipText(view, at, octets.length);
         if (at === octets.length) break;
       }
-      const [to, effect] = CONTENT_EDGES[place][contentClass(octets[at])];
-      place = to;
+      const { to, effect } = step(row, octets[at], DOT);
       if (effect === 'stuff') {
-        views.push(octets.subarray(from, at + 1)); // up to the dot,
-        from = at; //                                 and from the dot: it is sent twice
+        views.push(octets.subarray(from, at + 1)); // one view ends with the dot,
+        from = at; //                                 and the next begins with it
       } else if (effect !== undefined) {
         this.#note(effect, this.#size + at - (effect === 'bare-cr' ? 1 : 0));
       }
+      row = to;
     }
     if (from < octets.length) views.push(octets.subarray(from));
-    this.#place = place;
+    this.#row = row;
     this.#size += octets.length;
     return views;
   }
 
-  /** Returns what ends the mail data behind the content written: a line with a dot, and before it CRLF if none stands there. */
+  /**
+   * Returns what ends the mail data behind the content written: a line that is a dot, and CRLF before it where the content
+   * does not end in one (§4.1.1.4: an extra one MUST NOT be added). Look at `fault` once more before it is sent.
+   */
   end(): Uint8Array {
-    if (this.#place === 'cr') this.#note('bare-cr', this.#size - 1);
-    return this.#place === 'start' ? END : END_OF_OPEN_LINE;
+    if (this.#row === ROWS.cr) this.#note('bare-cr', this.#size - 1);
+    return this.#row === ROWS.start ? END : END_OF_OPEN_LINE;
   }
 
   #note(fault: ContentFault, offset: number): void {
@@ -88,15 +88,4 @@ export class DataEncoder {
     this.fault = fault;
     this.faultAt = offset;
   }
-}
-
-/** The column of an octet in `CONTENT_EDGES`. */
-function contentClass(octet: number | undefined): 0 | 1 | 2 | 3 {
-  return octet === CR ? 0 : octet === LF ? 1 : octet === DOT ? 2 : 3;
-}
-
-/** Returns the index of the first such octet from `at` on; the length where there is none. */
-function find(octets: Uint8Array, octet: number, at: number): number {
-  const found = octets.indexOf(octet, at);
-  return found < 0 ? octets.length : found;
 }

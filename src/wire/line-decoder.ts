@@ -7,29 +7,32 @@
 // Rule 2  Never more than `limit` octets are kept, however long the line.
 // Rule 3  Each octet is looked at once, and `read` stops behind each line: what follows may have to be read by other rules.
 
-import { CR, EMPTY, LF, NUL } from './octet.ts';
+import { type EdgeTable, link, step } from './edge.ts';
+import { EMPTY, NUL } from './octet.ts';
 import { UsageError } from './usage.ts';
 
 export type LinePlace = 'text' | 'cr';
-export type LineEffect = 'line' | LineOctetFault;
-export type LineEdge = readonly [to: LinePlace, effect?: LineEffect];
-type LineOctetFault = 'bare-lf' | 'bare-cr' | 'nul';
-export type LineFault = LineOctetFault | 'line-too-long';
-
-/** The columns of `LINE_EDGES`. */
-export const LINE_CLASSES = ['CR', 'LF', 'NUL', 'other'] as const;
+export type LineEffect = 'line' | 'bare-lf' | 'bare-cr' | 'nul';
+export type LineFault = 'bare-lf' | 'bare-cr' | 'nul' | 'line-too-long';
 
 /**
  * Where each octet leads, and what becomes known with it.
  *
- * 'text' is within a line, its beginning included; 'cr' is behind a CR of which it is not known yet whether it ends the line.
- * 'bare-cr' is about that CR, the other faults are about the octet itself.
+ *   text     within a line, or in front of one
+ *   cr       behind a CR that may be half of a CRLF
+ *
+ *   line     this LF ends the line
+ *   bare-cr  the CR in front of this octet is bare
+ *   bare-lf  this LF is bare
+ *   nul      this octet is NUL, which no command and no reply may hold (§4.1.2, §4.2)
  */
-export const LINE_EDGES: Readonly<Record<LinePlace, readonly [LineEdge, LineEdge, LineEdge, LineEdge]>> = {
-  //      CR                   LF                    NUL                   other
-  text: [ ['cr'],              ['text', 'bare-lf'],  ['text', 'nul'],      ['text']            ], // §2.3.8: MUST NOT end a line
-  cr:   [ ['cr', 'bare-cr'],   ['text', 'line'],     ['text', 'bare-cr'],  ['text', 'bare-cr'] ], // §2.3.8: CRLF alone does
+export const LINE_EDGES: EdgeTable<LinePlace, LineEffect> = {
+  //      CR                  LF                    NUL                   other
+  text: [ ['cr'],             ['text', 'bare-lf'],  ['text', 'nul'],      ['text']            ], // §2.3.8: LF ends no line
+  cr:   [ ['cr', 'bare-cr'],  ['text', 'line'],     ['text', 'bare-cr'],  ['text', 'bare-cr'] ], // §2.3.8: CRLF does
 };
+
+const ROWS = link(LINE_EDGES);
 
 export class LineDecoder {
   /**
@@ -45,7 +48,7 @@ export class LineDecoder {
   length = 0;
 
   readonly #limit: number;
-  #place: LinePlace = 'text';
+  #row = ROWS.text;
   #kept = EMPTY; // grows up to the limit, and serves every line that spans calls
 
   /** `limit` is the longest line in octets, CRLF included (§4.5.3.1.4, §4.5.3.1.5). */
@@ -63,14 +66,14 @@ export class LineDecoder {
       this.faultAt = 0;
     }
     const from = at;
-    let place = this.#place;
+    let row = this.#row;
     while (at < octets.length) {
-      const [to, effect] = LINE_EDGES[place][lineClass(octets[at])];
-      place = to;
+      const { to, effect } = step(row, octets[at], NUL);
+      row = to;
       at++;
       if (effect === undefined) continue;
       if (effect === 'line') {
-        this.#place = place;
+        this.#row = row;
         this.#end(octets.subarray(from, at));
         return at;
       }
@@ -79,7 +82,7 @@ export class LineDecoder {
         this.faultAt = this.length + (at - from) - (effect === 'bare-cr' ? 2 : 1);
       }
     }
-    this.#place = place;
+    this.#row = row;
     this.#keep(octets.subarray(from, at));
     return at;
   }
@@ -90,7 +93,7 @@ export class LineDecoder {
     this.fault = undefined;
     this.faultAt = 0;
     this.length = 0;
-    this.#place = 'text';
+    this.#row = ROWS.text;
   }
 
   /** Makes a line of what was kept and of these octets, the last of which is the LF that ended it. */
@@ -122,9 +125,4 @@ export class LineDecoder {
     this.#kept.set(more, kept);
     this.length += octets.length;
   }
-}
-
-/** The column of an octet in `LINE_EDGES`. */
-function lineClass(octet: number | undefined): 0 | 1 | 2 | 3 {
-  return octet === CR ? 0 : octet === LF ? 1 : octet === NUL ? 2 : 3;
 }

@@ -9,7 +9,7 @@ export const SP = 0x20;
 export const DOT = 0x2e;
 
 /** No octets. Shared, since there is nothing in it to change. */
-export const EMPTY = new Uint8Array(0);
+export const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** Returns one run made of the parts in order: a copy, the caller's own; but a single part is returned as it is. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
