@@ -1,0 +1,36 @@
+// A session as a transcript sees it: what it takes, and what happens, in the transcript's own words.
+
+import type { Milliseconds } from '../protocol/limit.ts';
+import type { ApplicationLine } from './application.ts';
+import { ClientPlayer } from './client-player.ts';
+import type { Script, Step } from './script.ts';
+import { ServerPlayer } from './server-player.ts';
+
+export interface Player {
+  readonly state: string;
+  readonly deadline: Milliseconds;
+  receive(octets: Uint8Array, now: Milliseconds): void;
+  expire(now: Milliseconds): void;
+  /** The peer closed its side, the connection broke, or our side shall end. */
+  meet(event: 'eof' | 'lost' | 'shutdown', now: Milliseconds): void;
+  /** The application speaks. Returns why it cannot now, if so. */
+  say(step: Said, now: Milliseconds): string | undefined;
+  /** Whether the application is wanted to `supply` content. */
+  readonly wanting: boolean;
+  supply(octets: Uint8Array, now: Milliseconds): void;
+  /** What happened, in order, in one step of the session; undefined when it waits. */
+  next(): readonly Happening[] | undefined;
+}
+
+/** What a session does. */
+export type Happening =
+  | { readonly type: 'sent'; readonly octets: Uint8Array } // a view, valid until the next call
+  | { readonly type: 'told'; readonly said: ApplicationLine }
+  | { readonly type: 'closed' };
+
+export type Said = Step & { readonly type: 'say' };
+
+/** A new session, with the options of the script, at time 0. */
+export function playerOf(script: Script): Player {
+  return script.header.subject === 'server' ? new ServerPlayer(script) : new ClientPlayer(script);
+}

@@ -1,0 +1,122 @@
+// A transcript made ready for replay: entries joined to the steps that the runner takes, and checked for sense.
+//
+// What the peer and the application say are steps to take; what the session says, to its peer or to its application, are
+// steps to wait for. Nothing here depends on how the octets will be cut.
+
+import { EMPTY, concat } from '../wire/octet.ts';
+import type { ApplicationLine, Subject } from './application.ts';
+import { formatExact } from './exact.ts';
+import { formatEntry } from './format.ts';
+import type { Entry, Octets, Speaker, Transcript, TranscriptFault, WorldEvent } from './format.ts';
+import type { Header } from './header.ts';
+
+export interface Script {
+  readonly header: Header;
+  readonly steps: readonly Step[];
+  /** What the transcript speaks of, and so must speak of fully: `ask rcpt`, `content`, `outcome` … */
+  readonly spoken: ReadonlySet<string>;
+}
+
+/** `entry` is the first of those joined. */
+export type Step = { readonly entry: Entry } & (
+  // To take.
+  | { readonly type: 'receive'; readonly segments: readonly Uint8Array[] }
+  | { readonly type: 'supply'; readonly segments: readonly Uint8Array[] } // content, by a client's application
+  | { readonly type: 'say'; readonly said: ApplicationLine; readonly replyLines: readonly string[] }
+  | { readonly type: 'world'; readonly event: WorldEvent }
+  // To wait for.
+  | { readonly type: 'sent'; readonly octets: Uint8Array }
+  | { readonly type: 'told'; readonly said: ApplicationLine }
+  | { readonly type: 'closed' }
+);
+
+/** The steps of the transcript, or where it makes no sense. */
+export function readScript({ header, entries }: Transcript): Script | TranscriptFault {
+  const steps: Step[] = [];
+  for (const entry of entries) {
+    const step = readStep(entry, header.subject);
+    if (step === undefined) continue;
+    const joint = join(steps.at(-1), step);
+    if (joint === undefined) steps.push(step);
+    else steps[steps.length - 1] = joint;
+  }
+
+  let asked = false; // a question is without its answer
+  for (const step of steps) {
+    const expected = misfit(step, header.subject, asked);
+    if (expected !== undefined) return { line: step.entry.line, expected, found: formatEntry(step.entry) };
+    asked = (asked && !isAnswer(step)) || (step.type === 'told' && step.said.say === 'ask');
+  }
+  return { header, steps, spoken: new Set(steps.flatMap((step) => (step.type === 'told' ? [kindOf(step.said)] : []))) };
+}
+
+/** The name under which a line is spoken of. */
+export function kindOf(said: ApplicationLine): string {
+  return said.say === 'ask' ? `ask ${said.about}` : said.say;
+}
+
+/** Who is played, since the other one is the subject. */
+export function peerOf(subject: Subject): Speaker {
+  return subject === 'server' ? 'C' : 'S';
+}
+
+function readStep(entry: Entry, subject: Subject): Step | undefined {
+  switch (entry.type) {
+    case 'octets': return entry.from === peerOf(subject) ? { type: 'receive', segments: [entry.octets], entry } : { type: 'sent', octets: entry.octets, entry };
+    case 'cut': return { type: 'receive', segments: [EMPTY, EMPTY], entry };
+    case 'world': return entry.event.happens === 'close' ? { type: 'closed', entry } : { type: 'world', event: entry.event, entry };
+    case 'application': {
+      const { said } = entry;
+      if (said.say === 'content' && subject === 'client') return { type: 'supply', segments: [said.octets], entry };
+      if (isTold(said)) return { type: 'told', said, entry };
+      const reply = 'reply' in said ? said.reply : undefined;
+      return { type: 'say', said, replyLines: reply === undefined ? [] : [reply], entry };
+    }
+    case 'remark': case 'blank': return undefined;
+    default: return entry satisfies never;
+  }
+}
+
+/** Whether the application is told it, rather than says it. */
+function isTold(said: ApplicationLine): boolean {
+  switch (said.say) {
+    case 'ask': case 'data': case 'content': case 'outcome': case 'done': return true;
+    case 'accept': case 'refuse': case 'mail': case 'content ends': case 'content lost': case 'quit': return false;
+    case 'abort': return said.reason !== undefined;
+    default: return said satisfies never;
+  }
+}
+
+/** One step in place of two: the peer's octets with their cuts, pieces of content, the lines of a reply. */
+function join(last: Step | undefined, step: Step): Step | undefined {
+  if (last?.type === 'receive' && step.type === 'receive') {
+    const [next = EMPTY, ...more] = step.segments;
+    return { ...last, segments: [...last.segments.slice(0, -1), concat([...last.segments.slice(-1), next]), ...more] };
+  }
+  if (last?.type === 'supply' && step.type === 'supply') return { ...last, segments: [...last.segments, ...step.segments] };
+  if (last?.type === 'told' && step.type === 'told' && last.said.say === 'content' && step.said.say === 'content') {
+    const octets = concat([last.said.octets, step.said.octets]);
+    return { ...last, said: { say: 'content', octets, text: formatExact(octets) } };
+  }
+  if (last?.type === 'say' && step.type === 'say' && last.said.say === step.said.say && isUnfinished(last)) {
+    return { ...last, replyLines: [...last.replyLines, ...step.replyLines] };
+  }
+  return undefined;
+}
+
+function isUnfinished(step: Step): boolean {
+  return step.type === 'say' && step.replyLines.at(-1)?.[3] === '-';
+}
+
+function isAnswer(step: Step): boolean {
+  return step.type === 'say' && (step.said.say === 'accept' || step.said.say === 'refuse');
+}
+
+/** What was expected in the step's place, if it makes no sense there. */
+function misfit(step: Step, subject: Subject, asked: boolean): string | undefined {
+  if (step.type === 'receive' && step.segments.some(({ length }) => length === 0)) return `octets of the ${subject === 'server' ? 'client' : 'server'} on both sides of each cut`;
+  if (isAnswer(step) && !asked) return 'A: ask before its answer';
+  if (isUnfinished(step) || (step.type === 'say' && new Set(step.replyLines.map((line) => line.slice(0, 3))).size > 1)) return 'all lines of the reply, with one code';
+  if (step.type === 'world' && subject === 'client' && (step.event.happens === 'shutdown' || step.event.happens === 'lost')) return 'eof, close or clock in the world of a client';
+  return undefined;
+}

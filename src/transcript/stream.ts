@@ -1,0 +1,115 @@
+// The two streams that a replay compares: what the session sent to its peer, and what it told its application.
+
+import { concat, equal } from '../wire/octet.ts';
+import { formatApplicationLine } from './application.ts';
+import type { ApplicationLine } from './application.ts';
+import { formatExact } from './exact.ts';
+import { formatEntry, spellOctets } from './format.ts';
+import type { Speaker } from './format.ts';
+import type { Happening } from './player.ts';
+import type { Step } from './script.ts';
+
+export interface Difference {
+  readonly line: number;
+  readonly expected: string;
+  readonly got: string;
+}
+
+/** Octets sent, against the lines that await them. */
+export class SentStream {
+  readonly #speaker: Speaker;
+  #sent: Uint8Array[] = []; //                                 not compared to the end yet
+  #awaited: (Step & { readonly type: 'sent' })[] = []; //      likewise
+
+  constructor(speaker: Speaker) {
+    this.#speaker = speaker;
+  }
+
+  add(octets: Uint8Array): void {
+    this.#sent.push(octets.slice());
+  }
+
+  await(step: Step & { readonly type: 'sent' }): void {
+    this.#awaited.push(step);
+  }
+
+  /** The first difference; what is awaited and not sent yet is one only where it should be `complete`. */
+  compare(line: number, complete: boolean): Difference | undefined {
+    const sent = concat(this.#sent);
+    let at = 0;
+    for (const { octets, entry } of this.#awaited) {
+      const got = sent.subarray(at, at + octets.length);
+      if (!equal(got, octets.subarray(0, got.length)) || (complete && got.length < octets.length)) return { line: entry.line, expected: formatEntry(entry), got: this.#describe(sent.subarray(at)) };
+      at += octets.length;
+    }
+    if (at < sent.length) return { line, expected: 'nothing more to be sent before', got: this.#describe(sent.subarray(at)) };
+    if (complete) [this.#sent, this.#awaited] = [[], []];
+    return undefined;
+  }
+
+  /** The last line sent that was not compared to the end. */
+  describeLast(): string | undefined {
+    const last = spellOctets(this.#speaker, concat(this.#sent)).at(-1);
+    return last && formatEntry(last);
+  }
+
+  #describe(octets: Uint8Array): string {
+    const [first] = spellOctets(this.#speaker, octets);
+    return first === undefined ? 'nothing' : formatEntry(first);
+  }
+}
+
+type Told =
+  | { readonly type: 'closed' }
+  | { readonly type: 'told'; readonly said: ApplicationLine }
+  | { readonly type: 'content'; readonly parts: Uint8Array[] };
+
+/** Lines told to the application, content joined, and the close of the session. */
+export class ToldStream {
+  readonly #told: Told[] = []; // not compared yet
+
+  add(happening: Happening & { readonly type: 'told' | 'closed' }): void {
+    const last = this.#told.at(-1);
+    if (happening.type === 'closed' || happening.said.say !== 'content') this.#told.push(happening);
+    else if (last?.type === 'content') last.parts.push(happening.said.octets);
+    else this.#told.push({ type: 'content', parts: [happening.said.octets] });
+  }
+
+  /** The difference, if the step is not what happened next; `instead`: what the peer was sent in place of nothing. */
+  compare(step: Step & { readonly type: 'told' | 'closed' }, instead: string | undefined): Difference | undefined {
+    const told = this.#told.shift();
+    if (told !== undefined && matches(step, told)) return undefined;
+    const got = told === undefined ? `nothing${instead === undefined ? '' : ` but ${instead}`}` : describe(told);
+    return { line: step.entry.line, expected: formatEntry(step.entry), got };
+  }
+
+  /** What was told above the line and does not stand there. Content may be compared further down, if there is any further down. */
+  rest(line: number, end: boolean): Difference | undefined {
+    const [told] = this.#told;
+    if (told === undefined || (told.type === 'content' && this.#told.length === 1 && !end)) return undefined;
+    return { line, expected: 'nothing more to be told before', got: describe(told) };
+  }
+}
+
+function matches(step: Step & { readonly type: 'told' | 'closed' }, told: Told): boolean {
+  if (step.type === 'closed' || told.type === 'closed') return step.type === told.type;
+  const { said } = step;
+  if (said.say === 'content' || told.type === 'content') return said.say === 'content' && told.type === 'content' && equal(said.octets, concat(told.parts));
+  return formatApplicationLine(said) === formatApplicationLine(asFullAs(said, told.said));
+}
+
+/** `told` without the parts that `said` leaves out: the detail of a question, what an outcome is in reply to. */
+function asFullAs(said: ApplicationLine, told: ApplicationLine): ApplicationLine {
+  if (said.say === 'ask' && told.say === 'ask' && said.detail === undefined) return { ...told, detail: undefined };
+  if (said.say === 'outcome' && told.say === 'outcome' && said.inReplyTo === undefined) return { ...told, inReplyTo: undefined };
+  return told;
+}
+
+function describe(told: Told): string {
+  switch (told.type) {
+    case 'closed': return '* close';
+    case 'told': return `A: ${formatApplicationLine(told.said)}`;
+    case 'content': return `A: content "${formatExact(concat(told.parts))}"`;
+    default: return told satisfies never;
+  }
+}
