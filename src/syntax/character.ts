@@ -13,7 +13,7 @@ export const DCONTENT = 64;
 export const ESMTP_VALUE = 128;
 export const GRAPHIC = 256; // %d33-126: ehlo-param
 export const PRINTABLE = 512; // %d32-126
-export const HEXDIG = 1024;
+export const WORD = 1024; // what a clause of a Received field may hold outside of quotes and brackets
 
 /** For each ASCII character the sets that it belongs to. */
 const SETS: Uint16Array = ((): Uint16Array => {
@@ -30,7 +30,7 @@ const SETS: Uint16Array = ((): Uint16Array => {
     if (/[ -~]/.test(character) && !/["\\]/.test(character)) sets[code] = (sets[code] ?? 0) | QTEXT;
     if (/[!-~]/.test(character) && !/[[\\\]]/.test(character)) sets[code] = (sets[code] ?? 0) | DCONTENT;
     if (/[!-~]/.test(character) && character !== '=') sets[code] = (sets[code] ?? 0) | ESMTP_VALUE;
-    if (/[0-9A-Fa-f]/.test(character)) sets[code] = (sets[code] ?? 0) | HEXDIG;
+    if (/[!-~]/.test(character) && !/["();[\\]/.test(character)) sets[code] = (sets[code] ?? 0) | WORD;
   }
   return sets;
 })();

@@ -5,10 +5,14 @@
 // the order of commands, and what the parameters of MAIL and RCPT mean.
 
 import { ALPHA, PRINTABLE, run } from './character.ts';
-import { type AddressLiteral, type Domain, formatHost, parseHost, type SyntaxOptions } from './domain.ts';
-import { fault, type Fault, isFault, unexpected } from './fault.ts';
-import { formatParameters, NO_PARAMETERS, type Parameter, readParameters } from './parameter.ts';
-import { type ForwardPath, formatPath, readForwardPath, readReversePath, type ReversePath } from './path.ts';
+import { formatHost, parseHost } from './domain.ts';
+import type { AddressLiteral, Domain, SyntaxOptions } from './domain.ts';
+import { fault, isFault, unexpected } from './fault.ts';
+import type { Fault } from './fault.ts';
+import { formatParameters, NO_PARAMETERS, readParameters } from './parameter.ts';
+import type { Parameter } from './parameter.ts';
+import { formatPath, readForwardPath, readReversePath } from './path.ts';
+import type { ForwardPath, ReversePath } from './path.ts';
 
 export type Command =
   | {
@@ -162,7 +166,7 @@ function parseHello(verb: 'EHLO' | 'HELO', text: string, utf8: boolean): Command
   const argument = text.slice(5);
   const space = argument.startsWith('[') ? argument.indexOf('] ') + 1 : 0;
   const domain = parseHost(space === 0 ? argument : argument.slice(0, space), { utf8 });
-  if (isFault(domain)) return { ...domain, at: domain.at + 5 };
+  if ('fault' in domain) return { ...domain, at: domain.at + 5 };
   if (space === 0) return { verb, domain };
   const information = printable(text, 5 + space + 1, utf8, SECTION[verb]);
   return isFault(information) ? information : { verb, domain, information };
@@ -174,9 +178,9 @@ function parseMail(text: string, utf8: boolean): Command | Fault {
   if (!hasWord(text, 5, 'FROM:')) return unexpected('bad-argument', text, 5, '"FROM:"', SECTION.MAIL);
   if (text.length === 10) return fault('argument-missing', text, 10, 'Reverse-path', SECTION.MAIL);
   const reversePath = readReversePath(text, 10, utf8);
-  if (isFault(reversePath)) return reversePath;
+  if ('fault' in reversePath) return reversePath;
   const parameters = parametersFrom(text, 10 + reversePath.text.length, utf8);
-  return isFault(parameters) ? parameters : { verb: 'MAIL', reversePath, parameters };
+  return 'fault' in parameters ? parameters : { verb: 'MAIL', reversePath, parameters };
 }
 
 function parseRcpt(text: string, utf8: boolean): Command | Fault {
@@ -185,9 +189,9 @@ function parseRcpt(text: string, utf8: boolean): Command | Fault {
   if (!hasWord(text, 5, 'TO:')) return unexpected('bad-argument', text, 5, '"TO:"', SECTION.RCPT);
   if (text.length === 8) return fault('argument-missing', text, 8, 'Forward-path', SECTION.RCPT);
   const forwardPath = readForwardPath(text, 8, utf8);
-  if (isFault(forwardPath)) return forwardPath;
+  if ('fault' in forwardPath) return forwardPath;
   const parameters = parametersFrom(text, 8 + forwardPath.text.length, utf8);
-  return isFault(parameters) ? parameters : { verb: 'RCPT', forwardPath, parameters };
+  return 'fault' in parameters ? parameters : { verb: 'RCPT', forwardPath, parameters };
 }
 
 /** Tells whether `word`, which is upper case, stands at `at` in any case of ASCII letters. */

@@ -4,7 +4,8 @@
 // A-label; whether a tag of a general literal is registered (only IPv6 is); whether the domain exists.
 
 import { belongs, DCONTENT, exceeds, HELO_LABEL, LDH, run } from './character.ts';
-import { fault, type Fault, isFault, unexpected, whole } from './fault.ts';
+import { fault, isFault, unexpected, whole } from './fault.ts';
+import type { Fault } from './fault.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './ip-address.ts';
 
 export interface Domain {

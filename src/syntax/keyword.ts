@@ -3,7 +3,8 @@
 // Left out: what a keyword means; see the extension that defines it.
 
 import { ALPHA, belongs, DIGIT, GRAPHIC, LDH, run } from './character.ts';
-import { type Fault, isFault, unexpected } from './fault.ts';
+import { isFault, unexpected } from './fault.ts';
+import type { Fault } from './fault.ts';
 import type { Reply } from './reply.ts';
 
 export interface EhloKeyword {

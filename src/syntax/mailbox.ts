@@ -4,8 +4,10 @@
 // its case is kept (§2.4), the domain's is not. Left out: what a local part means, which only its own host may say (§2.3.11).
 
 import { ATEXT, belongs, exceeds, PRINTABLE, QTEXT, run } from './character.ts';
-import { type AddressLiteral, type Domain, readAddressLiteral, readDomain, type SyntaxOptions } from './domain.ts';
-import { fault, type Fault, isFault, unexpected, whole } from './fault.ts';
+import { readAddressLiteral, readDomain } from './domain.ts';
+import type { AddressLiteral, Domain, SyntaxOptions } from './domain.ts';
+import { fault, unexpected, whole } from './fault.ts';
+import type { Fault } from './fault.ts';
 
 export interface Mailbox {
   readonly type: 'mailbox';
@@ -39,7 +41,7 @@ export function readMailbox(text: string, at: number, utf8: boolean): Mailbox | 
   }
   if (!text.startsWith('@', end)) return unexpected('bad-mailbox', text, end, '"@"', 'RFC 5321 §4.1.2 Mailbox');
   const domain = text.startsWith('[', end + 1) ? readAddressLiteral(text, end + 1) : readDomain(text, end + 1, utf8);
-  if (isFault(domain)) return domain;
+  if ('fault' in domain) return domain;
   const localPart = text.slice(at, end);
   const unquoted = quoted ? unquote(localPart) : localPart;
   const written = text.slice(at, end + 1 + domain.text.length);

@@ -4,9 +4,12 @@
 // Left out: following a source route (§3.6.1 lets a relay ignore it).
 
 import { exceeds } from './character.ts';
-import { type Domain, readDomain, type SyntaxOptions } from './domain.ts';
-import { fault, type Fault, isFault, unexpected, whole } from './fault.ts';
-import { type Mailbox, readMailbox } from './mailbox.ts';
+import { readDomain } from './domain.ts';
+import type { Domain, SyntaxOptions } from './domain.ts';
+import { fault, unexpected, whole } from './fault.ts';
+import type { Fault } from './fault.ts';
+import { readMailbox } from './mailbox.ts';
+import type { Mailbox } from './mailbox.ts';
 
 /** The argument of MAIL: `<>` is the null reverse-path, of mail that nobody wants to hear back about (§4.5.5). */
 export type ReversePath = { readonly type: 'null'; readonly text: '<>'; readonly key: '' } | MailboxPath;
@@ -65,10 +68,10 @@ function readMailboxPath(text: string, at: number, utf8: boolean): MailboxPath |
   if (text.startsWith('>', at + 1)) return fault('bad-path', text, at + 1, 'Mailbox', PATH);
   let next = at + 1;
   const sourceRoute = text.startsWith('@', next) ? readSourceRoute(text, next, utf8) : NO_ROUTE;
-  if (isFault(sourceRoute)) return sourceRoute;
+  if ('fault' in sourceRoute) return sourceRoute;
   for (const domain of sourceRoute) next += domain.text.length + 2; // "@" before it, "," or ":" behind it
   const mailbox = readMailbox(text, next, utf8);
-  if (isFault(mailbox)) return mailbox;
+  if ('fault' in mailbox) return mailbox;
   const end = next + mailbox.text.length;
   if (!text.startsWith('>', end)) return unexpected('bad-path', text, end, '">"', PATH);
   if (exceeds(text, at, end + 1, 256)) return fault('path-too-long', text, at, 'at most 256 octets', 'RFC 5321 §4.5.3.1.3');
@@ -84,7 +87,7 @@ function readSourceRoute(text: string, at: number, utf8: boolean): readonly Doma
   for (let next = at; ; next += 1) {
     if (!text.startsWith('@', next)) return unexpected('bad-path', text, next, '"@"', ROUTE);
     const domain = readDomain(text, next + 1, utf8);
-    if (isFault(domain)) return domain;
+    if ('fault' in domain) return domain;
     route.push(domain);
     next += 1 + domain.text.length;
     if (text.startsWith(':', next)) return route;

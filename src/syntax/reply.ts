@@ -3,7 +3,10 @@
 // `reply` makes ours, and the compiler checks that the two codes agree. A peer's may have any code that §4.2 can write, and any
 // text. Left out: the greeting's and EHLO's text (keyword.ts), and which reply follows which command.
 
-import { fault, type Fault, isFault } from './fault.ts';
+import { exceeds } from './character.ts';
+import type { SyntaxOptions } from './domain.ts';
+import { fault, isFault } from './fault.ts';
+import type { Fault } from './fault.ts';
 import { agrees, parseEnhancedStatus } from './status.ts';
 
 /** The first digit of a reply code (§4.2.1): done, go on, not now, not so. */
@@ -52,44 +55,48 @@ export function replyClass(code: number): ReplyClass {
  * Returns all lines of the reply, each with its CRLF, the codes on each line (RFC 2034 §4), the space after the code also
  * where no text follows (§4.2.1).
  *
- * A line holds HT and printable ASCII only (§4.2 textstring), with `utf8` also characters above U+009F (RFC 6531 §3.7.4.2): every
- * other one, CR and LF above all, becomes "?", so that no text can begin a line of its own. A line of more than 512 octets
- * (§4.5.3.1.5) is broken in two, at a space where there is one.
+ * A line holds HT and printable ASCII only (§4.2 textstring), with `utf8` also characters above U+009F (RFC 6531 §3.7.4). Of the
+ * others `§` and `…`, which our own texts have, are written out, and each further one, CR and LF above all, becomes `?`: no text
+ * can begin a line of its own. A line of more than 512 octets (§4.5.3.1.5) is broken in two, at a space where there is one.
  */
-export function formatReply({ code, enhanced, lines }: Reply, { utf8 = false }: { readonly utf8?: boolean } = {}): string {
-  const status = enhanced === undefined ? '' : `${enhanced} `;
+export function formatReply({ code, enhanced, lines }: Reply, { utf8 = false }: SyntaxOptions = {}): string {
+  const status = enhanced === undefined ? '' : `${harmless(enhanced, utf8)} `;
   const room = LONGEST_LINE - '250 '.length - status.length - '\r\n'.length;
-  const texts = (lines.length === 0 ? [''] : lines)
-    .map((line) => line.replace(utf8 ? NOT_UTF8_TEXT : NOT_TEXT, '?'))
-    .flatMap((line) => broken(line, room));
+  const texts = (lines.length === 0 ? [''] : lines).flatMap((line) => pieces(harmless(line, utf8), room));
   const last = texts.length - 1;
-  return texts.map((line, index) => `${code}${index === last ? ' ' : '-'}${status}${line}\r\n`).join('');
+  return texts.map((text, index) => `${code}${index === last ? ' ' : '-'}${status}${text}\r\n`).join('');
 }
 
 const LONGEST_LINE = 512;
-const NOT_TEXT = /[^\t -~]/gu;
-const NOT_UTF8_TEXT = /[^\t -~\u{a0}-\u{d7ff}\u{e000}-\u{10ffff}]/gu;
 
-/** Returns `line` in pieces of at most `room` octets. */
-function broken(line: string, room: number): string[] {
-  const pieces: string[] = [];
-  let rest = line;
-  for (let end = fitting(rest, room); end < rest.length; end = fitting(rest, room)) {
-    const space = rest.lastIndexOf(' ', end);
-    pieces.push(rest.slice(0, space > 0 ? space : end));
-    rest = rest.slice(space > 0 ? space + 1 : end);
-  }
-  return [...pieces, rest];
+function harmless(text: string, utf8: boolean): string {
+  return utf8
+    ? text.replace(/[^\t -~\u{a0}-\u{d7ff}\u{e000}-\u{10ffff}]/gu, '?')
+    : text.replace(/[^\t -~]/gu, (character) => (character === '§' ? 'section ' : character === '…' ? '...' : '?'));
 }
 
-/** Returns the number of UTF-16 units from the start of `text` that are at most `room` octets of UTF-8. */
+/** Returns `line` in pieces of at most `room` octets. */
+function pieces(line: string, room: number): readonly string[] {
+  const found: string[] = [];
+  let rest = line;
+  while (exceeds(rest, 0, rest.length, room)) {
+    const end = fitting(rest, room);
+    const space = rest.lastIndexOf(' ', end);
+    found.push(rest.slice(0, space > 0 ? space : end));
+    rest = rest.slice(space > 0 ? space + 1 : end);
+  }
+  found.push(rest);
+  return found;
+}
+
+/** Returns the number of UTF-16 units, at least one character, from the start of `text` that are at most `room` octets of UTF-8. */
 function fitting(text: string, room: number): number {
   let octets = 0;
   let units = 0;
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0;
     octets += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    if (octets > room) break;
+    if (octets > room && units > 0) break;
     units += character.length;
   }
   return units;

@@ -2,7 +2,8 @@
 //
 // Left out: the register of codes (RFC 5248), which is open: a code that nobody has heard of means what its class says.
 
-import { fault, type Fault } from './fault.ts';
+import { fault } from './fault.ts';
+import type { Fault } from './fault.ts';
 
 export interface EnhancedStatus {
   readonly class: 2 | 4 | 5;
