@@ -61,7 +61,7 @@ export class Receiver {
     };
     const postmaster = parseMailbox(`postmaster@${options.hostname}`);
     this.#postmaster = isFault(postmaster) ? undefined : postmaster;
-    this.#pump = new Pump(socket, session, (action) => this.#act(action), () => {
+    this.#pump = new Pump<ServerAction>(socket, session, (action) => this.#act(action), () => {
       this.#giveUp(new Error('the client has gone'));
       closed();
     });

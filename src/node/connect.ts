@@ -1,0 +1,57 @@
+// A TCP connection to a target, or the reason why there is none.
+
+import { connect as open, type Socket } from 'node:net';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { seconds, type Milliseconds } from '../protocol/limit.ts';
+import type { Target } from '../relay/route.ts';
+
+/** Milliseconds that an address has to answer. RFC 5321 §4.5.3.2 has no row for it; Postfix waits as long. */
+const CONNECT_TIMEOUT: Milliseconds = seconds(30);
+
+/** Errors of our own side: no reason to think ill of the destination. */
+const LOCAL_ERRORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EACCES', 'EPERM']);
+
+/** No connection came about. */
+export class ConnectError extends Error {
+  /** The fault is on our side. */
+  readonly local: boolean;
+
+  constructor(message: string, local: boolean, cause?: unknown) {
+    super(message, { cause });
+    this.local = local;
+  }
+}
+
+/** Connects to one address. Rejects with a ConnectError; an abort closes what is under way. */
+export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { timeout = CONNECT_TIMEOUT, signal }: { readonly timeout?: Milliseconds; readonly signal?: AbortSignal | undefined } = {}): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = open({ host: address, port, noDelay: true });
+    const fail = (error: ConnectError): void => {
+      settle();
+      socket.destroy();
+      reject(error);
+    };
+    const timer = setTimeout(() => fail(new ConnectError(`${address} port ${port} did not answer in ${Math.round(timeout / 1000)} s`, false)), timeout);
+    const aborted = (): void => fail(new ConnectError('given up', true, signal?.reason));
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', aborted);
+    };
+    signal?.addEventListener('abort', aborted, { once: true });
+    socket.on('error', (error) => fail(new ConnectError(`${address} port ${port}: ${CONNECT_ERRORS[error.code ?? ''] ?? error.message}`, LOCAL_ERRORS.has(error.code ?? ''), error)));
+    socket.on('connect', () => {
+      settle();
+      socket.pause();
+      resolve(socket);
+    });
+    if (signal?.aborted === true) aborted();
+  });
+}
+
+const CONNECT_ERRORS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'host unreachable',
+  ENETUNREACH: 'network unreachable',
+  ETIMEDOUT: 'timed out',
+};

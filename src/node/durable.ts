@@ -1,0 +1,66 @@
+// Files that survive the loss of power: written under a temporary name, synced, renamed, and the directory synced, in this order.
+
+import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Makes a directory's entries durable: a rename is on the disk only after this. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Octets that are collected before they are written. */
+const BLOCK = 65_536;
+
+/** A file under way. It exists under its name only after `commit`. */
+export class DurableFile {
+  readonly #path: string;
+  readonly #file: FileHandle;
+  #pieces: Uint8Array[] = [];
+  #collected = 0;
+
+  private constructor(path: string, file: FileHandle) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  static async create(directory: string, name: string): Promise<DurableFile> {
+    const path = join(directory, name);
+    return new DurableFile(path, await open(path, 'wx'));
+  }
+
+  /** Appends octets; they must stay as they are until the next call. */
+  async write(octets: Uint8Array): Promise<void> {
+    this.#pieces.push(octets);
+    this.#collected += octets.length;
+    if (this.#collected >= BLOCK) await this.#flush();
+  }
+
+  /** Makes the file durable as `name` in `directory`, in place of one that may have that name. */
+  async commit(directory: string, name: string): Promise<void> {
+    await this.#flush();
+    await this.#file.sync();
+    await this.#file.close();
+    await rename(this.#path, join(directory, name));
+    await syncDirectory(directory);
+  }
+
+  /** Leaves nothing behind. */
+  async discard(): Promise<void> {
+    await this.#file.close().catch(() => undefined); // it may be closed already: what failed is reported by whoever failed
+    await unlink(this.#path).catch(() => undefined); // a left-over under a temporary name is emptied at the next start
+  }
+
+  async #flush(): Promise<void> {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#collected = 0;
+    for (let octets of pieces) {
+      while (octets.length > 0) octets = octets.subarray((await this.#file.write(octets)).bytesWritten);
+    }
+  }
+}

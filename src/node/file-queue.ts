@@ -1,0 +1,220 @@
+// The simple queue: a file a mail. Written, synced, renamed and its directory synced before the mail is acknowledged.
+//
+//   queue/FORMAT        "ehlo-files 1"
+//   queue/mail/<id>     the content, then the envelope as a line of JSON, then its length: 8 hexadecimal digits and a LF
+//   queue/state/<id>    what became of the recipients and when the mail is due, as JSON; absent until the first attempt
+//   queue/tmp/          never trusted, emptied at start
+//   queue/dead/         what could not be read at start, kept for a person
+//
+// The content comes first because the envelope says what is known only at its end: size, and whether it is 8-bit.
+
+import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { concat } from '../wire/octet.ts';
+import { isAscii } from '../wire/ascii.ts';
+import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
+import { isFault } from '../syntax/fault.ts';
+import { parseForwardPath, parseReversePath } from '../syntax/path.ts';
+import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
+import { DurableFile, syncDirectory } from './durable.ts';
+import { lockDirectory, type Lock } from './lock.ts';
+
+const FORMAT = 'ehlo-files 1\n';
+const TRAILER = 9; // octets: the length of the envelope in 8 hexadecimal digits, and a LF
+const UTF8 = { utf8: true };
+
+/** What `queue/mail/<id>` says of the mail, as it stands in the file. */
+interface StoredEnvelope {
+  readonly arrival: number;
+  readonly reversePath: string;
+  readonly forwardPaths: readonly string[];
+  readonly size: number;
+  readonly eightBit: boolean;
+}
+
+interface StoredState {
+  readonly recipients: readonly RecipientState[];
+  readonly nextAttempt: number;
+}
+
+export class FileQueue implements Queue {
+  readonly #directory: string;
+  readonly #lock: Lock;
+  readonly #mails = new Map<string, QueuedMail>();
+  /** Names of files that could not be read and were moved to `dead/`. */
+  readonly dead: string[] = [];
+
+  private constructor(directory: string, lock: Lock) {
+    this.#directory = directory;
+    this.#lock = lock;
+  }
+
+  /** Opens the queue, makes it on first use, and reads back what waits in it. Rejects when another process has it. */
+  static async open(directory: string): Promise<FileQueue> {
+    for (const name of ['mail', 'state', 'tmp', 'dead']) await mkdir(join(directory, name), { recursive: true });
+    const lock = await lockDirectory(directory);
+    const queue = new FileQueue(directory, lock);
+    try {
+      await queue.#checkFormat();
+      await queue.#recover();
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+    return queue;
+  }
+
+  mails(): Iterable<QueuedMail> {
+    return this.#mails.values();
+  }
+
+  async add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
+    const id = mail.id ?? newId();
+    const file = await DurableFile.create(this.#path('tmp'), `${id}-${newId()}`);
+    try {
+      let size = 0;
+      let eightBit = false;
+      for await (const octets of content) {
+        size += octets.length;
+        eightBit ||= !isAscii(octets);
+        await file.write(octets);
+      }
+      const stored: StoredEnvelope = {
+        arrival: Date.now(),
+        reversePath: mail.reversePath.text,
+        forwardPaths: mail.forwardPaths.map(({ text }) => text),
+        size,
+        eightBit,
+      };
+      const envelope = encodeUtf8(JSON.stringify(stored));
+      await file.write(concat([envelope, encodeUtf8(`${envelope.length.toString(16).padStart(8, '0')}\n`)]));
+      await file.commit(this.#path('mail'), id);
+      const { reversePath, forwardPaths } = mail;
+      const queued = { id, arrival: stored.arrival, reversePath, forwardPaths, size, eightBit, recipients: forwardPaths.map(() => ({ state: 'waiting' }) as const), nextAttempt: stored.arrival };
+      this.#mails.set(id, queued);
+      return queued;
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
+  }
+
+  async *content(id: string): AsyncGenerator<Uint8Array, void> {
+    const { size } = this.#find(id);
+    const file = await open(this.#path('mail', id), 'r');
+    try {
+      for (let at = 0; at < size; ) {
+        const octets = new Uint8Array(Math.min(65_536, size - at));
+        const { bytesRead } = await file.read(octets, 0, octets.length, at);
+        if (bytesRead === 0) throw new Error(`${this.#path('mail', id)} is shorter than it was`);
+        at += bytesRead;
+        yield octets.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void> {
+    const mail = this.#find(id);
+    if (recipients.some(({ state }) => state === 'waiting')) {
+      this.#mails.set(id, { ...mail, recipients, nextAttempt });
+      const file = await DurableFile.create(this.#path('tmp'), `${id}-${newId()}`);
+      const state: StoredState = { recipients, nextAttempt };
+      await file.write(encodeUtf8(JSON.stringify(state)));
+      await file.commit(this.#path('state'), id);
+      return;
+    }
+    // The mail goes before its state: the other order could bring delivered recipients back to waiting.
+    await unlink(this.#path('mail', id));
+    await syncDirectory(this.#path('mail'));
+    this.#mails.delete(id);
+    await unlink(this.#path('state', id)).catch(() => undefined); // there is none after a first attempt that was the last
+  }
+
+  async close(): Promise<void> {
+    await this.#lock.release();
+  }
+
+  // Recovery
+
+  async #checkFormat(): Promise<void> {
+    const format = await readFile(this.#path('FORMAT'), 'utf8').catch(() => undefined); // absent: a new queue
+    if (format === FORMAT) return;
+    if (format !== undefined) throw new Error(`the queue has the format ${JSON.stringify(format.trim())}, this version reads ${JSON.stringify(FORMAT.trim())}`);
+    const file = await DurableFile.create(this.#path('tmp'), `FORMAT-${newId()}`);
+    await file.write(encodeUtf8(FORMAT));
+    await file.commit(this.#directory, 'FORMAT');
+  }
+
+  async #recover(): Promise<void> {
+    for (const name of await readdir(this.#path('tmp'))) await unlink(this.#path('tmp', name));
+    for (const id of await readdir(this.#path('mail'))) {
+      const mail = await this.#read(id);
+      if (mail !== undefined) this.#mails.set(id, mail);
+      else {
+        await rename(this.#path('mail', id), this.#path('dead', id));
+        this.dead.push(id);
+      }
+    }
+    for (const id of await readdir(this.#path('state'))) if (!this.#mails.has(id)) await unlink(this.#path('state', id));
+  }
+
+  /** The mail in the file; undefined where the file is not one that `add` has made. */
+  async #read(id: string): Promise<QueuedMail | undefined> {
+    const envelope = await this.#readEnvelope(id);
+    if (envelope === undefined) return undefined;
+    const reversePath = parseReversePath(envelope.reversePath, UTF8);
+    const forwardPaths = envelope.forwardPaths.map((text) => parseForwardPath(text, UTF8)).filter((path) => !isFault(path));
+    if (isFault(reversePath) || forwardPaths.length !== envelope.forwardPaths.length) return undefined;
+    const { arrival, size, eightBit } = envelope;
+    const text = await readFile(this.#path('state', id), 'utf8').catch(() => undefined); // absent: never tried
+    const state = text === undefined ? undefined : (parseJson(text) as StoredState | undefined); // written by `settle`, whole or not at all
+    const recipients = state?.recipients ?? forwardPaths.map(() => ({ state: 'waiting' }) as const);
+    return { id, arrival, reversePath, forwardPaths, size, eightBit, recipients, nextAttempt: state?.nextAttempt ?? arrival };
+  }
+
+  async #readEnvelope(id: string): Promise<StoredEnvelope | undefined> {
+    const file = await open(this.#path('mail', id), 'r');
+    try {
+      const { size } = await file.stat();
+      const tail = async (length: number, end: number): Promise<string | undefined> => {
+        if (!(length > 0 && length <= end)) return undefined;
+        const octets = new Uint8Array(length);
+        const { bytesRead } = await file.read(octets, 0, length, end - length);
+        return bytesRead === length ? decodeUtf8(octets) : undefined;
+      };
+      const trailer = await tail(TRAILER, size);
+      const length = trailer !== undefined && /^[0-9a-f]{8}\n$/.test(trailer) ? parseInt(trailer, 16) : 0;
+      const envelope = parseJson((await tail(length, size - TRAILER)) ?? '') as StoredEnvelope | undefined; // checked by the size below
+      return envelope !== undefined && envelope.size + length + TRAILER === size ? envelope : undefined;
+    } finally {
+      await file.close();
+    }
+  }
+
+  #find(id: string): QueuedMail {
+    const mail = this.#mails.get(id);
+    if (mail === undefined) throw new Error(`the queue has no mail ${id}`);
+    return mail;
+  }
+
+  #path(...names: string[]): string {
+    return join(this.#directory, ...names);
+  }
+}
+
+/** Sorts by age: milliseconds since 1970, then four octets of chance, both in letters and digits. */
+export function newId(): string {
+  const chance = randomBytes(4).reduce((sum, octet) => sum * 256 + octet, 0);
+  return `${Date.now().toString(36)}${chance.toString(36).padStart(7, '0')}`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // a file that is not ours or is torn: the caller sets it aside
+  }
+}

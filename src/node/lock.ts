@@ -1,0 +1,52 @@
+// One process a queue. On Linux the lock is an abstract Unix socket named after the directory's inode, which the kernel
+// frees when the process dies, however it dies; elsewhere a file with the process's number.
+
+import { createServer } from 'node:net';
+import { open, readFile, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { encodeAscii } from '../wire/ascii.ts';
+
+export interface Lock {
+  release(): Promise<void>;
+}
+
+/** Takes the directory for this process; rejects when another one has it. */
+export async function lockDirectory(directory: string): Promise<Lock> {
+  if (process.platform !== 'linux') return lockByFile(join(directory, 'lock'));
+  const { dev, ino } = await stat(directory);
+  const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.on('listening', resolve);
+    server.on('error', (error) => reject(error.code === 'EADDRINUSE' ? inUse() : error));
+    server.listen({ path: `\0ehlo:${dev}:${ino}` });
+  });
+  server.unref();
+  return { release: () => new Promise((resolve) => server.close(resolve)) };
+}
+
+async function lockByFile(path: string): Promise<Lock> {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      const file = await open(path, 'wx');
+      await file.write(encodeAscii(String(process.pid)));
+      await file.close();
+      return { release: () => unlink(path) };
+    } catch {
+      const owner = Number(await readFile(path, 'utf8').catch(() => '')); // it exists, or cannot be made: then this throws below
+      if (owner > 0 && isAlive(owner)) throw inUse();
+      await unlink(path);
+    }
+  }
+  throw inUse();
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false; // no such process: its lock is stale
+  }
+}
+
+const inUse = (): Error => new Error('another process has this queue open');

@@ -1,0 +1,41 @@
+// Final delivery into a Maildir: written under tmp/, synced, renamed into new/, and new/ synced before the mail is acknowledged.
+//
+// The octets are those of the mail data, CRLF included. A Return-Path goes in front (RFC 5321 §4.4).
+
+import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { encodeAscii } from '../wire/ascii.ts';
+import { formatReturnPath } from '../syntax/trace.ts';
+import type { ReversePath } from '../syntax/path.ts';
+import { DurableFile } from './durable.ts';
+import { newId } from './file-queue.ts';
+
+export class Maildir {
+  readonly #directory: string;
+  #count = 0;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  static async open(directory: string): Promise<Maildir> {
+    for (const name of ['tmp', 'new', 'cur']) await mkdir(join(directory, name), { recursive: true });
+    return new Maildir(directory);
+  }
+
+  /** Delivers a mail; when this resolves it survives the loss of power. If `content` throws, nothing is delivered. */
+  async deliver(reversePath: ReversePath, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const name = `${newId()}.${process.pid}_${++this.#count}.${hostname().replace(/[/:]/g, '_')}`;
+    const file = await DurableFile.create(join(this.#directory, 'tmp'), name);
+    try {
+      await file.write(encodeAscii(formatReturnPath(reversePath)));
+      for await (const octets of content) await file.write(octets);
+      await file.commit(join(this.#directory, 'new'), name);
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,100 @@
+// One connection to a server: a ClientSession, its pump, and one mail for all of the recipients given.
+
+import type { Socket } from 'node:net';
+import type { ForwardPath, ReversePath } from '../syntax/path.ts';
+import type { Milliseconds } from '../protocol/limit.ts';
+import type { ClientAction, Outcome } from '../protocol/client/action.ts';
+import { REASONS } from '../protocol/client/reason.ts';
+import { ClientSession, type ClientOptions } from '../protocol/client/session.ts';
+import { now, Pump } from './pump.ts';
+
+/** A mail on its way out; the content is read anew for each transaction. */
+export interface Outgoing {
+  readonly reversePath: ReversePath;
+  readonly content: () => AsyncIterable<Uint8Array>;
+  /** Octets of the content. */
+  readonly size?: number;
+  /** The content holds octets above 0x7f. */
+  readonly eightBit?: boolean;
+}
+
+export interface SenderOptions extends ClientOptions {
+  readonly timeout?: Milliseconds;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Sends the mail over the connection, says QUIT, and resolves with an outcome for each recipient, in their order, before
+ * the QUIT is answered. Never rejects: whatever goes wrong is an outcome.
+ *
+ * Recipients that the server had no room for (452, or the 552 of old, RFC 5321 §4.5.3.1.10) go into a further transaction,
+ * as long as each takes some.
+ */
+export function send(socket: Socket, mail: Outgoing, forwardPaths: readonly ForwardPath[], options: SenderOptions): Promise<readonly Outcome[]> {
+  return new Promise((resolve) => {
+    const outcomes = new Map<number, Outcome>();
+    let open: readonly number[] = forwardPaths.map((_, recipient) => recipient); // those of the transaction under way or to come
+    let begun = false;
+    let content: AsyncIterator<Uint8Array> | undefined;
+
+    const session = new ClientSession(options, now());
+    const abort = (): void => {
+      session.abort();
+      pump.turn();
+    };
+    const begin = (): void => {
+      begun = true;
+      const recipients = open.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
+      session.send({ ...mail, forwardPaths: recipients }, now());
+    };
+    const supply = async (): Promise<void> => {
+      content ??= mail.content()[Symbol.asyncIterator]();
+      try {
+        const { done, value } = await content.next();
+        if (session.state !== 'content') return; // it broke meanwhile
+        if (done === true) session.contentEnd(now());
+        else session.content(value, now());
+      } catch {
+        if (session.state === 'content') session.contentLost(); // becomes the outcome 'content-lost'
+      }
+      pump.turn();
+    };
+    const act = (action: Exclude<ClientAction, { readonly type: 'send' | 'close' }>): void => {
+      switch (action.type) {
+        case 'ready': return open.length > 0 ? begin() : session.quit(now());
+        case 'want-content': return void supply();
+        case 'outcome': {
+          const recipient = open[action.recipient];
+          if (recipient !== undefined) outcomes.set(recipient, action.outcome);
+          return;
+        }
+        case 'done': {
+          void content?.return?.();
+          content = undefined;
+          open = roomless(open, outcomes);
+          if (open.length === 0 || session.state === 'closed') finish();
+          return;
+        }
+        default: action satisfies never;
+      }
+    };
+    const finish = (): void => {
+      open = [];
+      options.signal?.removeEventListener('abort', abort);
+      resolve(forwardPaths.map((_, recipient) => outcomes.get(recipient) ?? { ...REASONS['connection-lost'], inReplyTo: 'nothing', reason: 'connection-lost' }));
+    };
+    const pump: Pump<ClientAction> = new Pump<ClientAction>(socket, session, act, () => {
+      if (!begun) begin(); // the session ended before it was ready: every recipient gets its reason
+    });
+    options.signal?.addEventListener('abort', abort, { once: true });
+    if (options.signal?.aborted === true) session.abort();
+    pump.turn();
+  });
+}
+
+/** The recipients to send to in a further transaction: the server took some, and had no room for these. */
+function roomless(recipients: readonly number[], outcomes: ReadonlyMap<number, Outcome>): readonly number[] {
+  const told = recipients.map((recipient) => ({ recipient, outcome: outcomes.get(recipient) }));
+  if (!told.some(({ outcome }) => outcome?.state === 'delivered')) return [];
+  return told.filter(({ outcome }) => outcome !== undefined && 'inReplyTo' in outcome && outcome.inReplyTo === 'RCPT' && (outcome.reply.code === 452 || outcome.reply.code === 552)).map(({ recipient }) => recipient);
+}

@@ -1,0 +1,50 @@
+// The queue's port: what the relay needs of whatever keeps its mail. `add` is the promise on which the 250 rests.
+
+import type { Reply } from '../../syntax/reply.ts';
+import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
+
+/** What is known of a mail when it is handed to the queue. */
+export interface NewMail {
+  /** Given where adding the same mail twice must not make two of it (a notification, after a crash); else the queue makes one. */
+  readonly id?: string;
+  readonly reversePath: ReversePath;
+  readonly forwardPaths: readonly ForwardPath[];
+}
+
+/** What became of a recipient so far. `waiting` is tried again; the others are final. */
+export interface RecipientState {
+  readonly state: 'waiting' | 'delivered' | 'failed';
+  /** The last reply, or the verdict that stands for one, and the host that said it. */
+  readonly reply?: Reply;
+  readonly host?: string;
+}
+
+export interface QueuedMail {
+  /** Letters, digits and hyphens; unique within the queue. */
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly arrival: number;
+  readonly reversePath: ReversePath;
+  readonly forwardPaths: readonly ForwardPath[];
+  /** Octets of the content. */
+  readonly size: number;
+  /** The content holds octets above 0x7f (RFC 6152). */
+  readonly eightBit: boolean;
+  /** One for each of `forwardPaths`. */
+  readonly recipients: readonly RecipientState[];
+  /** When it is due, milliseconds since 1970. */
+  readonly nextAttempt: number;
+}
+
+export interface Queue {
+  /** Every mail with a recipient that is not final. */
+  mails(): Iterable<QueuedMail>;
+  /** Adds a mail. When this resolves it survives the loss of power; if `content` throws or this rejects, nothing was added. */
+  add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail>;
+  /** The content, once for each call. */
+  content(id: string): AsyncIterable<Uint8Array>;
+  /** Records what became of recipients, and when the mail is due again. A mail without a waiting recipient is removed. */
+  settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void>;
+  /** Gives the queue free for another process. */
+  close(): Promise<void>;
+}
