@@ -118,3 +118,19 @@ declare module 'node:process' {
   };
   export default process;
 }
+
+declare module 'node:dns/promises' {
+  export class Resolver {
+    constructor(options: { readonly timeout: number; readonly tries: number });
+    setServers(servers: readonly string[]): void;
+    cancel(): void;
+    resolveMx(name: string): Promise<{ readonly priority: number; readonly exchange: string }[]>;
+    resolve4(name: string): Promise<string[]>;
+    resolve6(name: string): Promise<string[]>;
+  }
+  export function lookup(name: string, options: { readonly all: true; readonly verbatim: true }): Promise<{ readonly address: string; readonly family: number }[]>;
+}
+
+declare module 'node:url' {
+  export function domainToASCII(domain: string): string;
+}

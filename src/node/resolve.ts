@@ -1,0 +1,156 @@
+// Asks the DNS what routing wants to know, through node:dns, and turns what Node says into plain answers.
+//
+// Node's words are not the DNS's: an alias without records is an empty list, the null MX has the empty string for its
+// exchange, and the codes of failures are those of c-ares. The table below is the whole translation.
+// Left out: caching and DNSSEC, for which Node tells neither the TTL of MX nor whether an answer was authentic.
+
+import { lookup, Resolver as Channel } from 'node:dns/promises';
+import { domainToASCII } from 'node:url';
+import { type Milliseconds, seconds } from '../protocol/limit.ts';
+import { type AddressAnswers, type DnsAnswer, type MxRecord, recordsOf } from '../relay/dns-answer.ts';
+import { type HostPlan, locate, rank, type RouteOptions, type Step, type Target } from '../relay/route.ts';
+import { planTargets } from '../relay/target.ts';
+import type { Verdict } from '../relay/verdict.ts';
+
+export interface ResolverOptions {
+  /** DNS servers, `192.0.2.1:53` or `[2001:db8::1]:53`. Default: the system's. */
+  readonly servers?: readonly string[];
+  /** How long a server has to answer the first time; twice as long the second. Default: 5 s. */
+  readonly timeout?: Milliseconds;
+}
+
+export interface RouteContext {
+  /** Its abortion cancels the questions that are open; what waits for them throws its reason. */
+  readonly signal?: AbortSignal;
+  /** Told of each answer and decision, in order. */
+  readonly onStep?: (step: Step) => void;
+  /** Shuffles hosts of equal preference. Default: Math.random. */
+  readonly random?: () => number;
+}
+
+/** `targets` yields at least one, best first, and looks up the hosts of a preference when it comes to it. */
+export type Route =
+  | { readonly type: 'targets'; readonly targets: AsyncIterable<Target> }
+  | { readonly type: 'verdict'; readonly verdict: Verdict };
+
+/** Finds routes. Keeps nothing between them; one may serve any number at the same time. */
+export class Resolver {
+  readonly #options: ResolverOptions;
+
+  constructor(options: ResolverOptions = {}) {
+    this.#options = options;
+  }
+
+  /**
+   * Returns where mail for the domain goes, as soon as there is one target or it is certain that there is none.
+   *
+   * `domain`: as in a mailbox, U-labels (RFC 6531) and address literals included. Never throws for anything the DNS says.
+   */
+  async route(domain: string, options: RouteOptions, { signal, onStep = () => {}, random = Math.random }: RouteContext = {}): Promise<Route> {
+    const questions = new Questions(this.#options, signal);
+    let plan = locate(toAscii(domain), options);
+    plan.steps.forEach(onStep);
+    if (plan.type === 'ask-mx') {
+      plan = rank(plan.domain, await questions.mx(plan.domain), options, random);
+      plan.steps.forEach(onStep);
+    }
+    if (plan.type === 'verdict') return plan;
+
+    const hosts: HostPlan = plan;
+    const known = new Map<string, AddressAnswers>();
+    let found = planTargets(hosts, known, options);
+    found.steps.forEach(onStep);
+    const lookFurther = async (): Promise<void> => {
+      await Promise.all(found.ask.map(async (host) => known.set(host, await questions.addresses(host, hosts.origin === 'configured'))));
+      const told = found.steps.length;
+      found = planTargets(hosts, known, options);
+      found.steps.slice(told).forEach(onStep);
+    };
+    while (found.targets.length === 0 && found.ask.length > 0) await lookFurther();
+    if (found.verdict !== undefined) return { type: 'verdict', verdict: found.verdict };
+
+    return {
+      type: 'targets',
+      targets: (async function* () {
+        for (let yielded = 0; ; await lookFurther()) {
+          yield* found.targets.slice(yielded);
+          yielded = found.targets.length;
+          if (found.ask.length === 0) return;
+        }
+      })(),
+    };
+  }
+}
+
+/** What Node's codes mean. `ECANCELLED` is not among them: it is our own doing, and no answer. */
+const CODES: Readonly<Record<string, DnsAnswer<never>>> = {
+  ENOTFOUND:    { type: 'nxdomain' },
+  ENODATA:      { type: 'none' },
+  EBADNAME:     { type: 'bad-name' }, // found by c-ares itself, nothing was asked
+  ESERVFAIL:    { type: 'failure', reason: 'SERVFAIL' },
+  EREFUSED:     { type: 'failure', reason: 'REFUSED' },
+  EFORMERR:     { type: 'failure', reason: 'FORMERR' },
+  ENOTIMP:      { type: 'failure', reason: 'NOTIMP' },
+  ETIMEOUT:     { type: 'failure', reason: 'no answer in time' },
+  ECONNREFUSED: { type: 'failure', reason: 'no DNS server there' },
+};
+
+/** The questions of one route. They have a c-ares channel to themselves (0.1 ms), since a channel cancels all its questions at once. */
+class Questions {
+  readonly #channel: Channel;
+  readonly #systemHosts: boolean;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor({ servers, timeout = seconds(5) }: ResolverOptions, signal: AbortSignal | undefined) {
+    this.#channel = new Channel({ timeout, tries: 2 });
+    if (servers !== undefined) this.#channel.setServers(servers);
+    this.#systemHosts = servers === undefined;
+    this.#signal = signal;
+  }
+
+  mx(domain: string): Promise<DnsAnswer<MxRecord>> {
+    return this.#ask(async () => (await this.#channel.resolveMx(domain)).map(({ priority, exchange }) => ({ preference: priority, exchange })));
+  }
+
+  /**
+   * Returns the addresses of a host, both families asked for at once.
+   *
+   * `configured`: the operator named it, so that it is found as the system finds hosts, its hosts file included, unless DNS
+   * servers were given; `localhost` always is (RFC 6761 §6.3).
+   */
+  async addresses(host: string, configured: boolean): Promise<AddressAnswers> {
+    if (configured && (this.#systemHosts || host === 'localhost')) {
+      const both = await this.#ask(() => lookup(host, { all: true, verbatim: true }));
+      const of = (family: 4 | 6): DnsAnswer<string> => both.type === 'records' ? recordsOf(both.records.filter((each) => each.family === family).map(({ address }) => address)) : both;
+      return { A: of(4), AAAA: of(6) };
+    }
+    const [A, AAAA] = await Promise.all([this.#ask(() => this.#channel.resolve4(host)), this.#ask(() => this.#channel.resolve6(host))]);
+    return { A, AAAA };
+  }
+
+  async #ask<Data>(question: () => Promise<readonly Data[]>): Promise<DnsAnswer<Data>> {
+    this.#signal?.throwIfAborted();
+    const cancel = (): void => this.#channel.cancel();
+    this.#signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      return recordsOf(await question());
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      const code = errorCode(error);
+      if (code === undefined) throw error;
+      return CODES[code] ?? { type: 'failure', reason: code };
+    } finally {
+      this.#signal?.removeEventListener('abort', cancel);
+    }
+  }
+}
+
+/** Returns the domain in A-labels (RFC 5890 §2.3.2.1); what has no such form is left as it is, and is no name of the DNS. */
+function toAscii(domain: string): string {
+  // Only what is not ASCII: domainToASCII reads numbers as the URL standard does, and 1.2.3 would become 1.2.0.3.
+  return /^[\0-\x7f]*$/.test(domain) ? domain : domainToASCII(domain) || domain;
+}
+
+function errorCode(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,199 @@
+// From a recipient's domain to the hosts that take its mail, best first (RFC 5321 §5.1, §5.2; null MX: RFC 7505).
+//
+// Pure functions of DNS answers, for a shell to ask in between:
+//
+//   locate(domain)  →  hosts that are known without MX, a verdict, or "ask for MX"
+//   rank(domain, the MX answer)  →  hosts in levels of preference, or a verdict
+//   planTargets(hosts, the addresses known so far)  →  targets, and which hosts to look up next (target.ts)
+//
+// Every decision leaves a step that says what was found and which clause decided, so that a plan can be explained.
+// Departs: a next hop that the operator has configured is taken without the lookup that §5.1 has as a MUST.
+// Left out: MTA-STS (RFC 8461), DANE (RFC 7672), guessing at a fully qualified name (§5.1: relays MUST NOT).
+
+import { parseAddressLiteral } from '../syntax/domain.ts';
+import { isFault } from '../syntax/fault.ts';
+import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
+import { quote } from '../wire/ascii.ts';
+import type { AddressAnswers, DnsAnswer, MxRecord } from './dns-answer.ts';
+import { hostKey } from './host-name.ts';
+import { findRoute, type NextHop } from './next-hop.ts';
+import { type Verdict, type VerdictEvent, verdict } from './verdict.ts';
+
+/** One address to connect to. */
+export interface Target {
+  readonly host: string; // the name it was found by; the address itself where there was none
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly port: number;
+  readonly preference: number;
+}
+
+export interface RouteOptions {
+  /** The names by which this host may be known in mail transactions (§5.1). */
+  readonly ownNames: readonly string[];
+  /**
+   * The addresses by which it may be known, each with the port it listens on there: a server of ours on another port is
+   * another server. `0.0.0.0` and `::` stand for all loopback addresses; other interfaces must be listed.
+   */
+  readonly ownAddresses: readonly { readonly address: string; readonly port: number }[];
+  /** Next hops by domain, by `.parent` or by `*`, instead of MX. */
+  readonly routes: ReadonlyMap<string, NextHop>;
+  /** The next hop of all domains without an entry in `routes`. */
+  readonly smarthost?: NextHop;
+  /** The port of hosts that are found by MX or literal. */
+  readonly mxPort: number;
+  /** Lets such hosts have private addresses. Next hops of the operator's may have them in any case. */
+  readonly allowPrivateTargets: boolean;
+}
+
+/** What was found or decided, and the clause that says so. */
+export interface Step {
+  readonly rule: 'route' | 'literal' | 'name' | 'mx' | 'null-mx' | 'exchange' | 'self' | 'order' | 'address' | 'filter' | 'limit' | 'verdict';
+  readonly clause: string; // `RFC 5321 §5.1`
+  readonly text: string;
+}
+
+/** Hosts of one preference, in the order in which to try them. */
+export interface Level {
+  readonly preference: number;
+  readonly hosts: readonly string[];
+}
+
+/** The hosts to look up, and what must be remembered until their addresses are known. */
+export interface HostPlan {
+  readonly type: 'hosts';
+  readonly steps: readonly Step[];
+  readonly origin: 'configured' | 'literal' | 'implicit-mx' | 'mx';
+  readonly levels: readonly Level[]; // best preference first; may be none, where this host is the best
+  readonly port: number;
+  /** The addresses of the only host, where it was given as one. */
+  readonly given: AddressAnswers | undefined;
+  /** The preference of the first exchange that has one of our names; it and all behind it are gone from `levels`. */
+  readonly cut: number | undefined;
+}
+
+export interface VerdictPlan {
+  readonly type: 'verdict';
+  readonly steps: readonly Step[];
+  readonly verdict: Verdict;
+}
+
+export interface MxQuestion {
+  readonly type: 'ask-mx';
+  readonly steps: readonly Step[];
+  readonly domain: string; // as the DNS is to be asked for it
+}
+
+/** Returns where mail for the domain goes, as far as that can be told without the DNS. `domain`: A-labels, or a literal in brackets. */
+export function locate(domain: string, options: RouteOptions): HostPlan | VerdictPlan | MxQuestion {
+  const key = hostKey(domain);
+  const nextHop = (key === undefined ? options.routes.get('*') : findRoute(options.routes, key)) ?? options.smarthost;
+  if (nextHop !== undefined) {
+    const { host, port } = nextHop;
+    return single('configured', host, port, { rule: 'route', clause: 'RFC 5321 §2.3.10', text: `${quote(domain)} goes to ${host} port ${port} by configuration: no MX` });
+  }
+  if (domain.startsWith('[')) {
+    const literal = parseAddressLiteral(domain);
+    if (isFault(literal) || literal.type === 'general') return conclude('bad-literal', [], quote(domain));
+    return single('literal', literal.address, options.mxPort, { rule: 'literal', clause: 'RFC 5321 §4.1.3', text: `${literal.text} is ${literal.address}: no MX` });
+  }
+  if (key === undefined) return conclude('bad-domain', [], quote(domain));
+  return { type: 'ask-mx', domain: key, steps: [{ rule: 'name', clause: 'RFC 5321 §2.3.5', text: `${quote(domain)} is looked up as ${key}, nothing appended` }] };
+}
+
+/**
+ * Returns the hosts to which the answer to the MX question leads, in levels of preference; those of one level are shuffled.
+ *
+ * `random` returns numbers from 0 up to but not 1. From the best exchange on that has one of our names, all are gone.
+ */
+export function rank(domain: string, answer: DnsAnswer<MxRecord>, options: RouteOptions, random: () => number): HostPlan | VerdictPlan {
+  const steps: Step[] = [];
+  const exchanges = readMx(domain, answer, steps);
+  if (typeof exchanges === 'string') return conclude(exchanges, steps, domain);
+
+  const own = new Set(options.ownNames.map(hostKey));
+  const self = [...exchanges].filter(([host]) => own.has(host)).sort(([, a], [, b]) => a - b)[0];
+  if (self !== undefined) steps.push({ rule: 'self', clause: 'RFC 5321 §5.1', text: `${self[0]} is this host: preference ${self[1]} and above are left out` });
+  const left = [...exchanges].filter(([, preference]) => self === undefined || preference < self[1]);
+  if (left.length > MOST_HOSTS) steps.push({ rule: 'limit', clause: 'RFC 5321 §5.1', text: `${left.length} mail exchangers: only the best ${MOST_HOSTS} are tried` });
+  const levels = order(left, random);
+  if (levels.length > 0) steps.push({ rule: 'order', clause: 'RFC 5321 §5.1', text: levels.map(({ preference, hosts }) => `${preference}: ${hosts.join(' ')}`).join(', ') });
+  return { type: 'hosts', steps, origin: answer.type === 'none' ? 'implicit-mx' : 'mx', levels, port: options.mxPort, given: undefined, cut: self?.[1] };
+}
+
+/** §5.1: "there MAY also be a configurable limit"; nobody has so many, but who writes a zone can have us ask for thousands. */
+const MOST_HOSTS = 64;
+
+/** Returns the exchanges with their preferences, or the event that there are none; what was decided goes to `steps`. */
+function readMx(domain: string, answer: DnsAnswer<MxRecord>, steps: Step[]): ReadonlyMap<string, number> | VerdictEvent {
+  switch (answer.type) {
+    case 'nxdomain':
+      steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: `MX of ${domain}: NXDOMAIN, so no address is looked up either (RFC 8020 §2)` });
+      return 'nxdomain';
+    case 'bad-name':
+      return 'bad-domain';
+    case 'failure':
+      steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: `MX of ${domain}: ${answer.reason}, so its address is not tried instead` });
+      return 'dns-failure';
+    case 'none':
+      steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: `MX of ${domain}: none; implicit MX: 0 ${domain}` });
+      return new Map([[domain, 0]]);
+    case 'records':
+      steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: `MX of ${domain}: ${answer.records.map(({ preference, exchange }) => `${preference} ${quote(exchange) || '.'}`).join(', ')}` });
+      return clean(answer.records, steps);
+    default:
+      return answer satisfies never;
+  }
+}
+
+/** Returns the exchanges that are names of hosts, each once, with its lowest preference. */
+function clean(records: readonly MxRecord[], steps: Step[]): ReadonlyMap<string, number> | VerdictEvent {
+  const named = records.filter(({ exchange }) => exchange !== '' && exchange !== '.');
+  if (named.length === 0) return 'null-mx';
+  if (named.length < records.length) steps.push({ rule: 'null-mx', clause: 'RFC 7505 §3', text: 'null MX beside other MX records: not meant, left out' });
+  const exchanges = new Map<string, number>();
+  for (const { exchange, preference } of named) {
+    const host = hostKey(exchange);
+    // A name of one label is a slip such as `localhost`: taken by its word, it would be looked up below the root.
+    if (host === undefined || !host.includes('.')) steps.push({ rule: 'exchange', clause: 'RFC 5321 §5.1', text: `${quote(exchange)} is not the name of a host: left out` });
+    else exchanges.set(host, Math.min(preference, exchanges.get(host) ?? preference));
+  }
+  return exchanges.size === 0 ? 'no-usable-mx' : exchanges;
+}
+
+/** Returns the exchanges by ascending preference, those of equal preference in random order (Fisher and Yates). */
+function order(exchanges: readonly (readonly [host: string, preference: number])[], random: () => number): readonly Level[] {
+  const shuffled = [...exchanges];
+  for (let last = shuffled.length - 1; last > 0; last -= 1) {
+    const [drawn] = shuffled.splice(Math.floor(random() * (last + 1)), 1);
+    if (drawn !== undefined) shuffled.push(drawn);
+  }
+  const levels = new Map<number, string[]>();
+  for (const [host, preference] of shuffled.sort(([, a], [, b]) => a - b).slice(0, MOST_HOSTS)) {
+    levels.set(preference, [...(levels.get(preference) ?? []), host]);
+  }
+  return [...levels].map(([preference, hosts]) => ({ preference, hosts }));
+}
+
+/** The plan of one host that is not found by MX. */
+function single(origin: 'configured' | 'literal', host: string, port: number, step: Step): HostPlan {
+  const given = addressAnswers(host);
+  return { type: 'hosts', steps: [step], origin, levels: [{ preference: 0, hosts: [host] }], port, given, cut: undefined };
+}
+
+function addressAnswers(text: string): AddressAnswers | undefined {
+  const records = { type: 'records', records: [text] } as const;
+  const none = { type: 'none' } as const;
+  if (parseIpv4(text) !== undefined) return { A: records, AAAA: none };
+  return parseIpv6(text) === undefined ? undefined : { A: none, AAAA: records };
+}
+
+/** Ends the routing with a verdict, which is its last step. */
+function conclude(event: VerdictEvent, steps: readonly Step[], detail: string): VerdictPlan {
+  const end = verdict(event, detail);
+  return { type: 'verdict', steps: [...steps, verdictStep(end)], verdict: end };
+}
+
+export function verdictStep({ kind, reply, source }: Verdict): Step {
+  return { rule: 'verdict', clause: source, text: `${kind}: ${reply.code} ${reply.enhanced} ${reply.lines.join(' ')}` };
+}
