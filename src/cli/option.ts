@@ -12,6 +12,8 @@
 
 import { type NextHop, parseNextHop, parseRoute, type RouteEntry } from '../relay/next-hop.ts';
 import { parseDuration, parseIntervals } from '../relay/schedule.ts';
+import { parseHost } from '../syntax/domain.ts';
+import { isFault } from '../syntax/fault.ts';
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 
 /** What a value of an option is: its place-holder in the help, what would be right in words, how it is read. */
@@ -98,6 +100,13 @@ export const DURATION: Kind<number> = { placeholder: 'DURATION', expected: 'a du
 
 /** Milliseconds each. */
 export const INTERVALS: Kind<readonly number[]> = { placeholder: 'LIST', expected: 'durations parted by commas, such as 7m,30m,1h,3h', parse: parseIntervals };
+
+/** What a host calls itself in EHLO and in its banner (RFC 5321 §4.1.1.1). */
+export const HOSTNAME: Kind<string> = {
+  placeholder: 'NAME',
+  expected: 'a domain such as mx.example.org, or an address literal such as [192.0.2.1]',
+  parse: (written) => (isFault(parseHost(written)) ? undefined : written),
+};
 
 export const HOST_PORT: Kind<NextHop> = {
   placeholder: 'HOST:PORT',

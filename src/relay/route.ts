@@ -98,7 +98,7 @@ export function locate(domain: string, options: RouteOptions): HostPlan | Verdic
     return single('literal', literal.address, options.mxPort, { rule: 'literal', clause: 'RFC 5321 §4.1.3', text: `${literal.text} is ${literal.address}: no MX` });
   }
   if (key === undefined) return conclude('bad-domain', [], quote(domain));
-  return { type: 'ask-mx', domain: key, steps: [{ rule: 'name', clause: 'RFC 5321 §2.3.5', text: `${quote(domain)} is looked up as ${key}, nothing appended` }] };
+  return { type: 'ask-mx', domain: key, steps: [{ rule: 'name', clause: 'RFC 5321 §2.3.5', text: `domain ${key}, as it is: nothing appended` }] };
 }
 
 /**

@@ -43,7 +43,7 @@ export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAn
     const found = hosts.flatMap((host) => addresses(host, plan.given ?? known.get(host), notes).map((address) => targetAt(address, host, preference, plan.port)));
     const self = plan.origin === 'configured' ? undefined : found.find((each) => isOwn(each, options));
     if (self !== undefined) {
-      note(notes, 'self', 'RFC 5321 §5.1', `${self.host} is this host, ${describe(self)}: preference ${preference} and above are left out`);
+      note(notes, 'self', 'RFC 5321 §5.1', `${describe(self)} is this host: preference ${preference} and above are left out`);
       cut = preference;
       break;
     }
@@ -105,16 +105,16 @@ function admits(target: Target, others: readonly Target[], plan: HostPlan, optio
   const kind = addressKind(target.address);
   const allowed = kind?.scope === 'public' || (kind?.scope === 'private' && (options.allowPrivateTargets || plan.origin === 'configured'));
   if (!allowed) {
-    note(notes, 'filter', kind?.source ?? 'RFC 5321 §5.1', `${describe(target)}: ${kind?.name ?? 'no'} address, left out`, 'hard');
+    note(notes, 'filter', kind?.source ?? 'RFC 5321 §5.1', `${describe(target)} is left out: ${kind?.name ?? 'no'} address`, 'hard');
     return false;
   }
   if (others.some((other) => other.address === target.address)) {
-    note(notes, 'order', 'RFC 5321 §5.1', `${describe(target)}: planned already`);
+    note(notes, 'order', 'RFC 5321 §5.1', `${describe(target)} is planned already`);
     return false;
   }
   const ofFamily = others.filter(({ family }) => family === target.family).length;
   if (others.length < MOST_TARGETS && ofFamily < MOST_OF_A_FAMILY) return true;
-  note(notes, 'limit', 'RFC 5321 §5.1', `${describe(target)}: one too many, left out`);
+  note(notes, 'limit', 'RFC 5321 §5.1', `${describe(target)} is left out: one too many`);
   return false;
 }
 
@@ -132,5 +132,5 @@ function isOwn(target: Target, { ownAddresses }: RouteOptions): boolean {
 }
 
 function describe({ host, address, port }: Target): string {
-  return `${host} [${address}]:${port}`;
+  return host === address ? `[${address}]:${port}` : `${host} [${address}]:${port}`;
 }

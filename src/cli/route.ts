@@ -1,0 +1,38 @@
+// `ehlo route ADDRESS`: where mail for an address would go, with each answer of the DNS and each rule that was applied.
+
+import process from 'node:process';
+import type { Target } from '../relay/route.ts';
+import { formatFault, isFault } from '../syntax/fault.ts';
+import { parseMailbox } from '../syntax/mailbox.ts';
+import { EXIT, formatHelp, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { misuse } from './misuse.ts';
+import { resolverOf, routeOptions, ROUTING } from './routing.ts';
+
+const USAGE: Usage<typeof ROUTING> = {
+  name: 'ehlo route',
+  operands: 'ADDRESS',
+  operandCount: { least: 1, most: 1 },
+  about: 'Prints each answer of the DNS about the address, each rule with its clause, and the hosts in the order in which\nthey would be tried. Sends nothing. Exit status: 0, or 69 for a permanent and 75 for a temporary failure.',
+  options: ROUTING,
+};
+
+export const ROUTE_HELP: string = formatHelp(USAGE);
+
+const TERMINAL: Terminal = { out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text) };
+
+/** Returns the exit status. */
+export function route(args: readonly string[], terminal: Terminal = TERMINAL): Promise<number> {
+  return runCommand(USAGE, args, terminal, async ({ options, operands: [address = ''] }) => {
+    const mailbox = parseMailbox(address.replace(/^<(.*)>$/, '$1'), { utf8: true });
+    if (isFault(mailbox)) return misuse(`${JSON.stringify(address)}: ${formatFault(mailbox)}`);
+
+    const row = (rule: string, clause: string, text: string): void => terminal.out(`${rule.padEnd(9)}${clause.padEnd(18)} ${text}\n`);
+    const found = await resolverOf(options).route(mailbox.domain.text, routeOptions(options), { onStep: ({ rule, clause, text }) => row(rule, clause, text) });
+    if (found.type === 'verdict') return found.verdict.kind === 'permanent' ? EXIT.unavailable : EXIT.temporary;
+
+    const targets: Target[] = [];
+    for await (const target of found.targets) targets.push(target);
+    for (const [at, { host, address, port, preference }] of targets.entries()) row('plan', `${at + 1} of ${targets.length}`, `${host} [${address}]:${port}, preference ${preference}`);
+    return EXIT.ok;
+  });
+}
