@@ -15,7 +15,7 @@ import { concat } from '../wire/octet.ts';
 import { isAscii } from '../wire/ascii.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { isFault } from '../syntax/fault.ts';
-import { parseForwardPath, parseReversePath } from '../syntax/path.ts';
+import { parseForwardPath, parseReversePath, type ForwardPath } from '../syntax/path.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { DurableFile, syncDirectory } from './durable.ts';
 import { lockDirectory, type Lock } from './lock.ts';
@@ -67,6 +67,10 @@ export class FileQueue implements Queue {
 
   mails(): Iterable<QueuedMail> {
     return this.#mails.values();
+  }
+
+  mail(id: string): QueuedMail | undefined {
+    return this.#mails.get(id);
   }
 
   async add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
@@ -166,7 +170,7 @@ export class FileQueue implements Queue {
     const envelope = await this.#readEnvelope(id);
     if (envelope === undefined) return undefined;
     const reversePath = parseReversePath(envelope.reversePath, UTF8);
-    const forwardPaths = envelope.forwardPaths.map((text) => parseForwardPath(text, UTF8)).filter((path) => !isFault(path));
+    const forwardPaths = envelope.forwardPaths.map((text) => parseForwardPath(text, UTF8)).filter((path): path is ForwardPath => !isFault(path));
     if (isFault(reversePath) || forwardPaths.length !== envelope.forwardPaths.length) return undefined;
     const { arrival, size, eightBit } = envelope;
     const text = await readFile(this.#path('state', id), 'utf8').catch(() => undefined); // absent: never tried

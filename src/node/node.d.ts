@@ -96,6 +96,7 @@ declare module 'node:fs/promises' {
   export function open(path: string, flags: 'r' | 'wx'): Promise<FileHandle>;
   export function mkdir(path: string, options: { readonly recursive: true }): Promise<string | undefined>;
   export function readdir(path: string): Promise<string[]>;
+  export function readFile(path: string): Promise<Uint8Array>;
   export function readFile(path: string, encoding: 'utf8'): Promise<string>;
   export function rename(from: string, to: string): Promise<void>;
   export function unlink(path: string): Promise<void>;
@@ -128,6 +129,7 @@ declare module 'node:dns/promises' {
     resolve4(name: string): Promise<string[]>;
     resolve6(name: string): Promise<string[]>;
   }
+  export function lookupService(address: string, port: number): Promise<{ readonly hostname: string }>;
   export function lookup(name: string, options: { readonly all: true; readonly verbatim: true }): Promise<{ readonly address: string; readonly family: number }[]>;
 }
 

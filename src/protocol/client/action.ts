@@ -15,7 +15,8 @@ export interface Transaction {
 
 /** Why a recipient was deferred, or its fate is unknown, where no reply of the server says it. */
 export type Reason =
-  | 'no-connection' // the shell's: nothing answered
+  | 'not-routed' // no way to the recipient's domain was found: the reply says why
+  | 'no-connection' // nothing answered there
   | 'connection-lost'
   | 'timeout'
   | 'bad-reply' // unparsable, out of step, or of a class that this command cannot have

@@ -6,6 +6,7 @@ import type { Reason } from './action.ts';
 
 /** The state of a recipient to whom this happens before end of mail data is out, and the reply that stands for it (RFC 3463). */
 export const REASONS: Readonly<Record<Reason, { readonly state: 'deferred' | 'failed'; readonly reply: Reply }>> = {
+  'not-routed':        { state: 'deferred', reply: reply(451, '4.4.0', 'no way to the domain was found') },
   'no-connection':     { state: 'deferred', reply: reply(451, '4.4.1', 'no connection') },
   'connection-lost':   { state: 'deferred', reply: reply(451, '4.4.2', 'connection lost') },
   'timeout':           { state: 'deferred', reply: reply(451, '4.4.2', 'timed out') },

@@ -39,6 +39,8 @@ export interface QueuedMail {
 export interface Queue {
   /** Every mail with a recipient that is not final. */
   mails(): Iterable<QueuedMail>;
+  /** The mail, where it has a recipient that is not final. */
+  mail(id: string): QueuedMail | undefined;
   /** Adds a mail. When this resolves it survives the loss of power; if `content` throws or this rejects, nothing was added. */
   add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail>;
   /** The content, once for each call. */

@@ -1,0 +1,29 @@
+// `ehlo draw`: the machines as Mermaid text, made from their tables.
+
+import { toMermaid, type Edge } from '../protocol/edge.ts';
+import { clientEdges } from '../protocol/client/table.ts';
+import { serverEdges } from '../protocol/server/table.ts';
+import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { misuse, suggest } from './misuse.ts';
+
+const MACHINES: Readonly<Record<string, () => Iterable<Edge>>> = {
+  server: serverEdges,
+  client: clientEdges,
+};
+
+const USAGE = {
+  name: 'ehlo draw',
+  operands: 'server|client',
+  operandCount: { least: 1, most: 1 },
+  about: 'Prints a state machine as Mermaid text, made from the table that runs it.',
+  options: {},
+} as const satisfies Usage<{}>;
+
+export function draw(args: readonly string[], terminal: Terminal): Promise<number> {
+  return runCommand(USAGE, args, terminal, async ({ operands: [name = ''] }) => {
+    const machine = MACHINES[name];
+    if (machine === undefined) return misuse(`no machine ${JSON.stringify(name)}: ${suggest(name, Object.keys(MACHINES))}`);
+    terminal.out(toMermaid([...machine()]));
+    return EXIT.ok;
+  });
+}

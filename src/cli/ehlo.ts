@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+// The command `ehlo`: finds the command that is meant, and turns what went wrong into one line and an exit status.
+
+import process from 'node:process';
+import { EXIT, type Terminal } from './command-line.ts';
+import { suggest } from './misuse.ts';
+
+const COMMANDS: Readonly<Record<string, { readonly about: string; readonly run: (args: readonly string[], terminal: Terminal) => Promise<number> }>> = {
+  serve: { about: 'receive mail, keep it safely, relay it by MX', run: async (args, terminal) => (await import('./serve.ts')).serve(args, terminal) },
+  send:  { about: 'send one mail, now',                           run: async (args, terminal) => (await import('./send.ts')).send(args, terminal) },
+  route: { about: 'show where mail for an address goes, and why', run: async (args, terminal) => (await import('./route.ts')).route(args, terminal) },
+  draw:  { about: 'draw a state machine from its table',          run: async (args, terminal) => (await import('./draw.ts')).draw(args, terminal) },
+};
+
+const terminal: Terminal = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+};
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === '--help' || name === undefined) {
+    const rows = Object.entries(COMMANDS).map(([command, { about }]) => `  ${command.padEnd(6)} ${about}\n`);
+    const text = `usage: ehlo COMMAND [OPTION]…\n\n${rows.join('')}\n'ehlo COMMAND --help' tells more.\n`;
+    if (name === undefined) terminal.err(text);
+    else terminal.out(text);
+    return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  const command = COMMANDS[name];
+  if (command !== undefined) return command.run(args, terminal);
+  terminal.err(`ehlo: unknown command ${JSON.stringify(name)}: ${suggest(name, Object.keys(COMMANDS))}\n`);
+  return EXIT.usage;
+}
+
+main(process.argv.slice(2)).then(
+  (status) => (process.exitCode = status),
+  (error: unknown) => {
+    terminal.err(`ehlo: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 70; // EX_SOFTWARE
+  },
+);

@@ -1,0 +1,137 @@
+// `ehlo serve`: receives mail, keeps it safely, relays it by MX.
+
+import process from 'node:process';
+import { isFault } from '../syntax/fault.ts';
+import { parseHost } from '../syntax/domain.ts';
+import { LIMITS } from '../protocol/limit.ts';
+import { parseCidr, type Cidr } from '../relay/admission.ts';
+import { RETRY_SCHEDULE } from '../relay/schedule.ts';
+import { FileQueue } from '../node/file-queue.ts';
+import type { Server } from '../node/listen.ts';
+import { openLog } from '../node/log.ts';
+import { machineName } from '../node/machine-name.ts';
+import { Maildir } from '../node/maildir.ts';
+import { TransferAgent } from '../node/transfer-agent.ts';
+import { EXIT, runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
+import { choice, DIR, DURATION, FILE, integer, INTERVALS, many, one, type Kind } from './option.ts';
+import { resolverOf, routeOptions, ROUTING } from './routing.ts';
+
+/** `smtp://HOST:PORT`; the path of a URL that could follow means nothing here. */
+const LISTENER: Kind<{ readonly host: string; readonly port: number }> = {
+  placeholder: 'URL',
+  expected: 'smtp://HOST:PORT, such as smtp://127.0.0.1:2525 or smtp://[::1]:25',
+  parse(written) {
+    const [, bracketed, plain, port] = /^smtp:\/\/(?:\[([0-9a-f:.]+)\]|([^:[\]/]+))(?::(\d{1,5}))?\/?$/i.exec(written) ?? [];
+    const host = bracketed ?? plain;
+    return host === undefined || Number(port ?? 25) > 65535 ? undefined : { host, port: Number(port ?? 25) };
+  },
+};
+
+const ACCEPTED: Kind<string> = {
+  placeholder: 'DOMAIN',
+  expected: 'a domain such as example.org, or * for every domain',
+  parse(written) {
+    if (written === '*') return written;
+    const host = parseHost(written);
+    return isFault(host) ? undefined : host.key;
+  },
+};
+
+const CIDR: Kind<Cidr> = { placeholder: 'CIDR', expected: 'a range of addresses such as 192.0.2.0/24 or 2001:db8::/32', parse: parseCidr };
+
+const OPTIONS = {
+  listen: many(LISTENER, 'listen here', ['smtp://127.0.0.1:2525']),
+  queue: one(DIR, 'the durable queue; made on first use', './queue'),
+  maildir: one(DIR, 'deliver mail for the domains of --accept into this Maildir instead of relaying it'),
+  accept: many(ACCEPTED, 'take mail for this domain from anyone'),
+  relayFrom: many(CIDR, 'clients that may send to any domain', ['127.0.0.0/8', '::1/128']),
+  ...ROUTING,
+  maxSize: one(integer('OCTETS', 0), 'largest mail; 0: no limit', String(LIMITS.mailData)),
+  maxRecipients: one(integer('N', 100), 'most recipients of a mail', String(LIMITS.recipients)),
+  retry: one(INTERVALS, 'intervals between attempts; the last one stands for all further ones', '450s,30m,1h,2h,3h'),
+  expire: one(DURATION, 'age at which mail is given up and returned', '5d'),
+  log: one(choice<'text' | 'json'>('text', 'json'), 'one line for each event', 'text'),
+  config: one(FILE, 'JSON file with values for these options'),
+};
+
+const USAGE = {
+  name: 'ehlo serve',
+  operands: '',
+  operandCount: { least: 0, most: 0 },
+  about: 'Receives mail by SMTP, keeps it in a durable queue, and relays it by MX. Anyone may send to the domains of --accept,\nthe clients of --relay-from to all others. SIGTERM and SIGINT end it: what is in hand is finished first.',
+  options: OPTIONS,
+} as const satisfies Usage<typeof OPTIONS>;
+
+/** Exit status when a resource is not to be had: EX_UNAVAILABLE for a port, EX_CANTCREAT for a directory (sysexits.h). */
+const CANNOT_LISTEN = EXIT.unavailable;
+const CANNOT_STORE = 73;
+
+export function serve(args: readonly string[], terminal: Terminal): Promise<number> {
+  return runCommand(USAGE, args, terminal, (line) => run(line, terminal));
+}
+
+async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number> {
+  const complain = (text: string, status: number): number => {
+    terminal.err(`ehlo: ${text}\n`);
+    return status;
+  };
+  let queue: FileQueue;
+  let maildir: Maildir | undefined;
+  try {
+    queue = await FileQueue.open(options.queue);
+  } catch (error) {
+    return complain(`cannot open the queue ${options.queue}: ${reason(error)}`, CANNOT_STORE);
+  }
+  try {
+    maildir = options.maildir === undefined ? undefined : await Maildir.open(options.maildir);
+  } catch (error) {
+    await queue.close();
+    return complain(`cannot open the Maildir ${options.maildir ?? ''}: ${reason(error)}`, CANNOT_STORE);
+  }
+  for (const id of queue.dead) terminal.err(`ehlo: ${options.queue}: ${id} could not be read and was moved to dead/\n`);
+
+  const agent = new TransferAgent({
+    hostname: options.hostname ?? (await machineName()),
+    queue,
+    maildir,
+    admission: { accept: new Set(options.accept), relayFrom: options.relayFrom },
+    routing: routeOptions(options),
+    resolver: resolverOf(options),
+    schedule: { ...RETRY_SCHEDULE, intervals: options.retry, expire: options.expire, expireBounce: Math.min(options.expire, RETRY_SCHEDULE.expireBounce) },
+    maxSize: options.maxSize,
+    maxRecipients: options.maxRecipients,
+    log: openLog(options.log),
+  });
+  const servers: Server[] = [];
+  try {
+    for (const { host, port } of options.listen) servers.push(await agent.listen(host, port));
+  } catch (error) {
+    await agent.close(0);
+    return complain(reason(error), CANNOT_LISTEN);
+  }
+  agent.start();
+  const stopped = untilSignal();
+  for (const { host, port } of servers) terminal.err(`ehlo: listening on smtp://${host.includes(':') ? `[${host}]` : host}:${port}\n`);
+  await stopped;
+  await agent.close();
+  return EXIT.ok;
+}
+
+/** Resolves at SIGTERM or SIGINT; a second SIGINT ends at once. */
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.on('SIGTERM', resolve);
+    let asked = false;
+    process.on('SIGINT', () => {
+      if (asked) process.exit(130);
+      asked = true;
+      resolve();
+    });
+  });
+}
+
+/** What a person can do something about: the system's message without its code and call. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message.replace(/^E[A-Z]+: ([^,]+), (\w+) '(.*)'.*$/s, '$1 ($3)').replace(/^E[A-Z]+: /, '');
+}

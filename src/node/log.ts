@@ -1,0 +1,23 @@
+// The log: one line for each event, on standard output. The lines that bear one id tell the story of one mail.
+
+import process from 'node:process';
+
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Writes an event with its fields; undefined ones are left out. */
+export type Log = (event: string, fields: LogFields) => void;
+
+/** Makes a log. `text`: time, event, key=value; `json`: an object a line. */
+export function openLog(format: 'text' | 'json', write: (line: string) => void = (line) => void process.stdout.write(line)): Log {
+  return (event, fields) => {
+    const time = new Date().toISOString();
+    const known = Object.entries(fields).filter(([, value]) => value !== undefined);
+    if (format === 'json') return write(`${JSON.stringify({ time, event, ...Object.fromEntries(known) })}\n`);
+    write(`${[time, event, ...known.map(([name, value]) => `${name}=${quoted(String(value))}`)].join(' ')}\n`);
+  };
+}
+
+/** Values with white space, quotes or control characters are written as JSON strings, so that a line stays a line. */
+function quoted(text: string): string {
+  return /^[!#-[\]-~]+$/.test(text) ? text : JSON.stringify(text);
+}

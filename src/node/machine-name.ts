@@ -1,0 +1,22 @@
+// The name by which this machine is known, for EHLO and the banner (RFC 5321 §2.3.5, §4.1.4).
+
+import { lookup, lookupService } from 'node:dns/promises';
+import { hostname } from 'node:os';
+import { isFault } from '../syntax/fault.ts';
+import { parseDomain } from '../syntax/domain.ts';
+
+/** The fully qualified name where the system knows one, else the plain host name, else the loopback literal. */
+export async function machineName(): Promise<string> {
+  const short = hostname();
+  if (short.includes('.') && isName(short)) return short;
+  try {
+    const [found] = await lookup(short, { all: true, verbatim: true });
+    const { hostname: full } = await lookupService(found?.address ?? '127.0.0.1', 0);
+    if (full.startsWith(`${short}.`) && isName(full)) return full;
+  } catch {
+    // the system's resolver does not know its own machine: the plain name will do
+  }
+  return isName(short) ? short : '[127.0.0.1]'; // §4.1.4: a client without a name says its literal
+}
+
+const isName = (text: string): boolean => !isFault(parseDomain(text));

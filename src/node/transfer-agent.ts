@@ -1,0 +1,197 @@
+// The whole way of a mail (RFC 5321 §2.1, §3.6): accept a connection, take a mail into the queue, relay it by MX.
+//
+// Rule 1: the 250 to end of mail data comes after the queue, or the Maildir, has made the mail durable (§4.1.1.4, §6.1).
+// Rule 2: anyone may send to accepted domains, only clients of `relayFrom` to others (§7.9).
+// Rule 3: mail that has come round a hundred times is refused (§6.3).
+// Rule 4: what cannot be delivered is reported to its sender (§6.1), unless it has none (§4.5.5).
+
+import { formatHost } from '../syntax/domain.ts';
+import { formatReceived } from '../syntax/trace.ts';
+import type { ReversePath } from '../syntax/path.ts';
+import { concat } from '../wire/octet.ts';
+import { encodeUtf8 } from '../wire/utf8.ts';
+import { seconds, type Milliseconds } from '../protocol/limit.ts';
+import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
+import { admit, type Admission } from '../relay/admission.ts';
+import { ReceivedCounter } from '../relay/loop.ts';
+import { formatNotification, LONGEST_HEADER, mayNotify, notificationEnvelope } from '../relay/notification.ts';
+import type { Queue, QueuedMail } from '../relay/queue/port.ts';
+import type { RouteOptions } from '../relay/route.ts';
+import type { RetrySchedule } from '../relay/schedule.ts';
+import { VERDICTS } from '../relay/verdict.ts';
+import { Dispatcher, type Failure, type Notification } from './dispatch.ts';
+import { newId } from './file-queue.ts';
+import type { Hooks, Mail } from './hook.ts';
+import { listen, type Server } from './listen.ts';
+import type { Log } from './log.ts';
+import type { Maildir } from './maildir.ts';
+import { relayTo } from './relay.ts';
+import type { ReceiverOptions } from './receiver.ts';
+import type { Resolver } from './resolve.ts';
+
+export interface TransferAgentOptions extends ReceiverOptions {
+  readonly queue: Queue;
+  /** Mail for accepted domains goes here instead of being relayed. */
+  readonly maildir?: Maildir | undefined;
+  readonly admission: Admission;
+  readonly routing: Omit<RouteOptions, 'ownNames' | 'ownAddresses'>;
+  readonly resolver: Resolver;
+  readonly schedule: RetrySchedule;
+  readonly log: Log;
+}
+
+/** Content that has too many Received fields: thrown into whoever stores it, so that nothing is stored. */
+class LoopError extends Error {}
+
+export class TransferAgent {
+  readonly #options: TransferAgentOptions;
+  readonly #servers: Server[] = [];
+  readonly #dispatcher: Dispatcher;
+
+  constructor(options: TransferAgentOptions) {
+    this.#options = options;
+    const { queue, schedule, log } = options;
+    this.#dispatcher = new Dispatcher({
+      queue,
+      schedule,
+      log,
+      relay: (mail, recipients, signal) => this.#relay(mail, recipients, signal),
+      notify: (mail, failures) => this.#notify(mail, failures),
+    });
+  }
+
+  /** Listens on one more address. */
+  async listen(host: string, port: number): Promise<Server> {
+    const server = await listen({ ...this.#options, host, port }, this.#hooks());
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** Begins to relay what the queue holds. */
+  start(): void {
+    this.#dispatcher.start();
+  }
+
+  /** Stops accepting, finishes what is in hand, closes the queue; takes at most `grace` milliseconds and a little. */
+  async close(grace: Milliseconds = seconds(25)): Promise<void> {
+    await Promise.all([...this.#servers.map((server) => server.close(grace)), this.#dispatcher.close(grace)]);
+    await this.#options.queue.close();
+  }
+
+  #hooks(): Hooks {
+    const { admission, log } = this.#options;
+    return {
+      rcpt: ({ forwardPath, reversePath, session: { client } }) => {
+        if (admit(admission, client.address, forwardPath) !== 'denied') return undefined;
+        log('refused', { client: client.address, from: reversePath.text, to: forwardPath.text, reason: 'relaying denied' });
+        return refuse(550, '5.7.1', 'relaying denied');
+      },
+      message: (mail) => this.#take(mail),
+      error: (error) => log('error', { text: error.message }),
+    };
+  }
+
+  async #take(mail: Mail): Promise<Verdict> {
+    const { admission, maildir, queue, log } = this.#options;
+    const { reversePath, forwardPaths, session } = mail;
+    const id = newId();
+    const isLocal = (path: (typeof forwardPaths)[number]): boolean => maildir !== undefined && admit(admission, session.client.address, path) === 'local';
+    const relayed = forwardPaths.filter((path) => !isLocal(path));
+    const story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(',') };
+    try {
+      let queued: QueuedMail | undefined;
+      if (relayed.length > 0) queued = await queue.add({ id, reversePath, forwardPaths: relayed }, this.#traced(mail, id));
+      if (relayed.length < forwardPaths.length) await this.#deliverHere(reversePath, queued === undefined ? this.#traced(mail, id) : queue.content(id), queued);
+      log('accepted', { ...story, size: queued?.size, maildir: relayed.length < forwardPaths.length ? true : undefined });
+      if (queued !== undefined) this.#dispatcher.add(queued);
+      return committed({ id });
+    } catch (error) {
+      if (error instanceof LoopError) {
+        log('refused', { ...story, reason: 'loop' });
+        return { type: 'refuse', reply: VERDICTS['too-many-hops'].reply };
+      }
+      if (mail.signal.aborted) log('lost', { ...story, reason: error instanceof Error ? error.message : String(error) });
+      throw error;
+    }
+  }
+
+  /** Into the Maildir; where that fails the mail must not stay in the queue either, since the client hears a refusal. */
+  async #deliverHere(reversePath: ReversePath, content: AsyncIterable<Uint8Array>, queued: QueuedMail | undefined): Promise<void> {
+    try {
+      await this.#options.maildir?.deliver(reversePath, content);
+    } catch (error) {
+      if (queued !== undefined) await this.#options.queue.settle(queued.id, queued.recipients.map(() => ({ state: 'failed' })), 0);
+      throw error;
+    }
+  }
+
+  /** The content with our Received field in front (§4.4), counting those that are there. */
+  async *#traced(mail: Mail, id: string): AsyncGenerator<Uint8Array, void> {
+    const { helo, client, protocol } = mail.session;
+    const [only, ...more] = mail.forwardPaths;
+    const field = formatReceived({
+      helo: helo === undefined ? 'unknown' : formatHost(helo),
+      client: { address: client.address },
+      by: this.#options.hostname,
+      with: protocol,
+      id,
+      ...(only !== undefined && more.length === 0 ? { for: only } : {}), // §7.2: one recipient is not told of the others
+      date: Date.now(),
+    });
+    yield encodeUtf8(field);
+    const counter = new ReceivedCounter();
+    for await (const octets of mail.content) {
+      counter.read(octets);
+      if (counter.looped) throw new LoopError('the mail is in a loop');
+      yield octets;
+    }
+  }
+
+  async #relay(mail: QueuedMail, recipients: readonly number[], signal: AbortSignal): ReturnType<typeof relayTo> {
+    const { hostname, queue, resolver, routing } = this.#options;
+    const { reversePath, size, eightBit } = mail;
+    const paths = recipients.map((recipient) => mail.forwardPaths[recipient]).filter((path) => path !== undefined);
+    const ownAddresses = this.#servers.map(({ host, port }) => ({ address: host, port }));
+    return relayTo({ reversePath, content: () => queue.content(mail.id), size, eightBit }, paths, { hostname, resolver, signal, routing: { ...routing, ownNames: [hostname], ownAddresses } });
+  }
+
+  async #notify(mail: QueuedMail, failures: readonly Failure[]): Promise<Notification | undefined> {
+    const { queue, maildir, admission, hostname } = this.#options;
+    if (!mayNotify(mail.reversePath)) return undefined;
+    const id = `${mail.id}-${failures[0]?.recipient ?? 0}`; // the same after a crash: the notification is added once
+    const date = Date.now();
+    const octets = formatNotification({
+      id,
+      reportingMta: hostname,
+      sender: mail.reversePath,
+      arrival: mail.arrival,
+      date,
+      recipients: failures.flatMap(({ recipient, state: { reply = VERDICTS['local-failure'].reply, host } }) => {
+        const forwardPath = mail.forwardPaths[recipient];
+        return forwardPath === undefined ? [] : [{ forwardPath, action: 'failed' as const, reply, ...(host === undefined ? {} : { host }), lastAttempt: date }];
+      }),
+      original: { header: await this.#beginning(mail.id) },
+    });
+    const content = async function* (): AsyncGenerator<Uint8Array, void> {
+      yield octets;
+    };
+    const envelope = notificationEnvelope(mail.reversePath);
+    if (maildir !== undefined && admit(admission, '', mail.reversePath) === 'local') {
+      await maildir.deliver(envelope.reversePath, content());
+      return { id };
+    }
+    return { id, queued: await queue.add({ id, ...envelope }, content()) };
+  }
+
+  /** The content of a mail in the queue, as far as a notification may quote its header. */
+  async #beginning(id: string): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    for await (const octets of this.#options.queue.content(id)) {
+      pieces.push(octets);
+      size += octets.length;
+      if (size >= LONGEST_HEADER) break;
+    }
+    return concat(pieces);
+  }
+}

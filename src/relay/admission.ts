@@ -1,0 +1,50 @@
+// Who may send to whom (RFC 5321 §3.6.2, §7.9): never an open relay by default.
+//
+// Mail for an accepted domain is taken from anyone; mail for any other domain from clients that may relay. The postmaster
+// of this host is always taken (§4.5.1).
+
+import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
+import type { ForwardPath } from '../syntax/path.ts';
+
+/** A range of addresses: the first `prefix` bits of `octets` (RFC 4632). */
+export interface Cidr {
+  readonly octets: Uint8Array;
+  readonly prefix: number;
+}
+
+export interface Admission {
+  /** Keys of domains that anyone may send to; `*` is every domain. */
+  readonly accept: ReadonlySet<string>;
+  /** Clients that may send to any domain. */
+  readonly relayFrom: readonly Cidr[];
+}
+
+/** `local`: the domain is one of ours. `relay`: the client may have its mail relayed. */
+export type Admitted = 'local' | 'relay' | 'denied';
+
+/** Tells whether a client at this address (text) may send to the path. */
+export function admit({ accept, relayFrom }: Admission, clientAddress: string, path: ForwardPath): Admitted {
+  if (path.type === 'postmaster' || accept.has('*') || accept.has(path.mailbox.domain.key)) return 'local';
+  return relayFrom.some((range) => contains(range, clientAddress)) ? 'relay' : 'denied';
+}
+
+/** Returns the range that `192.0.2.0/24`, `2001:db8::/32` or a single address is; undefined for anything else. */
+export function parseCidr(text: string): Cidr | undefined {
+  const [address = '', length, ...more] = text.split('/');
+  const octets = parseIpv4(address) ?? parseIpv6(address);
+  if (octets === undefined || more.length > 0 || (length !== undefined && !/^\d{1,3}$/.test(length))) return undefined;
+  const prefix = length === undefined ? octets.length * 8 : Number(length);
+  return prefix <= octets.length * 8 ? { octets, prefix } : undefined;
+}
+
+/** Tells whether the address is in the range. `::ffff:192.0.2.1` counts as 192.0.2.1 (RFC 4291 §2.5.5.2). */
+export function contains({ octets, prefix }: Cidr, address: string): boolean {
+  const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
+  const candidate = parseIpv4(plain) ?? parseIpv6(plain);
+  if (candidate === undefined || candidate.length !== octets.length) return false;
+  return octets.every((octet, index) => {
+    const bits = Math.min(Math.max(prefix - index * 8, 0), 8);
+    const mask = 0xff & (0xff << (8 - bits));
+    return (octet & mask) === ((candidate[index] ?? 0) & mask);
+  });
+}
