@@ -1,0 +1,153 @@
+// The mail that tells the sender what became of a mail (RFC 5321 §6.1): a delivery status notification (RFC 3464) in
+// multipart/report (RFC 6522), as a function of its arguments: no clock, nothing random.
+//
+// Rule 1: nobody is told about mail with the null reverse-path, and the notification itself has it (§6.1, §4.5.5): no loops.
+// Rule 2: the result is clean on the wire whatever it was made from: lines of at most 998 octets that end in CRLF, no bare CR or LF.
+// Rule 3: the boundary occurs in no part, whoever wrote what is in the parts.
+// Rule 4: it is 7-bit, except for a sender whose address is not (RFC 6532) and for returned content with octets above 0x7f:
+//         whoever takes the notification need not offer anything.
+//
+// Choice: the header is returned, and the content only where it is given (RFC 3461 §4.3 leaves it to us where RET is absent).
+// Much of what fails is unwanted and its reverse-path forged: whom it names should not get the whole of it.
+// Left out: whether the sender wants to be told (NOTIFY, RFC 3461 §4.1), which is for the caller to ask.
+
+import { formatDate } from '../syntax/date-time.ts';
+import type { MailboxPath, ReversePath } from '../syntax/path.ts';
+import { decodeLatin1, encodeAscii, isAscii } from '../wire/ascii.ts';
+import { concat, CR, EMPTY, LF, NUL } from '../wire/octet.ts';
+import { encodeUtf8 } from '../wire/utf8.ts';
+import type { NewMail } from './queue/port.ts';
+import { encodeQuotedPrintable } from './quoted-printable.ts';
+import { formatDeliveryStatus, formatExplanation, subjectOf } from './report.ts';
+import type { Report } from './report.ts';
+
+export interface Notification extends Report {
+  /** Of the notification itself: letters, digits and hyphens. Its Message-ID and boundary are made from it. */
+  readonly id: string;
+  /** Whom to tell: the reverse-path of the mail. */
+  readonly sender: MailboxPath;
+  /** When the notification is made, milliseconds since 1970. */
+  readonly date: number;
+  readonly original: {
+    /** The content of the mail from its beginning, at least `LONGEST_HEADER` octets where it has them: the header is cut out of it. */
+    readonly header: Uint8Array;
+    /** The whole content, to be returned if a recipient failed (RFC 3461 §4.3 RET=FULL, §6.2). */
+    readonly content?: Uint8Array;
+  };
+}
+
+/** Octets of the original header that are returned, cut at the end of a line. */
+export const LONGEST_HEADER = 65_536;
+
+/** Tells whether there is anybody to tell about mail with this reverse-path (RFC 5321 §6.1). */
+export function mayNotify(reversePath: ReversePath): reversePath is MailboxPath {
+  return reversePath.type === 'path';
+}
+
+/** Returns the envelope of a notification to `sender`: an explicit source route MUST be stripped (RFC 5321 §6.1). */
+export function notificationEnvelope({ mailbox }: MailboxPath): Omit<NewMail, 'id'> {
+  return {
+    reversePath: { type: 'null', text: '<>', key: '' },
+    forwardPaths: [{ type: 'path', text: `<${mailbox.text}>`, sourceRoute: [], mailbox, key: mailbox.key }],
+  };
+}
+
+/** Returns the content of the notification, header and body: the caller's own. */
+export function formatNotification(notification: Notification): Uint8Array {
+  const { id, sender, date, reportingMta } = notification;
+  const parts = [
+    text('text/plain', encodeUtf8(formatExplanation(notification))),
+    { type: 'message/delivery-status', encoding: '7bit', body: encodeAscii(formatDeliveryStatus(notification)) } as const,
+    original(notification),
+  ];
+  const token = id.replace(/[^A-Za-z0-9-]/g, '').slice(0, 50);
+  const boundary = boundaryFor(token, parts);
+  const header = [
+    `From: Mail Delivery System <postmaster@${reportingMta}>`, // RFC 3464 §2: whom a reply should reach
+    `To: <${sender.mailbox.text}>`,
+    `Subject: ${subjectOf(notification)}`,
+    `Date: ${formatDate(date)}`,
+    `Message-ID: <${token}@${reportingMta}>`,
+    'Auto-Submitted: auto-replied', // RFC 3834 §5
+    'MIME-Version: 1.0',
+    `Content-Type: multipart/report; report-type=delivery-status;\r\n boundary="${boundary}"`,
+    ...(parts.some(({ encoding }) => encoding === '8bit') ? ['Content-Transfer-Encoding: 8bit'] : []), // RFC 2045 §6.4
+  ];
+  return concat([
+    encodeUtf8(`${header.join('\r\n')}\r\n`),
+    ...parts.flatMap(({ type, encoding, body }) => [
+      encodeAscii(`\r\n--${boundary}\r\nContent-Type: ${type}\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n`),
+      body,
+    ]),
+    encodeAscii(`\r\n--${boundary}--\r\n`),
+  ]);
+}
+
+interface Part {
+  readonly type: string;
+  readonly encoding: Encoding;
+  readonly body: Uint8Array;
+}
+
+/** RFC 2045 §6. */
+type Encoding = '7bit' | '8bit' | 'quoted-printable';
+
+/** Returns the third part: the content as it is where that is wanted and can be, or else the header. */
+function original({ recipients, original: { header: beginning, content } }: Notification): Part {
+  const header = headerOf(beginning);
+  const encoding = content === undefined ? 'quoted-printable' : encodingOf(content);
+  // message/rfc822 takes no quoted-printable (RFC 2046 §5.2.1), and no header that is not ASCII (RFC 6532 §3.7).
+  const whole = encoding !== 'quoted-printable' && isAscii(header) && recipients.some(({ action }) => action === 'failed');
+  return whole ? { type: 'message/rfc822', encoding, body: content ?? EMPTY } : text('text/rfc822-headers', header);
+}
+
+/** Returns the octets as a part of type text, in quoted-printable unless they are 7-bit (RFC 6522 §4). */
+function text(type: string, octets: Uint8Array): Part {
+  const charset = type === 'text/plain' ? `; charset=${isAscii(octets) ? 'us-ascii' : 'utf-8'}` : '';
+  return encodingOf(octets) === '7bit'
+    ? { type: `${type}${charset}`, encoding: '7bit', body: octets }
+    : { type: `${type}${charset}`, encoding: 'quoted-printable', body: encodeAscii(encodeQuotedPrintable(octets)) };
+}
+
+/** Returns the header of the content, up to its empty line, cut to the last line that ends within `LONGEST_HEADER`. */
+function headerOf(content: Uint8Array): Uint8Array {
+  const beginning = decodeLatin1(content.subarray(0, LONGEST_HEADER));
+  if (beginning.startsWith('\r\n')) return EMPTY;
+  const empty = beginning.indexOf('\r\n\r\n');
+  if (empty === -1 && content.length <= LONGEST_HEADER) return content;
+  const last = empty === -1 ? beginning.lastIndexOf('\r\n') : empty;
+  return content.subarray(0, last === -1 ? LONGEST_HEADER : last + 2);
+}
+
+/** Returns the encoding that says of the octets what they are, `quoted-printable` where neither `7bit` nor `8bit` takes them (RFC 2045 §2.7, §2.8). */
+function encodingOf(octets: Uint8Array): Encoding {
+  let encoding: Encoding = '7bit';
+  let length = 0;
+  for (let at = 0; at < octets.length; at += 1) {
+    const octet = octets[at] ?? 0;
+    if (octet === CR && octets[at + 1] === LF) {
+      at += 1;
+      length = 0;
+      continue;
+    }
+    length += 1;
+    if (octet === CR || octet === LF || octet === NUL || length > 998) return 'quoted-printable';
+    if (octet > 0x7f) encoding = '8bit';
+  }
+  return encoding;
+}
+
+/**
+ * Returns a boundary that occurs in no part: `=_1_` and the token, or the next number that nothing in them has taken.
+ *
+ * `=_` occurs in no quoted-printable. One scan finds all that are taken, since whoever guesses the token could take many.
+ */
+function boundaryFor(token: string, parts: readonly Part[]): string {
+  const taken = new Set<number>();
+  for (const { body } of parts) {
+    for (const [, number] of decodeLatin1(body).matchAll(new RegExp(`=_(\\d{1,9})_${token}`, 'g'))) taken.add(Number(number));
+  }
+  let free = 1;
+  while (taken.has(free)) free += 1;
+  return `=_${free}_${token}`;
+}
