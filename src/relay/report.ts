@@ -172,13 +172,13 @@ function wrapReply({ code, enhanced, lines }: Reply, first: string, indent: stri
   return texts.flatMap((text, index) => wrap(text, index === 0 ? first : indent, indent));
 }
 
-/** Returns lines of at most 76 characters where spaces allow it. Runs of white space become one space: no line is empty. */
+/** Returns lines of at most 75 characters where spaces allow it, which quoted-printable leaves whole. Runs of white space become one space: no line is empty. */
 function wrap(text: string, first = '', indent = ''): string[] {
   const [head = '', ...words] = text.trim().split(/[ \t]+/);
   const lines: string[] = [];
   let line = first + head;
   for (const word of words) {
-    if (line.length + 1 + word.length > 76) {
+    if (line.length + 1 + word.length > 75) {
       lines.push(line);
       line = indent + word;
     } else {
