@@ -82,13 +82,12 @@ export class DataDecoder {
   read(octets: Uint8Array, at: number): number {
     this.content = EMPTY;
     if (this.ended) return at;
-    const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
     const begin = at;
     let from = at; // the content of this call begins here; octets that it holds are all in front of that
     let row = this.#row;
     while (at < octets.length && !this.ended) {
       if (row === ROWS.text) {
-        at = skipText(view, at, octets.length);
+        at = skipText(octets, at);
         if (at === octets.length) break;
       }
       const { to, effect } = step(row, octets[at], DOT);

@@ -51,12 +51,11 @@ export class DataEncoder {
   /** Encodes the next octets of the content. Returns views of them, to be sent in order, valid as long as they are. */
   write(octets: Uint8Array): Uint8Array[] {
     const views: Uint8Array[] = [];
-    const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
     let from = 0;
     let row = this.#row;
     for (let at = 0; at < octets.length; at++) {
       if (row === ROWS.text) {
-        at = skipText(view, at, octets.length);
+        at = skipText(octets, at);
         if (at === octets.length) break;
       }
       const { to, effect } = step(row, octets[at], DOT);

@@ -1,11 +1,12 @@
-// Lines of commands and replies out of a stream of octets (RFC 5321 §2.3.8), whatever the cuts of the stream.
+// Lines of commands and of replies out of a stream of octets (RFC 5321 §2.3.8), whatever the cuts of the stream.
 //
-// Only CRLF ends a line. A bare CR, a bare LF and NUL are octets of the line, and faults of it, so that nobody downstream can
-// take them for something else. What the line says is not looked at.
+// Only CRLF ends a line. A bare CR, a bare LF and NUL are octets of the line, and faults of it, so that nothing downstream can
+// take one of them for an end. What the line says is not looked at. There is no fast path: such lines are short.
 //
-// Rule 1  `line`, `fault` and what is consumed do not depend on how the stream was cut.
-// Rule 2  Never more than `limit` octets are kept, however long the line.
-// Rule 3  Each octet is looked at once, and `read` stops behind each line: what follows may have to be read by other rules.
+// Rule 1  The lines and their faults do not depend on how the stream was cut.
+// Rule 2  Nothing behind the CRLF of a line is consumed with it: after DATA other octets follow than after MAIL.
+// Rule 3  Never more than `limit` octets are kept, however long the line.
+// Rule 4  Each octet is looked at once, and copied at most once where nothing has to grow.
 
 import { type EdgeTable, link, step } from './edge.ts';
 import { EMPTY, NUL } from './octet.ts';
@@ -36,93 +37,96 @@ const ROWS = link(LINE_EDGES);
 
 export class LineDecoder {
   /**
-   * The line without its CRLF, from the `read` that met the CRLF until the next one, and no longer than the octets given live:
-   * a view of them, or of a buffer of this decoder where the line spans calls. Undefined while there is no whole line.
+   * The line that the last `read` met the end of, without its CRLF; undefined if it met none. A view of the octets given, or of
+   * a buffer of the decoder if the line spans calls: valid until the next `read`, and no longer than the octets given.
    */
   line: Uint8Array | undefined;
-  /** What is wrong with `line`: the first thing that was met, except that 'line-too-long' goes before all others. */
+  /**
+   * What is wrong with `line`, or so far with the one under way: what was met first. But once the line has ended
+   * 'line-too-long' goes before all others, and `line` is the first `limit` octets of it.
+   */
   fault: LineFault | undefined;
   /** Offset in the line of the octet at fault; for 'line-too-long' of the first octet too many, CRLF counted. */
   faultAt = 0;
-  /** Octets so far of the line under way, kept or dropped; 0 behind a whole line. A bound on an endless line is the caller's. */
+  /** Octets so far of the line under way, kept or dropped; 0 behind a whole line. What is too many is for the caller to say. */
   length = 0;
 
   readonly #limit: number;
   #row = ROWS.text;
-  #kept = EMPTY; // grows up to the limit, and serves every line that spans calls
+  #kept = EMPTY; // grows to the limit at most, and serves one line after the other
 
-  /** `limit` is the longest line in octets, CRLF included (§4.5.3.1.4, §4.5.3.1.5). */
+  /** `limit` is the longest line in octets, CRLF counted (§4.5.3.1.4, §4.5.3.1.5). */
   constructor(options: { readonly limit: number }) {
     const { limit } = options;
-    if (!Number.isSafeInteger(limit) || limit < 2) throw new UsageError(`a line has 2 octets or more, its CRLF, not ${limit}`);
+    if (!Number.isSafeInteger(limit) || limit < 2) throw new UsageError(`a line has at least the 2 octets of its CRLF, not ${limit}`);
     this.#limit = limit;
   }
 
   /** Reads from `at`, to the end of one line or of the octets; returns the index of the first octet not consumed. */
   read(octets: Uint8Array, at: number): number {
-    if (this.line !== undefined) {
-      this.line = undefined;
-      this.fault = undefined;
-      this.faultAt = 0;
-    }
+    if (this.line !== undefined) this.#forgetLine();
     const from = at;
     let row = this.#row;
-    while (at < octets.length) {
+    let ended = false;
+    while (at < octets.length && !ended) {
       const { to, effect } = step(row, octets[at], NUL);
+      if (effect === undefined) {
+        // most octets: nothing
+      } else if (effect === 'line') {
+        ended = true;
+      } else if (this.fault === undefined) {
+        this.fault = effect;
+        this.faultAt = this.length + at - from - (effect === 'bare-cr' ? 1 : 0);
+      }
       row = to;
       at++;
-      if (effect === undefined) continue;
-      if (effect === 'line') {
-        this.#row = row;
-        this.#end(octets.subarray(from, at));
-        return at;
-      }
-      if (this.fault === undefined) {
-        this.fault = effect;
-        this.faultAt = this.length + (at - from) - (effect === 'bare-cr' ? 2 : 1);
-      }
     }
     this.#row = row;
-    this.#keep(octets.subarray(from, at));
+    if (ended) this.#end(octets, from, at);
+    else this.#keep(octets, from, at);
     return at;
   }
 
-  /** Forgets the line under way, as if nothing had been read (RFC 3207 §4.2). */
+  /** Forgets the line under way, as if nothing had been read. */
   reset(): void {
-    this.line = undefined;
-    this.fault = undefined;
-    this.faultAt = 0;
+    this.#forgetLine();
     this.length = 0;
     this.#row = ROWS.text;
   }
 
-  /** Makes a line of what was kept and of these octets, the last of which is the LF that ended it. */
-  #end(octets: Uint8Array): void {
-    let whole = octets;
-    if (this.length > 0) {
-      this.#keep(octets);
-      whole = this.#kept;
+  #forgetLine(): void {
+    this.line = undefined;
+    this.fault = undefined;
+    this.faultAt = 0;
+  }
+
+  /** Makes the line of what was kept and of these octets, which end with its CRLF, or with the LF of it. */
+  #end(octets: Uint8Array, from: number, to: number): void {
+    const length = this.length + to - from;
+    const shown = Math.min(length - 2, this.#limit);
+    if (this.length === 0) {
+      this.line = octets.subarray(from, from + shown);
     } else {
-      this.length = octets.length;
+      this.#keep(octets, from, to);
+      this.line = this.#kept.subarray(0, shown);
     }
-    this.line = whole.subarray(0, Math.min(this.length - 2, this.#limit));
-    if (this.length > this.#limit) {
+    if (length > this.#limit) {
       this.fault = 'line-too-long';
       this.faultAt = this.#limit;
     }
     this.length = 0;
   }
 
-  /** Copies what the limit leaves room for. */
-  #keep(octets: Uint8Array): void {
+  /** Copies of these octets what the limit leaves room for. */
+  #keep(octets: Uint8Array, from: number, to: number): void {
     const kept = Math.min(this.length, this.#limit);
-    const more = octets.subarray(0, this.#limit - kept);
-    if (kept + more.length > this.#kept.length) {
-      const grown = new Uint8Array(Math.min(this.#limit, 2 * (kept + more.length)));
+    const wanted = Math.min(this.length + to - from, this.#limit);
+    if (wanted > this.#kept.length) {
+      const grown = new Uint8Array(Math.min(2 * wanted, this.#limit));
       grown.set(this.#kept.subarray(0, kept));
       this.#kept = grown;
     }
-    this.#kept.set(more, kept);
-    this.length += octets.length;
+    this.#kept.set(octets.subarray(from, from + wanted - kept), kept);
+    this.length += to - from;
   }
 }

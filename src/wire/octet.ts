@@ -11,9 +11,8 @@ export const DOT = 0x2e;
 /** No octets. Shared, since there is nothing in it to change. */
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
-/** Returns one run made of the parts in order: a copy, the caller's own; but a single part is returned as it is. */
+/** Returns the parts in order as one run: a copy, the caller's own. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1 && parts[0] !== undefined) return parts[0];
   let length = 0;
   for (const part of parts) length += part.length;
   const whole = new Uint8Array(length);

@@ -4,7 +4,7 @@
 
 import { UsageError } from './usage.ts';
 
-/** Returns the text in xtext: "!" to "~" as they are, but for "+" and "="; the others as hexchar. */
+/** Returns the text in xtext: "!" to "~" as they are, but for "+" and "="; the others as hexchar. Above U+00FF it throws. */
 export function encodeXtext(text: string): string {
   return text.replace(/[^!-*,-<>-~]/gu, (character) => {
     const octet = character.codePointAt(0) ?? 0;
@@ -15,6 +15,6 @@ export function encodeXtext(text: string): string {
 
 /** Returns the text that the xtext encodes; undefined when it is not xtext. Lower case hexadecimal digits are not. */
 export function decodeXtext(text: string): string | undefined {
-  if (!/^(?:[!-*,-<>-~]|\+[0-9A-F]{2})*$/.test(text)) return undefined;
+  if (/[^!-<>-~]|\+(?![0-9A-F]{2})/.test(text)) return undefined;
   return text.replace(/\+(..)/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
 }

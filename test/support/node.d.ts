@@ -13,3 +13,42 @@ declare module 'node:os' {
 declare module 'node:path' {
   export function join(...parts: readonly string[]): string;
 }
+
+declare module 'node:fs' {
+  export function readdirSync(path: string, options: { readonly recursive: true }): string[];
+}
+
+// test/wire: the oracles that the encodings are held against.
+declare module 'node:buffer' {
+  export class Buffer extends Uint8Array {
+    static from(octets: Uint8Array): Buffer;
+    static from(text: string, encoding: 'base64' | 'latin1' | 'utf8'): Buffer;
+    override toString(encoding: 'base64' | 'latin1' | 'utf8'): string;
+  }
+}
+
+declare module 'node:util' {
+  export class TextDecoder {
+    constructor(label: 'utf-8', options: { readonly fatal: true; readonly ignoreBOM: true });
+    decode(octets: Uint8Array): string;
+  }
+}
+
+// test/architecture.test.ts, and whoever looks for files beside a test
+interface ImportMeta {
+  readonly dirname: string;
+}
+
+declare module 'node:fs' {
+  export interface Dirent {
+    readonly name: string;
+    isDirectory(): boolean;
+  }
+  export function readdirSync(path: string): string[];
+  export function readdirSync(path: string, options: { readonly withFileTypes: true }): Dirent[];
+}
+
+declare module 'node:path' {
+  export function dirname(path: string): string;
+  export function relative(from: string, to: string): string;
+}

@@ -1,0 +1,212 @@
+import { describe, expect, it } from 'vitest';
+import { DATA_EDGES, DataDecoder, type DataPlace } from '../../src/wire/data-decoder.ts';
+import { type Cuts, cut, everyCut, everyString, octetsOf, someCuts, textOf } from './every.ts';
+import { edgesTaken, everyEdge } from './walk.ts';
+
+const ALPHABET = '\r\n.a';
+
+/** What a decoder has to say about mail data, whatever the cuts. */
+interface Finding {
+  readonly content: string;
+  readonly size: number;
+  readonly ended: boolean;
+  readonly consumed: number;
+  readonly fault: string | undefined;
+  readonly faultAt: number;
+}
+
+/** Reads one string cut in one way. */
+function read(text: string, cuts: Cuts, lineLimit = Infinity): Finding {
+  const decoder = new DataDecoder({ lineLimit });
+  let content = '';
+  let consumed = 0;
+  for (const segment of cut(text, cuts)) {
+    let at = 0;
+    while (at < segment.length && !decoder.ended) {
+      at = decoder.read(segment, at);
+      content += textOf(decoder.content);
+    }
+    consumed += at;
+  }
+  const { size, ended, fault, faultAt } = decoder;
+  return { content, size, ended, consumed, fault, faultAt };
+}
+
+/**
+ * The same from the words of RFC 5321 §4.5.2 and §4.1.1.4, over the whole string at once: the first CRLF.CRLF ends it, where
+ * the CRLF of the DATA command counts; of the lines before it, the leading dot of each that has more is deleted.
+ */
+function oracle(text: string, lineLimit = Infinity): Finding {
+  const data = `\r\n${text}`;
+  const end = data.indexOf('\r\n.\r\n');
+  const ended = end >= 0;
+  const lines = data.slice(2, ended ? end + 2 : undefined).split('\r\n');
+  if (!ended && /^\.\r?$/.test(lines.at(-1) ?? '')) lines[lines.length - 1] = ''; // it may be the end yet
+  const content = lines.map((line) => line.replace(/^\./, '')).join('\r\n');
+
+  const faults: { readonly fault: string; readonly at: number }[] = [];
+  let at = 0;
+  for (const line of content.match(/[^]*?\r\n|[^]+$/g) ?? []) {
+    if (line.length > lineLimit) faults.push({ fault: 'text-line-too-long', at: at + lineLimit });
+    at += line.length;
+  }
+  for (const bare of content.matchAll(/\r(?!\n)(?!$)|(?<!\r)\n/g)) {
+    faults.push({ fault: bare[0] === '\r' ? 'bare-cr' : 'bare-lf', at: bare.index });
+  }
+  const first = faults.sort((a, b) => a.at - b.at)[0]; // stable: of two at one octet the long line
+
+  return {
+    content,
+    size: content.length,
+    ended,
+    consumed: ended ? end + 3 : text.length,
+    fault: first?.fault,
+    faultAt: first?.at ?? 0,
+  };
+}
+
+function same(a: Finding, b: Finding): boolean {
+  return (
+    a.content === b.content &&
+    a.size === b.size &&
+    a.ended === b.ended &&
+    a.consumed === b.consumed &&
+    a.fault === b.fault &&
+    a.faultAt === b.faultAt
+  );
+}
+
+/** Compares by hand, since `expect` for each of a million cases takes a minute, and lets it speak when they differ. */
+function agree(text: string, ways: readonly Cuts[], lineLimit?: number): void {
+  const wanted = oracle(text, lineLimit);
+  for (const cuts of ways) {
+    const found = read(text, cuts, lineLimit);
+    if (!same(found, wanted)) expect({ text, cuts, ...found }).toEqual({ text, cuts, ...wanted });
+  }
+}
+
+describe('mail data, exhaustively (RFC 5321 §4.5.2)', () => {
+  for (let length = 0; length <= 7; length++) {
+    it(`reads every string of ${length} of CR, LF, dot and another the same under every segmentation`, () => {
+      const ways = everyCut(length);
+      for (const text of everyString(ALPHABET, length, length)) agree(text, ways);
+    });
+  }
+
+  it('reads every string of 8 the same whole, octet by octet and under every single cut', () => {
+    const ways = someCuts(8);
+    for (const text of everyString(ALPHABET, 8, 8)) agree(text, ways);
+  });
+
+  for (const lineLimit of [2, 3, 4]) {
+    it(`judges lines by a limit of ${lineLimit} octets the same however it is cut`, () => {
+      for (let length = 0; length <= 6; length++) {
+        const ways = length < 6 ? everyCut(length) : someCuts(length);
+        for (const text of everyString(ALPHABET, length, length)) agree(text, ways, lineLimit);
+      }
+    });
+  }
+
+  it('reads long lines the same wherever CR, LF or a dot stands in them', () => {
+    const filler = 'The quick brown fox\tjumps over the lazy d\xf6g';
+    for (let length = 1; length <= filler.length; length++) {
+      for (const tail of everyString(ALPHABET, 1, 3)) {
+        const text = `${filler.slice(0, length)}${tail}${filler}`;
+        agree(text, [[], [length], [length + tail.length]]);
+      }
+    }
+  });
+
+  it('takes every edge of its table', () => {
+    expect(edgesTaken<DataPlace>(DATA_EDGES, 'start', ['\r', '\n', '.', 'a'], 5)).toEqual(everyEdge(DATA_EDGES));
+  });
+});
+
+describe('the end of mail data (§4.1.1.4)', () => {
+  it('leaves what follows it for the next command', () => {
+    expect(read('Subject: x\r\n\r\n..\r\n.\r\nQUIT\r\n', [])).toMatchObject({ content: 'Subject: x\r\n\r\n.\r\n', ended: true, consumed: 21 });
+  });
+
+  it('is a dot at once when there is no mail data', () => {
+    expect(read('.\r\n', [])).toMatchObject({ content: '', size: 0, ended: true, consumed: 3 });
+  });
+
+  it.each([
+    ['LF . CR LF', 'a\n.\r\n', 'bare-lf'],
+    ['LF . LF', 'a\n.\n', 'bare-lf'],
+    ['CR . CR LF', 'a\r.\r\n', 'bare-cr'],
+    ['CR . CR', 'a\r.\r', 'bare-cr'],
+    ['CR LF . LF', 'a\r\n.\n', 'bare-lf'],
+    ['CR LF . CR', 'a\r\n.\rx', 'bare-cr'],
+    ['CR CR LF . CR CR LF', 'a\r\r\n.\r\r\n', 'bare-cr'],
+    ['CR LF NUL . CR LF', 'a\r\n\0.\r\n', undefined],
+  ])('is not %s', (_, text, fault) => {
+    expect(read(text, [])).toMatchObject({ ended: false, fault });
+    expect(read(`${text}\r\n.\r\n`, [])).toMatchObject({ ended: true, fault });
+  });
+
+  it('is final: nothing is read behind it', () => {
+    const decoder = new DataDecoder({ lineLimit: 1000 });
+    const octets = octetsOf('.\r\na\n.\r\n');
+    expect(decoder.read(octets, 0)).toBe(3);
+    expect(decoder.read(octets, 3)).toBe(3);
+    expect(decoder).toMatchObject({ ended: true, size: 0, fault: undefined });
+  });
+});
+
+describe('the content', () => {
+  it('is views of the octets given', () => {
+    const octets = octetsOf('DATA\r\nfirst\r\n..second\r\nthird\r\n.\r\n');
+    const decoder = new DataDecoder({ lineLimit: 1000 });
+    const views = [];
+    for (let at = 6; !decoder.ended; ) {
+      at = decoder.read(octets, at);
+      if (decoder.content.length > 0) views.push(decoder.content);
+    }
+    expect(views.map(textOf)).toEqual(['first\r\n', '.second\r\nthird\r\n']);
+    expect(views.every((view) => view.buffer === octets.buffer)).toBe(true);
+  });
+
+  it('gives back a CR that was held behind a dot when the octets that it stood in are gone', () => {
+    const decoder = new DataDecoder({ lineLimit: 1000 });
+    const octets = octetsOf('x');
+    decoder.read(octetsOf('.\r'), 0);
+    expect(decoder).toMatchObject({ content: new Uint8Array(0), size: 0 });
+    expect(decoder.read(octets, 0)).toBe(0);
+    expect(decoder).toMatchObject({ content: octetsOf('\r'), size: 1 });
+    expect(decoder.read(octets, 0)).toBe(1);
+    expect(decoder).toMatchObject({ content: octets, size: 2, fault: 'bare-cr', faultAt: 0 });
+  });
+});
+
+describe('the length of a text line (§4.5.3.1.6)', () => {
+  it('counts the CRLF and does not count the dot that was duplicated', () => {
+    const longest = 'a'.repeat(997);
+    expect(read(`..${longest}\r\n.\r\n`, [], 1000).fault).toBeUndefined();
+    expect(read(`x\r\n..a${longest}\r\n.\r\n`, [], 1000)).toMatchObject({ fault: 'text-line-too-long', faultAt: 1003, ended: true });
+  });
+
+  it('is judged before the line has ended', () => {
+    expect(read('a'.repeat(1001), [], 1000)).toMatchObject({ fault: 'text-line-too-long', faultAt: 1000, ended: false });
+    expect(read('a'.repeat(1000), [], 1000).fault).toBeUndefined();
+  });
+
+  it('has no limit below a CRLF', () => {
+    expect(() => new DataDecoder({ lineLimit: 1 })).toThrow('at least the 2 octets of its CRLF');
+    expect(() => new DataDecoder({ lineLimit: NaN })).toThrow('at least the 2 octets of its CRLF');
+  });
+});
+
+describe('a decoder that is reset', () => {
+  it('reads as a new one does, wherever it stood', () => {
+    for (const text of everyString(ALPHABET, 0, 4)) {
+      const decoder = new DataDecoder({ lineLimit: 3 });
+      decoder.read(octetsOf(text), 0);
+      decoder.reset();
+      const next = octetsOf('..a\n');
+      expect(decoder).toMatchObject({ ended: false, size: 0, fault: undefined, faultAt: 0, content: new Uint8Array(0) });
+      expect(decoder.read(next, 0)).toBe(4);
+      expect(decoder).toMatchObject({ content: next.subarray(1), fault: 'bare-lf', faultAt: 2 });
+    }
+  });
+});
