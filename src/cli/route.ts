@@ -2,6 +2,7 @@
 
 import process from 'node:process';
 import type { Target } from '../relay/route.ts';
+import { formatTarget } from '../relay/target.ts';
 import { formatFault, isFault } from '../syntax/fault.ts';
 import { parseMailbox } from '../syntax/mailbox.ts';
 import { EXIT, formatHelp, runCommand, type Terminal, type Usage } from './command-line.ts';
@@ -32,7 +33,7 @@ export function route(args: readonly string[], terminal: Terminal = TERMINAL): P
 
     const targets: Target[] = [];
     for await (const target of found.targets) targets.push(target);
-    for (const [at, { host, address, port, preference }] of targets.entries()) row('plan', `${at + 1} of ${targets.length}`, `${host} [${address}]:${port}, preference ${preference}`);
+    for (const [at, target] of targets.entries()) row('plan', `${at + 1} of ${targets.length}`, `${formatTarget(target)}, preference ${target.preference}`);
     return EXIT.ok;
   });
 }

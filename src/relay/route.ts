@@ -12,9 +12,9 @@
 
 import { parseAddressLiteral } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
-import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import { quote } from '../wire/ascii.ts';
-import type { AddressAnswers, DnsAnswer, MxRecord } from './dns-answer.ts';
+import { addressKey } from './address.ts';
+import type { DnsAnswer, MxRecord } from './dns-answer.ts';
 import { hostKey } from './host-name.ts';
 import { findRoute, type NextHop } from './next-hop.ts';
 import { type Verdict, type VerdictEvent, verdict } from './verdict.ts';
@@ -66,10 +66,16 @@ export interface HostPlan {
   readonly origin: 'configured' | 'literal' | 'implicit-mx' | 'mx';
   readonly levels: readonly Level[]; // best preference first; may be none, where this host is the best
   readonly port: number;
-  /** The addresses of the only host, where it was given as one. */
-  readonly given: AddressAnswers | undefined;
-  /** The preference of the first exchange that has one of our names; it and all behind it are gone from `levels`. */
-  readonly cut: number | undefined;
+  /** The address of the only host, where it was given as one. */
+  readonly given: string | undefined;
+  /** The best exchange with one of our names; it and all of its preference and behind it are gone from `levels`. */
+  readonly self: Self | undefined;
+}
+
+/** Where among the exchanges this host is. */
+export interface Self {
+  readonly preference: number;
+  readonly text: string;
 }
 
 export interface VerdictPlan {
@@ -111,14 +117,15 @@ export function rank(domain: string, answer: DnsAnswer<MxRecord>, options: Route
   const exchanges = readMx(domain, answer, steps);
   if (typeof exchanges === 'string') return conclude(exchanges, steps, domain);
 
-  const own = new Set(options.ownNames.map(hostKey));
-  const self = [...exchanges].filter(([host]) => own.has(host)).sort(([, a], [, b]) => a - b)[0];
-  if (self !== undefined) steps.push({ rule: 'self', clause: 'RFC 5321 §5.1', text: `${self[0]} is this host: preference ${self[1]} and above are left out` });
-  const left = [...exchanges].filter(([, preference]) => self === undefined || preference < self[1]);
+  const ownNames = new Set(options.ownNames.map(hostKey));
+  const [own] = [...exchanges].filter(([host]) => ownNames.has(host)).sort(([, a], [, b]) => a - b);
+  const self = own === undefined ? undefined : { preference: own[1], text: `${own[0]} is this host` };
+  if (self !== undefined) steps.push(selfStep(self));
+  const left = [...exchanges].filter(([, preference]) => self === undefined || preference < self.preference);
   if (left.length > MOST_HOSTS) steps.push({ rule: 'limit', clause: 'RFC 5321 §5.1', text: `${left.length} mail exchangers: only the best ${MOST_HOSTS} are tried` });
   const levels = order(left, random);
   if (levels.length > 0) steps.push({ rule: 'order', clause: 'RFC 5321 §5.1', text: levels.map(({ preference, hosts }) => `${preference}: ${hosts.join(' ')}`).join(', ') });
-  return { type: 'hosts', steps, origin: answer.type === 'none' ? 'implicit-mx' : 'mx', levels, port: options.mxPort, given: undefined, cut: self?.[1] };
+  return { type: 'hosts', steps, origin: answer.type === 'none' ? 'implicit-mx' : 'mx', levels, port: options.mxPort, given: undefined, self };
 }
 
 /** §5.1: "there MAY also be a configurable limit"; nobody has so many, but who writes a zone can have us ask for thousands. */
@@ -177,21 +184,18 @@ function order(exchanges: readonly (readonly [host: string, preference: number])
 
 /** The plan of one host that is not found by MX. */
 function single(origin: 'configured' | 'literal', host: string, port: number, step: Step): HostPlan {
-  const given = addressAnswers(host);
-  return { type: 'hosts', steps: [step], origin, levels: [{ preference: 0, hosts: [host] }], port, given, cut: undefined };
-}
-
-function addressAnswers(text: string): AddressAnswers | undefined {
-  const records = { type: 'records', records: [text] } as const;
-  const none = { type: 'none' } as const;
-  if (parseIpv4(text) !== undefined) return { A: records, AAAA: none };
-  return parseIpv6(text) === undefined ? undefined : { A: none, AAAA: records };
+  const given = addressKey(host);
+  return { type: 'hosts', steps: [step], origin, levels: [{ preference: 0, hosts: [host] }], port, given, self: undefined };
 }
 
 /** Ends the routing with a verdict, which is its last step. */
 function conclude(event: VerdictEvent, steps: readonly Step[], detail: string): VerdictPlan {
   const end = verdict(event, detail);
   return { type: 'verdict', steps: [...steps, verdictStep(end)], verdict: end };
+}
+
+export function selfStep({ preference, text }: Self): Step {
+  return { rule: 'self', clause: 'RFC 5321 §5.1', text: `${text}: preference ${preference} and above are left out` };
 }
 
 export function verdictStep({ kind, reply, source }: Verdict): Step {

@@ -9,7 +9,7 @@
 
 import { addressKey, addressKind } from './address.ts';
 import type { AddressAnswers, DnsAnswer } from './dns-answer.ts';
-import { type HostPlan, type RouteOptions, type Step, type Target, verdictStep } from './route.ts';
+import { type HostPlan, type RouteOptions, type Self, selfStep, type Step, type Target, verdictStep } from './route.ts';
 import { type Verdict, verdict, type VerdictEvent } from './verdict.ts';
 
 /** The plan, as far as the known addresses reach. */
@@ -31,7 +31,7 @@ const MOST_OF_A_FAMILY = MOST_TARGETS - 2;
 export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAnswers>, options: RouteOptions): TargetPlan {
   const notes: Notes = { steps: [], soft: undefined, hard: undefined };
   const targets: Target[] = [];
-  let cut = plan.cut;
+  let self = plan.self;
   for (const { preference, hosts } of plan.levels) {
     if (targets.length === MOST_TARGETS) {
       note(notes, 'limit', 'RFC 5321 §5.1', `${MOST_TARGETS} targets are enough: hosts of preference ${preference} and above are not looked up`);
@@ -40,18 +40,23 @@ export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAn
     const ask = plan.given === undefined ? hosts.filter((host) => !known.has(host)) : [];
     if (ask.length > 0) return { targets, ask, verdict: undefined, steps: notes.steps };
 
-    const found = hosts.flatMap((host) => addresses(host, plan.given ?? known.get(host), notes).map((address) => targetAt(address, host, preference, plan.port)));
-    const self = plan.origin === 'configured' ? undefined : found.find((each) => isOwn(each, options));
-    if (self !== undefined) {
-      note(notes, 'self', 'RFC 5321 §5.1', `${describe(self)} is this host: preference ${preference} and above are left out`);
-      cut = preference;
+    const found = hosts.flatMap((host) => targetsOf(host, preference, plan, known, notes));
+    const own = plan.origin === 'configured' ? undefined : found.find((each) => isOwn(each, options));
+    if (own !== undefined) {
+      self = { preference, text: `${formatTarget(own)} is this host` };
+      notes.steps.push(selfStep(self));
       break;
     }
-    for (const each of found) if (admits(each, targets, plan, options, notes)) targets.push(each);
+    const privateToo = options.allowPrivateTargets || plan.origin === 'configured';
+    for (const host of hosts) {
+      const reachable = found.filter((each) => each.host === host && isReachable(each, privateToo, notes));
+      for (const each of interleave(reachable)) if (hasRoom(each, targets, notes)) targets.push(each);
+    }
   }
 
   if (targets.length > 0) return { targets, ask: [], verdict: undefined, steps: notes.steps };
-  const end = verdict(eventOf(plan, cut, notes), notes.soft ?? notes.hard);
+  const event = eventOf(plan, self, notes);
+  const end = verdict(event, event === 'loops-back' ? self?.text : (notes.soft ?? notes.hard));
   return { targets, ask: [], verdict: end, steps: [...notes.steps, verdictStep(end)] };
 }
 
@@ -66,61 +71,58 @@ function note(notes: Notes, rule: Step['rule'], clause: string, text: string, we
   if (weight !== undefined) notes[weight] ??= text;
 }
 
-/** What it means that there is no target. `cut`: the preference at which this host was found. */
-function eventOf(plan: HostPlan, cut: number | undefined, notes: Notes): VerdictEvent {
+/** What it means that there is no target. */
+function eventOf(plan: HostPlan, self: Self | undefined, notes: Notes): VerdictEvent {
   if (plan.origin === 'configured') return 'relay-not-found';
-  const best = plan.levels[0]?.preference ?? Infinity; // ever seen, whether it was found or not: it may come back
-  if (cut !== undefined) return best < cut ? 'better-mx-not-found' : 'loops-back';
+  // The best exchange ever seen counts, whether it was found or not: where it is not this host, it may come back.
+  if (self !== undefined) return (plan.levels[0]?.preference ?? Infinity) < self.preference ? 'better-mx-not-found' : 'loops-back';
   if (notes.soft !== undefined) return 'dns-failure';
   if (plan.origin === 'literal') return 'forbidden-literal';
   return plan.origin === 'implicit-mx' ? 'no-address' : 'no-usable-mx';
 }
 
-/** Returns the addresses of a host: the resolver's order in each family (§5.1), families in turn, IPv6 first (RFC 8305 §4). */
-function addresses(host: string, answers: AddressAnswers | undefined, notes: Notes): readonly string[] {
-  if (answers === undefined) return [];
-  const ipv6 = read(answers.AAAA);
-  const ipv4 = read(answers.A);
-  const text = `${host}: AAAA ${ipv6.text}, A ${ipv4.text}`;
-  const nothing = ipv6.records.length + ipv4.records.length === 0;
-  const failed = answers.AAAA.type === 'failure' || answers.A.type === 'failure';
-  note(notes, 'address', 'RFC 5321 §5.1', text, failed ? 'soft' : nothing ? 'hard' : undefined);
-  const longest = Math.max(ipv6.records.length, ipv4.records.length);
-  return Array.from({ length: longest }, (_, at) => [ipv6.records[at], ipv4.records[at]]).flat().filter((address) => address !== undefined);
+/** Returns what was found of a host, in the resolver's order (§5.1), and notes the answers. */
+function targetsOf(host: string, preference: number, { given, port }: HostPlan, known: ReadonlyMap<string, AddressAnswers>, notes: Notes): readonly Target[] {
+  const answers = known.get(host);
+  const addresses = given !== undefined ? [given] : answers === undefined ? [] : readAnswers(host, answers, notes);
+  return addresses.map((text) => {
+    const address = addressKey(text) ?? text;
+    return { host, address, family: address.includes(':') ? 6 : 4, port, preference };
+  });
 }
 
-function read(answer: DnsAnswer<string>): { readonly records: readonly string[]; readonly text: string } {
-  switch (answer.type) {
-    case 'records':  return { records: answer.records, text: answer.records.join(' ') };
-    case 'none':     return { records: [], text: 'none' };
-    case 'nxdomain': return { records: [], text: 'NXDOMAIN' };
-    case 'bad-name': return { records: [], text: 'cannot be asked for' };
-    case 'failure':  return { records: [], text: answer.reason };
-    default:         return answer satisfies never;
-  }
+function readAnswers(host: string, { A, AAAA }: AddressAnswers, notes: Notes): readonly string[] {
+  const addresses = [...(AAAA.type === 'records' ? AAAA.records : []), ...(A.type === 'records' ? A.records : [])];
+  const failed = A.type === 'failure' || AAAA.type === 'failure';
+  const weight = failed ? 'soft' : addresses.length === 0 ? 'hard' : undefined;
+  note(notes, 'address', 'RFC 5321 §5.1', `${host}: AAAA ${describeAnswer(AAAA)}, A ${describeAnswer(A)}`, weight);
+  return addresses;
 }
 
-/** Whether the target may join the others; where it may not, a step says why. */
-function admits(target: Target, others: readonly Target[], plan: HostPlan, options: RouteOptions, notes: Notes): boolean {
+function isReachable(target: Target, privateToo: boolean, notes: Notes): boolean {
   const kind = addressKind(target.address);
-  const allowed = kind?.scope === 'public' || (kind?.scope === 'private' && (options.allowPrivateTargets || plan.origin === 'configured'));
-  if (!allowed) {
-    note(notes, 'filter', kind?.source ?? 'RFC 5321 §5.1', `${describe(target)} is left out: ${kind?.name ?? 'no'} address`, 'hard');
-    return false;
-  }
+  if (kind?.scope === 'public' || (kind?.scope === 'private' && privateToo)) return true;
+  note(notes, 'filter', kind?.source ?? 'RFC 5321 §5.1', `${formatTarget(target)} is left out: ${kind?.name ?? 'no'} address`, 'hard');
+  return false;
+}
+
+/** Returns the targets of a host with its families in turn, IPv6 first (RFC 8305 §4). */
+function interleave(targets: readonly Target[]): readonly Target[] {
+  const ipv6 = targets.filter(({ family }) => family === 6);
+  const ipv4 = targets.filter(({ family }) => family === 4);
+  return targets.flatMap((_, at) => [ipv6[at], ipv4[at]]).filter((target) => target !== undefined);
+}
+
+/** Whether the target may join the others: it is not among them, and there are not yet too many. */
+function hasRoom(target: Target, others: readonly Target[], notes: Notes): boolean {
   if (others.some((other) => other.address === target.address)) {
-    note(notes, 'order', 'RFC 5321 §5.1', `${describe(target)} is planned already`);
+    note(notes, 'order', 'RFC 5321 §5.1', `${formatTarget(target)} is planned already`);
     return false;
   }
   const ofFamily = others.filter(({ family }) => family === target.family).length;
   if (others.length < MOST_TARGETS && ofFamily < MOST_OF_A_FAMILY) return true;
-  note(notes, 'limit', 'RFC 5321 §5.1', `${describe(target)} is left out: one too many`);
+  note(notes, 'limit', 'RFC 5321 §5.1', `${formatTarget(target)} is left out: one too many`);
   return false;
-}
-
-function targetAt(text: string, host: string, preference: number, port: number): Target {
-  const address = addressKey(text) ?? text;
-  return { host, address, family: address.includes(':') ? 6 : 4, port, preference };
 }
 
 function isOwn(target: Target, { ownAddresses }: RouteOptions): boolean {
@@ -131,6 +133,18 @@ function isOwn(target: Target, { ownAddresses }: RouteOptions): boolean {
   });
 }
 
-function describe({ host, address, port }: Target): string {
+function describeAnswer(answer: DnsAnswer<string>): string {
+  switch (answer.type) {
+    case 'records':  return answer.records.join(' ');
+    case 'none':     return 'none';
+    case 'nxdomain': return 'NXDOMAIN';
+    case 'bad-name': return 'no name to ask for';
+    case 'failure':  return answer.reason;
+    default:         return answer satisfies never;
+  }
+}
+
+/** Returns the target for people: `mx1.example.org [192.0.2.1]:25`, without the host where it is the address. */
+export function formatTarget({ host, address, port }: Target): string {
   return host === address ? `[${address}]:${port}` : `${host} [${address}]:${port}`;
 }

@@ -1,0 +1,384 @@
+import { describe, expect, it } from 'vitest';
+import type { AddressAnswers, DnsAnswer, MxRecord } from '../../src/relay/dns-answer.ts';
+import { recordsOf } from '../../src/relay/dns-answer.ts';
+import { parseRoute } from '../../src/relay/next-hop.ts';
+import { locate, rank, type RouteOptions, type Step } from '../../src/relay/route.ts';
+import { planTargets } from '../../src/relay/target.ts';
+import { type VerdictEvent, VERDICTS } from '../../src/relay/verdict.ts';
+
+// A row says what the DNS knows, in the manner of a zone file, and what becomes of mail for `d.test`.
+
+const FAULTS: Readonly<Record<string, DnsAnswer<never>>> = {
+  NODATA: { type: 'none' },
+  NXDOMAIN: { type: 'nxdomain' },
+  EBADNAME: { type: 'bad-name' },
+  SERVFAIL: { type: 'failure', reason: 'SERVFAIL' },
+  REFUSED: { type: 'failure', reason: 'REFUSED' },
+  timeout: { type: 'failure', reason: 'no answer in time' },
+};
+
+const OPTIONS: RouteOptions = {
+  ownNames: ['relay.test'],
+  ownAddresses: [{ address: '192.0.2.99', port: 25 }],
+  routes: new Map(),
+  mxPort: 25,
+  allowPrivateTargets: false,
+};
+
+/** `MX`: `10 mx1.test, 20 mx2.test`, or a fault. Hosts: addresses parted by spaces, a fault for one family after `A` or `AAAA`. */
+interface Zone {
+  readonly MX?: string;
+  readonly [host: string]: string | undefined;
+}
+
+interface Result {
+  readonly targets: readonly string[];
+  readonly verdict: VerdictEvent | undefined;
+  readonly asked: readonly string[];
+  readonly steps: readonly Step[];
+}
+
+const steady = (): number => 0.999; // keeps the order of hosts of equal preference
+
+function mxAnswer(text: string): DnsAnswer<MxRecord> {
+  const records = text.split(', ').map((record) => {
+    const [preference = '', exchange = ''] = record.split(' ');
+    return { preference: Number(preference), exchange };
+  });
+  return FAULTS[text] ?? recordsOf(records);
+}
+
+function hostAnswers(text: string): AddressAnswers {
+  const fault = FAULTS[text];
+  if (fault !== undefined) return { A: fault, AAAA: fault };
+  const words = text.split(' ');
+  const family = (name: string, fits: (word: string) => boolean): DnsAnswer<string> => {
+    const at = words.indexOf(name);
+    return at === -1 ? recordsOf(words.filter(fits)) : (FAULTS[words[at + 1] ?? ''] ?? expect.fail(text));
+  };
+  return { A: family('A', (word) => /^[\d.]+$/.test(word)), AAAA: family('AAAA', (word) => word.includes(':')) };
+}
+
+function find(domain: string, zone: Zone, options: Partial<RouteOptions> = {}, random = steady): Result {
+  const all = { ...OPTIONS, ...options };
+  let plan = locate(domain, all);
+  const steps = [...plan.steps];
+  const asked: string[] = [];
+  if (plan.type === 'ask-mx') {
+    asked.push(`MX ${plan.domain}`);
+    plan = rank(plan.domain, mxAnswer(zone.MX ?? 'NODATA'), all, random);
+    steps.push(...plan.steps);
+  }
+  if (plan.type === 'verdict') return { targets: [], verdict: plan.verdict.event, asked, steps };
+  const known = new Map<string, AddressAnswers>();
+  for (;;) {
+    const found = planTargets(plan, known, all);
+    if (found.ask.length === 0) {
+      const targets = found.targets.map(({ host, address, port, preference }) => `${preference} ${host} [${address}]:${port}`);
+      return { targets, verdict: found.verdict?.event, asked, steps: [...steps, ...found.steps] };
+    }
+    for (const host of found.ask) {
+      asked.push(host);
+      known.set(host, hostAnswers(zone[host] ?? 'NXDOMAIN'));
+    }
+    // What was planned so far only grows (rule 1 of target.ts).
+    const next = planTargets(plan, known, all);
+    expect(next.targets.slice(0, found.targets.length)).toEqual(found.targets);
+    expect(next.steps.slice(0, found.steps.length)).toEqual(found.steps);
+  }
+}
+
+const reached = new Set<VerdictEvent>();
+
+function verdictOf(zone: Zone, options: Partial<RouteOptions> = {}, domain = 'd.test'): VerdictEvent | undefined {
+  const { targets, verdict, steps } = find(domain, zone, options);
+  if (verdict !== undefined) {
+    reached.add(verdict);
+    expect(targets).toEqual([]);
+    expect(steps.at(-1)).toMatchObject({ rule: 'verdict', clause: VERDICTS[verdict].source });
+  }
+  return verdict;
+}
+
+describe('what the MX answer means (RFC 5321 §5.1)', () => {
+  it.each<[string, Zone, VerdictEvent | undefined, readonly string[]]>([
+    ['no such domain is an error, and no address is asked for (RFC 8020 §2)', { MX: 'NXDOMAIN', 'd.test': '192.0.2.1' }, 'nxdomain', ['MX d.test']],
+    ['SERVFAIL is temporary, and no address is asked for', { MX: 'SERVFAIL', 'd.test': '192.0.2.1' }, 'dns-failure', ['MX d.test']],
+    ['REFUSED is temporary, and no address is asked for', { MX: 'REFUSED', 'd.test': '192.0.2.1' }, 'dns-failure', ['MX d.test']],
+    ['no answer is temporary, and no address is asked for', { MX: 'timeout', 'd.test': '192.0.2.1' }, 'dns-failure', ['MX d.test']],
+    ['a name that cannot be asked for is an error', { MX: 'EBADNAME' }, 'bad-domain', ['MX d.test']],
+    ['a null MX is an error (RFC 7505 §3)', { MX: '0 ', 'd.test': '192.0.2.1' }, 'null-mx', ['MX d.test']],
+    ['a null MX may be written as a dot', { MX: '0 .' }, 'null-mx', ['MX d.test']],
+    ['a null MX may have another preference', { MX: '10 .' }, 'null-mx', ['MX d.test']],
+    ['two null MX are one', { MX: '0 ., 10 ' }, 'null-mx', ['MX d.test']],
+    ['a null MX beside another record is left out (RFC 7505 §3)', { MX: '0 ., 10 mx1.test', 'mx1.test': '192.0.2.1' }, undefined, ['MX d.test', 'mx1.test']],
+    ['no MX is an implicit MX', { MX: 'NODATA', 'd.test': '192.0.2.1' }, undefined, ['MX d.test', 'd.test']],
+    ['an implicit MX without address is an error', { MX: 'NODATA', 'd.test': 'NODATA' }, 'no-address', ['MX d.test', 'd.test']],
+    ['an implicit MX whose lookup fails is temporary', { MX: 'NODATA', 'd.test': 'SERVFAIL' }, 'dns-failure', ['MX d.test', 'd.test']],
+    ['an implicit MX without address whose other family fails is temporary', { MX: 'NODATA', 'd.test': 'AAAA timeout' }, 'dns-failure', ['MX d.test', 'd.test']],
+    ['where there is MX, the address of the domain is not used', { MX: '10 mx1.test', 'd.test': '192.0.2.1' }, 'no-usable-mx', ['MX d.test', 'mx1.test']],
+    ['an address is no exchange', { MX: '10 192.0.2.1, 10 2001:db8::1' }, 'no-usable-mx', ['MX d.test']],
+    ['a name of one label is no exchange', { MX: '10 localhost' }, 'no-usable-mx', ['MX d.test']],
+    ['an exchange with a space in it is none', { MX: '10 m\\032x.test' }, 'no-usable-mx', ['MX d.test']],
+    ['a bad exchange does not harm the others', { MX: '5 192.0.2.9, 10 mx1.test', 'mx1.test': '192.0.2.1' }, undefined, ['MX d.test', 'mx1.test']],
+    ['exchanges without addresses are an error', { MX: '10 mx1.test, 20 mx2.test', 'mx1.test': 'NODATA' }, 'no-usable-mx', ['MX d.test', 'mx1.test', 'mx2.test']],
+    ['one failure among errors makes it temporary', { MX: '10 mx1.test, 20 mx2.test', 'mx2.test': 'SERVFAIL' }, 'dns-failure', ['MX d.test', 'mx1.test', 'mx2.test']],
+    ['an error behind a failure leaves it temporary', { MX: '10 mx1.test, 20 mx2.test', 'mx1.test': 'SERVFAIL' }, 'dns-failure', ['MX d.test', 'mx1.test', 'mx2.test']],
+    ['a failure does not harm the others', { MX: '10 mx1.test, 20 mx2.test', 'mx1.test': 'SERVFAIL', 'mx2.test': '192.0.2.2' }, undefined, ['MX d.test', 'mx1.test', 'mx2.test']],
+    ['one family is enough where the other fails', { MX: '10 mx1.test', 'mx1.test': '192.0.2.1 AAAA SERVFAIL' }, undefined, ['MX d.test', 'mx1.test']],
+  ])('%s', (_, zone, verdict, asked) => {
+    expect(verdictOf(zone)).toBe(verdict);
+    expect(find('d.test', zone).asked).toEqual(asked);
+  });
+});
+
+describe('the domain', () => {
+  it.each<[string, VerdictEvent]>([
+    ['', 'bad-domain'],
+    ['.', 'bad-domain'],
+    ['d..test', 'bad-domain'],
+    ['-d.test', 'bad-domain'],
+    ['bücher.test', 'bad-domain'], // has to come as A-labels
+    [`${'a'.repeat(64)}.test`, 'bad-domain'],
+    [`${'a.'.repeat(125)}test`, 'bad-domain'],
+    ['192.0.2.1', 'bad-domain'],
+    ['[192.0.2.256]', 'bad-literal'],
+    ['[2001:db8::1]', 'bad-literal'],
+    ['[IPv6:2001:db8::1', 'bad-literal'],
+    ['[x400:c=de]', 'bad-literal'],
+    ['[]', 'bad-literal'],
+  ])('%j is no domain that can be routed', (domain, verdict) => {
+    expect(verdictOf({}, {}, domain)).toBe(verdict);
+    expect(find(domain, {}).asked).toEqual([]);
+  });
+
+  it.each([
+    ['D.Test', 'MX d.test'],
+    ['d.test.', 'MX d.test'],
+    ['test', 'MX test'],
+    ['_d.test', 'MX _d.test'],
+    ['xn--bcher-kva.test', 'MX xn--bcher-kva.test'],
+  ])('%j is asked for as %s: nothing is appended', (domain, question) => {
+    expect(find(domain, {}).asked[0]).toBe(question);
+  });
+});
+
+describe('an address literal (RFC 5321 §4.1.3)', () => {
+  it.each([
+    ['[192.0.2.1]', ['0 192.0.2.1 [192.0.2.1]:25']],
+    ['[IPv6:2001:DB8:0:0::1]', ['0 2001:db8::1 [2001:db8::1]:25']],
+    ['[IPv6:::ffff:192.0.2.1]', ['0 ::ffff:192.0.2.1 [192.0.2.1]:25']],
+  ])('%s is its own target, without any lookup', (domain, targets) => {
+    expect(find(domain, {})).toMatchObject({ targets, asked: [], verdict: undefined });
+  });
+
+  it.each(['[127.0.0.1]', '[10.0.0.1]', '[0.0.0.0]', '[IPv6:::1]', '[IPv6:::ffff:127.0.0.1]', '[IPv6:fe80::1]'])('%s is not connected to', (domain) => {
+    expect(verdictOf({}, {}, domain)).toBe('forbidden-literal');
+  });
+
+  it('that is private is connected to where that is allowed', () => {
+    expect(find('[127.0.0.2]', {}, { allowPrivateTargets: true, mxPort: 2526 }).targets).toEqual(['0 127.0.0.2 [127.0.0.2]:2526']);
+  });
+
+  it('that is an address of this host loops back', () => {
+    expect(verdictOf({}, {}, '[192.0.2.99]')).toBe('loops-back');
+  });
+});
+
+describe('a next hop by configuration', () => {
+  const routes = new Map(['d.test=hop.test:2525', '.sub.test=[192.0.2.7]:26', '*=any.test'].map((text) => {
+    const { domain, nextHop } = parseRoute(text) ?? expect.fail(text);
+    return [domain, nextHop];
+  }));
+
+  it('takes the place of MX', () => {
+    expect(find('D.test.', { MX: '10 mx1.test', 'hop.test': '192.0.2.1' }, { routes })).toMatchObject({ asked: ['hop.test'], targets: ['0 hop.test [192.0.2.1]:2525'] });
+  });
+
+  it('that is an address needs no lookup', () => {
+    expect(find('x.sub.test', {}, { routes })).toMatchObject({ asked: [], targets: ['0 192.0.2.7 [192.0.2.7]:26'] });
+  });
+
+  it('for * takes literals as well, and what is no name of the DNS', () => {
+    expect(find('[192.0.2.1]', {}, { routes }).asked).toEqual(['any.test']);
+    expect(find('bücher.test', {}, { routes }).asked).toEqual(['any.test']);
+  });
+
+  it('goes before the smart host, which takes all the rest', () => {
+    const smarthost = { host: 'smart.test', port: 587 };
+    const some = new Map([...routes].filter(([domain]) => domain !== '*'));
+    expect(find('d.test', {}, { routes: some, smarthost }).asked).toEqual(['hop.test']);
+    expect(find('e.test', { 'smart.test': '192.0.2.1' }, { routes: some, smarthost }).targets).toEqual(['0 smart.test [192.0.2.1]:587']);
+  });
+
+  it('may have a private address, or one of ours', () => {
+    expect(find('d.test', { 'hop.test': '127.0.0.1 192.0.2.99' }, { routes, ownAddresses: [{ address: '192.0.2.99', port: 2525 }] }).targets).toHaveLength(2);
+  });
+
+  it.each(['NXDOMAIN', 'NODATA', 'SERVFAIL', '0.0.0.0'])('that is not found (%s) bounces nothing', (answer) => {
+    expect(verdictOf({ 'hop.test': answer }, { routes })).toBe('relay-not-found');
+    expect(VERDICTS['relay-not-found'].kind).toBe('temporary');
+  });
+});
+
+describe('this host among the exchanges (RFC 5321 §5.1)', () => {
+  it.each<[string, Zone, VerdictEvent | undefined, readonly string[]]>([
+    ['as the only one: mail loops back', { MX: '10 relay.test' }, 'loops-back', []],
+    ['as the best one: mail loops back', { MX: '10 relay.test, 20 mx2.test', 'mx2.test': '192.0.2.2' }, 'loops-back', []],
+    ['in capitals', { MX: '10 RELAY.Test' }, 'loops-back', []],
+    ['beside one of equal preference: both are left out', { MX: '10 relay.test, 10 mx1.test', 'mx1.test': '192.0.2.1' }, 'loops-back', []],
+    ['behind another: only what is better is left', { MX: '10 mx1.test, 20 relay.test, 30 mx3.test', 'mx1.test': '192.0.2.1', 'mx3.test': '192.0.2.3' }, undefined, ['10 mx1.test [192.0.2.1]:25']],
+    ['behind one that is not found: it may come back', { MX: '10 mx1.test, 20 relay.test' }, 'better-mx-not-found', []],
+    ['behind one that the DNS does not know now: likewise', { MX: '10 mx1.test, 20 relay.test', 'mx1.test': 'SERVFAIL' }, 'better-mx-not-found', []],
+    ['by address, as the best one', { MX: '10 mx1.test, 20 mx2.test', 'mx1.test': '192.0.2.99', 'mx2.test': '192.0.2.2' }, 'loops-back', []],
+    ['by one of several addresses', { MX: '10 mx1.test', 'mx1.test': '192.0.2.1 192.0.2.99' }, 'loops-back', []],
+    ['by an IPv4-mapped address', { MX: '10 mx1.test', 'mx1.test': '::ffff:192.0.2.99' }, 'loops-back', []],
+    ['by address, beside one of equal preference', { MX: '10 mx1.test, 10 mx2.test', 'mx1.test': '192.0.2.1', 'mx2.test': '192.0.2.99' }, 'loops-back', []],
+    ['by address, behind another', { MX: '10 mx1.test, 20 mx2.test, 30 mx3.test', 'mx1.test': '192.0.2.1', 'mx2.test': '192.0.2.99', 'mx3.test': '192.0.2.3' }, undefined, ['10 mx1.test [192.0.2.1]:25']],
+    ['by address, behind one that is not found', { MX: '10 mx1.test, 20 mx2.test', 'mx2.test': '192.0.2.99' }, 'better-mx-not-found', []],
+    ['by address, behind one with a private address', { MX: '10 mx1.test, 20 mx2.test', 'mx1.test': '10.0.0.1', 'mx2.test': '192.0.2.99' }, 'better-mx-not-found', []],
+    ['as the implicit MX', { 'd.test': '192.0.2.99' }, 'loops-back', []],
+  ])('%s', (_, zone, verdict, targets) => {
+    expect(verdictOf(zone)).toBe(verdict);
+    expect(find('d.test', zone).targets).toEqual(targets);
+  });
+
+  it('is found as the implicit MX by its name', () => {
+    expect(verdictOf({}, { ownNames: ['D.test.'] })).toBe('loops-back');
+  });
+
+  it('is found behind NAT, where its address is private', () => {
+    const zone = { MX: '10 mx1.test, 20 mx2.test', 'mx1.test': '10.0.0.5', 'mx2.test': '192.0.2.2' };
+    expect(verdictOf(zone, { ownAddresses: [{ address: '10.0.0.5', port: 25 }] })).toBe('loops-back');
+  });
+
+  it('is another server where the port is another', () => {
+    const zone = { MX: '10 mx1.test', 'mx1.test': '127.0.0.1' };
+    const own = [{ address: '127.0.0.1', port: 2525 }];
+    expect(find('d.test', zone, { ownAddresses: own, mxPort: 2526, allowPrivateTargets: true }).targets).toEqual(['10 mx1.test [127.0.0.1]:2526']);
+    expect(verdictOf(zone, { ownAddresses: own, mxPort: 2525, allowPrivateTargets: true })).toBe('loops-back');
+  });
+
+  it.each(['0.0.0.0', '::'])('listens on %s: at every loopback address', (address) => {
+    const own = { ownAddresses: [{ address, port: 2525 }], allowPrivateTargets: true };
+    expect(verdictOf({ MX: '10 mx1.test', 'mx1.test': '127.0.0.5' }, { ...own, mxPort: 2525 })).toBe('loops-back');
+    expect(verdictOf({ MX: '10 mx1.test', 'mx1.test': '127.0.0.5' }, { ...own, mxPort: 2526 })).toBeUndefined();
+    expect(verdictOf({ MX: '10 mx1.test', 'mx1.test': '192.0.2.1' }, { ...own, mxPort: 2525 })).toBeUndefined();
+  });
+});
+
+describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
+  const targets = (zone: Zone, options: Partial<RouteOptions> = {}, random = steady): readonly string[] => find('d.test', zone, options, random).targets;
+
+  it('is that of preference, not that of the answer', () => {
+    const zone = { MX: '30 c.test, 10 a.test, 20 b.test', 'a.test': '192.0.2.1', 'b.test': '192.0.2.2', 'c.test': '192.0.2.3' };
+    expect(targets(zone)).toEqual(['10 a.test [192.0.2.1]:25', '20 b.test [192.0.2.2]:25', '30 c.test [192.0.2.3]:25']);
+  });
+
+  it('keeps the order of the resolver in each family, and takes the families in turn, IPv6 first', () => {
+    const zone = { MX: '10 a.test', 'a.test': '192.0.2.9 192.0.2.1 192.0.2.5 2001:db8::9 2001:db8::1' };
+    expect(targets(zone).map((text) => text.slice(11, -4))).toEqual(['2001:db8::9', '192.0.2.9', '2001:db8::1', '192.0.2.1', '192.0.2.5']);
+  });
+
+  it('is random among hosts of equal preference, each permutation as likely as any other', () => {
+    let seed = 1;
+    const random = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647; // Park and Miller
+    const counts = new Map<string, number>();
+    for (let run = 0; run < 6000; run += 1) {
+      const zone = { MX: '10 a.test, 10 b.test, 10 c.test', 'a.test': '192.0.2.1', 'b.test': '192.0.2.2', 'c.test': '192.0.2.3' };
+      const order = targets(zone, {}, random).map((text) => text[3]).join('');
+      counts.set(order, (counts.get(order) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(6);
+    expect(Math.min(...counts.values())).toBeGreaterThan(850);
+    expect(Math.max(...counts.values())).toBeLessThan(1150);
+  });
+
+  it('has each exchange once, with its best preference, whatever the case of its letters', () => {
+    const zone = { MX: '20 a.test, 10 A.TEST., 30 a.Test', 'a.test': '192.0.2.1' };
+    expect(targets(zone)).toEqual(['10 a.test [192.0.2.1]:25']);
+  });
+
+  it('has each address once, where it is best', () => {
+    const zone = { MX: '10 a.test, 20 b.test', 'a.test': '192.0.2.1', 'b.test': '192.0.2.2 ::ffff:192.0.2.1 192.0.2.1' };
+    expect(targets(zone)).toEqual(['10 a.test [192.0.2.1]:25', '20 b.test [192.0.2.2]:25']);
+  });
+
+  it('leaves private and unusable addresses out', () => {
+    const zone = { MX: '10 a.test', 'a.test': '127.0.0.1 10.0.0.1 224.0.0.1 0.0.0.0 192.0.2.1 ::1 fe80::1 fd00::1 ff02::1 ::ffff:10.0.0.1 64:ff9b::127.0.0.1 2001:db8::1' };
+    expect(targets(zone)).toEqual(['10 a.test [2001:db8::1]:25', '10 a.test [192.0.2.1]:25']);
+    expect(verdictOf({ MX: '10 a.test', 'a.test': '127.0.0.1 ::1' })).toBe('no-usable-mx');
+    expect(verdictOf({ 'd.test': '127.0.0.1' })).toBe('no-address');
+  });
+
+  it('has private addresses where they are allowed, unusable ones never', () => {
+    const zone = { MX: '10 a.test', 'a.test': '127.0.0.1 0.0.0.0 224.0.0.1 ::1' };
+    expect(targets(zone, { allowPrivateTargets: true })).toEqual(['10 a.test [::1]:25', '10 a.test [127.0.0.1]:25']);
+  });
+
+  it('has at most ten targets, eight of them of one family, so that the other is tried too', () => {
+    const many = (prefix: string): string => Array.from({ length: 20 }, (_, at) => `${prefix}${at + 1}`).join(' ');
+    const zone = { MX: '10 a.test, 20 b.test, 30 c.test', 'a.test': many('2001:db8::'), 'b.test': many('192.0.2.'), 'c.test': '192.0.2.200' };
+    const found = targets(zone);
+    expect(found).toHaveLength(10);
+    expect(found.slice(0, 8).every((text) => text.startsWith('10 a.test [2001:db8::'))).toBe(true);
+    expect(found.slice(8)).toEqual(['20 b.test [192.0.2.1]:25', '20 b.test [192.0.2.2]:25']);
+    expect(find('d.test', zone).asked).not.toContain('c.test');
+  });
+
+  it('asks for the addresses of at most 64 hosts, the best ones', () => {
+    const zone: Zone = { MX: Array.from({ length: 300 }, (_, at) => `${300 - at} mx${300 - at}.test`).join(', ') };
+    const { asked, verdict } = find('d.test', zone);
+    expect(verdict).toBe('no-usable-mx');
+    expect(asked.slice(1)).toEqual(Array.from({ length: 64 }, (_, at) => `mx${at + 1}.test`));
+  });
+});
+
+describe('an explanation', () => {
+  it('has a step with its clause for each answer and decision', () => {
+    const zone = { MX: '5 localhost, 0 ., 10 a.test, 20 relay.test', 'a.test': '127.0.0.1 192.0.2.1 AAAA SERVFAIL' };
+    expect(find('d.test', zone).steps.map(({ rule, clause, text }) => `${rule}, ${clause}: ${text}`)).toEqual([
+      'name, RFC 5321 §2.3.5: domain d.test, as it is: nothing appended',
+      'mx, RFC 5321 §5.1: MX of d.test: 5 localhost, 0 ., 10 a.test, 20 relay.test',
+      'null-mx, RFC 7505 §3: null MX beside other MX records: not meant, left out',
+      'exchange, RFC 5321 §5.1: localhost is not the name of a host: left out',
+      'self, RFC 5321 §5.1: relay.test is this host: preference 20 and above are left out',
+      'order, RFC 5321 §5.1: 10: a.test',
+      'address, RFC 5321 §5.1: a.test: AAAA SERVFAIL, A 127.0.0.1 192.0.2.1',
+      'filter, RFC 1122 §3.2.1.3: a.test [127.0.0.1]:25 is left out: loopback address',
+    ]);
+  });
+
+  it.each<[Zone, string]>([
+    [{ MX: '10 a.test, 20 b.test', 'a.test': 'NODATA', 'b.test': 'A SERVFAIL' }, 'temporary: 451 4.4.3 the DNS did not answer: b.test: AAAA none, A SERVFAIL'],
+    [{ MX: '10 a.test, 20 b.test', 'a.test': 'NODATA' }, 'permanent: 550 5.4.4 no mail exchanger of the domain is usable: a.test: AAAA none, A none'],
+    [{ MX: '10 a.test, 10 b.test', 'b.test': '192.0.2.99' }, 'permanent: 554 5.4.6 mail for the domain loops back to this host: b.test [192.0.2.99]:25 is this host'],
+    [{ MX: '10 relay.test' }, 'permanent: 554 5.4.6 mail for the domain loops back to this host: relay.test is this host'],
+    [{ MX: 'NXDOMAIN' }, 'permanent: 550 5.1.2 the domain does not exist: d.test'],
+    [{ MX: '0 .' }, 'permanent: 556 5.1.10 the domain takes no mail: null MX: d.test'],
+  ])('ends with the verdict and what decided it (%j)', (zone, text) => {
+    expect(find('d.test', zone).steps.at(-1)?.text).toBe(text);
+  });
+
+  it('escapes what the DNS says', () => {
+    const exchange = 'a\r\nb\x1b[31m.test';
+    expect(find('d.test', { MX: `10 ${exchange}` }).steps.map(({ text }) => text).join('\n')).not.toMatch(/[\r\x1b]/);
+  });
+});
+
+describe('the table of verdicts', () => {
+  const ROUTING: readonly VerdictEvent[] = [
+    'bad-domain', 'bad-literal', 'nxdomain', 'null-mx', 'no-address', 'no-usable-mx', 'forbidden-literal', 'dns-failure',
+    'loops-back', 'better-mx-not-found', 'relay-not-found',
+  ];
+
+  it('has each of its rows for routing taken by a test above', () => {
+    expect([...reached].sort()).toEqual([...ROUTING].sort());
+  });
+
+  it.each(Object.entries(VERDICTS))('%s: an enhanced code is of the class of its kind, but for what expired', (event, { kind, reply }) => {
+    const classOfKind = kind === 'permanent' && event !== 'expired' ? 5 : 4;
+    expect(Math.floor(reply.code / 100)).toBe(classOfKind);
+    expect(reply.enhanced).toMatch(new RegExp(`^${classOfKind}\\.`));
+  });
+});
