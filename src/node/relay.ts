@@ -7,7 +7,7 @@ import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import type { Outcome } from '../protocol/client/action.ts';
 import { REASONS } from '../protocol/client/reason.ts';
-import { destinationOf } from '../relay/outgoing.ts';
+import { groupByDestination } from '../relay/outgoing.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import { verdict, type Verdict } from '../relay/verdict.ts';
 import { deliver, type RecipientOutcome } from './deliver.ts';
@@ -40,14 +40,9 @@ export async function relay(reversePath: ReversePath | string, forwardPaths: rea
 export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: RelayOptions): Promise<readonly RecipientOutcome[]> {
   const { hostname = 'localhost', resolver = new Resolver(), signal } = options;
   const routing: RouteOptions = { ownNames: [hostname], ownAddresses: [], routes: new Map(), mxPort: 25, allowPrivateTargets: false, ...options.routing };
-  const byDestination = new Map<string, number[]>();
-  for (const [recipient, path] of forwardPaths.entries()) {
-    const destination = destinationOf(path, hostname);
-    byDestination.set(destination, [...(byDestination.get(destination) ?? []), recipient]);
-  }
   const results: RecipientOutcome[] = [];
   await Promise.all(
-    [...byDestination].map(async ([destination, recipients]) => {
+    groupByDestination(forwardPaths, hostname, routing).map(async ({ destination, recipients }) => {
       const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
       const outcomes = await relayToOne(destination, paths);
       for (const [index, recipient] of recipients.entries()) {

@@ -1,8 +1,11 @@
-// Paths as a relay sends them on: without source routes, and with a domain (RFC 5321 §3.6.1, §4.1.1.3, §4.5.1).
+// Paths as a relay sends them on: without source routes, with a domain, and those of one destination together
+// (RFC 5321 §3.6.1, §4.1.1.3, §4.5.1, §4.5.4.1).
 
 import type { ForwardPath, MailboxPath, ReversePath } from '../syntax/path.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath } from '../syntax/path.ts';
+import { findRoute } from './next-hop.ts';
+import type { RouteOptions } from './route.ts';
 
 export function outgoingReversePath(path: ReversePath): ReversePath {
   return path.type === 'null' ? path : withoutRoute(path);
@@ -15,8 +18,22 @@ export function outgoingForwardPath(path: ForwardPath, hostname: string): Forwar
   return isFault(named) ? path : named;
 }
 
+/** Groups recipients, by their index, that one transaction can serve: the same domain, or the same configured next hop (§4.5.4.1). */
+export function groupByDestination(paths: readonly ForwardPath[], hostname: string, { routes, smarthost }: Pick<RouteOptions, 'routes' | 'smarthost'>): readonly { readonly destination: string; readonly recipients: readonly number[] }[] {
+  const groups = new Map<string, { readonly destination: string; readonly recipients: number[] }>();
+  for (const [recipient, path] of paths.entries()) {
+    const destination = destinationOf(path, hostname);
+    const nextHop = findRoute(routes, destination) ?? smarthost;
+    const key = nextHop === undefined ? destination : `${nextHop.host}:${nextHop.port}`;
+    const group = groups.get(key) ?? { destination, recipients: [] };
+    group.recipients.push(recipient);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
 /** The domain or literal that decides where mail for the path goes, as the DNS is asked for it. */
-export function destinationOf(path: ForwardPath, hostname: string): string {
+function destinationOf(path: ForwardPath, hostname: string): string {
   return path.type === 'path' ? path.mailbox.domain.key : hostname.toLowerCase();
 }
 

@@ -1,0 +1,35 @@
+// The pure part of ehlo: parsers, decoders, sessions, routing. Imports nothing of Node; runs wherever ECMAScript 2023 does.
+
+export { UsageError } from './wire/usage.ts';
+export { LineDecoder, type LineFault } from './wire/line-decoder.ts';
+export { DataDecoder, type DataFault } from './wire/data-decoder.ts';
+export { DataEncoder } from './wire/data-encoder.ts';
+export { ChunkDecoder } from './wire/chunk-decoder.ts';
+export { decodeBase64, encodeBase64 } from './wire/base64.ts';
+export { decodeXtext, encodeXtext } from './wire/xtext.ts';
+export { decodeUtf8, encodeUtf8 } from './wire/utf8.ts';
+
+export { formatFault, isFault, type Fault, type FaultCode } from './syntax/fault.ts';
+export { formatCommand, parseCommand, type Command, type Verb } from './syntax/command.ts';
+export { formatReply, reply, ReplyAssembler, type Reply, type ReplyClass } from './syntax/reply.ts';
+export { formatDomain, parseAddressLiteral, parseDomain, type AddressLiteral, type Domain } from './syntax/domain.ts';
+export { formatMailbox, parseMailbox, type Mailbox } from './syntax/mailbox.ts';
+export { formatPath, parseForwardPath, parseReversePath, type ForwardPath, type MailboxPath, type ReversePath } from './syntax/path.ts';
+export { formatParameters, parseParameters, type Parameter } from './syntax/parameter.ts';
+export { formatEhloLine, parseEhloLine, parseEhloReply, type EhloKeyword } from './syntax/keyword.ts';
+export { formatEnhancedStatus, parseEnhancedStatus, type EnhancedStatus } from './syntax/status.ts';
+export { formatReceived, parseReceived, type Received } from './syntax/trace.ts';
+
+export { ServerSession, type ServerOptions } from './protocol/server/session.ts';
+export type { AbortReason, ServerAction, ServerQuestion } from './protocol/server/action.ts';
+export { accept, committed, refuse, type Verdict } from './protocol/server/verdict.ts';
+export { serverEdges } from './protocol/server/table.ts';
+export { ClientSession, type ClientOptions } from './protocol/client/session.ts';
+export type { ClientAction, Outcome, Reason, Transaction } from './protocol/client/action.ts';
+export { clientEdges } from './protocol/client/table.ts';
+export { toMermaid, type Edge } from './protocol/edge.ts';
+export type { Envelope, MailParameters } from './protocol/mail.ts';
+export type { Milliseconds } from './protocol/limit.ts';
+
+export type { NewMail, Queue, QueuedMail, RecipientState } from './relay/queue/port.ts';
+export type { RouteOptions, Target } from './relay/route.ts';

@@ -1,0 +1,13 @@
+// ehlo: SMTP from raw sockets. Everything of `ehlo/core`, and the shells over Node.
+
+export * from './core.ts';
+
+export { listen, Server, type ListenOptions } from './node/listen.ts';
+export type { Connection, ReceivedMail } from './node/connection.ts';
+export type { Hooks, Mail, SessionFacts } from './node/hook.ts';
+export { delivered, relay, type Content, type RelayOptions } from './node/relay.ts';
+export type { RecipientOutcome } from './node/deliver.ts';
+export { Resolver, type ResolverOptions } from './node/resolve.ts';
+export { FileQueue } from './node/file-queue.ts';
+export { Maildir } from './node/maildir.ts';
+export { TransferAgent, type TransferAgentOptions } from './node/transfer-agent.ts';

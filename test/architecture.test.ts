@@ -1,0 +1,135 @@
+// The borders of the house: who imports whom, what the pure layers may name, what the repository holds.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..');
+const LAYERS = ['wire', 'syntax', 'protocol', 'relay', 'transcript', 'node', 'cli'];
+const PURE = LAYERS.slice(0, LAYERS.indexOf('node'));
+const FORBIDDEN = /\b(?:Buffer|process|console|setTimeout|setInterval|setImmediate|queueMicrotask|performance|require|__dirname|globalThis|TextDecoder|TextEncoder|fetch|Date\.now|new Date\(\)|Math\.random|AbortController)\b|['"]node:/;
+
+interface SourceFile {
+  readonly path: string; // below src
+  readonly layer: string; // '' for the two entries
+  readonly text: string; // without comments and strings that are not imports
+  readonly imports: readonly string[];
+}
+
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? filesBelow(join(directory, entry.name)) : [join(directory, entry.name)]));
+}
+
+const SOURCES: readonly SourceFile[] = filesBelow(join(ROOT, 'src'))
+  .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
+  .map((file) => {
+    const path = relative(join(ROOT, 'src'), file);
+    const text = readFileSync(file, 'utf8');
+    return {
+      path,
+      layer: path.includes('/') ? (path.split('/')[0] ?? '') : '',
+      text: text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[^:])\/\/.*$/gm, '$1'),
+      imports: [...text.matchAll(/(?:^|\s)(?:import|export)\b[^;'"]*?from '([^']+)'|import\('([^']+)'\)|^import '([^']+)'/gm)].map((match) => match[1] ?? match[2] ?? match[3] ?? ''),
+    };
+  });
+
+function layerOf(file: SourceFile, specifier: string): string {
+  const target = relative(join(ROOT, 'src'), join(ROOT, 'src', dirname(file.path), specifier));
+  return target.includes('/') ? (target.split('/')[0] ?? '') : '';
+}
+
+describe('layers', () => {
+  test('every source file lies in a layer, or is an entry', () => {
+    expect(SOURCES.filter(({ layer, path }) => !LAYERS.includes(layer) && path !== 'index.ts' && path !== 'core.ts').map(({ path }) => path)).toEqual([]);
+  });
+
+  test('the check sees imports at all', () => {
+    expect(SOURCES.find(({ path }) => path === 'protocol/server/session.ts')?.imports.length).toBeGreaterThan(10);
+  });
+
+  test('a file imports from its own layer and from layers to its left, and from nothing else', () => {
+    const wrong = SOURCES.filter(({ layer }) => layer !== '').flatMap((file) =>
+      file.imports
+        .filter((specifier) => !specifier.startsWith('node:'))
+        .filter((specifier) => !specifier.startsWith('.') || LAYERS.indexOf(layerOf(file, specifier)) < 0 || LAYERS.indexOf(layerOf(file, specifier)) > LAYERS.indexOf(file.layer))
+        .map((specifier) => `${file.path} imports ${specifier}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('relative imports end in .ts', () => {
+    expect(SOURCES.flatMap(({ path, imports }) => imports.filter((specifier) => specifier.startsWith('.') && !specifier.endsWith('.ts')).map((specifier) => `${path}: ${specifier}`))).toEqual([]);
+  });
+
+  test('the server and the client never import each other', () => {
+    const side = (path: string): string | undefined => /protocol\/(server|client)\//.exec(path)?.[1];
+    const wrong = SOURCES.filter(({ layer, path }) => layer === 'protocol' && side(path) !== undefined).flatMap((file) =>
+      file.imports.filter((specifier) => specifier.startsWith('.')).filter((specifier) => {
+        const target = side(relative(ROOT, join(ROOT, 'src', dirname(file.path), specifier)));
+        return target !== undefined && target !== side(file.path);
+      }).map((specifier) => `${file.path} imports ${specifier}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('the pure layers name nothing of the machine: no module, no clock, no chance, no global of Node', () => {
+    const named = SOURCES.filter(({ layer, path }) => PURE.includes(layer) || path === 'core.ts').flatMap(({ path, text }) =>
+      text.split('\n').filter((line) => FORBIDDEN.test(line)).map((line) => `${path}: ${line.trim()}`),
+    );
+    expect(named).toEqual([]);
+  });
+
+  test('core exports nothing of node or cli, and index all of core', () => {
+    const imports = (path: string): readonly string[] => SOURCES.find((file) => file.path === path)?.imports ?? [];
+    expect(imports('core.ts').filter((specifier) => /^\.\/(?:node|cli)\//.test(specifier))).toEqual([]);
+    expect(imports('index.ts')).toContain('./core.ts');
+  });
+
+  test('only entries re-export', () => {
+    expect(SOURCES.filter(({ layer, text }) => layer !== '' && /^export (?:\*|\{[^}]*\}) from/m.test(text)).map(({ path }) => path)).toEqual([]);
+  });
+
+  test('there is no default export, enum, namespace or ignored error', () => {
+    const wrong = /\bexport default\b|^\s*(?:const )?enum |^\s*namespace |@ts-ignore|@ts-nocheck|: any\b|<any>|\bas any\b/m;
+    expect(SOURCES.filter(({ text }) => wrong.test(text)).map(({ path }) => path)).toEqual([]);
+  });
+
+  test('no file has outgrown one sitting: 420 lines', () => {
+    const lengths = SOURCES.map(({ path }) => ({ path, lines: readFileSync(join(ROOT, 'src', path), 'utf8').split('\n').length }));
+    expect(lengths.filter(({ lines }) => lines > 420)).toEqual([]);
+  });
+});
+
+describe('the repository', () => {
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>;
+
+  test('has no dependencies, and two development dependencies', () => {
+    for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies', 'bundledDependencies']) expect(manifest[kind] ?? {}).toEqual({});
+    expect(Object.keys(manifest['devDependencies'] ?? {}).sort()).toEqual(['typescript', 'vitest']);
+  });
+
+  test('holds nothing at the top but what belongs there', () => {
+    const allowed = ['src', 'test', 'fixtures', 'package.json', 'tsconfig.json', 'vitest.config.ts', 'package-lock.json', 'README.md', 'LICENSE', 'CHANGELOG.md', '.gitignore', '.ci'];
+    const made = ['.git', 'node_modules', 'dist', 'queue']; // by git, npm, the compiler and `npm start`
+    expect(readdirSync(ROOT).filter((entry) => !allowed.includes(entry) && !made.includes(entry))).toEqual([]);
+    expect(allowed.filter((entry) => !readdirSync(ROOT).includes(entry))).toEqual([]);
+  });
+});
+
+describe('src/node/node.d.ts', () => {
+  test('declares only what the running Node has', async () => {
+    const text = readFileSync(join(ROOT, 'src/node/node.d.ts'), 'utf8');
+    const missing: string[] = [];
+    for (const [, name = '', body = ''] of text.matchAll(/declare module '(node:[^']+)' \{([\s\S]*?)\n\}/g)) {
+      const module = (await import(name)) as Record<string, unknown>;
+      for (const [, declared = ''] of body.matchAll(/^ {2}export (?:function|class|const) (\w+)/gm)) if (!(declared in module)) missing.push(`${name} ${declared}`);
+    }
+    expect(missing).toEqual([]);
+    expect([...text.matchAll(/declare module/g)].length).toBeGreaterThan(8);
+  });
+
+  test('has no globals, so that the pure layers cannot name any', () => {
+    const text = readFileSync(join(ROOT, 'src/node/node.d.ts'), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+    expect([...text.matchAll(/^(?:declare (?!module )\w+|interface|type|export)\b.*$/gm)].map(([line]) => line)).toEqual([]);
+  });
+});
