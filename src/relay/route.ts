@@ -7,7 +7,8 @@
 //   planTargets(hosts, the addresses known so far)  →  targets, and which hosts to look up next (target.ts)
 //
 // Every decision leaves a step that says what was found and which clause decided, so that a plan can be explained.
-// Departs: a next hop that the operator has configured is taken without the lookup that §5.1 has as a MUST.
+// Choice: a next hop that the operator has configured goes before all lookups; which domain mail goes to is "a local matter"
+// (§2.1). What goes wrong with it is temporary: our own slip must not bounce anybody's mail. Postfix does both.
 // Left out: MTA-STS (RFC 8461), DANE (RFC 7672), guessing at a fully qualified name (§5.1: relays MUST NOT).
 
 import { parseAddressLiteral } from '../syntax/domain.ts';
@@ -96,7 +97,7 @@ export function locate(domain: string, options: RouteOptions): HostPlan | Verdic
   const nextHop = (key === undefined ? options.routes.get('*') : findRoute(options.routes, key)) ?? options.smarthost;
   if (nextHop !== undefined) {
     const { host, port } = nextHop;
-    return single('configured', host, port, { rule: 'route', clause: 'RFC 5321 §2.3.10', text: `${quote(domain)} goes to ${host} port ${port} by configuration: no MX` });
+    return single('configured', host, port, { rule: 'route', clause: 'RFC 5321 §2.1', text: `${quote(domain)} goes to ${host} port ${port} by configuration: no MX` });
   }
   if (domain.startsWith('[')) {
     const literal = parseAddressLiteral(domain);
@@ -115,7 +116,7 @@ export function locate(domain: string, options: RouteOptions): HostPlan | Verdic
 export function rank(domain: string, answer: DnsAnswer<MxRecord>, options: RouteOptions, random: () => number): HostPlan | VerdictPlan {
   const steps: Step[] = [];
   const exchanges = readMx(domain, answer, steps);
-  if (typeof exchanges === 'string') return conclude(exchanges, steps, domain);
+  if (typeof exchanges === 'string') return conclude(exchanges, steps, answer.type === 'failure' ? `MX of ${domain}: ${answer.reason}` : domain);
 
   const ownNames = new Set(options.ownNames.map(hostKey));
   const [own] = [...exchanges].filter(([host]) => ownNames.has(host)).sort(([, a], [, b]) => a - b);

@@ -354,6 +354,7 @@ describe('an explanation', () => {
     [{ MX: '10 a.test, 20 b.test', 'a.test': 'NODATA' }, 'permanent: 550 5.4.4 no mail exchanger of the domain is usable: a.test: AAAA none, A none'],
     [{ MX: '10 a.test, 10 b.test', 'b.test': '192.0.2.99' }, 'permanent: 554 5.4.6 mail for the domain loops back to this host: b.test [192.0.2.99]:25 is this host'],
     [{ MX: '10 relay.test' }, 'permanent: 554 5.4.6 mail for the domain loops back to this host: relay.test is this host'],
+    [{ MX: 'timeout' }, 'temporary: 451 4.4.3 the DNS did not answer: MX of d.test: no answer in time'],
     [{ MX: 'NXDOMAIN' }, 'permanent: 550 5.1.2 the domain does not exist: d.test'],
     [{ MX: '0 .' }, 'permanent: 556 5.1.10 the domain takes no mail: null MX: d.test'],
   ])('ends with the verdict and what decided it (%j)', (zone, text) => {
