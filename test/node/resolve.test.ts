@@ -36,7 +36,7 @@ const ZONES: DnsZones = {
 };
 
 const OPTIONS: RouteOptions = { ownNames: ['relay.test'], ownAddresses: [], routes: new Map(), mxPort: 25, allowPrivateTargets: false };
-const PATIENCE = 100; // milliseconds for the first try
+const PATIENCE = 250; // milliseconds for the first try, enough on a busy machine
 
 let dns: DnsServer;
 let resolver: Resolver;
