@@ -122,7 +122,7 @@ export class LineDecoder {
     const kept = Math.min(this.length, this.#limit);
     const wanted = Math.min(this.length + to - from, this.#limit);
     if (wanted > this.#kept.length) {
-      const grown = new Uint8Array(Math.min(2 * wanted, this.#limit));
+      const grown = new Uint8Array(Math.min(Math.max(64, 2 * wanted), this.#limit));
       grown.set(this.#kept.subarray(0, kept));
       this.#kept = grown;
     }

@@ -21,6 +21,8 @@ const SEQUENCES: readonly (readonly [number, number, number, number, number, num
   [0xf4, 0xf4,   0x80, 0x8f,      4,       0x07],
 ];
 
+const BY_LEAD = Array.from({ length: 0x100 }, (_, lead) => SEQUENCES.find(([from, to]) => from <= lead && lead <= to));
+
 /** Returns the text in UTF-8. A lone surrogate, which has no UTF-8, becomes U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
   const octets: number[] = [];
@@ -48,7 +50,7 @@ export function decodeUtf8(octets: Uint8Array): string | undefined {
       text += String.fromCharCode(lead);
       continue;
     }
-    const row = SEQUENCES.find(([from, to]) => from <= lead && lead <= to);
+    const row = BY_LEAD[lead];
     if (row === undefined) return undefined;
     const [, , secondFrom, secondTo, length, bits] = row;
     let point = lead & bits;

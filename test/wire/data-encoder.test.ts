@@ -59,7 +59,10 @@ describe('content, exhaustively (RFC 5321 §4.5.2)', () => {
   });
 
   it('comes out the same for every string of 7 and 8 whole, octet by octet and under every single cut', () => {
-    for (const content of everyString(ALPHABET, 7, 8)) agree(content, someCuts(content.length));
+    for (const length of [7, 8]) {
+      const ways = someCuts(length);
+      for (const content of everyString(ALPHABET, length, length)) agree(content, ways);
+    }
   });
 
   it('takes every edge of its table', () => {

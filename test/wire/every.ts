@@ -25,25 +25,35 @@ export function someCuts(length: number): readonly Cuts[] {
   return [[], inside, ...inside.map((at) => [at])];
 }
 
-const segments = new Map<string, Uint8Array>();
-
-/** Returns the text cut in pieces. Each lies among octets of memory that are not part of it, and is shared: equal pieces are one. */
+/** Returns the text cut in segments. Each lies in memory between line feeds, which would matter. */
 export function cut(text: string, cuts: Cuts): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
+  const segments: Uint8Array[] = [];
   for (let index = 0; index <= cuts.length; index++) {
-    const piece = text.slice(cuts[index - 1] ?? 0, cuts[index]);
-    let segment = segments.get(piece);
-    if (segment === undefined) {
-      segment = octetsOf(`\n\n${piece}\n\n`).subarray(2, -2);
-      if (piece.length <= 8) segments.set(piece, segment);
-    }
-    pieces.push(segment);
+    segments.push(amongLineFeeds(text, cuts[index - 1] ?? 0, cuts[index] ?? text.length));
   }
-  return pieces;
+  return segments;
+}
+
+// A few million segments are needed, and to allocate memory for each took longer than to decode them.
+let memory = new Uint8Array(0);
+let used = 0;
+
+function amongLineFeeds(text: string, from: number, to: number): Uint8Array {
+  const begin = used + 1;
+  used = begin + to - from;
+  if (used >= memory.length) {
+    memory = new Uint8Array(Math.max(0x10000, to - from + 2)).fill(0x0a);
+    used = 0;
+    return amongLineFeeds(text, from, to);
+  }
+  for (let at = from; at < to; at++) memory[begin + at - from] = text.charCodeAt(at);
+  return memory.subarray(begin, used);
 }
 
 export function octetsOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const octets = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) octets[at] = text.charCodeAt(at);
+  return octets;
 }
 
 export function textOf(octets: Uint8Array): string {

@@ -60,7 +60,10 @@ describe('lines, exhaustively (RFC 5321 §2.3.8)', () => {
   });
 
   it('are the same for every string of 7 and 8 whole, octet by octet and under every single cut', () => {
-    for (const text of everyString(ALPHABET, 7, 8)) agree(text, someCuts(text.length), 512);
+    for (const length of [7, 8]) {
+      const ways = someCuts(length);
+      for (const text of everyString(ALPHABET, length, length)) agree(text, ways, 512);
+    }
   });
 
   for (const limit of [2, 3, 4, 5]) {

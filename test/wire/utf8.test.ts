@@ -20,9 +20,9 @@ function agree(octets: Uint8Array): void {
 }
 
 /** The octets at which the ABNF of RFC 3629 §4 changes its mind, and their neighbours. */
-const BOUNDARIES = [
-  0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff,
-];
+const LEADS = [0x00, 0x7f, 0x80, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xff];
+const SECONDS = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe1, 0xf1, 0xff];
+const TAILS = [0x00, 0x7f, 0x80, 0xbf, 0xc0, 0xc2];
 
 describe('UTF-8 (RFC 3629)', () => {
   it('is encoded and decoded for every character', () => {
@@ -57,10 +57,10 @@ describe('UTF-8 (RFC 3629)', () => {
   });
 
   it('is accepted or rejected as TextDecoder does: four octets, at every boundary of the ABNF', () => {
-    for (const first of BOUNDARIES) {
-      for (const second of BOUNDARIES) {
-        for (const third of BOUNDARIES) {
-          for (const fourth of BOUNDARIES) agree(Uint8Array.of(first, second, third, fourth));
+    for (const first of LEADS) {
+      for (const second of SECONDS) {
+        for (const third of TAILS) {
+          for (const fourth of TAILS) agree(Uint8Array.of(first, second, third, fourth));
         }
       }
     }
