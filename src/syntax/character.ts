@@ -5,35 +5,34 @@
 
 export const ALPHA = 1;
 export const DIGIT = 2;
-export const LDH = 4; // ALPHA / DIGIT / "-"
-export const HELO_LABEL = 8; // LDH / "_": see `parseHost`
+export const LDH = 4;
+export const HELO_LABEL = 8;
 export const ATEXT = 16;
-export const QTEXT = 32; // qtextSMTP
+export const QTEXT = 32;
 export const DCONTENT = 64;
 export const ESMTP_VALUE = 128;
-export const GRAPHIC = 256; // %d33-126: ehlo-param
-export const PRINTABLE = 512; // %d32-126
-export const WORD = 1024; // what a clause of a Received field may hold outside of quotes and brackets
+export const GRAPHIC = 256;
+export const PRINTABLE = 512;
+export const WORD = 1024;
+
+const MEMBERS: readonly (readonly [number, RegExp])[] = [
+  [ALPHA,       /[A-Za-z]/],
+  [DIGIT,       /[0-9]/],
+  [LDH,         /[A-Za-z0-9-]/],
+  [HELO_LABEL,  /[A-Za-z0-9_-]/], //                    of the name in EHLO: see `parseHost`
+  [ATEXT,       /[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]/], //  RFC 5322 §3.2.3
+  [QTEXT,       /[ !#-[\]-~]/], //                      RFC 5321 §4.1.2 qtextSMTP: %d32-33 / %d35-91 / %d93-126
+  [DCONTENT,    /[!-Z^-~]/], //                         §4.1.3: %d33-90 / %d94-126
+  [ESMTP_VALUE, /[!-<>-~]/], //                         §4.1.2: %d33-60 / %d62-126
+  [GRAPHIC,     /[!-~]/], //                            §4.1.1.1 ehlo-param: %d33-126
+  [PRINTABLE,   /[ -~]/], //                            §4.1.2 quoted-pairSMTP: %d32-126
+  [WORD,        /[!#-'*-:<-Z\]-~]/], //                 of a clause of §4.4 outside of quotes, brackets and comments
+];
 
 /** For each ASCII character the sets that it belongs to. */
-const SETS: Uint16Array = ((): Uint16Array => {
-  const sets = new Uint16Array(128);
-  for (let code = 0; code < 128; code += 1) {
-    const character = String.fromCharCode(code);
-    if (/[A-Za-z]/.test(character)) sets[code] = ALPHA | LDH | HELO_LABEL;
-    if (/[0-9]/.test(character)) sets[code] = DIGIT | LDH | HELO_LABEL;
-    if (character === '-') sets[code] = LDH | HELO_LABEL;
-    if (character === '_') sets[code] = HELO_LABEL;
-    if (/[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]/.test(character)) sets[code] = (sets[code] ?? 0) | ATEXT;
-    if (/[ -~]/.test(character)) sets[code] = (sets[code] ?? 0) | PRINTABLE;
-    if (/[!-~]/.test(character)) sets[code] = (sets[code] ?? 0) | GRAPHIC;
-    if (/[ -~]/.test(character) && !/["\\]/.test(character)) sets[code] = (sets[code] ?? 0) | QTEXT;
-    if (/[!-~]/.test(character) && !/[[\\\]]/.test(character)) sets[code] = (sets[code] ?? 0) | DCONTENT;
-    if (/[!-~]/.test(character) && character !== '=') sets[code] = (sets[code] ?? 0) | ESMTP_VALUE;
-    if (/[!-~]/.test(character) && !/["();[\\]/.test(character)) sets[code] = (sets[code] ?? 0) | WORD;
-  }
-  return sets;
-})();
+const SETS = Uint16Array.from({ length: 128 }, (_, code) =>
+  MEMBERS.reduce((sets, [set, members]) => (members.test(String.fromCharCode(code)) ? sets | set : sets), 0),
+);
 
 /** Tells whether the character at `at` is of one of `sets`; none is at the end. */
 export function belongs(text: string, at: number, sets: number): boolean {

@@ -179,7 +179,7 @@ function parseMail(text: string, utf8: boolean): Command | Fault {
   if (text.length === 10) return fault('argument-missing', text, 10, 'Reverse-path', SECTION.MAIL);
   const reversePath = readReversePath(text, 10, utf8);
   if ('fault' in reversePath) return reversePath;
-  const parameters = parametersFrom(text, 10 + reversePath.text.length, utf8);
+  const parameters = parametersFrom('MAIL', text, 10 + reversePath.text.length, utf8);
   return 'fault' in parameters ? parameters : { verb: 'MAIL', reversePath, parameters };
 }
 
@@ -190,7 +190,7 @@ function parseRcpt(text: string, utf8: boolean): Command | Fault {
   if (text.length === 8) return fault('argument-missing', text, 8, 'Forward-path', SECTION.RCPT);
   const forwardPath = readForwardPath(text, 8, utf8);
   if ('fault' in forwardPath) return forwardPath;
-  const parameters = parametersFrom(text, 8 + forwardPath.text.length, utf8);
+  const parameters = parametersFrom('RCPT', text, 8 + forwardPath.text.length, utf8);
   return 'fault' in parameters ? parameters : { verb: 'RCPT', forwardPath, parameters };
 }
 
@@ -201,9 +201,9 @@ function hasWord(text: string, at: number, word: string): boolean {
   return run(written, 0, ALPHA) === word.length - 1 && written.toUpperCase() === word;
 }
 
-function parametersFrom(text: string, at: number, utf8: boolean): readonly Parameter[] | Fault {
+function parametersFrom(verb: 'MAIL' | 'RCPT', text: string, at: number, utf8: boolean): readonly Parameter[] | Fault {
   if (at === text.length) return NO_PARAMETERS;
-  if (!text.startsWith(' ', at)) return unexpected('bad-path', text, at, 'SP or CRLF', 'RFC 5321 §4.1.1.2');
+  if (!text.startsWith(' ', at)) return unexpected('bad-path', text, at, 'SP or CRLF', SECTION[verb]);
   return readParameters(text, at + 1, utf8);
 }
 

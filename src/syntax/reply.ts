@@ -61,7 +61,7 @@ export function replyClass(code: number): ReplyClass {
  */
 export function formatReply({ code, enhanced, lines }: Reply, { utf8 = false }: SyntaxOptions = {}): string {
   const status = enhanced === undefined ? '' : `${harmless(enhanced, utf8)} `;
-  const room = LONGEST_LINE - '250 '.length - status.length - '\r\n'.length;
+  const room = Math.max(80, LONGEST_LINE - '250 '.length - status.length - '\r\n'.length);
   const texts = (lines.length === 0 ? [''] : lines).flatMap((line) => pieces(harmless(line, utf8), room));
   const last = texts.length - 1;
   return texts.map((text, index) => `${code}${index === last ? ' ' : '-'}${status}${text}\r\n`).join('');
