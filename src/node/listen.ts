@@ -8,6 +8,7 @@ import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { Connection } from './connection.ts';
 import type { Hooks } from './hook.ts';
+import { machineName } from './machine-name.ts';
 import { Receiver, type ReceiverOptions } from './receiver.ts';
 
 export interface ListenOptions extends Partial<ReceiverOptions> {
@@ -24,7 +25,7 @@ export interface ListenOptions extends Partial<ReceiverOptions> {
  * refused. Rejects with an Error whose message says what could not be done, and throws UsageError for bad options.
  */
 export async function listen(options: ListenOptions = {}, hooks?: Hooks): Promise<Server> {
-  const { host = 'localhost', port = 2525, hostname = 'localhost' } = options;
+  const { host = 'localhost', port = 2525, hostname = await machineName() } = options;
   if (isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   if (hooks !== undefined && typeof hooks.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
   const server = new Server({ ...options, hostname }, hooks);

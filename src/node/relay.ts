@@ -11,6 +11,7 @@ import { groupByDestination } from '../relay/outgoing.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import { verdict, type Verdict } from '../relay/verdict.ts';
 import { deliver, type RecipientOutcome } from './deliver.ts';
+import { machineName } from './machine-name.ts';
 import { Resolver } from './resolve.ts';
 import type { Outgoing, SenderOptions } from './sender.ts';
 
@@ -38,7 +39,7 @@ export async function relay(reversePath: ReversePath | string, forwardPaths: rea
 
 /** The same for a mail whose size and kind are known. */
 export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: RelayOptions): Promise<readonly RecipientOutcome[]> {
-  const { hostname = 'localhost', resolver = new Resolver(), signal } = options;
+  const { hostname = await machineName(), resolver = new Resolver(), signal } = options;
   const routing: RouteOptions = { ownNames: [hostname], ownAddresses: [], routes: new Map(), mxPort: 25, allowPrivateTargets: false, ...options.routing };
   const results: RecipientOutcome[] = [];
   await Promise.all(

@@ -52,3 +52,19 @@ declare module 'node:path' {
   export function dirname(path: string): string;
   export function relative(from: string, to: string): string;
 }
+
+// test/readme.test.ts
+declare module 'node:child_process' {
+  export interface ChildProcess {
+    readonly stdout: { on(event: 'data', listener: (octets: Uint8Array) => void): void };
+    readonly stderr: { on(event: 'data', listener: (octets: Uint8Array) => void): void };
+    on(event: 'exit', listener: (status: number | null) => void): void;
+    kill(signal?: 'SIGTERM' | 'SIGKILL' | 'SIGINT'): boolean;
+  }
+  export function spawn(command: string, args: readonly string[], options: { readonly stdio: readonly ['ignore' | 'pipe', 'pipe', 'pipe'] }): ChildProcess;
+}
+
+declare module 'node:fs' {
+  export function existsSync(path: string): boolean;
+  export function mkdirSync(path: string, options: { readonly recursive: true }): void;
+}

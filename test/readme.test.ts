@@ -1,0 +1,104 @@
+// The README tells the truth: its diagrams are those of the tables, its examples run, its files exist.
+
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { draw } from '../src/cli/draw.ts';
+import { accept } from '../src/protocol/server/verdict.ts';
+import { listen } from '../src/node/listen.ts';
+import { relay } from '../src/node/relay.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const EXAMPLES = [...README.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code);
+const CONTENT = new Uint8Array([...'Subject: x\r\n\r\nx\r\n'].map((character) => character.charCodeAt(0)));
+const SCRATCH = join(ROOT, 'dist', 'readme'); // below the package, so that 'ehlo' is the package itself
+
+async function freePort(): Promise<number> {
+  const server = createServer({ allowHalfOpen: false, noDelay: true }, () => undefined);
+  await new Promise<void>((resolve) => {
+    server.on('listening', resolve);
+    server.listen({ host: '127.0.0.1', port: 0 });
+  });
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** Runs an example of the README as a program of its own, on a free port. */
+function run(code: string, port: number): { readonly output: () => string; readonly stop: () => Promise<void>; readonly ended: Promise<number | null> } {
+  const file = join(SCRATCH, `${port}.mjs`);
+  writeFileSync(file, code.replaceAll('2525', String(port)));
+  const child = spawn('node', [file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (octets) => (output += String.fromCharCode(...octets)));
+  child.stderr.on('data', (octets) => (output += String.fromCharCode(...octets)));
+  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  return { output: () => output, ended, stop: async () => void (child.kill(), await ended) };
+}
+
+/** Sends a mail to a server that may not be up yet. */
+async function sendTo(port: number, to: string): Promise<string> {
+  for (let attempt = 0; ; attempt++) {
+    const [result] = await relay('<a@example.org>', [to], CONTENT, { routing: { smarthost: { host: '127.0.0.1', port } }, hostname: 'client.example' });
+    const outcome = result?.outcome;
+    if (outcome === undefined || attempt > 100 || !('reason' in outcome) || outcome.reason !== 'no-connection') return `${outcome?.state} ${outcome?.reply.code} ${outcome?.reply.enhanced}`;
+    await new Promise<void>((resolve) => void setTimeout(resolve, 50));
+  }
+}
+
+beforeAll(() => mkdirSync(SCRATCH, { recursive: true }));
+afterAll(() => rmSync(SCRATCH, { recursive: true }));
+
+describe('the diagrams', () => {
+  test.each(['server', 'client', 'data'])('%s is drawn from its table', async (name) => {
+    let drawn = '';
+    await draw([name], { out: (text) => (drawn += text), err: () => undefined });
+    expect(new RegExp(`<!-- draw ${name} -->\n\`\`\`mermaid\n([\\s\\S]*?)\`\`\``).exec(README)?.[1]).toBe(drawn);
+  });
+});
+
+describe('the examples', () => {
+  test('are four programs', () => expect(EXAMPLES).toHaveLength(4));
+
+  test('the accept loop relays while the client waits, and says so when it cannot', async () => {
+    const port = await freePort();
+    const program = run(EXAMPLES[0] ?? '', port);
+    expect(await sendTo(port, '<bob@[127.0.0.1]>')).toBe('deferred 451 4.4.0'); // loopback is no target of the relay
+    await program.stop();
+    expect(program.output()).toBe('');
+  });
+
+  test('the hooks refuse an unknown user and take a known one', async () => {
+    const port = await freePort();
+    const program = run(EXAMPLES[1] ?? '', port);
+    expect(await sendTo(port, '<mallory@example.org>')).toBe('failed 550 5.1.1');
+    expect(await sendTo(port, '<alice@example.org>')).toBe('delivered 250 2.0.0');
+    await program.stop();
+    expect(program.output()).toBe(`<a@example.org> sent ${CONTENT.length} octets\n`);
+  });
+
+  test('the client prints an outcome', async () => {
+    const server = await listen({ host: '127.0.0.1', port: 0, hostname: 'mx.example' }, { message: () => accept() });
+    const program = run(EXAMPLES[2] ?? '', server.port);
+    expect(await program.ended).toBe(0);
+    expect(program.output()).toBe('<bob@example.com> delivered 250 2.0.0 mail accepted\n');
+    await server.close();
+  });
+
+  test('the core alone greets', async () => {
+    const program = run(EXAMPLES[3] ?? '', 1);
+    expect(await program.ended).toBe(0);
+    expect(program.output()).toBe('220 mx.example.org ESMTP ehlo\r\n\n');
+  });
+});
+
+test('every file that the README names exists', () => {
+  const named = [...README.matchAll(/`((?:src|test|fixtures|wire|syntax|protocol|relay|transcript|node|cli)\/[\w./-]*)`|\]\(([\w./-]+)\)/g)].map(([, quoted, linked]) => quoted ?? linked ?? '');
+  expect(named.length).toBeGreaterThan(15);
+  const exists = (path: string): boolean => existsSync(join(ROOT, path)) || existsSync(join(ROOT, 'src', path));
+  expect(named.filter((path) => !exists(path))).toEqual([]);
+});
