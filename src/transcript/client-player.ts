@@ -14,7 +14,7 @@ export class ClientPlayer implements Player {
   readonly #session: ClientSession;
   readonly #spoken: ReadonlySet<string>;
   #ready = false; //  for a transaction, or QUIT
-  #wanting = false;
+  #wanting = false; // content is wanted
 
   constructor({ header: { options }, spoken }: Script) {
     this.#spoken = spoken;
@@ -46,6 +46,7 @@ export class ClientPlayer implements Player {
   }
 
   supply(octets: Uint8Array, now: Milliseconds): void {
+    this.#wanting = false; // until it asks for more
     this.#session.content(octets, now);
   }
 
@@ -100,5 +101,5 @@ export class ClientPlayer implements Player {
 function outcomeLines(forwardPath: ForwardPath, outcome: Outcome): ApplicationLine[] {
   const { state, reply } = outcome;
   const [reason, inReplyTo] = outcome.state === 'delivered' ? [] : [outcome.reason, outcome.inReplyTo];
-  return formatReply(reply).split('\r\n').slice(0, -1).map((line) => ({ say: 'outcome', forwardPath: forwardPath.text, state, reason, inReplyTo, reply: line }));
+  return formatReply(reply).split('\r\n').slice(0, -1).map((line) => ({ say: 'outcome', forwardPath: forwardPath.text, state, reason, inReplyTo, reply: line.trimEnd() }));
 }

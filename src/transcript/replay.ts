@@ -14,7 +14,7 @@ import { playerOf } from './player.ts';
 import type { Player } from './player.ts';
 import { peerOf } from './script.ts';
 import type { Script, Step } from './script.ts';
-import { segmentationsOf, sendAhead } from './segmentation.ts';
+import { OCTET_BY_OCTET, segmentationsOf, sendAhead } from './segmentation.ts';
 import type { Segmentation } from './segmentation.ts';
 import { SentStream, ToldStream } from './stream.ts';
 import type { Difference } from './stream.ts';
@@ -24,13 +24,13 @@ export interface Mismatch extends Difference {
   readonly segmentation: string;
 }
 
-/** Is told each change of the session's state. */
+/** Is told each change of the session's state, in the replay octet by octet: there no two of them fall together. */
 export type Watch = (from: string, to: string) => void;
 
 /** Replays the script in all its segmentations; returns the first mismatch. */
-export function replay(script: Script, watch: Watch = () => {}): Mismatch | undefined {
+export function replay(script: Script, watch?: Watch): Mismatch | undefined {
   for (const segmentation of segmentationsOf(script)) {
-    const difference = new Replay(script, segmentation, watch).run();
+    const difference = new Replay(script, segmentation, segmentation === OCTET_BY_OCTET ? watch : undefined).run();
     if (difference !== undefined) return { ...difference, segmentation: segmentation.name };
   }
   return undefined;
@@ -46,7 +46,7 @@ const UNITS: Readonly<Record<TimeUnit, Milliseconds>> = { ms: 1, s: 1_000, m: 60
 class Replay {
   readonly #steps: readonly Step[];
   readonly #segmentation: Segmentation;
-  readonly #watch: Watch;
+  readonly #watch: Watch | undefined;
   readonly #player: Player;
   readonly #sent: SentStream;
   readonly #told = new ToldStream();
@@ -54,7 +54,7 @@ class Replay {
   #now: Milliseconds = 0;
   #closed = false;
 
-  constructor(script: Script, segmentation: Segmentation, watch: Watch) {
+  constructor(script: Script, segmentation: Segmentation, watch: Watch | undefined) {
     this.#steps = segmentation.ahead ? sendAhead(script.steps) : script.steps;
     this.#segmentation = segmentation;
     this.#watch = watch;
@@ -158,7 +158,7 @@ class Replay {
 
   #watchState(): void {
     const { state } = this.#player;
-    if (state !== this.#state) this.#watch(this.#state, state);
+    if (state !== this.#state) this.#watch?.(this.#state, state);
     this.#state = state;
   }
 }

@@ -21,6 +21,8 @@ const RANDOM_CUTS = 20;
 /** Longest piece at random cuts, taken in turn. */
 const LONGEST_PIECES = [3, 9, 40, 200];
 
+export const OCTET_BY_OCTET: Segmentation = { name: 'octet by octet', ahead: false, cut: (written) => pieces(concat(written), () => 1) };
+
 /** Every way in which the script is to be replayed. */
 export function segmentationsOf({ header }: Script): Segmentation[] {
   const asWritten: Segmentation = { name: 'as written', ahead: false, cut: (written) => written };
@@ -28,7 +30,7 @@ export function segmentationsOf({ header }: Script): Segmentation[] {
   const server = header.subject === 'server';
   return [
     asWritten,
-    { name: 'octet by octet', ahead: false, cut: (written) => pieces(concat(written), () => 1) },
+    OCTET_BY_OCTET,
     { name: 'coalesced', ahead: false, cut: (written) => [concat(written)] },
     ...(server ? [{ name: 'sent ahead', ahead: true, cut: (written: readonly Uint8Array[]) => [concat(written)] }] : []),
     ...Array.from({ length: RANDOM_CUTS }, (_, seed): Segmentation => {

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { isTranscriptFault, parseTranscript } from '../../src/transcript/format.ts';
+import { formatMismatch, replay } from '../../src/transcript/replay.ts';
+import { readScript } from '../../src/transcript/script.ts';
+
+/** What a replay of the lines says; undefined when all is as they have it. */
+function replayed(subject: string, lines: readonly string[]): string | undefined {
+  const transcript = parseTranscript(['Title: x goes through', 'Source: hand-written', `Subject: ${subject}`, '', ...lines, ''].join('\n'));
+  const script = isTranscriptFault(transcript) ? transcript : readScript(transcript);
+  if (isTranscriptFault(script)) throw new Error(`${script.line}: ${script.expected}`);
+  const mismatch = replay(script);
+  return mismatch && formatMismatch('x.smtp', mismatch);
+}
+
+const SERVER = [
+  /*  5 */ 'A: ask client', 'A: accept', 'S: 220 mx.example.com ESMTP ehlo',
+  /*  8 */ 'C: HELO client.example.org', 'S: 250 mx.example.com',
+  /* 10 */ 'C: MAIL FROM:<alice@example.org>', 'S: 250 2.1.0 sender ok',
+  /* 12 */ 'C: RCPT TO:<bob@example.com>', 'A: ask rcpt <bob@example.com>', 'A: refuse 450 4.2.1 busy', 'S: 450 4.2.1 busy',
+  /* 16 */ 'C: RCPT TO:<carol@example.com>', 'A: ask rcpt <carol@example.com>', 'A: accept', 'S: 250 2.1.5 recipient ok',
+  /* 20 */ 'C: DATA', 'A: data', 'S: 354 end data with <CRLF>.<CRLF>',
+  /* 23 */ 'C: ..hello', 'C: .', 'A: content ".hello\\r\\n"', 'A: ask message', 'A: accept', 'S: 250 2.0.0 mail accepted',
+  /* 29 */ 'C: QUIT', 'S: 221 2.0.0 mx.example.com closing connection', '* close',
+];
+
+const CLIENT = [
+  /*  5 */ 'S: 220 mx.example.com', 'C: EHLO client.example.org', 'S: 250 mx.example.com',
+  /*  8 */ 'A: mail <alice@example.org> to <bob@example.com>', 'C: MAIL FROM:<alice@example.org>', 'S: 250 ok',
+  /* 11 */ 'C: RCPT TO:<bob@example.com>', 'S: 250 ok', 'C: DATA', 'S: 354 ok',
+  /* 15 */ 'A: content "hello\\r\\n"', 'C: hello', 'A: content ends', 'C: .', 'S: 250 ok',
+  /* 20 */ 'A: outcome <bob@example.com> delivered 250 ok', 'A: done', 'A: quit', 'C: QUIT', 'S: 221 bye', '* close',
+];
+
+describe('a replay', () => {
+  it('finds nothing where the session does as the transcript has it', () => {
+    expect(replayed('server', SERVER)).toBeUndefined();
+    expect(replayed('client', CLIENT)).toBeUndefined();
+  });
+
+  it.each([['server', SERVER, 'S'], ['client', CLIENT, 'C']] as const)('of a %s finds each line that is other than what was sent', (subject, lines, speaker) => {
+    for (const [at, line] of lines.entries()) {
+      if (!line.startsWith(`${speaker}: `)) continue;
+      const altered = lines.with(at, `${line}x`);
+      expect(replayed(subject, altered), line).toBe(`x.smtp:${at + 5} (as written): expected ${line}x, got ${line}`);
+    }
+  });
+
+  it.each([['server', SERVER, /^(S: |\* close|A: (ask rcpt))/], ['client', CLIENT, /^(C: |\* close)/]] as const)('of a %s finds each line that is missing', (subject, lines, expected) => {
+    for (const [at, line] of lines.entries()) {
+      if (!expected.test(line)) continue;
+      const answered = lines[at + 1]?.startsWith('A: accept') === true || lines[at + 1]?.startsWith('A: refuse') === true;
+      expect(replayed(subject, lines.toSpliced(at, answered ? 2 : 1)), line).toBeDefined();
+    }
+  });
+
+  it.each([['server', SERVER], ['client', CLIENT]] as const)('of a %s finds each line that is there twice', (subject, lines) => {
+    for (const [at, line] of lines.entries()) {
+      if (/^(C|S): /.test(line) && line.startsWith(subject === 'server' ? 'C' : 'S')) continue; // another session
+      if (line === 'A: accept' || line.startsWith('A: refuse') || line.startsWith('A: content "hello')) continue; // no sense, or other content
+      expect(replayed(subject, lines.toSpliced(at, 0, line)), line).toBeDefined();
+    }
+  });
+
+  it('tells what was got, with file, line and segmentation', () => {
+    expect(replayed('server', SERVER.with(4, 'S: 250 2.0.0 mx.example.com'))).toBe('x.smtp:9 (as written): expected S: 250 2.0.0 mx.example.com, got S: 250 mx.example.com');
+    expect(replayed('server', SERVER.with(20, 'A: content ""'))).toBe('x.smtp:25 (as written): expected A: content "", got A: content ".hello\\r\\n"');
+    expect(replayed('server', ['S: 220 mx.example.com ESMTP ehlo', 'C: DATA', 'A: ask message'])).toBe('x.smtp:7 (as written): expected A: ask message, got nothing but S: 503 5.5.1 say EHLO first');
+    expect(replayed('server', SERVER.with(21, 'A: ask message <> to <bob@example.com> size=1'))).toBe('x.smtp:26 (as written): expected A: ask message <> to <bob@example.com> size=1, got A: ask message <alice@example.org> to <carol@example.com> size=8');
+  });
+});
+
+describe('the order that a replay wants', () => {
+  it('is that of cause and effect: no reply above the answer that it comes from', () => {
+    const group = [...SERVER.slice(0, 7), 'C: RCPT TO:<bob@example.com>', 'C: RCPT TO:<carol@example.com>'];
+    const [asked, refused] = [['A: ask rcpt <bob@example.com>', 'A: accept', 'S: 250 2.1.5 recipient ok'], ['A: ask rcpt <carol@example.com>', 'A: refuse 450 4.2.1 busy', 'S: 450 4.2.1 busy']];
+    expect(replayed('server', [...group, ...asked, ...refused])).toBeUndefined();
+    expect(replayed('server', [...group, 'A: ask rcpt', 'A: accept', 'A: ask rcpt', 'A: refuse 450 4.2.1 busy', 'S: 250 2.1.5 recipient ok', 'S: 450 4.2.1 busy'])).toMatch(/^x\.smtp:17 \(.*\): expected nothing more to be sent before, got S: 250 2\.1\.5 recipient ok$/);
+  });
+
+  it('takes the replies to a group as late as the end of the group, in any segmentation', () => {
+    expect(replayed('server', ['S: 220 mx.example.com ESMTP ehlo', 'C: HELO client.example.org', 'C: NOOP', 'C: QUIT', 'S: 250 mx.example.com', 'S: 250 2.0.0 ok', 'S: 221 2.0.0 mx.example.com closing connection', '* close'])).toBeUndefined();
+  });
+
+  it('is kept by a server that is told and sent nothing while a question is open', () => {
+    expect(replayed('server', ['A: ask client', 'C: QUIT', 'A: accept', 'S: 220 mx.example.com ESMTP ehlo', 'S: 221 2.0.0 mx.example.com closing connection', '* close'])).toBeUndefined();
+    expect(replayed('server', ['A: ask client', '* clock +1h', 'S: 421 4.4.2 mx.example.com waited too long, closing connection', '* close'])).toBeDefined();
+  });
+});
+
+describe('the application of a replay', () => {
+  it('has to be asked before it can answer', () => {
+    expect(replayed('client', ['A: quit'])).toBe('x.smtp:5 (as written): expected A: quit, got the session is not ready for quit');
+    expect(replayed('client', [...CLIENT.slice(0, 3), 'A: content "x"'])).toBe('x.smtp:8 (as written): expected A: content "x", got no content is wanted');
+    expect(replayed('client', [...CLIENT.slice(0, 3), 'A: content ends'])).toBe('x.smtp:8 (as written): expected A: content ends, got no content is wanted');
+    expect(replayed('server', ['A: ask client', '* lost', '* close', 'A: accept'])).toBe('x.smtp:8 (as written): expected A: accept, got no question is open');
+  });
+
+  it('is asked in silence what the transcript never names, and answers yes', () => {
+    const lines = SERVER.filter((line) => !line.startsWith('A: '));
+    expect(replayed('server', lines.with(lines.indexOf('S: 450 4.2.1 busy'), 'S: 250 2.1.5 recipient ok'))).toBeUndefined();
+  });
+});
+
+describe('the clock of a replay', () => {
+  it('meets a deadline when it falls due, however far it is advanced', () => {
+    const lines = ['S: 220 mx.example.com ESMTP ehlo', '* clock +299999ms', 'C: NOOP', 'S: 250 2.0.0 ok', '* clock +9h', 'S: 421 4.4.2 mx.example.com waited too long, closing connection', '* close'];
+    expect(replayed('server', lines)).toBeUndefined();
+    expect(replayed('server', lines.with(1, '* clock +5m'))).toBeDefined();
+  });
+});
+
+describe('the watch of a replay', () => {
+  it('is told each change of state, one command at a time', () => {
+    const transcript = parseTranscript(['Title: x goes through', 'Source: hand-written', 'Subject: server', '', ...SERVER, ''].join('\n'));
+    const script = isTranscriptFault(transcript) ? transcript : readScript(transcript);
+    const changes: string[] = [];
+    if (!isTranscriptFault(script)) replay(script, (from, to) => changes.push(`${from} ${to}`));
+    expect(changes).toEqual(['connected greeted', 'greeted ready', 'ready mail', 'mail rcpt', 'rcpt data', 'data ready', 'ready closed']);
+  });
+});
