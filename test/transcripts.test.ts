@@ -1,0 +1,109 @@
+// Every transcript of fixtures/transcripts, replayed in every segmentation; and what they take of the machines together.
+
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { clientEdges } from '../src/protocol/client/table.ts';
+import { REPLIES, repliesOf } from '../src/protocol/server/reply.ts';
+import type { ReplyName } from '../src/protocol/server/reply.ts';
+import { serverEdges } from '../src/protocol/server/table.ts';
+import { formatReply } from '../src/syntax/reply.ts';
+import type { Reply } from '../src/syntax/reply.ts';
+import { decodeLatin1 } from '../src/wire/ascii.ts';
+import { formatTranscript, formatTranscriptFault, isTranscriptFault, parseTranscript } from '../src/transcript/format.ts';
+import { formatMismatch, replay } from '../src/transcript/replay.ts';
+import { readScript } from '../src/transcript/script.ts';
+import type { Script } from '../src/transcript/script.ts';
+
+const FOLDER = 'fixtures/transcripts';
+const FIXTURES = readdirSync(FOLDER, { recursive: true }).filter((name) => name.endsWith('.smtp')).sort().map((name) => {
+  const text = readFileSync(`${FOLDER}/${name}`, 'utf8');
+  const transcript = parseTranscript(text);
+  return { name, text, script: isTranscriptFault(transcript) ? transcript : readScript(transcript) };
+});
+const SCRIPTS = FIXTURES.flatMap(({ name, script }) => (isTranscriptFault(script) ? [] : [{ name, script }]));
+
+/** Changes of state that the replays of a subject went through. */
+const taken = { server: new Set<string>(), client: new Set<string>() };
+
+describe('a transcript', () => {
+  for (const { name, text, script } of FIXTURES) {
+    it(`${name}: ${/^Title: (.*)/.exec(text)?.[1] ?? ''}`, () => {
+      if (isTranscriptFault(script)) throw new Error(formatTranscriptFault(name, script));
+      const mismatch = replay(script, (from, to) => taken[script.header.subject].add(`${from} → ${to}`));
+      if (mismatch !== undefined) throw new Error(formatMismatch(name, mismatch));
+    });
+  }
+
+  it('is the same text when it is parsed and formatted again', () => {
+    for (const { text } of FIXTURES) {
+      const transcript = parseTranscript(text);
+      if (!isTranscriptFault(transcript)) expect(formatTranscript(transcript)).toBe(text);
+    }
+  });
+});
+
+describe('the header of a transcript', () => {
+  it('has a title that is a sentence in the present tense, and no other\'s', () => {
+    const titles = SCRIPTS.map(({ script }) => script.header.title);
+    expect(titles.filter((title) => !/^\S+( \S+){2,}$/.test(title) || title.endsWith('.') || /\b(should|must|will|shall)\b/i.test(title))).toEqual([]);
+    expect(titles.filter((title, at) => titles.indexOf(title) !== at)).toEqual([]);
+  });
+
+  it('names a source: a section of an RFC, software with its version and a date, or a hand', () => {
+    const wrong = SCRIPTS.filter(({ script }) => !/^(hand-written|RFC \d+ §[A-Z\d].*|.* \d.* \d{4}-\d\d-\d\d.*)$/.test(script.header.source));
+    expect(wrong.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('says what the transcript verifies', () => {
+    expect(SCRIPTS.filter(({ script }) => script.header.verifies.length === 0).map(({ name }) => name)).toEqual([]);
+  });
+});
+
+describe('the transcripts together', () => {
+  it('verify each section that has a rule for what is said', () => {
+    const verified = new Set(SCRIPTS.flatMap(({ script }) => script.header.verifies));
+    expect(SECTIONS.filter((section) => !verified.has(section))).toEqual([]);
+  });
+
+  it('hold each reply that the server originates', () => {
+    const servers = SCRIPTS.filter(({ script }) => script.header.subject === 'server').map(({ script }) => {
+      const sent = script.steps.flatMap((step) => (step.type === 'sent' ? [decodeLatin1(step.octets)] : []));
+      return { replies: repliesOf(hostnameOf(script)), lines: new Set(sent.map((line) => line.replace(/^(\d{3})-/, '$1 '))) };
+    });
+    const missing = (Object.keys(REPLIES) as ReplyName[]).filter((name) => !ELSEWHERE.has(name) && !servers.some(({ replies, lines }) => linesOf(replies[name]).every((line) => lines.has(line))));
+    expect(missing).toEqual([]);
+  });
+
+  it.each([['server', serverEdges], ['client', clientEdges]] as const)('take each arrow of the %s\'s machine, and no other', (subject, edges) => {
+    const drawn = new Set([...edges()].filter(({ from, to }) => from !== to).map(({ from, to }) => `${from} → ${to}`));
+    const states = new Set([...edges()].map(({ to }) => to));
+    const passing = ([from, to]: readonly string[]): boolean => [...states].some((state) => drawn.has(`${from} → ${state}`) && drawn.has(`${state} → ${to}`));
+    expect([...drawn].filter((arrow) => !taken[subject].has(arrow))).toEqual([]);
+    expect([...taken[subject]].filter((arrow) => !drawn.has(arrow) && !passing(arrow.split(' → ')))).toEqual([]);
+  });
+});
+
+/** The sections that set down what is said, when, how long it may be and how long it may take. */
+const SECTIONS = [
+  ...['D.1', 'D.2', 'D.3', 'D.4'],
+  ...['3.1', '3.3', '3.4', '3.5.1', '3.5.2', '3.5.3', '3.8'],
+  ...Array.from({ length: 11 }, (_, index) => `4.1.1.${index + 1}`),
+  ...['4.1.2', '4.1.3', '4.1.4', '4.1.5', '4.2', '4.2.1', '4.2.4', '4.2.5', '4.3.1', '4.3.2', '4.5.1', '4.5.2'],
+  ...Array.from({ length: 10 }, (_, index) => `4.5.3.1.${index + 1}`),
+  ...Array.from({ length: 7 }, (_, index) => `4.5.3.2.${index + 1}`),
+].map((section) => `RFC 5321 §${section}`).concat('RFC 2920 §3.1', 'RFC 2920 §3.2', 'RFC 2920 §4', 'RFC 1870 §6.1', 'RFC 6152 §3', 'RFC 2034 §4', 'RFC 1047 §1');
+
+/** Replies that no transcript can hold. */
+const ELSEWHERE: ReadonlySet<ReplyName> = new Set([
+  'endless line', // behind a megabyte without CRLF
+  'turned away', //  an application that refuses the client brings its own reply
+]);
+
+function hostnameOf({ header }: Script): string {
+  return header.options.get('hostname') ?? 'mx.example.com';
+}
+
+/** The lines of a reply as they are sent, but with a space behind each code. */
+function linesOf(reply: Reply): string[] {
+  return formatReply(reply).split(/(?<=\n)/).map((line) => line.replace(/^(\d{3})-/, '$1 '));
+}
