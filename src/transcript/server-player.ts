@@ -55,12 +55,12 @@ export class ServerPlayer implements Player {
 
   supply(): void {} // never wanted
 
-  say({ said, replyLines }: Said): string | undefined {
+  say({ said, replyLines }: Said, now: Milliseconds): string | undefined {
     if (!this.#open) return 'no question is open';
     this.#open = false;
     const reply = assemble(replyLines);
-    if (said.say === 'refuse' && reply !== undefined) this.#session.refuse(reply);
-    else this.#session.accept(reply);
+    if (said.say === 'refuse' && reply !== undefined) this.#session.refuse(reply, now);
+    else this.#session.accept(reply, now);
     return undefined;
   }
 

@@ -138,9 +138,9 @@ export class ServerSession {
     this.#stopping = true;
   }
 
-  /** Answers the open question: go on, with `reply` in place of the RFC's own. */
-  accept(reply?: Reply): void {
-    const question = this.#answer();
+  /** Answers the open question: go on, with `reply` in place of the RFC's own. `now` is for an answer that took time: the peer's begins anew. */
+  accept(reply?: Reply, now?: Milliseconds): void {
+    const question = this.#answer(now);
     switch (question.about) {
       case 'client':
         this.#enter(onEvent(this.#state, 'welcomed'));
@@ -165,10 +165,10 @@ export class ServerSession {
     }
   }
 
-  /** Answers the open question with a refusal, a reply of 4yz or 5yz. */
-  refuse(reply: Reply): void {
+  /** Answers the open question with a refusal, a reply of 4yz or 5yz. `now` as above. */
+  refuse(reply: Reply, now?: Milliseconds): void {
     if (reply.code < 400) throw new UsageError(`a refusal needs a reply of 4yz or 5yz, not ${reply.code}`);
-    const question = this.#answer();
+    const question = this.#answer(now);
     switch (question.about) {
       case 'client': this.#enter(onEvent(this.#state, 'turned away')); break;
       case 'rcpt': this.#refusedRecipients++; break;
@@ -342,9 +342,10 @@ export class ServerSession {
     this.#asked = false;
   }
 
-  #answer(): ServerQuestion {
+  #answer(now: Milliseconds | undefined): ServerQuestion {
     const question = this.#question;
     if (question === undefined || !this.#asked) throw new UsageError('no question is open');
+    if (now !== undefined) this.#deadline = now + this.#options.timeout;
     this.#question = undefined;
     return question;
   }
