@@ -18,7 +18,7 @@ import { parseCommand, parseVerb } from '../../syntax/command.ts';
 import type { Command, Verb } from '../../syntax/command.ts';
 import { isFault } from '../../syntax/fault.ts';
 import type { Fault } from '../../syntax/fault.ts';
-import { formatReply } from '../../syntax/reply.ts';
+import { formatReply, replyClass } from '../../syntax/reply.ts';
 import type { Reply } from '../../syntax/reply.ts';
 import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
 import { ehloLines, readMailParameters } from '../extension.ts';
@@ -138,8 +138,9 @@ export class ServerSession {
     this.#stopping = true;
   }
 
-  /** Answers the open question: go on, with `reply` in place of the RFC's own. `now` is for an answer that took time: the peer's begins anew. */
+  /** Answers the open question: go on, with `reply`, a 2yz, in place of the RFC's own. `now` is for an answer that took time: the peer's begins anew. */
   accept(reply?: Reply, now?: Milliseconds): void {
+    if (reply !== undefined && replyClass(reply.code) !== 2) throw new UsageError(`an acceptance needs a reply of 2yz, not ${reply.code}`);
     const question = this.#answer(now);
     switch (question.about) {
       case 'client':
