@@ -227,10 +227,11 @@ export class ServerSession {
 
   #readLine(): void {
     const lines = this.#lines;
+    const begin = this.#at - lines.length; // of the line, were all of it here
     this.#at = lines.read(this.#input, this.#at);
-    if (lines.line === undefined) {
-      if (lines.length > LIMITS.commandLineDrain) this.#end('dropped', 'peer-gone', 'endless line');
-    } else if (lines.fault === 'line-too-long') this.#error('line too long');
+    if (this.#at - begin > LIMITS.commandLineDrain) this.#end('dropped', 'peer-gone', 'endless line'); // though it end here: rule 5
+    else if (lines.line === undefined) return;
+    else if (lines.fault === 'line-too-long') this.#error('line too long');
     else if (lines.fault !== undefined) this.#error('bare octet');
     else if (!isAscii(lines.line)) this.#error('not ascii');
     else this.#command(decodeLatin1(lines.line));
@@ -240,14 +241,21 @@ export class ServerSession {
     const data = this.#data;
     this.#at = data.read(this.#input, this.#at);
     if (this.#aborted === undefined) {
-      const reason = data.fault ?? (this.#tooBig(data.size) ? 'too-much-mail-data' : undefined);
+      const reason = this.#dataFault();
       if (reason !== undefined) {
         this.#aborted = reason;
         this.#actions.push({ type: 'abort', reason });
       } else if (data.content.length > 0) this.#actions.push({ type: 'content', octets: data.content });
     }
-    if (data.ended) this.#endOfMailData();
-    else if (data.size > LIMITS.mailDataDrain * (this.#options.maxSize || Infinity)) this.#end('dropped', 'too-much-mail-data', 'endless mail');
+    if (data.size > LIMITS.mailDataDrain * (this.#options.maxSize || Infinity)) this.#end('dropped', 'too-much-mail-data', 'endless mail');
+    else if (data.ended) this.#endOfMailData();
+  }
+
+  /** What is wrong with the mail data so far; of two things the one that came first, though one read may have met both. */
+  #dataFault(): AbortReason | undefined {
+    const { fault, faultAt, size } = this.#data;
+    if (fault !== undefined && !this.#tooBig(faultAt + 1)) return fault;
+    return this.#tooBig(size) ? 'too-much-mail-data' : undefined;
   }
 
   #endOfMailData(): void {
