@@ -28,7 +28,8 @@ export const REPLIES = {
   'not implemented':       reply(502, '5.5.1', 'command not implemented'),                      // §4.2.4
   'line too long':         reply(500, '5.5.2', 'command line too long'),                        // §4.5.3.1.9
   'bare octet':            reply(500, '5.5.2', 'CR, LF or NUL inside a command line: only CRLF ends a line'), // §2.3.8
-  'not ascii':             reply(500, '5.5.2', 'octets above 127 in a command line'),           // §2.4
+  'not ascii verb':        reply(500, '5.5.2', 'octets above 127 in a command line'),           // §2.4
+  'not ascii':             reply(501, '5.5.2', 'octets above 127 in a command line'),           // §4.1.2: 501 where nothing else is wrong
 
   'hello first':           reply(503, '5.5.1', 'say EHLO first'),                               // §4.1.4
   'mail first':            reply(503, '5.5.1', 'MAIL comes first'),

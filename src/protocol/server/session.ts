@@ -233,8 +233,7 @@ export class ServerSession {
     else if (lines.line === undefined) return;
     else if (lines.fault === 'line-too-long') this.#error('line too long');
     else if (lines.fault !== undefined) this.#error('bare octet');
-    else if (!isAscii(lines.line)) this.#error('not ascii');
-    else this.#command(decodeLatin1(lines.line));
+    else this.#command(decodeLatin1(lines.line), isAscii(lines.line));
   }
 
   #readData(): void {
@@ -271,10 +270,11 @@ export class ServerSession {
 
   // Commands
 
-  #command(line: string): void {
+  #command(line: string, ascii: boolean): void {
     const verb = parseVerb(line);
-    if (isFault(verb)) return this.#unknown(verb);
+    if (isFault(verb)) return this.#unknown(verb, ascii);
     if (onCommand(this.#state, verb) === 'no') return this.#outOfOrder(verb);
+    if (!ascii) return this.#error('not ascii');
     const command = parseCommand(line);
     if (isFault(command)) return this.#error(faultReply(command, verb === 'MAIL' || verb === 'RCPT' ? verb : undefined));
     this.#take(command);
@@ -330,12 +330,12 @@ export class ServerSession {
     this.#reply({ code, enhanced, lines: [first, ...more, ...(this.#extended ? ehloLines(this.#options) : [])] });
   }
 
-  #unknown(fault: Fault): void {
+  #unknown(fault: Fault, ascii: boolean): void {
     switch (fault.fault) {
       // Departs: §3.8 would have the session go on; but a browser made to speak to this port must not reach its second line.
       case 'http': return this.#end('dropped', 'peer-gone', 'not smtp');
       case 'unimplemented-verb': return this.#error('not implemented');
-      default: return this.#error('unknown command');
+      default: return this.#error(ascii ? 'unknown command' : 'not ascii verb');
     }
   }
 
