@@ -139,19 +139,22 @@ const VERBS: ReadonlyMap<number, Verb> = new Map(
   ),
 );
 
-function notAVerb(line: string): Fault {
-  const space = line.search(/[ \t]/);
-  const word = space === -1 ? line : line.slice(0, space);
-  if (HTTP_METHODS.has(word)) return fault('http', line, 0, 'an SMTP verb', 'RFC 5321 §4.1.1');
-  const known = word.length === 4 && UNIMPLEMENTED.has(word.toUpperCase());
-  return fault(known ? 'unimplemented-verb' : 'unknown-verb', line, 0, 'an SMTP verb', 'RFC 5321 §4.1.1');
-}
+// RFC 5321 §F.1 and §F.6, RFC 1985.
+const UNIMPLEMENTED: ReadonlySet<number> = new Set(['SEND', 'SOML', 'SAML', 'TURN', 'ETRN'].map(fourLetters));
 
+// Case counts in HTTP. PRI: RFC 9113 §3.4.
 const HTTP_METHODS: ReadonlySet<string> = new Set(
-  ['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'DELETE', 'TRACE', 'PATCH', 'PRI'], // PRI: RFC 9113 §3.4
+  ['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'DELETE', 'TRACE', 'PATCH', 'PRI'],
 );
 
-const UNIMPLEMENTED: ReadonlySet<string> = new Set(['SEND', 'SOML', 'SAML', 'TURN', 'ETRN']); // RFC 5321 §F.1, §F.6; RFC 1985
+function notAVerb(line: string): Fault {
+  const end = run(line, 0, ALPHA);
+  const code =
+    isVerbEnd(line, 4) && UNIMPLEMENTED.has(fourLetters(line)) ? 'unimplemented-verb'
+    : HTTP_METHODS.has(line.slice(0, end)) && (end === line.length || line.startsWith(' ', end)) ? 'http'
+    : 'unknown-verb';
+  return fault(code, line, 0, 'a verb', 'RFC 5321 §4.1.1');
+}
 
 /** Returns the fault of a verb that is not followed by SP and something, undefined where it is. */
 function argumentMissing(verb: Verb, text: string, expected: string): Fault | undefined {
@@ -211,7 +214,7 @@ function parametersFrom(verb: 'MAIL' | 'RCPT', text: string, at: number, utf8: b
  * Returns the argument of VRFY, EXPN, HELP or NOOP.
  *
  * Choice: any printable text, although the grammar says `String = Atom / Quoted-string`. §3.5.1 wants `VRFY user@domain`, which is
- * neither; §4.1.1.9 wants the argument of NOOP to be ignored; Postfix, Exim and Sendmail take the rest of the line.
+ * neither, and §4.1.1.9 wants the argument of NOOP to be ignored; Postfix, Exim and Sendmail do not hold to String either.
  */
 function parseText(verb: 'VRFY' | 'EXPN' | 'HELP' | 'NOOP', text: string, utf8: boolean): string | Fault {
   return argumentMissing(verb, text, 'String') ?? printable(text, 5, utf8, SECTION[verb]);

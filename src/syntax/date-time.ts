@@ -1,8 +1,9 @@
 // Dates of trace fields: date-time of RFC 5322 §3.3, without the obsolete forms, which RFC 5321 §4.4 forbids.
 
+import { run, WORD } from './character.ts';
 import { fault, isFault } from './fault.ts';
 import type { Fault } from './fault.ts';
-import { spaceEnd } from './white-space.ts';
+import { foldingSpaceEnd, spaceEnd } from './white-space.ts';
 
 /**
  * Returns the date-time of `date`, milliseconds since 1970 UTC of a year from 1900 to 9999, in the zone `zone` minutes east of UTC.
@@ -26,11 +27,20 @@ function twoDigits(number: number): string {
  * The date must be one that exists and the day of the week its own (RFC 5322 §3.3); second 60, a leap second, is the next one.
  */
 export function parseDate(text: string): number | Fault {
-  const match = DATE_TIME.exec(text);
+  // Word by word, not by one expression over the whole: that one throws where a peer sends ten million spaces.
+  const words: string[] = [];
+  let end = 0;
+  while (words.length < 6) {
+    const start = foldingSpaceEnd(text, end);
+    end = run(text, start, WORD);
+    if (end === start) break;
+    words.push(text.slice(start, end));
+  }
+  const match = DATE_TIME.exec(words.join(' '));
   if (match === null) return fault('bad-date', text, 0, 'date-time', SOURCE);
-  const end = spaceEnd(text, match[0].length);
-  if (isFault(end)) return end;
-  if (end < text.length) return fault('bad-date', text, end, 'the end', SOURCE);
+  const behind = spaceEnd(text, end);
+  if (isFault(behind)) return behind;
+  if (behind < text.length) return fault('bad-date', text, behind, 'the end', SOURCE);
   const [, weekday, day, monthName = '', year, hour, minute, second = 0, sign, zoneHours, zoneMinutes] = match;
   const month = MONTHS.findIndex((name) => name.toLowerCase() === monthName.toLowerCase());
   const midnight = Date.UTC(Number(year), month, Number(day));
@@ -50,9 +60,7 @@ const MINUTE = 60_000;
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-const FWS = '(?:[ \\t]|\\r\\n[ \\t])';
 const DATE_TIME = new RegExp(
-  `^${FWS}*(?:(${DAYS.join('|')}),${FWS}*)?(\\d{1,2})${FWS}+(${MONTHS.join('|')})${FWS}+(\\d{4,5})${FWS}+` +
-    `(\\d\\d):(\\d\\d)(?::(\\d\\d))?${FWS}+([+-])(\\d\\d)(\\d\\d)`,
+  `^(?:(${DAYS.join('|')}), ?)?(\\d{1,2}) (${MONTHS.join('|')}) (\\d{4,5}) (\\d\\d):(\\d\\d)(?::(\\d\\d))? ([+-])(\\d\\d)(\\d\\d)$`,
   'i',
 );

@@ -4,7 +4,7 @@
 // A-label; whether a tag of a general literal is registered (only IPv6 is); whether the domain exists.
 
 import { belongs, DCONTENT, exceeds, HELO_LABEL, LDH, run } from './character.ts';
-import { fault, isFault, unexpected, whole } from './fault.ts';
+import { fault, unexpected, whole } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './ip-address.ts';
 
@@ -46,8 +46,9 @@ export function parseAddressLiteral(text: string): AddressLiteral | Fault {
 /**
  * Returns the domain or address literal that `text` is: the argument of EHLO and HELO (§4.1.1.1).
  *
- * Choice: underscores are taken here, and nowhere else. §4.1.2 forbids them, but hosts that cannot change their name greet
- * with them every day, and §4.1.4 does not let a server refuse mail over this name. Postfix and Exim have the same exception.
+ * Choice: underscores are taken here, and nowhere else. §4.1.2 forbids them, but hosts that cannot change their name greet with
+ * them every day, and §4.1.4 wants no mail refused over this name. Postfix takes any name unless told otherwise, and Exim has an
+ * option, `helo_allow_chars`, for this very character.
  */
 export function parseHost(text: string, { utf8 = false }: SyntaxOptions = {}): Domain | AddressLiteral | Fault {
   return text.startsWith('[')

@@ -17,7 +17,8 @@ export function formatIpv4(octets: Uint8Array): string {
 /**
  * Returns the 16 octets of an IPv6 address, undefined when malformed.
  *
- * `::` stands for at least two groups, as §4.1.3 has it; RFC 4291 §2.2 would let it stand for one.
+ * `::` stands for at least two groups, as §4.1.3 has it and RFC 5952 §4.2.2 recommends; RFC 4291 §2.2 lets it stand for one.
+ * Errata 2467 (rejected) and 4315 (held) would have changed this.
  */
 export function parseIpv6(text: string): Uint8Array | undefined {
   if (text.length > LONGEST_IPV6) return undefined;

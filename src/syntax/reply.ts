@@ -3,7 +3,7 @@
 // `reply` makes ours, and the compiler checks that the two codes agree. A peer's may have any code that §4.2 can write, and any
 // text. Left out: the greeting's and EHLO's text (keyword.ts), and which reply follows which command.
 
-import { exceeds } from './character.ts';
+import { exceeds, PRINTABLE, run } from './character.ts';
 import type { SyntaxOptions } from './domain.ts';
 import { fault, isFault } from './fault.ts';
 import type { Fault } from './fault.ts';
@@ -62,31 +62,34 @@ export function replyClass(code: number): ReplyClass {
 export function formatReply({ code, enhanced, lines }: Reply, { utf8 = false }: SyntaxOptions = {}): string {
   const status = enhanced === undefined ? '' : `${harmless(enhanced, utf8)} `;
   const room = Math.max(80, LONGEST_LINE - '250 '.length - status.length - '\r\n'.length);
-  const texts = (lines.length === 0 ? [''] : lines).flatMap((line) => pieces(harmless(line, utf8), room));
-  const last = texts.length - 1;
-  return texts.map((text, index) => `${code}${index === last ? ' ' : '-'}${status}${text}\r\n`).join('');
+  const texts: string[] = [];
+  for (const line of lines.length === 0 ? [''] : lines) put(texts, harmless(line, utf8), room);
+  let output = '';
+  for (const [index, text] of texts.entries()) {
+    output += `${code}${index === texts.length - 1 ? ' ' : '-'}${status}${text}\r\n`;
+  }
+  return output;
 }
 
 const LONGEST_LINE = 512;
 
 function harmless(text: string, utf8: boolean): string {
+  if (run(text, 0, PRINTABLE) === text.length) return text; // nearly always, and three times as fast as finding nothing to replace
   return utf8
     ? text.replace(/[^\t -~\u{a0}-\u{d7ff}\u{e000}-\u{10ffff}]/gu, '?')
     : text.replace(/[^\t -~]/gu, (character) => (character === '§' ? 'section ' : character === '…' ? '...' : '?'));
 }
 
-/** Returns `line` in pieces of at most `room` octets. */
-function pieces(line: string, room: number): readonly string[] {
-  const found: string[] = [];
+/** Adds `line` to `texts`, in pieces of at most `room` octets. */
+function put(texts: string[], line: string, room: number): void {
   let rest = line;
   while (exceeds(rest, 0, rest.length, room)) {
     const end = fitting(rest, room);
     const space = rest.lastIndexOf(' ', end);
-    found.push(rest.slice(0, space > 0 ? space : end));
+    texts.push(rest.slice(0, space > 0 ? space : end));
     rest = rest.slice(space > 0 ? space + 1 : end);
   }
-  found.push(rest);
-  return found;
+  texts.push(rest);
 }
 
 /** Returns the number of UTF-16 units, at least one character, from the start of `text` that are at most `room` octets of UTF-8. */

@@ -40,7 +40,7 @@ export interface Received {
  * to the grammar whatever the client said. Other values of ours that have no place in the grammar have it made with `?`.
  */
 export function formatReceived(received: Received): string {
-  const by = received.by.replace(/[^\w.:[\]-]/g, '?').slice(0, LONGEST_VALUE);
+  const by = received.by.slice(0, LONGEST_VALUE).replace(/[^\w.:[\]-]/g, '?');
   const clauses = [from(received), ['by', ...(by.startsWith('[') ? [by, `(${by})`] : [by])]];
   if (received.via !== undefined) clauses.push(['via', atom(received.via)]);
   if (received.with !== undefined) clauses.push(['with', atom(received.with)]);

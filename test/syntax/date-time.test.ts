@@ -22,6 +22,16 @@ describe('the date of a trace field (RFC 5322 §3.3)', () => {
     expect(formatDate(noon, 13 * 60)).toBe('Tue, 24 Nov 2026 01:00:00 +1300');
   });
 
+  it('may have any amount of white space, and does not throw for it', () => {
+    const space = ' '.repeat(12_000_000);
+    expect(parseDate(space)).toMatchObject({ fault: 'bad-date' });
+    expect(parseDate(`Mon,${space}23 Nov 2026 12:00 +0000`)).toBe(noon);
+  });
+
+  it('may follow the day of the week without a space', () => {
+    expect(parseDate('Mon,23 Nov 2026 12:00 +0000(noon)')).toBe(noon);
+  });
+
   it('is read as the instant that was written, for each day of four years and some zones', () => {
     for (let day = 0; day < 1461; day += 1) {
       const date = noon + day * 86_400_000 + day * 1000;
