@@ -70,7 +70,7 @@ export const OUT_OF_ORDER: Readonly<Record<State, ReplyName>> = {
   greeted: 'hello first',
   ready: 'mail first',
   mail: 'recipient first',
-  rcpt: 'nested mail',
+  rcpt: 'nested mail', // only MAIL is out of order there
   data: 'no service', // not reached: mail data are not commands
   closed: 'no service', // not reached: nothing is read any more
 };

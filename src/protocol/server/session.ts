@@ -340,6 +340,7 @@ export class ServerSession {
   }
 
   #outOfOrder(verb: Verb): void {
+    if (verb === 'MAIL' && this.#state === 'mail') return this.#error('nested mail');
     if (verb === 'DATA' && this.#state === 'mail' && this.#refusedRecipients > 0) return this.#error('no valid recipients');
     this.#error(OUT_OF_ORDER[this.#state]);
   }
