@@ -330,13 +330,12 @@ export class ServerSession {
     this.#reply({ code, enhanced, lines: [first, ...more, ...(this.#extended ? ehloLines(this.#options) : [])] });
   }
 
-  #unknown(fault: Fault, ascii: boolean): void {
-    switch (fault.fault) {
-      // Departs: §3.8 would have the session go on; but a browser made to speak to this port must not reach its second line.
-      case 'http': return this.#end('dropped', 'peer-gone', 'not smtp');
-      case 'unimplemented-verb': return this.#error('not implemented');
-      default: return this.#error(ascii ? 'unknown command' : 'not ascii verb');
-    }
+  #unknown({ fault }: Fault, ascii: boolean): void {
+    // Departs: §3.8 would have the session go on; but a browser made to speak to this port must not reach its second line.
+    if (fault === 'http') return this.#end('dropped', 'peer-gone', 'not smtp');
+    if (this.#state === 'refused') return this.#error('no service'); // §3.1: to whatever comes before QUIT
+    if (fault === 'unimplemented-verb') return this.#error('not implemented');
+    this.#error(ascii ? 'unknown command' : 'not ascii verb');
   }
 
   #outOfOrder(verb: Verb): void {
