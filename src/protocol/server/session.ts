@@ -145,8 +145,8 @@ export class ServerSession {
     switch (question.about) {
       case 'client':
         this.#enter(onEvent(this.#state, 'welcomed'));
-        return this.#reply(reply ?? 'banner');
-      case 'helo': return this.#hello(question.verb, reply);
+        return this.#reply({ ...(reply ?? this.#replies['banner']), enhanced: undefined }); // RFC 2034 §4
+      case 'helo': return this.#hello(question.verb, reply ?? this.#replies['hello']);
       case 'mail': {
         const { reversePath, parameters } = question;
         this.#forget();
@@ -321,13 +321,12 @@ export class ServerSession {
     }
   }
 
-  /** §4.1.1.1, §4.1.4: EHLO and HELO clear everything, as RSET does. */
-  #hello(verb: 'EHLO' | 'HELO', greeting: Reply | undefined): void {
-    const { code, enhanced, lines: [first = '', ...more] } = greeting ?? this.#replies['hello'];
+  /** §4.1.1.1, §4.1.4: EHLO and HELO clear everything, as RSET does. HELO gets one line (§3.2), and neither an enhanced code (RFC 2034 §4). */
+  #hello(verb: 'EHLO' | 'HELO', { code, lines: [first = '', ...more] }: Reply): void {
     this.#forget();
     this.#extended = verb === 'EHLO';
     this.#enter(onCommand(this.#state, verb));
-    this.#reply({ code, enhanced, lines: [first, ...more, ...(this.#extended ? ehloLines(this.#options) : [])] });
+    this.#reply({ code, enhanced: undefined, lines: this.#extended ? [first, ...more, ...ehloLines(this.#options)] : [first] });
   }
 
   #unknown({ fault }: Fault, ascii: boolean): void {
