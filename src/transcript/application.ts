@@ -10,6 +10,8 @@ import type { ForwardPath } from '../syntax/path.ts';
 import { parseReplyLine } from '../syntax/reply.ts';
 import type { AbortReason, ServerQuestion } from '../protocol/server/action.ts';
 import type { Outcome, Reason, Transaction } from '../protocol/client/action.ts';
+import { REASONS } from '../protocol/client/reason.ts';
+import { ABORT_REPLIES } from '../protocol/server/reply.ts';
 import { parseExact } from './exact.ts';
 
 /** Whom a transcript is about: the session that is replayed, while the transcript plays its peer. */
@@ -32,7 +34,17 @@ export type ApplicationLine =
   // Of a client's application.
   | { readonly say: 'mail'; readonly transaction: Transaction }
   | { readonly say: 'content ends' } | { readonly say: 'content lost' } | { readonly say: 'done' } | { readonly say: 'quit' }
-  | { readonly say: 'outcome'; readonly forwardPath: string; readonly state: Outcome['state']; readonly reason: Reason | undefined; readonly inReplyTo: string | undefined; readonly reply: string };
+  | OutcomeLine;
+
+/** One line of the reply that became a recipient's outcome. */
+interface OutcomeLine {
+  readonly say: 'outcome';
+  readonly forwardPath: string;
+  readonly state: Outcome['state'];
+  readonly reason: Reason | undefined;
+  readonly inReplyTo: string | undefined;
+  readonly reply: string;
+}
 
 /** How the lines of one first word are written, and read. */
 interface Form {
@@ -41,29 +53,43 @@ interface Form {
   readonly read: (groups: Readonly<Record<string, string | undefined>>) => ApplicationLine | undefined;
 }
 
-const QUESTIONS = ['client', 'helo', 'mail', 'rcpt', 'vrfy', 'message'] as const satisfies readonly ServerQuestion['about'][];
-const ABORTS = ['bare-lf', 'bare-cr', 'text-line-too-long', 'too-much-mail-data', 'timeout', 'peer-gone', 'shutdown'] as const satisfies readonly AbortReason[];
+/** What may stand behind a question, as words for people. */
+const QUESTIONS: Readonly<Record<ServerQuestion['about'], string>> = {
+  client: '',
+  helo: 'EHLO|HELO DOMAIN',
+  mail: 'REVERSE-PATH [SIZE=N] [BODY=7BIT|8BITMIME]',
+  rcpt: 'FORWARD-PATH',
+  vrfy: 'TEXT',
+  message: 'REVERSE-PATH to FORWARD-PATH… size=N',
+};
 const STATES = ['delivered', 'failed', 'deferred', 'unknown'] as const satisfies readonly Outcome['state'][];
-const REASONS = ['no-connection', 'connection-lost', 'timeout', 'bad-reply', 'bad-content', 'content-lost', '8bit-not-offered', 'size-not-accepted', 'aborted'] as const satisfies readonly Reason[];
 
 const PATH = String.raw`<(?:[^">]|"(?:[^"\\]|\\.)*")*>`; // a quoted local part may hold ">" and spaces
 
 const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
   server: {
-    ask:     { grammar: `ask ${QUESTIONS.join('|')} [DETAIL]`, pattern: /^ask (?<about>\w+)(?: (?<detail>.+))?$/, read: readAsk },
-    accept:  { grammar: 'accept [REPLY]',                      pattern: /^accept(?: (?<reply>.+))?$/, read: ({ reply }) => (reply === undefined || isReplyLine(reply, '2') ? { say: 'accept', reply } : undefined) },
-    refuse:  { grammar: 'refuse REPLY',                        pattern: /^refuse (?<reply>.+)$/, read: ({ reply = '' }) => (isReplyLine(reply, '45') ? { say: 'refuse', reply } : undefined) },
-    data:    { grammar: 'data',                                pattern: /^data$/, read: () => ({ say: 'data' }) },
-    content: { grammar: 'content "…"',                         pattern: /^content "(?<text>.*)"$/, read: readContent },
-    abort:   { grammar: `abort ${ABORTS.join('|')}`,           pattern: /^abort (?<reason>.+)$/, read: readAbort },
+    ask: { grammar: `ask ${Object.keys(QUESTIONS).join('|')} [DETAIL]`, pattern: /^ask (?<about>\w+)(?: (?<detail>.+))?$/, read: readAsk },
+    accept: { grammar: 'accept [REPLY of 2yz]', pattern: /^accept(?: (?<reply>2.+))?$/, read: readAccept },
+    refuse: { grammar: 'refuse REPLY of 4yz or 5yz', pattern: /^refuse (?<reply>[45].+)$/, read: readRefuse },
+    data: { grammar: 'data', pattern: /^data$/, read: () => ({ say: 'data' }) },
+    content: { grammar: 'content "…"', pattern: /^content "(?<text>.*)"$/, read: readContent },
+    abort: { grammar: `abort ${Object.keys(ABORT_REPLIES).join('|')}`, pattern: /^abort (?<reason>.+)$/, read: readAbort },
   },
   client: {
-    mail:    { grammar: 'mail REVERSE-PATH to FORWARD-PATH… [size=N] [8bit]', pattern: new RegExp(`^mail (?<reverse>${PATH}) to (?<forward>${PATH}(?: ${PATH})*)(?: size=(?<size>0|[1-9]\\d{0,14}))?(?<eightBit> 8bit)?$`), read: readMail },
+    mail: {
+      grammar: 'mail REVERSE-PATH to FORWARD-PATH… [size=N] [8bit]',
+      pattern: new RegExp(String.raw`^mail (?<reverse>${PATH}) to (?<forward>${PATH}(?: ${PATH})*)(?: size=(?<size>0|[1-9]\d{0,14}))?(?<eightBit> 8bit)?$`),
+      read: readMail,
+    },
     content: { grammar: 'content "…" or content ends or content lost', pattern: /^content (?:"(?<text>.*)"|(?<end>ends|lost))$/, read: readContent },
-    outcome: { grammar: `outcome FORWARD-PATH ${STATES.join('|')} [(REASON)] [in reply to COMMAND:] REPLY`, pattern: new RegExp(`^outcome (?<path>${PATH}) (?<state>\\w+)(?: \\((?<reason>[^)]+)\\))?(?: in reply to (?<inReplyTo>[^:]+):)? (?<reply>\\d.*)$`), read: readOutcome },
-    done:    { grammar: 'done',                                pattern: /^done$/, read: () => ({ say: 'done' }) },
-    quit:    { grammar: 'quit',                                pattern: /^quit$/, read: () => ({ say: 'quit' }) },
-    abort:   { grammar: 'abort',                               pattern: /^abort$/, read: () => ({ say: 'abort', reason: undefined }) },
+    outcome: {
+      grammar: `outcome FORWARD-PATH ${STATES.join('|')} [(REASON)] [in reply to COMMAND:] REPLY`,
+      pattern: new RegExp(String.raw`^outcome (?<path>${PATH}) (?<state>\w+)(?: \((?<reason>[^)]+)\))?(?: in reply to (?<inReplyTo>[^:]+):)? (?<reply>[245].+)$`),
+      read: readOutcome,
+    },
+    done: { grammar: 'done', pattern: /^done$/, read: () => ({ say: 'done' }) },
+    quit: { grammar: 'quit', pattern: /^quit$/, read: () => ({ say: 'quit' }) },
+    abort: { grammar: 'abort', pattern: /^abort$/, read: () => ({ say: 'abort', reason: undefined }) },
   },
 };
 
@@ -103,12 +129,20 @@ export function formatApplicationLine(line: ApplicationLine): string {
 type Groups = Parameters<Form['read']>[0];
 
 function readAsk({ about, detail }: Groups): ApplicationLine | undefined {
-  const question = QUESTIONS.find((known) => known === about);
-  return question && { say: 'ask', about: question, detail };
+  const known = keysOf(QUESTIONS).find((one) => one === about);
+  return known && { say: 'ask', about: known, detail };
+}
+
+function readAccept({ reply }: Groups): ApplicationLine | undefined {
+  return reply === undefined || isReplyLine(reply) ? { say: 'accept', reply } : undefined;
+}
+
+function readRefuse({ reply = '' }: Groups): ApplicationLine | undefined {
+  return isReplyLine(reply) ? { say: 'refuse', reply } : undefined;
 }
 
 function readAbort({ reason }: Groups): ApplicationLine | undefined {
-  const known = ABORTS.find((one) => one === reason);
+  const known = keysOf(ABORT_REPLIES).find((one) => one === reason);
   return known && { say: 'abort', reason: known };
 }
 
@@ -132,12 +166,16 @@ function readMail({ reverse = '', forward = '', size, eightBit }: Groups): Appli
 }
 
 function readOutcome({ path: forwardPath = '', state, reason, inReplyTo, reply = '' }: Groups): ApplicationLine | undefined {
-  const known = { state: STATES.find((one) => one === state), reason: REASONS.find((one) => one === reason) };
-  if (known.state === undefined || known.reason !== reason || !isReplyLine(reply, '245')) return undefined;
+  const known = { state: STATES.find((one) => one === state), reason: keysOf(REASONS).find((one) => one === reason) };
+  if (known.state === undefined || known.reason !== reason || !isReplyLine(reply)) return undefined;
   return { say: 'outcome', forwardPath, state: known.state, reason: known.reason, inReplyTo, reply };
 }
 
-/** Whether the text is a line of a reply of one of the classes. */
-function isReplyLine(text: string, classes: string): boolean {
-  return classes.includes(text.charAt(0)) && !isFault(parseReplyLine(text));
+function isReplyLine(text: string): boolean {
+  return !isFault(parseReplyLine(text));
+}
+
+/** The keys of a table, which are its own. */
+function keysOf<Key extends string>(table: Readonly<Record<Key, unknown>>): Key[] {
+  return Object.keys(table) as Key[];
 }

@@ -101,5 +101,6 @@ export class ClientPlayer implements Player {
 function outcomeLines(forwardPath: ForwardPath, outcome: Outcome): ApplicationLine[] {
   const { state, reply } = outcome;
   const [reason, inReplyTo] = outcome.state === 'delivered' ? [] : [outcome.reason, outcome.inReplyTo];
-  return formatReply(reply).split('\r\n').slice(0, -1).map((line) => ({ say: 'outcome', forwardPath: forwardPath.text, state, reason, inReplyTo, reply: line.trimEnd() }));
+  const lines = formatReply(reply).split('\r\n').slice(0, -1);
+  return lines.map((line) => ({ say: 'outcome', forwardPath: forwardPath.text, state, reason, inReplyTo, reply: line.trimEnd() }));
 }

@@ -52,8 +52,10 @@ export interface TranscriptFault {
 export function parseTranscript(text: string): Transcript | TranscriptFault {
   const lines = text.split('\n');
   for (const [index, line] of lines.entries()) {
-    const invisible = /(?! )[\p{C}\p{Z}]| $/u.exec(line)?.[0];
-    if (invisible !== undefined) return { line: index + 1, expected: 'only what can be seen (else write C= "…" with escapes)', found: invisible === ' ' ? 'a space at the end of the line' : formatExact(encodeUtf8(invisible)) };
+    const unseen = /(?! )[\p{C}\p{Z}]| $/u.exec(line)?.[0];
+    if (unseen === undefined) continue;
+    const found = unseen === ' ' ? 'a space at the end of the line' : formatExact(encodeUtf8(unseen));
+    return { line: index + 1, expected: 'only what can be seen (else write C= "…" with escapes)', found };
   }
   if (lines.pop() !== '') return { line: lines.length + 1, expected: 'a line feed at the end of the text', found: 'none' };
 

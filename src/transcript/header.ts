@@ -50,8 +50,12 @@ export function parseHeader(lines: readonly string[]): Header | TranscriptFault 
   }
 
   const [title, source, subject] = [found.get('Title'), found.get('Source'), found.get('Subject')];
-  if (!title || !source || !subject) return { line: 1, expected: 'Title, Source and Subject in the header', found: fields.map(({ name }) => name).join(', ') || 'none' };
-  if (subject.value !== 'server' && subject.value !== 'client') return { line: subject.line, expected: 'Subject: server or client', found: subject.value };
+  if (!title || !source || !subject) {
+    return { line: 1, expected: 'Title, Source and Subject in the header', found: fields.map(({ name }) => name).join(', ') || 'none' };
+  }
+  if (subject.value !== 'server' && subject.value !== 'client') {
+    return { line: subject.line, expected: 'Subject: server or client', found: subject.value };
+  }
 
   const segments = found.get('Segments');
   if (segments && segments.value !== 'as written') return { line: segments.line, expected: 'Segments: as written', found: segments.value };
@@ -73,7 +77,8 @@ export function parseHeader(lines: readonly string[]): Header | TranscriptFault 
 /** Puts `name=value` among the options; returns what was expected when it is none. */
 function addOption(options: Map<OptionName, string>, option: string, subject: Subject): string | undefined {
   const [, key = '', value = ''] = /^(\w+)=(.+)$/.exec(option) ?? [];
-  const known = (Object.keys(OPTIONS) as OptionName[]).filter((name) => (OPTIONS[name].of as readonly Subject[]).includes(subject)); // keys of its own literal
+  const names = Object.keys(OPTIONS) as OptionName[]; // keys of its own literal
+  const known = names.filter((name) => (OPTIONS[name].of as readonly Subject[]).includes(subject));
   const name = known.find((one) => one === key);
   if (name === undefined) return `an option of a ${subject} (${known.join(', ')})`;
   if (!OPTIONS[name].value.test(value)) return `${name}=VALUE with VALUE like ${OPTIONS[name].value.source}`;

@@ -147,7 +147,7 @@ class Replay {
     this.#watchState();
     for (let happenings; (happenings = this.#player.next()) !== undefined; this.#watchState()) {
       for (const happening of happenings) {
-        if (this.#closed && happening.type !== 'told') return { line, expected: 'nothing after the close', got: happening.type === 'closed' ? 'another close' : 'octets' };
+        if (this.#closed && happening.type !== 'told') return { line, expected: 'nothing after the close', got: `something ${happening.type}` };
         if (happening.type === 'closed') this.#closed = true;
         if (happening.type === 'sent') this.#sent.add(happening.octets);
         else this.#told.add(happening);

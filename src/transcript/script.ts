@@ -62,7 +62,9 @@ export function peerOf(subject: Subject): Speaker {
 
 function readStep(entry: Entry, subject: Subject): Step | undefined {
   switch (entry.type) {
-    case 'octets': return entry.from === peerOf(subject) ? { type: 'receive', segments: [entry.octets], entry } : { type: 'sent', octets: entry.octets, entry };
+    case 'octets':
+      if (entry.from === peerOf(subject)) return { type: 'receive', segments: [entry.octets], entry };
+      return { type: 'sent', octets: entry.octets, entry };
     case 'cut': return { type: 'receive', segments: [EMPTY, EMPTY], entry };
     case 'world': return entry.event.happens === 'close' ? { type: 'closed', entry } : { type: 'world', event: entry.event, entry };
     case 'application': {
@@ -114,9 +116,17 @@ function isAnswer(step: Step): boolean {
 
 /** What was expected in the step's place, if it makes no sense there. */
 function misfit(step: Step, subject: Subject, asked: boolean): string | undefined {
-  if (step.type === 'receive' && step.segments.some(({ length }) => length === 0)) return `octets of the ${subject === 'server' ? 'client' : 'server'} on both sides of each cut`;
-  if (isAnswer(step) && !asked) return 'A: ask before its answer';
-  if (isUnfinished(step) || (step.type === 'say' && new Set(step.replyLines.map((line) => line.slice(0, 3))).size > 1)) return 'all lines of the reply, with one code';
-  if (step.type === 'world' && subject === 'client' && (step.event.happens === 'shutdown' || step.event.happens === 'lost')) return 'eof, close or clock in the world of a client';
-  return undefined;
+  switch (step.type) {
+    case 'receive':
+      if (step.segments.every(({ length }) => length > 0)) return undefined;
+      return `octets of the ${subject === 'server' ? 'client' : 'server'} on both sides of each cut`;
+    case 'say': {
+      const codes = new Set(step.replyLines.map((line) => line.slice(0, 3)));
+      if (isAnswer(step) && !asked) return 'A: ask before its answer';
+      return isUnfinished(step) || codes.size > 1 ? 'all lines of the reply, with one code' : undefined;
+    }
+    case 'world': return subject === 'client' && step.event.happens === 'shutdown' ? 'eof, lost, close or clock in the world of a client' : undefined;
+    case 'supply': case 'sent': case 'told': case 'closed': return undefined;
+    default: return step satisfies never;
+  }
 }

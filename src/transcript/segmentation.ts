@@ -37,7 +37,8 @@ export function segmentationsOf({ header }: Script): Segmentation[] {
       const random = randomNumbers(seed);
       const longest = LONGEST_PIECES[seed % LONGEST_PIECES.length] ?? 1;
       const ahead = server && seed >= RANDOM_CUTS / 2;
-      return { name: `random cuts ${seed}${ahead ? ', sent ahead' : ''}`, ahead, cut: (written) => pieces(concat(written), () => 1 + Math.floor(random() * longest)) };
+      const length = (): number => 1 + Math.floor(random() * longest);
+      return { name: `random cuts ${seed}${ahead ? ', sent ahead' : ''}`, ahead, cut: (written) => pieces(concat(written), length) };
     }),
   ];
 }

@@ -39,7 +39,9 @@ export class SentStream {
     let at = 0;
     for (const { octets, entry } of this.#awaited) {
       const got = sent.subarray(at, at + octets.length);
-      if (!equal(got, octets.subarray(0, got.length)) || (complete && got.length < octets.length)) return { line: entry.line, expected: formatEntry(entry), got: this.#describe(sent.subarray(at)) };
+      if (!equal(got, octets.subarray(0, got.length)) || (complete && got.length < octets.length)) {
+        return { line: entry.line, expected: formatEntry(entry), got: this.#describe(sent.subarray(at)) };
+      }
       at += octets.length;
     }
     if (at < sent.length) return { line, expected: 'nothing more to be sent before', got: this.#describe(sent.subarray(at)) };
@@ -94,7 +96,7 @@ export class ToldStream {
 function matches(step: Step & { readonly type: 'told' | 'closed' }, told: Told): boolean {
   if (step.type === 'closed' || told.type === 'closed') return step.type === told.type;
   const { said } = step;
-  if (said.say === 'content' || told.type === 'content') return said.say === 'content' && told.type === 'content' && equal(said.octets, concat(told.parts));
+  if (told.type === 'content') return said.say === 'content' && equal(said.octets, concat(told.parts));
   return formatApplicationLine(said) === formatApplicationLine(asFullAs(said, told.said));
 }
 
