@@ -96,7 +96,6 @@ const SECTIONS = [
 /** Replies that no transcript can hold. */
 const ELSEWHERE: ReadonlySet<ReplyName> = new Set([
   'endless line', // behind a megabyte without CRLF
-  'turned away', //  an application that refuses the client brings its own reply
 ]);
 
 function hostnameOf({ header }: Script): string {

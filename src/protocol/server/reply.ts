@@ -12,7 +12,6 @@ import type { ParameterRefusal } from '../extension.ts';
 /** §4.3.1: the banner, and the replies to EHLO, QUIT and a forced end, begin with the server's name; RFC 2034 §4 gives no enhanced code to 220, 354 and EHLO. */
 export const REPLIES = {
   'banner':                reply(220, undefined, '{host} ESMTP ehlo'),
-  'turned away':           reply(554, '5.3.2', '{host} takes no mail from you'),                // §3.1
   'hello':                 reply(250, undefined, '{host}'),
   'sender ok':             reply(250, '2.1.0', 'sender ok'),
   'recipient ok':          reply(250, '2.1.5', 'recipient ok'),

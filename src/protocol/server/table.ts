@@ -45,8 +45,8 @@ export const EVENT_ORDER: Readonly<Record<ServerEvent, EventRow>> = {
   'turned away':       [ 'refused', 'no',      'no',      'no',      'no',      'no',      'no',      'no' ], // §3.1: 554
   'end of mail data':  [ 'no',      'no',      'no',      'no',      'no',      'no',      'ready',   'no' ], // §4.1.1.4
   'lost':              [ 'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'no' ], // §4.1.1.5: as QUIT
-  'timeout':           [ 'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'no' ], // §4.5.3.2.7
-  'shutdown':          [ 'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'no',      'no' ], // §3.8: mail data are finished first
+  'timeout':           [ 'no',      'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'no' ], // §4.5.3.2.7; before the banner the application has the word
+  'shutdown':          [ 'no',      'closed',  'closed',  'closed',  'closed',  'closed',  'no',      'no' ], // §3.8: mail data are finished first
   'dropped':           [ 'no',      'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'no' ], // §3.8: with a 421, by us
 };
 
