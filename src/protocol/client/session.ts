@@ -192,6 +192,7 @@ export class ClientSession {
     this.#awaited.shift();
     this.#enter(to);
     this.#wait(now);
+    if (to === 'quit') return this.#leave(reply, awaited.to, now);
     this.#take(awaited, reply, kind === 2 || kind === 3, now);
   }
 
@@ -296,6 +297,12 @@ export class ClientSession {
 
   // Ends
 
+  /** The server lets us in under no name, or not at all: QUIT, and later transactions get what it said (RFC 5321 §3.1, §4.1.1.10). */
+  #leave(reply: Reply, to: Awaited, now: Milliseconds): void {
+    this.#failure = { state: 'deferred', reply, inReplyTo: AWAITED[to].phrase };
+    this.#put([{ to: 'QUIT', command: { verb: 'QUIT' } }], now);
+  }
+
   /** The server ended the session by a reply: what it said is every open recipient's outcome, and no verdict on them. */
   #turnedAway(reply: Reply, to: Awaited | undefined): void {
     this.#close({ state: 'deferred', reply, inReplyTo: to === undefined ? 'nothing' : AWAITED[to].phrase });
@@ -312,7 +319,7 @@ export class ClientSession {
   #close(failure: Outcome): void {
     if (this.#state === 'closed') return;
     this.#event('broken');
-    this.#failure = failure;
+    this.#failure ??= failure;
     this.#awaited = [];
     this.#settle(failure);
     this.#actions.push({ type: 'close' });

@@ -3,6 +3,7 @@
 // Rule 1: code may refuse an edge but never takes one that is not here.
 // Rule 2: a reply of a class that the command cannot have (a 250 to DATA, a 354 to MAIL) closes the connection (§4.3.2).
 // Rule 3: 421 closes it in whatever state it comes (§3.8).
+// Rule 4: a client that is not let in says QUIT (§4.1.1.10).
 
 import type { ReplyClass } from '../../syntax/reply.ts';
 import type { Edge } from '../edge.ts';
@@ -34,9 +35,9 @@ const closed = 'closed';
 
 export const AWAITED: Readonly<Record<Awaited, AwaitedRow>> = {
   //                         2yz             3yz           4yz             5yz
-  'greeting':         { on: { 2: 'ehlo',     3: closed,    4: closed,      5: closed      }, timeout: CLIENT_TIMEOUTS.greeting, phrase: 'the connection' }, // §3.1
-  'EHLO':             { on: { 2: 'ready',    3: closed,    4: closed,      5: 'helo'      }, timeout: CLIENT_TIMEOUTS.EHLO,     phrase: 'EHLO' }, // §3.2: an old server
-  'HELO':             { on: { 2: 'ready',    3: closed,    4: closed,      5: closed      }, timeout: CLIENT_TIMEOUTS.EHLO,     phrase: 'HELO' },
+  'greeting':         { on: { 2: 'ehlo',     3: closed,    4: 'quit',      5: 'quit'      }, timeout: CLIENT_TIMEOUTS.greeting, phrase: 'the connection' }, // §3.1
+  'EHLO':             { on: { 2: 'ready',    3: closed,    4: 'quit',      5: 'helo'      }, timeout: CLIENT_TIMEOUTS.EHLO,     phrase: 'EHLO' }, // §3.2: an old server
+  'HELO':             { on: { 2: 'ready',    3: closed,    4: 'quit',      5: 'quit'      }, timeout: CLIENT_TIMEOUTS.EHLO,     phrase: 'HELO' },
   'RSET':             { on: { 2: 'envelope', 3: closed,    4: closed,      5: closed      }, timeout: CLIENT_TIMEOUTS.RSET,     phrase: 'RSET' }, // §4.1.1.5: MUST be 250
   'MAIL':             { on: { 2: 'envelope', 3: closed,    4: 'envelope',  5: 'envelope'  }, timeout: CLIENT_TIMEOUTS.MAIL,     phrase: 'MAIL' },
   'RCPT':             { on: { 2: 'envelope', 3: closed,    4: 'envelope',  5: 'envelope'  }, timeout: CLIENT_TIMEOUTS.RCPT,     phrase: 'RCPT' },
