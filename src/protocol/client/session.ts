@@ -110,7 +110,7 @@ export class ClientSession {
     const pieces = this.#encoder.write(octets);
     if (this.#encoder.fault !== undefined) return this.#break('bad-content');
     for (const piece of pieces) this.#actions.push({ type: 'send', octets: piece });
-    this.#deadline = now + Math.min(CLIENT_TIMEOUTS.block, this.#options.timeout);
+    this.#waitForBlock(now);
   }
 
   /** The content is complete: end of mail data goes out. */
@@ -214,6 +214,7 @@ export class ClientSession {
         break;
       case 'DATA':
         if (!positive) return this.#settle(outcomeOf(reply, 'DATA'));
+        this.#waitForBlock(now);
         if (!this.#settled()) return;
         return this.#finish(encodeAscii('.\r\n'), now); // RFC 2920 §3.1: 354 though no recipient was taken: a lone dot
       case 'end of mail data': return this.#settle(positive ? { state: 'delivered', reply } : outcomeOf(reply, 'end of mail data'));
@@ -335,6 +336,11 @@ export class ClientSession {
   #wait(now: Milliseconds): void {
     const [awaited] = this.#awaited;
     if (awaited !== undefined) this.#deadline = now + Math.min(AWAITED[awaited.to].timeout, this.#options.timeout);
+  }
+
+  /** §4.5.3.2.5: until the next piece of content is given, the one before having been taken. */
+  #waitForBlock(now: Milliseconds): void {
+    this.#deadline = now + Math.min(CLIENT_TIMEOUTS.block, this.#options.timeout);
   }
 
   #event(event: ClientEvent): void {
