@@ -100,7 +100,7 @@ export class ClientSession {
       ...transaction.forwardPaths.map((forwardPath, recipient) => ({ to: 'RCPT', command: { verb: 'RCPT', forwardPath, parameters: [] }, recipient }) as const),
       { to: 'DATA', command: { verb: 'DATA' } },
     ];
-    this.#dirty = false;
+    this.#dirty = true;
     this.#advance(now);
   }
 
@@ -278,7 +278,7 @@ export class ClientSession {
   #settle(outcome: Outcome | undefined): void {
     if (this.#transaction === undefined) return;
     if (outcome !== undefined) this.#outcomes.forEach((_, recipient) => this.#report(recipient, outcome));
-    this.#dirty = outcome?.state !== 'delivered';
+    if (outcome?.state === 'delivered') this.#dirty = false;
     this.#transaction = undefined;
     this.#unsent = [];
     this.#actions.push({ type: 'done' });
