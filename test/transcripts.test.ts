@@ -91,7 +91,7 @@ const SECTIONS = [
   ...['4.1.2', '4.1.3', '4.1.4', '4.1.5', '4.2', '4.2.1', '4.2.4', '4.2.5', '4.3.1', '4.3.2', '4.5.1', '4.5.2'],
   ...Array.from({ length: 10 }, (_, index) => `4.5.3.1.${index + 1}`),
   ...Array.from({ length: 7 }, (_, index) => `4.5.3.2.${index + 1}`),
-].map((section) => `RFC 5321 §${section}`).concat('RFC 2920 §3.1', 'RFC 2920 §3.2', 'RFC 2920 §4', 'RFC 1870 §6.1', 'RFC 6152 §3', 'RFC 2034 §4', 'RFC 1047 §1');
+].map((section) => `RFC 5321 §${section}`).concat('RFC 2920 §3.1', 'RFC 2920 §3.2', 'RFC 2920 §4', 'RFC 1870 §6.1', 'RFC 6152 §3', 'RFC 2034 §4', 'RFC 1047');
 
 /** Replies that no transcript can hold. */
 const ELSEWHERE: ReadonlySet<ReplyName> = new Set([

@@ -11,7 +11,7 @@ export interface Header {
   /** An RFC's section; software with its version and date; or "hand-written". */
   readonly source: string;
   readonly subject: Subject;
-  /** The paragraphs that it shows at work: `RFC 5321 §4.5.2`. */
+  /** The sections that it shows at work: `RFC 5321 §4.5.2`; an RFC alone where its sections have no numbers. */
   readonly verifies: readonly string[];
   /** Options of the session, by their names here. */
   readonly options: ReadonlyMap<OptionName, string>;
@@ -62,7 +62,7 @@ export function parseHeader(lines: readonly string[]): Header | TranscriptFault 
 
   const verifies = found.get('Verifies');
   const sections = verifies?.value.split(', ') ?? [];
-  const wrong = sections.find((section) => !/^RFC \d+ §[A-Z\d]+(?:\.\d+)*$/.test(section));
+  const wrong = sections.find((section) => !/^RFC \d+(?: §[A-Z\d]+(?:\.\d+)*)?$/.test(section));
   if (verifies && wrong !== undefined) return { line: verifies.line, expected: 'Verifies: RFC N §N.N, …', found: wrong };
 
   const given = found.get('Options');
