@@ -59,6 +59,7 @@ export class ClientSession {
   #unsent: Exchange[] = []; //                  commands of the transaction still to be sent
   #outcomes: (Outcome | undefined)[] = []; //   one for each recipient of the transaction; those that RCPT took have none until its end
   #encoder = new DataEncoder();
+  #accepted = false; //                         a recipient of the transaction was
   #wanted = false; //                           want-content was handed out
   #dirty = false; //                            the server may hold a transaction that only RSET ends
 
@@ -90,6 +91,7 @@ export class ClientSession {
     if (this.#transaction !== undefined || (this.#state !== 'ready' && this.#failure === undefined)) throw new UsageError(`no transaction can begin in state ${this.#state}`);
     this.#transaction = transaction;
     this.#outcomes = transaction.forwardPaths.map(() => undefined);
+    this.#accepted = false;
     this.#encoder = new DataEncoder();
     const refusal = this.#refuseLocally(transaction);
     if (refusal !== undefined) return this.#settle(refusal);
@@ -210,7 +212,8 @@ export class ClientSession {
         if (!positive) this.#outcomes.forEach((_, recipient) => this.#report(recipient, outcomeOf(reply, 'MAIL')));
         break;
       case 'RCPT':
-        if (!positive && awaited.recipient !== undefined) this.#report(awaited.recipient, outcomeOf(reply, 'RCPT'));
+        if (positive) this.#accepted = true;
+        else if (awaited.recipient !== undefined) this.#report(awaited.recipient, this.#outcomeOfRcpt(reply));
         break;
       case 'DATA':
         if (!positive) return this.#settle(outcomeOf(reply, 'DATA'));
@@ -290,6 +293,11 @@ export class ClientSession {
     if (forwardPath === undefined || this.#outcomes[recipient] !== undefined) return;
     this.#outcomes[recipient] = outcome;
     this.#actions.push({ type: 'outcome', recipient, forwardPath, outcome });
+  }
+
+  /** §4.5.3.1.10: 552 is RFC 821's "too many recipients", which is 452; behind none that was accepted it says what it says. */
+  #outcomeOfRcpt(reply: Reply): Outcome {
+    return reply.code === 552 && this.#accepted ? { state: 'deferred', reply, inReplyTo: 'RCPT' } : outcomeOf(reply, 'RCPT');
   }
 
   #settled(): boolean {
