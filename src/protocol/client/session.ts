@@ -41,6 +41,8 @@ interface Exchange {
   readonly recipient?: number;
 }
 
+type Failure = Exclude<Outcome, { readonly state: 'delivered' }>;
+
 /** One session of an SMTP client. Call `next` until it returns undefined, feed it with `receive`. */
 export class ClientSession {
   readonly #options: Required<ClientOptions>;
@@ -53,7 +55,7 @@ export class ClientSession {
   #awaited: Exchange[] = [{ to: 'greeting' }]; // pipelining is this queue
   #actions: ClientAction[] = [];
   #keywords: ReadonlyMap<string, readonly string[]> = new Map();
-  #failure: Outcome | undefined; //             why the session ended, for transactions that come too late
+  #failure: Failure | undefined; //             why the session ended, for transactions that come too late
 
   #transaction: Transaction | undefined;
   #unsent: Exchange[] = []; //                  commands of the transaction still to be sent
@@ -325,10 +327,10 @@ export class ClientSession {
     this.#close({ state: this.#state === 'ending' ? 'unknown' : state, reply, inReplyTo, reason });
   }
 
-  #close(failure: Outcome): void {
+  #close(failure: Failure): void {
     if (this.#state === 'closed') return;
     this.#event('broken');
-    this.#failure ??= failure;
+    this.#failure ??= untried(failure);
     this.#awaited = [];
     this.#settle(failure);
     this.#actions.push({ type: 'close' });
@@ -358,6 +360,12 @@ export class ClientSession {
   #enter(state: State | 'no'): void {
     if (state !== 'no') this.#state = state;
   }
+}
+
+/** The outcome of transactions that come after the session's end: they were not tried, whatever became of the one that ended it. */
+function untried(failure: Failure): Failure {
+  const ours = failure.reason === 'bad-content' || failure.reason === 'content-lost';
+  return ours ? { ...REASONS['aborted'], inReplyTo: failure.inReplyTo, reason: 'aborted' } : { ...failure, state: 'deferred' };
 }
 
 /** A refusal as an outcome: 4yz defers, 5yz fails (RFC 5321 §4.2.1). */
