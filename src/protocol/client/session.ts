@@ -61,6 +61,7 @@ export class ClientSession {
   #unsent: Exchange[] = []; //                  commands of the transaction still to be sent
   #outcomes: (Outcome | undefined)[] = []; //   one for each recipient of the transaction; those that RCPT took have none until its end
   #encoder = new DataEncoder();
+  #offered = false; //                          ready was handed out, and no transaction begun since
   #accepted = false; //                         a recipient of the transaction was
   #wanted = false; //                           want-content was handed out
   #dirty = false; //                            the server may hold a transaction that only RSET ends
@@ -93,6 +94,7 @@ export class ClientSession {
     if (this.#transaction !== undefined || (this.#state !== 'ready' && this.#failure === undefined)) throw new UsageError(`no transaction can begin in state ${this.#state}`);
     this.#transaction = transaction;
     this.#outcomes = transaction.forwardPaths.map(() => undefined);
+    this.#offered = false;
     this.#accepted = false;
     this.#encoder = new DataEncoder();
     const refusal = this.#refuseLocally(transaction);
@@ -135,7 +137,6 @@ export class ClientSession {
   quit(now: Milliseconds): void {
     if (this.#state === 'closed') return;
     if (this.#transaction !== undefined || this.#state !== 'ready') throw new UsageError(`no QUIT in state ${this.#state}`);
-    this.#actions = this.#actions.filter(({ type }) => type !== 'ready');
     this.#event('quit');
     this.#put([{ to: 'QUIT', command: { verb: 'QUIT' } }], now);
   }
@@ -179,6 +180,10 @@ export class ClientSession {
   next(): ClientAction | undefined {
     const action = this.#actions.shift();
     if (action !== undefined) return action;
+    if (this.#state === 'ready' && !this.#offered) {
+      this.#offered = true;
+      return { type: 'ready' };
+    }
     if (this.#state !== 'content' || this.#wanted) return undefined;
     this.#wanted = true;
     return { type: 'want-content' };
@@ -207,8 +212,8 @@ export class ClientSession {
       case 'EHLO':
         if (!positive) return this.#hello('HELO', now);
         this.#keywords = parseEhloReply(reply).keywords;
-        return void this.#actions.push({ type: 'ready' });
-      case 'HELO': return void this.#actions.push({ type: 'ready' });
+        return;
+      case 'HELO': return;
       case 'RSET': break;
       case 'MAIL':
         if (!positive) this.#outcomes.forEach((_, recipient) => this.#report(recipient, outcomeOf(reply, 'MAIL')));
@@ -287,7 +292,6 @@ export class ClientSession {
     this.#transaction = undefined;
     this.#unsent = [];
     this.#actions.push({ type: 'done' });
-    if (this.#state === 'ready') this.#actions.push({ type: 'ready' });
   }
 
   #report(recipient: number, outcome: Outcome): void {
