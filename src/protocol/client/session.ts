@@ -276,7 +276,8 @@ export class ClientSession {
   /** The outcome of a transaction that this server cannot take, found before anything is sent. */
   #refuseLocally({ size, eightBit }: Transaction): Outcome | undefined {
     if (this.#failure !== undefined) return this.#failure;
-    const limit = Number(this.#keywords.get('SIZE')?.[0] ?? 0); // RFC 1870 §4: 0 or none is no limit
+    const [announced = ''] = this.#keywords.get('SIZE') ?? [];
+    const limit = /^[0-9]{1,20}$/.test(announced) ? Number(announced) : 0; // RFC 1870 §4: 0 or none is no limit
     if (eightBit === true && !this.#keywords.has('8BITMIME')) return { ...REASONS['8bit-not-offered'], inReplyTo: 'EHLO', reason: '8bit-not-offered' };
     if (size !== undefined && limit > 0 && size > limit) return { ...REASONS['size-not-accepted'], inReplyTo: 'EHLO', reason: 'size-not-accepted' };
     return undefined;
