@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { clientEdges } from '../src/protocol/client/table.ts';
 import { REPLIES, repliesOf } from '../src/protocol/server/reply.ts';
 import type { ReplyName } from '../src/protocol/server/reply.ts';
-import { serverEdges } from '../src/protocol/server/table.ts';
+import { COMMAND_ORDER, serverEdges } from '../src/protocol/server/table.ts';
+import { parseVerb } from '../src/syntax/command.ts';
+import { isFault } from '../src/syntax/fault.ts';
 import { formatReply } from '../src/syntax/reply.ts';
 import type { Reply } from '../src/syntax/reply.ts';
 import { decodeLatin1 } from '../src/wire/ascii.ts';
@@ -24,12 +26,17 @@ const SCRIPTS = FIXTURES.flatMap(({ name, script }) => (isTranscriptFault(script
 
 /** Changes of state that the replays of a subject went through. */
 const taken = { server: new Set<string>(), client: new Set<string>() };
+/** Commands that servers received, with the states before and behind them. */
+const commands = new Set<string>();
 
 describe('a transcript', () => {
   for (const { name, text, script } of FIXTURES) {
     it(`${name}: ${/^Title: (.*)/.exec(text)?.[1] ?? ''}`, () => {
       if (isTranscriptFault(script)) throw new Error(formatTranscriptFault(name, script));
-      const mismatch = replay(script, (from, to) => taken[script.header.subject].add(`${from} → ${to}`));
+      const mismatch = replay(script, {
+        changed: (from, to) => taken[script.header.subject].add(`${from} → ${to}`),
+        received: (line, from, to) => script.header.subject === 'server' && commands.add(`${from} ${verbOf(line)} ${to}`),
+      });
       if (mismatch !== undefined) throw new Error(formatMismatch(name, mismatch));
     });
   }
@@ -74,6 +81,14 @@ describe('the transcripts together', () => {
     expect(missing).toEqual([]);
   });
 
+  it('take each cell of the server\'s table of commands, those that say no as well', () => {
+    const cells = Object.entries(COMMAND_ORDER).flatMap(([verb, row]) => row.map((to, column) => {
+      const from = COMMAND_STATES[column] ?? '';
+      return `${from} ${verb} ${to === 'no' ? from : to}`;
+    }));
+    expect(cells.filter((cell) => !commands.has(cell))).toEqual([]);
+  });
+
   it.each([['server', serverEdges], ['client', clientEdges]] as const)('take each arrow of the %s\'s machine, and no other', (subject, edges) => {
     const drawn = new Set([...edges()].filter(({ from, to }) => from !== to).map(({ from, to }) => `${from} → ${to}`));
     const states = new Set([...edges()].map(({ to }) => to));
@@ -92,6 +107,14 @@ const SECTIONS = [
   ...Array.from({ length: 10 }, (_, index) => `4.5.3.1.${index + 1}`),
   ...Array.from({ length: 7 }, (_, index) => `4.5.3.2.${index + 1}`),
 ].map((section) => `RFC 5321 §${section}`).concat('RFC 2920 §3.1', 'RFC 2920 §3.2', 'RFC 2920 §4', 'RFC 1870 §6.1', 'RFC 6152 §3', 'RFC 2034 §4', 'RFC 1047');
+
+/** Columns of the server's table of commands. */
+const COMMAND_STATES = ['refused', 'greeted', 'ready', 'mail', 'rcpt'];
+
+function verbOf(line: string): string {
+  const verb = parseVerb(line);
+  return isFault(verb) ? verb.fault : verb;
+}
 
 /** Replies that no transcript can hold. */
 const ELSEWHERE: ReadonlySet<ReplyName> = new Set([

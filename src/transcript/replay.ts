@@ -7,6 +7,7 @@
 // Rule 3: what is sent and what is told are two streams, since replies to a pipelined group may be held back (RFC 2920 §3.2).
 // Rule 4: every close stands in the transcript, and nothing is sent behind it.
 
+import { decodeLatin1 } from '../wire/ascii.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import { formatEntry } from './format.ts';
 import type { TimeUnit, WorldEvent } from './format.ts';
@@ -24,8 +25,13 @@ export interface Mismatch extends Difference {
   readonly segmentation: string;
 }
 
-/** Is told each change of the session's state, in the replay octet by octet: there no two of them fall together. */
-export type Watch = (from: string, to: string) => void;
+/** Is told what becomes of the session's state, in the replay octet by octet: there no two changes fall together. */
+export interface Watch {
+  /** The state changed, whatever made it. */
+  readonly changed: (from: string, to: string) => void;
+  /** A line of the peer, without its CRLF, was dealt with: all that it was cause of has happened. */
+  readonly received: (line: string, from: string, to: string) => void;
+}
 
 /** Replays the script in all its segmentations; returns the first mismatch. */
 export function replay(script: Script, watch?: Watch): Mismatch | undefined {
@@ -51,6 +57,8 @@ class Replay {
   readonly #sent: SentStream;
   readonly #told = new ToldStream();
   #state: string;
+  #line = ''; //                        of the peer, as far as it has come
+  #received: [line: string, from: string] | undefined; // a whole one that is being dealt with
   #now: Milliseconds = 0;
   #closed = false;
 
@@ -71,12 +79,13 @@ class Replay {
       line = step.entry.line;
       difference = this.#take(step, line);
     }
+    this.#watchReceived();
     return difference ?? this.#settle(line, true);
   }
 
   #take(step: Step, line: number): Difference | undefined {
     switch (step.type) {
-      case 'receive': return this.#settle(line) ?? this.#feed(step.segments, line, (segment) => this.#player.receive(segment, this.#now));
+      case 'receive': return this.#settle(line) ?? this.#feed(step.segments, line, (segment) => this.#receive(segment));
       case 'supply': {
         const early = this.#sent.compare(line, false);
         if (early !== undefined || this.#player.wanting) return early ?? this.#feed(step.segments, line, (piece) => this.#supply(piece));
@@ -111,12 +120,25 @@ class Replay {
     return undefined;
   }
 
+  #receive(segment: Uint8Array): void {
+    this.#watchReceived();
+    if (this.#watch !== undefined) {
+      this.#line += decodeLatin1(segment);
+      if (this.#line.endsWith('\r\n')) {
+        this.#received = [this.#line.slice(0, -2), this.#state];
+        this.#line = '';
+      }
+    }
+    this.#player.receive(segment, this.#now);
+  }
+
   /** A session that ended over one piece of content wants no other. */
   #supply(piece: Uint8Array): void {
     if (this.#player.wanting) this.#player.supply(piece, this.#now);
   }
 
   #meet(event: WorldEvent, line: number): Difference | undefined {
+    this.#watchReceived();
     switch (event.happens) {
       case 'eof': case 'lost': case 'shutdown':
         this.#player.meet(event.happens, this.#now);
@@ -158,7 +180,12 @@ class Replay {
 
   #watchState(): void {
     const { state } = this.#player;
-    if (state !== this.#state) this.#watch?.(this.#state, state);
+    if (state !== this.#state) this.#watch?.changed(this.#state, state);
     this.#state = state;
+  }
+
+  #watchReceived(): void {
+    if (this.#received !== undefined) this.#watch?.received(...this.#received, this.#state);
+    this.#received = undefined;
   }
 }

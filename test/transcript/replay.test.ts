@@ -110,11 +110,20 @@ describe('the clock of a replay', () => {
 });
 
 describe('the watch of a replay', () => {
-  it('is told each change of state, one command at a time', () => {
-    const transcript = parseTranscript(['Title: x goes through', 'Source: hand-written', 'Subject: server', '', ...SERVER, ''].join('\n'));
-    const script = isTranscriptFault(transcript) ? transcript : readScript(transcript);
-    const changes: string[] = [];
-    if (!isTranscriptFault(script)) replay(script, (from, to) => changes.push(`${from} ${to}`));
+  const transcript = parseTranscript(['Title: x goes through', 'Source: hand-written', 'Subject: server', '', ...SERVER, ''].join('\n'));
+  const script = isTranscriptFault(transcript) ? transcript : readScript(transcript);
+  const changes: string[] = [];
+  const lines: string[] = [];
+  if (!isTranscriptFault(script)) replay(script, { changed: (from, to) => changes.push(`${from} ${to}`), received: (...all) => lines.push(all.join(' | ')) });
+
+  it('is told each change of state once', () => {
     expect(changes).toEqual(['connected greeted', 'greeted ready', 'ready mail', 'mail rcpt', 'rcpt data', 'data ready', 'ready closed']);
+  });
+
+  it('is told each line with the states before it and behind it', () => {
+    expect(lines).toEqual([
+      'HELO client.example.org | greeted | ready', 'MAIL FROM:<alice@example.org> | ready | mail', 'RCPT TO:<bob@example.com> | mail | mail', 'RCPT TO:<carol@example.com> | mail | rcpt',
+      'DATA | rcpt | data', '..hello | data | data', '. | data | ready', 'QUIT | ready | closed',
+    ]);
   });
 });
