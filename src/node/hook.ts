@@ -10,7 +10,7 @@ import type { Verdict } from '../protocol/server/verdict.ts';
 export interface SessionFacts {
   readonly client: { readonly address: string; readonly port: number };
   readonly server: { readonly address: string; readonly port: number };
-  /** What the client called itself with EHLO or HELO; undefined before that. */
+  /** What the client called itself with the EHLO or HELO that was accepted last; undefined before that. */
   readonly helo: Domain | AddressLiteral | undefined;
   /** RFC 3848: ESMTP after EHLO. */
   readonly protocol: 'SMTP' | 'ESMTP';
@@ -31,7 +31,7 @@ export interface Mail extends Asked {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-type Answer = Verdict | undefined | void | Promise<Verdict | undefined | void>;
+type Answer = Verdict | undefined | void | PromiseLike<Verdict | undefined | void>;
 
 /**
  * Hooks of a server. `undefined` means "go on as the RFC has it". A hook that throws, rejects or takes longer than
@@ -47,7 +47,7 @@ export interface Hooks {
   readonly rcpt?: (asked: Asked & { readonly forwardPath: ForwardPath; readonly mailbox: Mailbox; readonly reversePath: ReversePath }) => Answer;
   readonly vrfy?: (asked: Asked & { readonly text: string }) => Answer;
   /** Called as the mail data begin; its verdict is the reply to their end, and must be given. */
-  readonly message: (mail: Mail) => Verdict | Promise<Verdict>;
+  readonly message: (mail: Mail) => Verdict | PromiseLike<Verdict>;
   /** Told of what hooks throw, and of nothing that a client does. Default: a warning of the process. */
   readonly error?: (error: Error) => void;
 }

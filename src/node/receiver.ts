@@ -1,7 +1,8 @@
 // One accepted connection: a ServerSession, its pump, and the hooks that answer its questions.
 //
 // Rule 1: every question is answered once. What answers late (the peer has gone, the deadline has passed) is dropped.
-// Rule 2: a hook that throws, rejects or outlives its deadline is 451 4.3.0, never half a reply.
+// Rule 2: a hook that throws, rejects, outlives its deadline or answers no verdict is 451 4.3.0, never half a reply; the
+//         session goes on.
 
 import type { Socket } from 'node:net';
 import process from 'node:process';
@@ -43,8 +44,10 @@ export class Receiver {
   #question: ServerQuestion | undefined; //     asked, not answered
   #aborter: AbortController | undefined; //     of the question, or of the mail under way
   #content: ContentStream | undefined; //       of the mail under way
-  #verdict: Result | Promise<Result>; //        of the mail under way
-  #timer: Timeout | undefined;
+  #verdict: Result | PromiseLike<Result>; //    of the mail under way
+  #waiting = false; //                          a hook has yet to answer the question: nothing is read
+  #answerTimer: Timeout | undefined;
+  #contentTimer: Timeout | undefined;
 
   /** `closed` is called once, when the session is over. Answers nothing before `start`. */
   constructor(socket: Socket, options: ReceiverOptions, closed: () => void) {
@@ -104,16 +107,14 @@ export class Receiver {
     this.#await(question, () => this.#call(question, aborter.signal));
   }
 
-  #call(question: Exclude<ServerQuestion, { readonly about: 'message' }>, signal: AbortSignal): Result | Promise<Result> {
+  #call(question: Exclude<ServerQuestion, { readonly about: 'message' }>, signal: AbortSignal): Result | PromiseLike<Result> {
     const hooks = this.#hooks;
     const asked = { session: this.#facts, signal };
     switch (question.about) {
       case 'client': return hooks.client?.(asked);
       case 'helo': {
         const { verb, domain } = question;
-        const answer = hooks.helo?.({ ...asked, verb, domain });
-        this.#facts.helo = domain;
-        return answer;
+        return hooks.helo?.({ ...asked, verb, domain });
       }
       case 'mail': {
         const { reversePath, parameters } = question;
@@ -129,61 +130,74 @@ export class Receiver {
   }
 
   /** Answers the question with what `call` yields: at once, or while nothing is read until then. */
-  #await(question: ServerQuestion, call: () => Result | Promise<Result>): void {
-    let result: Result | Promise<Result>;
+  #await(question: ServerQuestion, call: () => Result | PromiseLike<Result>): void {
+    let result: Result | PromiseLike<Result>;
     try {
       result = call();
     } catch (error) {
       return this.#fail(question, error);
     }
-    if (!(result instanceof Promise)) return this.#answer(question, result);
+    if (!isPromise(result)) return this.#answer(question, result);
+    this.#waiting = true;
     this.#pump.hold();
-    this.#startTimer(() => this.#fail(question, new Error(`the hook '${question.about}' did not answer in ${this.#hookTimeout} ms`)));
-    result
-      .then((verdict) => this.#answer(question, verdict), (error: unknown) => this.#fail(question, error))
-      .finally(() => this.#pump.release());
+    this.#answerTimer = setTimeout(() => this.#fail(question, new Error(`the hook '${question.about}' did not answer in ${this.#hookTimeout} ms`)), this.#hookTimeout);
+    result.then((verdict) => this.#answer(question, verdict), (error: unknown) => this.#fail(question, error));
   }
 
   #answer(question: ServerQuestion, verdict: Result): void {
     if (this.#question !== question) return;
-    if (verdict === undefined && question.about === 'message') return this.#fail(question, new UsageError('the hook "message" must return a verdict: accept(), refuse(…) or committed(…)'));
+    const fault = faultOf(verdict, question.about);
+    if (fault !== undefined) return this.#fail(question, new UsageError(`the hook '${question.about}' ${fault}`));
     this.#clear();
     if (verdict?.type === 'refuse') this.#session.refuse(verdict.reply);
-    else this.#session.accept(acceptance(question.about, verdict?.text));
-    this.#pump.turn();
+    else {
+      if (question.about === 'helo') this.#facts.helo = question.domain;
+      this.#session.accept(acceptance(question.about, verdict?.text));
+    }
+    this.#goOn();
   }
 
   #fail(question: ServerQuestion, error: unknown): void {
     if (this.#question !== question) return;
     this.#report(error);
     this.#aborter?.abort(error);
+    this.#content?.fail(errorOf(error));
     this.#clear();
     this.#session.refuse(question.about === 'client' ? NOT_NOW : LOCAL_ERROR);
-    this.#pump.turn();
+    this.#goOn();
+  }
+
+  /** The question is answered: reads on. Not when its hook settles, which may be never. */
+  #goOn(): void {
+    if (!this.#waiting) return this.#pump.turn();
+    this.#waiting = false;
+    this.#pump.release();
   }
 
   /** Mail data begin: the hook 'message' is called, and may read them as they come. */
   #begin({ reversePath, forwardPaths, parameters }: Envelope): void {
     const aborter = (this.#aborter = new AbortController());
-    const content = (this.#content = new ContentStream({
+    const content: ContentStream = (this.#content = new ContentStream({
       hold: () => {
         this.#pump.hold();
-        this.#startTimer(() => content.fail(new Error(`the content was not read on for ${this.#hookTimeout} ms`)));
+        this.#contentTimer = setTimeout(() => content.fail(new Error(`the content was not read on for ${this.#hookTimeout} ms`)), this.#hookTimeout);
       },
       release: () => {
-        clearTimeout(this.#timer);
+        clearTimeout(this.#contentTimer);
         this.#pump.release();
       },
     }));
     const mail = { reversePath, forwardPaths, parameters, content, session: this.#facts, signal: aborter.signal };
+    let verdict: Result | PromiseLike<Result>;
     try {
-      this.#verdict = this.#hooks.message(mail);
+      verdict = this.#hooks.message(mail);
     } catch (error) {
-      this.#verdict = Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      verdict = Promise.reject(errorOf(error));
     }
-    if (!(this.#verdict instanceof Promise)) return content.discard();
+    this.#verdict = verdict;
+    if (!isPromise(verdict)) return content.discard();
     // A rejection is reported when the question is asked; if it never is, because the data came to nothing, so did the hook.
-    this.#verdict.then(() => content.discard(), () => content.discard());
+    verdict.then(() => content.discard(), () => content.discard());
   }
 
   /** What is under way comes to nothing. */
@@ -194,15 +208,10 @@ export class Receiver {
   }
 
   #clear(): void {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#answerTimer);
     this.#question = undefined;
     this.#content = undefined;
     this.#aborter = undefined;
-  }
-
-  #startTimer(late: () => void): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(late, this.#hookTimeout);
   }
 
   #mailboxOf(path: ForwardPath): Mailbox {
@@ -211,9 +220,29 @@ export class Receiver {
     return this.#postmaster;
   }
 
-  #report(error: unknown): void {
-    const cause = error instanceof Error ? error : new Error(String(error));
-    if (this.#hooks.error !== undefined) this.#hooks.error(cause);
-    else process.emitWarning(cause);
+  #report(thrown: unknown): void {
+    const error = errorOf(thrown);
+    try {
+      if (this.#hooks.error !== undefined) this.#hooks.error(error);
+      else process.emitWarning(error);
+    } catch (another) {
+      process.emitWarning(errorOf(another)); // the hook 'error' itself: a session must not end by it
+    }
   }
+}
+
+/** What is wrong with an answer, whatever its type promised; undefined: nothing. */
+function faultOf(verdict: Result, about: ServerQuestion['about']): string | undefined {
+  if (verdict === undefined && about !== 'message') return undefined;
+  if (verdict?.type === 'accept' || (verdict?.type === 'refuse' && verdict.reply?.code >= 400)) return undefined;
+  return `must return a verdict${about === 'message' ? ': accept(), refuse(…) or committed(…)' : ', or undefined'}`;
+}
+
+/** Any thenable counts: a verdict that is still to come must not pass for one. */
+function isPromise(result: Result | PromiseLike<Result>): result is PromiseLike<Result> {
+  return typeof result === 'object' && result !== null && 'then' in result;
+}
+
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
