@@ -10,6 +10,8 @@ import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
 
 /** What a session of either role has for its pump. */
 export interface Pumped<Action extends { readonly type: string }> {
+  /** `closed`: nothing is to come but the actions that are left. */
+  readonly state: string;
   readonly deadline: number;
   receive(octets: Uint8Array, now: number): void;
   receiveEnd(now: number): void;
@@ -37,6 +39,7 @@ export class Pump<Action extends { readonly type: string }> {
   readonly #closed: () => void;
   #timer: Timeout | undefined;
   #timerAt = Infinity;
+  #linger: Timeout | undefined;
   #holds = 0;
   #blocked = false; // the socket's buffer is full
   #turning = false;
@@ -55,8 +58,7 @@ export class Pump<Action extends { readonly type: string }> {
     });
     socket.on('end', () => {
       session.receiveEnd(now());
-      this.turn();
-      if (this.#ended) socket.destroy();
+      this.turn(); // once our side has ended too, and what we wrote has gone, Node destroys the socket
     });
     socket.on('drain', () => {
       this.#blocked = false;
@@ -64,6 +66,7 @@ export class Pump<Action extends { readonly type: string }> {
     });
     socket.on('error', () => socket.destroy()); // 'close' follows and tells the session
     socket.on('close', () => {
+      clearTimeout(this.#linger);
       session.lost();
       this.turn();
       this.#finish();
@@ -85,6 +88,7 @@ export class Pump<Action extends { readonly type: string }> {
   turn(): void {
     if (this.#turning) return; // an answer given at once: the loop below goes on with it
     this.#turning = true;
+    if (this.#session.state === 'closed') this.#blocked = false; // a session that broke off waits for nobody to read
     for (let action; !this.#blocked && (action = this.#session.next()) !== undefined; ) {
       if (isSend(action)) this.#blocked = !this.#socket.destroyed && !this.#socket.write(action.octets);
       else if (action.type === 'close') this.#close();
@@ -102,7 +106,7 @@ export class Pump<Action extends { readonly type: string }> {
     if (this.#socket.destroyed) return;
     this.#socket.end();
     this.#socket.resume();
-    setTimeout(() => this.#socket.destroy(), LINGER).unref();
+    this.#linger = setTimeout(() => this.#socket.destroy(), LINGER);
   }
 
   #finish(): void {
@@ -122,10 +126,7 @@ export class Pump<Action extends { readonly type: string }> {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#timerAt = Infinity;
-      if (this.#holds === 0 && now() >= this.#session.deadline) {
-        this.#blocked = false; // a peer that reads nothing must not keep us from closing
-        this.#session.expire(now());
-      }
+      if (this.#holds === 0) this.#session.expire(now()); // unless it is early, and the session knows better
       this.turn();
     }, Math.min(Math.max(0, deadline - now()), LONGEST_TIMER));
   }
