@@ -6,7 +6,7 @@
 import { UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
-import { accept, type Verdict } from '../protocol/server/verdict.ts';
+import { accept, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import type { Hooks, Mail, SessionFacts } from './hook.ts';
 
 /** A mail of the accept loop; it must be accepted or refused before the next one is asked for. */
@@ -20,10 +20,10 @@ export interface ReceivedMail extends Mail {
 /** A connection that waits for its banner until it is iterated (accepted) or refused. */
 export class Connection implements AsyncIterable<ReceivedMail> {
   readonly #session: SessionFacts;
-  readonly #mails: ReceivedMail[] = [];
+  readonly #mails: PendingMail[] = [];
   #decide: ((verdict: Verdict) => void) | undefined;
-  #open: ((verdict: Verdict) => void) | undefined; // answers the mail that the loop has in hand
-  #ended = false;
+  #left = false; //  the loop was left: further mail is not for anybody
+  #ended = false; // the session is over
   #wake: (() => void) | undefined;
 
   constructor(session: SessionFacts) {
@@ -43,18 +43,22 @@ export class Connection implements AsyncIterable<ReceivedMail> {
     this.#decide?.(refusalOf(refusal));
   }
 
+  /** The mails, once. A loop that is left ends the connection: the mail in hand gets 451, a further one 421. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedMail, void> {
     this.#decide?.(accept());
-    for (;;) {
-      const mail = this.#mails.shift();
-      if (mail !== undefined) {
-        yield mail;
-        if (this.#open !== undefined && !mail.signal.aborted) {
-          mail.refuse('451 4.3.0 local error in processing, try again later');
-          throw new UsageError('a mail must be accepted or refused before the next one is asked for');
-        }
-      } else if (this.#ended) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    let pending: PendingMail | undefined;
+    try {
+      for (;;) {
+        pending = this.#mails.shift();
+        if (pending !== undefined) {
+          yield pending.mail;
+          if (pending.open && !pending.mail.signal.aborted) throw new UsageError('a mail must be accepted or refused before the next one is asked for');
+        } else if (this.#ended) return;
+        else await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } finally {
+      this.#left = true;
+      for (const { answer } of [...(pending === undefined ? [] : [pending]), ...this.#mails]) answer(UNANSWERED);
     }
   }
 
@@ -62,16 +66,18 @@ export class Connection implements AsyncIterable<ReceivedMail> {
   hooks(): Hooks {
     return {
       client: () => new Promise((resolve) => (this.#decide = resolve)),
-      message: (mail) =>
-        new Promise((resolve) => {
-          this.#open = (verdict) => {
-            this.#open = undefined;
+      message: (mail) => {
+        if (this.#left) return NOBODY;
+        return new Promise((resolve) => {
+          const answer = (verdict: Verdict): void => {
+            pending.open = false;
             resolve(verdict);
           };
-          const answer = (verdict: Verdict): void => this.#open?.(verdict);
-          this.#mails.push({ ...mail, accept: (text) => answer(accept(text)), refuse: (refusal) => answer(refusalOf(refusal)) });
+          const pending: PendingMail = { open: true, answer, mail: { ...mail, accept: (text) => answer(accept(text)), refuse: (refusal) => answer(refusalOf(refusal)) } };
+          this.#mails.push(pending);
           this.#wake?.();
-        }),
+        });
+      },
     };
   }
 
@@ -81,6 +87,16 @@ export class Connection implements AsyncIterable<ReceivedMail> {
     this.#wake?.();
   }
 }
+
+/** A mail for the loop, and the verdict that it has yet to get. */
+interface PendingMail {
+  readonly mail: ReceivedMail;
+  readonly answer: (verdict: Verdict) => void;
+  open: boolean;
+}
+
+const UNANSWERED: Verdict = refuse(451, '4.3.0', 'local error in processing, try again later');
+const NOBODY: Verdict = refuse(421, '4.3.2', 'no more mail is taken on this connection');
 
 /** The verdict that a refusal written as a reply line is. Throws UsageError for what is no reply of 4yz or 5yz. */
 function refusalOf(refusal: string | Verdict): Verdict {

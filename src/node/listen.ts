@@ -1,6 +1,7 @@
 // The accept loop: listening sockets, and a Receiver for each connection.
 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
@@ -27,6 +28,7 @@ export interface ListenOptions extends Partial<ReceiverOptions> {
 export async function listen(options: ListenOptions = {}, hooks?: Hooks): Promise<Server> {
   const { host = 'localhost', port = 2525, hostname = await machineName() } = options;
   if (isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
   if (hooks !== undefined && typeof hooks.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
   const server = new Server({ ...options, hostname }, hooks);
   await server.open(host, port);
@@ -38,7 +40,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #hooks: Hooks | undefined;
   readonly #listener: NetServer;
   readonly #receivers = new Map<Receiver, Socket>();
-  readonly #accepted: Connection[] = []; // for the accept loop
+  readonly #accepted = new Set<Connection>(); // for the accept loop: those that it has not seen yet
   #closing: Promise<void> | undefined;
   #closed = false;
   #wake: (() => void) | undefined;
@@ -76,6 +78,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
           this.#host = address.address;
           this.#port = address.port;
         }
+        this.#listener.removeAllListeners('error');
+        this.#listener.on('error', this.#hooks?.error ?? ((error) => process.emitWarning(error))); // one connection was not accepted; the next may be
         resolve();
       });
       this.#listener.listen({ host, port });
@@ -96,17 +100,22 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   async *[Symbol.asyncIterator](): AsyncGenerator<Connection, void> {
     if (this.#hooks !== undefined) throw new UsageError('this server answers by hooks; to iterate it, listen without hooks');
     for (;;) {
-      const connection = this.#accepted.shift();
-      if (connection !== undefined) yield connection;
-      else if (this.#closed) return;
+      const [connection] = this.#accepted;
+      if (connection !== undefined) {
+        this.#accepted.delete(connection);
+        yield connection;
+      } else if (this.#closed) return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
   #accept(socket: Socket): void {
-    let connection: Connection | undefined; // for the accept loop
+    let connection: Connection | undefined;
     const receiver = new Receiver(socket, this.#options, () => {
-      connection?.end();
+      if (connection !== undefined) {
+        connection.end();
+        this.#accepted.delete(connection); // gone before the loop came to it
+      }
       this.#receivers.delete(receiver);
       if (this.#receivers.size === 0) this.#idle?.();
     });
@@ -114,7 +123,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     if (this.#hooks !== undefined) return receiver.start(this.#hooks);
     connection = new Connection(receiver.session);
     receiver.start(connection.hooks());
-    this.#accepted.push(connection);
+    this.#accepted.add(connection);
     this.#wake?.();
   }
 
