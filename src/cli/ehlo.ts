@@ -12,6 +12,8 @@ const COMMANDS: Readonly<Record<string, { readonly about: string; readonly run: 
   draw:  { about: 'draw a state machine from its table',          run: async (args, terminal) => (await import('./draw.ts')).draw(args, terminal) },
 };
 
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined); // whoever read it has gone; the work goes on
+
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),

@@ -30,20 +30,25 @@ export async function deliver(mail: Outgoing, forwardPaths: readonly ForwardPath
   const results: (RecipientOutcome | undefined)[] = forwardPaths.map(() => undefined);
   const tries = forwardPaths.map(() => 0); // in which RCPT deferred the recipient
   let allTurnedAway = true; // by a 521 greeting
-  for await (const target of targets) {
-    const open = forwardPaths.map((_, recipient) => recipient).filter((recipient) => isOpen(results[recipient], tries[recipient] ?? 0));
-    if (open.length === 0 || options.signal?.aborted === true) break;
-    const paths = open.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
-    const outcomes = await attempt(mail, paths.map((path) => outgoingForwardPath(path, options.hostname)), target, options);
-    for (const [index, outcome] of outcomes.entries()) {
-      const recipient = open[index] ?? -1;
-      const forwardPath = forwardPaths[recipient];
-      if (forwardPath === undefined) continue;
-      if (outcome.state !== 'delivered' && outcome.inReplyTo === 'RCPT') tries[recipient] = (tries[recipient] ?? 0) + 1;
-      allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
-      const silent = 'reason' in outcome && outcome.reason === 'no-connection';
-      if (!silent || results[recipient] === undefined) results[recipient] = { forwardPath, outcome, target };
+  const stillOpen = (): readonly number[] => forwardPaths.map((_, recipient) => recipient).filter((recipient) => isOpen(results[recipient], tries[recipient] ?? 0));
+  try {
+    for await (const target of targets) {
+      const open = stillOpen();
+      const paths = open.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
+      const outcomes = await attempt(mail, paths.map((path) => outgoingForwardPath(path, options.hostname)), target, options);
+      for (const [index, outcome] of outcomes.entries()) {
+        const recipient = open[index] ?? -1;
+        const forwardPath = forwardPaths[recipient];
+        if (forwardPath === undefined) continue;
+        if (outcome.state !== 'delivered' && outcome.inReplyTo === 'RCPT') tries[recipient] = (tries[recipient] ?? 0) + 1;
+        allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
+        const silent = 'reason' in outcome && outcome.reason === 'no-connection';
+        if (!silent || results[recipient] === undefined) results[recipient] = { forwardPath, outcome, target };
+      }
+      if (stillOpen().length === 0 || options.signal?.aborted === true) break; // before another host is looked up
     }
+  } catch (error) {
+    if (results.includes(undefined)) throw error; // else: further hosts were not to be had, and what the first ones said stands
   }
   return forwardPaths.map((forwardPath, recipient) => {
     const result = results[recipient] ?? { forwardPath, outcome: { ...REASONS['aborted'], inReplyTo: 'nothing', reason: 'aborted' } };
@@ -59,6 +64,7 @@ async function attempt(mail: Outgoing, forwardPaths: readonly ForwardPath[], tar
     return await send(socket, { ...mail, reversePath: outgoingReversePath(mail.reversePath) }, forwardPaths, options);
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
+    if (options.signal?.aborted === true) return forwardPaths.map(() => ({ ...REASONS['aborted'], inReplyTo: 'nothing', reason: 'aborted' }));
     const { reply } = error.local ? verdict('local-failure') : REASONS['no-connection'];
     const outcome: Outcome = { state: 'deferred', reply: { ...reply, lines: [error.message] }, inReplyTo: 'nothing', reason: 'no-connection' };
     return forwardPaths.map(() => outcome);

@@ -59,6 +59,10 @@ declare module 'node:net' {
   export function connect(options: { readonly host: string; readonly port: number; readonly noDelay: boolean }): Socket;
 }
 
+declare module 'node:events' {
+  export function setMaxListeners(most: number, ...targets: readonly AbortSignal[]): void;
+}
+
 declare module 'node:timers' {
   export interface Timeout {
     unref(): void;
@@ -81,6 +85,8 @@ declare module 'node:crypto' {
 }
 
 declare module 'node:path' {
+  export function dirname(path: string): string;
+  export function resolve(path: string): string;
   export function join(...parts: readonly string[]): string;
 }
 
@@ -110,8 +116,8 @@ declare module 'node:process' {
     readonly platform: string;
     exitCode: number | undefined;
     readonly stdin: AsyncIterable<Uint8Array>;
-    readonly stdout: { write(text: string): boolean; readonly isTTY?: boolean };
-    readonly stderr: { write(text: string): boolean };
+    readonly stdout: { write(text: string): boolean; readonly isTTY?: boolean; on(event: 'error', listener: () => void): void };
+    readonly stderr: { write(text: string): boolean; on(event: 'error', listener: () => void): void };
     on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: () => void): void;
     emitWarning(warning: Error): void;
     exit(status: number): never;

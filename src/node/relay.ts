@@ -1,8 +1,10 @@
 // Relay->new($from, $to, $msg): for each recipient look up where its mail goes, and deliver it there (RFC 5321 §5.1).
 
+import { setMaxListeners } from 'node:events';
 import { UsageError } from '../wire/usage.ts';
 import { isAscii } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
+import { parseHost } from '../syntax/domain.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import type { Outcome } from '../protocol/client/action.ts';
@@ -33,14 +35,17 @@ export type Content = Uint8Array | AsyncIterable<Uint8Array> | (() => AsyncItera
  */
 export async function relay(reversePath: ReversePath | string, forwardPaths: readonly (ForwardPath | string)[], content: Content, options: RelayOptions = {}): Promise<readonly RecipientOutcome[]> {
   if (forwardPaths.length === 0) throw new UsageError('relay needs a recipient');
-  const outgoing = await prepare(parsed(reversePath, parseReversePath), content);
-  return relayTo(outgoing, forwardPaths.map((path) => parsed(path, parseForwardPath)), options);
+  if (options.hostname !== undefined && isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
+  const from = parsed(reversePath, parseReversePath);
+  const to = forwardPaths.map((path) => parsed(path, parseForwardPath));
+  return relayTo(await prepare(from, content), to, options);
 }
 
 /** The same for a mail whose size and kind are known. */
 export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: RelayOptions): Promise<readonly RecipientOutcome[]> {
   const { hostname = await machineName(), resolver = new Resolver(), signal } = options;
   const routing: RouteOptions = { ownNames: [hostname], ownAddresses: [], routes: new Map(), mxPort: 25, allowPrivateTargets: false, ...options.routing };
+  if (signal !== undefined) setMaxListeners(0, signal); // each wait at each destination has one on it, and takes it off again
   const results: RecipientOutcome[] = [];
   await Promise.all(
     groupByDestination(forwardPaths, hostname, routing).map(async ({ destination, recipients }) => {

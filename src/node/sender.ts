@@ -35,7 +35,7 @@ export function send(socket: Socket, mail: Outgoing, forwardPaths: readonly Forw
     const outcomes = new Map<number, Outcome>();
     let open: readonly number[] = forwardPaths.map((_, recipient) => recipient); // those of the transaction under way or to come
     let begun = false;
-    let content: AsyncIterator<Uint8Array> | undefined;
+    let content: AsyncGenerator<Uint8Array, void> | undefined;
 
     const session = new ClientSession(options, now());
     const abort = (): void => {
@@ -48,8 +48,8 @@ export function send(socket: Socket, mail: Outgoing, forwardPaths: readonly Forw
       session.send({ ...mail, forwardPaths: recipients }, now());
     };
     const supply = async (): Promise<void> => {
-      content ??= mail.content()[Symbol.asyncIterator]();
       try {
+        content ??= inBlocks(mail.content());
         const { done, value } = await content.next();
         if (session.state !== 'content') return; // it broke meanwhile
         if (done === true) session.contentEnd(now());
@@ -69,7 +69,7 @@ export function send(socket: Socket, mail: Outgoing, forwardPaths: readonly Forw
           return;
         }
         case 'done': {
-          void content?.return?.();
+          content?.return().catch(() => undefined); // the mail has its outcomes: that a stream does not end well changes none
           content = undefined;
           open = roomless(open, outcomes);
           if (open.length === 0 || session.state === 'closed') finish();
@@ -80,16 +80,25 @@ export function send(socket: Socket, mail: Outgoing, forwardPaths: readonly Forw
     };
     const finish = (): void => {
       open = [];
-      options.signal?.removeEventListener('abort', abort);
       resolve(forwardPaths.map((_, recipient) => outcomes.get(recipient) ?? { ...REASONS['connection-lost'], inReplyTo: 'nothing', reason: 'connection-lost' }));
     };
     const pump: Pump<ClientAction> = new Pump<ClientAction>(socket, session, act, () => {
+      options.signal?.removeEventListener('abort', abort); // not before: an abort need not wait for the reply to QUIT
       if (!begun) begin(); // the session ended before it was ready: every recipient gets its reason
     });
     options.signal?.addEventListener('abort', abort, { once: true });
     if (options.signal?.aborted === true) session.abort();
     pump.turn();
   });
+}
+
+/** Octets that the server has the time of RFC 5321 §4.5.3.2.5 to take: a slow line must not be too slow for a large piece. */
+const BLOCK = 65_536;
+
+async function* inBlocks(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  for await (const octets of content) {
+    for (let at = 0; at < octets.length; at += BLOCK) yield octets.subarray(at, at + BLOCK);
+  }
 }
 
 /** The recipients to send to in a further transaction: the server took some, and had no room for these. */
