@@ -4,6 +4,7 @@
 // Rule 2: a recipient that failed is reported to the sender before it is recorded as failed: a crash in between can report
 //         it twice, under one id, never not at all (§6.1). Nothing is reported about mail with the null reverse-path (§4.5.5).
 // Rule 3: `unknown` is tried again like `deferred`, on the schedule, never at once (RFC 1047).
+// Rule 4: outcomes that could not be reported or recorded are kept, and that is tried again; the recipients are not.
 //
 // Left out: groups by destination; a mail waits for the slowest of its destinations.
 
@@ -26,6 +27,13 @@ export interface Notification {
   readonly queued?: QueuedMail;
 }
 
+/** What an attempt has come to. */
+interface Result {
+  readonly recipients: readonly RecipientState[];
+  readonly failures: readonly Failure[];
+  readonly at: number; // when the mail is due again, if a recipient waits
+}
+
 export interface DispatchOptions {
   readonly queue: Queue;
   /** Relays to the recipients given by their index; an outcome for each. */
@@ -45,7 +53,9 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #due: { readonly id: string; readonly at: number }[] = []; // latest first
+  readonly #ids = new Set<string>(); // of mails in #due or in hand
   readonly #inHand = new Set<Promise<void>>();
+  readonly #unrecorded = new Map<string, Result>();
   readonly #aborter = new AbortController();
   #timer: Timeout | undefined;
   #closed = false;
@@ -56,29 +66,47 @@ export class Dispatcher {
 
   /** Takes charge of what the queue holds, and tries all of it at once. Choice: a restart is often how an operator ends a trouble. */
   start(): void {
-    for (const { id } of this.#options.queue.mails()) this.#plan(id, Date.now());
+    const now = Date.now();
+    for (const { id } of this.#options.queue.mails()) this.#take(id, now);
     this.#turn();
   }
 
-  /** Takes charge of a mail that was just queued. */
+  /** Takes charge of a mail that was just queued, unless it has it in its charge already. */
   add({ id, nextAttempt }: QueuedMail): void {
-    this.#plan(id, nextAttempt);
+    this.#take(id, nextAttempt);
     this.#turn();
   }
 
-  /** Begins nothing more; waits for the attempts in hand, at most `grace` milliseconds, then breaks them off. */
+  /**
+   * Begins nothing more; waits for the attempts in hand, at most `grace` milliseconds, then breaks them off; in the end also
+   * what only waits for the reply to QUIT.
+   */
   async close(grace: number): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    const timer = setTimeout(() => this.#aborter.abort(new Error('shutting down')), grace);
+    const abort = (): void => this.#aborter.abort(new Error('shutting down'));
+    const timer = setTimeout(abort, grace);
     await Promise.all(this.#inHand);
     clearTimeout(timer);
+    abort();
   }
 
+  #take(id: string, at: number): void {
+    if (this.#ids.has(id)) return;
+    this.#ids.add(id);
+    this.#plan(id, at);
+  }
+
+  /** Puts the mail behind those that are due earlier or at the same time; found by halving. */
   #plan(id: string, at: number): void {
-    let index = this.#due.length;
-    while (index > 0 && (this.#due[index - 1]?.at ?? 0) < at) index--;
-    this.#due.splice(index, 0, { id, at });
+    let low = 0;
+    let high = this.#due.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#due[middle]?.at ?? 0) > at) low = middle + 1;
+      else high = middle;
+    }
+    this.#due.splice(low, 0, { id, at });
   }
 
   #turn(): void {
@@ -104,17 +132,18 @@ export class Dispatcher {
   async #attempt(id: string): Promise<void> {
     try {
       const mail = this.#options.queue.mail(id);
-      const at = mail === undefined ? undefined : await this.#try(mail);
-      if (at !== undefined) this.#plan(id, at);
+      const at = mail === undefined ? undefined : await this.#record(mail, this.#unrecorded.get(id) ?? (await this.#try(mail)));
+      if (at === undefined) this.#ids.delete(id);
+      else this.#plan(id, at);
     } catch (error) {
       this.#options.log('error', { id, text: error instanceof Error ? error.message : String(error) });
       this.#plan(id, Date.now() + LOCAL_RETRY);
     }
   }
 
-  /** One attempt for every recipient that waits. Returns when the mail is due again; undefined: it is done with. */
-  async #try(mail: QueuedMail): Promise<number | undefined> {
-    const { queue, relay, schedule } = this.#options;
+  /** One attempt for every recipient that waits. */
+  async #try(mail: QueuedMail): Promise<Result> {
+    const { relay, schedule } = this.#options;
     const waiting = mail.recipients.flatMap(({ state }, recipient) => (state === 'waiting' ? [recipient] : []));
     const results = await relay(mail, waiting, this.#aborter.signal);
 
@@ -124,17 +153,25 @@ export class Dispatcher {
     const failures: Failure[] = [];
     for (const [index, result] of results.entries()) {
       const recipient = waiting[index] ?? -1;
-      const state = this.#stateAfter(result, next === undefined && !('reason' in result.outcome && result.outcome.reason === 'aborted'));
+      const state = this.#stateAfter(result, next === undefined && !isBrokenOff(result));
       recipients[recipient] = state;
       if (state.state === 'failed') failures.push({ recipient, state });
       this.#logOutcome(mail, result, state);
     }
+    return { recipients, failures, at: results.some(isBrokenOff) ? Date.now() : mail.arrival + (next ?? age) };
+  }
+
+  /** Reports and records what an attempt has come to. Returns when the mail is due again; undefined: it is done with. */
+  async #record(mail: QueuedMail, result: Result): Promise<number | undefined> {
+    const { id } = mail;
+    const { recipients, failures, at } = result;
+    this.#unrecorded.set(id, result);
     await this.#report(mail, failures);
-    const brokenOff = results.some(({ outcome }) => 'reason' in outcome && outcome.reason === 'aborted'); // by our own end: no attempt
-    const at = brokenOff ? Date.now() : mail.arrival + (next ?? age);
-    await queue.settle(mail.id, recipients, at);
+    this.#unrecorded.set(id, { ...result, failures: [] }); // nobody is told twice
+    await this.#options.queue.settle(id, recipients, at);
+    this.#unrecorded.delete(id);
     if (recipients.some(({ state }) => state === 'waiting')) return at;
-    this.#options.log('done', { id: mail.id });
+    this.#options.log('done', { id });
     return undefined;
   }
 
@@ -169,4 +206,9 @@ export class Dispatcher {
       gaveUp: outcome.state !== 'failed' && state.state === 'failed' ? true : undefined,
     });
   }
+}
+
+/** By our own end, before the mail was out: that is no attempt. */
+function isBrokenOff({ outcome }: RecipientOutcome): boolean {
+  return outcome.state === 'deferred' && outcome.reason === 'aborted';
 }
