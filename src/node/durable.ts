@@ -1,7 +1,7 @@
 // Files that survive the loss of power: written under a temporary name, synced, renamed, and the directory synced, in this order.
 
-import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 
 /** Makes a directory's entries durable: a rename is on the disk only after this. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -11,6 +11,17 @@ export async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close();
   }
+}
+
+/** Makes directories, also those above the first one, with entries that are durable. */
+export async function makeDirectories(directory: string, names: readonly string[]): Promise<void> {
+  const above = await mkdir(directory, { recursive: true }); // the first one that was made; undefined: it was there
+  for (let made = directory; above !== undefined; made = dirname(made)) {
+    await syncDirectory(dirname(made));
+    if (resolve(made) === resolve(above)) break;
+  }
+  for (const name of names) await mkdir(join(directory, name), { recursive: true });
+  await syncDirectory(directory);
 }
 
 /** Octets that are collected before they are written. */
@@ -33,20 +44,26 @@ export class DurableFile {
     return new DurableFile(path, await open(path, 'wx'));
   }
 
-  /** Appends octets; they must stay as they are until the next call. */
+  /** Appends octets; they must stay as they are until `commit`. */
   async write(octets: Uint8Array): Promise<void> {
     this.#pieces.push(octets);
     this.#collected += octets.length;
     if (this.#collected >= BLOCK) await this.#flush();
   }
 
-  /** Makes the file durable as `name` in `directory`, in place of one that may have that name. */
+  /** Makes the file durable as `name` in `directory`, in place of one that may have that name. If this rejects, there is no such file. */
   async commit(directory: string, name: string): Promise<void> {
+    const path = join(directory, name);
     await this.#flush();
     await this.#file.sync();
     await this.#file.close();
-    await rename(this.#path, join(directory, name));
-    await syncDirectory(directory);
+    await rename(this.#path, path);
+    try {
+      await syncDirectory(directory);
+    } catch (error) {
+      await unlink(path);
+      throw error;
+    }
   }
 
   /** Leaves nothing behind. */

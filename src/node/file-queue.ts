@@ -8,7 +8,7 @@
 //
 // The content comes first because the envelope says what is known only at its end: size, and whether it is 8-bit.
 
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { concat } from '../wire/octet.ts';
@@ -17,7 +17,7 @@ import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath } from '../syntax/path.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
-import { DurableFile, syncDirectory } from './durable.ts';
+import { DurableFile, makeDirectories, syncDirectory } from './durable.ts';
 import { lockDirectory, type Lock } from './lock.ts';
 
 const FORMAT = 'ehlo-files 1\n';
@@ -52,7 +52,7 @@ export class FileQueue implements Queue {
 
   /** Opens the queue, makes it on first use, and reads back what waits in it. Rejects when another process has it. */
   static async open(directory: string): Promise<FileQueue> {
-    for (const name of ['mail', 'state', 'tmp', 'dead']) await mkdir(join(directory, name), { recursive: true });
+    await makeDirectories(directory, ['mail', 'state', 'tmp', 'dead']);
     const lock = await lockDirectory(directory);
     const queue = new FileQueue(directory, lock);
     try {
@@ -75,6 +75,8 @@ export class FileQueue implements Queue {
 
   async add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
     const id = mail.id ?? newId();
+    const known = this.#mails.get(id);
+    if (known !== undefined) return known;
     const file = await DurableFile.create(this.#path('tmp'), `${id}-${newId()}`);
     try {
       let size = 0;
@@ -121,9 +123,8 @@ export class FileQueue implements Queue {
   }
 
   async settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void> {
-    const mail = this.#find(id);
+    this.#mails.set(id, { ...this.#find(id), recipients, nextAttempt });
     if (recipients.some(({ state }) => state === 'waiting')) {
-      this.#mails.set(id, { ...mail, recipients, nextAttempt });
       const file = await DurableFile.create(this.#path('tmp'), `${id}-${newId()}`);
       const state: StoredState = { recipients, nextAttempt };
       await file.write(encodeUtf8(JSON.stringify(state)));
@@ -131,10 +132,10 @@ export class FileQueue implements Queue {
       return;
     }
     // The mail goes before its state: the other order could bring delivered recipients back to waiting.
-    await unlink(this.#path('mail', id));
+    await unlink(this.#path('mail', id)).catch(unlessAbsent); // by an earlier call, which then failed
     await syncDirectory(this.#path('mail'));
+    await unlink(this.#path('state', id)).catch(unlessAbsent); // there is none after a first attempt that was the last
     this.#mails.delete(id);
-    await unlink(this.#path('state', id)).catch(() => undefined); // there is none after a first attempt that was the last
   }
 
   async close(): Promise<void> {
@@ -144,7 +145,7 @@ export class FileQueue implements Queue {
   // Recovery
 
   async #checkFormat(): Promise<void> {
-    const format = await readFile(this.#path('FORMAT'), 'utf8').catch(() => undefined); // absent: a new queue
+    const format = await readFile(this.#path('FORMAT'), 'utf8').catch(unlessAbsent); // absent: a new queue
     if (format === FORMAT) return;
     if (format !== undefined) throw new Error(`the queue has the format ${JSON.stringify(format.trim())}, this version reads ${JSON.stringify(FORMAT.trim())}`);
     const file = await DurableFile.create(this.#path('tmp'), `FORMAT-${newId()}`);
@@ -154,7 +155,7 @@ export class FileQueue implements Queue {
 
   async #recover(): Promise<void> {
     for (const name of await readdir(this.#path('tmp'))) await unlink(this.#path('tmp', name));
-    for (const id of await readdir(this.#path('mail'))) {
+    for (const id of (await readdir(this.#path('mail'))).sort()) { // oldest first
       const mail = await this.#read(id);
       if (mail !== undefined) this.#mails.set(id, mail);
       else {
@@ -173,10 +174,11 @@ export class FileQueue implements Queue {
     const forwardPaths = envelope.forwardPaths.map((text) => parseForwardPath(text, UTF8)).filter((path): path is ForwardPath => !isFault(path));
     if (isFault(reversePath) || forwardPaths.length !== envelope.forwardPaths.length) return undefined;
     const { arrival, size, eightBit } = envelope;
-    const text = await readFile(this.#path('state', id), 'utf8').catch(() => undefined); // absent: never tried
-    const state = text === undefined ? undefined : (parseJson(text) as StoredState | undefined); // written by `settle`, whole or not at all
-    const recipients = state?.recipients ?? forwardPaths.map(() => ({ state: 'waiting' }) as const);
-    return { id, arrival, reversePath, forwardPaths, size, eightBit, recipients, nextAttempt: state?.nextAttempt ?? arrival };
+    const text = await readFile(this.#path('state', id), 'utf8').catch(unlessAbsent); // absent: never tried
+    const state = text === undefined ? undefined : (parseJson(text) as StoredState | undefined); // checked by the count below
+    const sound = state?.recipients?.length === forwardPaths.length ? state : undefined; // else all are tried again: twice is better than never
+    const recipients = sound?.recipients ?? forwardPaths.map(() => ({ state: 'waiting' }) as const);
+    return { id, arrival, reversePath, forwardPaths, size, eightBit, recipients, nextAttempt: sound?.nextAttempt ?? arrival };
   }
 
   async #readEnvelope(id: string): Promise<StoredEnvelope | undefined> {
@@ -191,8 +193,8 @@ export class FileQueue implements Queue {
       };
       const trailer = await tail(TRAILER, size);
       const length = trailer !== undefined && /^[0-9a-f]{8}\n$/.test(trailer) ? parseInt(trailer, 16) : 0;
-      const envelope = parseJson((await tail(length, size - TRAILER)) ?? '') as StoredEnvelope | undefined; // checked by the size below
-      return envelope !== undefined && envelope.size + length + TRAILER === size ? envelope : undefined;
+      const envelope = parseJson((await tail(length, size - TRAILER)) ?? '');
+      return isEnvelope(envelope) && envelope.size + length + TRAILER === size ? envelope : undefined;
     } finally {
       await file.close();
     }
@@ -213,6 +215,15 @@ export class FileQueue implements Queue {
 export function newId(): string {
   const chance = randomBytes(4).reduce((sum, octet) => sum * 256 + octet, 0);
   return `${Date.now().toString(36)}${chance.toString(36).padStart(7, '0')}`;
+}
+
+function isEnvelope(value: unknown): value is StoredEnvelope {
+  const { arrival, reversePath, forwardPaths, size, eightBit } = (value ?? {}) as { readonly [Name in keyof StoredEnvelope]?: unknown }; // the next line finds out
+  return typeof arrival === 'number' && typeof reversePath === 'string' && typeof size === 'number' && typeof eightBit === 'boolean' && Array.isArray(forwardPaths) && forwardPaths.every((path) => typeof path === 'string');
+}
+
+function unlessAbsent(error: Error & { readonly code?: string }): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 function parseJson(text: string): unknown {

@@ -2,14 +2,13 @@
 //
 // The octets are those of the mail data, CRLF included. A Return-Path goes in front (RFC 5321 §4.4).
 
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { encodeAscii } from '../wire/ascii.ts';
 import { formatReturnPath } from '../syntax/trace.ts';
 import type { ReversePath } from '../syntax/path.ts';
-import { DurableFile } from './durable.ts';
+import { DurableFile, makeDirectories } from './durable.ts';
 import { newId } from './file-queue.ts';
 
 export class Maildir {
@@ -21,7 +20,7 @@ export class Maildir {
   }
 
   static async open(directory: string): Promise<Maildir> {
-    for (const name of ['tmp', 'new', 'cur']) await mkdir(join(directory, name), { recursive: true });
+    await makeDirectories(directory, ['tmp', 'new', 'cur']);
     return new Maildir(directory);
   }
 
