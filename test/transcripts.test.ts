@@ -17,7 +17,8 @@ import { readScript } from '../src/transcript/script.ts';
 import type { Script } from '../src/transcript/script.ts';
 
 const FOLDER = 'fixtures/transcripts';
-const FIXTURES = readdirSync(FOLDER, { recursive: true }).filter((name) => name.endsWith('.smtp')).sort().map((name) => {
+const NAMES = readdirSync(FOLDER, { recursive: true }).filter((name) => name.endsWith('.smtp')).sort();
+const FIXTURES = NAMES.map((name) => {
   const text = readFileSync(`${FOLDER}/${name}`, 'utf8');
   const transcript = parseTranscript(text);
   return { name, text, script: isTranscriptFault(transcript) ? transcript : readScript(transcript) };

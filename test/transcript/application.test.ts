@@ -4,29 +4,42 @@ import type { ApplicationLine, Subject } from '../../src/transcript/application.
 
 const LINES: Readonly<Record<Subject, readonly string[]>> = {
   server: [
-    'ask client', 'ask helo EHLO bar.com', 'ask mail', 'ask mail <> SIZE=10 BODY=8BITMIME', 'ask rcpt <"a> b"@example.com>', 'ask vrfy Smith and Jones',
+    'ask client', 'ask helo EHLO bar.com', 'ask mail', 'ask mail <> SIZE=10 BODY=8BITMIME',
+    'ask rcpt <"a> b"@example.com>', 'ask vrfy Smith and Jones',
     'ask message <a@example.org> to <b@example.com> size=0',
     'accept', 'accept 250 2.1.5 ok', 'accept 220-two', 'accept 250', 'refuse 550 5.1.1 no such user', 'refuse 450-', 'refuse 421',
     'data', 'content ""', 'content "a\\r\\n\\x00\\u00e9"', 'abort bare-lf', 'abort peer-gone',
   ],
   client: [
-    'mail <> to <b@example.com>', 'mail <a@example.org> to <b@example.com> <"c d>"@example.com> <Postmaster>', 'mail <a@example.org> to <b@example.com> size=0',
-    'mail <@x.example,@y.example:a@example.org> to <b@example.com> size=12345 8bit', 'mail <a@example.org> to <b@example.com> 8bit',
+    'mail <> to <b@example.com>',
+    'mail <a@example.org> to <b@example.com> <"c d>"@example.com> <Postmaster>',
+    'mail <a@example.org> to <b@example.com> size=0',
+    'mail <a@example.org> to <b@example.com> 8bit',
+    'mail <@x.example,@y.example:a@example.org> to <b@example.com> size=12345 8bit',
     'content "x"', 'content ends', 'content lost', 'done', 'quit', 'abort',
-    'outcome <b@example.com> delivered 250 2.0.0 ok', 'outcome <b@example.com> failed in reply to RCPT: 550-no', 'outcome <b@example.com> unknown (timeout) 451 4.4.2 timed out',
+    'outcome <b@example.com> delivered 250 2.0.0 ok',
+    'outcome <b@example.com> failed in reply to RCPT: 550-no',
+    'outcome <b@example.com> unknown (timeout) 451 4.4.2 timed out',
     'outcome <"b> failed 550"@example.com> deferred (connection-lost) in reply to end of mail data: 451 4.4.2 lost: gone',
   ],
 };
 
 const REJECTED: Readonly<Record<Subject, readonly string[]>> = {
   server: [
-    '', 'Ask client', 'asks client', 'ask', 'ask sender', 'ask rcpt ', 'accept  250 ok', 'accept ok', 'accept 550 no', 'accept 2500', 'refuse', 'refuse 250 ok', 'refuse 354 ok', 'refuse 650 x', 'refuse no',
-    'data 354', 'content', 'content x', 'content "x', 'content "\\q"', 'content "x" ', 'content ends', 'abort', 'abort bare', 'mail <> to <b@example.com>', 'quit', 'constructor', 'outcome <b@example.com> delivered 250 ok',
+    '', 'Ask client', 'asks client', 'ask', 'ask sender', 'ask rcpt ', 'constructor',
+    'accept  250 ok', 'accept ok', 'accept 550 no', 'accept 2500',
+    'refuse', 'refuse 250 ok', 'refuse 354 ok', 'refuse 650 x', 'refuse no',
+    'data 354', 'content', 'content x', 'content "x', 'content "\\q"', 'content "x" ', 'content ends', 'abort', 'abort bare',
+    'mail <> to <b@example.com>', 'quit', 'outcome <b@example.com> delivered 250 ok',
   ],
   client: [
-    'ask client', 'accept', 'mail', 'mail <>', 'mail <> to', 'mail <a> to <b@example.com>', 'mail <> to <>', 'mail <> to b@example.com', 'mail <>  to <b@example.com>', 'mail <> to <b@example.com> size=', 'mail <> to <b@example.com> size=01',
-    'mail <> to <b@example.com> 8bit size=1', 'mail <> to <b@example.com> SIZE=1', 'content end', 'done.', 'quit now', 'abort timeout',
-    'outcome b@example.com delivered 250 ok', 'outcome <b@example.com> sent 250 ok', 'outcome <b@example.com> failed', 'outcome <b@example.com> failed (bored) 550 no', 'outcome <b@example.com> failed 350 no', 'outcome <b@example.com> failed in reply to: 550 no',
+    'ask client', 'accept', 'mail', 'mail <>', 'mail <> to', 'mail <a> to <b@example.com>', 'mail <> to <>', 'mail <> to b@example.com',
+    'mail <>  to <b@example.com>', 'mail <> to <b@example.com> size=', 'mail <> to <b@example.com> size=01',
+    'mail <> to <b@example.com> 8bit size=1', 'mail <> to <b@example.com> SIZE=1',
+    'content end', 'done.', 'quit now', 'abort timeout',
+    'outcome b@example.com delivered 250 ok', 'outcome <b@example.com> sent 250 ok', 'outcome <b@example.com> failed',
+    'outcome <b@example.com> failed (bored) 550 no', 'outcome <b@example.com> failed 350 no',
+    'outcome <b@example.com> failed in reply to: 550 no',
   ],
 };
 

@@ -17,7 +17,11 @@ function parsed(text: string): Transcript {
 
 describe('a transcript', () => {
   it('is the same text when it is parsed and formatted again, spellings and all', () => {
-    const text = `${HEADER}# a remark\n#\nC: EHLO é\nC:\nC:  indented\n\nC= "a\\x0a\\u000a\\n"\n/\nC= ""\nS= "\\"\\r\\n"\nA: ask rcpt\nA: accept 250-a\n* clock +60s\n* clock +1m\n* eof\n* lost\n* shutdown\n* close\n\n`;
+    const lines = [
+      '# a remark', '#', 'C: EHLO é', 'C:', 'C:  indented', '', 'C= "a\\x0a\\u000a\\n"', '/', 'C= ""', 'S= "\\"\\r\\n"',
+      'A: ask rcpt', 'A: accept 250-a', '* clock +60s', '* clock +1m', '* eof', '* lost', '* shutdown', '* close', '', '',
+    ];
+    const text = HEADER + lines.join('\n');
     expect(formatTranscript(parsed(text))).toBe(text);
   });
 
