@@ -80,8 +80,6 @@ export class DataDecoder {
    * `ended` is true. (One call may consume nothing: it gives back a CR held since earlier octets. The call after it does not.)
    */
   read(octets: Uint8Array, at: number): number {
-    this.content = EMPTY;
-    if (this.ended) return at;
     const begin = at;
     let from = at; // the content of this call begins here; octets that it holds are all in front of that
     let row = this.#row;

@@ -5,7 +5,7 @@
 //
 // Rule 1  What comes out, put together, does not depend on how the content was cut.
 // Rule 2  It is views of the octets given, and nothing is allocated for a line that does not begin with a dot.
-// Rule 3  No octet is looked at more than a bounded number of times, whatever the octets.
+// Rule 3  No octet is looked at more than three times, whatever the octets.
 // Rule 4  `DataDecoder` makes of it the content again, with a CRLF behind it if it did not end in one.
 
 import { type EdgeTable, link, step } from './edge.ts';

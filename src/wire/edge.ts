@@ -2,7 +2,7 @@
 //
 // On the page: a table of words, a row for each place, a column for each class of octet, which can be read beside the RFC and
 // drawn. To run, the words are linked once, at load: each names an object then, and an octet costs two loads instead of two
-// look-ups by name (blank lines: 50 MB/s by name, 200 MB/s linked).
+// look-ups by name (blank lines: 50 MB/s by name, 190 linked).
 
 import { CR, LF } from './octet.ts';
 
