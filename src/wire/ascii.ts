@@ -7,7 +7,7 @@ const HIGHEST = 0x7f;
 const SPACE = 0x20;
 const TILDE = 0x7e;
 
-/** Returns an octet for each UTF-16 unit of the text; what is not ASCII becomes `?`. Text that may hold more is for `encodeUtf8`. */
+/** Returns an octet for each UTF-16 unit of the text; what is not ASCII becomes `?` (text that may hold it: `encodeUtf8`). */
 export function encodeAscii(text: string): Uint8Array {
   if (text === '') return EMPTY;
   const octets = new Uint8Array(text.length);

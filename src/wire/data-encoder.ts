@@ -29,7 +29,7 @@ export type ContentFault = 'bare-lf' | 'bare-cr';
  */
 export const CONTENT_EDGES: EdgeTable<ContentPlace, ContentEffect> = {
   //       CR                  LF                    '.'                   other
-  start: [ ['cr'],             ['text', 'bare-lf'],  ['text', 'stuff'],    ['text']            ], // §4.5.2: one period is inserted
+  start: [ ['cr'],             ['text', 'bare-lf'],  ['text', 'stuff'],    ['text']            ], // §4.5.2: insert a period
   text:  [ ['cr'],             ['text', 'bare-lf'],  ['text'],             ['text']            ], // §2.3.8: LF ends no line
   cr:    [ ['cr', 'bare-cr'],  ['start'],            ['text', 'bare-cr'],  ['text', 'bare-cr'] ], // §2.3.8: CRLF does
 };

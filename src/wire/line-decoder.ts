@@ -58,7 +58,9 @@ export class LineDecoder {
   /** `limit` is the longest line in octets, CRLF counted (§4.5.3.1.4, §4.5.3.1.5). */
   constructor(options: { readonly limit: number }) {
     const { limit } = options;
-    if (!Number.isSafeInteger(limit) || limit < 2) throw new UsageError(`a line has at least the 2 octets of its CRLF, not ${limit}`);
+    if (!Number.isSafeInteger(limit) || limit < 2) {
+      throw new UsageError(`a line has at least the 2 octets of its CRLF, not ${limit}`);
+    }
     this.#limit = limit;
   }
 

@@ -41,7 +41,7 @@ function tail(bits: number): number {
   return 0x80 | (bits & 0x3f);
 }
 
-/** Returns the text of UTF-8 octets, a byte order mark kept as the character it is; undefined when they are malformed anywhere. */
+/** Returns the text of the octets, a byte order mark included, which is a character; undefined if they are malformed anywhere. */
 export function decodeUtf8(octets: Uint8Array): string | undefined {
   let text = '';
   for (let at = 0; at < octets.length; ) {

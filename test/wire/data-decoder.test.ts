@@ -120,7 +120,8 @@ describe('mail data, exhaustively (RFC 5321 §4.5.2)', () => {
 
 describe('the end of mail data (§4.1.1.4)', () => {
   it('leaves what follows it for the next command', () => {
-    expect(read('Subject: x\r\n\r\n..\r\n.\r\nQUIT\r\n', [])).toMatchObject({ content: 'Subject: x\r\n\r\n.\r\n', ended: true, consumed: 21 });
+    const found = read('Subject: x\r\n\r\n..\r\n.\r\nQUIT\r\n', []);
+    expect(found).toMatchObject({ content: 'Subject: x\r\n\r\n.\r\n', ended: true, consumed: 21 });
   });
 
   it('is a dot at once when there is no mail data', () => {
@@ -179,7 +180,8 @@ describe('the length of a text line (§4.5.3.1.6)', () => {
   it('counts the CRLF and does not count the dot that was duplicated', () => {
     const longest = 'a'.repeat(997);
     expect(read(`..${longest}\r\n.\r\n`, [], 1000).fault).toBeUndefined();
-    expect(read(`x\r\n..a${longest}\r\n.\r\n`, [], 1000)).toMatchObject({ fault: 'text-line-too-long', faultAt: 1003, ended: true });
+    const tooLong = read(`x\r\n..a${longest}\r\n.\r\n`, [], 1000);
+    expect(tooLong).toMatchObject({ fault: 'text-line-too-long', faultAt: 1003, ended: true });
   });
 
   it('is judged before the line has ended', () => {

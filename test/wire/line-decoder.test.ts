@@ -19,7 +19,7 @@ function read(text: string, cuts: Cuts, limit: number): string[] {
   return found;
 }
 
-/** The same from the words of RFC 5321 §2.3.8, over the whole stream at once: lines are terminated by CRLF, and by nothing else. */
+/** The same from the words of RFC 5321 §2.3.8, over the whole stream at once: CRLF terminates lines, and nothing else does. */
 function oracle(text: string, limit: number): string[] {
   const lines = text.split('\r\n');
   const underWay = lines.pop() ?? '';
