@@ -1,0 +1,56 @@
+// Chance that is the same on every day and machine: what fails once fails again, under the seed that the failure names.
+
+export interface Random {
+  /** An integer from 0, below `count`. */
+  below(count: number): number;
+  /** Whether something with this probability happens. */
+  chance(probability: number): boolean;
+  pick<Item>(items: readonly Item[]): Item;
+}
+
+/** Returns the chance that belongs to a seed (mulberry32 of Tommy Ettinger, in the public domain). */
+export function randomOf(seed: number): Random {
+  let state = Math.imul(seed + 1, 0x9e3779b1);
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const below = (count: number): number => Math.floor(next() * count);
+  return {
+    below,
+    chance: (probability) => next() < probability,
+    pick: (items) => {
+      const item = items[below(items.length)];
+      if (item === undefined) throw new Error('nothing to pick from');
+      return item;
+    },
+  };
+}
+
+/** Returns the text in random pieces, at most `longest` characters each. */
+export function randomPieces(text: string, random: Random, longest: number): string[] {
+  const pieces: string[] = [];
+  for (let at = 0, end; at < text.length; at = end) {
+    end = at + 1 + random.below(longest);
+    pieces.push(text.slice(at, end));
+  }
+  return pieces;
+}
+
+/** Returns the text with a few random octets changed, left out, doubled or put in: what a grammar-aware fuzzer would send. */
+export function mutate(text: string, random: Random, octets: readonly string[]): string {
+  let mutated = text;
+  for (let count = 1 + random.below(4); count > 0; count--) {
+    const at = random.below(mutated.length + 1);
+    const length = random.below(6);
+    switch (random.below(4)) {
+      case 0: mutated = mutated.slice(0, at) + random.pick(octets) + mutated.slice(at + 1); break;
+      case 1: mutated = mutated.slice(0, at) + mutated.slice(at + length); break;
+      case 2: mutated = mutated.slice(0, at + length) + mutated.slice(at); break;
+      default: mutated = mutated.slice(0, at) + random.pick(octets) + mutated.slice(at);
+    }
+  }
+  return mutated;
+}
