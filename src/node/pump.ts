@@ -88,8 +88,8 @@ export class Pump<Action extends { readonly type: string }> {
   turn(): void {
     if (this.#turning) return; // an answer given at once: the loop below goes on with it
     this.#turning = true;
-    if (this.#session.state === 'closed') this.#blocked = false; // a session that broke off waits for nobody to read
-    for (let action; !this.#blocked && (action = this.#session.next()) !== undefined; ) {
+    const broken = this.#session.state === 'closed'; // what is left of a session that broke off waits for nobody to read
+    for (let action; (broken || !this.#blocked) && (action = this.#session.next()) !== undefined; ) {
       if (isSend(action)) this.#blocked = !this.#socket.destroyed && !this.#socket.write(action.octets);
       else if (action.type === 'close') this.#close();
       else this.#act(action as Exclude<Action, WireAction>); // the two others are taken above

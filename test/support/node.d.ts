@@ -68,3 +68,41 @@ declare module 'node:fs' {
   export function existsSync(path: string): boolean;
   export function mkdirSync(path: string, options: { readonly recursive: true }): void;
 }
+
+// test/node, test/cli: peers on raw sockets, files to damage, the built program as a child
+declare module 'node:net' {
+  export interface Socket {
+    readonly bytesRead: number;
+    readonly listenerCount: (event: string) => number;
+    isPaused(): boolean;
+    resetAndDestroy(): void;
+    once(event: 'close' | 'connect' | 'drain' | 'end' | 'pause', listener: () => void): void;
+  }
+  export function connect(options: { readonly host: string; readonly port: number; readonly allowHalfOpen: boolean; readonly noDelay: boolean }): Socket;
+}
+
+declare module 'node:timers' {
+  export function setImmediate(callback: () => void): void;
+}
+
+declare module 'node:fs' {
+  export function mkdirSync(path: string): void;
+  export function chmodSync(path: string, mode: number): void;
+  export function renameSync(from: string, to: string): void;
+  export function statSync(path: string): { readonly size: number };
+  export function unlinkSync(path: string): void;
+  export function writeFileSync(path: string, content: Uint8Array): void;
+  export function readFileSync(path: string): Uint8Array;
+}
+
+declare module 'node:child_process' {
+  export interface ChildProcess {
+    readonly pid: number | undefined;
+    readonly stdin: { write(octets: Uint8Array | string): void; end(): void };
+    readonly stdout: { on(event: 'data', listener: (octets: Uint8Array) => void): void; destroy(): void };
+    readonly stderr: { on(event: 'data', listener: (octets: Uint8Array) => void): void };
+    kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): boolean;
+    on(event: 'close', listener: (status: number | null, signal: string | null) => void): void;
+  }
+  export function spawn(command: string, args: readonly string[], options: { readonly cwd: string }): ChildProcess;
+}

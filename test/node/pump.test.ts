@@ -1,0 +1,345 @@
+import { describe, expect, it } from 'vitest';
+import { Pump, type Pumped, now } from '../../src/node/pump.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { loopback, type Loopback } from '../support/loopback.ts';
+import { latin1 } from '../support/raw-peer.ts';
+import { turns, until } from '../support/turn.ts';
+
+type Action = { readonly type: 'send'; readonly octets: Uint8Array } | { readonly type: 'close' } | { readonly type: 'note'; readonly text: string };
+
+/** A session that does what a test tells it, and notes what it is told. */
+class Puppet implements Pumped<Action> {
+  state = 'open';
+  deadline = Infinity;
+  told: string[] = [];
+  asked = 0; //     calls of next() that handed something out
+  received = 0; //  octets
+  early = 0; //     calls of expire() before the deadline
+  actions: Action[] = [];
+  onReceive: ((octets: Uint8Array) => void) | undefined;
+  onEnd: (() => void) | undefined;
+  onExpire: (() => void) | undefined;
+
+  receive(octets: Uint8Array): void {
+    this.received += octets.length;
+    this.told.push(octets.length === 0 ? 'nothing' : `receive ${decodeLatin1(octets.subarray(0, 20))}`);
+    if (octets.length > 0) this.onReceive?.(octets);
+  }
+
+  receiveEnd(): void {
+    this.told.push('end');
+    this.onEnd?.();
+  }
+
+  lost(): void {
+    this.told.push('lost');
+    if (this.state !== 'closed') this.close();
+  }
+
+  expire(at: number): void {
+    if (at < this.deadline) return void this.early++;
+    this.told.push('expire');
+    this.onExpire?.();
+  }
+
+  next(): Action | undefined {
+    const action = this.actions.shift();
+    if (action !== undefined) this.asked++;
+    return action;
+  }
+
+  send(text: string | Uint8Array): void {
+    this.actions.push({ type: 'send', octets: typeof text === 'string' ? latin1(text) : text });
+  }
+
+  close(): void {
+    this.state = 'closed';
+    this.deadline = Infinity;
+    this.actions.push({ type: 'close' });
+  }
+}
+
+interface Stage extends AsyncDisposable {
+  readonly session: Puppet;
+  readonly pump: Pump<Action>;
+  readonly socket: Loopback['socket'];
+  readonly peer: Loopback['peer'];
+  /** What the pump handed to `act`, and 'closed' when the session was over. */
+  readonly notes: string[];
+}
+
+async function stage(): Promise<Stage> {
+  const ends = await loopback();
+  const session = new Puppet();
+  const notes: string[] = [];
+  const pump = new Pump<Action>(ends.socket, session, (action) => notes.push(action.text), () => notes.push('closed'));
+  pump.turn();
+  return { session, pump, socket: ends.socket, peer: ends.peer, notes, [Symbol.asyncDispose]: () => ends[Symbol.asyncDispose]() };
+}
+
+const MEGABYTE = 1_048_576;
+
+describe('a pump', () => {
+  it('hands octets to the session, and the session\'s to the socket', async () => {
+    await using on = await stage();
+    on.session.onReceive = (octets) => on.session.send(octets);
+    on.peer.say('HELLO');
+    expect(await on.peer.hear(/HELLO/)).toBe('HELLO');
+  });
+
+  it('hands on all other actions in their order', async () => {
+    await using on = await stage();
+    on.session.actions.push({ type: 'note', text: 'a' }, { type: 'note', text: 'b' });
+    on.session.close();
+    on.pump.turn();
+    expect(on.notes).toEqual(['a', 'b', 'closed']);
+  });
+
+  it('goes on with an answer that is given while an action is handed out, in the order of the actions', async () => {
+    await using ends = await loopback();
+    const session = new Puppet();
+    const notes: string[] = [];
+    const pump = new Pump<Action>(ends.socket, session, ({ text }) => {
+      notes.push(`${text} begins`);
+      if (text === 'first') session.actions.unshift({ type: 'note', text: 'answer' });
+      pump.turn();
+      notes.push(`${text} ends`);
+    }, () => undefined);
+    session.actions.push({ type: 'note', text: 'first' }, { type: 'note', text: 'second' });
+    pump.turn();
+    expect(notes).toEqual(['first begins', 'first ends', 'answer begins', 'answer ends', 'second begins', 'second ends']);
+  });
+});
+
+describe('back-pressure', () => {
+  it('of a peer that does not read: the session is asked for no more, and nothing is read', async () => {
+    await using on = await stage();
+    on.peer.socket.pause();
+    for (let count = 0; count < 200; count++) on.session.send(new Uint8Array(MEGABYTE / 10));
+    on.pump.turn();
+    await turns(20);
+    const { asked } = on.session;
+    expect(asked).toBeLessThan(150);
+    on.pump.turn();
+    on.peer.say('more');
+    await turns(20);
+    expect(on.session.asked).toBe(asked);
+    expect(on.session.told).toEqual([]);
+    expect(on.socket.isPaused()).toBe(true);
+
+    on.peer.socket.resume();
+    await until(() => on.session.asked === 200 && on.session.told.length > 0);
+    expect(on.session.told).toEqual(['receive more']);
+  });
+
+  it('of a hold: nothing is read until as many releases', async () => {
+    await using on = await stage();
+    on.pump.hold();
+    on.pump.hold();
+    on.pump.turn();
+    on.peer.say('wait');
+    await turns(20);
+    on.pump.release();
+    await turns(20);
+    expect(on.session.told).toEqual([]);
+    on.pump.release();
+    await until(() => on.session.received > 0);
+    expect(on.session.told).toEqual(['nothing', 'receive wait']); // the first says that time begins anew
+  });
+
+  it('of a hold bounds what is taken from the socket, whatever is sent', async () => {
+    await using on = await stage();
+    on.session.onReceive = () => {
+      on.pump.hold();
+      on.pump.turn();
+    };
+    for (let sent = 0; sent < 50; sent++) on.peer.say(new Uint8Array(MEGABYTE));
+    let most = 0;
+    for (let before = 0; before < 50 * MEGABYTE; on.pump.release()) {
+      await until(() => on.session.received > before);
+      before = on.session.received;
+      await turns(2);
+      expect(on.session.received).toBe(before);
+      most = Math.max(most, on.socket.bytesRead - before);
+    }
+    expect(most).toBeLessThan(MEGABYTE);
+  });
+
+  it('still hands out actions during a hold', async () => {
+    await using on = await stage();
+    on.pump.hold();
+    on.session.send('421 busy\r\n');
+    on.pump.turn();
+    expect(await on.peer.reply()).toBe('421 busy\r\n');
+  });
+});
+
+describe('the end of a session', () => {
+  it('ends our side, and waits for the peer to end its own', async () => {
+    await using on = await stage();
+    on.session.send('221 bye\r\n');
+    on.session.close();
+    on.pump.turn();
+    expect(await on.peer.rest()).toBe('221 bye\r\n');
+    expect(on.notes).toEqual(['closed']);
+    expect(on.socket.destroyed).toBe(false);
+    on.peer.end();
+    await on.peer.gone();
+    await until(() => on.socket.destroyed);
+  });
+
+  it('drops what the peer still says, so that it can read our last words', async () => {
+    await using on = await stage();
+    on.session.send('554 no\r\n');
+    on.session.close();
+    on.pump.turn();
+    on.peer.say(new Uint8Array(MEGABYTE));
+    expect(await on.peer.rest()).toBe('554 no\r\n');
+    await until(() => on.socket.bytesRead === MEGABYTE);
+    expect(on.session.received).toBe(0);
+  });
+
+  it('is cut after a while where the peer keeps its side open', async () => {
+    await using on = await stage();
+    on.session.close();
+    on.pump.turn();
+    const from = now();
+    await on.peer.rest();
+    expect(on.socket.destroyed).toBe(false);
+    await until(() => on.socket.destroyed);
+    expect(now() - from).toBeGreaterThan(1_500);
+  });
+
+  it('answers all that a half-closed peer has asked, however slowly it reads', async () => {
+    await using on = await stage();
+    on.session.onReceive = () => {
+      for (let count = 0; count < 80; count++) on.session.send(new Uint8Array(MEGABYTE / 8).fill(0x61));
+    };
+    on.session.onEnd = () => {
+      on.session.send('z');
+      on.session.close();
+    };
+    on.peer.socket.pause();
+    on.peer.say('everything');
+    on.peer.end();
+    await turns(20);
+    on.peer.socket.resume();
+    const heard = await on.peer.rest();
+    expect(heard.length).toBe(10 * MEGABYTE + 1);
+    expect(heard.endsWith('z')).toBe(true);
+  });
+
+  it('comes once, and the session is told, when the peer resets the connection', async () => {
+    await using on = await stage();
+    on.peer.reset();
+    await until(() => on.notes.length > 0);
+    expect(on.session.told).toEqual(['lost']);
+    on.pump.turn();
+    on.pump.hold();
+    on.pump.release();
+    expect(on.notes).toEqual(['closed']);
+  });
+
+  it('waits for no full buffer when the connection is gone', async () => {
+    await using on = await stage();
+    on.peer.socket.pause();
+    for (let count = 0; count < 40; count++) on.session.send(new Uint8Array(MEGABYTE));
+    on.session.actions.push({ type: 'note', text: 'behind it all' });
+    on.pump.turn();
+    on.peer.reset();
+    await until(() => on.notes.length > 1);
+    expect(on.notes).toEqual(['behind it all', 'closed']);
+  });
+
+  it('waits for no full buffer when the session broke off by itself', async () => {
+    await using on = await stage();
+    on.peer.socket.pause();
+    for (let count = 0; count < 40; count++) on.session.send(new Uint8Array(MEGABYTE));
+    on.pump.turn();
+    expect(on.session.actions.length).toBeGreaterThan(0);
+    on.session.close();
+    on.pump.turn();
+    expect(on.notes).toEqual(['closed']);
+  });
+
+  it('takes no error of the socket further: what is written after the peer has gone is dropped', async () => {
+    await using on = await stage();
+    on.peer.reset();
+    on.session.send('into the void');
+    on.pump.turn(); // the reset has come, or comes now
+    on.session.send('once more');
+    on.pump.turn();
+    await until(() => on.notes.length > 0);
+    on.session.send('and again');
+    on.pump.turn();
+    expect(on.session.told).toContain('lost');
+    expect(on.notes).toEqual(['closed']);
+  });
+});
+
+describe('the timer', () => {
+  it('tells the session that its deadline has passed', async () => {
+    await using on = await stage();
+    on.session.deadline = now() + 20;
+    on.session.onExpire = () => {
+      on.session.send('421 too slow\r\n');
+      on.session.close();
+    };
+    on.pump.turn();
+    expect(await on.peer.rest()).toBe('421 too slow\r\n');
+    expect(on.session.told).toEqual(['expire']);
+  });
+
+  it('is not moved by each octet: when it fires early, it is set again', async () => {
+    await using on = await stage();
+    const start = now();
+    on.session.deadline = start + 20;
+    on.pump.turn();
+    on.session.deadline = start + 60; // an octet came
+    on.pump.turn();
+    let expired = 0;
+    on.session.onExpire = () => {
+      expired = now();
+      on.session.close();
+    };
+    await until(() => expired > 0);
+    expect(on.session.early).toBeGreaterThan(0);
+    expect(expired).toBeGreaterThanOrEqual(start + 60);
+  });
+
+  it('is moved when the deadline comes nearer', async () => {
+    await using on = await stage();
+    on.session.deadline = now() + 3_600_000;
+    on.pump.turn();
+    on.session.deadline = now() + 10;
+    on.session.onExpire = () => on.session.close();
+    on.pump.turn();
+    await until(() => on.notes.length > 0);
+    expect(on.session.told).toEqual(['expire']);
+  });
+
+  it('does not run during a hold, and a peer that does not read stops it not', async () => {
+    await using on = await stage();
+    on.session.deadline = now() + 10;
+    on.pump.hold();
+    on.pump.turn();
+    const passed = now() + 30;
+    await until(() => now() > passed);
+    expect(on.session.told).toEqual([]);
+    on.peer.socket.pause();
+    for (let count = 0; count < 40; count++) on.session.send(new Uint8Array(MEGABYTE));
+    on.session.deadline = now() + 10;
+    on.session.onExpire = () => on.session.close();
+    on.pump.release();
+    await until(() => on.notes.length > 0);
+    expect(on.session.told).toEqual(['nothing', 'expire']);
+  });
+
+  it('takes a deadline that is further than a timer of Node\'s can be', async () => {
+    await using on = await stage();
+    on.session.deadline = now() + 2 ** 40;
+    on.pump.turn();
+    await turns(5);
+    expect(on.session.told).toEqual([]);
+  });
+});
