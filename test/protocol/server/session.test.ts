@@ -1,0 +1,407 @@
+import { describe, expect, it } from 'vitest';
+import { formatReply, reply } from '../../../src/syntax/reply.ts';
+import type { Reply } from '../../../src/syntax/reply.ts';
+import { LIMITS, MOST_ERRORS, minutes } from '../../../src/protocol/limit.ts';
+import { ABORT_REPLIES, REPLIES, repliesOf } from '../../../src/protocol/server/reply.ts';
+import type { ReplyName } from '../../../src/protocol/server/reply.ts';
+import { ServerSession } from '../../../src/protocol/server/session.ts';
+import { UsageError } from '../../../src/wire/usage.ts';
+import { HOST, ServerDialogue, codesOf, dialogueIn } from '../../support/server-dialogue.ts';
+
+const NO: Reply = reply(550, '5.7.1', 'not you');
+const QUITS = `221 2.0.0 ${HOST} closing connection`;
+
+/** How each reply of the table comes about: the last lines that were sent. */
+const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
+  'banner':               () => new ServerDialogue({}, () => 'later').accept(),
+  'hello':                () => new ServerDialogue().say('HELO client.example.org'),
+  'sender ok':            () => dialogueIn('ready').say('MAIL FROM:<>'),
+  'recipient ok':         () => dialogueIn('mail').say('RCPT TO:<postmaster>'),
+  'send data':            () => dialogueIn('rcpt').say('DATA'),
+  'mail ok':              () => dialogueIn('data').say('.'),
+  'reset':                () => dialogueIn('ready').say('RSET'),
+  'noop':                 () => dialogueIn('ready').say('NOOP'),
+  'help':                 () => dialogueIn('ready').say('HELP'),
+  'not verified':         () => dialogueIn('ready').say('VRFY bob'),
+  'goodbye':              () => dialogueIn('ready').say('QUIT'),
+
+  'unknown command':      () => dialogueIn('ready').say('XYZZY'),
+  'not implemented':      () => dialogueIn('ready').say('EXPN staff'),
+  'line too long':        () => dialogueIn('ready').say(`NOOP ${'x'.repeat(LIMITS.commandLine)}`),
+  'bare octet':           () => dialogueIn('ready').say('NOOP\nNOOP'),
+  'not ascii verb':       () => dialogueIn('ready').say('N\xd6\xd6P'),
+  'not ascii':            () => dialogueIn('ready').say('MAIL FROM:<\xe4@example.org>'),
+
+  'hello first':          () => dialogueIn('greeted').say('MAIL FROM:<alice@example.org>'),
+  'mail first':           () => dialogueIn('ready').say('RCPT TO:<bob@example.com>'),
+  'recipient first':      () => dialogueIn('mail').say('DATA'),
+  'nested mail':          () => dialogueIn('mail').say('MAIL FROM:<alice@example.org>'),
+  'no service':           () => turnedAway().say('EHLO client.example.org'),
+  'no valid recipients':  () => dialogueIn('mail', {}, ({ about }) => (about === 'rcpt' ? NO : 'accept')).say('RCPT TO:<bob@example.com>', 'DATA').slice(1),
+
+  'too many recipients':  () => dialogueIn('rcpt', { maxRecipients: 1 }).say('RCPT TO:<carol@example.com>'),
+  'size refused':         () => dialogueIn('ready', { maxSize: 10 }).say('MAIL FROM:<alice@example.org> SIZE=11'),
+  'parameters need ehlo': () => new ServerDialogue().say('HELO client.example.org', 'MAIL FROM:<alice@example.org> SIZE=1').slice(1),
+
+  'size exceeded':        () => dialogueIn('data', { maxSize: 10 }).say('0123456789', '.'),
+  'bare lf':              () => dialogueIn('data').say('bare\nLF', '.'),
+  'bare cr':              () => dialogueIn('data').say('bare\rCR', '.'),
+  'text line too long':   () => dialogueIn('data').say('x'.repeat(LIMITS.textLine), '.'),
+
+  'timeout':              () => dialogueIn('ready').wait(minutes(5)),
+  'shutdown':             () => dialogueIn('ready').shutdown(),
+  'too many errors':      () => dialogueIn('ready').say(...Array.from({ length: MOST_ERRORS + 1 }, () => '?')).slice(MOST_ERRORS),
+  'endless line':         () => dialogueIn('ready').receive('x'.repeat(LIMITS.commandLineDrain + 1)),
+  'endless mail':         () => dialogueIn('data', { maxSize: 10 }).say('x'.repeat(10 * LIMITS.mailDataDrain)),
+  'not smtp':             () => dialogueIn('ready').say('GET / HTTP/1.1'),
+};
+
+function turnedAway(): ServerDialogue {
+  return new ServerDialogue({}, ({ about }) => (about === 'client' ? reply(554, '5.7.1', `${HOST} not you`) : 'accept'));
+}
+
+describe('the replies of a server (§4.2, §4.3.2)', () => {
+  it.each(Object.entries(PRODUCED))('hold "%s", sent as it stands in the table', (name, produce) => {
+    expect(produce()).toEqual(formatReply(repliesOf(HOST)[name as ReplyName]).split('\r\n').slice(0, -1));
+  });
+
+  it('have an enhanced code of the class of the reply code, but for the banner, EHLO and 354 (RFC 2034 §4)', () => {
+    const plain = Object.values(REPLIES).filter(({ enhanced }) => enhanced === undefined);
+    expect(plain.map(({ code }) => code)).toEqual([220, 250, 354]);
+  });
+
+  it('begin with the name of the server where §4.2.2 has it: 220, 221, 421 and the reply to EHLO', () => {
+    const named = Object.entries(REPLIES).filter(([, { lines: [first = ''] }]) => first.startsWith('{host}')).map(([name]) => name);
+    const wanted = Object.entries(REPLIES).filter(([name, { code }]) => [220, 221, 421].includes(code) || name === 'hello').map(([name]) => name);
+    expect(named).toEqual(wanted);
+  });
+
+  it('tell mail data that come to nothing why, where somebody hears it', () => {
+    expect(Object.entries(ABORT_REPLIES).filter(([, name]) => name === undefined).map(([reason]) => reason)).toEqual(['peer-gone']);
+  });
+
+  it('are lines of at most 512 octets, whatever a fault quotes (§4.5.3.1.5)', () => {
+    const long = 'x'.repeat(LIMITS.commandLine - 20);
+    for (const line of [`MAIL FROM:<${long}>`, `MAIL FROM:<a@b> ${long}`, `RCPT TO:<${long}>`, `EHLO ${long}`, `DATA ${long}`, `MAIL FROM:<a@b> SIZE=${long}`]) {
+      const lines = dialogueIn('ready').say(line);
+      expect(lines.filter((sent) => sent.length > 510)).toEqual([]);
+      expect(codesOf(lines).length).toBe(1);
+    }
+  });
+});
+
+describe('a banner (§3.1)', () => {
+  it('is what the application is asked about first, and nothing is sent before', () => {
+    const server = new ServerDialogue({}, () => 'later');
+    expect(server.open).toEqual({ about: 'client' });
+    expect(server.sent).toBe('');
+    expect(server.accept()).toEqual([`220 ${HOST} ESMTP ehlo`]);
+  });
+
+  it('waits with the commands of a client that speaks too early', () => {
+    const server = new ServerDialogue({}, ({ about }) => (about === 'client' ? 'later' : 'accept'));
+    expect(server.say('HELO a.example', 'QUIT')).toEqual([]);
+    expect(codesOf(server.accept())).toEqual([220, 250, 221]);
+  });
+
+  it('of 554 is followed by 503 to everything but QUIT, known or not', () => {
+    const server = turnedAway();
+    expect(codesOf(server.say('EHLO a.example', 'NOOP', 'RSET', 'XYZZY', 'ETRN x', 'MAIL FROM:<>', 'QUIT'))).toEqual([503, 503, 503, 503, 503, 503, 221]);
+    expect(server.closes).toBe(1);
+  });
+
+  it('of 421 is the last that is sent', () => {
+    const server = new ServerDialogue({}, () => reply(421, '4.3.2', `${HOST} not now`));
+    expect(server.sent).toBe(`421 4.3.2 ${HOST} not now\r\n`);
+    expect(server.closes).toBe(1);
+  });
+
+  it('has no enhanced code, whatever the application gives (RFC 2034 §4)', () => {
+    expect(new ServerDialogue({}, () => 'later').accept(reply(220, '2.0.0', `${HOST} welcome`))).toEqual([`220 ${HOST} welcome`]);
+  });
+});
+
+describe('EHLO and HELO (§4.1.1.1)', () => {
+  it('get the keywords of the service extensions, HELO none of them (§3.2)', () => {
+    expect(new ServerDialogue({ maxSize: 1000 }).say('EHLO a.example')).toEqual([`250-${HOST}`, '250-PIPELINING', '250-SIZE 1000', '250-8BITMIME', '250-ENHANCEDSTATUSCODES', '250 HELP']);
+    expect(new ServerDialogue().say('HELO a.example')).toEqual([`250 ${HOST}`]);
+  });
+
+  it('keep the form of their reply when the application words it', () => {
+    const words = reply(250, '2.0.0', `${HOST} hello`, 'X-OURS');
+    const server = new ServerDialogue({}, ({ about }) => (about === 'helo' ? words : 'accept'));
+    expect(server.say('EHLO a.example').slice(0, 3)).toEqual([`250-${HOST} hello`, '250-X-OURS', '250-PIPELINING']);
+    expect(server.say('HELO a.example')).toEqual([`250 ${HOST} hello`]);
+  });
+
+  it('end a mail transaction when they are accepted, and change nothing when they are not (§4.1.4)', () => {
+    let answer: Reply | 'accept' = 'accept';
+    const server = dialogueIn('rcpt', {}, ({ about }) => (about === 'helo' ? answer : 'accept'));
+    answer = NO;
+    expect(codesOf(server.say('EHLO other.example', 'RCPT TO:<carol@example.com>'))).toEqual([550, 250]);
+    answer = 'accept';
+    expect(codesOf(server.say('EHLO other.example', 'RCPT TO:<carol@example.com>'))).toEqual([250, 503]);
+  });
+
+  it('decide what a mail transaction may hold: none of EHLO\'s extensions behind HELO', () => {
+    const server = new ServerDialogue();
+    expect(codesOf(server.say('EHLO a.example', 'MAIL FROM:<> BODY=8BITMIME', 'HELO a.example', 'MAIL FROM:<> BODY=8BITMIME', 'MAIL FROM:<>'))).toEqual([250, 250, 250, 555, 250]);
+    expect(server.session.extended).toBe(false);
+  });
+});
+
+describe('a mail transaction (§3.3)', () => {
+  it('is put before the application with its envelope, its content and its size', () => {
+    const server = dialogueIn('ready');
+    server.say('MAIL FROM:<alice@example.org> SIZE=30 BODY=8BITMIME', 'RCPT TO:<bob@example.com>', 'RCPT TO:<@relay.example:carol@example.com>', 'DATA', 'Subject: hello', '', '..dot', '.');
+    const [mail] = server.mails;
+    expect(mail?.envelope.reversePath.text).toBe('<alice@example.org>');
+    expect(mail?.envelope.forwardPaths.map(({ text }) => text)).toEqual(['<bob@example.com>', '<@relay.example:carol@example.com>']);
+    expect(mail?.envelope.parameters).toEqual({ size: 30, body: '8BITMIME' });
+    expect(mail?.content).toBe('Subject: hello\r\n\r\n.dot\r\n');
+    expect(mail?.size).toBe(24);
+  });
+
+  it('goes to the recipients that were accepted, and to no others', () => {
+    const server = dialogueIn('mail', {}, (question) => (question.about === 'rcpt' && question.forwardPath.text.startsWith('<bad') ? NO : 'accept'));
+    expect(codesOf(server.say('RCPT TO:<a@b>', 'RCPT TO:<bad@b>', 'RCPT TO:<@>', 'RCPT TO:<c@b>', 'DATA', '.'))).toEqual([250, 550, 501, 250, 354, 250]);
+    expect(server.mails.map(({ envelope }) => envelope.forwardPaths.map(({ text }) => text))).toEqual([['<a@b>', '<c@b>']]);
+  });
+
+  it('has an envelope that later recipients do not change', () => {
+    const server = dialogueIn('data');
+    server.say('.', 'MAIL FROM:<>', 'RCPT TO:<carol@example.com>', 'DATA', '.');
+    expect(server.mails.map(({ envelope }) => envelope.forwardPaths.map(({ text }) => text))).toEqual([['<bob@example.com>'], ['<carol@example.com>']]);
+  });
+
+  it('is over after the verdict, whichever it is (§4.1.1.4)', () => {
+    for (const verdict of ['accept', reply(452, '4.3.1', 'no room'), reply(554, '5.6.0', 'no')] as const) {
+      const server = dialogueIn('data', {}, ({ about }) => (about === 'message' ? verdict : 'accept'));
+      expect(codesOf(server.say('.', 'RCPT TO:<bob@example.com>', 'DATA', 'MAIL FROM:<>')).slice(1)).toEqual([503, 503, 250]);
+    }
+  });
+
+  it('is 250 at its end only by the answer of the application (§6.1)', () => {
+    const server = dialogueIn('data', {}, ({ about }) => (about === 'message' ? 'later' : 'accept'));
+    expect(server.say('.', 'NOOP')).toEqual([]);
+    expect(server.accept(reply(250, '2.0.0', 'queued'))).toEqual(['250 2.0.0 queued', '250 2.0.0 ok']);
+  });
+
+  it('is forgotten by RSET, by QUIT and by a lost connection (§4.1.1.5, §4.1.1.10)', () => {
+    const server = dialogueIn('rcpt');
+    expect(codesOf(server.say('RSET', 'DATA', 'MAIL FROM:<>', 'DATA'))).toEqual([250, 503, 250, 503]);
+    for (const end of [dialogueIn('data').lost(), dialogueIn('data').end()]) expect(end).toEqual([]);
+    expect(dialogueIn('rcpt').say('QUIT')).toEqual([QUITS]);
+  });
+
+  it('survives NOOP, HELP, VRFY, EXPN, unknown commands and faults (§4.1.1.6 to .9)', () => {
+    const server = dialogueIn('rcpt');
+    server.say('NOOP', 'HELP', 'VRFY bob', 'EXPN staff', 'XYZZY', 'MAIL FROM:<>', 'DATA now', 'RCPT TO:<>', 'QUIT now');
+    expect(codesOf(server.say('DATA', '.'))).toEqual([354, 250]);
+    expect(server.mails.length).toBe(1);
+  });
+});
+
+describe('the replies to a pipelined group (RFC 2920 §3.2)', () => {
+  it('are sent in one piece where every question is answered at once', () => {
+    const session = new ServerSession({ hostname: HOST }, 0);
+    const sends: number[] = [];
+    session.receive(Uint8Array.from('EHLO a.example\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n', (character) => character.charCodeAt(0)), 0);
+    for (let action; (action = session.next()) !== undefined; ) {
+      if (action.type === 'ask') session.accept();
+      if (action.type === 'send') sends.push(action.octets.filter((octet) => octet === 0x0a).length);
+    }
+    expect(sends).toEqual([1 + 6 + 4]); // the banner waited for the input
+  });
+
+  it('are sent as far as they are known while a question is open', () => {
+    const server = new ServerDialogue({}, ({ about }) => (about === 'rcpt' ? 'later' : 'accept'));
+    expect(codesOf(server.say('EHLO a.example', 'MAIL FROM:<>', 'RCPT TO:<a@b>', 'NOOP'))).toEqual([250, 250]);
+    expect(codesOf(server.accept())).toEqual([250, 250]);
+  });
+
+  it('are handed on when they have grown large, though input is left', () => {
+    const session = new ServerSession({ hostname: HOST }, 0);
+    const sends: number[] = [];
+    session.receive(new Uint8Array(20_000).map((_, at) => 'NOOP\r\n'.charCodeAt(at % 6)), 0);
+    for (let action; (action = session.next()) !== undefined; ) {
+      if (action.type === 'ask') session.accept();
+      if (action.type === 'send') sends.push(action.octets.length);
+    }
+    expect(sends.length).toBeGreaterThan(2);
+    expect(Math.max(...sends)).toBeLessThan(LIMITS.replyGroup + 512);
+  });
+});
+
+describe('the end of the client\'s side', () => {
+  it.each(['greeted', 'ready', 'mail', 'rcpt'] as const)('in state %s leaves the commands before it answered', (state) => {
+    const server = dialogueIn(state);
+    expect(codesOf(server.receive('NOOP\r\nRSET\r\nNOO'))).toEqual([250, 250]);
+    expect(server.end()).toEqual([]);
+    expect(server.closes).toBe(1);
+  });
+
+  it('behind commands that wait for an answer leaves them answered too', () => {
+    const server = new ServerDialogue({}, ({ about }) => (about === 'client' ? 'later' : 'accept'));
+    server.say('EHLO a.example', 'MAIL FROM:<>', 'RCPT TO:<a@b>', 'DATA', 'hello', '.', 'QUIT');
+    server.end();
+    expect(codesOf(server.accept())).toEqual([220, 250, 250, 250, 354, 250, 221]);
+    expect(server.closes).toBe(1);
+  });
+
+  it('in mail data makes nothing of them', () => {
+    const server = dialogueIn('data');
+    server.receive('hello\r\n.\r');
+    expect(server.end()).toEqual([]);
+    expect(server.aborts).toEqual(['peer-gone']);
+    expect(server.mails).toEqual([]);
+    expect(server.closes).toBe(1);
+  });
+
+  it('behind the end of mail data takes the mail', () => {
+    const server = dialogueIn('data', {}, ({ about }) => (about === 'message' ? 'later' : 'accept'));
+    server.say('hello', '.');
+    expect(server.end()).toEqual([]);
+    expect(server.accept()).toEqual(['250 2.0.0 mail accepted']);
+    expect(server.closes).toBe(1);
+  });
+});
+
+describe('a lost connection', () => {
+  it('in mail data aborts them once, and nothing more is sent', () => {
+    const server = dialogueIn('data');
+    server.say('hello');
+    expect(server.lost()).toEqual([]);
+    expect(server.lost()).toEqual([]);
+    expect(server.told).toEqual(['data', 'content', 'abort peer-gone', 'close']);
+  });
+
+  it('takes the open question back', () => {
+    const server = dialogueIn('mail', {}, ({ about }) => (about === 'rcpt' ? 'later' : 'accept'));
+    server.say('RCPT TO:<a@b>');
+    server.lost();
+    expect(() => server.accept()).toThrow(UsageError);
+  });
+});
+
+describe('a shutdown (§3.8)', () => {
+  it.each(['greeted', 'ready', 'mail', 'rcpt'] as const)('in state %s is a 421 and the end', (state) => {
+    const server = dialogueIn(state);
+    expect(server.shutdown()).toEqual([`421 4.3.2 ${HOST} shutting down, closing connection`]);
+    expect(server.closes).toBe(1);
+    expect(server.say('NOOP')).toEqual([]);
+  });
+
+  it('in mail data waits for their end and for the verdict', () => {
+    const server = dialogueIn('data', {}, ({ about }) => (about === 'message' ? 'later' : 'accept'));
+    expect(server.shutdown()).toEqual([]);
+    expect(server.say('hello', '.')).toEqual([]);
+    expect(codesOf(server.accept())).toEqual([250, 421]);
+    expect(server.closes).toBe(1);
+  });
+
+  it('in a question waits for the answer', () => {
+    const server = dialogueIn('mail', {}, ({ about }) => (about === 'rcpt' ? 'later' : 'accept'));
+    server.say('RCPT TO:<a@b>');
+    expect(server.shutdown()).toEqual([]);
+    expect(codesOf(server.refuse(NO))).toEqual([550, 421]);
+  });
+
+  it('behind a banner of 554 does not wait for QUIT', () => {
+    expect(codesOf(turnedAway().shutdown())).toEqual([421]);
+  });
+
+  it('behind the end is nothing', () => {
+    const server = dialogueIn('ready');
+    server.say('QUIT');
+    expect(server.shutdown()).toEqual([]);
+    expect(server.closes).toBe(1);
+  });
+});
+
+describe('the time that a client has (§4.5.3.2.7)', () => {
+  it.each(['greeted', 'ready', 'mail', 'rcpt', 'data'] as const)('is five minutes in state %s, and 421 then', (state) => {
+    const server = dialogueIn(state);
+    expect(server.session.deadline).toBe(minutes(5));
+    expect(server.wait(minutes(5) - 1)).toEqual([]);
+    expect(server.wait(1)).toEqual([`421 4.4.2 ${HOST} waited too long, closing connection`]);
+    expect(server.closes).toBe(1);
+    expect(server.aborts).toEqual(state === 'data' ? ['timeout'] : []);
+  });
+
+  it('begins anew with each octet, also of a line or of mail data that do not end', () => {
+    for (const state of ['ready', 'data'] as const) {
+      const server = dialogueIn(state);
+      for (let count = 0; count < 10; count++) {
+        expect(server.wait(minutes(5) - 1)).toEqual([]);
+        server.receive('x');
+        expect(server.session.deadline).toBe(server.now + minutes(5));
+      }
+      expect(codesOf(server.wait(minutes(5)))).toEqual([421]);
+    }
+  });
+
+  it('does not run while the application has the word, and begins anew with its answer', () => {
+    for (const about of ['client', 'helo', 'mail', 'rcpt', 'vrfy', 'message'] as const) {
+      const server = new ServerDialogue({}, (question) => (question.about === about ? 'later' : 'accept'));
+      server.say('HELO a.example', 'VRFY bob', 'MAIL FROM:<>', 'RCPT TO:<a@b>', 'DATA', '.');
+      expect(server.open?.about).toBe(about);
+      expect(server.session.deadline).toBe(Infinity);
+      expect(server.wait(minutes(60))).toEqual([]);
+      server.refuse(NO);
+      if (server.open === undefined) expect(server.session.deadline).toBe(server.now + minutes(5));
+    }
+  });
+
+  it('is over with the session', () => {
+    const server = dialogueIn('ready');
+    server.say('QUIT');
+    expect(server.session.deadline).toBe(Infinity);
+    expect(server.wait(minutes(60))).toEqual([]);
+  });
+
+  it('may be another', () => {
+    const server = dialogueIn('ready', { timeout: 1000 });
+    expect(server.wait(999)).toEqual([]);
+    expect(codesOf(server.wait(1))).toEqual([421]);
+  });
+
+  it('has not passed before its time, though the embedder say so', () => {
+    const server = dialogueIn('ready');
+    server.session.expire(minutes(5) - 1);
+    server.pump();
+    expect(server.closes).toBe(0);
+  });
+});
+
+describe('the embedder of a server session', () => {
+  it('has nothing to answer where no question is open', () => {
+    const { session } = dialogueIn('ready');
+    expect(() => session.accept()).toThrow(UsageError);
+    expect(() => session.refuse(NO)).toThrow(UsageError);
+  });
+
+  it('cannot answer a question before it was handed out', () => {
+    const session = new ServerSession({ hostname: HOST }, 0);
+    expect(() => session.accept()).toThrow(UsageError);
+    expect(session.next()?.type).toBe('ask');
+    expect(() => session.accept()).not.toThrow();
+    expect(() => session.accept()).toThrow(UsageError);
+  });
+
+  it('cannot refuse with a reply of 2yz or 3yz, nor accept with any but 2yz; the question stays open', () => {
+    const server = new ServerDialogue({}, () => 'later');
+    for (const code of [250, 354] as const) expect(() => server.session.refuse(reply(code, undefined, 'no'))).toThrow(UsageError);
+    for (const code of [354, 451, 550] as const) expect(() => server.session.accept(reply(code, undefined, 'yes'))).toThrow(UsageError);
+    expect(codesOf(server.accept())).toEqual([220]);
+  });
+
+  it('ends the session by refusing anything with 421 (§3.8)', () => {
+    for (const about of ['helo', 'mail', 'rcpt', 'vrfy', 'message'] as const) {
+      const server = new ServerDialogue({}, (question) => (question.about === about ? reply(421, '4.3.0', `${HOST} no more`) : 'accept'));
+      const lines = server.say('HELO a.example', 'VRFY bob', 'MAIL FROM:<>', 'RCPT TO:<a@b>', 'DATA', '.', 'NOOP');
+      expect(codesOf(lines).at(-1)).toBe(421);
+      expect(server.closes).toBe(1);
+    }
+  });
+});
