@@ -48,6 +48,7 @@ check('an endless line without CRLF is ended with 421, and no memory is filled',
   for (let sent = 0; sent < 50 && !client.closed; sent += 1) await client.write(block);
   await client.expect(421);
   await client.ended();
+  expect(server.memory() < 300_000_000, `it holds ${server.memory()} octets of memory`);
   await (await Client.greet(stage, server.port)).expect(250, 'NOOP');
 });
 
@@ -80,6 +81,18 @@ check('a program that speaks something else by the megabyte is got rid of', asyn
   const block = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 7919) % 256));
   for (let sent = 0; sent < 100 && !client.closed; sent += 1) await client.write(block);
   await client.ended();
+});
+
+check('a client that floods it and reads no reply fills no memory, and keeps nobody else out', async (stage) => {
+  const server = await stage.serve();
+  const client = await Client.connect(stage, server.port);
+  client.stopReading();
+  const block = 'NOOP\r\n'.repeat(100_000);
+  let taken = 0;
+  for (; taken < 200; taken += 1) if (await Promise.race([client.write(block).then(() => false), sleep(1000).then(() => true)])) break;
+  expect(taken < 200, 'it took 120 MB of commands without being able to say a reply');
+  expect(server.memory() < 300_000_000, `it holds ${server.memory()} octets of memory`);
+  await (await Client.greet(stage, server.port)).expect(250, 'NOOP');
 });
 
 for (const [name, content] of [
@@ -219,6 +232,17 @@ for (const [folder, name] of [['tmp', 'the queue'], ['mail', 'the queue'], ['tmp
     expectEqual((await client.mail('alice@sender.test', [recipient], CONTENT)).code, 250, 'code of the next mail');
     await until('the mail arrives', () => peer.mails.length + maildirMails(maildir).length === 1);
   });
+
+check('while the Maildir is gone, mail for one of ours and one elsewhere gets 4yz, and goes nowhere', async (stage) => {
+  const peer = await startPeer(stage);
+  const maildir = join(stage.folder(), 'maildir');
+  const server = await stage.serve(['--maildir', maildir, '--accept', 'local.test', '--smarthost', `127.0.0.1:${peer.port}`]);
+  renameSync(join(maildir, 'new'), join(maildir, 'away'));
+  const client = await Client.greet(stage, server.port);
+  expectMatch(String((await client.mail('alice@sender.test', ['bob@local.test', 'carol@peer.test'], CONTENT)).code), /^4/, 'code of the reply to the end of mail data');
+  await sleep(500);
+  expectEqual(peer.mails.length, 0, 'mails at the next hop');
+});
 
 check('a damaged file in the queue is set aside with a line, and all others are delivered', async (stage) => {
   const { queue, args, server } = await queueOne(stage);

@@ -98,6 +98,15 @@ check('ehlo send to a server that is silent: exit status 75 after --timeout', as
   expect(Date.now() - start < 5000, `it took ${Date.now() - start} ms`);
 });
 
+check('ehlo send to a server that stops reading mail data: exit status 75 after --timeout', async (stage) => {
+  const peer = await startPeer(stage, { answer: (command) => (command === 'DATA' ? 'stop reading' : undefined) });
+  const start = Date.now();
+  const { status, out } = await stage.ehlo(sendTo(peer.port, '--timeout', '2', '--to', 'bob@peer.test', file(stage, tenMegabytes())));
+  expectEqual(status, 75, 'exit status');
+  expectMatch(out, /^deferred <bob@peer\.test> 451 4\.4\.2 /, 'standard output');
+  expect(Date.now() - start < 10_000, `it took ${Date.now() - start} ms`);
+});
+
 check('ehlo send when the server goes away at the end of mail data: unknown, exit status 75, no second attempt', async (stage) => {
   const peer = await startPeer(stage, { answer: (command) => (command === '.' ? 'drop' : undefined) });
   const { status, out } = await stage.ehlo(sendTo(peer.port, '--to', 'bob@peer.test', file(stage, CONTENT)));

@@ -189,6 +189,16 @@ check('it is no open relay: a client outside --relay-from may send to --accept d
   for (const to of ['<bob@local.test>', '<bob@LOCAL.test>', '<postmaster>']) await client.expect(250, `RCPT TO:${to}`);
 });
 
+check('mails to a next hop that is silent keep up no others, however many they are', async (stage) => {
+  const silent = await startPeer(stage, { answer: () => 'silence' });
+  const peer = await startPeer(stage);
+  const relay = await stage.serve(['--route', `silent.test=127.0.0.1:${silent.port}`, '--route', `peer.test=127.0.0.1:${peer.port}`]);
+  const client = await Client.greet(stage, relay.port);
+  for (let number = 0; number < 200; number += 1) await client.mail('alice@sender.test', ['bob@silent.test'], CONTENT);
+  await client.mail('alice@sender.test', ['bob@peer.test'], CONTENT);
+  await until('the other mail is delivered', () => peer.mails.length === 1, 10);
+});
+
 for (const [name, answer] of [
   ['is closed at once', { banner: 'drop' }],
   ['greets with no reply', { banner: 'SSH-2.0-x' }],

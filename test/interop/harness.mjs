@@ -6,7 +6,7 @@
 //         the check is about.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -234,6 +234,12 @@ export class Program {
   /** Closes our end of its standard output. */
   closeOutput() {
     this.#child.stdout.destroy();
+  }
+
+  /** Octets of memory that it holds; 0 where the system does not tell. */
+  memory() {
+    const status = `/proc/${this.#child.pid}/status`;
+    return existsSync(status) ? Number(/^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(status, 'utf8'))?.[1] ?? 0) * 1024 : 0;
   }
 
   /** kill -9, and waits until it is dead. */

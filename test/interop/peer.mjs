@@ -95,6 +95,10 @@ export class Client {
     return this.reply(60);
   }
 
+  stopReading() {
+    this.#socket.pause();
+  }
+
   /** Closes our side. */
   end() {
     this.#socket.end();
@@ -124,7 +128,7 @@ export function stuffed(content) {
  * Starts a server.
  * @param {{ host?: string, port?: number, keywords?: string[], answer?: (command: string, peer: object) => string | undefined }} options
  *   `answer` returns the reply to a command line (or to 'banner', or to '.'), undefined for the usual one, 'silence' for
- *   none ever, 'drop' to close the connection.
+ *   none ever, 'drop' to close the connection, 'stop reading' to go on with mail data and read none.
  * @returns {Promise<{ host: string, port: number, commands: string[], connections: number, mails: { from: string, recipients: string[], content: Buffer, begun: number, done: number }[] }>}
  */
 export async function startPeer(stage, { host = '127.0.0.1', port = 0, keywords = ['PIPELINING', '8BITMIME', 'SIZE'], answer = () => undefined } = {}) {
@@ -141,7 +145,8 @@ export async function startPeer(stage, { host = '127.0.0.1', port = 0, keywords 
     const reply = (command, usual) => {
       const text = answer(command, peer) ?? usual;
       if (text === 'silence') return text;
-      if (text === 'drop') socket.destroy();
+      if (text === 'stop reading') socket.pause().write('354 go on\r\n');
+      else if (text === 'drop') socket.destroy();
       else socket.write(`${text}\r\n`);
       return text;
     };

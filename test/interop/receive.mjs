@@ -144,3 +144,11 @@ check('options come from a file, and the log in JSON', async (stage) => {
   expectEqual(events[0].event, 'accepted', 'the event');
   expectEqual(events[0].from, '<alice@sender.test>', 'the reverse-path in it');
 });
+
+check('mail to the postmaster, without a domain, comes into the Maildir (RFC 5321 §4.5.1)', async (stage) => {
+  const maildir = stage.folder('maildir');
+  const server = await stage.serve(['--maildir', maildir, '--accept', 'local.test', '--relay-from', '192.0.2.0/24']);
+  const client = await Client.greet(stage, server.port);
+  for (const to of ['postmaster', 'PostMaster']) expectEqual((await client.mail('alice@sender.test', [to], CONTENTS['one line of text'])).code, 250, `reply to mail to <${to}>`);
+  expectEqual(maildirMails(maildir).length, 2, 'mails in the Maildir');
+});

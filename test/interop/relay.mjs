@@ -142,6 +142,15 @@ check('a better exchanger that answers 4yz is passed over', async (stage) => {
   expect(better.connections > 0, 'the better exchanger was not tried');
 });
 
+check('mail to an address literal goes to that address', async (stage) => {
+  const { args, mxPort } = await startDns(stage);
+  const peer = await startPeer(stage, { host: PEER, port: mxPort });
+  const relay = await stage.serve(args);
+  await sendWithSmtplib(stage, relay.port, 'alice@sender.test', [`bob@[${PEER}]`], CONTENTS['one line of text']);
+  await until('the mail is there', () => peer.mails.length === 1);
+  expectEqual(peer.mails[0].recipients.join(), `bob@[${PEER}]`, 'recipients');
+});
+
 for (const [name, sinkArgs] of [['without ESMTP', ['-e']], ['without PIPELINING', ['-p']]])
   check(`a next hop ${name} gets the mail`, async (stage) => {
     const all = await startRelay(stage, { sinkArgs });
