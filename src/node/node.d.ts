@@ -142,3 +142,9 @@ declare module 'node:dns/promises' {
 declare module 'node:url' {
   export function domainToASCII(domain: string): string;
 }
+
+// node/journal.ts
+declare module 'node:zlib' {
+  /** Node 20.15 */
+  export const crc32: ((octets: Uint8Array, value?: number) => number) | undefined;
+}

@@ -5,7 +5,7 @@ import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
 
 /** What is known of a mail when it is handed to the queue. */
 export interface NewMail {
-  /** Given where adding the same mail twice must not make two of it (a notification, after a crash); else the queue makes one. */
+  /** Given where adding the same mail twice must not make two of it (a notification, after a crash); never used again; else the queue makes one. */
   readonly id?: string;
   readonly reversePath: ReversePath;
   readonly forwardPaths: readonly ForwardPath[];
@@ -17,6 +17,8 @@ export interface RecipientState {
   /** The last reply, or the verdict that stands for one, and the host that said it. */
   readonly reply?: Reply;
   readonly host?: string;
+  /** An attempt has begun whose outcome is not known: it is under way, or was when the relay died, and the mail may have been taken (RFC 1047). */
+  readonly unsettled?: { /** Which was asked; '' where that is not known. */ readonly host: string };
 }
 
 export interface QueuedMail {
@@ -34,8 +36,11 @@ export interface QueuedMail {
   readonly recipients: readonly RecipientState[];
   /** When it is due, milliseconds since 1970. */
   readonly nextAttempt: number;
+  /** The operator wants it kept, and not tried. Absent where the queue knows no such thing. */
+  readonly held?: boolean;
 }
 
+/** What was absent from the first queue, a file a mail, is optional here. */
 export interface Queue {
   /** Every mail with a recipient that is not final. */
   mails(): Iterable<QueuedMail>;
@@ -45,8 +50,18 @@ export interface Queue {
   add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail>;
   /** The content, once for each call. */
   content(id: string): AsyncIterable<Uint8Array>;
-  /** Records what became of recipients, and when the mail is due again. A mail without a waiting recipient is removed. */
+  /** Records what became of recipients, and when the mail is due again. A mail without a waiting recipient is removed. What `mail` told of a recipient may be handed back, and is no news. */
   settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void>;
+  /** Says that recipients, by their index, are about to be attempted, so that a crash before the outcome leaves them `unsettled`. Resolves when that survives the death of the process. */
+  attempt?(id: string, recipients: readonly number[], host?: string): Promise<void>;
+  /** `settle` and `add` of the notification about those that failed, as one: there is no state with only one of them. */
+  bounce?(id: string, recipients: readonly RecipientState[], nextAttempt: number, notification: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail>;
+  /** Keeps a mail from being tried, or lets it go on. */
+  hold?(id: string, held: boolean): Promise<void>;
+  /** Removes a mail; nobody is told. */
+  remove?(id: string): Promise<void>;
+  /** Tells whether a mail of so many octets can be taken without filling the disk (452 4.3.1 where not). */
+  roomFor?(octets: number): boolean;
   /** Gives the queue free for another process. */
   close(): Promise<void>;
 }

@@ -1,0 +1,230 @@
+// The facts that the journal is made of. A fact never changes, and says all it means by itself: the state of the queue is
+// what all of them say together (fold.ts), in whatever order, each once or more often.
+//
+//   SEG     the format, and the number of this segment: its first record
+//   ENQ     a mail is taken: envelope and content, or the size of content that stands in msg/<id>. That of a notification says
+//           in the same record what it notifies of: there is no moment at which one is known and not the other
+//   RES     what became of recipients, and when the mail is due again
+//   ATT     an attempt begins whose outcome may never be known
+//   STATE   all that was known of a mail when its facts were about to be dropped; its content stands in msg/<id>
+//   HOLD    the operator holds a mail, or lets it go on
+//   KILL    the operator removes a mail
+//
+// Rule 1: a turn is a number that no other fact of the queue has; of two facts that contradict each other the later turn counts.
+// Rule 2: a record that has a type of its own for each thing to say needs no field for "nothing": what is absent is 0 or ''.
+
+import type { Reply } from '../../syntax/reply.ts';
+import type { Checksum } from './checksum.ts';
+import { PayloadReader, PayloadWriter } from './payload.ts';
+import { draft, FLAGS, HEADER } from './record.ts';
+import type { Draft, StoredRecord } from './record.ts';
+import type { RecipientState } from './port.ts';
+
+/** Of the journal; a higher one is refused. */
+export const FORMAT_VERSION = 1;
+
+export interface StoredEnvelope {
+  readonly id: string;
+  readonly arrival: number; // milliseconds since 1970
+  readonly reversePath: string; // as it was written
+  readonly forwardPaths: readonly string[];
+  readonly size: number; // octets of content
+  readonly eightBit: boolean;
+}
+
+/** What is known of a recipient, and since which turn. */
+export interface Register extends RecipientState {
+  readonly turn: number;
+  readonly attempted: Attempt;
+}
+
+/** The last attempt that began; `host`: which was to be asked, '' where that is not known. */
+export interface Attempt {
+  readonly turn: number;
+  readonly host: string;
+}
+
+export const NOT_ATTEMPTED: Attempt = { turn: 0, host: '' };
+
+export interface Results {
+  readonly id: string;
+  readonly turn: number;
+  readonly nextAttempt: number;
+  readonly recipients: readonly { readonly recipient: number; readonly state: RecipientState }[];
+}
+
+export type Fact =
+  | { readonly type: 'SEG'; readonly version: number; readonly segment: number }
+  | { readonly type: 'ENQ'; readonly envelope: StoredEnvelope; readonly external: boolean; readonly cause: Results | undefined }
+  | { readonly type: 'RES'; readonly results: Results }
+  | { readonly type: 'ATT'; readonly id: string; readonly turn: number; readonly host: string; readonly recipients: readonly number[] }
+  | { readonly type: 'STATE'; readonly envelope: StoredEnvelope; readonly next: Stamped; readonly held: Stamped; readonly recipients: readonly Register[] }
+  | { readonly type: 'HOLD'; readonly id: string; readonly turn: number; readonly held: boolean }
+  | { readonly type: 'KILL'; readonly id: string };
+
+export interface Stamped {
+  readonly turn: number;
+  readonly value: number;
+}
+
+const STATES = ['waiting', 'delivered', 'failed'] as const; // by their numbers
+
+/** Returns the draft of a record of the fact; for an ENQ that is not external the content belongs to it. */
+export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uint8Array[] = []): Draft {
+  const to = new PayloadWriter(HEADER);
+  let flags = 0;
+  switch (fact.type) {
+    case 'SEG':
+      to.number(fact.version);
+      to.number(fact.segment);
+      break;
+    case 'ENQ':
+      flags = envelopeFlags(fact.envelope, fact.external);
+      writeEnvelope(to, fact.envelope);
+      to.number(fact.cause === undefined ? 0 : 1);
+      if (fact.cause !== undefined) writeResults(to, fact.cause);
+      if (fact.external) to.number(fact.envelope.size);
+      for (const octets of content) to.octets(octets);
+      break;
+    case 'RES':
+      writeResults(to, fact.results);
+      break;
+    case 'ATT':
+      to.text(fact.id);
+      to.number(fact.turn);
+      to.text(fact.host);
+      to.number(fact.recipients.length);
+      for (const recipient of fact.recipients) to.number(recipient);
+      break;
+    case 'STATE':
+      flags = envelopeFlags(fact.envelope, true);
+      writeEnvelope(to, fact.envelope);
+      to.number(fact.envelope.size);
+      for (const { turn, value } of [fact.next, fact.held]) {
+        to.number(turn);
+        to.number(value);
+      }
+      to.number(fact.recipients.length);
+      for (const register of fact.recipients) {
+        to.number(register.turn);
+        to.number(register.attempted.turn);
+        to.text(register.attempted.host);
+        writeState(to, register);
+      }
+      break;
+    case 'HOLD':
+      to.text(fact.id);
+      to.number(fact.turn);
+      to.number(fact.held ? 1 : 0);
+      break;
+    case 'KILL':
+      to.text(fact.id);
+      break;
+    default:
+      fact satisfies never;
+  }
+  return draft(fact.type, flags, to.written, checksum);
+}
+
+/** Returns the fact of a record; undefined where the payload is not one that `encodeFact` makes. */
+export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undefined {
+  const from = new PayloadReader(payload);
+  const fact = read(from);
+  return from.sound ? fact : undefined;
+
+  function read(from: PayloadReader): Fact {
+    switch (type) {
+      case 'SEG': return { type, version: from.number(), segment: from.number() };
+      case 'ENQ': {
+        const envelope = readEnvelope(from, flags);
+        const cause = from.number() === 0 ? undefined : readResults(from);
+        const external = (flags & FLAGS.external) !== 0;
+        return { type, envelope: { ...envelope, size: external ? from.number() : from.rest }, external, cause };
+      }
+      case 'RES': return { type, results: readResults(from) };
+      case 'ATT': return { type, id: from.text(), turn: from.number(), host: from.text(), recipients: from.list(() => from.number()) };
+      case 'STATE': {
+        const envelope = { ...readEnvelope(from, flags), size: from.number() };
+        const next = { turn: from.number(), value: from.number() };
+        const held = { turn: from.number(), value: from.number() };
+        const recipients = from.list(() => {
+          const turn = from.number();
+          const attempted = { turn: from.number(), host: from.text() };
+          return register(readState(from), turn, attempted);
+        });
+        return { type, envelope, next, held, recipients };
+      }
+      case 'HOLD': return { type, id: from.text(), turn: from.number(), held: from.number() !== 0 };
+      case 'KILL': return { type, id: from.text() };
+      default: return type satisfies never;
+    }
+  }
+}
+
+/** Returns what is known of a recipient as a register; `unsettled` follows from the turns. */
+export function register({ state, reply, host }: RecipientState, turn: number, attempted: Attempt): Register {
+  return {
+    state,
+    ...(reply === undefined ? {} : { reply }),
+    ...(host === undefined ? {} : { host }),
+    ...(state === 'waiting' && attempted.turn > turn ? { unsettled: attempted } : {}),
+    turn,
+    attempted,
+  };
+}
+
+function envelopeFlags({ eightBit }: StoredEnvelope, external: boolean): number {
+  return (eightBit ? FLAGS.eightBit : 0) | (external ? FLAGS.external : 0);
+}
+
+function writeEnvelope(to: PayloadWriter, { id, arrival, reversePath, forwardPaths }: StoredEnvelope): void {
+  to.text(id);
+  to.number(arrival);
+  to.text(reversePath);
+  to.number(forwardPaths.length);
+  for (const path of forwardPaths) to.text(path);
+}
+
+function readEnvelope(from: PayloadReader, flags: number): Omit<StoredEnvelope, 'size'> {
+  return { id: from.text(), arrival: from.number(), reversePath: from.text(), forwardPaths: from.list(() => from.text()), eightBit: (flags & FLAGS.eightBit) !== 0 };
+}
+
+function writeResults(to: PayloadWriter, { id, turn, nextAttempt, recipients }: Results): void {
+  to.text(id);
+  to.number(turn);
+  to.number(nextAttempt);
+  to.number(recipients.length);
+  for (const { recipient, state } of recipients) {
+    to.number(recipient);
+    writeState(to, state);
+  }
+}
+
+function readResults(from: PayloadReader): Results {
+  return { id: from.text(), turn: from.number(), nextAttempt: from.number(), recipients: from.list(() => ({ recipient: from.number(), state: readState(from) })) };
+}
+
+function writeState(to: PayloadWriter, { state, reply, host }: RecipientState): void {
+  to.number(STATES.indexOf(state));
+  to.text(host ?? '');
+  to.number(reply?.code ?? 0);
+  if (reply === undefined) return;
+  to.text(reply.enhanced ?? '');
+  to.number(reply.lines.length);
+  for (const line of reply.lines) to.text(line);
+}
+
+function readState(from: PayloadReader): RecipientState {
+  const state = STATES[from.number()];
+  if (state === undefined) from.sound = false;
+  const host = from.text();
+  const reply = readReply(from);
+  return { state: state ?? 'waiting', ...(reply === undefined ? {} : { reply }), ...(host === '' ? {} : { host }) };
+}
+
+function readReply(from: PayloadReader): Reply | undefined {
+  const code = from.number();
+  if (code === 0) return undefined;
+  const enhanced = from.text();
+  return { code, enhanced: enhanced === '' ? undefined : enhanced, lines: from.list(() => from.text()) };
+}

@@ -1,0 +1,120 @@
+// What payloads are made of: numbers, text and plain octets. A number takes seven bits to an octet, the lowest first, each
+// octet but the last with its high bit set (LEB128); a text is the number of its octets, then these, in UTF-8.
+
+import { decodeLatin1, isAscii } from '../../wire/ascii.ts';
+import { decodeUtf8, encodeUtf8 } from '../../wire/utf8.ts';
+
+/** Collects octets in a buffer that grows. */
+export class PayloadWriter {
+  #buffer: Uint8Array;
+  #length: number;
+
+  /** `reserved`: octets at the beginning that are left for the caller to fill. */
+  constructor(reserved: number) {
+    this.#buffer = new Uint8Array(reserved + 236);
+    this.#length = reserved;
+  }
+
+  /** Octets so far, the reserved ones included. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What was written so far: a view, good as long as nothing more is written. */
+  get written(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** `value`: an integer from 0 to 2 ** 53 - 1. */
+  number(value: number): void {
+    this.#room(8);
+    let rest = value;
+    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) this.#buffer[this.#length++] = 0x80 | (rest & 0x7f);
+    this.#buffer[this.#length++] = rest;
+  }
+
+  text(text: string): void {
+    this.#room(text.length + 8);
+    const start = this.#length;
+    this.number(text.length);
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit > 0x7f) {
+        this.#length = start;
+        return this.#wide(encodeUtf8(text));
+      }
+      this.#buffer[this.#length++] = unit;
+    }
+  }
+
+  octets(octets: Uint8Array): void {
+    this.#room(octets.length);
+    this.#buffer.set(octets, this.#length);
+    this.#length += octets.length;
+  }
+
+  #wide(octets: Uint8Array): void {
+    this.number(octets.length);
+    this.octets(octets);
+  }
+
+  #room(octets: number): void {
+    if (this.#length + octets <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(2 * this.#buffer.length, this.#length + octets));
+    larger.set(this.written);
+    this.#buffer = larger;
+  }
+}
+
+/**
+ * Takes a payload apart, in the order in which it was written.
+ *
+ * Never throws: what is not there is 0 or '', and `sound` is false from then on.
+ */
+export class PayloadReader {
+  readonly #octets: Uint8Array;
+  #at = 0;
+  sound = true;
+
+  constructor(octets: Uint8Array) {
+    this.#octets = octets;
+  }
+
+  number(): number {
+    let value = 0;
+    for (let place = 1; place < 2 ** 53; place *= 0x80) {
+      const octet = this.#octets[this.#at++];
+      if (octet === undefined) break;
+      value += (octet & 0x7f) * place;
+      if (octet < 0x80 && Number.isSafeInteger(value)) return value;
+    }
+    this.sound = false;
+    return 0;
+  }
+
+  text(): string {
+    const octets = this.#take(this.number());
+    const text = isAscii(octets) ? decodeLatin1(octets) : decodeUtf8(octets);
+    if (text === undefined) this.sound = false;
+    return text ?? '';
+  }
+
+  /** As many items as the payload says, each of which takes at least one octet. */
+  list<Item>(item: () => Item): readonly Item[] {
+    const length = this.number();
+    if (length > this.#octets.length - this.#at) this.sound = false;
+    return this.sound ? Array.from({ length }, item) : [];
+  }
+
+  /** Octets that are left. */
+  get rest(): number {
+    return this.#octets.length - this.#at;
+  }
+
+  #take(length: number): Uint8Array {
+    if (length > this.rest) this.sound = false;
+    const octets = this.#octets.subarray(this.#at, this.#at + length);
+    this.#at += length;
+    return octets;
+  }
+}

@@ -1,0 +1,53 @@
+// How a segment of the journal is read: record after record, up to the first octets that are none.
+//
+// What follows such octets decides what they are. A batch is acknowledged only when all of it is durable, and what is written
+// after that says so in its watermark. So where a later record has a watermark above the place, the octets there were durable
+// once and have decayed: `corrupt`. Where none has, they are a batch that a crash tore, of which nobody was told: `torn`.
+//
+// Rule 1: of a torn segment, the records up to the tear count, those behind it do not.
+// Rule 2: of a corrupt segment all records count that can be found: each is a fact on its own, and facts need no order.
+// Rule 3: a segment that has a successor was durable as a whole before that one was made: it cannot be torn, only corrupt.
+// Rule 4: the search takes time linear in the segment, whatever strangers had put into it: without the secret nobody can
+//         make more than one place in 65,536 look like a record.
+
+import type { Checksum } from './checksum.ts';
+import { HEADER, nextMark, readRecord } from './record.ts';
+import type { StoredRecord } from './record.ts';
+
+export interface SegmentReading {
+  readonly state: 'whole' | 'torn' | 'corrupt';
+  /** Octets up to which there is nothing but records. */
+  readonly end: number;
+  readonly records: readonly { readonly at: number; readonly record: StoredRecord }[];
+}
+
+/** Reads a segment. `last`: it has no successor, so it may be torn. The records hold views of `octets`. */
+export function readSegment(octets: Uint8Array, secret: number, last: boolean, checksum: Checksum): SegmentReading {
+  const records: { readonly at: number; readonly record: StoredRecord }[] = [];
+  let at = 0;
+  let sequence = 0;
+  for (;;) {
+    const record = readRecord(octets, at, secret, checksum);
+    if (record?.sequence !== sequence >>> 0) break;
+    records.push({ at, record });
+    at += HEADER + record.payload.length;
+    sequence += 1;
+  }
+  const end = at;
+  if (end === octets.length) return { state: 'whole', end, records };
+
+  const found: { readonly at: number; readonly record: StoredRecord }[] = [];
+  let watermark = 0;
+  for (at = end + 1; (at = nextMark(octets, at, secret)) < octets.length; ) {
+    const record = readRecord(octets, at, secret, checksum);
+    if (record === undefined || record.sequence < sequence || record.watermark > at) {
+      at += 1;
+      continue;
+    }
+    found.push({ at, record });
+    watermark = record.watermark; // the last one has the highest
+    at += HEADER + record.payload.length;
+    sequence = record.sequence + 1;
+  }
+  return last && watermark <= end ? { state: 'torn', end, records } : { state: 'corrupt', end, records: [...records, ...found] };
+}

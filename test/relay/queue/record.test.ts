@@ -1,0 +1,127 @@
+import { crc32 as zlibCrc32 } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { crc32 } from '../../../src/relay/queue/checksum.ts';
+import { decodeFact, encodeFact, NOT_ATTEMPTED, type Fact } from '../../../src/relay/queue/fact.ts';
+import { PayloadReader, PayloadWriter } from '../../../src/relay/queue/payload.ts';
+import { HEADER, readRecord, seal, secretOf } from '../../../src/relay/queue/record.ts';
+import { concat } from '../../../src/wire/octet.ts';
+import { encodeAscii } from '../../../src/wire/ascii.ts';
+import { randomOf } from '../../support/random.ts';
+
+const REPLY = { code: 451, enhanced: '4.7.1', lines: ['greylisted', 'come back'] };
+const ENVELOPE = { id: 'm0-1', arrival: 1_753_000_000_000, reversePath: '<alice@sender.test>', forwardPaths: ['<bob@peer.test>', '<пример@пример.test>'], size: 7, eightBit: true };
+
+const FACTS: readonly Fact[] = [
+  { type: 'SEG', version: 1, segment: 42 },
+  { type: 'ENQ', envelope: ENVELOPE, external: false, cause: undefined },
+  { type: 'ENQ', envelope: { ...ENVELOPE, size: 2 ** 40, eightBit: false }, external: true, cause: { id: 'm', turn: 2 ** 50, nextAttempt: 0, recipients: [{ recipient: 300, state: { state: 'failed', reply: { ...REPLY, enhanced: undefined }, host: 'mx.test' } }] } },
+  { type: 'RES', results: { id: 'm', turn: 3, nextAttempt: 17, recipients: [{ recipient: 0, state: { state: 'delivered' } }, { recipient: 1, state: { state: 'waiting', reply: REPLY } }] } },
+  { type: 'ATT', id: 'm', turn: 128, host: 'mx.test', recipients: [0, 127, 128, 16_384] },
+  { type: 'STATE', envelope: ENVELOPE, next: { turn: 1, value: 2 }, held: { turn: 3, value: 1 }, recipients: [{ state: 'waiting', turn: 4, attempted: { turn: 5, host: 'mx' }, unsettled: { turn: 5, host: 'mx' } as { host: string } }, { state: 'failed', reply: REPLY, turn: 6, attempted: NOT_ATTEMPTED }] },
+  { type: 'HOLD', id: 'm', turn: 1, held: true },
+  { type: 'KILL', id: 'm' },
+];
+
+const PLACE = { secret: secretOf(0x12345678, 42), sequence: 7, watermark: 4096 };
+
+function recordOf(fact: Fact, place = PLACE): Uint8Array {
+  const content = fact.type === 'ENQ' && !fact.external ? [encodeAscii('con'), encodeAscii('tent')] : [];
+  const draft = encodeFact(fact, crc32, content);
+  seal(draft, place, crc32);
+  return draft.octets;
+}
+
+describe('CRC-32', () => {
+  it('is that of zlib, in one piece and in two', () => {
+    const random = randomOf(1);
+    for (let length = 0; length < 200; length++) {
+      const octets = Uint8Array.from({ length }, () => random.below(256));
+      const cut = random.below(length + 1);
+      expect(crc32(octets)).toBe(zlibCrc32?.(octets));
+      expect(crc32(octets.subarray(cut), crc32(octets.subarray(0, cut)))).toBe(zlibCrc32?.(octets));
+    }
+  });
+});
+
+describe('a payload', () => {
+  it('gives numbers back, up to the largest that is exact', () => {
+    const numbers = [0, 1, 127, 128, 16_383, 16_384, 2 ** 31, 2 ** 32, 2 ** 49 - 1, 2 ** 53 - 1];
+    const to = new PayloadWriter(0);
+    for (const number of numbers) to.number(number);
+    const from = new PayloadReader(to.written);
+    expect(numbers.map(() => from.number())).toEqual(numbers);
+    expect(from.sound && from.rest === 0).toBe(true);
+  });
+
+  it('gives text back, ASCII or not', () => {
+    const texts = ['', 'a', 'a'.repeat(300), 'ü', '日本語 and more', 'a'.repeat(200) + '\u{1f4e7}'];
+    const to = new PayloadWriter(20);
+    for (const text of texts) to.text(text);
+    const from = new PayloadReader(to.written.subarray(20));
+    expect(texts.map(() => from.text())).toEqual(texts);
+    expect(from.sound && from.rest === 0).toBe(true);
+  });
+
+  it('is unsound where it is too short, claims too much, or holds a number that is none', () => {
+    const reads: readonly (readonly [readonly number[], (from: PayloadReader) => unknown])[] = [
+      [[], (from) => from.number()],
+      [[0x80], (from) => from.number()],
+      [Array.from({ length: 12 }, () => 0xff), (from) => from.number()],
+      [[5, 97], (from) => from.text()],
+      [[1, 0xff], (from) => from.text()],
+      [[0xff, 0xff, 0xff, 0xff, 0x7f], (from) => from.list(() => from.number())],
+    ];
+    for (const [octets, read] of reads) {
+      const from = new PayloadReader(Uint8Array.from(octets));
+      read(from);
+      expect(from.sound, octets.join()).toBe(false);
+    }
+  });
+});
+
+describe('a record', () => {
+  it.each(FACTS)('gives the fact back: $type', (fact) => {
+    const octets = recordOf(fact);
+    const record = readRecord(octets, 0, PLACE.secret, crc32);
+    expect(record).toMatchObject({ type: fact.type, sequence: 7, watermark: 4096 });
+    expect(record === undefined ? undefined : decodeFact(record)).toEqual(fact);
+  });
+
+  it('has its content at the end of its payload', () => {
+    const octets = recordOf(FACTS[1] ?? { type: 'KILL', id: '' });
+    expect(octets.subarray(-7)).toEqual(encodeAscii('content'));
+  });
+
+  it('is found at its place among other octets', () => {
+    const octets = concat([new Uint8Array(13).fill(0x45), recordOf(FACTS[3] ?? { type: 'KILL', id: '' }), new Uint8Array(30)]);
+    expect([...octets.keys()].filter((at) => readRecord(octets, at, PLACE.secret, crc32) !== undefined)).toEqual([13]);
+  });
+
+  it('is none when any octet of it is missing or any bit of it is another', () => {
+    for (const fact of FACTS) {
+      const octets = recordOf(fact);
+      for (let length = 0; length < octets.length; length++) expect(readRecord(octets.subarray(0, length), 0, PLACE.secret, crc32)).toBeUndefined();
+      for (let bit = 0; bit < 8 * octets.length; bit++) {
+        const flipped = octets.slice();
+        flipped[bit >> 3] = (octets[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        if (readRecord(flipped, 0, PLACE.secret, crc32) !== undefined) expect.fail(`${fact.type}: bit ${bit}`);
+      }
+    }
+  });
+
+  it('is none under the secret of another segment, or of another queue', () => {
+    const octets = recordOf({ type: 'KILL', id: 'm' });
+    for (const secret of [secretOf(0x12345678, 43), secretOf(0x12345679, 42), 0]) expect(readRecord(octets, 0, secret, crc32)).toBeUndefined();
+  });
+
+  it('has no fact where its payload is cut, though its checksum is right', () => {
+    for (const fact of FACTS) {
+      const { type, flags, octets } = encodeFact(fact, crc32);
+      const whole = octets.subarray(HEADER);
+      for (let length = 0; length < whole.length; length++) {
+        const cut = decodeFact({ type, flags, sequence: 0, watermark: 0, payload: whole.subarray(0, length) });
+        if (cut !== undefined) expect.fail(`${type} cut to ${length} octets`);
+      }
+    }
+  });
+});
