@@ -1,0 +1,147 @@
+// The exchanges of SASL (RFC 4422 §3), as SMTP carries them (RFC 4954 §4): what both sides of one say and are asked.
+//
+// Octets in, octets out: base 64, "334 ", "*" and "=" are the session's. Nothing here looks anything up, waits, draws a random
+// number or computes a hash. Quick hashes, nonces and challenges are arguments; a look-up and a slow hash are questions, to
+// which the answer may come whenever it likes.
+//
+// Rule 1  No octets of the peer throw; an answer that does not fit the question does (UsageError).
+// Rule 2  No secret stands in a fault or in a failure.
+
+export type MechanismName = 'SCRAM-SHA-256-PLUS' | 'SCRAM-SHA-256' | 'OAUTHBEARER' | 'XOAUTH2' | 'CRAM-MD5' | 'PLAIN' | 'LOGIN';
+
+/** The quick hashes that the mechanisms are made of. */
+export interface Hash {
+  readonly sha256: (octets: Uint8Array) => Uint8Array;
+  readonly hmacSha256: (key: Uint8Array, octets: Uint8Array) => Uint8Array;
+  readonly hmacMd5: (key: Uint8Array, octets: Uint8Array) => Uint8Array;
+}
+
+/** What only one TLS channel has, on both ends of it (RFC 5056; `tls-exporter` of RFC 9266). */
+export interface ChannelBinding {
+  readonly name: string;
+  readonly data: Uint8Array;
+}
+
+/** What is stored of a password for SCRAM-SHA-256 (RFC 5802 §2.1, authentication information). */
+export interface ScramCredential {
+  readonly type: 'scram-sha-256';
+  readonly iterations: number;
+  readonly salt: Uint8Array;
+  readonly storedKey: Uint8Array;
+  readonly serverKey: Uint8Array;
+}
+
+// ---- the server's side
+
+/** What the application is asked. Names are prepared (RFC 4013), and so is the password. */
+export type AuthQuestion =
+  | { readonly type: 'password'; readonly mechanism: MechanismName; readonly authcid: string; readonly password: string }
+  | { readonly type: 'credential'; readonly mechanism: MechanismName; readonly authcid: string }
+  | { readonly type: 'secret'; readonly mechanism: MechanismName; readonly authcid: string } // a password in the clear: CRAM-MD5 needs it
+  | {
+      readonly type: 'token';
+      readonly mechanism: MechanismName;
+      readonly token: string;
+      /** Whom the client wants to be: `a=` of OAUTHBEARER, `user=` of XOAUTH2. */
+      readonly authzid: string | undefined;
+      readonly host: string | undefined;
+      readonly port: number | undefined;
+    }
+  | { readonly type: 'authority'; readonly mechanism: MechanismName; readonly authcid: string; readonly authzid: string }; // may the one act as the other?
+
+export type AuthAnswer =
+  | { readonly type: 'yes' } // to 'password' and 'authority'
+  | { readonly type: 'credential'; readonly credential: ScramCredential }
+  | { readonly type: 'secret'; readonly secret: Uint8Array }
+  | { readonly type: 'identity'; readonly authcid: string } // to 'token': whose it is
+  | { readonly type: 'no'; readonly error?: Readonly<Record<string, string>> } // wrong, unknown, not allowed; `error` goes to a client with a bad token
+  | { readonly type: 'unavailable' }; // cannot be known now
+
+/** The answers that fit a question. */
+export const ANSWERS: Readonly<Record<AuthQuestion['type'], readonly AuthAnswer['type'][]>> = {
+  password:   ['yes', 'no', 'unavailable'],
+  credential: ['credential', 'no', 'unavailable'],
+  secret:     ['secret', 'no', 'unavailable'],
+  token:      ['identity', 'no', 'unavailable'],
+  authority:  ['yes', 'no', 'unavailable'],
+};
+
+/** Why a client is not authenticated, with the reply that RFC 4954 has for it. */
+export type FailureReason =
+  | 'malformed' //        501 5.5.2  a response that its mechanism does not know
+  | 'initial-response' // 501 5.7.0  one where the server begins (§4)
+  | 'credentials' //      535 5.7.8  unknown user, wrong password, bad token: not told apart
+  | 'authority' //        535 5.7.8  authenticated, but may not act as the authzid
+  | 'channel-binding' //  535 5.7.8  someone stands between (RFC 5802 §6)
+  | 'unavailable'; //     454 4.7.0
+
+export type Failure = {
+  readonly type: 'failure';
+  readonly reason: FailureReason;
+  /** For the log: what was expected, by which rule. */
+  readonly detail: string;
+};
+
+/** Who it is (authcid), and as whom it acts (authzid), which is the same where the client named no other. */
+export interface Identity {
+  readonly authcid: string;
+  readonly authzid: string;
+}
+
+export type ServerStep =
+  | { readonly type: 'challenge'; readonly octets: Uint8Array }
+  | { readonly type: 'ask'; readonly question: AuthQuestion }
+  | { readonly type: 'success'; readonly identity: Identity }
+  | Failure;
+
+export function failure(reason: FailureReason, detail: string): Failure {
+  return { type: 'failure', reason, detail };
+}
+
+// ---- the client's side
+
+export type ClientFaultCode =
+  | 'unsuitable' //         the mechanism cannot carry this name, secret or authzid
+  | 'malformed' //          a challenge that the mechanism does not know
+  | 'unexpected' //         a challenge where none was due
+  | 'nonce' //              not the client's own nonce, made longer (RFC 5802 §5.1)
+  | 'iterations' //         too few to protect the password, or so many that they are an attack (RFC 5802 §9)
+  | 'server-refused' //     e= (RFC 5802 §5.1)
+  | 'server-not-proven'; // the server does not know the password (RFC 5802 §3)
+
+/** Why the client ends the exchange, with `*`. */
+export interface ClientFault {
+  readonly type: 'fault';
+  readonly fault: ClientFaultCode;
+  readonly detail: string;
+}
+
+export type ClientStep =
+  | { readonly type: 'response'; readonly octets: Uint8Array }
+  | { readonly type: 'ask'; readonly question: DeriveQuestion }
+  | ClientFault;
+
+/** Asks for Hi(password, salt, iterations) of RFC 5802 §2.2: PBKDF2 with HMAC-SHA-256, 32 octets. */
+export interface DeriveQuestion {
+  readonly type: 'derive';
+  readonly password: Uint8Array;
+  readonly salt: Uint8Array;
+  readonly iterations: number;
+}
+
+export interface ClientExchange {
+  /** Goes with the AUTH command; undefined where the server begins. If it does not fit there, it answers the empty challenge. */
+  readonly initial: Uint8Array | undefined;
+  /** Answers a challenge. */
+  next(challenge: Uint8Array): ClientStep;
+  /** Takes what 'derive' asked for. */
+  answer(derived: Uint8Array): ClientStep;
+  /** Whether the server may say 235 now. One that says so before is not the server that knows the password. */
+  readonly complete: boolean;
+  /** What the server said of its refusal, as it said it: for the log, to be quoted. */
+  readonly explanation: string | undefined;
+}
+
+export function clientFault(fault: ClientFaultCode, detail: string): ClientFault {
+  return { type: 'fault', fault, detail };
+}
