@@ -132,16 +132,12 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#wake?.();
     const listenerClosed = new Promise<void>((resolve) => this.#listener.close(resolve));
     for (const receiver of this.#receivers.keys()) receiver.shutdown();
-    if (this.#receivers.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, grace);
-        this.#idle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    for (const socket of this.#receivers.values()) socket.destroy();
+    const over = this.#receivers.size === 0 ? undefined : new Promise<void>((resolve) => (this.#idle = resolve));
+    const timer = setTimeout(() => {
+      for (const socket of this.#receivers.values()) socket.destroy();
+    }, grace);
+    await over; // also those that are cut: their hooks have been told
+    clearTimeout(timer);
     await listenerClosed;
   }
 }

@@ -1,5 +1,6 @@
 // One end of a TCP connection on loopback, spoken to in plain text: what a test says, and what it has heard.
 
+import { Buffer } from 'node:buffer';
 import { connect, type Socket } from 'node:net';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 
@@ -94,5 +95,5 @@ export class RawPeer {
 }
 
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return Buffer.from(text, 'latin1');
 }
