@@ -133,7 +133,7 @@ export class ServerSession {
     if (now >= this.deadline) this.#end('timeout', 'timeout', 'timeout');
   }
 
-  /** Asks for the end: 421 as soon as no mail data and no question is under way (RFC 5321 §3.8). */
+  /** Asks for the end: 421 as soon as no mail data and no question is under way, whatever else was pipelined (RFC 5321 §3.8). */
   shutdown(): void {
     this.#stopping = true;
   }
@@ -191,8 +191,8 @@ export class ServerSession {
         return { type: 'ask', question: this.#question };
       }
       if (this.#question !== undefined || this.#output.length >= LIMITS.replyGroup) return this.#flush();
-      if (this.#state !== 'closed' && this.#at < this.#input.length) this.#read();
-      else if (this.#state !== 'closed' && this.#stopping && FRAMING[this.#state] === 'lines') this.#end('shutdown', 'shutdown', 'shutdown');
+      if (this.#stopping && FRAMING[this.#state] === 'lines') this.#end('shutdown', 'shutdown', 'shutdown');
+      else if (this.#state !== 'closed' && this.#at < this.#input.length) this.#read();
       else if (this.#state !== 'closed' && this.#ended) this.#end('lost', 'peer-gone');
       else return this.#flush();
     }
