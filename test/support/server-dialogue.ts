@@ -54,6 +54,14 @@ export class ServerDialogue {
     return this.#after(() => this.session.receive(octetsOf(text), this.now));
   }
 
+  /** Sends segments, for the sake of what comes of them in the end. */
+  feed(segments: readonly string[]): void {
+    for (const segment of segments) {
+      this.session.receive(octetsOf(segment), this.now);
+      this.pump();
+    }
+  }
+
   /** The client closes its side. */
   end(): string[] {
     return this.#after(() => this.session.receiveEnd(this.now));
