@@ -148,3 +148,48 @@ declare module 'node:zlib' {
   /** Node 20.15 */
   export const crc32: ((octets: Uint8Array, value?: number) => number) | undefined;
 }
+
+// node/credential.ts
+declare module 'node:crypto' {
+  export function createHash(name: 'sha256'): { update(octets: Uint8Array): { digest(): Uint8Array } };
+  export function createHmac(name: 'sha256' | 'md5', key: Uint8Array): { update(octets: Uint8Array): { digest(): Uint8Array } };
+  export function pbkdf2(password: Uint8Array, salt: Uint8Array, iterations: number, octets: number, hash: 'sha256', done: (error: Error | null, key: Uint8Array) => void): void;
+  export function scrypt(
+    password: Uint8Array,
+    salt: Uint8Array,
+    octets: number,
+    options: { readonly N: number; readonly r: number; readonly p: number; readonly maxmem: number },
+    done: (error: Error | null, key: Uint8Array) => void,
+  ): void;
+  export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
+}
+
+// cli/passwd.ts
+declare module 'node:tty' {
+  export function isatty(descriptor: number): boolean;
+  export class ReadStream {
+    constructor(descriptor: number);
+    setRawMode(raw: boolean): void;
+    destroy(): void;
+    [Symbol.asyncIterator](): AsyncIterator<Uint8Array>;
+  }
+}
+
+// node/disk.ts
+declare module 'node:fs' {
+  export const constants: { readonly O_RDWR: number; readonly O_CREAT: number };
+}
+
+declare module 'node:fs/promises' {
+  export interface FileHandle {
+    writev(pieces: readonly Uint8Array[], position: number): Promise<{ readonly bytesWritten: number }>;
+    truncate(length: number): Promise<void>;
+  }
+  export function open(path: string, flags: 'r+'): Promise<FileHandle>;
+  export function open(path: string, flags: number, mode: number): Promise<FileHandle>;
+  export function statfs(path: string): Promise<{ readonly bavail: number; readonly bsize: number }>;
+}
+
+declare module 'node:path' {
+  export function dirname(path: string): string;
+}

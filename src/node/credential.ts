@@ -1,0 +1,138 @@
+// Credentials made, verified and read, with the hashes of node:crypto. The slow ones run on the thread pool.
+//
+// Choice: scrypt with N = 2^14, r = 8, p = 5, which needs 16 MiB for each password that is being verified, and not the 128 MiB
+// of the usual N = 2^17: whoever may try passwords may fill the memory. Choice: 100,000 iterations for SCRAM, where RFC 7677 §4
+// asks for 4,096 at least and "a significantly higher value" where it can be had; a client has to do them too.
+
+import { createHash, createHmac, pbkdf2, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { type Credential, formatCredential, parseUser, type ScryptCredential } from '../protocol/sasl/credential.ts';
+import type { AuthAnswer, AuthQuestion, DeriveQuestion, Hash, MechanismName } from '../protocol/sasl/exchange.ts';
+import { prepare } from '../protocol/sasl/prepare.ts';
+import { clientKeys, type Decoy, KEY_OCTETS, SALT_OCTETS, scramCredential } from '../protocol/sasl/scram-key.ts';
+import { encodeAscii } from '../wire/ascii.ts';
+import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
+
+export const HASH: Hash = {
+  sha256: (octets) => createHash('sha256').update(octets).digest(),
+  hmacSha256: (key, octets) => createHmac('sha256', key).update(octets).digest(),
+  hmacMd5: (key, octets) => createHmac('md5', key).update(octets).digest(),
+};
+
+export const SCHEMES = ['scram-sha-256', 'scrypt'] as const satisfies readonly Credential['type'][];
+
+const SCRAM_ITERATIONS = 100_000;
+const SCRYPT_COST = { costLog2: 14, blockSize: 8, parallelization: 5 } as const;
+
+/** Returns a credential with a salt of its own; undefined for a password that SASLprep prohibits, or that is empty. */
+export async function makeCredential(scheme: Credential['type'], password: string): Promise<Credential | undefined> {
+  const prepared = prepare(password, 'stored');
+  if (prepared === undefined) return undefined;
+  const salt = randomBytes(SALT_OCTETS);
+  switch (scheme) {
+    case 'scram-sha-256': {
+      const salted = await derive({ type: 'derive', password: encodeUtf8(prepared), salt, iterations: SCRAM_ITERATIONS });
+      return scramCredential(salted, salt, SCRAM_ITERATIONS, HASH);
+    }
+    case 'scrypt':
+      return { type: 'scrypt', ...SCRYPT_COST, salt, hash: await scryptHash(prepared, { ...SCRYPT_COST, salt }, KEY_OCTETS) };
+    default:
+      return scheme satisfies never;
+  }
+}
+
+/** Returns whether the password, which is prepared, is the one that the credential was made of. */
+export async function verifyPassword(credential: Credential, password: string): Promise<boolean> {
+  switch (credential.type) {
+    case 'scram-sha-256': {
+      const { salt, iterations, storedKey } = credential;
+      const salted = await derive({ type: 'derive', password: encodeUtf8(password), salt, iterations });
+      return timingSafeEqual(clientKeys(salted, HASH).storedKey, storedKey);
+    }
+    case 'scrypt':
+      return timingSafeEqual(await scryptHash(password, credential, credential.hash.length), credential.hash);
+    default:
+      return credential satisfies never;
+  }
+}
+
+/** Answers the question of a client that speaks SCRAM. */
+export function derive({ password, salt, iterations }: DeriveQuestion): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    pbkdf2(password, salt, iterations, KEY_OCTETS, 'sha256', (error, key) => (error === null ? resolve(key) : reject(error)));
+  });
+}
+
+function scryptHash(password: string, { costLog2, blockSize: r, parallelization: p, salt }: Omit<ScryptCredential, 'type' | 'hash'>, octets: number): Promise<Uint8Array> {
+  const N = 2 ** costLog2;
+  const maxmem = 128 * r * (N + p + 2); // what OpenSSL counts, and a block to spare
+  return new Promise((resolve, reject) => {
+    scrypt(encodeUtf8(password), salt, octets, { N, r, p, maxmem }, (error, key) => (error === null ? resolve(key) : reject(error)));
+  });
+}
+
+/** The users of a file, who answer what an exchange asks. */
+export class Users {
+  readonly #credentials: ReadonlyMap<string, Credential>;
+  /** For `beginServerExchange`. Made of the first user's line: the same in every process that serves the file, and after a restart. */
+  readonly decoy: Decoy;
+
+  constructor(credentials: ReadonlyMap<string, Credential>) {
+    this.#credentials = credentials;
+    const all = [...credentials.values()];
+    const iterations = all.find((credential) => credential.type === 'scram-sha-256')?.iterations ?? SCRAM_ITERATIONS;
+    const [first] = all;
+    this.decoy = { secret: HASH.sha256(encodeAscii(`decoy ${first === undefined ? '' : formatCredential(first)}`)), iterations };
+  }
+
+  /** Reads the file, which has `#` in front of remarks. Throws an Error with one line that names the file and the line at fault. */
+  static async read(path: string): Promise<Users> {
+    const octets = await readFile(path).catch((cause: unknown) => {
+      throw new Error(`cannot read the users in ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    });
+    const text = decodeUtf8(octets);
+    if (text === undefined) throw new Error(`${path}: expected UTF-8`);
+    const credentials = new Map<string, Credential>();
+    for (const [index, line] of text.split(/\r?\n/).entries()) {
+      if (line === '' || line.startsWith('#')) continue;
+      const user = parseUser(line);
+      if ('fault' in user) throw new Error(`${path}:${index + 1}: expected ${user.expected}`);
+      if (credentials.has(user.name)) throw new Error(`${path}:${index + 1}: expected each user once, found ${JSON.stringify(user.name)} again`);
+      credentials.set(user.name, user.credential);
+    }
+    return new Users(credentials);
+  }
+
+  /** The mechanisms that some user can use. CRAM-MD5 is not among them, since no password is stored. */
+  get mechanisms(): readonly MechanismName[] {
+    const scram = [...this.#credentials.values()].some(({ type }) => type === 'scram-sha-256');
+    return scram ? ['SCRAM-SHA-256', 'PLAIN', 'LOGIN'] : ['PLAIN', 'LOGIN'];
+  }
+
+  /** Returns the answer. Nobody may act as someone else. */
+  async answer(question: AuthQuestion): Promise<AuthAnswer> {
+    switch (question.type) {
+      case 'password':
+        return (await this.#verify(question.authcid, question.password)) ? { type: 'yes' } : { type: 'no' };
+      case 'credential': {
+        const credential = this.#credentials.get(question.authcid);
+        return credential?.type === 'scram-sha-256' ? { type: 'credential', credential } : { type: 'no' };
+      }
+      case 'secret':
+      case 'token':
+      case 'authority':
+        return { type: 'no' };
+      default:
+        return question satisfies never;
+    }
+  }
+
+  /** An unknown user takes as long as the first one of the file. */
+  async #verify(name: string, password: string): Promise<boolean> {
+    const known = this.#credentials.get(name);
+    const [first] = this.#credentials.values();
+    const credential = known ?? first;
+    const right = credential !== undefined && (await verifyPassword(credential, password));
+    return right && known !== undefined;
+  }
+}
