@@ -90,6 +90,26 @@ check('killed while one next hop is silent, it sends no second time to one that 
   await again.kill();
 });
 
+check('killed when one recipient has the mail, one is refused and one deferred, it remembers all three', async (stage) => {
+  const maildir = stage.folder('maildir');
+  const reports = await stage.serve(['--maildir', maildir, '--accept', 'sender.test']);
+  let deferring = true;
+  const replies = { nobody: () => '550 5.1.1 no such user', later: () => (deferring ? '450 4.2.1 not now' : undefined) };
+  const peer = await startPeer(stage, { answer: (command) => replies[/^RCPT TO:<(\w+)@/i.exec(command)?.[1]]?.() });
+  const args = ['--queue', stage.folder('queue'), '--route', `peer.test=127.0.0.1:${peer.port}`, '--route', `sender.test=127.0.0.1:${reports.port}`];
+  const relay = await stage.serve(args);
+  await sendWithSmtplib(stage, relay.port, 'alice@sender.test', ['now@peer.test', 'nobody@peer.test', 'later@peer.test'], CONTENT);
+  await relay.find(/^\S+ deferred .*to=<later@peer\.test>/m);
+  await until('a notification comes', () => maildirMails(maildir).length === 1);
+  await sleep(500); // time to record it
+  deferring = false;
+  await killAndRestart(stage, relay, args);
+  await until('the one who was deferred has the mail', () => peer.mails.some(({ recipients }) => recipients.includes('later@peer.test')));
+  await sleep(500);
+  expectEqual(peer.mails.map(({ recipients }) => recipients.join()).join(' '), 'now@peer.test later@peer.test', 'recipients, mail by mail');
+  expectEqual(maildirMails(maildir).length, 1, 'notifications');
+});
+
 check('killed in mail data, it has taken no mail, and leaves nothing behind', async (stage) => {
   const peer = await startPeer(stage);
   const maildir = stage.folder('maildir');
