@@ -16,6 +16,7 @@ import { decodeLatin1, encodeAscii, isAscii } from '../../wire/ascii.ts';
 import { UsageError } from '../../wire/usage.ts';
 import { parseCommand, parseVerb } from '../../syntax/command.ts';
 import type { Command, Verb } from '../../syntax/command.ts';
+import { parseHost } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
 import type { Fault } from '../../syntax/fault.ts';
 import { formatReply, replyClass } from '../../syntax/reply.ts';
@@ -85,6 +86,7 @@ export class ServerSession {
       maxTextLine: options.maxTextLine ?? LIMITS.textLine,
       timeout: options.timeout ?? SERVER_TIMEOUT,
     };
+    if (isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
     this.#replies = repliesOf(options.hostname);
     this.#lines = new LineDecoder({ limit: LIMITS.commandLine });
     this.#data = new DataDecoder({ lineLimit: this.#options.maxTextLine });
