@@ -375,6 +375,11 @@ describe('the time that a client has (§4.5.3.2.7)', () => {
 });
 
 describe('the embedder of a server session', () => {
+  it('gives the server a name that can stand in a reply (§4.3.1)', () => {
+    for (const hostname of ['', 'a b', 'a\r\nb', '192.0.2.1 ', '[192.0.2.256]']) expect(() => new ServerSession({ hostname }, 0)).toThrow(UsageError);
+    for (const hostname of ['localhost', 'mx.example', '[192.0.2.1]', '[IPv6:::1]']) expect(() => new ServerSession({ hostname }, 0)).not.toThrow();
+  });
+
   it('has nothing to answer where no question is open', () => {
     const { session } = dialogueIn('ready');
     expect(() => session.accept()).toThrow(UsageError);

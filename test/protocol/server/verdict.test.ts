@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { accept, acceptance, committed, refuse } from '../../../src/protocol/server/verdict.ts';
+import { REPLIES } from '../../../src/protocol/server/reply.ts';
+
+describe('a verdict', () => {
+  it('accepts with the reply of the RFC, or with another text under the same codes', () => {
+    expect(accept()).toEqual({ type: 'accept' });
+    expect(acceptance('rcpt', undefined)).toBeUndefined();
+    expect(acceptance('rcpt', 'will forward')).toEqual({ ...REPLIES['recipient ok'], lines: ['will forward'] });
+    expect(acceptance('message', 'queued')).toEqual({ ...REPLIES['mail ok'], lines: ['queued'] });
+  });
+
+  it('is 250 to VRFY where the application names a mailbox, since 252 says that it was not verified (§3.5.3)', () => {
+    expect(acceptance('vrfy', '<bob@example.com>')?.code).toBe(250);
+  });
+
+  it('gives every acceptance a reply of 2yz', () => {
+    for (const about of ['client', 'helo', 'mail', 'rcpt', 'vrfy', 'message'] as const) expect(acceptance(about, 'text')?.code).toSatisfy((code: number) => code >= 200 && code < 300);
+  });
+
+  it('refuses with codes of one class', () => {
+    expect(refuse(550, '5.1.1', 'no such user')).toEqual({ type: 'refuse', reply: { code: 550, enhanced: '5.1.1', lines: ['no such user'] } });
+    // @ts-expect-error the enhanced code is of another class
+    refuse(552, '4.3.1', 'full');
+    // @ts-expect-error 250 refuses nothing
+    refuse(250, '2.0.0', 'ok');
+  });
+
+  it('names the entry that the mail was committed to', () => {
+    expect(committed({ id: '42' })).toEqual({ type: 'accept', text: 'queued as 42' });
+  });
+});
