@@ -31,7 +31,7 @@ export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { t
       socket.destroy();
       reject(error);
     };
-    const timer = setTimeout(() => fail(new ConnectError(`${address} port ${port} did not answer in ${Math.round(timeout / 1000)} s`, false)), timeout);
+    const timer = setTimeout(() => fail(new ConnectError(`${address} port ${port} did not answer in ${timeout / 1_000} s`, false)), timeout);
     const aborted = (): void => fail(new ConnectError('given up', true, signal?.reason));
     const settle = (): void => {
       clearTimeout(timer);

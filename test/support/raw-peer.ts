@@ -95,5 +95,5 @@ export class RawPeer {
 }
 
 export function latin1(text: string): Uint8Array {
-  return Buffer.from(text, 'latin1');
+  return new Uint8Array(Buffer.from(text, 'latin1'));
 }

@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { connect, ConnectError } from '../../src/node/connect.ts';
+import { now } from '../../src/node/pump.ts';
+import { startScriptedServer, targetOf, unusedPort } from '../support/scripted-server.ts';
+import { until } from '../support/turn.ts';
+
+/** The error that the connection fails with. */
+async function failure(attempt: Promise<unknown>): Promise<ConnectError> {
+  const error = await attempt.then(() => undefined, (thrown: unknown) => thrown);
+  if (!(error instanceof ConnectError)) throw new Error(`expected a ConnectError, not ${String(error)}`);
+  return error;
+}
+
+describe('connect', () => {
+  it('gives a socket that is not yet read from', async () => {
+    await using server = await startScriptedServer(['S: 220 mx.test']);
+    const socket = await connect(targetOf(server.port));
+    expect(socket.isPaused()).toBe(true);
+    socket.destroy();
+  });
+
+  it('says that the connection was refused', async () => {
+    const port = await unusedPort();
+    expect(await failure(connect(targetOf(port)))).toMatchObject({ message: `127.0.0.1 port ${port}: connection refused`, local: false });
+  });
+
+  it('gives up after its time-out', async () => {
+    await using server = await startScriptedServer(['S: 220 mx.test']);
+    const attempt = failure(connect(targetOf(server.port), { timeout: 1 }));
+    for (const from = now(); now() < from + 5; ) continue; // timers come before what the network has brought meanwhile
+    expect(await attempt).toMatchObject({ message: `127.0.0.1 port ${server.port} did not answer in 0.001 s`, local: false });
+    await until(() => server.idle);
+  });
+
+  it('is given up by a signal, at once or later', async () => {
+    await using server = await startScriptedServer(['S: 220 mx.test']);
+    const aborter = new AbortController();
+    const attempt = failure(connect(targetOf(server.port), { signal: aborter.signal }));
+    aborter.abort(new Error('enough'));
+    expect(await attempt).toMatchObject({ message: 'given up', local: true, cause: aborter.signal.reason });
+    expect(await failure(connect(targetOf(server.port), { signal: aborter.signal }))).toMatchObject({ message: 'given up', local: true });
+  });
+
+  it('is no concern of a signal that aborts when the connection stands', async () => {
+    await using server = await startScriptedServer(['S: 220 mx.test']);
+    const aborter = new AbortController();
+    const socket = await connect(targetOf(server.port), { signal: aborter.signal });
+    aborter.abort();
+    expect(socket.destroyed).toBe(false);
+    socket.destroy();
+    await until(() => server.idle);
+  });
+});
