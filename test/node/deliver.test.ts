@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { deliver, type RecipientOutcome } from '../../src/node/deliver.ts';
+import type { Outgoing, SenderOptions } from '../../src/node/sender.ts';
+import type { Target } from '../../src/relay/route.ts';
+import { isFault } from '../../src/syntax/fault.ts';
+import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
+import { latin1 } from '../support/raw-peer.ts';
+import { FAREWELL, GREETING, startScriptedServer, taking, targetOf, unusedPort } from '../support/scripted-server.ts';
+import { until } from '../support/turn.ts';
+
+function pathOf(text: string): ForwardPath {
+  const path = parseForwardPath(text);
+  if (isFault(path)) throw new Error(text);
+  return path;
+}
+
+const BOB = pathOf('<bob@b.test>');
+const CAROL = pathOf('<carol@b.test>');
+
+function mailFrom(text: string): Outgoing {
+  const reversePath = parseReversePath(text);
+  if (isFault(reversePath)) throw new Error(text);
+  return {
+    reversePath,
+    content: async function* () {
+      yield latin1('Hello\r\n');
+    },
+  };
+}
+
+/** Delivers to the ports in turn; also which of them were asked for. */
+async function deliverTo(ports: readonly (number | Error)[], paths: readonly ForwardPath[], options: Partial<SenderOptions> & { readonly mail?: Outgoing } = {}): Promise<{ readonly outcomes: readonly RecipientOutcome[]; readonly asked: number }> {
+  let asked = 0;
+  async function* targets(): AsyncGenerator<Target, void> {
+    for (const port of ports) {
+      asked++;
+      if (port instanceof Error) throw port;
+      yield targetOf(port, `mx${asked}.test`);
+    }
+  }
+  const outcomes = await deliver(options.mail ?? mailFrom('<alice@a.test>'), paths, targets(), { hostname: 'client.test', timeout: 5_000, ...options });
+  return { outcomes, asked };
+}
+
+/** `delivered 250 mx1.test`, by recipient. */
+function brief(outcomes: readonly RecipientOutcome[]): readonly string[] {
+  return outcomes.map(({ outcome, target }) => [outcome.state, outcome.reply.code, outcome.reply.enhanced, target?.host].filter((part) => part !== undefined).join(' '));
+}
+
+const REFUSING_RCPT = (reply: string): readonly string[] => [...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', `S: ${reply}`, ...FAREWELL];
+
+describe('delivery', () => {
+  it('stops at the first host that takes the mail, and asks for no further one', async () => {
+    await using server = await startScriptedServer(taking(2));
+    const { outcomes, asked } = await deliverTo([server.port, server.port], [BOB, CAROL]);
+    expect(brief(outcomes)).toEqual(['delivered 250 2.0.0 mx1.test', 'delivered 250 2.0.0 mx1.test']);
+    expect(outcomes.map(({ forwardPath }) => forwardPath)).toEqual([BOB, CAROL]);
+    expect(asked).toBe(1);
+  });
+
+  it('goes on to the next host where one refuses the connection', async () => {
+    await using server = await startScriptedServer(taking());
+    expect(brief((await deliverTo([await unusedPort(), server.port], [BOB])).outcomes)).toEqual(['delivered 250 2.0.0 mx2.test']);
+  });
+
+  it.each<[string, readonly string[]]>([
+    ['greets with 421', ['S: 421 4.3.2 busy', '* end']],
+    ['greets with 554', ['S: 554 5.7.1 not you', ...FAREWELL]],
+    ['refuses EHLO and HELO', ['S: 220 mx.test', 'C: EHLO', 'S: 502 what', 'C: HELO', 'S: 550 5.7.1 no', ...FAREWELL]],
+    ['resets the connection', [...GREETING, 'C: MAIL', '* reset']],
+    ['defers MAIL', [...GREETING, 'C: MAIL', 'S: 451 4.3.0 later', ...FAREWELL]],
+    ['defers the mail at its end', taking(1, '451 4.3.0 later')],
+  ])('goes on where a host %s', async (_, script) => {
+    await using server = await startScriptedServer(script, taking());
+    expect(brief((await deliverTo([server.port, server.port], [BOB])).outcomes)).toEqual(['delivered 250 2.0.0 mx2.test']);
+  });
+
+  it.each<[string, readonly string[], string]>([
+    ['fails in RCPT', REFUSING_RCPT('550 5.1.1 no'), 'failed 550 5.1.1 mx1.test'],
+    ['fails at the end', taking(1, '554 5.6.0 no'), 'failed 554 5.6.0 mx1.test'],
+    ['is unknown', [...taking().slice(0, -3), '* reset'], 'unknown 451 4.4.2 mx1.test'],
+  ])('tries no further host for a recipient who %s', async (_, script, outcome) => {
+    await using server = await startScriptedServer(script, taking());
+    const { outcomes, asked } = await deliverTo([server.port, server.port], [BOB]);
+    expect(brief(outcomes)).toEqual([outcome]);
+    expect(asked).toBe(1);
+    expect(server.connections).toBe(1);
+  });
+
+  it('tries one further host for a recipient who was deferred in RCPT, and no third', async () => {
+    await using server = await startScriptedServer(REFUSING_RCPT('450 4.2.1 first'), REFUSING_RCPT('450 4.2.1 second'), taking());
+    const { outcomes, asked } = await deliverTo([server.port, server.port, server.port], [BOB]);
+    expect(brief(outcomes)).toEqual(['deferred 450 4.2.1 mx2.test']);
+    expect(outcomes[0]?.outcome.reply.lines).toEqual(['second']);
+    expect(asked).toBe(2);
+  });
+
+  it('takes only those who are still open to the next host', async () => {
+    await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT TO:<bob@', 'S: 250 ok', 'C: RCPT TO:<carol@', 'S: 450 4.2.1 later', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 2.0.0 taken', ...FAREWELL], taking());
+    expect(brief((await deliverTo([server.port, server.port], [BOB, CAROL])).outcomes)).toEqual(['delivered 250 2.0.0 mx1.test', 'delivered 250 2.0.0 mx2.test']);
+    await until(() => server.idle);
+    expect(server.heard[1]?.match(/^RCPT.*$/gm)).toEqual(['RCPT TO:<carol@b.test>']);
+  });
+
+  it('counts the last word of a server for more than a connection that did not come about', async () => {
+    await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 451 4.3.0 later', ...FAREWELL]);
+    const nobody = await unusedPort();
+    expect(brief((await deliverTo([server.port, nobody], [BOB])).outcomes)).toEqual(['deferred 451 4.3.0 mx1.test']);
+    expect(brief((await deliverTo([nobody, nobody], [BOB])).outcomes)).toEqual(['deferred 451 4.4.1 mx1.test']);
+  });
+
+  it('fails where each host says that it takes no mail (RFC 7504)', async () => {
+    await using server = await startScriptedServer(['S: 521 5.3.2 no mail here', ...FAREWELL]);
+    const { outcomes } = await deliverTo([server.port, server.port], [BOB]);
+    expect(brief(outcomes)).toEqual(['failed 521 5.3.2']);
+  });
+
+  it('does not fail where only some do', async () => {
+    await using server = await startScriptedServer(['S: 521 5.3.2 no mail here', ...FAREWELL]);
+    expect(brief((await deliverTo([server.port, await unusedPort()], [BOB])).outcomes)[0]).toMatch(/^deferred /);
+  });
+
+  it('strips source routes, and gives <postmaster> the domain of this host', async () => {
+    await using server = await startScriptedServer(taking(2));
+    await deliverTo([server.port], [pathOf('<@hop.test,@hop2.test:bob@b.test>'), pathOf('<Postmaster>')], { mail: mailFrom('<@back.test:alice@a.test>') });
+    await until(() => server.idle);
+    expect(server.heard[0]?.match(/^(?:MAIL|RCPT).*$/gm)).toEqual(['MAIL FROM:<alice@a.test>', 'RCPT TO:<bob@b.test>', 'RCPT TO:<postmaster@client.test>']);
+  });
+
+  it('keeps what hosts have said when a further one cannot be looked up', async () => {
+    await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: RCPT', 'S: 450 4.2.1 later', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 2.0.0 taken', ...FAREWELL]);
+    const { outcomes, asked } = await deliverTo([server.port, new Error('DNS on fire')], [BOB, CAROL]);
+    expect(brief(outcomes)).toEqual(['delivered 250 2.0.0 mx1.test', 'deferred 450 4.2.1 mx1.test']);
+    expect(asked).toBe(2);
+  });
+
+  it('throws where not even a first host can be looked up', async () => {
+    await expect(deliverTo([new Error('DNS on fire')], [BOB])).rejects.toThrow('DNS on fire');
+  });
+});
+
+describe('delivery that is aborted', () => {
+  it('while it connects counts as aborted, and no further host is tried', async () => {
+    await using server = await startScriptedServer(taking());
+    const aborter = new AbortController();
+    aborter.abort();
+    const { outcomes, asked } = await deliverTo([server.port, server.port], [BOB], { signal: aborter.signal });
+    expect(outcomes[0]?.outcome).toMatchObject({ state: 'deferred', reason: 'aborted' });
+    expect(asked).toBe(1);
+  });
+
+  it('leaves those delivered who were', async () => {
+    await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT TO:<bob@', 'S: 250 ok', 'C: RCPT TO:<carol@', 'S: 450 4.2.1 later', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 2.0.0 taken', ...FAREWELL], ['C: nothing']);
+    const aborter = new AbortController();
+    const delivered = deliverTo([server.port, server.port], [BOB, CAROL], { signal: aborter.signal });
+    await until(() => server.connections === 2);
+    aborter.abort();
+    const { outcomes } = await delivered;
+    expect(brief(outcomes)[0]).toBe('delivered 250 2.0.0 mx1.test');
+    expect(outcomes[1]?.outcome).toMatchObject({ state: 'deferred', reason: 'aborted' });
+  });
+});
