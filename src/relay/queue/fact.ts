@@ -84,6 +84,7 @@ export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uin
       to.number(fact.cause === undefined ? 0 : 1);
       if (fact.cause !== undefined) writeResults(to, fact.cause);
       if (fact.external) to.number(fact.envelope.size);
+      to.reserve(content.reduce((sum, { length }) => sum + length, 0));
       for (const octets of content) to.octets(octets);
       break;
     case 'RES':

@@ -27,14 +27,14 @@ export class PayloadWriter {
 
   /** `value`: an integer from 0 to 2 ** 53 - 1. */
   number(value: number): void {
-    this.#room(8);
+    this.reserve(8);
     let rest = value;
     for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) this.#buffer[this.#length++] = 0x80 | (rest & 0x7f);
     this.#buffer[this.#length++] = rest;
   }
 
   text(text: string): void {
-    this.#room(text.length + 8);
+    this.reserve(text.length + 8);
     const start = this.#length;
     this.number(text.length);
     for (let at = 0; at < text.length; at++) {
@@ -48,7 +48,7 @@ export class PayloadWriter {
   }
 
   octets(octets: Uint8Array): void {
-    this.#room(octets.length);
+    this.reserve(octets.length);
     this.#buffer.set(octets, this.#length);
     this.#length += octets.length;
   }
@@ -58,7 +58,8 @@ export class PayloadWriter {
     this.octets(octets);
   }
 
-  #room(octets: number): void {
+  /** Makes room for so many octets, so that they are not moved about while they are collected. */
+  reserve(octets: number): void {
     if (this.#length + octets <= this.#buffer.length) return;
     const larger = new Uint8Array(Math.max(2 * this.#buffer.length, this.#length + octets));
     larger.set(this.written);

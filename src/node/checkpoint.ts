@@ -1,0 +1,70 @@
+// How old segments go away. What is still to be done outlives them in two places: content in a file of its own, and what is
+// known of the mail in a STATE record of the segment that comes next. Mail is taken and relayed all the while.
+//
+//   1  The segment is synced, and succeeded by a new one (segment-log.ts).
+//   2  The content of each mail that waits gets a file of its own; then one sync of the names of all of them.
+//   3  A STATE record for each mail that waits; one sync.
+//   4  The old segments are removed, the oldest first, each gone for good before the next: no fact outlives one it rests on.
+//
+// A mail that has its outcome while this runs has it in a record that 3 makes durable at the latest.
+
+import { encodeFact } from '../relay/queue/fact.ts';
+import type { MailState } from '../relay/queue/fold.ts';
+import { segmentPath, type SegmentLog } from './segment-log.ts';
+import { ContentFile, readContent, type ContentStore } from './stored-content.ts';
+
+export interface CheckpointContext {
+  readonly store: ContentStore;
+  readonly log: SegmentLog;
+  /** Segments there are, ascending; the checkpoint removes those that have gone. */
+  readonly segments: number[];
+  readonly mails: ReadonlyMap<string, MailState>;
+  /** The content of the mail has a file of its own now. */
+  readonly moved: (id: string) => void;
+  /** The queue is being closed: leave the rest to the next start. */
+  readonly closing: () => boolean;
+}
+
+/** STATE records that are appended before others have their turn. */
+const STATES_AT_A_TIME = 256;
+
+export async function checkpoint(context: CheckpointContext): Promise<void> {
+  const { store: { disk, perform }, log, segments, mails, closing } = context;
+  await log.succeed();
+  const old = segments.splice(0, segments.length, log.segment);
+
+  const moved: string[] = [];
+  for (const { envelope, content } of [...mails.values()]) {
+    if (closing()) return;
+    if (envelope === undefined || content === undefined || content.segment === 0) continue;
+    const file = new ContentFile(context.store, envelope);
+    for await (const octets of readContent(context.store, envelope, () => content)) await file.write(octets);
+    await file.finish(envelope.eightBit, 'sync copy');
+    moved.push(envelope.id);
+  }
+  if (moved.length > 0) await perform('sync copy names', () => disk.syncFolder('msg'));
+  for (const id of moved) context.moved(id);
+
+  if (closing()) return;
+  await perform('write states', () => writeStates(context));
+  await log.flush('sync states');
+
+  for (const segment of old) {
+    if (closing()) return;
+    await perform('drop segment', () => disk.unlink(segmentPath(segment)));
+    await perform('sync drop', () => disk.syncFolder('journal'));
+  }
+}
+
+async function writeStates({ store: { checksum }, log, mails }: CheckpointContext): Promise<void> {
+  let appended: Promise<void>[] = [];
+  for (const id of [...mails.keys()]) {
+    const { envelope, content, next, held, recipients } = mails.get(id) ?? {}; // as it is now: gone, or further than when this began
+    if (envelope === undefined || content?.segment !== 0 || next === undefined || held === undefined || recipients === undefined) continue;
+    appended.push(log.append(encodeFact({ type: 'STATE', envelope, next, held, recipients }, checksum), 'written'));
+    if (appended.length < STATES_AT_A_TIME) continue;
+    await Promise.all(appended);
+    appended = [];
+  }
+  await Promise.all(appended);
+}

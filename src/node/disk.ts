@@ -1,0 +1,165 @@
+// All that the journal wants of a file system: nine operations on files below one directory, and an end.
+//
+// Rule 1: nothing is durable before it is synced: octets by `sync` of the file, names by `syncFolder` of the folder. Without
+//         it a crash may keep any part of it, in any order.
+// Rule 2: every write is at a given place and complete when it resolves, so a short one is looped without doubt about the rest.
+// Rule 3: an operation that fails is never tried again here: after a failed sync the kernel may have forgotten what it had to write.
+//
+// Paths are relative, `folder/name`; the folders exist.
+
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { syncDirectory } from './durable.ts';
+
+export interface Disk {
+  /** Names in a folder, in no order. */
+  list(folder: string): Promise<readonly string[]>;
+  /** Octets of a file from `at` (default: its beginning), at most `length` (default: all): fewer where it ends. Rejects where there is no such file. */
+  read(path: string, at?: number, length?: number): Promise<Uint8Array>;
+  /** Writes the pieces one after the other from `at` on; makes the file when there is none. */
+  write(path: string, pieces: readonly Uint8Array[], at: number): Promise<void>;
+  /** Makes the octets of a file durable. */
+  sync(path: string): Promise<void>;
+  /** Cuts a file off; durable after `sync`. */
+  truncate(path: string, length: number): Promise<void>;
+  /** Gives a file another name, in place of a file that has it. */
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  /** Makes the names in a folder durable, whether made or removed. `''`: the directory itself. */
+  syncFolder(folder: string): Promise<void>;
+  /** Octets that can still be written. */
+  free(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export const FOLDERS = ['journal', 'msg', 'tmp', 'dead'] as const;
+
+/** A directory of the machine. A file that was written stays open until it is renamed or removed. */
+export class FileDisk implements Disk {
+  readonly #directory: string;
+  readonly #open = new Map<string, FileHandle>();
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Makes the directory and its folders where they are missing, durably. */
+  static async open(directory: string): Promise<FileDisk> {
+    await mkdir(directory, { recursive: true });
+    for (const folder of FOLDERS) await mkdir(join(directory, folder), { recursive: true });
+    await syncDirectory(directory);
+    await syncDirectory(dirname(directory));
+    return new FileDisk(directory);
+  }
+
+  list(folder: string): Promise<readonly string[]> {
+    return readdir(this.#path(folder));
+  }
+
+  async read(path: string, at = 0, length = Infinity): Promise<Uint8Array> {
+    const file = await open(this.#path(path), 'r');
+    try {
+      const octets = new Uint8Array(length === Infinity ? Math.max(0, (await file.stat()).size - at) : length);
+      let filled = 0;
+      while (filled < octets.length) {
+        const { bytesRead } = await file.read(octets, filled, Math.min(octets.length - filled, LONGEST_READ), at + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return octets.subarray(0, filled);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async write(path: string, pieces: readonly Uint8Array[], at: number): Promise<void> {
+    let file = this.#open.get(path);
+    if (file === undefined) {
+      file = await open(this.#path(path), constants.O_RDWR | constants.O_CREAT, OWNER_ONLY);
+      this.#open.set(path, file);
+    }
+    await writeAll(file, pieces, at);
+  }
+
+  async sync(path: string): Promise<void> {
+    await this.#with(path, (file) => file.datasync());
+  }
+
+  /** A sync of data alone may leave the old length. */
+  async truncate(path: string, length: number): Promise<void> {
+    await this.#with(path, async (file) => {
+      await file.truncate(length);
+      await file.sync();
+    });
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await rename(this.#path(from), this.#path(to));
+    await this.#forget(from);
+  }
+
+  async unlink(path: string): Promise<void> {
+    await unlink(this.#path(path));
+    await this.#forget(path);
+  }
+
+  syncFolder(folder: string): Promise<void> {
+    return syncDirectory(this.#path(folder));
+  }
+
+  async free(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#directory);
+    return bavail * bsize;
+  }
+
+  async close(): Promise<void> {
+    for (const path of [...this.#open.keys()]) await this.#forget(path);
+  }
+
+  async #with(path: string, action: (file: FileHandle) => Promise<void>): Promise<void> {
+    const known = this.#open.get(path);
+    if (known !== undefined) return action(known);
+    const file = await open(this.#path(path), 'r+');
+    try {
+      await action(file);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #forget(path: string): Promise<void> {
+    const file = this.#open.get(path);
+    this.#open.delete(path);
+    await file?.close();
+  }
+
+  #path(path: string): string {
+    return join(this.#directory, path);
+  }
+}
+
+const OWNER_ONLY = 0o600; // mail is private
+const LONGEST_READ = 1 << 30; // what one system call takes is a little less than 2 GiB
+
+/** Writes all pieces, however short the writes of the system are. */
+export async function writeAll(file: Pick<FileHandle, 'writev'>, pieces: readonly Uint8Array[], at: number): Promise<void> {
+  let rest = pieces.filter(({ length }) => length > 0);
+  let place = at;
+  while (rest.length > 0) {
+    const { bytesWritten } = await file.writev(rest, place);
+    if (bytesWritten === 0) throw new Error('the disk takes no more octets and does not say why');
+    place += bytesWritten;
+    rest = behind(rest, bytesWritten);
+  }
+}
+
+/** The pieces without their first octets. */
+function behind(pieces: readonly Uint8Array[], octets: number): Uint8Array[] {
+  let skip = octets;
+  return pieces.flatMap((piece) => {
+    const rest = piece.subarray(Math.min(skip, piece.length));
+    skip -= piece.length - rest.length;
+    return rest.length === 0 ? [] : [rest];
+  });
+}

@@ -1,0 +1,337 @@
+// The queue as a journal of facts. The journal is the only authority: what it does not say is not so. Facts never change
+// (relay/queue/fact.ts), and what all of them say together does not depend on their order (relay/queue/fold.ts).
+//
+//   queue/FORMAT               the version, and the secret of this queue
+//   queue/journal/000042.log   records, appended only; two segments while a checkpoint runs
+//   queue/msg/<id>             content that is large or has outlived a segment: one record, never changed
+//   queue/tmp/                 never trusted, emptied at start
+//   queue/dead/                what could not be read at start, kept for a person; never deleted by us
+//
+// Rule 1: `add` resolves after a sync that covers the mail, in a segment whose name was synced before. So what was acknowledged
+//         is read back whatever happens; and only then may the mail be attempted.
+// Rule 2: a fact is removed only when all that is still to be done is durable elsewhere (checkpoint.ts).
+// Rule 3: a failure and the notification of it are one record (`bounce`). No crash leaves one without the other.
+// Rule 4: only an attempt whose outcome is not durable can be repeated: its beginning is (`attempt`), and the mail says so
+//         (`unsettled`). That this cannot be closed further is RFC 1047.
+// Rule 5: the first error of the disk stops the queue (fail-stop): nothing more is acknowledged, the next start recovers.
+//
+// Costs: some 600 octets of memory for a waiting mail; mail that waits longer than a segment lives is written twice.
+
+import { randomInt } from 'node:crypto';
+import { clearTimeout, setTimeout } from 'node:timers';
+import * as zlib from 'node:zlib';
+import { isAscii } from '../wire/ascii.ts';
+import { UsageError } from '../wire/usage.ts';
+import { crc32, type Checksum } from '../relay/queue/checksum.ts';
+import { encodeFact, type Fact, type Results, type StoredEnvelope } from '../relay/queue/fact.ts';
+import { isDone, join, OWN_FILE, statesOf, type ContentPlace, type MailState } from '../relay/queue/fold.ts';
+import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
+import { StoredMail } from '../relay/queue/stored-mail.ts';
+import { checkpoint } from './checkpoint.ts';
+import { FileDisk, type Disk } from './disk.ts';
+import { newId } from './file-queue.ts';
+import { lockDirectory } from './lock.ts';
+import { recover, type Recovered, type RecoveryReport } from './recovery.ts';
+import { SegmentLog, type Durability } from './segment-log.ts';
+import type { Perform } from './step.ts';
+import { ContentFile, contentPath, readContent, type ContentStore } from './stored-content.ts';
+
+export interface JournalOptions {
+  /** Octets of content up to which a mail travels in the journal; larger content has a file of its own from the start. Default: 256 KiB. */
+  readonly inlineLimit?: number;
+  /** Octets by which a segment may grow before a checkpoint. Default: 64 MiB. */
+  readonly segmentSize?: number;
+  /** Milliseconds after which a segment that has grown at all is old. Default: ten minutes. */
+  readonly segmentAge?: number;
+  /** Octets of the disk that no mail may take, so that there is room for what becomes of those that have been taken. Default: 128 MiB. */
+  readonly floor?: number;
+  /** Called once, when the disk has failed and the queue has stopped: end the program, and start it anew. */
+  readonly failed?: (error: Error) => void;
+  // What a test replaces:
+  readonly now?: () => number;
+  readonly random?: () => number;
+  readonly delay?: (callback: () => void) => () => void;
+  readonly perform?: Perform;
+}
+
+const KIBIBYTE = 1024;
+const MEBIBYTE = 1024 * KIBIBYTE;
+const RESULT_DELAY = 50; // milliseconds that a result waits for company
+const FREE_FOR = 1000; //   milliseconds for which what is known of the disk's free space is believed
+const CHECKSUM: Checksum = zlib.crc32 ?? crc32;
+
+export class Journal implements Queue {
+  readonly #options: JournalOptions;
+  readonly #store: ContentStore;
+  readonly #log: SegmentLog;
+  readonly #mails: Map<string, MailState>;
+  readonly #segments: number[];
+  readonly #release: () => Promise<void>;
+  /** What the start has found. */
+  readonly report: RecoveryReport;
+  #turn: number;
+  #unwanted: string[] = []; //       files in msg/ that go as soon as the fact that they may is durable
+  #removing = Promise.resolve();
+  #checkpoint: Promise<void> | undefined;
+  #fresh = { size: 0, time: 0 }; //  of the segment, after the last checkpoint
+  #free = { octets: 0, time: 0 };
+  #closing = false;
+
+  /** Opens the queue in a directory, makes it on first use. Rejects when another process has it, and where it is of another version. */
+  static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
+    const disk = await FileDisk.open(directory);
+    const lock = await lockDirectory(directory);
+    try {
+      return await Journal.on(disk, options, () => lock.release());
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** Opens the queue on a disk that nobody else uses. */
+  static async on(disk: Disk, options: JournalOptions = {}, release: () => Promise<void> = async () => undefined): Promise<Journal> {
+    const perform: Perform = options.perform ?? ((_, action) => action());
+    const recovered = await recover({ disk, checksum: CHECKSUM, perform, random: options.random ?? (() => randomInt(2 ** 32)) });
+    const journal = new Journal({ disk, secret: recovered.secret, checksum: CHECKSUM, perform }, recovered, options, release);
+    await journal.#askFree();
+    journal.#checkpointSoon(); // begins the segment that everything goes into
+    await journal.#log.succeed();
+    return journal;
+  }
+
+  private constructor(store: ContentStore, { mails, turn, segments, report }: Recovered, options: JournalOptions, release: () => Promise<void>) {
+    this.#options = options;
+    this.#store = store;
+    this.#mails = mails;
+    this.#segments = [...segments];
+    this.#turn = turn;
+    this.#release = release;
+    this.report = report;
+    this.#log = new SegmentLog(segments.at(-1) ?? 0, {
+      ...store,
+      delay: options.delay ?? delayResults,
+      synced: () => this.#removeUnwanted(),
+      failed: (error) => options.failed?.(error),
+    });
+  }
+
+  *mails(): Generator<QueuedMail, void> {
+    for (const state of this.#mails.values()) if (state.envelope !== undefined) yield new StoredMail(state.envelope, state);
+  }
+
+  mail(id: string): QueuedMail | undefined {
+    const state = this.#mails.get(id);
+    return state?.envelope === undefined ? undefined : new StoredMail(state.envelope, state);
+  }
+
+  add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
+    return this.#take(mail, content, undefined);
+  }
+
+  content(id: string): AsyncIterable<Uint8Array> {
+    return readContent(this.#store, this.#find(id).envelope, () => this.#mails.get(id)?.content);
+  }
+
+  async attempt(id: string, recipients: readonly number[], host = ''): Promise<void> {
+    this.#find(id);
+    await this.#store.perform('write intent', () => this.#append({ type: 'ATT', id, turn: ++this.#turn, host, recipients }, 'written'));
+  }
+
+  async settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void> {
+    await this.#append({ type: 'RES', results: this.#results(id, recipients, nextAttempt) }, 'soon');
+  }
+
+  async bounce(id: string, recipients: readonly RecipientState[], nextAttempt: number, notification: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
+    return this.#take(notification, content, this.#results(id, recipients, nextAttempt));
+  }
+
+  async hold(id: string, held: boolean): Promise<void> {
+    this.#find(id);
+    await this.#append({ type: 'HOLD', id, turn: ++this.#turn, held }, 'durable');
+  }
+
+  async remove(id: string): Promise<void> {
+    this.#find(id);
+    await this.#append({ type: 'KILL', id }, 'durable');
+  }
+
+  /** By what was known a moment ago. */
+  roomFor(octets: number): boolean {
+    if (this.#now() - this.#free.time > FREE_FOR) this.#askFree().catch((error: unknown) => this.#log.fail(error));
+    return this.#free.octets - octets > (this.#options.floor ?? 128 * MEBIBYTE);
+  }
+
+  /** Makes all that is known durable. */
+  async flush(): Promise<void> {
+    await this.#log.flush();
+    await this.#removing;
+  }
+
+  /** Drops old facts; joins a checkpoint that is under way. */
+  checkpoint(): Promise<void> {
+    this.#checkpoint ??= checkpoint({ store: this.#store, log: this.#log, segments: this.#segments, mails: this.#mails, moved: (id) => this.#moved(id), closing: () => this.#closing }).then(
+      () => {
+        this.#fresh = { size: this.#log.size, time: this.#now() };
+        this.#checkpoint = undefined;
+      },
+      (error) => {
+        this.#checkpoint = undefined;
+        throw this.#log.fail(error);
+      },
+    );
+    return this.#checkpoint;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    try {
+      await this.#checkpoint;
+      await this.flush();
+    } catch (error) {
+      if (this.#log.failure === undefined) throw error; // else everybody has been told
+    }
+    await this.#store.disk.close();
+    await this.#release();
+  }
+
+  // Taking a mail
+
+  async #take(mail: NewMail, content: AsyncIterable<Uint8Array>, cause: Results | undefined): Promise<QueuedMail> {
+    const id = mail.id ?? newId();
+    if (!/^[A-Za-z0-9-]{1,100}$/.test(id)) throw new UsageError(`the id of a mail is up to 100 letters, digits and hyphens, not ${id}`);
+    if (mail.forwardPaths.length === 0) throw new UsageError('a mail needs a recipient');
+    const known = this.mail(id); // durable, or it would not be here
+    if (known !== undefined) {
+      if (cause !== undefined) await this.#append({ type: 'RES', results: cause }, 'durable');
+      return known;
+    }
+    const head = { id, arrival: this.#now(), reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(({ text }) => text) };
+    const { pieces, size, eightBit } = await this.#collect(head, content);
+    const envelope = { ...head, size, eightBit };
+    const fact: Fact = { type: 'ENQ', envelope, external: pieces === undefined, cause };
+    await this.#append(fact, 'durable', pieces);
+    const [[, state] = []] = statesOf(fact, OWN_FILE);
+    if (state === undefined) throw new Error('an ENQ says nothing');
+    return new StoredMail(envelope, state);
+  }
+
+  /** Reads the content into memory, or where it is too large into a file of its own, and then there are no pieces. */
+  async #collect(head: Omit<StoredEnvelope, 'size' | 'eightBit'>, content: AsyncIterable<Uint8Array>): Promise<{ readonly pieces: readonly Uint8Array[] | undefined; readonly size: number; readonly eightBit: boolean }> {
+    const limit = this.#options.inlineLimit ?? 256 * KIBIBYTE;
+    let pieces: Uint8Array[] = [];
+    let file: ContentFile | undefined;
+    let size = 0;
+    let eightBit = false;
+    try {
+      for await (const octets of content) {
+        size += octets.length;
+        eightBit ||= !isAscii(octets);
+        pieces.push(octets);
+        if (size <= limit) continue;
+        file ??= new ContentFile(this.#store, head);
+        for (const piece of pieces) await this.#onDisk(file.write(piece));
+        pieces = [];
+      }
+      if (file === undefined) return { pieces, size, eightBit };
+      await this.#onDisk(file.finish(eightBit, 'sync content'));
+      await this.#onDisk(this.#store.perform('sync content name', () => this.#store.disk.syncFolder('msg')));
+      return { pieces: undefined, size, eightBit };
+    } catch (error) {
+      await file?.discard().catch(() => undefined); // a left-over in tmp/ goes at the next start
+      throw error;
+    }
+  }
+
+  /** A disk that is full refuses one mail; all else that it does not do stops the queue. */
+  async #onDisk(operation: Promise<void>): Promise<void> {
+    try {
+      await operation;
+    } catch (error) {
+      throw isFull(error) ? error : this.#log.fail(error);
+    }
+  }
+
+  // What is known
+
+  /** Appends the fact; it is known here when it is as durable as was asked for. */
+  async #append(fact: Exclude<Fact, { readonly type: 'SEG' }>, durability: Durability, content: readonly Uint8Array[] = []): Promise<void> {
+    await this.#log.append(encodeFact(fact, this.#store.checksum, content), durability, (place) => this.#apply(fact, place));
+    const { size, time } = this.#fresh;
+    const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
+    if (this.#log.size - size > segmentSize || this.#now() - time > segmentAge) this.#checkpointSoon();
+  }
+
+  #apply(fact: Fact, place: ContentPlace): void {
+    for (const [id, news] of statesOf(fact, place)) {
+      const known = this.#mails.get(id);
+      if (known !== undefined) this.#learn(id, join(known, news));
+      else if (news.envelope !== undefined) this.#learn(id, news);
+      // else it is about a mail that is done with
+    }
+  }
+
+  #learn(id: string, state: MailState): void {
+    if (!isDone(state)) {
+      this.#mails.set(id, state);
+      return;
+    }
+    this.#mails.delete(id);
+    if (state.content?.segment === 0) this.#unwanted.push(id);
+  }
+
+  /** A checkpoint has given the content a file of its own; the mail may be done with by now. */
+  #moved(id: string): void {
+    const state = this.#mails.get(id);
+    if (state === undefined) this.#unwanted.push(id);
+    else this.#mails.set(id, { ...state, content: OWN_FILE });
+  }
+
+  #removeUnwanted(): void {
+    const ids = this.#unwanted;
+    this.#unwanted = [];
+    if (ids.length === 0) return;
+    this.#removing = this.#removing.then(async () => {
+      try {
+        for (const id of ids) await this.#store.perform('remove content', () => this.#store.disk.unlink(contentPath(id)));
+      } catch (error) {
+        this.#log.fail(error);
+      }
+    });
+  }
+
+  /** What is news in `recipients`: not what was read here, nor anything about those whose outcome is known. */
+  #results(id: string, recipients: readonly RecipientState[], nextAttempt: number): Results {
+    const known = this.#find(id).recipients;
+    const news = recipients.flatMap((state, recipient) => ('turn' in state || known[recipient]?.state !== 'waiting' ? [] : [{ recipient, state }]));
+    return { id, turn: ++this.#turn, nextAttempt, recipients: news };
+  }
+
+  #find(id: string): MailState & { readonly envelope: StoredEnvelope } {
+    const state = this.#mails.get(id);
+    if (state?.envelope === undefined) throw new Error(`the queue has no mail ${id}`);
+    return { ...state, envelope: state.envelope };
+  }
+
+  #checkpointSoon(): void {
+    if (this.#checkpoint === undefined && !this.#closing && this.#log.failure === undefined) this.checkpoint().catch(() => undefined); // `failed` has been called
+  }
+
+  async #askFree(): Promise<void> {
+    this.#free = { ...this.#free, time: this.#now() };
+    this.#free = { octets: await this.#store.disk.free(), time: this.#now() };
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
+
+function delayResults(callback: () => void): () => void {
+  const timer = setTimeout(callback, RESULT_DELAY);
+  return () => clearTimeout(timer);
+}

@@ -1,0 +1,133 @@
+// From what a crash has left to a queue that is known and durable. Re-entrant at every step: a crash in the middle leaves
+// nothing that the next recovery reads differently.
+//
+//   1  tmp/ is emptied.
+//   2  Segments are read, the oldest first; each fact counts that can be read (relay/queue/segment.ts).
+//   3  A torn end of the last segment is cut off: nobody was told of what stood there. A segment that has decayed is copied to
+//      dead/ for a person, since something may be missing that somebody was told of.
+//   4  The last segment is synced before anything follows from it: what was read may have been in memory only.
+//   5  Files in msg/ of which the journal knows nothing, or nothing that is still to be done, are removed.
+//
+// The checkpoint that follows (checkpoint.ts) leaves one segment; mail is taken and relayed while it runs.
+
+import type { Checksum } from '../relay/queue/checksum.ts';
+import { decodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
+import { Fold, isDone, type MailState } from '../relay/queue/fold.ts';
+import { secretOf } from '../relay/queue/record.ts';
+import { readSegment } from '../relay/queue/segment.ts';
+import { decodeLatin1, encodeAscii, quote } from '../wire/ascii.ts';
+import { encodeUtf8 } from '../wire/utf8.ts';
+import type { Disk } from './disk.ts';
+import { contentPath } from './stored-content.ts';
+import { parseSegmentName, segmentPath } from './segment-log.ts';
+import type { Perform } from './step.ts';
+
+export interface RecoveryOptions {
+  readonly disk: Disk;
+  readonly checksum: Checksum;
+  readonly perform: Perform;
+  /** An integer from 0 to 2 ** 32 - 1 that nobody can guess: the secret of a new queue. */
+  readonly random: () => number;
+}
+
+/** What a person should know of a recovery. */
+export interface RecoveryReport {
+  /** Octets at the end of the journal that a crash had left half written. */
+  readonly torn: number;
+  /** What could not be read, by its name in `dead/`, and why. */
+  readonly dead: readonly { readonly name: string; readonly reason: string }[];
+  /** Recipients who were being attempted when the relay died: they may have the mail already, and get it again (RFC 1047). */
+  readonly unsettled: readonly { readonly id: string; readonly recipient: number; readonly host: string }[];
+}
+
+export interface Recovered {
+  readonly secret: number;
+  readonly mails: Map<string, MailState>;
+  readonly turn: number;
+  readonly segments: readonly number[]; // ascending
+  readonly report: RecoveryReport;
+}
+
+/** Reads the queue on the disk, makes a new one where there is none. Rejects, and changes nothing, where it is of another version. */
+export async function recover(options: RecoveryOptions): Promise<Recovered> {
+  const { disk, perform } = options;
+  const segments = (await disk.list('journal')).map(parseSegmentName).filter((segment) => segment !== undefined).sort((a, b) => a - b);
+  const secret = await readFormat(options, segments.length > 0);
+  await perform('empty tmp', async () => {
+    for (const name of await disk.list('tmp')) await disk.unlink(`tmp/${name}`);
+  });
+  const dead: { readonly name: string; readonly reason: string }[] = [];
+  const fold = new Fold();
+  let torn = 0;
+  for (const segment of segments) {
+    const path = segmentPath(segment);
+    const last = segment === segments.at(-1);
+    const octets = await disk.read(path);
+    const { state, end, records } = readSegment(octets, secretOf(secret, segment), last, options.checksum);
+    for (const { at, record } of records) {
+      const fact = decodeFact(record);
+      if (fact === undefined) throw new Error(`${path} holds a record that this version cannot read, at octet ${at}`);
+      if (fact.type === 'SEG' && fact.version > FORMAT_VERSION) throw new Error(formatRefusal(`ehlo-queue ${fact.version}`));
+      fold.add(fact, { segment, at });
+    }
+    if (state === 'corrupt') dead.push(await keepDead(options, path.replace('journal/', ''), octets, `decayed at octet ${end}`));
+    if (state === 'torn') {
+      torn = octets.length - end;
+      await perform('cut tail', () => disk.truncate(path, end));
+    }
+    if (last) await perform('sync tail', () => disk.sync(path));
+  }
+  const mails = new Map([...fold.mails].filter(([, state]) => !isDone(state)));
+  dead.push(...(await match(options, mails)));
+  return { secret, mails, turn: fold.turn, segments, report: { torn, dead, unsettled: unsettledOf(mails) } };
+}
+
+/** The other way round, too: mail whose content has gone is done with, and its envelope kept for a person. */
+async function match(options: RecoveryOptions, mails: Map<string, MailState>): Promise<readonly { readonly name: string; readonly reason: string }[]> {
+  const { disk, perform } = options;
+  const files = new Set(await disk.list('msg'));
+  await perform('remove strays', async () => {
+    for (const name of files) if (!mails.has(name)) await disk.unlink(contentPath(name));
+  });
+  const dead: { readonly name: string; readonly reason: string }[] = [];
+  for (const [id, { content, envelope }] of mails) {
+    if (content?.segment !== 0 || files.has(id)) continue;
+    dead.push(await keepDead(options, `${id}.json`, encodeUtf8(`${JSON.stringify(envelope)}\n`), `the content of mail ${id} has gone`));
+    mails.delete(id);
+  }
+  return dead;
+}
+
+async function keepDead({ disk, perform }: RecoveryOptions, name: string, octets: Uint8Array, reason: string): Promise<{ readonly name: string; readonly reason: string }> {
+  await perform('keep dead', async () => {
+    await disk.write(`dead/${name}`, [octets], 0);
+    await disk.sync(`dead/${name}`);
+    await disk.syncFolder('dead');
+  });
+  return { name, reason };
+}
+
+/** Returns the secret of the queue, from its FORMAT: `ehlo-queue 1`, a space, the secret in eight hexadecimal digits, LF. */
+async function readFormat({ disk, perform, random }: RecoveryOptions, used: boolean): Promise<number> {
+  if ((await disk.list('')).includes('FORMAT')) {
+    const format = decodeLatin1(await disk.read('FORMAT'));
+    const [, version, secret] = /^ehlo-queue (\d+) ([0-9a-f]{8})\n$/.exec(format) ?? [];
+    if (Number(version) !== FORMAT_VERSION || secret === undefined) throw new Error(formatRefusal(format.trim()));
+    return parseInt(secret, 16);
+  }
+  if (used) throw new Error('the queue has a journal, but no FORMAT');
+  const secret = random();
+  await disk.write('tmp/FORMAT', [encodeAscii(`ehlo-queue ${FORMAT_VERSION} ${secret.toString(16).padStart(8, '0')}\n`)], 0);
+  await perform('sync format', () => disk.sync('tmp/FORMAT'));
+  await disk.rename('tmp/FORMAT', 'FORMAT');
+  await perform('sync format name', () => disk.syncFolder(''));
+  return secret;
+}
+
+function formatRefusal(found: string): string {
+  return `the queue has the format "${quote(found)}", this version reads "ehlo-queue ${FORMAT_VERSION}"`;
+}
+
+function unsettledOf(mails: ReadonlyMap<string, MailState>): RecoveryReport['unsettled'] {
+  return [...mails].flatMap(([id, { recipients }]) => recipients.flatMap(({ unsettled }, recipient) => (unsettled === undefined ? [] : [{ id, recipient, host: unsettled.host }])));
+}

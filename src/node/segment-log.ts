@@ -1,0 +1,218 @@
+// The end of the journal: records go in, one committer writes them, and what has to be durable shares one sync.
+//
+// Rule 1: at most one commit is under way. It takes everything that waits, in one write at a fixed place, and syncs once if
+//         any of it has to be durable. What arrives meanwhile is the next batch: no timer, nothing to tune; batches grow
+//         exactly as the disk gets slower.
+// Rule 2: within a segment records stand in the order in which they were appended; `applied` is called in this order.
+// Rule 3: a segment is durable as a whole before it has a successor. So a segment with one cannot have been torn by a crash.
+// Rule 4: the first operation that fails is the last one (fail-stop): all that waits, and all that comes, is rejected.
+
+import type { Checksum } from '../relay/queue/checksum.ts';
+import { encodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
+import { seal, secretOf, type Draft } from '../relay/queue/record.ts';
+import type { ContentPlace } from '../relay/queue/fold.ts';
+import type { Disk } from './disk.ts';
+import type { Perform, Step } from './step.ts';
+
+/** `durable`: resolves when it is. `soon`: resolves when written, which outlives the process; durable with the next batch, or after a moment. `written`: as it comes. */
+export type Durability = 'durable' | 'soon' | 'written';
+
+export interface SegmentLogOptions {
+  readonly disk: Disk;
+  readonly secret: number; // the queue's
+  readonly checksum: Checksum;
+  readonly perform: Perform;
+  /** Calls back after a moment in which results that nobody waits for may find company; returns how to call that off. */
+  readonly delay: (callback: () => void) => () => void;
+  /** Everything appended so far is durable. */
+  readonly synced: () => void;
+  readonly failed: (error: Error) => void;
+}
+
+interface Entry {
+  readonly draft: Draft | undefined; // nothing to write: a sync is wanted
+  readonly durability: Durability;
+  readonly step: Step;
+  readonly applied: (place: ContentPlace) => void;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class SegmentLog {
+  readonly #options: SegmentLogOptions;
+  #segment: number;
+  #end = 0; //      octets written to the segment
+  #durable = 0; //  octets of it that are synced
+  #sequence = 0;
+  #waiting: Entry[] = [];
+  #batch: readonly Entry[] = []; // being committed
+  #successor: { readonly promise: Promise<void>; readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
+  #running = false;
+  #undelay: (() => void) | undefined;
+  #failure: Error | undefined;
+
+  /** Behind the last segment there is (0: none), of which everything is durable. A successor has to be begun before anything is appended. */
+  constructor(last: number, options: SegmentLogOptions) {
+    this.#segment = last;
+    this.#options = options;
+  }
+
+  /** The number of the segment, and its octets. */
+  get segment(): number {
+    return this.#segment;
+  }
+
+  get size(): number {
+    return this.#end;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Appends a record. `applied` is called when it is as durable as that asks for, before this resolves. */
+  append(draft: Draft, durability: Durability, applied: (place: ContentPlace) => void = nothing): Promise<void> {
+    return this.#enter(draft, durability, draft.type === 'ENQ' ? 'sync mails' : 'sync results', applied);
+  }
+
+  /** Makes everything appended so far durable. */
+  flush(step: Step = 'sync results'): Promise<void> {
+    return this.#enter(undefined, 'durable', step, nothing);
+  }
+
+  /** Goes on in a new segment. */
+  succeed(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#successor === undefined) {
+      let [resolve, reject]: [() => void, (error: Error) => void] = [nothing, nothing];
+      const promise = new Promise<void>((...both) => ([resolve, reject] = both));
+      this.#successor = { promise, resolve, reject };
+    }
+    const { promise } = this.#successor;
+    void this.#run();
+    return promise;
+  }
+
+  /** Stops for good. The first error counts; returns what everybody is told. */
+  fail(error: unknown): Error {
+    if (this.#failure !== undefined) return this.#failure;
+    const failure = new Error(`the queue has stopped, since the disk failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    this.#failure = failure;
+    this.#undelay?.();
+    for (const { reject } of [...this.#batch, ...this.#waiting]) reject(failure);
+    this.#successor?.reject(failure);
+    [this.#batch, this.#waiting, this.#successor] = [[], [], undefined];
+    this.#options.failed(failure);
+    return failure;
+  }
+
+  #enter(draft: Draft | undefined, durability: Durability, step: Step, applied: (place: ContentPlace) => void): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ draft, durability, step, applied, resolve, reject });
+      void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      while (this.#failure === undefined) {
+        if (this.#successor !== undefined) await this.#begin();
+        else if (this.#waiting.length > 0) await this.#commit();
+        else break;
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+    this.#running = false;
+  }
+
+  async #commit(): Promise<void> {
+    const batch = (this.#batch = this.#waiting);
+    this.#waiting = [];
+    const places = await this.#write(batch);
+    this.#conclude(batch, places, (durability) => durability !== 'durable');
+
+    const wanted = batch.filter(({ durability }) => durability === 'durable');
+    if (wanted.length > 0) {
+      await this.#sync(wanted.find(({ step }) => step === 'sync mails')?.step ?? wanted.find(({ step }) => step !== 'sync results')?.step ?? 'sync results');
+      this.#conclude(batch, places, (durability) => durability === 'durable');
+      this.#options.synced();
+    } else if (batch.some(({ durability }) => durability === 'soon')) {
+      this.#undelay ??= this.#options.delay(() => {
+        this.#undelay = undefined;
+        this.flush().catch(nothing); // whoever had to know of a failure has been told
+      });
+    }
+    this.#batch = [];
+  }
+
+  /** Writes the records of the batch; returns where each of them stands. */
+  async #write(batch: readonly Entry[]): Promise<readonly ContentPlace[]> {
+    const { disk, checksum } = this.#options;
+    const secret = secretOf(this.#options.secret, this.#segment);
+    const pieces: Uint8Array[] = [];
+    const begin = this.#end;
+    let end = begin;
+    const places = batch.map(({ draft }) => {
+      const place = { segment: this.#segment, at: end };
+      if (draft === undefined) return place;
+      seal(draft, { secret, sequence: this.#sequence++, watermark: this.#durable }, checksum);
+      pieces.push(draft.octets);
+      end += draft.octets.length;
+      return place;
+    });
+    if (pieces.length > 0) await disk.write(segmentPath(this.#segment), pieces, begin);
+    this.#end = end;
+    return places;
+  }
+
+  async #sync(step: Step): Promise<void> {
+    this.#undelay?.();
+    this.#undelay = undefined;
+    await this.#options.perform(step, () => this.#options.disk.sync(segmentPath(this.#segment)));
+    this.#durable = this.#end;
+  }
+
+  #conclude(batch: readonly Entry[], places: readonly ContentPlace[], concerns: (durability: Durability) => boolean): void {
+    for (const [index, { durability, applied, resolve }] of batch.entries()) {
+      const place = places[index];
+      if (place === undefined || !concerns(durability)) continue;
+      applied(place);
+      resolve();
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { disk, secret, checksum, perform, synced } = this.#options;
+    if (this.#durable < this.#end) {
+      await this.#sync('sync segment');
+      synced();
+    }
+    const segment = this.#segment + 1;
+    const draft = encodeFact({ type: 'SEG', version: FORMAT_VERSION, segment }, checksum);
+    seal(draft, { secret: secretOf(secret, segment), sequence: 0, watermark: 0 }, checksum);
+    await disk.write(segmentPath(segment), [draft.octets], 0);
+    await perform('sync segment name', () => disk.syncFolder('journal'));
+    [this.#segment, this.#end, this.#durable, this.#sequence] = [segment, draft.octets.length, 0, 1];
+    const successor = this.#successor;
+    this.#successor = undefined;
+    successor?.resolve();
+  }
+}
+
+export function segmentPath(segment: number): string {
+  return `journal/${String(segment).padStart(6, '0')}.log`;
+}
+
+/** Returns the number of the segment in a file of `journal/`; undefined where that is none of ours. */
+export function parseSegmentName(name: string): number | undefined {
+  const segment = /^\d{6,9}\.log$/.test(name) ? parseInt(name, 10) : 0;
+  return segment > 0 ? segment : undefined;
+}
+
+function nothing(): void {
+  // nobody waits for it
+}

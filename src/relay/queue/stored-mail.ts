@@ -1,0 +1,48 @@
+// A mail of the journal as the relay sees it. It is kept as text and made into values when somebody asks: a hundred thousand
+// waiting mails are little memory, and few of them are looked at in any minute.
+
+import { isFault } from '../../syntax/fault.ts';
+import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../../syntax/path.ts';
+import type { StoredEnvelope } from './fact.ts';
+import type { MailState } from './fold.ts';
+import type { QueuedMail, RecipientState } from './port.ts';
+
+const UTF8 = { utf8: true };
+const NULL_PATH: ReversePath = { type: 'null', text: '<>', key: '' };
+
+/** What is known of a mail at one moment. */
+export class StoredMail implements QueuedMail {
+  readonly id: string;
+  readonly arrival: number;
+  readonly size: number;
+  readonly eightBit: boolean;
+  readonly recipients: readonly RecipientState[];
+  readonly nextAttempt: number;
+  readonly held: boolean;
+  readonly #envelope: StoredEnvelope;
+
+  constructor(envelope: StoredEnvelope, { recipients, next, held }: MailState) {
+    this.id = envelope.id;
+    this.arrival = envelope.arrival;
+    this.size = envelope.size;
+    this.eightBit = envelope.eightBit;
+    this.recipients = recipients;
+    this.nextAttempt = next.value;
+    this.held = held.value !== 0;
+    this.#envelope = envelope;
+  }
+
+  /** A path that this version does not understand (an older one, or a newer one, took it) is the null path: nobody is told. */
+  get reversePath(): ReversePath {
+    const path = parseReversePath(this.#envelope.reversePath, UTF8);
+    return isFault(path) ? NULL_PATH : path;
+  }
+
+  /** A path that this version does not understand is that of the postmaster: a person will find it. */
+  get forwardPaths(): readonly ForwardPath[] {
+    return this.#envelope.forwardPaths.map((text) => {
+      const path = parseForwardPath(text, UTF8);
+      return isFault(path) ? { type: 'postmaster', text: '<postmaster>', key: 'postmaster' } : path;
+    });
+  }
+}
