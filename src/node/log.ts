@@ -12,12 +12,17 @@ export function openLog(format: 'text' | 'json', write: (line: string) => void =
   return (event, fields) => {
     const time = new Date().toISOString();
     const known = Object.entries(fields).filter(([, value]) => value !== undefined);
-    if (format === 'json') return write(`${JSON.stringify({ time, event, ...Object.fromEntries(known) })}\n`);
+    if (format === 'json') return write(`${toJson({ time, event, ...Object.fromEntries(known) })}\n`);
     write(`${[time, event, ...known.map(([name, value]) => `${name}=${quoted(String(value))}`)].join(' ')}\n`);
   };
 }
 
 /** Values with white space, quotes or control characters are written as JSON strings, so that a line stays a line. */
 function quoted(text: string): string {
-  return /^[!#-[\]-~]+$/.test(text) ? text : JSON.stringify(text);
+  return /^[!#-[\]-~]+$/.test(text) ? text : toJson(text);
+}
+
+/** JSON without control characters: JSON.stringify leaves DEL and those of U+0080 to U+009F, which terminals act upon, as a peer may have sent them. */
+function toJson(value: string | LogFields): string {
+  return JSON.stringify(value).replace(/[\x7f-\x9f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { openLog, type LogFields } from '../../src/node/log.ts';
+
+function line(format: 'text' | 'json', fields: LogFields): string {
+  let written = '';
+  openLog(format, (text) => (written += text))('accepted', fields);
+  return written;
+}
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /;
+
+describe('the log as text', () => {
+  it('is the time, the event and its fields in a line', () => {
+    const written = line('text', { id: 'm1', from: '<alice@a.test>', size: 7, gaveUp: true });
+    expect(written).toMatch(TIME);
+    expect(written.replace(TIME, '')).toBe('accepted id=m1 from=<alice@a.test> size=7 gaveUp=true\n');
+  });
+
+  it('leaves out what is undefined', () => {
+    expect(line('text', { id: 'm1', host: undefined }).replace(TIME, '')).toBe('accepted id=m1\n');
+  });
+
+  it.each([
+    ['two words', '"two words"'],
+    ['', '""'],
+    ['say "hi"', '"say \\"hi\\""'],
+    ['back\\slash', '"back\\\\slash"'],
+    ['two\r\nlines', '"two\\r\\nlines"'],
+    ['\x1b[2J', '"\\u001b[2J"'],
+    ['bücher', '"bücher"'],
+    ['<"a"@b.test>', '"<\\"a\\"@b.test>"'],
+    ['a=b', 'a=b'],
+  ])('writes %j so that a line stays a line', (value, written) => {
+    expect(line('text', { reply: value }).replace(TIME, '')).toBe(`accepted reply=${written}\n`);
+  });
+
+  it('holds no control character, whatever a peer has said', () => {
+    const everything = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code));
+    for (const format of ['text', 'json'] as const) expect(line(format, { reply: everything }).slice(0, -1)).not.toMatch(/[\0-\x1f\x7f-\x9f]/);
+    expect(JSON.parse(line('json', { reply: everything }))).toMatchObject({ reply: everything });
+  });
+});
+
+describe('the log as JSON', () => {
+  it('is an object a line', () => {
+    const written = line('json', { id: 'm1', size: 7, reply: 'two\r\nlines', host: undefined });
+    expect(written.indexOf('\n')).toBe(written.length - 1);
+    expect(JSON.parse(written)).toEqual({ time: expect.stringMatching(/Z$/), event: 'accepted', id: 'm1', size: 7, reply: 'two\r\nlines' });
+  });
+});
