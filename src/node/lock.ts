@@ -44,8 +44,8 @@ async function lockByFile(path: string): Promise<Lock> {
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
-  } catch {
-    return false; // no such process: its lock is stale
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'; // somebody else's; else there is none, and its lock is stale
   }
 }
 

@@ -1,0 +1,82 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { lockDirectory } from '../../src/node/lock.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+
+let directory: TemporaryDirectory;
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+afterEach(() => {
+  directory[Symbol.dispose]();
+  vi.unstubAllGlobals();
+  Object.defineProperty(process, 'platform', { value: PLATFORM });
+});
+
+const PLATFORM = process.platform;
+const NOBODY = 2 ** 22 + 1; // above the highest number that Linux gives to a process
+
+/** A name for a process that has ended, or whose owner is another. */
+function owner(kill: () => true): void {
+  vi.spyOn(process, 'kill').mockImplementation(kill);
+}
+
+describe.each([PLATFORM, 'elsewhere'])('the lock of a directory on %s', (platform) => {
+  beforeEach(() => {
+    Object.defineProperty(process, 'platform', { value: platform });
+  });
+
+  it('is held by one', async () => {
+    const lock = await lockDirectory(directory.path);
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
+    await lock.release();
+    await (await lockDirectory(directory.path)).release();
+  });
+
+  it('is one lock, however the directory is called', async () => {
+    const lock = await lockDirectory(directory.path);
+    await expect(lockDirectory(`${directory.path}/.`)).rejects.toThrow('another process');
+    await lock.release();
+  });
+
+  it('is another for another directory', async () => {
+    using other = temporaryDirectory();
+    const locks = [await lockDirectory(directory.path), await lockDirectory(other.path)];
+    for (const lock of locks) await lock.release();
+  });
+
+  it('needs a directory', async () => {
+    await expect(lockDirectory(join(directory.path, 'none'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('the lock file of other systems', () => {
+  beforeEach(() => {
+    Object.defineProperty(process, 'platform', { value: 'elsewhere' });
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it('is gone when it is released', async () => {
+    const lock = await lockDirectory(directory.path);
+    expect(readdirSync(directory.path)).toEqual(['lock']);
+    await lock.release();
+    expect(readdirSync(directory.path)).toEqual([]);
+  });
+
+  it.each([String(NOBODY), '', 'what'])('is taken over from a process that has ended: %j', async (content) => {
+    writeFileSync(join(directory.path, 'lock'), content);
+    await (await lockDirectory(directory.path)).release();
+  });
+
+  it('is not taken over from a process of another user', async () => {
+    writeFileSync(join(directory.path, 'lock'), '1');
+    owner(() => {
+      throw Object.assign(new Error('EPERM: operation not permitted'), { code: 'EPERM' });
+    });
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
+  });
+});

@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Maildir } from '../../src/node/maildir.ts';
+import { isFault } from '../../src/syntax/fault.ts';
+import { parseReversePath, type ReversePath } from '../../src/syntax/path.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { latin1 } from '../support/raw-peer.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+import { failing, operations } from '../support/watched-disk.ts';
+
+vi.mock('node:fs/promises', async (original) => (await import('../support/watched-disk.ts')).watch(await original()));
+
+let directory: TemporaryDirectory;
+let maildir: Maildir;
+beforeEach(async () => {
+  directory = temporaryDirectory();
+  maildir = await Maildir.open(join(directory.path, 'box'));
+});
+afterEach(() => {
+  failing.prefix = undefined;
+  directory[Symbol.dispose]();
+});
+
+const files = (name: string): readonly string[] => readdirSync(join(directory.path, 'box', name));
+const delivered = (): readonly string[] => files('new').map((name) => decodeLatin1(readFileSync(join(directory.path, 'box', 'new', name))));
+
+function from(text: string): ReversePath {
+  const path = parseReversePath(text);
+  if (isFault(path)) throw new Error(text);
+  return path;
+}
+
+async function* inPieces(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
+  for (const text of texts) yield latin1(text);
+}
+
+describe('a Maildir', () => {
+  it('is made with its three directories', () => {
+    expect(readdirSync(join(directory.path, 'box'))).toEqual(['cur', 'new', 'tmp']);
+  });
+
+  it('holds the Return-Path, and then the content octet for octet (RFC 5321 §4.4)', async () => {
+    const content = '.\r\n\r \n\0\x80\xff no line end';
+    await maildir.deliver(from('<alice@a.test>'), inPieces(content.slice(0, 5), content.slice(5)));
+    await maildir.deliver(from('<>'), inPieces());
+    expect([...delivered()].sort()).toEqual(['Return-Path: <>\r\n', `Return-Path: <alice@a.test>\r\n${content}`]);
+  });
+
+  it('has a mail durable when that resolves: written under tmp/, synced, renamed into new/, and new/ synced', async () => {
+    operations.length = 0;
+    await maildir.deliver(from('<>'), inPieces('Hello\r\n'));
+    expect(operations.map((operation) => operation.replace(/(tmp|new)\/[^ ]+/g, '$1/*'))).toEqual(['open tmp/*', 'write tmp/*', 'write tmp/*', 'sync tmp/*', 'close tmp/*', 'rename tmp/* → new/*', 'open box/new', 'sync box/new', 'close box/new']);
+  });
+
+  it('gives each mail a name of its own', async () => {
+    await Promise.all(Array.from({ length: 50 }, () => maildir.deliver(from('<>'), inPieces('Hello\r\n'))));
+    expect(files('new')).toHaveLength(50);
+    expect(files('new').every((name) => /^[a-z0-9]{15}\.\d+_\d+\.[^/:]+$/.test(name))).toBe(true);
+  });
+
+  it('has nothing of a mail whose content comes to nothing', async () => {
+    await expect(maildir.deliver(from('<>'), (async function* () {
+      yield latin1('half of it');
+      throw new Error('the client has gone');
+    })())).rejects.toThrow('the client has gone');
+    expect([...files('tmp'), ...files('new')]).toEqual([]);
+  });
+
+  it.each(['write', 'sync', 'rename', 'open box/new', 'sync box/new'])('has nothing of a mail where the disk fails to %s', async (operation) => {
+    failing.prefix = operation;
+    await expect(maildir.deliver(from('<>'), inPieces('Hello\r\n'))).rejects.toThrow('EIO');
+    expect([...files('tmp'), ...files('new')]).toEqual([]);
+  });
+});
