@@ -1,0 +1,173 @@
+// A ClientSession with an application and a clock that is a number: the server's lines go in, commands and outcomes come out.
+
+import type { ForwardPath, ReversePath } from '../../src/syntax/path.ts';
+import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
+import { isFault } from '../../src/syntax/fault.ts';
+import type { Outcome, Transaction } from '../../src/protocol/client/action.ts';
+import { ClientSession } from '../../src/protocol/client/session.ts';
+import type { ClientOptions } from '../../src/protocol/client/session.ts';
+import type { State } from '../../src/protocol/client/table.ts';
+import { octetsOf, textOf } from '../wire/every.ts';
+
+export const CLIENT = 'client.example.org';
+
+export class ClientDialogue {
+  readonly session: ClientSession;
+  now = 0;
+  /** All that was sent, a character for each octet. */
+  sent = '';
+  /** What was told of recipients: `<bob@example.com> delivered 250`, `<bob@example.com> failed 550 in reply to RCPT`, `done`. */
+  readonly told: string[] = [];
+  readonly outcomes: { readonly recipient: number; readonly outcome: Outcome }[] = [];
+  /** A transaction can be begun. */
+  ready = false;
+  /** Content is wanted. */
+  wanting = false;
+  closes = 0;
+
+  constructor(options: Partial<ClientOptions> = {}) {
+    this.session = new ClientSession({ hostname: CLIENT, ...options }, this.now);
+  }
+
+  /** The server sends lines, each with its CRLF; returns the lines that come back, without theirs. */
+  reply(...lines: string[]): string[] {
+    return this.receive(lines.map((line) => `${line}\r\n`).join(''));
+  }
+
+  /** The server sends octets as they stand, in one segment. */
+  receive(text: string): string[] {
+    return this.#after(() => this.session.receive(octetsOf(text), this.now));
+  }
+
+  /** Begins a mail transaction. */
+  mail(to: readonly string[] = ['bob@example.com'], rest: Partial<Transaction> = {}): string[] {
+    this.ready = false;
+    return this.#after(() => this.session.send({ reversePath: reversePath('<alice@example.org>'), forwardPaths: to.map((address) => forwardPath(`<${address}>`)), ...rest }, this.now));
+  }
+
+  /** Gives a piece of content. */
+  give(content: string): string[] {
+    this.wanting = false;
+    return this.#after(() => this.session.content(octetsOf(content), this.now));
+  }
+
+  /** The content is complete. */
+  finish(): string[] {
+    this.wanting = false;
+    return this.#after(() => this.session.contentEnd(this.now));
+  }
+
+  /** The content cannot be read to its end. */
+  giveUp(): string[] {
+    this.wanting = false;
+    return this.#after(() => this.session.contentLost());
+  }
+
+  quit(): string[] {
+    this.ready = false;
+    return this.#after(() => this.session.quit(this.now));
+  }
+
+  abort(): string[] {
+    return this.#after(() => this.session.abort());
+  }
+
+  /** The server closes its side. */
+  end(): string[] {
+    return this.#after(() => this.session.receiveEnd());
+  }
+
+  /** The connection breaks. */
+  lost(): string[] {
+    return this.#after(() => this.session.lost());
+  }
+
+  /** Lets time pass; a deadline that passes is told to the session. */
+  wait(milliseconds: number): string[] {
+    this.now += milliseconds;
+    return this.#after(() => {
+      if (this.session.deadline <= this.now) this.session.expire(this.now);
+    });
+  }
+
+  /** What was told since the last time. */
+  takeTold(): string[] {
+    return this.told.splice(0);
+  }
+
+  /** Takes all actions that there are. */
+  pump(): void {
+    for (let action; (action = this.session.next()) !== undefined; ) {
+      switch (action.type) {
+        case 'send': this.sent += textOf(action.octets); break;
+        case 'ready': this.ready = true; break;
+        case 'want-content': this.wanting = true; break;
+        case 'outcome':
+          this.outcomes.push(action);
+          this.told.push(`${action.forwardPath.text} ${describe(action.outcome)}`);
+          break;
+        case 'done': this.told.push('done'); break;
+        case 'close':
+          this.closes += 1;
+          this.ready = false;
+          this.wanting = false;
+          break;
+        default: action satisfies never;
+      }
+    }
+  }
+
+  #after(input: () => void): string[] {
+    const from = this.sent.length;
+    input();
+    this.pump();
+    return this.sent.slice(from).split('\r\n').slice(0, -1);
+  }
+}
+
+/** An outcome on one line. */
+function describe(outcome: Outcome): string {
+  const { state, reply: { code } } = outcome;
+  if (outcome.state === 'delivered') return `${state} ${code}`;
+  return `${state} ${code} in reply to ${outcome.inReplyTo}${outcome.reason === undefined ? '' : `: ${outcome.reason}`}`;
+}
+
+export function forwardPath(text: string): ForwardPath {
+  const path = parseForwardPath(text);
+  if (isFault(path)) throw new Error(`${text} is no forward-path`);
+  return path;
+}
+
+export function reversePath(text: string): ReversePath {
+  const path = parseReversePath(text);
+  if (isFault(path)) throw new Error(`${text} is no reverse-path`);
+  return path;
+}
+
+/** A session that has come so far, with a server that offers these keywords; its mail is for bob and carol. */
+export function clientIn(state: State, keywords: readonly string[] = ['PIPELINING'], options: Partial<ClientOptions> = {}): ClientDialogue {
+  const after = (earlier: State, step: (client: ClientDialogue) => void): ClientDialogue => {
+    const client = clientIn(earlier, keywords, options);
+    step(client);
+    return client;
+  };
+  switch (state) {
+    case 'greeting': return new ClientDialogue(options);
+    case 'ehlo': return after('greeting', (client) => client.reply('220 mx.example.com ESMTP'));
+    case 'helo': return after('ehlo', (client) => client.reply('500 what'));
+    case 'ready': return after('ehlo', (client) => client.reply(...ehloReply(keywords)));
+    case 'envelope': return after('ready', (client) => client.mail(['bob@example.com', 'carol@example.com']));
+    case 'content': return after('envelope', (client) => ['250 ok', '250 ok', '250 ok', '354 go'].forEach((line) => client.reply(line)));
+    case 'ending': return after('content', (client) => {
+      client.give('Subject: hello\r\n');
+      client.finish();
+    });
+    case 'quit': return after('ready', (client) => client.quit());
+    case 'closed': return after('quit', (client) => client.reply('221 bye'));
+    default: return state satisfies never;
+  }
+}
+
+export function ehloReply(keywords: readonly string[]): string[] {
+  return ['mx.example.com', ...keywords].map((line, at) => `250${at === keywords.length ? ' ' : '-'}${line}`);
+}
