@@ -1,0 +1,330 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RecipientOutcome } from '../../src/node/deliver.ts';
+import { Dispatcher, type DispatchOptions } from '../../src/node/dispatch.ts';
+import type { LogFields } from '../../src/node/log.ts';
+import type { Outcome } from '../../src/protocol/client/action.ts';
+import type { QueuedMail } from '../../src/relay/queue/port.ts';
+import { nextAttempt, type RetrySchedule } from '../../src/relay/schedule.ts';
+import { reply } from '../../src/syntax/reply.ts';
+import { targetOf } from '../support/scripted-server.ts';
+import { MemoryQueue, mailOf } from '../support/memory-queue.ts';
+import { deferred, type Deferred } from '../support/turn.ts';
+
+vi.mock('node:timers', async () => (await import('../support/global-timers.ts')).timers);
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const SCHEDULE: RetrySchedule = { intervals: [10 * MINUTE, HOUR], jitter: 0, expire: 5 * HOUR, expireBounce: HOUR, delayWarning: HOUR };
+
+const DELIVERED: Outcome = { state: 'delivered', reply: reply(250, '2.0.0', 'taken') };
+const FAILED: Outcome = { state: 'failed', reply: reply(550, '5.1.1', 'no such user'), inReplyTo: 'RCPT' };
+const DEFERRED: Outcome = { state: 'deferred', reply: reply(451, '4.3.0', 'later'), inReplyTo: 'RCPT' };
+const UNKNOWN: Outcome = { state: 'unknown', reply: reply(451, '4.4.2', 'connection lost'), inReplyTo: 'end of mail data', reason: 'connection-lost' };
+const ABORTED: Outcome = { state: 'deferred', reply: reply(451, '4.3.2', 'given up'), inReplyTo: 'nothing', reason: 'aborted' };
+
+interface Stage {
+  readonly queue: MemoryQueue;
+  readonly dispatcher: Dispatcher;
+  /** What happened, in order: `relay m1 0,1`, `notify m1 0`, `settle m1 failed`. */
+  readonly done: string[];
+  readonly logged: readonly (readonly [string, LogFields])[];
+  /** Minutes after the start at which each attempt began. */
+  readonly attempts: readonly number[];
+}
+
+type Answers = (mail: QueuedMail, recipients: readonly number[], signal: AbortSignal) => readonly Outcome[] | Promise<readonly Outcome[]>;
+
+function stage(answers: Answers, options: Partial<DispatchOptions> = {}): Stage {
+  const queue = new MemoryQueue();
+  const logged: (readonly [string, LogFields])[] = [];
+  const attempts: number[] = [];
+  const start = Date.now();
+  const dispatcher = new Dispatcher({
+    queue,
+    schedule: SCHEDULE,
+    log: (event, fields) => logged.push([event, fields]),
+    async relay(mail, recipients, signal): Promise<readonly RecipientOutcome[]> {
+      queue.done.push(`relay ${mail.id} ${recipients.join()}`);
+      attempts.push((Date.now() - start) / MINUTE);
+      const outcomes = await answers(mail, recipients, signal);
+      return recipients.flatMap((recipient, index) => {
+        const forwardPath = mail.forwardPaths[recipient];
+        const outcome = outcomes[index] ?? outcomes[0];
+        return forwardPath === undefined || outcome === undefined ? [] : [{ forwardPath, outcome, target: targetOf(25) }];
+      });
+    },
+    async notify(mail, failures) {
+      queue.done.push(`notify ${mail.id} ${failures.map(({ recipient }) => recipient).join()}`);
+      return { id: 'n1' };
+    },
+    ...options,
+  });
+  running.push(dispatcher);
+  return { queue, dispatcher, done: queue.done, logged, attempts };
+}
+
+const running: Dispatcher[] = [];
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] }));
+afterEach(async () => {
+  const closed = Promise.all(running.splice(0).map((dispatcher) => dispatcher.close(0)));
+  await vi.advanceTimersByTimeAsync(1);
+  await closed;
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+const NOTHING = new Uint8Array(0);
+const TO_BOB = mailOf('m1', '<alice@a.test>', '<bob@b.test>');
+const TO_TWO = mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>');
+
+/** Lets what is due now come to its end. */
+const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+
+describe('a mail', () => {
+  it('is relayed when it is added, and done with when it is delivered', async () => {
+    const { queue, dispatcher, done, logged } = stage(() => [DELIVERED]);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    expect(done).toEqual(['relay m1 0', 'settle m1 delivered']);
+    expect(logged).toMatchObject([
+      ['delivered', { id: 'm1', to: '<bob@b.test>', host: 'mx.test', address: '127.0.0.1:25', reply: '250 2.0.0 taken' }],
+      ['done', { id: 'm1' }],
+    ]);
+  });
+
+  it('that was in the queue at the start is relayed at once, whenever it was due', async () => {
+    const { queue, dispatcher, done } = stage(() => [DELIVERED]);
+    for (const id of ['m1', 'm2', 'm3']) queue.put({ ...TO_BOB, id }, NOTHING);
+    await queue.settle('m2', [{ state: 'waiting' }], Date.now() + HOUR);
+    done.length = 0;
+    dispatcher.start();
+    await settle();
+    expect(done.filter((what) => what.startsWith('relay'))).toEqual(['relay m1 0', 'relay m2 0', 'relay m3 0']);
+  });
+
+  it('is tried again at the times of the schedule, and given up at its end', async () => {
+    const { queue, dispatcher, attempts, done, logged } = stage(() => [DEFERRED]);
+    const mail = queue.put(TO_BOB, NOTHING);
+    dispatcher.add(mail);
+    await vi.advanceTimersByTimeAsync(10 * HOUR);
+    expect(attempts).toEqual([0, 10, 70, 130, 190, 250, 300]);
+    for (const [index, minutes] of attempts.slice(0, -1).entries()) expect(nextAttempt({ id: 'm1', age: minutes * MINUTE, bounce: false }, SCHEDULE)).toBe((attempts[index + 1] ?? 0) * MINUTE);
+    expect(done.slice(-3)).toEqual(['relay m1 0', 'notify m1 0', 'settle m1 failed']);
+    expect(logged.slice(-3)).toMatchObject([['deferred', { id: 'm1', gaveUp: true }], ['bounced', { id: 'm1', to: '<bob@b.test>', notification: 'n1' }], ['done', {}]]);
+  });
+
+  it('that is a bounce is given up sooner', async () => {
+    const { queue, dispatcher, attempts } = stage(() => [DEFERRED]);
+    dispatcher.add(queue.put(mailOf('m1', '<>', '<bob@b.test>'), NOTHING));
+    await vi.advanceTimersByTimeAsync(10 * HOUR);
+    expect(attempts).toEqual([0, 10, 60]);
+  });
+
+  it('says in the failure why it could not be delivered in time', async () => {
+    const states: unknown[] = [];
+    const { queue, dispatcher } = stage(() => [DEFERRED], { notify: async (_, failures) => void states.push(...failures) });
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await vi.advanceTimersByTimeAsync(10 * HOUR);
+    expect(states).toMatchObject([{ recipient: 0, state: { state: 'failed', reply: { code: 451, enhanced: '4.4.7', lines: [expect.stringContaining('later')] } } }]);
+  });
+
+  it('goes only to recipients that still wait', async () => {
+    let attempt = 0;
+    const { queue, dispatcher, done } = stage((_, recipients) => (attempt++ === 0 ? [DELIVERED, DEFERRED] : recipients.map(() => DELIVERED)));
+    dispatcher.add(queue.put(TO_TWO, NOTHING));
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(done).toEqual(['relay m1 0,1', 'settle m1 delivered,waiting', 'relay m1 1', 'settle m1 delivered,delivered']);
+  });
+
+  it('whose fate is unknown is tried again on the schedule, not at once (RFC 1047)', async () => {
+    let attempt = 0;
+    const { queue, dispatcher, attempts } = stage(() => [attempt++ === 0 ? UNKNOWN : DELIVERED]);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(attempts).toEqual([0, 10]);
+  });
+
+  it('is taken in charge once, though it is added while it waits or is in hand', async () => {
+    const go = deferred();
+    const { queue, dispatcher, done } = stage(async () => (await go.promise, [DELIVERED]));
+    const mail = queue.put(TO_BOB, NOTHING);
+    dispatcher.add(mail);
+    dispatcher.start();
+    await settle();
+    dispatcher.add(mail);
+    await settle();
+    expect(done).toEqual(['relay m1 0']);
+    go.resolve();
+    await settle();
+    expect(done).toEqual(['relay m1 0', 'settle m1 delivered']);
+  });
+
+  it('may come again under its id when it was done with', async () => {
+    const { queue, dispatcher, done } = stage(() => [DELIVERED]);
+    for (let time = 0; time < 2; time++) {
+      dispatcher.add(queue.put(TO_BOB, NOTHING));
+      await settle();
+    }
+    expect(done.filter((what) => what.startsWith('relay'))).toHaveLength(2);
+  });
+
+  it('that somebody removed from the queue is forgotten', async () => {
+    const { queue, dispatcher, done } = stage(() => [DEFERRED]);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    await queue.settle('m1', [{ state: 'failed' }], 0);
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(done.filter((what) => what.startsWith('relay'))).toHaveLength(1);
+  });
+});
+
+describe('a recipient that failed', () => {
+  it('is reported before it is recorded, and nobody else is', async () => {
+    const { queue, dispatcher, done, logged } = stage(() => [DELIVERED, FAILED]);
+    dispatcher.add(queue.put(TO_TWO, NOTHING));
+    await settle();
+    expect(done).toEqual(['relay m1 0,1', 'notify m1 1', 'settle m1 delivered,failed']);
+    expect(logged.map(([event]) => event)).toEqual(['delivered', 'failed', 'bounced', 'done']);
+  });
+
+  it('is logged as undeliverable where there is nobody to tell', async () => {
+    const { queue, dispatcher, logged } = stage(() => [FAILED], { notify: async () => undefined });
+    dispatcher.add(queue.put(mailOf('m1', '<>', '<bob@b.test>'), NOTHING));
+    await settle();
+    expect(logged.map(([event]) => event)).toEqual(['failed', 'undeliverable', 'done']);
+  });
+
+  it('leads to a notification that goes its own way', async () => {
+    const { queue, dispatcher, done } = stage((mail) => [mail.id === 'm1' ? FAILED : DELIVERED], {
+      notify: async () => ({ id: 'n1', queued: queue.put(mailOf('n1', '<>', '<alice@a.test>'), NOTHING) }),
+    });
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    expect(done).toContain('settle n1 delivered');
+  });
+});
+
+describe('attempts', () => {
+  it('are only so many at a time, and the mail that is due first goes first', async () => {
+    const gates = new Map<string, Deferred<void>>();
+    const { queue, dispatcher, done } = stage(async ({ id }) => {
+      const gate = deferred();
+      gates.set(id, gate);
+      await gate.promise;
+      return [DELIVERED];
+    }, { concurrency: 2 });
+    for (const id of ['m1', 'm2', 'm3', 'm4']) dispatcher.add(queue.put({ ...TO_BOB, id }, NOTHING));
+    await settle();
+    expect(done).toEqual(['relay m1 0', 'relay m2 0']);
+    gates.get('m2')?.resolve();
+    await settle();
+    expect(done).toEqual(['relay m1 0', 'relay m2 0', 'settle m2 delivered', 'relay m3 0']);
+    for (const id of ['m1', 'm3']) gates.get(id)?.resolve();
+    await settle();
+    gates.get('m4')?.resolve();
+    await settle();
+    expect([...queue.mails()]).toEqual([]);
+  });
+
+  it('are made in the order in which mails are due, whenever they were added', async () => {
+    const { queue, dispatcher, done } = stage(() => [DELIVERED]);
+    for (const [id, minutes] of [['c', 3], ['a', 1], ['e', 5], ['b', 2], ['d', 4], ['b2', 2]] as const) dispatcher.add({ ...queue.put({ ...TO_BOB, id }, NOTHING), nextAttempt: Date.now() + minutes * MINUTE });
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(done.filter((what) => what.startsWith('relay'))).toEqual(['relay a 0', 'relay b 0', 'relay b2 0', 'relay c 0', 'relay d 0', 'relay e 0']);
+  });
+
+  it('that fail on our own side are made again in a minute', async () => {
+    let attempt = 0;
+    const { queue, dispatcher, attempts, logged } = stage(() => {
+      if (attempt++ === 0) throw new Error('disk on fire');
+      return [DELIVERED];
+    });
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(attempts).toEqual([0, 1]);
+    expect(logged[0]).toEqual(['error', { id: 'm1', text: 'disk on fire' }]);
+  });
+
+  it('whose outcomes cannot be recorded are not made again: recording is', async () => {
+    const { queue, dispatcher, done } = stage(() => [DELIVERED, FAILED]);
+    queue.broken = new Error('disk full');
+    dispatcher.add(queue.put(TO_TWO, NOTHING));
+    await vi.advanceTimersByTimeAsync(3 * MINUTE);
+    queue.broken = undefined;
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect(done).toEqual(['relay m1 0,1', 'notify m1 1', 'settle m1 delivered,failed']);
+  });
+
+  it('whose failures cannot be reported are not made again: reporting is', async () => {
+    let full = true;
+    const { queue, dispatcher, done } = stage(() => [DELIVERED, FAILED], {
+      async notify() {
+        if (full) throw new Error('disk full');
+        done.push('notify');
+        return { id: 'n1' };
+      },
+    });
+    dispatcher.add(queue.put(TO_TWO, NOTHING));
+    await vi.advanceTimersByTimeAsync(3 * MINUTE);
+    full = false;
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect(done).toEqual(['relay m1 0,1', 'notify', 'settle m1 delivered,failed']);
+  });
+});
+
+describe('a dispatcher that closes', () => {
+  it('waits for the attempts in hand, and begins no more', async () => {
+    const go = deferred();
+    const { queue, dispatcher, done } = stage(async (_, __, signal) => (await go.promise, signal.aborted ? [ABORTED] : [DELIVERED]));
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    const closed = dispatcher.close(MINUTE);
+    dispatcher.add(queue.put({ ...TO_BOB, id: 'm2' }, NOTHING));
+    await vi.advanceTimersByTimeAsync(MINUTE / 2);
+    go.resolve();
+    await closed;
+    expect(done).toEqual(['relay m1 0', 'settle m1 delivered']);
+    expect([...queue.mails()].map(({ id }) => id)).toEqual(['m2']);
+  });
+
+  const untilAborted: Answers = (_, recipients, signal) =>
+    new Promise((resolve) => signal.addEventListener('abort', () => resolve(recipients.map((recipient) => (recipient === 0 ? ABORTED : DELIVERED))), { once: true }));
+
+  it('breaks off what takes longer; that was no attempt, and the mail stays due', async () => {
+    const { queue, dispatcher } = stage(untilAborted);
+    dispatcher.add(queue.put(TO_TWO, NOTHING));
+    const closed = dispatcher.close(MINUTE);
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    await closed;
+    expect(queue.mail('m1')).toMatchObject({ recipients: [{ state: 'waiting' }, { state: 'delivered' }], nextAttempt: Date.now() });
+  });
+
+  it('gives up nobody by that, however old the mail', async () => {
+    const { queue, dispatcher, done } = stage(untilAborted);
+    const mail = queue.put(TO_BOB, NOTHING);
+    await vi.advanceTimersByTimeAsync(100 * HOUR);
+    dispatcher.add(mail);
+    const closed = dispatcher.close(0);
+    await vi.advanceTimersByTimeAsync(1);
+    await closed;
+    expect(done).toEqual(['relay m1 0', 'settle m1 waiting']);
+  });
+
+  it('leaves a mail that was out but not answered to the schedule', async () => {
+    const { queue, dispatcher } = stage((_, __, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve([{ ...UNKNOWN, reason: 'aborted' } as Outcome]), { once: true })));
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    const closed = dispatcher.close(0);
+    await vi.advanceTimersByTimeAsync(1);
+    await closed;
+    expect(queue.mail('m1')?.nextAttempt).toBeGreaterThan(Date.now() + 9 * MINUTE);
+  });
+
+  it('aborts in the end what attempts have left behind', async () => {
+    let signal: AbortSignal | undefined;
+    const { queue, dispatcher } = stage((_, __, each) => ((signal = each), [DELIVERED]));
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    expect(signal?.aborted).toBe(false);
+    await dispatcher.close(MINUTE);
+    expect(signal?.aborted).toBe(true);
+  });
+});
