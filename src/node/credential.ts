@@ -13,10 +13,11 @@ import { clientKeys, type Decoy, KEY_OCTETS, SALT_OCTETS, scramCredential } from
 import { encodeAscii } from '../wire/ascii.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 
+// Copied, because a Buffer is not quite a Uint8Array: its `slice` is a view.
 export const HASH: Hash = {
-  sha256: (octets) => createHash('sha256').update(octets).digest(),
-  hmacSha256: (key, octets) => createHmac('sha256', key).update(octets).digest(),
-  hmacMd5: (key, octets) => createHmac('md5', key).update(octets).digest(),
+  sha256: (octets) => Uint8Array.from(createHash('sha256').update(octets).digest()),
+  hmacSha256: (key, octets) => Uint8Array.from(createHmac('sha256', key).update(octets).digest()),
+  hmacMd5: (key, octets) => Uint8Array.from(createHmac('md5', key).update(octets).digest()),
 };
 
 export const SCHEMES = ['scram-sha-256', 'scrypt'] as const satisfies readonly Credential['type'][];
@@ -28,7 +29,7 @@ const SCRYPT_COST = { costLog2: 14, blockSize: 8, parallelization: 5 } as const;
 export async function makeCredential(scheme: Credential['type'], password: string): Promise<Credential | undefined> {
   const prepared = prepare(password, 'stored');
   if (prepared === undefined) return undefined;
-  const salt = randomBytes(SALT_OCTETS);
+  const salt = Uint8Array.from(randomBytes(SALT_OCTETS));
   switch (scheme) {
     case 'scram-sha-256': {
       const salted = await derive({ type: 'derive', password: encodeUtf8(prepared), salt, iterations: SCRAM_ITERATIONS });
@@ -59,7 +60,7 @@ export async function verifyPassword(credential: Credential, password: string): 
 /** Answers the question of a client that speaks SCRAM. */
 export function derive({ password, salt, iterations }: DeriveQuestion): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    pbkdf2(password, salt, iterations, KEY_OCTETS, 'sha256', (error, key) => (error === null ? resolve(key) : reject(error)));
+    pbkdf2(password, salt, iterations, KEY_OCTETS, 'sha256', (error, key) => (error === null ? resolve(Uint8Array.from(key)) : reject(error)));
   });
 }
 
@@ -67,7 +68,7 @@ function scryptHash(password: string, { costLog2, blockSize: r, parallelization:
   const N = 2 ** costLog2;
   const maxmem = 128 * r * (N + p + 2); // what OpenSSL counts, and a block to spare
   return new Promise((resolve, reject) => {
-    scrypt(encodeUtf8(password), salt, octets, { N, r, p, maxmem }, (error, key) => (error === null ? resolve(key) : reject(error)));
+    scrypt(encodeUtf8(password), salt, octets, { N, r, p, maxmem }, (error, key) => (error === null ? resolve(Uint8Array.from(key)) : reject(error)));
   });
 }
 

@@ -1,0 +1,160 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { derive, HASH, makeCredential, SCHEMES, Users, verifyPassword } from '../../src/node/credential.ts';
+import { formatCredential, formatUser, parseCredential } from '../../src/protocol/sasl/credential.ts';
+import type { Credential } from '../../src/protocol/sasl/credential.ts';
+import type { AuthQuestion, MechanismName } from '../../src/protocol/sasl/exchange.ts';
+import { beginServerExchange } from '../../src/protocol/sasl/mechanism.ts';
+import { scramCredential } from '../../src/protocol/sasl/scram-key.ts';
+import { decodeBase64, encodeBase64 } from '../../src/wire/base64.ts';
+import { octetsOf } from '../wire/every.ts';
+
+const hexadecimal = (octets: Uint8Array): string => Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('');
+
+describe('the hashes', () => {
+  it('are those of their standards', () => {
+    expect(hexadecimal(HASH.sha256(octetsOf('abc')))).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'); // FIPS 180-4
+    expect(hexadecimal(HASH.hmacSha256(octetsOf('Jefe'), octetsOf('what do ya want for nothing?')))).toBe('5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843'); // RFC 4231 §4.3
+    expect(hexadecimal(HASH.hmacMd5(octetsOf('Jefe'), octetsOf('what do ya want for nothing?')))).toBe('750c783e6ab0b503eaa86e310a5db738'); // RFC 2104 appendix
+  });
+
+  it('derive as RFC 7914 §11 has it', async () => {
+    expect(hexadecimal(await derive({ type: 'derive', password: octetsOf('passwd'), salt: octetsOf('salt'), iterations: 1 }))).toBe('55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc');
+  });
+});
+
+describe.each(SCHEMES)('a credential of %s', (scheme) => {
+  it('verifies its password, and no other, before and after it was written down', async () => {
+    const credential = await makeCredential(scheme, 'p\u00e4ssword');
+    if (credential === undefined) throw new Error();
+    const read = parseCredential(formatCredential(credential));
+    if ('fault' in read) throw new Error(read.expected);
+    for (const each of [credential, read]) {
+      expect(each.type).toBe(scheme);
+      expect(await verifyPassword(each, 'p\u00e4ssword')).toBe(true);
+      expect(await verifyPassword(each, 'pa\u0308ssword')).toBe(false); // it is the mechanism that prepares
+      expect(await verifyPassword(each, 'p\u00e4sswor')).toBe(false);
+      expect(await verifyPassword(each, '')).toBe(false);
+    }
+  });
+
+  it('has a salt of its own', async () => {
+    const [a, b] = await Promise.all([makeCredential(scheme, 'same'), makeCredential(scheme, 'same')]);
+    if (a === undefined || b === undefined) throw new Error();
+    expect(a.salt.length).toBe(16);
+    expect(formatCredential(a)).not.toBe(formatCredential(b));
+  });
+
+  it('is made of the prepared password, and of none that cannot be prepared', async () => {
+    const credential = await makeCredential(scheme, '\u2168');
+    expect(credential !== undefined && (await verifyPassword(credential, 'IX'))).toBe(true);
+    for (const password of ['', 'a\x07', '\u0378']) expect(await makeCredential(scheme, password)).toBeUndefined();
+  });
+});
+
+it('a credential of scrypt is that of RFC 7914 §12', async () => {
+  const hash = decodeBase64(encodeBase64(Uint8Array.from('fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b3731622eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640'.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))));
+  if (hash === undefined) throw new Error();
+  expect(await verifyPassword({ type: 'scrypt', costLog2: 10, blockSize: 8, parallelization: 16, salt: octetsOf('NaCl'), hash }, 'password')).toBe(true);
+});
+
+it('a credential as costly as may be written down can be verified', async () => {
+  const credential = parseCredential(`$scrypt$ln=13,r=32,p=1$AAAAAAAAAAA$${'A'.repeat(22)}`);
+  if ('fault' in credential) throw new Error(credential.expected);
+  expect(await verifyPassword(credential, 'x')).toBe(false);
+});
+
+let scram: Credential;
+let scrypt: Credential;
+let directory: string;
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'ehlo-users-'));
+  const salt = octetsOf('sixteen octets..');
+  scram = scramCredential(await derive({ type: 'derive', password: octetsOf('pencil'), salt, iterations: 4096 }), salt, 4096, HASH);
+  const made = await makeCredential('scrypt', 'pencil');
+  if (made === undefined) throw new Error();
+  scrypt = made;
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+async function users(content: string): Promise<Users> {
+  const path = join(directory, 'users');
+  writeFileSync(path, content);
+  return Users.read(path);
+}
+
+const both = (): string => `# made by ehlo passwd\n\n${formatUser({ name: 'alice', credential: scram })}\r\n${formatUser({ name: 'bob', credential: scrypt })}\n`;
+
+const password = (authcid: string, text: string): AuthQuestion => ({ type: 'password', mechanism: 'PLAIN', authcid, password: text });
+
+describe('a file of users', () => {
+  it('answers for a password with either kind of credential', async () => {
+    const known = await users(both());
+    for (const name of ['alice', 'bob']) {
+      expect(await known.answer(password(name, 'pencil'))).toEqual({ type: 'yes' });
+      expect(await known.answer(password(name, 'pen'))).toEqual({ type: 'no' });
+    }
+  });
+
+  it('knows nobody else, even with the password of the first', async () => {
+    expect(await (await users(both())).answer(password('carol', 'pencil'))).toEqual({ type: 'no' });
+    expect(await (await users('')).answer(password('carol', 'pencil'))).toEqual({ type: 'no' });
+  });
+
+  it('gives a credential to SCRAM where there is one', async () => {
+    const known = await users(both());
+    expect(await known.answer({ type: 'credential', mechanism: 'SCRAM-SHA-256', authcid: 'alice' })).toEqual({ type: 'credential', credential: scram });
+    for (const authcid of ['bob', 'carol']) expect(await known.answer({ type: 'credential', mechanism: 'SCRAM-SHA-256', authcid })).toEqual({ type: 'no' });
+  });
+
+  it('has no secret, knows no token, and lets nobody act as someone else', async () => {
+    const known = await users(both());
+    expect(await known.answer({ type: 'secret', mechanism: 'CRAM-MD5', authcid: 'alice' })).toEqual({ type: 'no' });
+    expect(await known.answer({ type: 'token', mechanism: 'XOAUTH2', token: 'x', authzid: 'alice', host: undefined, port: undefined })).toEqual({ type: 'no' });
+    expect(await known.answer({ type: 'authority', mechanism: 'PLAIN', authcid: 'alice', authzid: 'bob' })).toEqual({ type: 'no' });
+  });
+
+  it('offers what its users can use', async () => {
+    expect((await users(both())).mechanisms).toEqual<MechanismName[]>(['SCRAM-SHA-256', 'PLAIN', 'LOGIN']);
+    expect((await users(formatUser({ name: 'bob', credential: scrypt }))).mechanisms).toEqual<MechanismName[]>(['PLAIN', 'LOGIN']);
+  });
+
+  it('has a decoy that looks like its users, and is the same each time it is read', async () => {
+    const [a, b] = [await users(both()), await users(both())];
+    expect(a.decoy).toEqual(b.decoy);
+    expect(a.decoy.iterations).toBe(4096);
+    expect((await users('')).decoy.iterations).toBe(100_000);
+    expect((await users(formatUser({ name: 'bob', credential: scrypt }))).decoy.secret).not.toEqual(a.decoy.secret);
+  });
+
+  it('serves an exchange from the AUTH command to its end', async () => {
+    const known = await users(both());
+    const exchange = beginServerExchange('PLAIN', { hash: HASH, nonce: 'abc', hostname: 'mx.example', decoy: known.decoy });
+    const asked = exchange.next(octetsOf('\0alice\0pencil'));
+    if (asked.type !== 'ask') throw new Error();
+    expect(exchange.answer(await known.answer(asked.question))).toEqual({ type: 'success', identity: { authcid: 'alice', authzid: 'alice' } });
+  });
+
+  it.each([
+    ['alice', ':1: expected NAME:CREDENTIAL, as `ehlo passwd NAME` prints it'],
+    ['# remark\n\nalice:secret\n', ':3: expected SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY or $scrypt$ln=N,r=N,p=N$SALT$HASH'],
+    ['a\x07:x', ':1: expected a name in front of ":" that SASLprep leaves as it is (RFC 4013)'],
+    [' # no remark', ':1: expected NAME:CREDENTIAL, as `ehlo passwd NAME` prints it'],
+    ['alice:$scrypt$ln=9,r=8,p=5$W22ZaJ0SNY7soEsUEjb6gQ$AAAAAAAAAAAAAAAAAAAAAA', ':1: expected costLog2 from 10 to 20, found 9'],
+  ])('that says %j is refused by its line', async (content, message) => {
+    await expect(users(content)).rejects.toThrow(new Error(join(directory, 'users') + message));
+  });
+
+  it('that names a user twice is refused', async () => {
+    await expect(users(both() + formatUser({ name: 'alice', credential: scrypt }))).rejects.toThrow(`${join(directory, 'users')}:5: expected each user once, found "alice" again`);
+  });
+
+  it('that is not UTF-8 or not there is refused', async () => {
+    const path = join(directory, 'latin1');
+    writeFileSync(path, octetsOf('\xff') as unknown as string); // node:fs takes octets too
+    await expect(Users.read(path)).rejects.toThrow(`${path}: expected UTF-8`);
+    await expect(Users.read(join(directory, 'none'))).rejects.toThrow(`cannot read the users in ${join(directory, 'none')}: ENOENT`);
+  });
+});
