@@ -6,10 +6,15 @@ import { isFault } from '../../src/syntax/fault.ts';
 import type { Outcome, Transaction } from '../../src/protocol/client/action.ts';
 import { ClientSession } from '../../src/protocol/client/session.ts';
 import type { ClientOptions } from '../../src/protocol/client/session.ts';
-import type { State } from '../../src/protocol/client/table.ts';
+import type { Awaited, State } from '../../src/protocol/client/table.ts';
 import { octetsOf, textOf } from '../wire/every.ts';
 
 export const CLIENT = 'client.example.org';
+export const BOB = '<bob@example.com>';
+export const CAROL = '<carol@example.com>';
+
+/** Commands whose failing tells something of the recipients. */
+export const IN_TRANSACTION: readonly Awaited[] = ['RSET', 'MAIL', 'RCPT', 'DATA', 'end of mail data'];
 
 export class ClientDialogue {
   readonly session: ClientSession;
@@ -146,28 +151,55 @@ export function reversePath(text: string): ReversePath {
 
 /** A session that has come so far, with a server that offers these keywords; its mail is for bob and carol. */
 export function clientIn(state: State, keywords: readonly string[] = ['PIPELINING'], options: Partial<ClientOptions> = {}): ClientDialogue {
-  const after = (earlier: State, step: (client: ClientDialogue) => void): ClientDialogue => {
+  const from = (earlier: State, step: (client: ClientDialogue) => void): ClientDialogue => {
     const client = clientIn(earlier, keywords, options);
     step(client);
     return client;
   };
   switch (state) {
     case 'greeting': return new ClientDialogue(options);
-    case 'ehlo': return after('greeting', (client) => client.reply('220 mx.example.com ESMTP'));
-    case 'helo': return after('ehlo', (client) => client.reply('500 what'));
-    case 'ready': return after('ehlo', (client) => client.reply(...ehloReply(keywords)));
-    case 'envelope': return after('ready', (client) => client.mail(['bob@example.com', 'carol@example.com']));
-    case 'content': return after('envelope', (client) => ['250 ok', '250 ok', '250 ok', '354 go'].forEach((line) => client.reply(line)));
-    case 'ending': return after('content', (client) => {
+    case 'ehlo': return from('greeting', (client) => client.reply('220 mx.example.com ESMTP'));
+    case 'helo': return from('ehlo', (client) => client.reply('500 what'));
+    case 'ready': return from('ehlo', (client) => client.reply(...ehloReply(keywords)));
+    case 'envelope': return from('ready', (client) => client.mail(['bob@example.com', 'carol@example.com']));
+    case 'content': return from('envelope', (client) => ['250 ok', '250 ok', '250 ok', '354 go'].forEach((line) => client.reply(line)));
+    case 'ending': return from('content', (client) => {
       client.give('Subject: hello\r\n');
       client.finish();
     });
-    case 'quit': return after('ready', (client) => client.quit());
-    case 'closed': return after('quit', (client) => client.reply('221 bye'));
+    case 'quit': return from('ready', (client) => client.quit());
+    case 'closed': return from('quit', (client) => client.reply('221 bye'));
     default: return state satisfies never;
   }
 }
 
 export function ehloReply(keywords: readonly string[]): string[] {
   return ['mx.example.com', ...keywords].map((line, at) => `250${at === keywords.length ? ' ' : '-'}${line}`);
+}
+
+/** A session that awaits the reply to this command before any other; its mail is for bob and carol. */
+export function clientAwaiting(awaited: Awaited): ClientDialogue {
+  switch (awaited) {
+    case 'greeting': return clientIn('greeting');
+    case 'EHLO': return clientIn('ehlo');
+    case 'HELO': return clientIn('helo');
+    case 'RSET': {
+      const client = after(clientIn('envelope'), '250 ok', '550 no', '550 no', '503 no');
+      client.takeTold();
+      client.mail(['bob@example.com', 'carol@example.com']);
+      return client;
+    }
+    case 'MAIL': return clientIn('envelope');
+    case 'RCPT': return after(clientIn('envelope'), '250 ok');
+    case 'DATA': return after(clientIn('envelope'), '250 ok', '250 ok', '250 ok');
+    case 'end of mail data': return clientIn('ending');
+    case 'QUIT': return clientIn('quit');
+    default: return awaited satisfies never;
+  }
+}
+
+/** The session after these replies, in one segment. */
+export function after(client: ClientDialogue, ...replies: readonly string[]): ClientDialogue {
+  client.reply(...replies);
+  return client;
 }
