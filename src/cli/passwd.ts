@@ -23,7 +23,9 @@ const USAGE = {
 } as const satisfies Usage<typeof OPTIONS>;
 
 /** Where the password comes from. */
-export type PasswordInput = { readonly type: 'terminal'; readonly keyboard: Keyboard } | { readonly type: 'stream'; readonly octets: AsyncIterable<Uint8Array> };
+export type PasswordInput =
+  | { readonly type: 'terminal'; readonly keyboard: Keyboard }
+  | { readonly type: 'stream'; readonly octets: AsyncIterable<Uint8Array> };
 
 /** Returns the exit status. */
 export function passwd(args: readonly string[], terminal: Terminal, open: () => PasswordInput = openInput): Promise<number> {

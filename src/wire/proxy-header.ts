@@ -64,7 +64,9 @@ export class ProxyHeaderDecoder {
   /** `limit` is the longest version 2 header in octets; certificates in TLVs need more than the 536 that are the default. */
   constructor(options: { readonly limit?: number } = {}) {
     const { limit = DEFAULT_LIMIT } = options;
-    if (!Number.isSafeInteger(limit) || limit < COMMAND_END || limit > COMMAND_END + 0xffff) throw new UsageError(`a PROXY header has from 16 to 65551 octets, not ${limit}`);
+    if (!Number.isSafeInteger(limit) || limit < COMMAND_END || limit > COMMAND_END + 0xffff) {
+      throw new UsageError(`a PROXY header has from 16 to 65551 octets, not ${limit}`);
+    }
     this.#limit = limit;
     this.#kept = new Uint8Array(Math.max(LONGEST_LINE, limit));
   }

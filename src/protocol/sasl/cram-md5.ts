@@ -12,6 +12,8 @@ import { prepare } from './prepare.ts';
 import { equalSecrets } from './secret.ts';
 import type { MechanismStep, ServerMechanism } from './server-exchange.ts';
 
+const MESSAGE_ID = /^<[\x21-\x3b\x3d\x3f-\x7e]+@[\x21-\x3b\x3d\x3f-\x7e]+>$/;
+
 export class CramMd5Server implements ServerMechanism {
   readonly mechanism = 'CRAM-MD5';
   readonly #challenge: Uint8Array;
@@ -21,7 +23,7 @@ export class CramMd5Server implements ServerMechanism {
 
   /** `challenge` is new each time, and written as a msg-id: `<1896.697170952@postoffice.example>` (§2). */
   constructor(challenge: string, hash: Hash) {
-    if (!/^<[\x21-\x3b\x3d\x3f-\x7e]+@[\x21-\x3b\x3d\x3f-\x7e]+>$/.test(challenge)) throw new UsageError('a challenge of CRAM-MD5 is a msg-id, such as <random.time@host.example>');
+    if (!MESSAGE_ID.test(challenge)) throw new UsageError('a challenge of CRAM-MD5 is a msg-id, such as <random.time@host.example>');
     this.#challenge = encodeAscii(challenge);
     this.#hash = hash;
   }

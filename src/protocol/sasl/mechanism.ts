@@ -88,8 +88,12 @@ export interface ClientExchangeOptions {
   readonly channelBinding?: ChannelBinding;
 }
 
-/** Returns those of the mechanisms offered that the client can use, the best first. */
-export function usableMechanisms(offered: readonly string[], secret: ClientSecret, connection: { readonly secured: boolean; readonly bindable: boolean }): MechanismName[] {
+/** Returns those of the mechanisms offered that the client can use, the best first; `bindable`: it has a channel binding. */
+export function usableMechanisms(
+  offered: readonly string[],
+  secret: ClientSecret,
+  connection: { readonly secured: boolean; readonly bindable: boolean },
+): MechanismName[] {
   const found = new Set(offered.map(findMechanism));
   return NAMES.filter((name) => {
     const { needs, revealsSecret } = MECHANISMS[name];

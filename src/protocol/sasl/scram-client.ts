@@ -10,7 +10,8 @@ import { clientFault, type ChannelBinding, type ClientExchange, type ClientFault
 import { formatGs2Header, type Gs2Flag } from './gs2.ts';
 import { prepare } from './prepare.ts';
 import { authMessage, clientKeys, clientProof } from './scram-key.ts';
-import { formatClientFinal, formatClientFirst, formatWithoutProof, isNonce, parseServerFinal, parseServerFirst, type ServerFirst } from './scram-message.ts';
+import { formatClientFinal, formatClientFirstBare, formatWithoutProof, isNonce, parseServerFinal, parseServerFirst } from './scram-message.ts';
+import type { ServerFirst } from './scram-message.ts';
 import { equalSecrets } from './secret.ts';
 
 /**
@@ -66,11 +67,10 @@ class ScramClient implements ClientExchange {
   constructor(options: ScramClientOptions, flag: Gs2Flag, data: Uint8Array) {
     const { authcid: name, authzid, nonce } = options;
     const header = formatGs2Header(flag, authzid);
-    const first = formatClientFirst({ flag, authzid, name, nonce });
     this.#options = options;
-    this.#bare = first.slice(header.length);
+    this.#bare = formatClientFirstBare(name, nonce);
     this.#binding = concat([encodeUtf8(header), data]);
-    this.initial = encodeUtf8(first);
+    this.initial = encodeUtf8(header + this.#bare);
   }
 
   get complete(): boolean {
@@ -102,7 +102,9 @@ class ScramClient implements ClientExchange {
     const first = parseServerFirst(challenge);
     if (first.type === 'malformed') return clientFault('malformed', `expected ${first.expected}`);
     const { nonce, password } = this.#options;
-    if (!first.nonce.startsWith(nonce) || first.nonce === nonce) return clientFault('nonce', 'expected a nonce that begins with the one sent, and goes on (RFC 5802 §5.1)');
+    if (!first.nonce.startsWith(nonce) || first.nonce === nonce) {
+      return clientFault('nonce', 'expected a nonce that begins with the one sent, and goes on (RFC 5802 §5.1)');
+    }
     const { iterations, salt } = first;
     if (iterations < ITERATIONS.least || iterations > ITERATIONS.most) {
       return clientFault('iterations', `expected ${ITERATIONS.least} to ${ITERATIONS.most} iterations, found ${iterations} (RFC 7677 §4, RFC 5802 §9)`);
@@ -118,7 +120,9 @@ class ScramClient implements ClientExchange {
       this.explanation = final.error;
       return clientFault('server-refused', 'expected "v=", found "e=" (RFC 5802 §5.1)');
     }
-    if (!equalSecrets(final.signature, signature)) return clientFault('server-not-proven', 'expected the signature of a server that knows the password (RFC 5802 §3)');
+    if (!equalSecrets(final.signature, signature)) {
+      return clientFault('server-not-proven', 'expected the signature of a server that knows the password (RFC 5802 §3)');
+    }
     this.#awaited = { type: 'nothing' };
     return { type: 'response', octets: EMPTY };
   }

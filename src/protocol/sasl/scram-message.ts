@@ -5,7 +5,7 @@
 
 import { decodeBase64, encodeBase64 } from '../../wire/base64.ts';
 import { decodeUtf8 } from '../../wire/utf8.ts';
-import { formatGs2Header, formatSaslName, parseSaslName, readGs2Header, type Gs2Flag, type Gs2Header } from './gs2.ts';
+import { formatSaslName, parseSaslName, readGs2Header, type Gs2Header } from './gs2.ts';
 
 export interface ClientFirst {
   readonly type: 'client-first';
@@ -81,8 +81,9 @@ export function parseClientFirst(octets: Uint8Array): ClientFirst | MessageFault
   return name === undefined || !isNonce(nonce) ? malformed('client-first') : { type: 'client-first', gs2, name, nonce, bare };
 }
 
-export function formatClientFirst({ flag, authzid, name, nonce }: { readonly flag: Gs2Flag; readonly authzid: string | undefined; readonly name: string; readonly nonce: string }): string {
-  return `${formatGs2Header(flag, authzid)}n=${formatSaslName(name)},r=${nonce}`;
+/** Returns the message behind its GS2 header. */
+export function formatClientFirstBare(name: string, nonce: string): string {
+  return `n=${formatSaslName(name)},r=${nonce}`;
 }
 
 export function parseServerFirst(octets: Uint8Array): ServerFirst | MessageFault {

@@ -27,7 +27,17 @@ export interface ScramServerOptions {
 type Awaited =
   | { readonly type: 'client-first' }
   | { readonly type: 'credential'; readonly first: ClientFirst; readonly authcid: string }
-  | { readonly type: 'client-final'; readonly first: ClientFirst; readonly authcid: string; readonly nonce: string; readonly serverFirst: string; readonly credential: ScramCredential; readonly known: boolean };
+  | ClientFinalAwaited;
+
+interface ClientFinalAwaited {
+  readonly type: 'client-final';
+  readonly first: ClientFirst;
+  readonly authcid: string;
+  readonly nonce: string; // of both sides
+  readonly serverFirst: string;
+  readonly credential: ScramCredential;
+  readonly known: boolean; // false: the credential is a decoy
+}
 
 export class ScramServer implements ServerMechanism {
   readonly mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-256-PLUS';
@@ -77,21 +87,25 @@ export class ScramServer implements ServerMechanism {
       case 'n':
         return plus ? failure('channel-binding', 'expected "p=" with -PLUS (RFC 5802 §6)') : undefined;
       case 'y':
-        return plus || channelBinding !== undefined ? failure('channel-binding', 'the client saw no -PLUS, which is offered: a downgrade (RFC 5802 §6)') : undefined;
+        if (!plus && channelBinding === undefined) return undefined;
+        return failure('channel-binding', 'the client saw no -PLUS, which is offered: a downgrade (RFC 5802 §6)');
       case 'p':
         if (!plus) return failure('channel-binding', 'expected no "p=" without -PLUS (RFC 5802 §6)');
-        return flag.name === channelBinding?.name ? undefined : failure('channel-binding', 'expected a type of channel binding that is supported (RFC 5802 §6)');
+        if (flag.name === channelBinding?.name) return undefined;
+        return failure('channel-binding', 'expected a type of channel binding that is supported (RFC 5802 §6)');
       default:
         return flag satisfies never;
     }
   }
 
-  #final(response: Uint8Array, { first, authcid, nonce, serverFirst, credential, known }: Awaited & { readonly type: 'client-final' }): MechanismStep {
+  #final(response: Uint8Array, { first, authcid, nonce, serverFirst, credential, known }: ClientFinalAwaited): MechanismStep {
     const final = parseClientFinal(response);
     if (final.type === 'malformed') return failure('malformed', `expected ${final.expected}`);
     if (final.nonce !== nonce) return failure('credentials', 'expected the nonce of the server (RFC 5802 §5.1)');
     const data = first.gs2.flag.type === 'p' ? (this.#options.channelBinding?.data ?? EMPTY) : EMPTY;
-    if (!equal(final.channelBinding, concat([encodeUtf8(first.gs2.text), data]))) return failure('channel-binding', 'expected the GS2 header again, and the binding of this channel (RFC 5802 §6)');
+    if (!equal(final.channelBinding, concat([encodeUtf8(first.gs2.text), data]))) {
+      return failure('channel-binding', 'expected the GS2 header again, and the binding of this channel (RFC 5802 §6)');
+    }
     const { hash } = this.#options;
     const message = authMessage(first.bare, serverFirst, final.withoutProof);
     // Both are looked at, so that an unknown user takes as long as a known one.

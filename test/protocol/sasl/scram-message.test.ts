@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   formatClientFinal,
-  formatClientFirst,
+  formatClientFirstBare,
   formatServerFinal,
   formatServerFirst,
   formatWithoutProof,
@@ -10,6 +10,7 @@ import {
   parseServerFinal,
   parseServerFirst,
 } from '../../../src/protocol/sasl/scram-message.ts';
+import { formatGs2Header } from '../../../src/protocol/sasl/gs2.ts';
 import { encodeUtf8 } from '../../../src/wire/utf8.ts';
 import { octetsOf } from '../../wire/every.ts';
 
@@ -61,7 +62,7 @@ describe('a message of SCRAM (RFC 5802 §7)', () => {
     for (const text of ['n,,n=user,r=abc', 'y,a=a=2Cb,n=c=3D,r=abc', 'p=tls-exporter,,n=user,r=abc']) {
       const first = parseClientFirst(octetsOf(text));
       if (first.type === 'malformed') throw new Error(text);
-      expect(formatClientFirst({ flag: first.gs2.flag, authzid: first.gs2.authzid, name: first.name, nonce: first.nonce })).toBe(text);
+      expect(formatGs2Header(first.gs2.flag, first.gs2.authzid) + formatClientFirstBare(first.name, first.nonce)).toBe(text);
       expect(first.gs2.text + first.bare).toBe(text);
     }
     const serverFirst = parseServerFirst(octetsOf('r=abc,s=c2FsdA==,i=4096'));
