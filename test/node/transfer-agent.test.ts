@@ -1,0 +1,272 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FileQueue } from '../../src/node/file-queue.ts';
+import type { Server } from '../../src/node/listen.ts';
+import type { LogFields } from '../../src/node/log.ts';
+import { Maildir } from '../../src/node/maildir.ts';
+import { Resolver } from '../../src/node/resolve.ts';
+import { TransferAgent, type TransferAgentOptions } from '../../src/node/transfer-agent.ts';
+import { parseCidr } from '../../src/relay/admission.ts';
+import type { NextHop } from '../../src/relay/next-hop.ts';
+import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+import { until } from '../support/turn.ts';
+
+let directory: TemporaryDirectory;
+let agents: TransferAgent[];
+let peers: RawPeer[];
+beforeEach(() => {
+  directory = temporaryDirectory();
+  agents = [];
+  peers = [];
+});
+afterEach(async () => {
+  for (const peer of peers) peer.socket.destroy();
+  await Promise.all(agents.map((agent) => agent.close(0)));
+  directory[Symbol.dispose]();
+});
+
+interface Host {
+  readonly name: string;
+  readonly agent: TransferAgent;
+  readonly server: Server;
+  readonly queue: FileQueue;
+  readonly logged: (readonly [string, LogFields])[];
+  /** What was delivered into its Maildir. */
+  readonly delivered: () => readonly string[];
+}
+
+interface Setting {
+  readonly accept?: readonly string[];
+  readonly relayFrom?: readonly string[];
+  readonly maildir?: boolean;
+  readonly routes?: Readonly<Record<string, number>>;
+  readonly options?: Partial<TransferAgentOptions>;
+}
+
+/** A relay on a free port; its queue and Maildir are named after it. */
+async function start(name: string, { accept = [], relayFrom = ['127.0.0.0/8'], maildir = false, routes = {}, options = {} }: Setting = {}): Promise<Host> {
+  const queue = await FileQueue.open(join(directory.path, name, 'queue'));
+  const box = join(directory.path, name, 'box');
+  const logged: (readonly [string, LogFields])[] = [];
+  const agent = new TransferAgent({
+    hostname: name,
+    queue,
+    maildir: maildir ? await Maildir.open(box) : undefined,
+    admission: { accept: new Set(accept), relayFrom: relayFrom.map(parseCidr).filter((range) => range !== undefined) },
+    routing: { routes: new Map<string, NextHop>(Object.entries(routes).map(([domain, port]) => [domain, { host: '127.0.0.1', port }])), mxPort: 25, allowPrivateTargets: false },
+    resolver: new Resolver({ servers: ['127.0.0.1:1'], timeout: 50 }),
+    schedule: RETRY_SCHEDULE,
+    log: (event, fields) => logged.push([event, fields]),
+    ...options,
+  });
+  agents.push(agent);
+  const server = await agent.listen('127.0.0.1', 0);
+  agent.start();
+  const read = (file: string): string => decodeLatin1(readFileSync(join(box, 'new', file)));
+  return { name, agent, server, queue, logged, delivered: () => readdirSync(join(box, 'new')).map(read).sort() };
+}
+
+/** A client that was greeted. */
+async function connect({ server }: Host): Promise<RawPeer> {
+  const peer = await RawPeer.connect(server.port);
+  peers.push(peer);
+  await peer.reply();
+  await peer.command('EHLO client.test');
+  return peer;
+}
+
+/** Sends a mail; the replies to RCPT, and to its end. */
+async function submit(host: Host, from: string, to: readonly string[], content = CONTENT): Promise<{ readonly rcpt: readonly string[]; readonly end: string }> {
+  const peer = await connect(host);
+  await peer.command(`MAIL FROM:${from}`);
+  const rcpt: string[] = [];
+  for (const path of to) rcpt.push(await peer.command(`RCPT TO:${path}`));
+  await peer.command('DATA');
+  const end = await peer.command(`${content.replace(/^\./gm, '..')}.`);
+  peer.reset();
+  return { rcpt, end };
+}
+
+const CONTENT = 'Subject: hi\r\n\r\n.a dot, and octets above 127: \xfc\x80\r\n';
+const events = ({ logged }: Host): readonly string[] => logged.map(([event]) => event);
+
+describe('a transfer agent', () => {
+  it('takes a mail into its queue, and relays it to the next, which has it octet for octet with two Received fields', async () => {
+    const last = await start('last.test', { accept: ['b.test'], maildir: true });
+    const first = await start('first.test', { routes: { 'b.test': last.server.port } });
+    const { end } = await submit(first, '<alice@a.test>', ['<bob@b.test>']);
+    const [, id] = /^250 2\.0\.0 queued as (\w+)\r\n$/.exec(end) ?? [];
+    await until(() => events(first).includes('done'));
+    const [text = ''] = last.delivered();
+    expect(text.replace(/\r\n[ \t]/g, ' ')).toMatch(
+      new RegExp(`^Return-Path: <alice@a\\.test>\r\nReceived: from first\\.test \\(\\[127\\.0\\.0\\.1\\]\\) by last\\.test .*with ESMTP id \\w+ for <bob@b\\.test>; .*\r\nReceived: from client\\.test .* by first\\.test .*with ESMTP id ${id} for <bob@b\\.test>; .*\r\nSubject: hi\r\n`),
+    );
+    expect(text.endsWith(CONTENT)).toBe(true);
+    expect([...first.queue.mails(), ...last.queue.mails()]).toEqual([]);
+    expect(events(first)).toEqual(['accepted', 'delivered', 'done']);
+    expect(first.logged[0]?.[1]).toMatchObject({ id, client: '127.0.0.1', helo: 'client.test', from: '<alice@a.test>', to: '<bob@b.test>' });
+    expect(events(last)).toEqual(['accepted']);
+  });
+
+  it('tells none of several recipients of the others', async () => {
+    const last = await start('last.test', { accept: ['b.test'], maildir: true });
+    await submit(last, '<>', ['<bob@b.test>', '<carol@b.test>']);
+    expect(last.delivered()[0]).not.toMatch(/bob|carol/);
+  });
+
+  it('has a mail in the queue, durable, before it says 250', async () => {
+    const host = await start('first.test', { routes: { 'b.test': await unusedPort() } });
+    await submit(host, '<alice@a.test>', ['<bob@b.test>']);
+    expect(readdirSync(join(directory.path, 'first.test', 'queue', 'mail'))).toHaveLength(1);
+    await until(() => events(host).includes('deferred'));
+    expect([...host.queue.mails()]).toMatchObject([{ recipients: [{ state: 'waiting', reply: { code: 451, enhanced: '4.4.1' } }] }]);
+  });
+
+  it('delivers what its queue held when it was started again', async () => {
+    const nobody = await unusedPort();
+    const before = await start('first.test', { routes: { 'b.test': nobody } });
+    await submit(before, '<alice@a.test>', ['<bob@b.test>']);
+    await before.agent.close(0);
+    const last = await start('last.test', { accept: ['b.test'], maildir: true });
+    const after = await start('first.test', { routes: { 'b.test': last.server.port } });
+    await until(() => events(after).includes('done'));
+    expect(last.delivered()[0]?.endsWith(CONTENT)).toBe(true);
+  });
+
+  it('delivers to recipients here and elsewhere with one id', async () => {
+    const last = await start('last.test', { accept: ['b.test'], maildir: true });
+    const first = await start('first.test', { accept: ['a.test'], maildir: true, routes: { 'b.test': last.server.port } });
+    const { end } = await submit(first, '<x@x.test>', ['<alice@a.test>', '<bob@b.test>']);
+    expect(end).toMatch(/^250 /);
+    await until(() => events(first).includes('done'));
+    const [, id] = /queued as (\w+)/.exec(end) ?? [];
+    expect(first.delivered()[0]).toContain(`id ${id}`);
+    expect(last.delivered()[0]).toContain(`id ${id}`);
+  });
+
+  it('keeps nothing of a mail that the Maildir did not take', async () => {
+    const first = await start('first.test', { accept: ['a.test'], routes: { 'b.test': await unusedPort() }, options: { maildir: { deliver: () => Promise.reject(new Error('disk full')) } as unknown as Maildir } });
+    expect((await submit(first, '<x@x.test>', ['<alice@a.test>', '<bob@b.test>'])).end).toMatch(/^451 4\.3\.0 /);
+    expect([...first.queue.mails()]).toEqual([]);
+    expect(events(first)).toEqual(['error']);
+  });
+
+  it('keeps nothing of a mail whose client goes in the middle', async () => {
+    const first = await start('first.test', { routes: { 'b.test': await unusedPort() } });
+    const peer = await connect(first);
+    await peer.command('MAIL FROM:<>');
+    await peer.command('RCPT TO:<bob@b.test>');
+    await peer.command('DATA');
+    peer.say('Subject: half');
+    peer.reset();
+    await until(() => events(first).includes('lost'));
+    const files = (name: string): readonly string[] => readdirSync(join(directory.path, 'first.test', 'queue', name));
+    expect([...first.queue.mails(), ...files('mail'), ...files('tmp')]).toEqual([]);
+  });
+});
+
+describe('who may send to whom (RFC 5321 §3.6.2, §7.9)', () => {
+  it('anybody may send to domains that are accepted, and to the postmaster', async () => {
+    const host = await start('first.test', { accept: ['b.test'], relayFrom: [], maildir: true });
+    expect((await submit(host, '<>', ['<bob@B.TEST>', '<Postmaster>'])).rcpt.map((reply) => reply.slice(0, 3))).toEqual(['250', '250']);
+  });
+
+  it('nobody else may send elsewhere: 550 5.7.1, and the others get their mail', async () => {
+    const host = await start('first.test', { accept: ['b.test'], relayFrom: [], maildir: true });
+    const { rcpt, end } = await submit(host, '<>', ['<bob@b.test>', '<eve@elsewhere.test>']);
+    expect(rcpt[1]).toBe('550 5.7.1 relaying denied\r\n');
+    expect(end).toMatch(/^250 /);
+    expect(host.delivered()).toHaveLength(1);
+    expect(host.logged[0]).toEqual(['refused', { client: '127.0.0.1', from: '<>', to: '<eve@elsewhere.test>', reason: 'relaying denied' }]);
+  });
+});
+
+describe('a mail that cannot be delivered', () => {
+  it('is reported to its sender, by way of his domain', async () => {
+    const sender = await start('mx.a.test', { accept: ['a.test'], maildir: true });
+    await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 5.1.1 no such user', ...FAREWELL]);
+    const relay = await start('first.test', { routes: { 'b.test': refusing.port, 'a.test': sender.server.port } });
+    await submit(relay, '<alice@a.test>', ['<bob@b.test>']);
+    await until(() => events(relay).filter((event) => event === 'done').length === 2);
+    expect(events(relay)).toEqual(['accepted', 'failed', 'bounced', 'done', 'delivered', 'done']);
+    const [report = ''] = sender.delivered();
+    expect(report).toMatch(/^Return-Path: <>\r\n/);
+    expect(report).toContain('\r\nTo: <alice@a.test>\r\n');
+    expect(report).toContain('\r\nFinal-Recipient: rfc822; bob@b.test\r\nAction: failed\r\nStatus: 5.1.1\r\n');
+    expect(report).toContain('\r\nSubject: hi\r\n');
+  });
+
+  it('goes to its other recipients all the same', async () => {
+    const sender = await start('mx.a.test', { accept: ['a.test', 'c.test'], maildir: true });
+    await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 550 5.7.1 not from you', ...FAREWELL]);
+    const relay = await start('first.test', { routes: { 'b.test': refusing.port, 'a.test': sender.server.port, 'c.test': sender.server.port } });
+    await submit(relay, '<alice@a.test>', ['<bob@b.test>', '<carol@c.test>']);
+    await until(() => sender.delivered().length === 2);
+    expect(sender.delivered().filter((text) => text.endsWith(CONTENT))).toHaveLength(1);
+  });
+
+  it('is reported into the Maildir where the sender is local', async () => {
+    await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 550 5.7.1 not from you', ...FAREWELL]);
+    const relay = await start('first.test', { accept: ['a.test'], maildir: true, routes: { 'b.test': refusing.port } });
+    await submit(relay, '<alice@a.test>', ['<bob@b.test>']);
+    await until(() => events(relay).includes('done'));
+    expect(relay.delivered()).toMatchObject([expect.stringMatching(/^Return-Path: <>\r\n.*Content-Type: multipart\/report/s)]);
+  });
+
+  it('with the null reverse-path is reported to nobody (RFC 5321 §4.5.5)', async () => {
+    await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 550 5.7.1 not from you', ...FAREWELL]);
+    const relay = await start('first.test', { routes: { 'b.test': refusing.port } });
+    await submit(relay, '<>', ['<bob@b.test>']);
+    await until(() => events(relay).includes('done'));
+    expect(events(relay)).toEqual(['accepted', 'failed', 'undeliverable', 'done']);
+    expect([...relay.queue.mails()]).toEqual([]);
+  });
+});
+
+describe('a mail in a loop (RFC 5321 §6.3)', () => {
+  const received = (count: number): string => 'Received: from x.test by y.test; Mon, 1 Jan 2024 00:00:00 +0000\r\n'.repeat(count);
+
+  it.each([[{ maildir: true }], [{ maildir: false }]])('is refused at a hundred Received fields: %j', async ({ maildir }) => {
+    const host = await start('first.test', { accept: ['b.test'], maildir, routes: { 'b.test': await unusedPort() } });
+    expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'], `${received(100)}\r\nhi\r\n`)).end).toMatch(/^554 5\.4\.6 /);
+    expect([...host.queue.mails()]).toEqual([]);
+    expect(events(host)).toEqual(['refused']);
+    expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'], `${received(99)}\r\n${received(5)}`)).end).toMatch(/^250 /);
+  });
+});
+
+describe('a transfer agent that closes', () => {
+  it('finishes what is in hand, and frees its queue', async () => {
+    await using server = await startScriptedServer(taking());
+    const host = await start('first.test', { routes: { 'b.test': server.port } });
+    const peer = await connect(host);
+    await peer.command('MAIL FROM:<>');
+    await peer.command('RCPT TO:<bob@b.test>');
+    await peer.command('DATA');
+    peer.say('begun');
+    const closed = host.agent.close();
+    peer.say(' and ended\r\n.\r\n');
+    expect(await peer.rest()).toMatch(/^250 2\.0\.0 queued as \w+\r\n421 /);
+    peer.end();
+    await closed;
+    await (await FileQueue.open(join(directory.path, 'first.test', 'queue'))).close();
+  });
+
+  it('leaves mail whose server does not answer in the queue', async () => {
+    await using server = await startScriptedServer(['C: nothing']);
+    const host = await start('first.test', { routes: { 'b.test': server.port } });
+    const peer = await connect(host);
+    for (const line of ['MAIL FROM:<>', 'RCPT TO:<bob@b.test>', 'DATA', 'hi\r\n.', 'QUIT']) await peer.command(line);
+    peer.end();
+    await until(() => server.connections === 1);
+    await host.agent.close(50);
+    const queue = await FileQueue.open(join(directory.path, 'first.test', 'queue'));
+    expect([...queue.mails()]).toMatchObject([{ recipients: [{ state: 'waiting' }] }]);
+    await queue.close();
+  });
+});
