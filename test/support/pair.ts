@@ -1,0 +1,288 @@
+// A client and a server in one memory, joined by a link that cuts, delays, loses and breaks, with applications that decide at
+// random and a clock that jumps from one happening to the next. All chance comes from one seed.
+
+import { reply } from '../../src/syntax/reply.ts';
+import type { Reply } from '../../src/syntax/reply.ts';
+import { ClientSession } from '../../src/protocol/client/session.ts';
+import type { ClientAction, Outcome } from '../../src/protocol/client/action.ts';
+import { ServerSession } from '../../src/protocol/server/session.ts';
+import type { ServerAction, ServerQuestion } from '../../src/protocol/server/action.ts';
+import { octetsOf, textOf } from '../wire/every.ts';
+import { forwardPath, reversePath } from './client-dialogue.ts';
+import { randomOf } from './random.ts';
+import type { Random } from './random.ts';
+
+/** What goes wrong with the session, once, after a random number of happenings. */
+export type Trouble = 'none' | 'break' | 'client hears nothing' | 'server hears nothing' | 'shutdown' | 'abort';
+
+/** A mail as the client's application has it. */
+export interface SentMail {
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  /** What the client reads of its content; a bare LF in it must never arrive. */
+  readonly content: string;
+  /** The content cannot be read to its end. */
+  readonly unreadable: boolean;
+  readonly outcomes: (Outcome | undefined)[];
+  /** Outcomes told, counted also where one recipient got several. */
+  told: number;
+  done: boolean;
+}
+
+/** A mail as the server's application took it. */
+export interface TakenMail {
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  readonly content: string;
+}
+
+/** Octets under way, or the end of them. */
+interface Parcel {
+  readonly at: number;
+  readonly octets: Uint8Array | undefined;
+}
+
+const PIECES = ['a line\r\n', '.\r\n', '..\r\n', '.dot\r\n', '\r\n', 'MAIL FROM:<evil@x>\r\n', 'RSET\r\nDATA\r\n', '\0\t\xff\r\n', `${'x'.repeat(300)}\r\n`, 'open'];
+const SPOILT = ['a\nb\r\n', '\r.\r', '\n.\r\nMAIL FROM:<evil@x>\r\n'];
+
+const LONGEST_DELAY = 50; //         of the link, in milliseconds
+const LONGEST_THOUGHT = 2_000; //    of an application
+const MOST_HAPPENINGS = 20_000;
+
+export class Pair {
+  readonly trouble: Trouble;
+  readonly mails: SentMail[];
+  readonly taken: TakenMail[] = [];
+  now = 0;
+  happenings = 0;
+  timeouts = 0;
+  serverCloses = 0;
+  clientCloses = 0;
+
+  readonly #random: Random;
+  readonly #server: ServerSession;
+  readonly #client: ClientSession;
+  readonly #troubleAt: number;
+  readonly #hostility: number; // of the server's application
+  readonly #up = new Link(); //   from the client to the server
+  readonly #down = new Link();
+  #question: ServerQuestion | undefined;
+  #answerAt = Infinity;
+  #contentAt = Infinity;
+  #unread = ''; //                of the content that the client is sending
+  #received = ''; //              of the content that the server is taking
+  #sending = -1; //               index in `mails`
+  #said = false; //               QUIT
+
+  constructor(seed: number) {
+    const random = (this.#random = randomOf(seed));
+    this.trouble = random.pick(['none', 'none', 'none', 'break', 'client hears nothing', 'server hears nothing', 'shutdown', 'abort']);
+    this.#troubleAt = random.below(80);
+    this.#hostility = random.pick([0, 0.05, 0.3]);
+    this.mails = Array.from({ length: 1 + random.below(3) }, (_, index) => this.#mail(index));
+    this.#server = new ServerSession({ hostname: 'mx.example.com', maxSize: random.pick([0, 400]), maxRecipients: random.pick([3, 1_000]) }, 0);
+    this.#client = new ClientSession({ hostname: 'client.example.org' }, 0);
+  }
+
+  /** Lets the two live until both have closed; throws when one of them never does. */
+  run(): void {
+    this.#turn();
+    while (this.serverCloses === 0 || this.clientCloses === 0) {
+      if (++this.happenings > MOST_HAPPENINGS) throw new Error('the session does not end');
+      if (this.happenings === this.#troubleAt) this.#meetTrouble();
+      else this.#happen();
+      this.#turn();
+    }
+    if (!this.#said) while (this.#sending + 1 < this.mails.length) this.#begin(); // mail that comes too late
+    this.#turn();
+  }
+
+  #mail(index: number): SentMail {
+    const random = this.#random;
+    const recipients = Array.from({ length: 1 + random.below(4) }, (_, at) => `<r${at}@m${index}.example>`);
+    const content = Array.from({ length: random.below(6) }, () => random.pick(random.chance(0.03) ? SPOILT : PIECES)).join('');
+    return { sender: `<m${index}@example.org>`, recipients, content, unreadable: random.chance(0.03), outcomes: recipients.map(() => undefined), told: 0, done: false };
+  }
+
+  /** What comes next: a parcel that arrives, a word of an application, or a deadline that passes. */
+  #happen(): void {
+    const [server, client] = [this.#server, this.#client];
+    const next = Math.min(this.#up.next, this.#down.next, this.#answerAt, this.#contentAt, server.deadline, client.deadline);
+    if (next === Infinity) throw new Error('nothing will ever happen again');
+    this.now = Math.max(this.now, next);
+    if (next === this.#up.next) this.#deliver(this.#up, (octets) => server.receive(octets, this.now), () => server.receiveEnd(this.now));
+    else if (next === this.#down.next) this.#deliver(this.#down, (octets) => client.receive(octets, this.now), () => client.receiveEnd());
+    else if (next === this.#answerAt) this.#answer();
+    else if (next === this.#contentAt) this.#supply();
+    else {
+      this.timeouts += 1;
+      server.expire(this.now);
+      client.expire(this.now);
+    }
+  }
+
+  #deliver(link: Link, receive: (octets: Uint8Array) => void, end: () => void): void {
+    const octets = link.take();
+    if (octets === undefined) end();
+    else receive(octets);
+  }
+
+  #meetTrouble(): void {
+    switch (this.trouble) {
+      case 'none': break;
+      case 'break':
+        this.#up.break();
+        this.#down.break();
+        this.#server.lost();
+        this.#client.lost();
+        break;
+      case 'client hears nothing': this.#down.break(); break;
+      case 'server hears nothing': this.#up.break(); break;
+      case 'shutdown': this.#server.shutdown(); break;
+      case 'abort': this.#client.abort(); break;
+      default: this.trouble satisfies never;
+    }
+  }
+
+  /** Takes the actions of both, until neither has any. */
+  #turn(): void {
+    for (let acted = true; acted; ) {
+      acted = false;
+      for (let action; (action = this.#server.next()) !== undefined; acted = true) this.#serve(action);
+      for (let action; (action = this.#client.next()) !== undefined; acted = true) this.#order(action);
+    }
+    if (this.#server.state === 'closed') this.#answerAt = Infinity;
+    if (this.#client.state !== 'content') this.#contentAt = Infinity;
+  }
+
+  // The server and its application
+
+  #serve(action: ServerAction): void {
+    switch (action.type) {
+      case 'send': return this.#down.send(action.octets, this.now, this.#random);
+      case 'close':
+        this.serverCloses += 1;
+        return this.#down.end(this.now);
+      case 'data':
+        this.#received = '';
+        return;
+      case 'content':
+        this.#received += textOf(action.octets);
+        return;
+      case 'abort': return;
+      case 'ask':
+        this.#question = action.question;
+        if (this.#random.chance(0.5)) return this.#answer();
+        this.#answerAt = this.now + this.#random.below(LONGEST_THOUGHT);
+        return;
+      default: action satisfies never;
+    }
+  }
+
+  #answer(): void {
+    const question = this.#question;
+    this.#question = undefined;
+    this.#answerAt = Infinity;
+    if (question === undefined) return;
+    const refused = this.#random.chance(this.#hostility) || (question.about === 'helo' && question.verb === 'EHLO' && this.#random.chance(0.3));
+    if (refused) return this.#server.refuse(this.#random.pick(REFUSALS), this.now);
+    if (question.about === 'message') {
+      const { reversePath: sender, forwardPaths } = question.envelope;
+      this.taken.push({ sender: sender.text, recipients: forwardPaths.map(({ text }) => text), content: this.#received });
+    }
+    this.#server.accept(undefined, this.now);
+  }
+
+  // The client and its application
+
+  #order(action: ClientAction): void {
+    switch (action.type) {
+      case 'send': return this.#up.send(action.octets, this.now, this.#random);
+      case 'close':
+        this.clientCloses += 1;
+        return this.#up.end(this.now);
+      case 'ready':
+        if (this.#sending + 1 < this.mails.length) return this.#begin();
+        this.#said = true;
+        return this.#client.quit(this.now);
+      case 'want-content':
+        this.#contentAt = this.now + this.#random.below(LONGEST_THOUGHT);
+        return;
+      case 'outcome': {
+        const mail = this.mails[this.#sending];
+        if (mail === undefined) throw new Error('an outcome of no mail');
+        mail.outcomes[action.recipient] = action.outcome;
+        mail.told += 1;
+        return;
+      }
+      case 'done': {
+        const mail = this.mails[this.#sending];
+        if (mail !== undefined) mail.done = true;
+        return;
+      }
+      default: action satisfies never;
+    }
+  }
+
+  #begin(): void {
+    this.#sending += 1;
+    const mail = this.mails[this.#sending];
+    if (mail === undefined) return;
+    this.#unread = mail.content;
+    const size = this.#random.chance(0.5) ? { size: mail.content.length } : {};
+    this.#client.send({ reversePath: reversePath(mail.sender), forwardPaths: mail.recipients.map(forwardPath), ...size }, this.now);
+    if (this.#client.state === 'closed') this.#turn(); // the outcomes are this mail's
+  }
+
+  #supply(): void {
+    this.#contentAt = Infinity;
+    if (this.#unread !== '') {
+      const length = 1 + this.#random.below(this.#unread.length);
+      this.#client.content(octetsOf(this.#unread.slice(0, length)), this.now);
+      this.#unread = this.#unread.slice(length);
+    } else if (this.mails[this.#sending]?.unreadable === true) this.#client.contentLost();
+    else this.#client.contentEnd(this.now);
+  }
+}
+
+const REFUSALS: readonly Reply[] = [reply(450, '4.7.1', 'not now'), reply(451, '4.3.0', 'not now'), reply(550, '5.7.1', 'no'), reply(552, '5.2.2', 'full'), reply(554, '5.7.1', 'no'), reply(421, '4.3.2', 'mx.example.com closing')];
+
+/** One direction of the connection. */
+class Link {
+  #parcels: Parcel[] = [];
+  #last = 0;
+  #broken = false;
+
+  /** When the next parcel arrives. */
+  get next(): number {
+    return this.#parcels[0]?.at ?? Infinity;
+  }
+
+  send(octets: Uint8Array, now: number, random: Random): void {
+    for (let from = 0; from < octets.length; ) {
+      const to = random.chance(0.5) ? octets.length : from + 1 + random.below(octets.length - from);
+      this.#put(octets.slice(from, to), now + random.below(LONGEST_DELAY)); // a copy: views end with the next call
+      from = to;
+    }
+  }
+
+  end(now: number): void {
+    this.#put(undefined, now);
+  }
+
+  take(): Uint8Array | undefined {
+    return this.#parcels.shift()?.octets;
+  }
+
+  /** What is under way is lost, and so is what follows. */
+  break(): void {
+    this.#parcels = [];
+    this.#broken = true;
+  }
+
+  #put(octets: Uint8Array | undefined, at: number): void {
+    if (this.#broken) return;
+    this.#last = Math.max(this.#last, at);
+    this.#parcels.push({ at: this.#last, octets });
+  }
+}
