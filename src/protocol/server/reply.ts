@@ -56,7 +56,7 @@ export const REPLIES = {
 
 export type ReplyName = keyof typeof REPLIES;
 
-/** The table with the server's name put in, made once for each server name. */
+/** The table with the server's name put in. */
 export function repliesOf(hostname: string): Readonly<Record<ReplyName, Reply>> {
   const named = (plain: Reply): Reply => ({ ...plain, lines: plain.lines.map((line) => line.replace('{host}', () => hostname)) });
   return Object.fromEntries(Object.entries(REPLIES).map(([name, plain]) => [name, named(plain)])) as Record<ReplyName, Reply>; // the keys are REPLIES' own

@@ -37,7 +37,7 @@ export interface ServerOptions {
   readonly hostname: string;
   /** Most octets of mail data, announced with SIZE (RFC 1870). Default: 35882577. */
   readonly maxSize?: number;
-  /** Most recipients of one mail; more get 452 (RFC 5321 §4.5.3.1.10). Default: 1000, at least 100. */
+  /** Most recipients of one mail; more get 452 (RFC 5321 §4.5.3.1.10). Default: 1000; fewer than 100 violate §4.5.3.1.8. */
   readonly maxRecipients?: number;
   /** Most octets of a line of mail data with its CRLF (RFC 5321 §4.5.3.1.6). Default: 1000. */
   readonly maxTextLine?: number;
