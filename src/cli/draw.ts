@@ -7,11 +7,11 @@ import { DATA_EDGES } from '../wire/data-decoder.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, suggest } from './misuse.ts';
 
-const MACHINES: Readonly<Record<string, () => Iterable<Edge>>> = {
-  server: serverEdges,
-  client: clientEdges,
-  data: dataEdges,
-};
+const MACHINES: ReadonlyMap<string, () => Iterable<Edge>> = new Map([
+  ['server', serverEdges],
+  ['client', clientEdges],
+  ['data', dataEdges],
+]);
 
 const USAGE = {
   name: 'ehlo draw',
@@ -23,8 +23,8 @@ const USAGE = {
 
 export function draw(args: readonly string[], terminal: Terminal): Promise<number> {
   return runCommand(USAGE, args, terminal, async ({ operands: [name = ''] }) => {
-    const machine = MACHINES[name];
-    if (machine === undefined) return misuse(`no machine ${JSON.stringify(name)}: ${suggest(name, Object.keys(MACHINES))}`);
+    const machine = MACHINES.get(name);
+    if (machine === undefined) return misuse(`no machine ${JSON.stringify(name)}: ${suggest(name, [...MACHINES.keys()])}`);
     terminal.out(toMermaid([...machine()]));
     return EXIT.ok;
   });

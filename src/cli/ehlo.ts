@@ -5,12 +5,17 @@ import process from 'node:process';
 import { EXIT, type Terminal } from './command-line.ts';
 import { suggest } from './misuse.ts';
 
-const COMMANDS: Readonly<Record<string, { readonly about: string; readonly run: (args: readonly string[], terminal: Terminal) => Promise<number> }>> = {
+interface Command {
+  readonly about: string;
+  readonly run: (args: readonly string[], terminal: Terminal) => Promise<number>;
+}
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries<Command>({
   serve: { about: 'receive mail, keep it safely, relay it by MX', run: async (args, terminal) => (await import('./serve.ts')).serve(args, terminal) },
   send:  { about: 'send one mail, now',                           run: async (args, terminal) => (await import('./send.ts')).send(args, terminal) },
   route: { about: 'show where mail for an address goes, and why', run: async (args, terminal) => (await import('./route.ts')).route(args, terminal) },
   draw:  { about: 'draw a state machine from its table',          run: async (args, terminal) => (await import('./draw.ts')).draw(args, terminal) },
-};
+}));
 
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined); // whoever read it has gone; the work goes on
 
@@ -21,15 +26,15 @@ const terminal: Terminal = {
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === '--help' || name === undefined) {
-    const rows = Object.entries(COMMANDS).map(([command, { about }]) => `  ${command.padEnd(6)} ${about}\n`);
+    const rows = [...COMMANDS].map(([command, { about }]) => `  ${command.padEnd(6)} ${about}\n`);
     const text = `usage: ehlo COMMAND [OPTION]…\n\n${rows.join('')}\n'ehlo COMMAND --help' tells more.\n`;
     if (name === undefined) terminal.err(text);
     else terminal.out(text);
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
-  const command = COMMANDS[name];
+  const command = COMMANDS.get(name);
   if (command !== undefined) return command.run(args, terminal);
-  terminal.err(`ehlo: unknown command ${JSON.stringify(name)}: ${suggest(name, Object.keys(COMMANDS))}\n`);
+  terminal.err(`ehlo: unknown command ${JSON.stringify(name)}: ${suggest(name, [...COMMANDS.keys()])}\n`);
   return EXIT.usage;
 }
 

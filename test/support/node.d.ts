@@ -96,13 +96,20 @@ declare module 'node:fs' {
 }
 
 declare module 'node:child_process' {
-  export interface ChildProcess {
-    readonly pid: number | undefined;
+  export interface PipedProcess {
     readonly stdin: { write(octets: Uint8Array | string): void; end(): void };
     readonly stdout: { on(event: 'data', listener: (octets: Uint8Array) => void): void; destroy(): void };
     readonly stderr: { on(event: 'data', listener: (octets: Uint8Array) => void): void };
     kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): boolean;
     on(event: 'close', listener: (status: number | null, signal: string | null) => void): void;
   }
-  export function spawn(command: string, args: readonly string[], options: { readonly cwd: string }): ChildProcess;
+  export function spawn(command: string, args: readonly string[], options: { readonly cwd: string }): PipedProcess;
+}
+
+// test/support/sim-disk.ts
+declare module 'node:buffer' {
+  export namespace Buffer {
+    function concat(pieces: readonly Uint8Array[]): Uint8Array;
+    function compare(a: Uint8Array, b: Uint8Array): number;
+  }
 }
