@@ -1,0 +1,116 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { send as runSend } from '../../src/cli/send.ts';
+import { latin1 } from '../support/raw-peer.ts';
+import { run, type Ended } from '../support/program.ts';
+import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+import { until } from '../support/turn.ts';
+
+let directory: TemporaryDirectory;
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+afterEach(() => directory[Symbol.dispose]());
+
+/** Runs `ehlo send --hostname client.test ARGS` in this process. */
+async function send(...args: readonly string[]): Promise<Ended> {
+  let out = '';
+  let err = '';
+  const status = await runSend(['--hostname', 'client.test', ...args], { out: (text) => (out += text), err: (text) => (err += text) });
+  return { status, out, err };
+}
+
+/** The same as a program of its own, with a mail on standard input. */
+function sendInput(input: string, ...args: readonly string[]): Promise<Ended> {
+  return run(['send', '--hostname', 'client.test', ...args], directory.path, latin1(input));
+}
+
+/** A file with a mail. */
+function mailFile(content = 'Subject: hi\n\nhi\n'): string {
+  const file = join(directory.path, 'mail.eml');
+  writeFileSync(file, latin1(content));
+  return file;
+}
+
+const REFUSING = (reply: string): readonly string[] => [...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', `S: ${reply}`, ...FAREWELL];
+
+describe('ehlo send', () => {
+  it('sends standard input, and says of each recipient what became of it', async () => {
+    await using server = await startScriptedServer(taking());
+    const ended = await sendInput('Subject: hi\n\nhi\n', '--server', `127.0.0.1:${server.port}`, '--from', 'alice@a.test', '--to', 'bob@b.test');
+    expect(ended).toEqual({ status: 0, out: `delivered <bob@b.test> 250 2.0.0 taken (127.0.0.1 [127.0.0.1]:${server.port})\n`, err: '' });
+    await until(() => server.idle);
+    expect(server.heard[0]).toBe('EHLO client.test\r\nMAIL FROM:<alice@a.test>\r\nRCPT TO:<bob@b.test>\r\nDATA\r\nSubject: hi\r\n\r\nhi\r\n.\r\nQUIT\r\n');
+  });
+
+  it.each<[string, string, string]>([
+    ['LF', 'a\n\n.b\n', 'a\r\n\r\n..b\r\n'],
+    ['CRLF', 'a\r\n\r\n.b\r\n', 'a\r\n\r\n..b\r\n'],
+    ['both, and the last line none', '\r\na\nb', '\r\na\r\nb\r\n'],
+    ['nothing at all', '', ''],
+    ['octets above 127', '\xff\xfe\n', '\xff\xfe\r\n'],
+  ])('reads FILE, whose lines end in %s', async (_, content, sent) => {
+    await using server = await startScriptedServer(taking());
+    expect((await send('--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', mailFile(content))).status).toBe(0);
+    await until(() => server.idle);
+    expect(server.heard[0]).toContain(`DATA\r\n${sent}.\r\nQUIT`);
+    expect(server.heard[0]).toContain('MAIL FROM:<>');
+  });
+
+  it('sends one mail to all recipients over a server, whatever their domains', async () => {
+    await using server = await startScriptedServer(taking(3));
+    const { out } = await send('--server', `127.0.0.1:${server.port}`, '--to', '<bob@b.test>', '--to', 'carol@c.test', '--to', '<Postmaster>', mailFile());
+    expect(out.match(/^delivered \S+/gm)).toEqual(['delivered <bob@b.test>', 'delivered <carol@c.test>', 'delivered <Postmaster>']);
+    expect(server.connections).toBe(1);
+  });
+
+  it.each<[string, string, number, RegExp]>([
+    ['some failed for good', '550 5.1.1 no such user', 69, /^failed <bob@b\.test> 550 5\.1\.1 no such user \(127\.0\.0\.1 \[127\.0\.0\.1\]:\d+\), in reply to RCPT\n$/],
+    ['some are deferred', '450 4.2.1 later', 75, /^deferred <bob@b\.test> 450 4\.2\.1 later \(.*\), in reply to RCPT\n$/],
+  ])('ends with a status of its own where %s', async (_, reply, status, out) => {
+    await using server = await startScriptedServer(REFUSING(reply));
+    const ended = await send('--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', mailFile());
+    expect(ended).toEqual({ status, out: expect.stringMatching(out), err: '' });
+  });
+
+  it('ends with 75 where nobody listens, and where the outcome is not known', async () => {
+    const port = await unusedPort();
+    expect(await send('--server', `127.0.0.1:${port}`, '--to', 'bob@b.test', mailFile())).toEqual({ status: 75, out: `deferred <bob@b.test> 451 4.4.1 127.0.0.1 port ${port}: connection refused (127.0.0.1 [127.0.0.1]:${port})\n`, err: '' });
+    await using server = await startScriptedServer([...taking().slice(0, -3), '* reset']);
+    expect(await send('--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', mailFile())).toMatchObject({ status: 75, out: expect.stringMatching(/^unknown /) });
+  });
+
+  it('prints no control character that a server has said', async () => {
+    await using server = await startScriptedServer(REFUSING('550 5.1.1 \x1b[2Jgone\x9b1m'));
+    expect((await send('--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', mailFile())).out).toContain(' 550 5.1.1 \\x1b[2Jgone\\x9b1m ');
+  });
+
+  it('gives up a server that does not answer after --timeout', async () => {
+    await using server = await startScriptedServer(['C: nothing']);
+    expect(await send('--server', `127.0.0.1:${server.port}`, '--timeout', '1', '--to', 'bob@b.test', mailFile())).toMatchObject({ status: 75, out: expect.stringContaining('timed out') });
+  });
+
+  it.each<[readonly string[], string]>([
+    [[], 'ehlo send: expected at least one --to PATH, found none\n'],
+    [['--to', 'bob'], 'ehlo send: --to "bob": expected an address such as bob@example.com\n'],
+    [['--to', '<>'], 'ehlo send: --to "<>": expected an address such as bob@example.com\n'],
+    [['--to', 'bob@b.test', '--from', 'alice'], 'ehlo send: --from "alice": expected an address such as alice@example.org, or <> for none\n'],
+    [['--to', 'bob@b.test', '--timeout', '0'], 'ehlo send: --timeout "0": expected an integer, 1 or more\n'],
+    [['--to', 'bob@b.test', '--tls', 'off'], 'ehlo send: unknown option --tls: did you mean --to?\n'],
+    [['--to', 'bob@b.test', 'a', 'b'], 'ehlo send: unexpected "b": expected [FILE|-]\n'],
+  ])('%j is misuse: one line and status 64', async (args, err) => {
+    expect(await send(...args)).toEqual({ status: 64, out: '', err });
+  });
+
+  it('refuses a CR without LF, and says where it is', async () => {
+    const file = mailFile('a\n\r');
+    expect(await send('--to', 'bob@b.test', file)).toEqual({ status: 64, out: '', err: `ehlo send: a CR without LF at octet 2 of ${JSON.stringify(file)}: expected lines that end in LF or CRLF\n` });
+    expect(await sendInput('a\rb\n', '--to', 'bob@b.test', '-')).toEqual({ status: 64, out: '', err: 'ehlo send: a CR without LF at octet 1 of standard input: expected lines that end in LF or CRLF\n' });
+  });
+
+  it('says in one line that FILE cannot be read', async () => {
+    expect(await send('--to', 'bob@b.test', 'none.eml')).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: cannot read "none\.eml": expected a file with a mail \(.*\)\n$/) });
+  });
+});

@@ -1,0 +1,233 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { serve as runServe } from '../../src/cli/serve.ts';
+import { FileQueue } from '../../src/node/file-queue.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { Program } from '../support/program.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+
+let directory: TemporaryDirectory;
+let programs: Program[];
+beforeEach(() => {
+  directory = temporaryDirectory();
+  programs = [];
+});
+afterEach(async () => {
+  for (const program of programs) await program[Symbol.asyncDispose]();
+  directory[Symbol.dispose]();
+});
+
+const ANY_PORT = ['--listen', 'smtp://127.0.0.1:0'] as const;
+
+/** Starts `ehlo serve` in the test's directory, on a free port. */
+function serve(...args: readonly string[]): Program {
+  const program = new Program(['serve', '--hostname', 'mx.test', ...(args.includes('--listen') ? [] : ANY_PORT), ...args], directory.path);
+  programs.push(program);
+  return program;
+}
+
+async function connect(port: number | undefined): Promise<RawPeer> {
+  const peer = await RawPeer.connect(port ?? 0);
+  await peer.reply();
+  await peer.command('EHLO client.test');
+  return peer;
+}
+
+/** Sends a mail to bob@b.test; the reply to its end. */
+async function submit(port: number | undefined): Promise<string> {
+  const peer = await connect(port);
+  for (const line of ['MAIL FROM:<alice@a.test>', 'RCPT TO:<bob@b.test>', 'DATA']) await peer.command(line);
+  const end = await peer.command('Subject: hi\r\n\r\nhi\r\n.');
+  peer.reset();
+  return end;
+}
+
+const files = (...names: readonly string[]): readonly string[] => readdirSync(join(directory.path, ...names));
+
+describe('ehlo serve', () => {
+  it('says where it listens, takes mail into the queue of its directory, and ends with 0 at SIGTERM', async () => {
+    const program = serve('--route', `b.test=127.0.0.1:${await unusedPort()}`);
+    const [port] = await program.listening();
+    expect(await submit(port)).toMatch(/^250 2\.0\.0 queued as \w+\r\n$/);
+    expect(files('queue', 'mail')).toHaveLength(1);
+    await program.logged('deferred');
+    const { status, err } = await program.kill('SIGTERM');
+    expect({ status, err }).toEqual({ status: 0, err: `ehlo: listening on smtp://127.0.0.1:${port}\n` });
+  });
+
+  it('ends with 0 at SIGINT too', async () => {
+    const program = serve();
+    await program.listening();
+    expect((await program.kill('SIGINT')).status).toBe(0);
+  });
+
+  it('listens on each address that it is given, IPv6 too', async () => {
+    const program = serve(...ANY_PORT, '--listen', 'smtp://[::1]:0');
+    const [first, second] = await program.listening(2);
+    expect(first).not.toBe(second);
+    expect(program.err).toContain(`smtp://[::1]:${second}\n`);
+    expect(await submit(first)).toMatch(/^250 /);
+  });
+
+  it('relays what it has taken', async () => {
+    await using server = await startScriptedServer(taking());
+    const program = serve('--route', `b.test=127.0.0.1:${server.port}`);
+    await submit((await program.listening())[0]);
+    await program.logged('done');
+    expect(server.heard[0]).toMatch(/^EHLO mx\.test\r\n[^]*DATA\r\nReceived: from client\.test /);
+    expect(program.out).toMatch(/ delivered id=\w+ to=<bob@b\.test> host=127\.0\.0\.1 /);
+  });
+
+  it('delivers what it had taken before it was killed', async () => {
+    const nobody = await unusedPort();
+    const before = serve('--route', `b.test=127.0.0.1:${nobody}`);
+    expect(await submit((await before.listening())[0])).toMatch(/^250 /);
+    await before.kill('SIGKILL');
+    await using server = await startScriptedServer(taking());
+    const after = serve('--route', `b.test=127.0.0.1:${server.port}`);
+    await after.logged('done');
+    expect(server.connections).toBe(1);
+    expect(files('queue', 'mail')).toEqual([]);
+  });
+
+  it('delivers mail of accepted domains into a Maildir', async () => {
+    const program = serve('--maildir', 'box', '--accept', 'b.test', '--accept', 'c.test');
+    expect(await submit((await program.listening())[0])).toMatch(/^250 /);
+    const [name = ''] = files('box', 'new');
+    expect(decodeLatin1(readFileSync(join(directory.path, 'box', 'new', name)))).toMatch(/^Return-Path: <alice@a\.test>\r\nReceived: [^]*\r\n\r\nhi\r\n$/);
+  });
+
+  it('relays for nobody but the clients of --relay-from', async () => {
+    const program = serve('--relay-from', '192.0.2.0/24', '--accept', 'c.test');
+    const peer = await connect((await program.listening())[0]);
+    await peer.command('MAIL FROM:<alice@a.test>');
+    expect(await peer.command('RCPT TO:<bob@b.test>')).toBe('550 5.7.1 relaying denied\r\n');
+    expect(await peer.command('RCPT TO:<bob@c.test>')).toMatch(/^250 /);
+    peer.reset();
+  });
+
+  it('announces its limits, and keeps to them', async () => {
+    const program = serve('--max-size', '1000', '--max-recipients', '100');
+    const peer = await RawPeer.connect((await program.listening())[0] ?? 0);
+    await peer.reply();
+    expect(await peer.command('EHLO client.test')).toContain('250-SIZE 1000\r\n');
+    expect(await peer.command('MAIL FROM:<> SIZE=1001')).toMatch(/^552 5\.3\.4 /);
+    await peer.command('MAIL FROM:<>');
+    for (let count = 0; count < 100; count++) expect(await peer.command(`RCPT TO:<b${count}@b.test>`)).toMatch(/^250 /);
+    expect(await peer.command('RCPT TO:<one-too-many@b.test>')).toMatch(/^452 4\.5\.3 /);
+    peer.reset();
+  });
+
+  it('takes its options from a file too, those of the command line first', async () => {
+    writeFileSync(join(directory.path, 'ehlo.json'), JSON.stringify({ 'queue': 'elsewhere', 'listen': ['smtp://127.0.0.1:0'], 'log': 'json', 'max-size': 2000, 'accept': 'b.test' }));
+    const program = new Program(['serve', '--config', 'ehlo.json', '--max-size', '1000', '--hostname', 'mx.test', '--route', `b.test=127.0.0.1:${await unusedPort()}`], directory.path);
+    programs.push(program);
+    const [port] = await program.listening();
+    const peer = await RawPeer.connect(port ?? 0);
+    await peer.reply();
+    expect(await peer.command('EHLO client.test')).toContain('250-SIZE 1000\r\n');
+    peer.reset();
+    await submit(port);
+    expect(files('elsewhere', 'mail')).toHaveLength(1);
+    await program.kill('SIGTERM');
+    expect(program.out.trim().split('\n').map((line) => (JSON.parse(line) as { readonly event: string }).event)[0]).toBe('accepted');
+  });
+
+  it('finishes the mail in hand before it ends, and says 421 to the rest', async () => {
+    const program = serve('--maildir', 'box', '--accept', '*');
+    const [port] = await program.listening();
+    const idle = await connect(port);
+    const busy = await connect(port);
+    for (const line of ['MAIL FROM:<>', 'RCPT TO:<bob@b.test>', 'DATA']) await busy.command(line);
+    const ended = program.kill('SIGTERM');
+    expect(await idle.rest()).toMatch(/^421 4\.3\.2 /);
+    idle.end();
+    expect(await busy.command('hi\r\n.')).toMatch(/^250 /);
+    expect(await busy.rest()).toMatch(/^421 4\.3\.2 /);
+    busy.end();
+    expect((await ended).status).toBe(0);
+    expect(files('box', 'new')).toHaveLength(1);
+  });
+
+  it('goes on when whoever reads its log has gone', async () => {
+    const program = serve('--maildir', 'box', '--accept', '*');
+    const [port] = await program.listening();
+    program.deafen();
+    for (let count = 0; count < 3; count++) expect(await submit(port)).toMatch(/^250 /);
+    expect((await program.kill('SIGTERM')).status).toBe(0);
+  });
+
+  it('sets aside what cannot be read in its queue, and says so', async () => {
+    const first = serve();
+    await first.listening();
+    await first.kill('SIGTERM');
+    writeFileSync(join(directory.path, 'queue', 'mail', 'torn'), 'half of it');
+    const second = serve();
+    await second.listening();
+    expect(second.err).toMatch(/^ehlo: \.\/queue: torn could not be read and was moved to dead\/\nehlo: listening on /);
+    expect(files('queue', 'dead')).toEqual(['torn']);
+  });
+});
+
+describe('ehlo serve that cannot', () => {
+  /** Runs it in this process: it comes to no listening. */
+  async function attempt(...args: readonly string[]): Promise<{ readonly status: number; readonly out: string; readonly err: string }> {
+    let out = '';
+    let err = '';
+    const status = await runServe(args, { out: (text) => (out += text), err: (text) => (err += text) });
+    return { status, out, err };
+  }
+
+  it('listen on a port that is in use says so in one line, with status 69, and frees its queue', async () => {
+    await using other = await startScriptedServer();
+    const queue = join(directory.path, 'queue');
+    expect(await attempt('--hostname', 'mx.test', '--queue', queue, ...ANY_PORT, '--listen', `smtp://127.0.0.1:${other.port}`)).toEqual({ status: 69, out: '', err: `ehlo: cannot listen on 127.0.0.1:${other.port}: the port is in use\n` });
+    await (await FileQueue.open(queue)).close();
+  });
+
+  it('open a queue that another has says so in one line, with status 73', async () => {
+    const path = join(directory.path, 'queue');
+    const queue = await FileQueue.open(path);
+    expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${path}: another process has this queue open\n` });
+    await queue.close();
+  });
+
+  it.each([['queue', '--queue'], ['Maildir', '--maildir']])('make a %s says so in one line, with status 73', async (name, option) => {
+    const file = join(directory.path, 'file');
+    writeFileSync(file, '');
+    expect(await attempt(...ANY_PORT, '--queue', join(directory.path, 'queue'), option, join(file, 'below'))).toEqual({ status: 73, out: '', err: `ehlo: cannot open the ${name} ${file}/below: not a directory (${file}/below)\n` });
+  });
+
+  it('read a queue of another version says so in one line, with status 73', async () => {
+    const path = join(directory.path, 'queue');
+    await (await FileQueue.open(path)).close();
+    writeFileSync(join(path, 'FORMAT'), 'ehlo-files 9\n');
+    expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${path}: the queue has the format "ehlo-files 9", this version reads "ehlo-files 1"\n` });
+  });
+
+  it.each<[readonly string[], string | RegExp]>([
+    [['--listen', 'localhost'], 'ehlo serve: --listen "localhost": expected smtp://HOST:PORT, such as smtp://127.0.0.1:2525 or smtp://[::1]:25\n'],
+    [['--listen', 'smtps://127.0.0.1:465'], /^ehlo serve: --listen "smtps:\/\/127\.0\.0\.1:465": expected smtp:\/\/HOST:PORT/],
+    [['--listen', 'smtp://127.0.0.1:65536'], /^ehlo serve: --listen "smtp:\/\/127\.0\.0\.1:65536": expected /],
+    [['--listen', 'smtp://[127.0.0.1]:25]'], /^ehlo serve: --listen /],
+    [['--accept', 'a b'], 'ehlo serve: --accept "a b": expected a domain such as example.org, or * for every domain\n'],
+    [['--relay-from', '10.0.0.0/33'], 'ehlo serve: --relay-from "10.0.0.0/33": expected a range of addresses such as 192.0.2.0/24 or 2001:db8::/32\n'],
+    [['--max-recipients', '99'], 'ehlo serve: --max-recipients "99": expected an integer, 100 or more\n'],
+    [['--max-size', '-1'], /^ehlo serve: --max-size "-1": expected an integer, 0 or more\n$/],
+    [['--retry', '5 minutes'], 'ehlo serve: --retry "5 minutes": expected durations parted by commas, such as 7m,30m,1h,3h\n'],
+    [['--expire', '0'], 'ehlo serve: --expire "0": expected a duration such as 90s, 30m, 2h or 5d\n'],
+    [['--log', 'xml'], 'ehlo serve: --log "xml": expected one of text, json\n'],
+    [['--config', 'none.json'], /^ehlo serve: --config none\.json: expected a file with a JSON object \(.*\)\n$/],
+    [['--tls-cert', 'cert.pem'], /^ehlo serve: unknown option --tls-cert: .*\n$/],
+    [['--lisen', 'smtp://127.0.0.1:0'], 'ehlo serve: unknown option --lisen: did you mean --listen?\n'],
+    [['mail'], 'ehlo serve: unexpected "mail": expected options only\n'],
+  ])('understand %j says in one line what would be right, with status 64', async (args, line) => {
+    const { status, out, err } = await attempt(...args);
+    expect({ status, out }).toEqual({ status: 64, out: '' });
+    expect(err).toMatch(line);
+    expect(err.split('\n')).toHaveLength(2);
+  });
+});
