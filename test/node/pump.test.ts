@@ -174,7 +174,7 @@ describe('back-pressure', () => {
   });
 });
 
-describe('the end of a session', () => {
+describe.concurrent('the end of a session', () => { // one of them waits two seconds
   it('ends our side, and waits for the peer to end its own', async () => {
     await using on = await stage();
     on.session.send('221 bye\r\n');

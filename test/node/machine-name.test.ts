@@ -1,0 +1,27 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { machineName } from '../../src/node/machine-name.ts';
+
+/** What the system says of its own machine. */
+const system = vi.hoisted(() => ({ hostname: '', address: '', full: '' }));
+
+vi.mock('node:os', () => ({ hostname: () => system.hostname }));
+vi.mock('node:dns/promises', () => ({
+  lookup: async () => (system.address === '' ? Promise.reject(new Error('ENOTFOUND')) : [{ address: system.address, family: 4 }]),
+  lookupService: async (address: string) => (address === system.address ? { hostname: system.full, service: '' } : Promise.reject(new Error('ENOTFOUND'))),
+}));
+
+afterEach(() => Object.assign(system, { hostname: '', address: '', full: '' }));
+
+describe('the name of the machine (RFC 5321 §2.3.5, §4.1.4)', () => {
+  it.each<[string, Partial<typeof system>, string]>([
+    ['its host name where that is fully qualified', { hostname: 'mx.example.org', address: '192.0.2.1', full: 'other.example.org' }, 'mx.example.org'],
+    ['its fully qualified name where the system knows it', { hostname: 'mx', address: '192.0.2.1', full: 'mx.example.org' }, 'mx.example.org'],
+    ['its plain name where the system knows another', { hostname: 'mx', address: '127.0.0.1', full: 'localhost' }, 'mx'],
+    ['its plain name where the system does not know it', { hostname: 'mx' }, 'mx'],
+    ['a literal where it has a name that is none', { hostname: 'my_machine' }, '[127.0.0.1]'],
+    ['a literal where it has none', { hostname: '' }, '[127.0.0.1]'],
+  ])('is %s', async (_, facts, name) => {
+    Object.assign(system, facts);
+    expect(await machineName()).toBe(name);
+  });
+});
