@@ -75,6 +75,19 @@ describe('a mail transaction', () => {
     }
   });
 
+  it('begins its content at the start of a line, however the mail before it ended', () => {
+    const client = clientIn('content');
+    client.give('open');
+    client.finish();
+    client.reply('250 ok');
+    client.mail();
+    client.reply('250 ok', '250 ok', '354 go');
+    const from = client.sent.length;
+    client.give('.');
+    client.finish();
+    expect(client.sent.slice(from)).toBe('..\r\n.\r\n');
+  });
+
   it('names its paths as they were written, and parameters of extensions that are offered (RFC 1870 §6, RFC 6152 §3)', () => {
     const client = clientIn('ready', ['PIPELINING', 'SIZE', '8BITMIME']);
     client.ready = false;
