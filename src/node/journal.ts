@@ -58,7 +58,8 @@ const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
 const RESULT_DELAY = 50; // milliseconds that a result waits for company
 const FREE_FOR = 1000; //   milliseconds for which what is known of the disk's free space is believed
-const CHECKSUM: Checksum = zlib.crc32 ?? crc32;
+const FOREIGN = 64; // octets from which zlib's checksum is faster, the call included
+const CHECKSUM: Checksum = (octets, value = 0) => (octets.length < FOREIGN || zlib.crc32 === undefined ? crc32(octets, value) : zlib.crc32(octets, value));
 
 export class Journal implements Queue {
   readonly #options: JournalOptions;

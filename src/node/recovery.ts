@@ -113,6 +113,7 @@ async function readFormat({ disk, perform, random }: RecoveryOptions, used: bool
     const format = decodeLatin1(await disk.read('FORMAT'));
     const [, version, secret] = /^ehlo-queue (\d+) ([0-9a-f]{8})\n$/.exec(format) ?? [];
     if (Number(version) !== FORMAT_VERSION || secret === undefined) throw new Error(formatRefusal(format.trim()));
+    await perform('sync format name', () => disk.syncFolder('')); // the process that made it may have died before that
     return parseInt(secret, 16);
   }
   if (used) throw new Error('the queue has a journal, but no FORMAT');

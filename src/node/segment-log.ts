@@ -133,11 +133,13 @@ export class SegmentLog {
     const batch = (this.#batch = this.#waiting);
     this.#waiting = [];
     const places = await this.#write(batch);
+    if (this.#failure !== undefined) return; // something else on the disk has failed meanwhile: everybody has been told
     this.#conclude(batch, places, (durability) => durability !== 'durable');
 
     const wanted = batch.filter(({ durability }) => durability === 'durable');
     if (wanted.length > 0) {
       await this.#sync(wanted.find(({ step }) => step === 'sync mails')?.step ?? wanted.find(({ step }) => step !== 'sync results')?.step ?? 'sync results');
+      if (this.#failure !== undefined) return;
       this.#conclude(batch, places, (durability) => durability === 'durable');
       this.#options.synced();
     } else if (batch.some(({ durability }) => durability === 'soon')) {

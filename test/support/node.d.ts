@@ -113,3 +113,8 @@ declare module 'node:buffer' {
     function compare(a: Uint8Array, b: Uint8Array): number;
   }
 }
+
+// test/support/crash-model.ts
+declare module 'node:timers' {
+  export function setImmediate(callback: (nothing: undefined) => void): unknown;
+}

@@ -1,7 +1,6 @@
 // What payloads are made of: numbers, text and plain octets. A number takes seven bits to an octet, the lowest first, each
 // octet but the last with its high bit set (LEB128); a text is the number of its octets, then these, in UTF-8.
 
-import { decodeLatin1, isAscii } from '../../wire/ascii.ts';
 import { decodeUtf8, encodeUtf8 } from '../../wire/utf8.ts';
 
 /** Collects octets in a buffer that grows. */
@@ -94,8 +93,18 @@ export class PayloadReader {
   }
 
   text(): string {
-    const octets = this.#take(this.number());
-    const text = isAscii(octets) ? decodeLatin1(octets) : decodeUtf8(octets);
+    const length = this.number();
+    if (length > this.rest) this.sound = false;
+    const octets = this.#octets.subarray(this.#at, this.#at + length);
+    this.#at += length;
+    const units: number[] = []; // arguments from an array: a quarter of the time that they take from octets
+    for (let at = 0; at < octets.length && units.length < MOST_ARGUMENTS; at++) {
+      const octet = octets[at] ?? 0x80;
+      if (octet > 0x7f) break;
+      units.push(octet);
+    }
+    if (units.length === octets.length) return String.fromCharCode(...units);
+    const text = decodeUtf8(octets);
     if (text === undefined) this.sound = false;
     return text ?? '';
   }
@@ -103,19 +112,16 @@ export class PayloadReader {
   /** As many items as the payload says, each of which takes at least one octet. */
   list<Item>(item: () => Item): readonly Item[] {
     const length = this.number();
-    if (length > this.#octets.length - this.#at) this.sound = false;
-    return this.sound ? Array.from({ length }, item) : [];
+    if (length > this.rest) this.sound = false;
+    const items: Item[] = [];
+    while (this.sound && items.length < length) items.push(item());
+    return items;
   }
 
   /** Octets that are left. */
   get rest(): number {
     return this.#octets.length - this.#at;
   }
-
-  #take(length: number): Uint8Array {
-    if (length > this.rest) this.sound = false;
-    const octets = this.#octets.subarray(this.#at, this.#at + length);
-    this.#at += length;
-    return octets;
-  }
 }
+
+const MOST_ARGUMENTS = 4096; // they live on the stack

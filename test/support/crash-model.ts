@@ -1,0 +1,287 @@
+// Every moment of a day of the queue × every way to die in it × every moment of the recovery from that × some ways to die in
+// that. What is found after the last recovery is held against what the world outside knew at the moment of the first death.
+//
+// The invariants, by the names that violations have:
+//   I0  content that was taken is what is stored
+//   I1  a recipient who was taken waits, has been delivered, or is named in a notification (nobody is lost)
+//   I2  nothing is attempted before it is durable (what whoever relays can see counts as taken)
+//   I3  nobody who was delivered is named in a notification
+//   I4  nobody is named in two notifications, now or by an attempt that is yet to come
+//   I5  nobody waits again whose final outcome was made durable (or, when only the process died, was written)
+//   I6  who was delivered and still waits is unsettled: an attempt began of which nothing is known
+//   I7  recovering once more finds the same
+//   I8  after recovery there is one segment, tmp/ is empty, and msg/ has what is wanted and nothing else
+//   I9  (in crash.test.ts) after an error of the disk nothing is acknowledged
+// and: nothing is in the queue that was never offered, and no crash alone ever looks like decay.
+
+import type { Disk } from '../../src/node/disk.ts';
+import { Journal, type JournalOptions } from '../../src/node/journal.ts';
+import type { Perform } from '../../src/node/step.ts';
+import { equal } from '../../src/wire/octet.ts';
+import { setImmediate } from 'node:timers';
+import { bitsOf, contentOf, INLINE_LIMIT, newMail, NOTHING_YET, pieces, play, PLOT, World, type Bits, type Bouncing, type Ledger } from './crash-scenario.ts';
+import { randomOf, type Random } from './random.ts';
+import { forgetImages, SimDisk, type Operation } from './sim-disk.ts';
+
+/** How the queue differs from itself, where it is to be shown that it must not. */
+export interface Variant {
+  /** A fresh one for each process. */
+  readonly perform?: () => Perform;
+  readonly disk?: (disk: SimDisk) => Disk;
+  readonly bouncing?: Bouncing;
+}
+
+/** How many ways of losing power are looked at. */
+export interface Effort {
+  readonly seed: number;
+  /** Random ones at each moment of the day. */
+  readonly losses: number;
+  /** Random ones at each moment of a recovery. */
+  readonly deepLosses: number;
+  /** Of the wrecks of the day that a death within an operation left, or a partial loss, this part has every moment of its recovery looked at; of the others all. */
+  readonly deep: number;
+  /** The moments of the day come in a random order, so that a fault that only the evening shows is not found last. */
+  readonly shuffled?: boolean;
+}
+
+export interface Findings {
+  states: number; //     moments × wrecks that were held against the ledger
+  recoveries: number; // that had to be run for it: equal disks are recovered once
+  operations: number; // of the day
+  violation: string | undefined; // the first one
+}
+
+/** What a recovery has found. */
+interface Summary {
+  readonly fault: string | undefined; // what is wrong whatever the ledger says
+  readonly waiting: Bits;
+  readonly unsettled: Bits;
+  readonly present: readonly string[]; // mails
+}
+
+interface Wreck {
+  readonly disk: SimDisk;
+  readonly killed: boolean; // the process died; the power stayed
+  readonly plain: boolean; //  between two operations, with all or nothing kept: many moments share these
+  readonly story: string;
+}
+
+export function optionsOf(variant: Variant): JournalOptions {
+  return { inlineLimit: INLINE_LIMIT, segmentAge: Infinity, now: () => 1000, random: () => 0x5ec2e75e, delay: () => () => undefined, ...(variant.perform === undefined ? {} : { perform: variant.perform() }) };
+}
+
+/** Plays the day once; returns its moments: what the world knew, and what the disk was. */
+export async function record(variant: Variant): Promise<{ readonly moments: readonly { readonly ledger: Ledger; readonly disk: SimDisk; readonly next: Operation | undefined }[]; readonly fault: string | undefined }> {
+  const disk = new SimDisk();
+  const moments: { readonly ledger: Ledger; readonly disk: SimDisk; readonly next: Operation | undefined }[] = [];
+  let world: World | undefined;
+  disk.before = (next) => {
+    world?.look();
+    moments.push({ ledger: world?.ledger ?? NOTHING_YET, disk: disk.killed(), next });
+  };
+  let failure: string | undefined;
+  const open = (): Promise<Journal> => Journal.on(variant.disk?.(disk) ?? disk, { ...optionsOf(variant), failed: (error) => (failure ??= error.message) });
+  try {
+    world = new World(await open(), variant.bouncing ?? 'together');
+    await play(world, open);
+    moments.push({ ledger: world.ledger, disk: disk.killed(), next: undefined });
+    const left = [...world.journal.mails()].map(({ id }) => id).concat(await disk.list('msg'), (await disk.list('journal')).slice(1));
+    if (left.length > 0) failure ??= `I8: at the end of the day there is still ${left.join(', ')}`;
+  } catch (error) {
+    failure ??= `the day does not come to its end: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  return { moments, fault: failure };
+}
+
+/** Plays the day on a disk that fails at one operation; returns what is wrong then (I9), or after the recovery that follows; 'never' where the day is over before. */
+export async function fail(operation: number): Promise<string | undefined> {
+  const disk = new SimDisk();
+  let count = 0;
+  let failed = false;
+  let told = 0;
+  let late = '';
+  const options: JournalOptions = { ...optionsOf({}), failed: () => (told += 1) };
+  let world: World | undefined;
+  let running = false;
+  const start = async (): Promise<Journal> => {
+    running = false;
+    const journal = await Journal.on(disk, options);
+    running = true;
+    return journal;
+  };
+  disk.before = (next) => {
+    if (told > 0 && next.path.startsWith('journal/')) late = `I9: ${next.type} ${next.path} after the failure`;
+    if (count++ !== operation) return;
+    failed = true;
+    throw Object.assign(new Error(`EIO: i/o error, ${next.type}`), { code: 'EIO' });
+  };
+  try {
+    world = new World(await start(), 'together');
+    await play(world, start);
+    if (!failed) return 'never';
+  } catch {
+    // as it should be
+  }
+  await new Promise((resolve) => void setImmediate(resolve)); // whatever can still happen has happened
+  if (!failed) return 'the day does not come to its end, though nothing failed';
+  if (world === undefined) return undefined; // nothing could be acknowledged
+  if (told > 1) return `I9: the failure is told ${told} times`;
+  const refused = !running || (await world.journal.add({ ...newMail('m1'), id: 'late' }, pieces(contentOf('m1'))).then(() => false, () => true));
+  if (!refused) return 'I9: a mail is taken after the failure';
+  if (late !== '') return late;
+  // What was acknowledged is durable now: what was under way when the error came may have been completed since, and acknowledged.
+  const findings: Findings = { states: 0, recoveries: 0, operations: 0, violation: undefined };
+  for (const each of [disk.powerless(randomOf(0), 0), disk.powerless(randomOf(0), 1)]) {
+    const violation = judge(world.ledger, await recovered(each, {}, findings), false);
+    if (violation !== undefined) return `I9: ${violation}`;
+  }
+  return undefined;
+}
+
+/** Looks at every moment of the day; stops at the first violation. */
+export async function explore(variant: Variant, effort: Effort): Promise<Findings> {
+  forgetImages();
+  const random = randomOf(effort.seed);
+  const findings: Findings = { states: 0, recoveries: 0, operations: 0, violation: undefined };
+  const { moments, fault } = await record(variant);
+  findings.operations = moments.length - 1;
+  findings.violation = fault;
+  if (fault !== undefined) return findings;
+  const looked = new Map<string, Found>();
+  const again = new Map<string, Summary>();
+  for (const [index, { ledger, disk, next }] of effort.shuffled === true ? shuffled([...moments.entries()], random) : moments.entries()) {
+    for (const wreck of wrecksOf(disk, next, random, effort.losses)) {
+      const found = await look(wreck);
+      for (const { summary, killed, story } of [found.first, ...found.deeper]) {
+        findings.states += 1;
+        const violation = judge(ledger, summary, killed);
+        if (violation !== undefined) {
+          findings.violation = `${violation}\n  at operation ${index} of the day (next: ${next?.type} ${next?.path}), ${story}`;
+          return findings;
+        }
+      }
+    }
+  }
+  return findings;
+
+  async function look(wreck: Wreck): Promise<Found> {
+    const key = wreck.disk.durable ? wreck.disk.view : undefined;
+    const known = key === undefined ? undefined : looked.get(key);
+    if (known !== undefined) return known;
+    const inside: Wreck[] = [];
+    const deep = wreck.plain || random.chance(effort.deep);
+    if (deep) wreck.disk.before = (next) => inside.push(...wrecksOf(wreck.disk, next, random, effort.deepLosses));
+    const first = { summary: await recovered(wreck.disk, variant, findings), killed: wreck.killed, story: wreck.story };
+    const deeper: Finding[] = [];
+    for (const each of deep ? [...inside, { disk: wreck.disk.killed(), killed: true, plain: true, story: 'again' }] : []) {
+      const { view } = each.disk;
+      let summary = again.get(view) ?? (await recovered(each.disk, variant, findings));
+      again.set(view, summary);
+      const same = key === undefined || (summary.waiting === first.summary.waiting && summary.unsettled === first.summary.unsettled);
+      if (!same) summary = { ...summary, fault: summary.fault ?? `I7: recovered once there wait ${first.summary.waiting.toString(2)}, once more ${summary.waiting.toString(2)}` };
+      deeper.push({ summary, killed: wreck.killed && each.killed, story: `${wreck.story}; in the recovery ${each.story}` });
+    }
+    const found = { first, deeper };
+    if (key !== undefined) looked.set(key, found);
+    return found;
+  }
+}
+
+interface Finding {
+  readonly summary: Summary;
+  readonly killed: boolean;
+  readonly story: string;
+}
+
+interface Found {
+  readonly first: Finding;
+  readonly deeper: readonly Finding[];
+}
+
+/** Names not durable up to which every subset of them is tried. */
+const FEW_CHANGES = 3;
+
+function shuffled<Item>(items: Item[], random: Random): readonly Item[] {
+  for (let left = items.length; left > 1; left--) items.push(...items.splice(random.below(left), 1));
+  return items;
+}
+
+/** Ways to die before `next` or in the middle of it. */
+function wrecksOf(disk: SimDisk, next: Operation | undefined, random: Random, losses: number): Wreck[] {
+  const wrecks: Wreck[] = [{ disk: disk.killed(), killed: true, plain: true, story: 'killed' }];
+  const length = next?.type === 'write' ? (next.octets?.length ?? 0) : 0;
+  for (const octets of length > 1 ? new Set([1, 1 + random.below(length - 1), length - 1]) : []) {
+    wrecks.push({ disk: disk.killed(next, octets), killed: true, plain: false, story: `killed within a write, after ${octets} octets` });
+  }
+  if (losses === 0) return wrecks;
+  // In the middle of a write it is one of those that are not durable.
+  const busy = length > 0 ? disk.killed(next, length) : disk;
+  const seen = new Set<string>();
+  const lose = (wreck: SimDisk, plain: boolean, story: string): void => {
+    if (seen.has(wreck.view)) return;
+    seen.add(wreck.view);
+    wrecks.push({ disk: wreck, killed: false, plain, story: `without power, ${story} kept` });
+  };
+  lose(disk.powerless(random, 0), true, 'nothing');
+  lose(busy.powerless(random, 1), true, 'everything');
+  for (let count = 0; count < losses; count++) lose(busy.powerless(random, 0.5), false, 'some');
+  const subsets = disk.changes <= FEW_CHANGES ? 2 ** disk.changes : 0;
+  for (let changes = 1; changes < subsets - 1; changes++) lose(disk.powerless(random, 1, changes), false, `of the names ${changes.toString(2)}`);
+  return wrecks;
+}
+
+async function recovered(disk: SimDisk, variant: Variant, findings: Findings): Promise<Summary> {
+  findings.recoveries += 1;
+  try {
+    let failure: string | undefined;
+    const journal = await Journal.on(variant.disk?.(disk) ?? disk, { ...optionsOf(variant), failed: (error) => (failure ??= error.message) });
+    await journal.checkpoint();
+    disk.before = () => undefined;
+    return await summarize(journal, disk, failure);
+  } catch (error) {
+    return { fault: `recovery fails: ${error instanceof Error ? error.message : String(error)}`, waiting: 0, unsettled: 0, present: [] };
+  }
+}
+
+async function summarize(journal: Journal, disk: SimDisk, failure: string | undefined): Promise<Summary> {
+  let [waiting, unsettled, fault] = [0, 0, failure];
+  const present: string[] = [];
+  for (const { id, recipients } of journal.mails()) {
+    if (PLOT[id] === undefined) fault = `a mail that never was: ${id}`;
+    present.push(id);
+    for (const [recipient, state] of recipients.entries()) {
+      if (state.state === 'waiting') waiting |= bitsOf(id, recipient);
+      if (state.unsettled !== undefined) unsettled |= bitsOf(id, recipient);
+    }
+    let at = 0;
+    for await (const octets of journal.content(id)) {
+      if (!equal(octets, contentOf(id).subarray(at, at + octets.length))) fault = `I0: ${id} has other content`;
+      at += octets.length;
+    }
+    if (at !== contentOf(id).length) fault = `I0: ${id} has ${at} octets of content`;
+  }
+  for (const { name, reason } of journal.report.dead) fault = `a false alarm: ${name} ${reason}`;
+  const [segments, temporary, files] = [await disk.list('journal'), await disk.list('tmp'), await disk.list('msg')];
+  if (segments.length !== 1) fault = `I8: ${segments.length} segments`;
+  if (temporary.length > 0) fault = `I8: tmp/ holds ${temporary.join()}`;
+  if (files.some((name) => !present.includes(name))) fault = `I8: msg/ holds ${files.join()}, the queue ${present.join()}`;
+  return { fault, waiting, unsettled, present };
+}
+
+/** What is wrong with what was found, given what the world knew. */
+function judge(ledger: Ledger, { fault, waiting, unsettled, present }: Summary, killed: boolean): string | undefined {
+  if (fault !== undefined) return fault;
+  let named: Bits = 0;
+  for (const [id, { about }] of Object.entries(PLOT)) {
+    if (about !== undefined && (present.includes(id) || (ledger.delivered & bitsOf(id)) !== 0)) named |= bitsOf(about.id, ...about.recipients);
+  }
+  const wrong = (rule: string, bits: Bits): string | undefined => (bits === 0 ? undefined : `${rule}: ${Object.keys(PLOT).filter((id) => (bits & bitsOf(id)) !== 0).join(', ')}`);
+  return (
+    wrong('never offered', waiting & ~ledger.offered) ??
+    wrong('I1: lost', ledger.taken & ~(waiting | ledger.delivered | named | ledger.dropped)) ??
+    wrong('I3: delivered and named in a notification', ledger.delivered & named) ??
+    wrong('I4: two notifications', waiting & named) ??
+    wrong('I5: resurrected', waiting & (killed ? ledger.settled : ledger.durable)) ??
+    wrong('I6: tried again as if never tried', killed ? waiting & ledger.delivered & ~unsettled : 0)
+  );
+}

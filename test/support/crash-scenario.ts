@@ -1,0 +1,192 @@
+// A day in the life of a queue, in a few hundred operations of its disk: eight mails with fourteen recipients, taken together
+// and one by one, two of them large; deliveries, deferrals and failures with their notifications; five checkpoints, three of
+// them with mail coming and going meanwhile; one death and restart. Beside it a ledger of what the world outside knows.
+
+import type { Journal } from '../../src/node/journal.ts';
+import { isFault } from '../../src/syntax/fault.ts';
+import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
+import type { NewMail, RecipientState } from '../../src/relay/queue/port.ts';
+import { encodeAscii } from '../../src/wire/ascii.ts';
+import { EMPTY } from '../../src/wire/octet.ts';
+
+/** Octets of content above which a mail is large, here. */
+export const INLINE_LIMIT = 256;
+
+interface Plot {
+  readonly sender: string;
+  readonly recipients: number;
+  readonly size: number;
+  /** A notification: of which recipients of which mail. */
+  readonly about?: { readonly id: string; readonly recipients: readonly number[] };
+}
+
+export const PLOT: Readonly<Record<string, Plot>> = {
+  m1: { sender: '<alice@sender.test>', recipients: 2, size: 60 },
+  m2: { sender: '<alice@sender.test>', recipients: 1, size: 0 },
+  m3: { sender: '<bert@sender.test>', recipients: 3, size: 130 },
+  m4: { sender: '<alice@sender.test>', recipients: 1, size: 300 }, // large
+  m5: { sender: '<bert@sender.test>', recipients: 2, size: 700 }, //  large
+  m6: { sender: '<alice@sender.test>', recipients: 2, size: 90 },
+  m7: { sender: '<>', recipients: 1, size: 40 },
+  m8: { sender: '<alice@sender.test>', recipients: 2, size: 200 },
+  d3: { sender: '<>', recipients: 1, size: 80, about: { id: 'm3', recipients: [1] } },
+  d5: { sender: '<>', recipients: 1, size: 280, about: { id: 'm5', recipients: [1] } }, // large
+  d1: { sender: '<>', recipients: 1, size: 50, about: { id: 'm1', recipients: [1] } },
+};
+
+/** A bit for each recipient of each mail. */
+export type Bits = number;
+
+const FIRST_BIT: Readonly<Record<string, number>> = Object.fromEntries(Object.keys(PLOT).map((id, index, ids) => [id, ids.slice(0, index).reduce((sum, each) => sum + (PLOT[each]?.recipients ?? 0), 0)]));
+
+export function bitsOf(id: string, ...recipients: readonly number[]): Bits {
+  const all = recipients.length > 0 ? recipients : Array.from({ length: PLOT[id]?.recipients ?? 0 }, (_, recipient) => recipient);
+  return all.reduce((bits, recipient) => bits | (1 << ((FIRST_BIT[id] ?? 31) + recipient)), 0);
+}
+
+const CONTENTS = new Map(Object.entries(PLOT).map(([id, { size }]) => [id, encodeAscii(`${id}: ${'what is written here stays as it is. '.repeat(20)}`.slice(0, size))]));
+
+export function contentOf(id: string): Uint8Array {
+  return CONTENTS.get(id) ?? EMPTY;
+}
+
+/** What the world outside knows, by recipient. */
+export interface Ledger {
+  /** Submitted to the queue; nothing else may ever be found in it. */
+  readonly offered: Bits;
+  /** Acknowledged, or seen in the queue by whoever relays. */
+  readonly taken: Bits;
+  /** Taken by the next host. */
+  readonly delivered: Bits;
+  /** Their final outcome has been handed to the queue, and the queue has said that it is written. */
+  readonly settled: Bits;
+  /** The same, and something was made durable since. */
+  readonly durable: Bits;
+  /** Failed, and nobody is to be told: their mail has the null reverse-path. */
+  readonly dropped: Bits;
+}
+
+export const NOTHING_YET: Ledger = { offered: 0, taken: 0, delivered: 0, settled: 0, durable: 0, dropped: 0 };
+
+const WAITING: RecipientState = { state: 'waiting', reply: { code: 450, enhanced: '4.2.0', lines: ['later'] }, host: 'mx.test' };
+const FAILED: RecipientState = { state: 'failed', reply: { code: 550, enhanced: undefined, lines: ['no'] }, host: 'mx.test' };
+const DELIVERED: RecipientState = { state: 'delivered' };
+
+/** How a failure and its notification come to the queue: as one, or, for the mutations, one after the other. */
+export type Bouncing = 'together' | 'failure first' | 'notification first';
+
+export class World {
+  ledger: Ledger = NOTHING_YET;
+  /** The queue that runs. */
+  journal: Journal;
+  readonly #bouncing: Bouncing;
+
+  constructor(journal: Journal, bouncing: Bouncing) {
+    this.journal = journal;
+    this.#bouncing = bouncing;
+  }
+
+  #note(news: Partial<Ledger>): void {
+    const merged: Record<keyof Ledger, Bits> = { ...this.ledger };
+    for (const [key, bits] of Object.entries(news)) merged[key as keyof Ledger] |= bits; // the keys of a Partial<Ledger> are a Ledger's
+    this.ledger = merged;
+  }
+
+  /** What whoever relays can see has been taken. */
+  look(): void {
+    let taken = this.ledger.taken;
+    for (const { id } of this.journal.mails()) taken |= bitsOf(id);
+    if (taken !== this.ledger.taken) this.#note({ taken });
+  }
+
+  async add(id: string): Promise<void> {
+    this.#note({ offered: bitsOf(id) });
+    const { settled } = this.ledger;
+    await this.journal.add(newMail(id), pieces(contentOf(id)));
+    this.#note({ taken: bitsOf(id), durable: settled });
+  }
+
+  /** An attempt for recipients of a mail, and what comes of it for each: delivered (d), failed (f) or deferred (w). */
+  async attempt(id: string, outcomes: Readonly<Record<number, 'd' | 'f' | 'w'>>): Promise<void> {
+    const recipients = Object.keys(outcomes).map(Number);
+    const having = (outcome: string): number[] => recipients.filter((recipient) => outcomes[recipient] === outcome);
+    await this.journal.attempt(id, recipients, 'mx.test');
+    const [delivered, failed] = [having('d'), having('f')];
+    if (delivered.length > 0) this.#note({ delivered: bitsOf(id, ...delivered) });
+    const final = [...delivered, ...failed].reduce((bits, recipient) => bits | bitsOf(id, recipient), 0);
+    const states = (this.journal.mail(id)?.recipients ?? []).map((known, recipient) => ({ d: DELIVERED, f: FAILED, w: WAITING, none: known })[outcomes[recipient] ?? 'none']);
+    const notification = Object.keys(PLOT).find((each) => PLOT[each]?.about?.id === id);
+    if (failed.length > 0 && PLOT[id]?.sender === '<>') this.#note({ dropped: bitsOf(id, ...failed) });
+    else if (failed.length > 0 && notification !== undefined) return this.#bounce(id, states, notification, final);
+    await this.journal.settle(id, states, 2000);
+    this.#note({ settled: final });
+  }
+
+  async #bounce(id: string, states: readonly RecipientState[], notification: string, final: Bits): Promise<void> {
+    this.#note({ offered: bitsOf(notification) });
+    const content = pieces(contentOf(notification));
+    if (this.#bouncing === 'together') await this.journal.bounce(id, states, 2000, newMail(notification), content);
+    if (this.#bouncing === 'failure first') await this.journal.settle(id, states, 2000);
+    if (this.#bouncing !== 'together') await this.journal.add(newMail(notification), content);
+    if (this.#bouncing === 'notification first') await this.journal.settle(id, states, 2000);
+    this.#note({ settled: final, taken: bitsOf(notification) });
+    if (this.#bouncing === 'together') this.#note({ durable: final });
+  }
+
+  /** The moment passes for which results wait for company. */
+  async idle(): Promise<void> {
+    const { settled } = this.ledger;
+    await this.journal.flush();
+    this.#note({ durable: settled });
+  }
+}
+
+/** Plays the day. `restart`: the process dies, and there is a new one with the same disk. */
+export async function play(world: World, restart: () => Promise<Journal>): Promise<void> {
+  await Promise.all(['m1', 'm2', 'm3', 'm4'].map((id) => world.add(id)));
+  await world.attempt('m1', { 0: 'd', 1: 'w' });
+  await world.attempt('m3', { 0: 'd', 1: 'f', 2: 'w' });
+  await world.attempt('m2', { 0: 'w' });
+  await world.idle();
+  await world.journal.checkpoint();
+
+  await Promise.all([world.add('m5'), world.add('m6')]);
+  await world.attempt('m2', { 0: 'd' });
+  await Promise.all([
+    world.journal.checkpoint(),
+    (async () => {
+      await world.attempt('m4', { 0: 'd' });
+      await world.attempt('d3', { 0: 'd' });
+      await world.add('m7');
+      await world.attempt('m5', { 0: 'd', 1: 'f' });
+    })(),
+    world.attempt('m6', { 0: 'w' }),
+  ]);
+  await world.attempt('m6', { 0: 'd', 1: 'w' });
+  await world.attempt('m3', { 2: 'w' });
+
+  world.journal = await restart(); // a checkpoint begins
+  await Promise.all([world.add('m8'), world.attempt('m7', { 0: 'f' })]);
+  await world.attempt('d5', { 0: 'd' });
+  await world.journal.checkpoint();
+
+  await world.attempt('m8', { 0: 'w', 1: 'd' });
+  await Promise.all([world.journal.checkpoint(), world.attempt('m1', { 1: 'f' }), world.attempt('m3', { 2: 'd' })]);
+  await world.idle();
+  await Promise.all([world.attempt('m6', { 1: 'd' }), world.attempt('d1', { 0: 'd' })]);
+  await world.attempt('m8', { 0: 'd' });
+  await world.idle();
+  await world.journal.checkpoint();
+}
+
+export function newMail(id: string): NewMail {
+  const { sender = '', recipients = 0 } = PLOT[id] ?? {};
+  const reversePath = parseReversePath(sender);
+  const forwardPaths = Array.from({ length: recipients }, (_, recipient) => parseForwardPath(`<${id}-${recipient}@peer.test>`)).filter((path): path is ForwardPath => !isFault(path));
+  if (isFault(reversePath)) throw new Error(`${id} has no sender`);
+  return { id, reversePath, forwardPaths };
+}
+
+export async function* pieces(octets: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  for (let at = 0; at < octets.length; at += 100) yield octets.subarray(at, at + 100);
+}
