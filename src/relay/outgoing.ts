@@ -19,17 +19,22 @@ export function outgoingForwardPath(path: ForwardPath, hostname: string): Forwar
 }
 
 /** Groups recipients, by their index, that one transaction can serve: the same domain, or the same configured next hop (§4.5.4.1). */
-export function groupByDestination(paths: readonly ForwardPath[], hostname: string, { routes, smarthost }: Pick<RouteOptions, 'routes' | 'smarthost'>): readonly { readonly destination: string; readonly recipients: readonly number[] }[] {
+export function groupByDestination(paths: readonly ForwardPath[], hostname: string, options: Pick<RouteOptions, 'routes' | 'smarthost'>): readonly { readonly destination: string; readonly recipients: readonly number[] }[] {
   const groups = new Map<string, { readonly destination: string; readonly recipients: number[] }>();
   for (const [recipient, path] of paths.entries()) {
-    const destination = destinationOf(path, hostname);
-    const nextHop = findRoute(routes, destination) ?? smarthost;
-    const key = nextHop === undefined ? destination : `${nextHop.host}:${nextHop.port}`;
-    const group = groups.get(key) ?? { destination, recipients: [] };
+    const key = destinationKey(path, hostname, options);
+    const group = groups.get(key) ?? { destination: destinationOf(path, hostname), recipients: [] };
     group.recipients.push(recipient);
     groups.set(key, group);
   }
   return [...groups.values()];
+}
+
+/** Returns what paths of one destination have in common: the domain or literal, or the next hop that is configured for it. */
+export function destinationKey(path: ForwardPath, hostname: string, { routes, smarthost }: Pick<RouteOptions, 'routes' | 'smarthost'>): string {
+  const destination = destinationOf(path, hostname);
+  const nextHop = findRoute(routes, destination) ?? smarthost;
+  return nextHop === undefined ? destination : `${nextHop.host}:${nextHop.port}`;
 }
 
 /** The domain or literal that decides where mail for the path goes, as the DNS is asked for it. */

@@ -1,0 +1,193 @@
+// Which attempt is made next: units of work (a mail for one destination) in, those that may begin out; no clock, no timer.
+//
+// Rule 1: a unit begins when its time has come, its destination has room, and there is a place; in no other case.
+// Rule 2: destinations that have work and room take turns. So no destination, dead, slow or busy, holds up another.
+// Rule 3: those that did not answer when last asked share half of the places: however many they are, the others have the rest.
+// Rule 4: for one destination fresh mail goes before mail that was tried in vain, except that each fourth turn is a retry's:
+//         an old mail waits long, not for ever.
+// Rule 5: in each of the two lines senders take turns, and the mails of one sender keep their order. So a bulk sender holds up
+//         nobody but himself.
+// Rule 6: while a destination is dead its units wait for it, however often their own times come. When it has been found dead,
+//         those whose life is over are given up: the attempt that was just made stands for theirs.
+//
+// Destinations are told apart by a key that the caller makes; what is known of one is kept as long as there is work for it.
+// Left out: several mails on one connection. Its place is here: after `end`, a caller that keeps the connection would ask for
+// another unit of the same destination before `next` gives the place to the one whose turn it is.
+
+import { Agenda } from './agenda.ts';
+import { Destination, type Effect } from './destination.ts';
+import type { RetrySchedule } from './schedule.ts';
+
+export interface Unit {
+  readonly destination: string;
+  readonly sender: string;
+  /** When it is given up. */
+  readonly expires: number;
+}
+
+export interface SchedulerOptions {
+  /** Of which a dead destination has the intervals, and mails nothing: their times are the caller's. */
+  readonly schedule: RetrySchedule;
+  /** Most attempts at a time. Default: 100. */
+  readonly places?: number;
+  /** Most attempts at a time for one destination. Default: 20. */
+  readonly widest?: number;
+}
+
+/** Turns of one destination after which a retry goes before fresh mail. */
+const RETRY_TURN = 4;
+
+/** A destination with its units that are due. */
+interface Group<Work extends Unit> {
+  readonly destination: Destination;
+  readonly fresh: Line<Work>;
+  readonly retries: Line<Work>;
+  units: number; // in charge of this group: planned, due or in hand
+  turn: number;
+}
+
+type Appointment<Work extends Unit> = { readonly type: 'unit'; readonly unit: Work; readonly fresh: boolean } | { readonly type: 'probe'; readonly group: Group<Work> };
+
+export class Scheduler<Work extends Unit> {
+  readonly #options: Required<SchedulerOptions>;
+  readonly #groups = new Map<string, Group<Work>>();
+  readonly #agenda = new Agenda<Appointment<Work>>();
+  // Groups with work and room, the one whose turn it is first.
+  readonly #trusted = new Set<Group<Work>>();
+  readonly #doubtful = new Set<Group<Work>>();
+  readonly #inHand = new Map<Work, { readonly group: Group<Work>; readonly doubtful: boolean }>();
+  #doubtfulInHand = 0;
+  #trustedLast = false; // the last unit that went was for a destination in #trusted
+
+  constructor({ schedule, places = 100, widest = 20 }: SchedulerOptions) {
+    this.#options = { schedule, places, widest };
+  }
+
+  /** When `next` is to be asked again, unless something is added or ends before; Infinity: not until then. */
+  get wakeAt(): number {
+    return this.#agenda.nextAt;
+  }
+
+  /** Takes charge of a unit that is due at a time; `fresh`: it has never been tried. */
+  add(unit: Work, at: number, fresh: boolean): void {
+    this.#group(unit.destination).units += 1;
+    this.#agenda.add({ type: 'unit', unit, fresh }, at);
+  }
+
+  /** Returns a unit to begin now; undefined: none may. Each must come to its `end`. */
+  next(now: number): Work | undefined {
+    this.#keepAppointments(now);
+    const group = this.#whoseTurn();
+    if (group === undefined) return undefined;
+    group.turn += 1;
+    const retryFirst = group.turn % RETRY_TURN === 0;
+    const unit = retryFirst ? (group.retries.take() ?? group.fresh.take()) : (group.fresh.take() ?? group.retries.take());
+    if (unit === undefined) return undefined; // does not happen: a group without work is in neither ring
+    const { doubtful } = group.destination;
+    if (doubtful) this.#doubtfulInHand += 1;
+    this.#trustedLast = !doubtful;
+    this.#inHand.set(unit, { group, doubtful });
+    group.destination.begin();
+    this.#queueUp(group, now);
+    return unit;
+  }
+
+  /**
+   * Takes what the attempt has shown, and when the unit is due again; undefined: it is done with.
+   *
+   * Returns the units that are given up because this attempt has failed and their time is over: they are done with.
+   */
+  end(unit: Work, effect: Effect, now: number, again?: number): readonly Work[] {
+    const place = this.#inHand.get(unit);
+    if (place === undefined) return [];
+    this.#inHand.delete(unit);
+    const { group } = place;
+    if (place.doubtful) this.#doubtfulInHand -= 1;
+    if (again !== undefined) this.#agenda.add({ type: 'unit', unit, fresh: false }, again);
+    const dead = group.destination.end(effect, now);
+    const { deadUntil } = group.destination;
+    if (dead && deadUntil !== undefined) this.#agenda.add({ type: 'probe', group }, deadUntil);
+    const over = (other: Work): boolean => other.expires <= now;
+    const givenUp = dead ? [...group.fresh.remove(over), ...group.retries.remove(over)] : [];
+    group.units -= givenUp.length + (again === undefined ? 1 : 0);
+    this.#queueUp(group, now);
+    if (group.units === 0) this.#groups.delete(group.destination.key);
+    return givenUp;
+  }
+
+  #group(key: string): Group<Work> {
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known;
+    const { schedule, widest } = this.#options;
+    const group = { destination: new Destination(key, schedule, widest), fresh: new Line<Work>(), retries: new Line<Work>(), units: 0, turn: 0 };
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  /** Units whose time has come go into their groups' lines, and groups that may be probed into their ring. */
+  #keepAppointments(now: number): void {
+    for (let appointment; (appointment = this.#agenda.take(now)) !== undefined; ) {
+      const group = appointment.type === 'unit' ? this.#group(appointment.unit.destination) : appointment.group;
+      if (appointment.type === 'unit') group[appointment.fresh ? 'fresh' : 'retries'].add(appointment.unit);
+      this.#queueUp(group, now);
+    }
+  }
+
+  /** Puts a group at the end of its ring if it is in none and has work and room, and takes it out if it has not. */
+  #queueUp(group: Group<Work>, now: number): void {
+    const { destination, fresh, retries } = group;
+    const ready = (!fresh.empty || !retries.empty) && destination.hasRoom(now);
+    for (const ring of [this.#trusted, this.#doubtful]) {
+      if (!ready || ring !== (destination.doubtful ? this.#doubtful : this.#trusted)) ring.delete(group);
+      else ring.add(group); // no change of place where it is in already
+    }
+  }
+
+  /** Takes the first group out of the ring that is to be served; the two take turns. */
+  #whoseTurn(): Group<Work> | undefined {
+    const { places } = this.#options;
+    if (this.#inHand.size >= places) return undefined;
+    const doubtful = this.#doubtfulInHand < Math.max(1, places >> 1) ? this.#doubtful : undefined;
+    for (const ring of this.#trustedLast ? [doubtful, this.#trusted] : [this.#trusted, doubtful])
+      for (const group of ring ?? []) {
+        ring?.delete(group);
+        return group;
+      }
+    return undefined;
+  }
+}
+
+/** Units in the order in which they came, but that senders take turns. */
+class Line<Work extends Unit> {
+  readonly #senders = new Map<string, Set<Work>>(); // the one whose turn it is first
+
+  get empty(): boolean {
+    return this.#senders.size === 0;
+  }
+
+  add(unit: Work): void {
+    const units = this.#senders.get(unit.sender);
+    if (units === undefined) this.#senders.set(unit.sender, new Set([unit]));
+    else units.add(unit);
+  }
+
+  take(): Work | undefined {
+    for (const [sender, units] of this.#senders)
+      for (const unit of units) {
+        units.delete(unit);
+        this.#senders.delete(sender);
+        if (units.size > 0) this.#senders.set(sender, units); // behind the others
+        return unit;
+      }
+    return undefined;
+  }
+
+  remove(condition: (unit: Work) => boolean): readonly Work[] {
+    const removed: Work[] = [];
+    for (const [sender, units] of this.#senders) {
+      for (const unit of units) if (condition(unit) && units.delete(unit)) removed.push(unit);
+      if (units.size === 0) this.#senders.delete(sender);
+    }
+    return removed;
+  }
+}
