@@ -31,6 +31,7 @@ export async function deliver(mail: Outgoing, forwardPaths: readonly ForwardPath
   const tries = forwardPaths.map(() => 0); // in which RCPT deferred the recipient
   let allTurnedAway = true; // by a 521 greeting
   const stillOpen = (): readonly number[] => forwardPaths.map((_, recipient) => recipient).filter((recipient) => isOpen(results[recipient], tries[recipient] ?? 0));
+  const { closing = options.signal } = options;
   try {
     for await (const target of targets) {
       const open = stillOpen();
@@ -45,7 +46,7 @@ export async function deliver(mail: Outgoing, forwardPaths: readonly ForwardPath
         const silent = 'reason' in outcome && outcome.reason === 'no-connection';
         if (!silent || results[recipient] === undefined) results[recipient] = { forwardPath, outcome, target };
       }
-      if (stillOpen().length === 0 || options.signal?.aborted === true) break; // before another host is looked up
+      if (stillOpen().length === 0 || closing?.aborted === true) break; // before another host is looked up
     }
   } catch (error) {
     if (results.includes(undefined)) throw error; // else: further hosts were not to be had, and what the first ones said stands
@@ -59,12 +60,13 @@ export async function deliver(mail: Outgoing, forwardPaths: readonly ForwardPath
 
 /** One host: connects and sends. */
 async function attempt(mail: Outgoing, forwardPaths: readonly ForwardPath[], target: Target, options: SenderOptions): Promise<readonly Outcome[]> {
+  const { closing = options.signal } = options;
   try {
-    const socket = await connect(target, { signal: options.signal, ...(options.timeout === undefined ? {} : { timeout: Math.min(options.timeout, 30_000) }) });
-    return await send(socket, { ...mail, reversePath: outgoingReversePath(mail.reversePath) }, forwardPaths, options);
+    const socket = await connect(target, { signal: closing, ...(options.timeout === undefined ? {} : { timeout: Math.min(options.timeout, 30_000) }) });
+    return await send(socket, { ...mail, content: () => mail.content(target.host), reversePath: outgoingReversePath(mail.reversePath) }, forwardPaths, options);
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
-    if (options.signal?.aborted === true) return forwardPaths.map(() => ({ ...REASONS['aborted'], inReplyTo: 'nothing', reason: 'aborted' }));
+    if (closing?.aborted === true) return forwardPaths.map(() => ({ ...REASONS['aborted'], inReplyTo: 'nothing', reason: 'aborted' }));
     const { reply } = error.local ? verdict('local-failure') : REASONS['no-connection'];
     const outcome: Outcome = { state: 'deferred', reply: { ...reply, lines: [error.message] }, inReplyTo: 'nothing', reason: 'no-connection' };
     return forwardPaths.map(() => outcome);

@@ -1,89 +1,94 @@
-// Takes mail from the queue when it is due, has it relayed, and records what became of each recipient (RFC 5321 §4.5.4.1).
+// Takes mail from the queue when it is due, has it relayed, and has it recorded what became of each recipient (RFC 5321
+// §4.5.4.1): the promises and timers around relay/scheduler.ts, which decides what is attempted when.
 //
-// Rule 1: a mail is attempted only after the queue has made it durable, and by one attempt at a time.
-// Rule 2: a recipient that failed is reported to the sender before it is recorded as failed: a crash in between can report
-//         it twice, under one id, never not at all (§6.1). Nothing is reported about mail with the null reverse-path (§4.5.5).
-// Rule 3: `unknown` is tried again like `deferred`, on the schedule, never at once (RFC 1047).
+// Rule 1: a mail is attempted only after the queue has made it durable; each of its destinations by one attempt at a time.
+// Rule 2: what an attempt at one destination has come to is recorded when that ends, whatever the others do.
+// Rule 3: `unknown` is tried again like `deferred`, on the schedule, never at once (RFC 1047); after a crash too, where the
+//         queue knows that an attempt was under way.
 // Rule 4: outcomes that could not be reported or recorded are kept, and that is tried again; the recipients are not.
-//
-// Left out: groups by destination; a mail waits for the slowest of its destinations.
+// Rule 5: an attempt that our own end breaks off before the mail is out is none: nobody is given up by it.
 
+import { setMaxListeners } from 'node:events';
 import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
-import type { Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
-import { nextAttempt, type RetrySchedule } from '../relay/schedule.ts';
-import { verdict } from '../relay/verdict.ts';
+import type { ForwardPath } from '../syntax/path.ts';
+import type { Reply } from '../syntax/reply.ts';
+import type { Outcome } from '../protocol/client/action.ts';
+import { REASONS } from '../protocol/client/reason.ts';
+import { AWAITED } from '../protocol/client/table.ts';
+import { effectOf, type Effect } from '../relay/destination.ts';
+import type { QueuedMail } from '../relay/queue/port.ts';
+import type { RetrySchedule } from '../relay/schedule.ts';
+import { Scheduler, type SchedulerOptions, type Unit } from '../relay/scheduler.ts';
+import { conclude, dueAgain, type Conclusion } from './conclusion.ts';
 import type { RecipientOutcome } from './deliver.ts';
-import type { Log } from './log.ts';
+import { Recorder, type RecorderOptions } from './recorder.ts';
 
-/** A recipient of whose failure the sender is to be told. */
-export interface Failure {
-  readonly recipient: number;
-  readonly state: RecipientState;
+/** How attempts are broken off when the dispatcher closes. */
+export interface Signals {
+  /** At once: those that have not come as far as MAIL. */
+  readonly closing: AbortSignal;
+  /** In the end: all. */
+  readonly signal: AbortSignal;
 }
 
-/** A report on its way to the sender; `queued` where that way goes through the queue. */
-export interface Notification {
-  readonly id: string;
-  readonly queued?: QueuedMail;
-}
-
-/** What an attempt has come to. */
-interface Result {
-  readonly recipients: readonly RecipientState[];
-  readonly failures: readonly Failure[];
-  readonly at: number; // when the mail is due again, if a recipient waits
-}
-
-export interface DispatchOptions {
-  readonly queue: Queue;
-  /** Relays to the recipients given by their index; an outcome for each. */
-  readonly relay: (mail: QueuedMail, recipients: readonly number[], signal: AbortSignal) => Promise<readonly RecipientOutcome[]>;
-  /** Makes a notification about the failures durable; undefined where there is nobody to tell. */
-  readonly notify: (mail: QueuedMail, failures: readonly Failure[]) => Promise<Notification | undefined>;
+export interface DispatchOptions extends RecorderOptions, SchedulerOptions {
+  /** Returns what paths of one destination have in common. */
+  readonly destination: (path: ForwardPath) => string;
+  /** Relays to recipients of one destination, given by their index; an outcome for each. */
+  readonly relay: (mail: QueuedMail, recipients: readonly number[], signals: Signals) => Promise<readonly RecipientOutcome[]>;
   readonly schedule: RetrySchedule;
-  readonly log: Log;
-  /** Mails in hand at a time. Default: 50. */
-  readonly concurrency?: number;
 }
 
-/** Milliseconds after which a mail is taken up again that failed on our own side. */
+/** The recipients of a mail that have one destination. */
+interface Charge extends Unit {
+  readonly id: string; // of the mail
+  readonly recipients: readonly number[];
+  at: number; // when they are due; Infinity: they are done with, and only that is still to be recorded
+}
+
+/** Milliseconds after which something is taken up again that failed on our own side. */
 const LOCAL_RETRY = 60_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Dispatcher {
   readonly #options: DispatchOptions;
-  readonly #due: { readonly id: string; readonly at: number }[] = []; // latest first
-  readonly #ids = new Set<string>(); // of mails in #due or in hand
+  readonly #scheduler: Scheduler<Charge>;
+  readonly #recorder: Recorder;
+  readonly #charges = new Map<string, Set<Charge>>(); // by mail
+  readonly #unrecorded = new Set<Charge>();
   readonly #inHand = new Set<Promise<void>>();
-  readonly #unrecorded = new Map<string, Result>();
+  readonly #closing = new AbortController();
   readonly #aborter = new AbortController();
   #timer: Timeout | undefined;
-  #closed = false;
+  #turning = false;
 
   constructor(options: DispatchOptions) {
     this.#options = options;
+    this.#scheduler = new Scheduler(options);
+    this.#recorder = new Recorder(options, (notification) => this.add(notification));
+    setMaxListeners(0, this.#closing.signal, this.#aborter.signal);
   }
 
   /** Takes charge of what the queue holds, and tries all of it at once. Choice: a restart is often how an operator ends a trouble. */
   start(): void {
     const now = Date.now();
-    for (const { id } of this.#options.queue.mails()) this.#take(id, now);
+    for (const mail of this.#options.queue.mails()) this.#take(mail, now);
     this.#turn();
   }
 
   /** Takes charge of a mail that was just queued, unless it has it in its charge already. */
-  add({ id, nextAttempt }: QueuedMail): void {
-    this.#take(id, nextAttempt);
+  add(mail: QueuedMail): void {
+    this.#take(mail, mail.nextAttempt);
     this.#turn();
   }
 
   /**
-   * Begins nothing more; waits for the attempts in hand, at most `grace` milliseconds, then breaks them off; in the end also
-   * what only waits for the reply to QUIT.
+   * Begins nothing more, and breaks off what has not come as far as MAIL; waits for the other attempts in hand, at most
+   * `grace` milliseconds, then breaks them off; in the end also what only waits for the reply to QUIT.
    */
   async close(grace: number): Promise<void> {
-    this.#closed = true;
     clearTimeout(this.#timer);
+    this.#closing.abort(new Error('shutting down'));
     const abort = (): void => this.#aborter.abort(new Error('shutting down'));
     const timer = setTimeout(abort, grace);
     await Promise.all(this.#inHand);
@@ -91,124 +96,165 @@ export class Dispatcher {
     abort();
   }
 
-  #take(id: string, at: number): void {
-    if (this.#ids.has(id)) return;
-    this.#ids.add(id);
-    this.#plan(id, at);
+  #take(mail: QueuedMail, at: number): void {
+    const { id, reversePath, forwardPaths, recipients, arrival } = mail;
+    if (this.#charges.has(id)) return;
+    const { destination: keyOf, schedule } = this.#options;
+    const groups = new Map<string, number[]>();
+    for (const [recipient, path] of forwardPaths.entries()) {
+      if (recipients[recipient]?.state !== 'waiting') continue;
+      const key = keyOf(path);
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, [recipient]);
+      else group.push(recipient);
+    }
+    const expires = arrival + (reversePath.type === 'null' ? schedule.expireBounce : schedule.expire);
+    const charges = [...groups].map(([destination, group]): Charge => ({ id, destination, sender: reversePath.key, expires, recipients: group, at: this.#dueAfterCrash(mail, group) ?? at }));
+    if (charges.length > 0) this.#charges.set(id, new Set(charges));
+    for (const charge of charges) this.#scheduler.add(charge, charge.at, charge.recipients.every((recipient) => recipients[recipient]?.reply === undefined));
   }
 
-  /** Puts the mail behind those that are due earlier or at the same time; found by halving. */
-  #plan(id: string, at: number): void {
-    let low = 0;
-    let high = this.#due.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#due[middle]?.at ?? 0) > at) low = middle + 1;
-      else high = middle;
+  /** When recipients are due again to whom an earlier process was just sending; undefined: it was not. */
+  #dueAfterCrash(mail: QueuedMail, group: readonly number[]): number | undefined {
+    const { log, schedule } = this.#options;
+    const unsettled = group.filter((recipient) => mail.recipients[recipient]?.unsettled !== undefined);
+    for (const recipient of unsettled) {
+      const host = mail.recipients[recipient]?.unsettled?.host;
+      log('unknown', { id: mail.id, to: mail.forwardPaths[recipient]?.text, host: host === '' ? undefined : host, reply: inOneLine(REASONS['aborted'].reply), inReplyTo: AWAITED['end of mail data'].phrase });
     }
-    this.#due.splice(low, 0, { id, at });
+    return unsettled.length === 0 ? undefined : dueAgain(mail, schedule, Date.now());
   }
 
   #turn(): void {
+    if (this.#turning || this.#closing.signal.aborted) return; // turning: an attempt that ended at once; the loop below goes on
+    this.#turning = true;
     clearTimeout(this.#timer);
-    if (this.#closed) return;
     const now = Date.now();
-    while (this.#inHand.size < (this.#options.concurrency ?? 50)) {
-      const next = this.#due.at(-1);
-      if (next === undefined) return;
-      if (next.at > now) {
-        this.#timer = setTimeout(() => this.#turn(), Math.min(next.at - now, LONGEST_TIMER));
-        return;
-      }
-      this.#due.pop();
-      const attempt = this.#attempt(next.id).finally(() => {
-        this.#inHand.delete(attempt);
-        this.#turn();
-      });
+    for (let charge: Charge | undefined; (charge = this.#scheduler.next(now)) !== undefined; ) {
+      const attempt = this.#attempt(charge).finally(() => this.#inHand.delete(attempt));
       this.#inHand.add(attempt);
     }
+    const { wakeAt } = this.#scheduler;
+    if (wakeAt < Infinity) this.#timer = setTimeout(() => this.#turn(), Math.min(Math.max(0, wakeAt - now), LONGEST_TIMER));
+    this.#turning = false;
   }
 
-  async #attempt(id: string): Promise<void> {
+  /** One attempt for those recipients of the charge that wait. */
+  async #attempt(charge: Charge): Promise<void> {
+    const { relay, log } = this.#options;
+    const { mail, waiting, later } = this.#look(charge);
+    if (mail === undefined || later) {
+      if (mail === undefined) this.#forget(charge);
+      this.#release(charge, 'none', mail === undefined ? undefined : Date.now() + LOCAL_RETRY);
+      return;
+    }
+    let results: readonly RecipientOutcome[];
     try {
-      const mail = this.#options.queue.mail(id);
-      const at = mail === undefined ? undefined : await this.#record(mail, this.#unrecorded.get(id) ?? (await this.#try(mail)));
-      if (at === undefined) this.#ids.delete(id);
-      else this.#plan(id, at);
+      results = await relay(mail, waiting, { closing: this.#closing.signal, signal: this.#aborter.signal });
     } catch (error) {
-      this.#options.log('error', { id, text: error instanceof Error ? error.message : String(error) });
-      this.#plan(id, Date.now() + LOCAL_RETRY);
+      log('error', { id: charge.id, text: textOf(error) });
+      this.#release(charge, 'none', Date.now() + LOCAL_RETRY);
+      return;
     }
+    const conclusion = this.#conclude(mail, waiting, results);
+    this.#unrecorded.add(charge);
+    const givenUp = this.#release(charge, effectOf(results.map(({ outcome }) => outcome)), conclusion.again);
+    const unreachable = results.find(({ outcome }) => effectOf([outcome]) === 'unreachable');
+    await Promise.all([this.#record(charge, conclusion), ...(unreachable === undefined ? [] : givenUp.map((other) => this.#giveUp(other, unreachable)))]);
   }
 
-  /** One attempt for every recipient that waits. */
-  async #try(mail: QueuedMail): Promise<Result> {
-    const { relay, schedule } = this.#options;
-    const waiting = mail.recipients.flatMap(({ state }, recipient) => (state === 'waiting' ? [recipient] : []));
-    const results = await relay(mail, waiting, this.#aborter.signal);
+  /** Gives up those whose time is over without one more attempt: that of another has shown how it would end. */
+  async #giveUp(charge: Charge, { outcome, target }: RecipientOutcome): Promise<void> {
+    const { mail, waiting, later } = this.#look(charge);
+    if (mail === undefined) return this.#forget(charge);
+    if (later) return this.#scheduler.add(charge, Date.now() + LOCAL_RETRY, false);
+    const same: Outcome = outcome.state === 'delivered' ? outcome : { ...outcome, state: 'deferred' };
+    const paths = waiting.map((recipient) => mail.forwardPaths[recipient]).filter((path) => path !== undefined);
+    charge.at = Infinity;
+    await this.#record(charge, this.#conclude(mail, waiting, paths.map((forwardPath) => ({ forwardPath, outcome: same, ...(target === undefined ? {} : { target }) }))));
+  }
 
-    const age = Math.max(0, Date.now() - mail.arrival);
-    const next = nextAttempt({ id: mail.id, age, bounce: mail.reversePath.type === 'null' }, schedule);
-    const recipients = [...mail.recipients];
-    const failures: Failure[] = [];
-    for (const [index, result] of results.entries()) {
-      const recipient = waiting[index] ?? -1;
-      const state = this.#stateAfter(result, next === undefined && !isBrokenOff(result));
-      recipients[recipient] = state;
-      if (state.state === 'failed') failures.push({ recipient, state });
-      this.#logOutcome(mail, result, state);
+  /** The mail of a charge and who of it waits, no mail where nobody does; `later`: it is not to be tried now. */
+  #look(charge: Charge): { readonly mail: QueuedMail | undefined; readonly waiting: readonly number[]; readonly later: boolean } {
+    const mail = this.#options.queue.mail(charge.id);
+    const waiting = charge.recipients.filter((recipient) => mail?.recipients[recipient]?.state === 'waiting');
+    return { mail: waiting.length === 0 ? undefined : mail, waiting, later: mail?.held === true || this.#unrecorded.has(charge) };
+  }
+
+  #conclude(mail: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[]): Conclusion {
+    const conclusion = conclude(mail, recipients, results, this.#options.schedule, Date.now());
+    for (const [index, { forwardPath, outcome, target }] of results.entries()) {
+      this.#options.log(outcome.state, {
+        id: mail.id,
+        to: forwardPath.text,
+        host: target?.host,
+        address: target === undefined ? undefined : `${target.address}:${target.port}`,
+        reply: inOneLine(outcome.reply),
+        inReplyTo: 'inReplyTo' in outcome ? outcome.inReplyTo : undefined,
+        gaveUp: outcome.state !== 'failed' && conclusion.states.get(recipients[index] ?? -1)?.state === 'failed' ? true : undefined,
+      });
     }
-    return { recipients, failures, at: results.some(isBrokenOff) ? Date.now() : mail.arrival + (next ?? age) };
+    return conclusion;
   }
 
-  /** Reports and records what an attempt has come to. Returns when the mail is due again; undefined: it is done with. */
-  async #record(mail: QueuedMail, result: Result): Promise<number | undefined> {
-    const { id } = mail;
-    const { recipients, failures, at } = result;
-    this.#unrecorded.set(id, result);
-    await this.#report(mail, failures);
-    this.#unrecorded.set(id, { ...result, failures: [] }); // nobody is told twice
-    await this.#options.queue.settle(id, recipients, at);
-    this.#unrecorded.delete(id);
-    if (recipients.some(({ state }) => state === 'waiting')) return at;
-    this.#options.log('done', { id });
-    return undefined;
+  /** Gives back the place of an attempt that has ended; returns those that are given up with it. */
+  #release(charge: Charge, effect: Effect, again: number | undefined): readonly Charge[] {
+    charge.at = again ?? Infinity;
+    const givenUp = this.#scheduler.end(charge, effect, Date.now(), again);
+    this.#turn();
+    return givenUp;
   }
 
-  #stateAfter({ outcome, target }: RecipientOutcome, expired: boolean): RecipientState {
-    const said = { reply: outcome.reply, ...('reason' in outcome || target === undefined ? {} : { host: target.host }) };
-    switch (outcome.state) {
-      case 'delivered':
-      case 'failed': return { state: outcome.state, ...said };
-      case 'deferred':
-      case 'unknown': return expired ? { state: 'failed', reply: verdict('expired', outcome.reply.lines.join(' ')).reply } : { state: 'waiting', ...said };
-      default: return outcome satisfies never;
+  /** Has the conclusion recorded; where that fails, again every minute, and once more in the end. */
+  async #record(charge: Charge, conclusion: Conclusion): Promise<void> {
+    const { id } = charge;
+    this.#unrecorded.add(charge);
+    for (let recorded = false; !recorded; ) {
+      const last = this.#closing.signal.aborted;
+      try {
+        await this.#recorder.record(id, conclusion, () => this.#dueOf(id));
+        recorded = true;
+      } catch (error) {
+        this.#options.log('error', { id, text: textOf(error) });
+        if (last) return; // the recipients are tried again after the next start
+        await this.#pause();
+      }
     }
+    this.#unrecorded.delete(charge);
+    if (conclusion.again === undefined) this.#forget(charge);
   }
 
-  async #report(mail: QueuedMail, failures: readonly Failure[]): Promise<void> {
-    if (failures.length === 0) return;
-    const notification = await this.#options.notify(mail, failures);
-    const recipients = failures.map(({ recipient }) => mail.forwardPaths[recipient]?.text).join(',');
-    this.#options.log(notification === undefined ? 'undeliverable' : 'bounced', { id: mail.id, to: recipients, notification: notification?.id });
-    if (notification?.queued !== undefined) this.add(notification.queued);
+  /** When the first of those who wait for a mail is due. */
+  #dueOf(id: string): number {
+    const due = Math.min(...[...(this.#charges.get(id) ?? [])].map(({ at }) => at));
+    return due < Infinity ? due : Date.now();
   }
 
-  #logOutcome(mail: QueuedMail, { forwardPath, outcome, target }: RecipientOutcome, state: RecipientState): void {
-    const { code, enhanced, lines } = outcome.reply;
-    this.#options.log(outcome.state, {
-      id: mail.id,
-      to: forwardPath.text,
-      host: target?.host,
-      address: target === undefined ? undefined : `${target.address}:${target.port}`,
-      reply: [code, enhanced, lines.join(' ')].filter((part) => part !== undefined).join(' '),
-      inReplyTo: 'inReplyTo' in outcome ? outcome.inReplyTo : undefined,
-      gaveUp: outcome.state !== 'failed' && state.state === 'failed' ? true : undefined,
+  #forget(charge: Charge): void {
+    const charges = this.#charges.get(charge.id);
+    charges?.delete(charge);
+    if (charges?.size === 0) this.#charges.delete(charge.id);
+  }
+
+  #pause(): Promise<void> {
+    const { signal } = this.#closing;
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, LOCAL_RETRY);
+      signal.addEventListener('abort', end, { once: true });
+      if (signal.aborted) end();
     });
   }
 }
 
-/** By our own end, before the mail was out: that is no attempt. */
-function isBrokenOff({ outcome }: RecipientOutcome): boolean {
-  return outcome.state === 'deferred' && outcome.reason === 'aborted';
+function inOneLine({ code, enhanced, lines }: Reply): string {
+  return [code, enhanced, lines.join(' ')].filter((part) => part !== undefined).join(' ');
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -43,9 +43,9 @@ export async function relay(reversePath: ReversePath | string, forwardPaths: rea
 
 /** The same for a mail whose size and kind are known. */
 export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: RelayOptions): Promise<readonly RecipientOutcome[]> {
-  const { hostname = await machineName(), resolver = new Resolver(), signal } = options;
+  const { hostname = await machineName(), resolver = new Resolver(), signal, closing = signal } = options;
   const routing: RouteOptions = { ownNames: [hostname], ownAddresses: [], routes: new Map(), mxPort: 25, allowPrivateTargets: false, ...options.routing };
-  if (signal !== undefined) setMaxListeners(0, signal); // each wait at each destination has one on it, and takes it off again
+  for (const each of [signal, closing]) if (each !== undefined) setMaxListeners(0, each); // each wait at each destination has one on it, and takes it off again
   const results: RecipientOutcome[] = [];
   await Promise.all(
     groupByDestination(forwardPaths, hostname, routing).map(async ({ destination, recipients }) => {
@@ -61,11 +61,11 @@ export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath
 
   async function relayToOne(destination: string, paths: readonly ForwardPath[]): Promise<readonly RecipientOutcome[]> {
     try {
-      const route = await resolver.route(destination, routing, signal === undefined ? {} : { signal });
+      const route = await resolver.route(destination, routing, closing === undefined ? {} : { signal: closing });
       if (route.type === 'targets') return await deliver(mail, paths, route.targets, { ...options, hostname });
       return paths.map((forwardPath) => ({ forwardPath, outcome: outcomeOf(route.verdict) }));
     } catch (error) {
-      const outcome: Outcome = signal?.aborted === true
+      const outcome: Outcome = closing?.aborted === true
         ? { ...REASONS['aborted'], inReplyTo: 'nothing', reason: 'aborted' }
         : outcomeOf(verdict('local-failure', error instanceof Error ? error.message : String(error)));
       return paths.map((forwardPath) => ({ forwardPath, outcome }));

@@ -8,10 +8,10 @@ import { REASONS } from '../protocol/client/reason.ts';
 import { ClientSession, type ClientOptions } from '../protocol/client/session.ts';
 import { now, Pump } from './pump.ts';
 
-/** A mail on its way out; the content is read anew for each transaction. */
+/** A mail on its way out; the content is read anew for each transaction, and is told to which host it goes. */
 export interface Outgoing {
   readonly reversePath: ReversePath;
-  readonly content: () => AsyncIterable<Uint8Array>;
+  readonly content: (host?: string) => AsyncIterable<Uint8Array>;
   /** Octets of the content. */
   readonly size?: number;
   /** The content holds octets above 0x7f. */
@@ -20,7 +20,10 @@ export interface Outgoing {
 
 export interface SenderOptions extends ClientOptions {
   readonly timeout?: Milliseconds;
+  /** Breaks off whatever is under way. */
   readonly signal?: AbortSignal | undefined;
+  /** Breaks off what has not come as far as MAIL, and begins nothing more. Aborted no later than `signal`. */
+  readonly closing?: AbortSignal | undefined;
 }
 
 /**
@@ -41,6 +44,9 @@ export function send(socket: Socket, mail: Outgoing, forwardPaths: readonly Forw
     const abort = (): void => {
       session.abort();
       pump.turn();
+    };
+    const leave = (): void => {
+      if (!begun) abort();
     };
     const begin = (): void => {
       begun = true;
@@ -83,11 +89,13 @@ export function send(socket: Socket, mail: Outgoing, forwardPaths: readonly Forw
       resolve(forwardPaths.map((_, recipient) => outcomes.get(recipient) ?? { ...REASONS['connection-lost'], inReplyTo: 'nothing', reason: 'connection-lost' }));
     };
     const pump: Pump<ClientAction> = new Pump<ClientAction>(socket, session, act, () => {
+      options.closing?.removeEventListener('abort', leave);
       options.signal?.removeEventListener('abort', abort); // not before: an abort need not wait for the reply to QUIT
       if (!begun) begin(); // the session ended before it was ready: every recipient gets its reason
     });
+    options.closing?.addEventListener('abort', leave, { once: true });
     options.signal?.addEventListener('abort', abort, { once: true });
-    if (options.signal?.aborted === true) session.abort();
+    if (options.closing?.aborted === true || options.signal?.aborted === true) session.abort();
     pump.turn();
   });
 }

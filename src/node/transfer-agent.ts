@@ -17,14 +17,17 @@ import { ReceivedCounter } from '../relay/loop.ts';
 import { formatNotification, LONGEST_HEADER, mayNotify, notificationEnvelope } from '../relay/notification.ts';
 import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { RouteOptions } from '../relay/route.ts';
+import { destinationKey } from '../relay/outgoing.ts';
 import type { RetrySchedule } from '../relay/schedule.ts';
 import { VERDICTS } from '../relay/verdict.ts';
-import { Dispatcher, type Failure, type Notification } from './dispatch.ts';
+import type { Failure } from './conclusion.ts';
+import { Dispatcher, type Signals } from './dispatch.ts';
 import { newId } from './file-queue.ts';
 import type { Hooks, Mail } from './hook.ts';
 import { listen, type Server } from './listen.ts';
 import type { Log } from './log.ts';
 import type { Maildir } from './maildir.ts';
+import type { Notification } from './recorder.ts';
 import { relayTo } from './relay.ts';
 import type { ReceiverOptions } from './receiver.ts';
 import type { Resolver } from './resolve.ts';
@@ -50,12 +53,13 @@ export class TransferAgent {
 
   constructor(options: TransferAgentOptions) {
     this.#options = options;
-    const { queue, schedule, log } = options;
+    const { hostname, queue, routing, schedule, log } = options;
     this.#dispatcher = new Dispatcher({
       queue,
       schedule,
       log,
-      relay: (mail, recipients, signal) => this.#relay(mail, recipients, signal),
+      destination: (path) => destinationKey(path, hostname, routing),
+      relay: (mail, recipients, signals) => this.#relay(mail, recipients, signals),
       notify: (mail, failures) => this.#notify(mail, failures),
     });
   }
@@ -147,16 +151,20 @@ export class TransferAgent {
     }
   }
 
-  async #relay(mail: QueuedMail, recipients: readonly number[], signal: AbortSignal): ReturnType<typeof relayTo> {
+  async #relay(mail: QueuedMail, recipients: readonly number[], signals: Signals): ReturnType<typeof relayTo> {
     const { hostname, queue, resolver, routing } = this.#options;
     const { reversePath, size, eightBit } = mail;
     const paths = recipients.map((recipient) => mail.forwardPaths[recipient]).filter((path) => path !== undefined);
     const ownAddresses = this.#servers.map(({ host, port }) => ({ address: host, port }));
-    return relayTo({ reversePath, content: () => queue.content(mail.id), size, eightBit }, paths, { hostname, resolver, signal, routing: { ...routing, ownNames: [hostname], ownAddresses } });
+    const content = async function* (host?: string): AsyncGenerator<Uint8Array, void> {
+      yield* queue.content(mail.id);
+      await queue.attempt?.(mail.id, recipients, host); // before the final dot: after that the mail may be taken
+    };
+    return relayTo({ reversePath, content, size, eightBit }, paths, { hostname, resolver, ...signals, routing: { ...routing, ownNames: [hostname], ownAddresses } });
   }
 
   async #notify(mail: QueuedMail, failures: readonly Failure[]): Promise<Notification | undefined> {
-    const { queue, maildir, admission, hostname } = this.#options;
+    const { maildir, admission, hostname } = this.#options;
     if (!mayNotify(mail.reversePath)) return undefined;
     const id = `${mail.id}-${failures[0]?.recipient ?? 0}`; // the same after a crash: the notification is added once
     const date = Date.now();
@@ -180,7 +188,7 @@ export class TransferAgent {
       await maildir.deliver(envelope.reversePath, content());
       return { id };
     }
-    return { id, queued: await queue.add({ id, ...envelope }, content()) };
+    return { id, queue: { mail: { id, ...envelope }, content } };
   }
 
   /** The content of a mail in the queue, as far as a notification may quote its header. */

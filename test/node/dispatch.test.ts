@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
-import { Dispatcher, type DispatchOptions } from '../../src/node/dispatch.ts';
+import { Dispatcher, type DispatchOptions, type Signals } from '../../src/node/dispatch.ts';
 import type { LogFields } from '../../src/node/log.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
 import type { QueuedMail } from '../../src/relay/queue/port.ts';
@@ -32,7 +32,7 @@ interface Stage {
   readonly attempts: readonly number[];
 }
 
-type Answers = (mail: QueuedMail, recipients: readonly number[], signal: AbortSignal) => readonly Outcome[] | Promise<readonly Outcome[]>;
+type Answers = (mail: QueuedMail, recipients: readonly number[], signals: Signals) => readonly Outcome[] | Promise<readonly Outcome[]>;
 
 function stage(answers: Answers, options: Partial<DispatchOptions> = {}): Stage {
   const queue = new MemoryQueue();
@@ -43,10 +43,11 @@ function stage(answers: Answers, options: Partial<DispatchOptions> = {}): Stage 
     queue,
     schedule: SCHEDULE,
     log: (event, fields) => logged.push([event, fields]),
-    async relay(mail, recipients, signal): Promise<readonly RecipientOutcome[]> {
+    destination: (path) => (path.type === 'path' ? path.mailbox.domain.key : ''),
+    async relay(mail, recipients, signals): Promise<readonly RecipientOutcome[]> {
       queue.done.push(`relay ${mail.id} ${recipients.join()}`);
       attempts.push((Date.now() - start) / MINUTE);
-      const outcomes = await answers(mail, recipients, signal);
+      const outcomes = await answers(mail, recipients, signals);
       return recipients.flatMap((recipient, index) => {
         const forwardPath = mail.forwardPaths[recipient];
         const outcome = outcomes[index] ?? outcomes[0];
@@ -74,8 +75,11 @@ afterEach(async () => {
 });
 
 const NOTHING = new Uint8Array(0);
+async function* nothing(): AsyncGenerator<Uint8Array, void> {
+  yield NOTHING;
+}
 const TO_BOB = mailOf('m1', '<alice@a.test>', '<bob@b.test>');
-const TO_TWO = mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>');
+const TO_TWO = mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@b.test>');
 
 /** Lets what is due now come to its end. */
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
@@ -196,7 +200,7 @@ describe('a recipient that failed', () => {
 
   it('leads to a notification that goes its own way', async () => {
     const { queue, dispatcher, done } = stage((mail) => [mail.id === 'm1' ? FAILED : DELIVERED], {
-      notify: async () => ({ id: 'n1', queued: queue.put(mailOf('n1', '<>', '<alice@a.test>'), NOTHING) }),
+      notify: async () => ({ id: 'n1', queue: { mail: mailOf('n1', '<>', '<alice@a.test>'), content: nothing } }),
     });
     dispatcher.add(queue.put(TO_BOB, NOTHING));
     await settle();
@@ -212,13 +216,13 @@ describe('attempts', () => {
       gates.set(id, gate);
       await gate.promise;
       return [DELIVERED];
-    }, { concurrency: 2 });
+    }, { places: 2 });
     for (const id of ['m1', 'm2', 'm3', 'm4']) dispatcher.add(queue.put({ ...TO_BOB, id }, NOTHING));
     await settle();
     expect(done).toEqual(['relay m1 0', 'relay m2 0']);
     gates.get('m2')?.resolve();
     await settle();
-    expect(done).toEqual(['relay m1 0', 'relay m2 0', 'settle m2 delivered', 'relay m3 0']);
+    expect(done).toEqual(['relay m1 0', 'relay m2 0', 'relay m3 0', 'settle m2 delivered']); // the place is free before the outcome is recorded
     for (const id of ['m1', 'm3']) gates.get(id)?.resolve();
     await settle();
     gates.get('m4')?.resolve();
@@ -275,7 +279,7 @@ describe('attempts', () => {
 describe('a dispatcher that closes', () => {
   it('waits for the attempts in hand, and begins no more', async () => {
     const go = deferred();
-    const { queue, dispatcher, done } = stage(async (_, __, signal) => (await go.promise, signal.aborted ? [ABORTED] : [DELIVERED]));
+    const { queue, dispatcher, done } = stage(async (_, __, { signal }) => (await go.promise, signal.aborted ? [ABORTED] : [DELIVERED]));
     dispatcher.add(queue.put(TO_BOB, NOTHING));
     const closed = dispatcher.close(MINUTE);
     dispatcher.add(queue.put({ ...TO_BOB, id: 'm2' }, NOTHING));
@@ -286,7 +290,7 @@ describe('a dispatcher that closes', () => {
     expect([...queue.mails()].map(({ id }) => id)).toEqual(['m2']);
   });
 
-  const untilAborted: Answers = (_, recipients, signal) =>
+  const untilAborted: Answers = (_, recipients, { signal }) =>
     new Promise((resolve) => signal.addEventListener('abort', () => resolve(recipients.map((recipient) => (recipient === 0 ? ABORTED : DELIVERED))), { once: true }));
 
   it('breaks off what takes longer; that was no attempt, and the mail stays due', async () => {
@@ -310,7 +314,7 @@ describe('a dispatcher that closes', () => {
   });
 
   it('leaves a mail that was out but not answered to the schedule', async () => {
-    const { queue, dispatcher } = stage((_, __, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve([{ ...UNKNOWN, reason: 'aborted' } as Outcome]), { once: true })));
+    const { queue, dispatcher } = stage((_, __, { signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve([{ ...UNKNOWN, reason: 'aborted' } as Outcome]), { once: true })));
     dispatcher.add(queue.put(TO_BOB, NOTHING));
     const closed = dispatcher.close(0);
     await vi.advanceTimersByTimeAsync(1);
@@ -320,7 +324,7 @@ describe('a dispatcher that closes', () => {
 
   it('aborts in the end what attempts have left behind', async () => {
     let signal: AbortSignal | undefined;
-    const { queue, dispatcher } = stage((_, __, each) => ((signal = each), [DELIVERED]));
+    const { queue, dispatcher } = stage((_, __, each) => ((signal = each.signal), [DELIVERED]));
     dispatcher.add(queue.put(TO_BOB, NOTHING));
     await settle();
     expect(signal?.aborted).toBe(false);
