@@ -15,6 +15,7 @@ let directory: TemporaryDirectory;
 let maildir: Maildir;
 beforeEach(async () => {
   directory = temporaryDirectory();
+  operations.length = 0;
   maildir = await Maildir.open(join(directory.path, 'box'));
 });
 afterEach(() => {
@@ -36,8 +37,9 @@ async function* inPieces(...texts: readonly string[]): AsyncGenerator<Uint8Array
 }
 
 describe('a Maildir', () => {
-  it('is made with its three directories', () => {
+  it('is made with its three directories, which are durable', () => {
     expect(readdirSync(join(directory.path, 'box'))).toEqual(['cur', 'new', 'tmp']);
+    expect(operations.filter((operation) => operation.startsWith('sync')).map((operation) => operation.replace(/ehlo-\w+/, '*'))).toEqual(['sync tmp/*', 'sync */box']);
   });
 
   it('holds the Return-Path, and then the content octet for octet (RFC 5321 §4.4)', async () => {
