@@ -1,7 +1,10 @@
 // Final delivery into a Maildir: written under tmp/, synced, renamed into new/, and new/ synced before the mail is acknowledged.
 //
 // The octets are those of the mail data, CRLF included. A Return-Path goes in front (RFC 5321 §4.4).
+// What a process that died has left under tmp/ is removed when a Maildir is opened, once it is 36 hours old: others may write
+// there at this moment, and that is the time that the convention gives them.
 
+import { readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -10,6 +13,9 @@ import { formatReturnPath } from '../syntax/trace.ts';
 import type { ReversePath } from '../syntax/path.ts';
 import { DurableFile, makeDirectories } from './durable.ts';
 import { newId } from './file-queue.ts';
+
+/** Milliseconds after which nobody can still be writing a file under tmp/. */
+const LEFT_BEHIND = 36 * 3_600_000;
 
 export class Maildir {
   readonly #directory: string;
@@ -21,6 +27,11 @@ export class Maildir {
 
   static async open(directory: string): Promise<Maildir> {
     await makeDirectories(directory, ['tmp', 'new', 'cur']);
+    for (const name of await readdir(join(directory, 'tmp'))) {
+      const file = join(directory, 'tmp', name);
+      const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity })); // it was delivered just now
+      if (Date.now() - mtimeMs > LEFT_BEHIND) await unlink(file).catch(() => undefined); // nor is it in the way
+    }
     return new Maildir(directory);
   }
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Maildir } from '../../src/node/maildir.ts';
@@ -20,6 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => {
   failing.prefix = undefined;
+  vi.useRealTimers();
   directory[Symbol.dispose]();
 });
 
@@ -53,6 +54,21 @@ describe('a Maildir', () => {
     operations.length = 0;
     await maildir.deliver(from('<>'), inPieces('Hello\r\n'));
     expect(operations.map((operation) => operation.replace(/(tmp|new)\/[^ ]+/g, '$1/*'))).toEqual(['open tmp/*', 'write tmp/*', 'write tmp/*', 'sync tmp/*', 'close tmp/*', 'rename tmp/* → new/*', 'open box/new', 'sync box/new', 'close box/new']);
+  });
+
+  it.each([[35, ['left behind']], [37, []]] as const)('has, when it is opened %d hours after a process has died in a delivery, under tmp/: %j', async (hours, left) => {
+    writeFileSync(join(directory.path, 'box', 'tmp', 'left behind'), 'half of it');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 });
+    await Maildir.open(join(directory.path, 'box'));
+    expect(files('tmp')).toEqual(left);
+  });
+
+  it('opens though a file under tmp/ cannot be removed', async () => {
+    writeFileSync(join(directory.path, 'box', 'tmp', 'left behind'), 'half of it');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 37 * 3_600_000 });
+    failing.prefix = 'unlink';
+    await Maildir.open(join(directory.path, 'box'));
+    expect(files('tmp')).toEqual(['left behind']);
   });
 
   it('gives each mail a name of its own', async () => {
