@@ -54,7 +54,7 @@ export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #scheduler: Scheduler<Charge>;
   readonly #recorder: Recorder;
-  readonly #charges = new Map<string, Set<Charge>>(); // by mail
+  readonly #charges = new Map<string, readonly Charge[]>(); // by mail
   readonly #unrecorded = new Set<Charge>();
   readonly #inHand = new Set<Promise<void>>();
   readonly #closing = new AbortController();
@@ -110,17 +110,18 @@ export class Dispatcher {
     }
     const expires = arrival + (reversePath.type === 'null' ? schedule.expireBounce : schedule.expire);
     const charges = [...groups].map(([destination, group]): Charge => ({ id, destination, sender: reversePath.key, expires, recipients: group, at: this.#dueAfterCrash(mail, group) ?? at }));
-    if (charges.length > 0) this.#charges.set(id, new Set(charges));
+    if (charges.length > 0) this.#charges.set(id, charges);
     for (const charge of charges) this.#scheduler.add(charge, charge.at, charge.recipients.every((recipient) => recipients[recipient]?.reply === undefined));
   }
 
   /** When recipients are due again to whom an earlier process was just sending; undefined: it was not. */
   #dueAfterCrash(mail: QueuedMail, group: readonly number[]): number | undefined {
     const { log, schedule } = this.#options;
+    const { forwardPaths } = mail;
     const unsettled = group.filter((recipient) => mail.recipients[recipient]?.unsettled !== undefined);
     for (const recipient of unsettled) {
       const host = mail.recipients[recipient]?.unsettled?.host;
-      log('unknown', { id: mail.id, to: mail.forwardPaths[recipient]?.text, host: host === '' ? undefined : host, reply: inOneLine(REASONS['aborted'].reply), inReplyTo: AWAITED['end of mail data'].phrase });
+      log('unknown', { id: mail.id, to: forwardPaths[recipient]?.text, host: host === '' ? undefined : host, reply: inOneLine(REASONS['aborted'].reply), inReplyTo: AWAITED['end of mail data'].phrase });
     }
     return unsettled.length === 0 ? undefined : dueAgain(mail, schedule, Date.now());
   }
@@ -169,7 +170,8 @@ export class Dispatcher {
     if (mail === undefined) return this.#forget(charge);
     if (later) return this.#scheduler.add(charge, Date.now() + LOCAL_RETRY, false);
     const same: Outcome = outcome.state === 'delivered' ? outcome : { ...outcome, state: 'deferred' };
-    const paths = waiting.map((recipient) => mail.forwardPaths[recipient]).filter((path) => path !== undefined);
+    const { forwardPaths } = mail;
+    const paths = waiting.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     charge.at = Infinity;
     await this.#record(charge, this.#conclude(mail, waiting, paths.map((forwardPath) => ({ forwardPath, outcome: same, ...(target === undefined ? {} : { target }) }))));
   }
@@ -226,14 +228,14 @@ export class Dispatcher {
 
   /** When the first of those who wait for a mail is due. */
   #dueOf(id: string): number {
-    const due = Math.min(...[...(this.#charges.get(id) ?? [])].map(({ at }) => at));
+    const due = Math.min(...(this.#charges.get(id) ?? []).map(({ at }) => at));
     return due < Infinity ? due : Date.now();
   }
 
   #forget(charge: Charge): void {
-    const charges = this.#charges.get(charge.id);
-    charges?.delete(charge);
-    if (charges?.size === 0) this.#charges.delete(charge.id);
+    const others = (this.#charges.get(charge.id) ?? []).filter((other) => other !== charge);
+    if (others.length === 0) this.#charges.delete(charge.id);
+    else this.#charges.set(charge.id, others);
   }
 
   #pause(): Promise<void> {

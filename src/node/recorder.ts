@@ -64,6 +64,7 @@ export class Recorder {
   async #report(mail: QueuedMail, conclusion: Conclusion, recipients: readonly RecipientState[], due: () => number): Promise<boolean> {
     const { queue, notify, log } = this.#options;
     const { failures } = conclusion;
+    const { forwardPaths } = mail;
     const notification = await notify(mail, failures);
     let queued: QueuedMail | undefined;
     if (notification?.queue !== undefined) {
@@ -71,7 +72,7 @@ export class Recorder {
       queued = queue.bounce === undefined ? await queue.add(envelope, content()) : await queue.bounce(mail.id, recipients, due(), envelope, content());
     }
     this.#told.add(conclusion);
-    log(notification === undefined ? 'undeliverable' : 'bounced', { id: mail.id, to: failures.map(({ recipient }) => mail.forwardPaths[recipient]?.text).join(','), notification: notification?.id });
+    log(notification === undefined ? 'undeliverable' : 'bounced', { id: mail.id, to: failures.map(({ recipient }) => forwardPaths[recipient]?.text).join(','), notification: notification?.id });
     if (queued !== undefined) this.#queued(queued);
     return queued !== undefined && queue.bounce !== undefined;
   }

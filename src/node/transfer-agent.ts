@@ -153,8 +153,8 @@ export class TransferAgent {
 
   async #relay(mail: QueuedMail, recipients: readonly number[], signals: Signals): ReturnType<typeof relayTo> {
     const { hostname, queue, resolver, routing } = this.#options;
-    const { reversePath, size, eightBit } = mail;
-    const paths = recipients.map((recipient) => mail.forwardPaths[recipient]).filter((path) => path !== undefined);
+    const { reversePath, forwardPaths, size, eightBit } = mail;
+    const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     const ownAddresses = this.#servers.map(({ host, port }) => ({ address: host, port }));
     const content = async function* (host?: string): AsyncGenerator<Uint8Array, void> {
       yield* queue.content(mail.id);
@@ -165,17 +165,18 @@ export class TransferAgent {
 
   async #notify(mail: QueuedMail, failures: readonly Failure[]): Promise<Notification | undefined> {
     const { maildir, admission, hostname } = this.#options;
-    if (!mayNotify(mail.reversePath)) return undefined;
+    const { reversePath, forwardPaths } = mail;
+    if (!mayNotify(reversePath)) return undefined;
     const id = `${mail.id}-${failures[0]?.recipient ?? 0}`; // the same after a crash: the notification is added once
     const date = Date.now();
     const octets = formatNotification({
       id,
       reportingMta: hostname,
-      sender: mail.reversePath,
+      sender: reversePath,
       arrival: mail.arrival,
       date,
       recipients: failures.flatMap(({ recipient, state: { reply = VERDICTS['local-failure'].reply, host } }) => {
-        const forwardPath = mail.forwardPaths[recipient];
+        const forwardPath = forwardPaths[recipient];
         return forwardPath === undefined ? [] : [{ forwardPath, action: 'failed' as const, reply, ...(host === undefined ? {} : { host }), lastAttempt: date }];
       }),
       original: { header: await this.#beginning(mail.id) },
@@ -183,8 +184,8 @@ export class TransferAgent {
     const content = async function* (): AsyncGenerator<Uint8Array, void> {
       yield octets;
     };
-    const envelope = notificationEnvelope(mail.reversePath);
-    if (maildir !== undefined && admit(admission, '', mail.reversePath) === 'local') {
+    const envelope = notificationEnvelope(reversePath);
+    if (maildir !== undefined && admit(admission, '', reversePath) === 'local') {
       await maildir.deliver(envelope.reversePath, content());
       return { id };
     }
