@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { Agenda } from '../../src/relay/agenda.ts';
+import { randomOf } from '../support/random.ts';
+
+describe('an agenda', () => {
+  it('is empty at first', () => {
+    const agenda = new Agenda<string>();
+    expect(agenda.nextAt).toBe(Infinity);
+    expect(agenda.take(Infinity)).toBeUndefined();
+  });
+
+  it('gives nothing before its time', () => {
+    const agenda = new Agenda<string>();
+    agenda.add('a', 5);
+    expect(agenda.nextAt).toBe(5);
+    expect(agenda.take(4)).toBeUndefined();
+    expect(agenda.take(5)).toBe('a');
+    expect(agenda.take(5)).toBeUndefined();
+  });
+
+  it('gives the earliest first, and at one time the one that came first, whatever was added and taken', () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const random = randomOf(seed);
+      const agenda = new Agenda<{ readonly at: number; readonly number: number }>();
+      const left: { readonly at: number; readonly number: number }[] = [];
+      for (let number = 0; number < 300; number++) {
+        if (random.below(3) > 0) {
+          const item = { at: random.below(20), number };
+          agenda.add(item, item.at);
+          left.push(item);
+        } else {
+          left.sort((a, b) => a.at - b.at || a.number - b.number);
+          expect(agenda.take(Infinity)).toBe(left.shift());
+        }
+        expect(agenda.nextAt).toBe(Math.min(...left.map(({ at }) => at)));
+      }
+    }
+  });
+});
