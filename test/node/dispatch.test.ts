@@ -1,9 +1,10 @@
+import { clearTimeout, setTimeout } from 'node:timers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import { Dispatcher, type DispatchOptions, type Signals } from '../../src/node/dispatch.ts';
 import type { LogFields } from '../../src/node/log.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
-import type { QueuedMail } from '../../src/relay/queue/port.ts';
+import type { Queue, QueuedMail } from '../../src/relay/queue/port.ts';
 import { nextAttempt, type RetrySchedule } from '../../src/relay/schedule.ts';
 import { reply } from '../../src/syntax/reply.ts';
 import { targetOf } from '../support/scripted-server.ts';
@@ -20,6 +21,7 @@ const DELIVERED: Outcome = { state: 'delivered', reply: reply(250, '2.0.0', 'tak
 const FAILED: Outcome = { state: 'failed', reply: reply(550, '5.1.1', 'no such user'), inReplyTo: 'RCPT' };
 const DEFERRED: Outcome = { state: 'deferred', reply: reply(451, '4.3.0', 'later'), inReplyTo: 'RCPT' };
 const UNKNOWN: Outcome = { state: 'unknown', reply: reply(451, '4.4.2', 'connection lost'), inReplyTo: 'end of mail data', reason: 'connection-lost' };
+const SILENT: Outcome = { state: 'deferred', reply: reply(451, '4.4.2', 'timed out'), inReplyTo: 'the connection', reason: 'timeout' };
 const ABORTED: Outcome = { state: 'deferred', reply: reply(451, '4.3.2', 'given up'), inReplyTo: 'nothing', reason: 'aborted' };
 
 interface Stage {
@@ -80,6 +82,8 @@ async function* nothing(): AsyncGenerator<Uint8Array, void> {
 }
 const TO_BOB = mailOf('m1', '<alice@a.test>', '<bob@b.test>');
 const TO_TWO = mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@b.test>');
+
+const TO_BOTH = mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>', '<dave@b.test>');
 
 /** Lets what is due now come to its end. */
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
@@ -182,6 +186,154 @@ describe('a mail', () => {
   });
 });
 
+describe('a mail to two destinations', () => {
+  /** Answers when the gate of its first recipient is opened. */
+  function gated(outcome: (recipient: number) => Outcome): { readonly answers: Answers; readonly open: (recipient: number) => Promise<unknown> } {
+    const gates = new Map<number, Deferred<void>>();
+    return {
+      async answers(_, recipients) {
+        const gate = deferred();
+        gates.set(recipients[0] ?? -1, gate);
+        await gate.promise;
+        return recipients.map(outcome);
+      },
+      open(recipient) {
+        gates.get(recipient)?.resolve();
+        return settle();
+      },
+    };
+  }
+
+  it('is recorded at one while the other still makes it wait; it is done once, after the last', async () => {
+    const { answers, open } = gated(() => DELIVERED);
+    const { queue, dispatcher, done, logged } = stage(answers);
+    dispatcher.add(queue.put(TO_BOTH, NOTHING));
+    await settle();
+    await open(1);
+    expect(done).toEqual(['relay m1 0,2', 'relay m1 1', 'settle m1 waiting,delivered,waiting']);
+    expect(queue.mail('m1')?.nextAttempt).toBeLessThanOrEqual(Date.now()); // for the recipients in hand: a crash tries them at once
+    await open(0);
+    expect(done.at(-1)).toBe('settle m1 delivered,delivered,delivered');
+    expect(logged.filter(([event]) => event === 'done')).toHaveLength(1);
+  });
+
+  it('keeps what was recorded of one when the other is, though both end at once', async () => {
+    const { answers, open } = gated((recipient) => (recipient === 1 ? DEFERRED : DELIVERED));
+    const { queue, dispatcher, done } = stage(answers);
+    const { settle: slow } = queue;
+    queue.settle = async (...args) => {
+      await Promise.resolve();
+      return slow.apply(queue, args);
+    };
+    dispatcher.add(queue.put(TO_BOTH, NOTHING));
+    await settle();
+    await Promise.all([open(0), open(1)]);
+    expect(done.slice(2)).toEqual(['settle m1 delivered,waiting,delivered', 'settle m1 delivered,waiting,delivered']);
+    expect(queue.mail('m1')?.nextAttempt).toBe(Date.now() + 10 * MINUTE);
+  });
+
+  it('is reported in one notification for each that fails, under different recipients', async () => {
+    const { answers, open } = gated(() => FAILED);
+    const { queue, dispatcher, done } = stage(answers);
+    dispatcher.add(queue.put(TO_BOTH, NOTHING));
+    await settle();
+    await open(0);
+    await open(1);
+    expect(done.slice(2)).toEqual(['notify m1 0,2', 'settle m1 failed,waiting,failed', 'notify m1 1', 'settle m1 failed,failed,failed']);
+  });
+
+  it('is due again when the first of them is', async () => {
+    const { queue, dispatcher, attempts } = stage((_, recipients) => recipients.map((recipient) => (recipient === 1 ? DEFERRED : DELIVERED)));
+    dispatcher.add(queue.put(TO_BOTH, NOTHING));
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(queue.mail('m1')?.nextAttempt).toBe(Date.now() + 10 * MINUTE);
+    expect(attempts).toEqual([0, 0, 10]);
+  });
+});
+
+describe('a destination that does not answer', () => {
+  const dead: Answers = async (mail, recipients, { closing }) => {
+    if (mail.forwardPaths[0]?.key !== 'bob@b.test') return recipients.map(() => DELIVERED);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 5 * MINUTE);
+      closing.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+    });
+    return recipients.map(() => (closing.aborted ? ABORTED : SILENT));
+  };
+
+  it('does not keep mail for others waiting, however much there is for it', async () => {
+    const { queue, dispatcher, done } = stage(dead);
+    for (let number = 0; number < 200; number++) dispatcher.add(queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING));
+    dispatcher.add(queue.put(mailOf('other', '<alice@a.test>', '<carol@c.test>'), NOTHING));
+    await settle();
+    expect(done).toEqual(['relay m0 0', 'relay m1 0', 'relay other 0', 'settle other delivered']);
+  });
+
+  it('has all whose time is over given up by one attempt, each of them reported', async () => {
+    const { queue, dispatcher, done, logged } = stage(dead);
+    for (let number = 0; number < 20; number++) dispatcher.add(queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING));
+    await vi.advanceTimersByTimeAsync(7 * HOUR);
+    expect([...queue.mails()]).toEqual([]);
+    expect(done.filter((what) => what.startsWith('notify'))).toHaveLength(20);
+    expect(done.filter((what) => what.startsWith('relay')).length).toBeLessThan(20);
+    expect(logged.filter(([event]) => event === 'done')).toHaveLength(20);
+    expect(logged.findLast(([event]) => event === 'deferred')?.[1]).toMatchObject({ to: '<bob@b.test>', reply: '451 4.4.2 timed out', gaveUp: true });
+  });
+
+  it('is broken off at once when the dispatcher closes', async () => {
+    const { queue, dispatcher, done } = stage(dead);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    await dispatcher.close(HOUR);
+    expect(done).toEqual(['relay m1 0', 'settle m1 waiting']);
+    expect(queue.mail('m1')).toMatchObject({ recipients: [{ state: 'waiting' }], nextAttempt: Date.now() });
+    expect(queue.mail('m1')?.recipients[0]?.reply).toBeUndefined();
+  });
+});
+
+describe('a queue that knows more', () => {
+  it('records a failure and the notification of it as one', async () => {
+    const { queue, dispatcher, done, logged } = stage((mail) => [mail.id === 'm1' ? FAILED : DELIVERED], {
+      notify: async () => ({ id: 'n1', queue: { mail: mailOf('n1', '<>', '<alice@a.test>'), content: nothing } }),
+    });
+    const bouncing: Queue = Object.assign(queue, {
+      async bounce(...[id, recipients, , notification]: Parameters<NonNullable<Queue['bounce']>>) {
+        done.push(`bounce ${id} ${recipients.map(({ state }) => state).join()}`);
+        await queue.settle(id, recipients, 0);
+        return queue.put(notification, NOTHING);
+      },
+    });
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    expect(bouncing.mail('m1')).toBeUndefined();
+    expect(done).toEqual(['relay m1 0', 'bounce m1 failed', 'settle m1 failed', 'relay n1 0', 'settle n1 delivered']);
+    expect(logged.map(([event]) => event)).toEqual(['failed', 'bounced', 'done', 'delivered', 'done']);
+  });
+
+  it('has a mail left alone that is held, until it goes on', async () => {
+    const { queue, dispatcher, attempts } = stage(() => [DELIVERED]);
+    const mail = queue.put(TO_BOB, NOTHING);
+    let held = true;
+    queue.mail = () => (held ? { ...mail, held } : mail);
+    dispatcher.add(mail);
+    await vi.advanceTimersByTimeAsync(90 * 1000);
+    expect(attempts).toEqual([]);
+    held = false;
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect(attempts).toEqual([2]);
+  });
+
+  it('has an attempt of an earlier process taken for one whose outcome is unknown (RFC 1047)', async () => {
+    const { queue, dispatcher, attempts, logged } = stage((_, recipients) => recipients.map(() => DELIVERED));
+    const mail = queue.put(TO_BOTH, NOTHING);
+    queue.mails = () => [{ ...mail, recipients: [{ state: 'waiting' }, { state: 'waiting', unsettled: { host: 'mx.c.test' } }, { state: 'waiting' }] }];
+    dispatcher.start();
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(attempts).toEqual([0, 10]);
+    expect(logged[0]).toEqual(['unknown', { id: 'm1', to: '<carol@c.test>', host: 'mx.c.test', reply: '451 4.3.2 given up on our side', inReplyTo: 'end of mail data' }]);
+  });
+});
+
 describe('a recipient that failed', () => {
   it('is reported before it is recorded, and nobody else is', async () => {
     const { queue, dispatcher, done, logged } = stage(() => [DELIVERED, FAILED]);
@@ -277,6 +429,16 @@ describe('attempts', () => {
 });
 
 describe('a dispatcher that closes', () => {
+  it('tries once more to record what could not be recorded', async () => {
+    const { queue, dispatcher, done } = stage(() => [DELIVERED]);
+    queue.broken = new Error('disk full');
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await vi.advanceTimersByTimeAsync(1000);
+    queue.broken = undefined;
+    await dispatcher.close(HOUR);
+    expect(done).toEqual(['relay m1 0', 'settle m1 delivered']);
+  });
+
   it('waits for the attempts in hand, and begins no more', async () => {
     const go = deferred();
     const { queue, dispatcher, done } = stage(async (_, __, { signal }) => (await go.promise, signal.aborted ? [ABORTED] : [DELIVERED]));
