@@ -85,6 +85,7 @@ export class Journal implements Queue {
     try {
       return await Journal.on(disk, options, () => lock.release());
     } catch (error) {
+      await disk.close();
       await lock.release();
       throw error;
     }
@@ -188,7 +189,8 @@ export class Journal implements Queue {
     this.#closing = true;
     try {
       await this.#checkpoint;
-      await this.flush();
+      await this.#log.end();
+      await this.#removing;
     } catch (error) {
       if (this.#log.failure === undefined) throw error; // else everybody has been told
     }

@@ -3,8 +3,9 @@
 //
 //   1  tmp/ is emptied.
 //   2  Segments are read, the oldest first; each fact counts that can be read (relay/queue/segment.ts).
-//   3  A torn end of the last segment is cut off: nobody was told of what stood there. A segment that has decayed is copied to
-//      dead/ for a person, since something may be missing that somebody was told of.
+//   3  A torn end of the last segment is cut off: nobody was told of what stood there. A segment that has decayed may miss
+//      something that somebody was told of. Either is copied to dead/ before, for a person: whoever put another FORMAT in
+//      place, say, has nothing but torn segments.
 //   4  The last segment is synced before anything follows from it: what was read may have been in memory only.
 //   5  Files in msg/ of which the journal knows nothing, or nothing that is still to be done, are removed.
 //
@@ -32,8 +33,8 @@ export interface RecoveryOptions {
 
 /** What a person should know of a recovery. */
 export interface RecoveryReport {
-  /** Octets at the end of the journal that a crash had left half written. */
-  readonly torn: number;
+  /** What a crash had left half written at the end of the journal, by its name in `dead/`. */
+  readonly torn: { readonly name: string; readonly octets: number } | undefined;
   /** What could not be read, by its name in `dead/`, and why. */
   readonly dead: readonly { readonly name: string; readonly reason: string }[];
   /** Recipients who were being attempted when the relay died: they may have the mail already, and get it again (RFC 1047). */
@@ -58,7 +59,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   });
   const dead: { readonly name: string; readonly reason: string }[] = [];
   const fold = new Fold();
-  let torn = 0;
+  let torn: RecoveryReport['torn'];
   for (const segment of segments) {
     const path = segmentPath(segment);
     const last = segment === segments.at(-1);
@@ -70,9 +71,13 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       if (fact.type === 'SEG' && fact.version > FORMAT_VERSION) throw new Error(formatRefusal(`ehlo-queue ${fact.version}`));
       fold.add(fact, { segment, at });
     }
-    if (state === 'corrupt') dead.push(await keepDead(options, path.replace('journal/', ''), octets, `decayed at octet ${end}`));
+    if (state === 'corrupt') {
+      dead.push({ name: `${segment}.log`, reason: `decayed at octet ${end}` });
+      await keepDead(options, `${segment}.log`, octets);
+    }
     if (state === 'torn') {
-      torn = octets.length - end;
+      torn = { name: `${segment}.torn`, octets: octets.length - end };
+      await keepDead(options, torn.name, octets.subarray(end));
       await perform('cut tail', () => disk.truncate(path, end));
     }
     if (last) await perform('sync tail', () => disk.sync(path));
@@ -92,19 +97,19 @@ async function match(options: RecoveryOptions, mails: Map<string, MailState>): P
   const dead: { readonly name: string; readonly reason: string }[] = [];
   for (const [id, { content, envelope }] of mails) {
     if (content?.segment !== 0 || files.has(id)) continue;
-    dead.push(await keepDead(options, `${id}.json`, encodeUtf8(`${JSON.stringify(envelope)}\n`), `the content of mail ${id} has gone`));
+    dead.push({ name: `${id}.json`, reason: `the content of mail ${id} has gone` });
+    await keepDead(options, `${id}.json`, encodeUtf8(`${JSON.stringify(envelope)}\n`));
     mails.delete(id);
   }
   return dead;
 }
 
-async function keepDead({ disk, perform }: RecoveryOptions, name: string, octets: Uint8Array, reason: string): Promise<{ readonly name: string; readonly reason: string }> {
+async function keepDead({ disk, perform }: RecoveryOptions, name: string, octets: Uint8Array): Promise<void> {
   await perform('keep dead', async () => {
     await disk.write(`dead/${name}`, [octets], 0);
     await disk.sync(`dead/${name}`);
     await disk.syncFolder('dead');
   });
-  return { name, reason };
 }
 
 /** Returns the secret of the queue, from its FORMAT: `ehlo-queue 1`, a space, the secret in eight hexadecimal digits, LF. */

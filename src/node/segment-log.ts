@@ -80,6 +80,12 @@ export class SegmentLog {
     return this.#enter(undefined, 'durable', step, nothing);
   }
 
+  /** Makes everything durable, and notes that it is: so a later start can tell what decays from what a crash tore. */
+  async end(): Promise<void> {
+    await this.flush();
+    await this.append(encodeFact({ type: 'SEG', version: FORMAT_VERSION, segment: this.#segment }, this.#options.checksum), 'written');
+  }
+
   /** Goes on in a new segment. */
   succeed(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -138,7 +144,7 @@ export class SegmentLog {
 
     const wanted = batch.filter(({ durability }) => durability === 'durable');
     if (wanted.length > 0) {
-      await this.#sync(wanted.find(({ step }) => step === 'sync mails')?.step ?? wanted.find(({ step }) => step !== 'sync results')?.step ?? 'sync results');
+      if (this.#durable < this.#end) await this.#sync(wanted.find(({ step }) => step === 'sync mails')?.step ?? wanted.find(({ step }) => step !== 'sync results')?.step ?? 'sync results');
       if (this.#failure !== undefined) return;
       this.#conclude(batch, places, (durability) => durability === 'durable');
       this.#options.synced();

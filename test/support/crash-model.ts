@@ -147,16 +147,16 @@ export async function explore(variant: Variant, effort: Effort): Promise<Finding
   findings.operations = moments.length - 1;
   findings.violation = fault;
   if (fault !== undefined) return findings;
-  const looked = new Map<string, Found>();
+  const looked = new Map<string, readonly Finding[]>();
   const again = new Map<string, Summary>();
   for (const [index, { ledger, disk, next }] of effort.shuffled === true ? shuffled([...moments.entries()], random) : moments.entries()) {
     for (const wreck of wrecksOf(disk, next, random, effort.losses)) {
       const found = await look(wreck);
-      for (const { summary, killed, story } of [found.first, ...found.deeper]) {
+      for (const { summary, killed, story } of found) {
         findings.states += 1;
-        const violation = judge(ledger, summary, killed);
+        const violation = judge(ledger, summary, wreck.killed && killed);
         if (violation !== undefined) {
-          findings.violation = `${violation}\n  at operation ${index} of the day (next: ${next?.type} ${next?.path}), ${story}`;
+          findings.violation = `${violation}\n  at operation ${index} of the day (next: ${next?.type} ${next?.path}), ${wreck.story}${story}`;
           return findings;
         }
       }
@@ -164,38 +164,35 @@ export async function explore(variant: Variant, effort: Effort): Promise<Finding
   }
   return findings;
 
-  async function look(wreck: Wreck): Promise<Found> {
-    const key = wreck.disk.durable ? wreck.disk.view : undefined;
+  /** What a recovery of the wreck finds, and one after each way to die in that recovery. Equal disks are looked into once. */
+  async function look({ disk, plain }: Wreck): Promise<readonly Finding[]> {
+    const key = disk.durable ? disk.view : undefined;
     const known = key === undefined ? undefined : looked.get(key);
     if (known !== undefined) return known;
     const inside: Wreck[] = [];
-    const deep = wreck.plain || random.chance(effort.deep);
-    if (deep) wreck.disk.before = (next) => inside.push(...wrecksOf(wreck.disk, next, random, effort.deepLosses));
-    const first = { summary: await recovered(wreck.disk, variant, findings), killed: wreck.killed, story: wreck.story };
-    const deeper: Finding[] = [];
-    for (const each of deep ? [...inside, { disk: wreck.disk.killed(), killed: true, plain: true, story: 'again' }] : []) {
+    const deep = plain || random.chance(effort.deep);
+    if (deep) disk.before = (next) => inside.push(...wrecksOf(disk, next, random, effort.deepLosses));
+    const first = await recovered(disk, variant, findings);
+    const found: Finding[] = [{ summary: first, killed: true, story: '' }];
+    if (deep) inside.push({ disk: disk.killed(), killed: true, plain: true, story: 'killed at its end' });
+    for (const each of inside) {
       const { view } = each.disk;
       let summary = again.get(view) ?? (await recovered(each.disk, variant, findings));
       again.set(view, summary);
-      const same = key === undefined || (summary.waiting === first.summary.waiting && summary.unsettled === first.summary.unsettled);
-      if (!same) summary = { ...summary, fault: summary.fault ?? `I7: recovered once there wait ${first.summary.waiting.toString(2)}, once more ${summary.waiting.toString(2)}` };
-      deeper.push({ summary, killed: wreck.killed && each.killed, story: `${wreck.story}; in the recovery ${each.story}` });
+      const same = summary.waiting === first.waiting && summary.unsettled === first.unsettled;
+      if (key !== undefined && !same) summary = { ...summary, fault: summary.fault ?? `I7: recovered once there wait ${first.waiting.toString(2)}, once more ${summary.waiting.toString(2)}` };
+      found.push({ summary, killed: each.killed, story: `; in the recovery ${each.story}` });
     }
-    const found = { first, deeper };
     if (key !== undefined) looked.set(key, found);
     return found;
   }
 }
 
+/** What was found after a death, or after another one in the recovery from it. */
 interface Finding {
   readonly summary: Summary;
-  readonly killed: boolean;
+  readonly killed: boolean; // in the recovery, nothing worse
   readonly story: string;
-}
-
-interface Found {
-  readonly first: Finding;
-  readonly deeper: readonly Finding[];
 }
 
 /** Names not durable up to which every subset of them is tried. */

@@ -151,18 +151,18 @@ export class SimDisk implements Disk {
     this.#view = '';
   }
 
-  /** The same for disks on which the same can be read. */
+  /** The same for disks on which the same can be read, but for dead/, which nobody but people reads. */
   get view(): string {
     if (this.#view !== '') return this.#view;
     const names: string[] = [];
-    for (const [name, number] of this.#names) names.push(`${name}:${this.#files.get(number)?.current.id}`);
+    for (const [name, number] of this.#names) if (!name.startsWith('dead/')) names.push(`${name}:${this.#files.get(number)?.current.id}`);
     return (this.#view = names.sort().join());
   }
 
-  /** All that can be read is durable. */
+  /** All that can be read is durable, again but for dead/. */
   get durable(): boolean {
-    if (this.#changes.length > 0) return false;
-    for (const number of this.#names.values()) if (this.#files.get(number)?.writes.length !== 0) return false;
+    if (this.#changes.some(({ to }) => to?.startsWith('dead/') !== true)) return false;
+    for (const [name, number] of this.#names) if (!name.startsWith('dead/') && this.#files.get(number)?.writes.length !== 0) return false;
     return true;
   }
 

@@ -1,7 +1,7 @@
 // The facts that the journal is made of. A fact never changes, and says all it means by itself: the state of the queue is
 // what all of them say together (fold.ts), in whatever order, each once or more often.
 //
-//   SEG     the format, and the number of this segment: its first record
+//   SEG     the format, and the number of this segment: its first record, and its last one when the queue is closed
 //   ENQ     a mail is taken: envelope and content, or the size of content that stands in msg/<id>. That of a notification says
 //           in the same record what it notifies of: there is no moment at which one is known and not the other
 //   RES     what became of recipients, and when the mail is due again

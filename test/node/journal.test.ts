@@ -1,0 +1,402 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FileDisk, writeAll } from '../../src/node/disk.ts';
+import { Journal, type JournalOptions } from '../../src/node/journal.ts';
+import { collect } from '../../src/node/stored-content.ts';
+import { crc32 } from '../../src/relay/queue/checksum.ts';
+import { encodeFact } from '../../src/relay/queue/fact.ts';
+import type { NewMail, RecipientState } from '../../src/relay/queue/port.ts';
+import { seal, secretOf } from '../../src/relay/queue/record.ts';
+import { isFault } from '../../src/syntax/fault.ts';
+import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
+import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
+import { concat } from '../../src/wire/octet.ts';
+import { SimDisk, type Operation } from '../support/sim-disk.ts';
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'ehlo-journal-'));
+  folders.push(path);
+  return path;
+}
+
+function mailTo(...recipients: readonly string[]): NewMail {
+  const reversePath = parseReversePath('<alice@sender.test>');
+  const forwardPaths = recipients.map((each) => parseForwardPath(`<${each}@peer.test>`)).filter((path): path is ForwardPath => !isFault(path));
+  if (isFault(reversePath)) throw new Error('no sender');
+  return { reversePath, forwardPaths };
+}
+
+async function* of(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
+  for (const text of texts) yield encodeAscii(text);
+}
+
+const contentOf = async (journal: Journal, id: string): Promise<string> => decodeLatin1(await collect(journal.content(id)));
+const states = (journal: Journal, id: string): readonly string[] => journal.mail(id)?.recipients.map(({ state }) => state) ?? [];
+const DELIVERED: RecipientState = { state: 'delivered' };
+const DEFERRED: RecipientState = { state: 'waiting', reply: { code: 450, enhanced: '4.2.0', lines: ['later'] }, host: 'mx.peer.test' };
+const FAILED: RecipientState = { state: 'failed', reply: { code: 550, enhanced: undefined, lines: ['no'] } };
+
+describe('the journal in a directory', () => {
+  it('gives back what it took, in the process and after the next start', async () => {
+    const directory = folder();
+    let journal = await Journal.open(directory);
+    const { id } = await journal.add(mailTo('bob', 'carol'), of('Subject: x\r\n', '\r\n', 'hello\r\n'));
+    await journal.settle(id, [DELIVERED, DEFERRED], 77);
+    const before = journal.mail(id);
+    await journal.close();
+    journal = await Journal.open(directory);
+    expect(journal.mail(id)).toMatchObject({ id, size: 21, eightBit: false, nextAttempt: 77, held: false, recipients: [DELIVERED, DEFERRED] });
+    expect(journal.mail(id)?.reversePath).toEqual(before?.reversePath);
+    expect(journal.mail(id)?.forwardPaths).toEqual(mailTo('bob', 'carol').forwardPaths);
+    expect(await contentOf(journal, id)).toBe('Subject: x\r\n\r\nhello\r\n');
+    await journal.close();
+  });
+
+  it('gives large content a file of its own, and removes it with the last recipient', async () => {
+    const directory = folder();
+    let journal = await Journal.open(directory);
+    const { id, size } = await journal.add(mailTo('bob'), of(...Array.from({ length: 400 }, (_, index) => `${index}`.padEnd(1000, '.'))));
+    expect(size).toBe(400_000);
+    expect(readdirSync(join(directory, 'msg'))).toEqual([id]);
+    await journal.close();
+    journal = await Journal.open(directory);
+    expect((await contentOf(journal, id)).length).toBe(400_000);
+    await journal.settle(id, [DELIVERED], 0);
+    await journal.flush();
+    expect(readdirSync(join(directory, 'msg'))).toEqual([]);
+    expect([...journal.mails()]).toEqual([]);
+    await journal.close();
+  });
+
+  it('has one segment after a checkpoint, and what waits in files that can be looked at', async () => {
+    const directory = folder();
+    const journal = await Journal.open(directory);
+    const ids = await Promise.all(['one', 'two', 'three'].map(async (text) => (await journal.add(mailTo('bob'), of(`${text}\r\n`))).id));
+    await journal.settle(ids[1] ?? '', [DELIVERED], 0);
+    await journal.checkpoint();
+    expect(readdirSync(join(directory, 'journal')).length).toBe(1);
+    expect(readdirSync(join(directory, 'msg')).sort()).toEqual([ids[0], ids[2]].sort());
+    expect(decodeLatin1(readFileSync(join(directory, 'msg', ids[2] ?? '')))).toMatch(/<alice@sender\.test>[^]*<bob@peer\.test>[^]*three\r\n$/);
+    expect(await contentOf(journal, ids[2] ?? '')).toBe('three\r\n');
+    await journal.close();
+  });
+
+  it('is opened by one process at a time', async () => {
+    const directory = folder();
+    const journal = await Journal.open(directory);
+    await expect(Journal.open(directory)).rejects.toThrow('another process has this queue open');
+    await journal.close();
+    await (await Journal.open(directory)).close();
+  });
+
+  it.each([
+    ['ehlo-queue 2 00000000\n', 'the queue has the format "ehlo-queue 2 00000000", this version reads "ehlo-queue 1"'],
+    ['ehlo-files 1\n', 'the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1"'],
+    ['', 'the queue has the format "", this version reads "ehlo-queue 1"'],
+  ])('is not opened where its format is another: %j', async (format, message) => {
+    const directory = folder();
+    await (await Journal.open(directory)).close();
+    writeFileSync(join(directory, 'FORMAT'), format);
+    await expect(Journal.open(directory)).rejects.toThrow(message);
+  });
+
+  it('is not opened where a newer version has written to it', async () => {
+    const directory = folder();
+    await (await Journal.open(directory)).close();
+    const secret = parseInt(readFileSync(join(directory, 'FORMAT'), 'utf8').slice(-9), 16);
+    const draft = encodeFact({ type: 'SEG', version: 2, segment: 9 }, crc32);
+    seal(draft, { secret: secretOf(secret, 9), sequence: 0, watermark: 0 }, crc32);
+    const disk = await FileDisk.open(directory);
+    await disk.write('journal/000009.log', [draft.octets], 0);
+    await disk.close();
+    await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-queue 2", this version reads "ehlo-queue 1"');
+  });
+
+  it('says what a decayed octet has cost, and keeps the segment', async () => {
+    const directory = folder();
+    let journal = await Journal.open(directory);
+    await journal.checkpoint();
+    const first = await journal.add(mailTo('bob'), of('first'));
+    const second = await journal.add(mailTo('bob'), of('second'));
+    await journal.close();
+    const path = join(directory, 'journal', readdirSync(join(directory, 'journal'))[0] ?? '');
+    const octets = readFileSync(path);
+    octets[decodeLatin1(octets).indexOf('first')] = 0x46;
+    writeFileSync(path, octets);
+    journal = await Journal.open(directory);
+    expect(journal.report.dead).toEqual([{ name: '1.log', reason: expect.stringMatching(/^decayed at octet \d+$/) }]);
+    expect(readFileSync(join(directory, 'dead', '1.log'))).toEqual(octets);
+    expect(journal.mail(first.id)).toBeUndefined();
+    expect(await contentOf(journal, second.id)).toBe('second');
+    await journal.close();
+  });
+
+  it('knows of decay to the last octet of a queue that was closed', async () => {
+    const directory = folder();
+    let journal = await Journal.open(directory);
+    await journal.checkpoint();
+    await journal.add(mailTo('bob'), of('the last one'));
+    await journal.close();
+    const path = join(directory, 'journal', '000001.log');
+    const octets = readFileSync(path);
+    octets[decodeLatin1(octets).indexOf('the last one')] = 0x54;
+    writeFileSync(path, octets);
+    journal = await Journal.open(directory);
+    expect(journal.report).toMatchObject({ torn: undefined, dead: [{ name: '1.log' }] });
+    await journal.close();
+  });
+
+  it('cuts off what a crash has torn, says so, and keeps it', async () => {
+    const directory = folder();
+    let journal = await Journal.open(directory);
+    await journal.checkpoint();
+    const { id } = await journal.add(mailTo('bob'), of('x'));
+    await journal.close();
+    const path = join(directory, 'journal', '000001.log');
+    writeFileSync(path, concat([readFileSync(path), encodeAscii('half a rec')]));
+    journal = await Journal.open(directory);
+    expect(journal.report).toMatchObject({ torn: { name: '1.torn', octets: 10 }, dead: [] });
+    expect(readFileSync(join(directory, 'dead', '1.torn'), 'utf8')).toBe('half a rec');
+    expect(states(journal, id)).toEqual(['waiting']);
+    await journal.close();
+  });
+
+  it('never ends content that is not what was stored', async () => {
+    const directory = folder();
+    const journal = await Journal.open(directory, { inlineLimit: 100 });
+    const { id } = await journal.add(mailTo('bob'), of('a'.repeat(300_000), 'b'.repeat(300_000)));
+    const path = join(directory, 'msg', id);
+    const octets = readFileSync(path);
+    octets[decodeLatin1(octets).indexOf('ab')] = 0x62;
+    writeFileSync(path, octets);
+    let read = 0;
+    const reading = (async () => {
+      for await (const octets of journal.content(id)) read += octets.length;
+    })();
+    await expect(reading).rejects.toThrow(`the content of ${id} in msg/${id} is not what was stored there`);
+    expect(read).toBeLessThan(600_000);
+    await journal.close();
+  });
+});
+
+// On a disk in memory, where each operation can be seen.
+
+async function watched(options: JournalOptions = {}): Promise<{ readonly journal: Journal; readonly disk: SimDisk; readonly operations: string[]; moment: () => void }> {
+  const disk = new SimDisk();
+  const operations: string[] = [];
+  let callback: (() => void) | undefined;
+  const journal = await Journal.on(disk, { delay: (later) => ((callback = later), () => (callback = undefined)), now: () => 1000, ...options });
+  await journal.checkpoint();
+  disk.before = ({ type, path }) => void operations.push(`${type} ${path}`);
+  return { journal, disk, operations, moment: () => callback?.() };
+}
+
+const LOG = 'journal/000001.log';
+
+describe('the journal, taking mail', () => {
+  it('syncs once for all mails that come while it syncs', async () => {
+    const { journal, operations } = await watched();
+    await Promise.all(Array.from({ length: 100 }, () => journal.add(mailTo('bob'), of('x'))));
+    const syncs = operations.filter((each) => each.startsWith('sync')).length;
+    expect(syncs).toBeLessThanOrEqual(2);
+    expect(operations.length).toBe(2 * syncs);
+    expect([...journal.mails()].length).toBe(100);
+  });
+
+  it('shows a mail to nobody before it is durable', async () => {
+    const { journal, disk } = await watched();
+    const seen: number[] = [];
+    disk.before = () => void seen.push([...journal.mails()].length);
+    await journal.add(mailTo('bob'), of('x'));
+    expect(seen).toEqual([0, 0]); // at its write and at its sync
+    expect([...journal.mails()].length).toBe(1);
+  });
+
+  it('adds nothing where the content comes to nothing, small or large', async () => {
+    const { journal, disk } = await watched({ inlineLimit: 10 });
+    for (const length of [5, 500]) {
+      const failing = (async function* () {
+        yield* of('x'.repeat(length));
+        throw new Error('the client has gone');
+      })();
+      await expect(journal.add(mailTo('bob'), failing)).rejects.toThrow('the client has gone');
+    }
+    expect([...journal.mails()]).toEqual([]);
+    expect([...(await disk.list('tmp')), ...(await disk.list('msg'))]).toEqual([]);
+  });
+
+  it('makes one mail of two with the same id', async () => {
+    const { journal } = await watched();
+    await journal.add({ ...mailTo('bob'), id: 'n1' }, of('x'));
+    expect(await journal.add({ ...mailTo('bob'), id: 'n1' }, of('x'))).toMatchObject({ id: 'n1' });
+    expect([...journal.mails()].length).toBe(1);
+  });
+
+  it('takes no id that could be a path', async () => {
+    const { journal } = await watched();
+    for (const id of ['', '../x', 'a/b', 'a.b']) await expect(journal.add({ ...mailTo('bob'), id }, of('x'))).rejects.toThrow('letters, digits and hyphens');
+  });
+});
+
+describe('the journal, told what became of mail', () => {
+  it('writes results at once, and syncs them when a moment has passed', async () => {
+    const { journal, operations, moment } = await watched();
+    const { id } = await journal.add(mailTo('bob', 'carol'), of('x'));
+    operations.splice(0);
+    await journal.attempt(id, [0, 1], 'mx.peer.test');
+    await journal.settle(id, [DELIVERED, DEFERRED], 5);
+    expect(operations).toEqual([`write ${LOG}`, `write ${LOG}`]);
+    moment();
+    await journal.flush();
+    expect(operations.slice(2)).toEqual([`sync ${LOG}`]);
+  });
+
+  it('lets results ride on the sync of the next mail', async () => {
+    const { journal, operations, moment } = await watched();
+    const { id } = await journal.add(mailTo('bob', 'carol'), of('x'));
+    operations.splice(0);
+    await Promise.all([journal.settle(id, [DELIVERED, DEFERRED], 5), journal.add(mailTo('bob'), of('y'))]);
+    moment();
+    await journal.flush();
+    expect(operations.filter((each) => each === `sync ${LOG}`).length).toBe(1);
+  });
+
+  it('retires failed recipients with the notification about them', async () => {
+    const { journal } = await watched();
+    const { id } = await journal.add(mailTo('bob', 'carol'), of('x'));
+    await journal.bounce(id, [FAILED, DEFERRED], 5, { ...mailTo('alice'), id: 'n1' }, of('sorry'));
+    expect(states(journal, id)).toEqual(['failed', 'waiting']);
+    expect(states(journal, 'n1')).toEqual(['waiting']);
+  });
+
+  it('takes nothing back that is final, and no news from what it told itself', async () => {
+    const { journal } = await watched();
+    const { id } = await journal.add(mailTo('bob', 'carol', 'dave'), of('x'));
+    const old = journal.mail(id)?.recipients ?? [];
+    await journal.attempt(id, [1], 'mx.peer.test');
+    await journal.settle(id, [DELIVERED, ...old.slice(1)], 5);
+    expect(journal.mail(id)?.recipients[1]?.unsettled).toMatchObject({ host: 'mx.peer.test' });
+    await journal.settle(id, [DEFERRED, DEFERRED], 6);
+    expect(states(journal, id)).toEqual(['delivered', 'waiting', 'waiting']);
+    expect(journal.mail(id)?.recipients[1]?.unsettled).toBeUndefined();
+  });
+
+  it('tells after a start which attempts were broken off', async () => {
+    const { journal, disk } = await watched();
+    const { id } = await journal.add(mailTo('bob', 'carol'), of('x'));
+    await journal.attempt(id, [1], 'mx.peer.test');
+    const { report } = await Journal.on(disk.killed(), { delay: () => () => undefined });
+    expect(report).toMatchObject({ torn: undefined, dead: [], unsettled: [{ id, recipient: 1, host: 'mx.peer.test' }] });
+  });
+
+  it('holds, lets go on, and removes at the word of the operator, durably', async () => {
+    const { journal, disk } = await watched();
+    const { id } = await journal.add(mailTo('bob'), of('x'));
+    const other = await journal.add(mailTo('bob'), of('x'));
+    await journal.hold(id, true);
+    await journal.remove(other.id);
+    const again = await Journal.on(disk.killed(), { delay: () => () => undefined });
+    expect([...again.mails()].map((mail) => [mail.id, mail.held])).toEqual([[id, true]]);
+    await journal.hold(id, false);
+    expect(journal.mail(id)?.held).toBe(false);
+    await expect(journal.remove(other.id)).rejects.toThrow(`the queue has no mail ${other.id}`);
+  });
+});
+
+describe('the journal, over time', () => {
+  it('has a checkpoint when a segment has grown', async () => {
+    const { journal, operations } = await watched({ segmentSize: 1000 });
+    for (let count = 0; count < 10; count++) {
+      const { id } = await journal.add(mailTo('bob'), of('x'.repeat(200)));
+      await journal.settle(id, [DELIVERED], 0);
+    }
+    await journal.checkpoint();
+    expect(operations).toContain(`unlink ${LOG}`);
+    expect(operations.filter((each) => each.startsWith('write msg/'))).toEqual([]);
+  });
+
+  it('has a checkpoint when a segment is old and something has happened', async () => {
+    let now = 1000;
+    const { journal, operations } = await watched({ now: () => now });
+    await journal.add(mailTo('bob'), of('x'));
+    now += 700_000;
+    await journal.add(mailTo('bob'), of('x'));
+    await journal.checkpoint();
+    expect(operations).toContain(`unlink ${LOG}`);
+  });
+
+  it('lets content be read on while a checkpoint moves it', async () => {
+    const { journal } = await watched({ inlineLimit: 2_000_000 });
+    const { id } = await journal.add(mailTo('bob'), of('a'.repeat(300_000), 'b'.repeat(300_000)));
+    const reading = journal.content(id)[Symbol.asyncIterator]();
+    const first = await reading.next();
+    await journal.checkpoint();
+    const pieces = [first.value as Uint8Array]; // there is a first piece of 600,000 octets
+    for (let next; !(next = await reading.next()).done; ) pieces.push(next.value);
+    expect(decodeLatin1(concat(pieces))).toBe('a'.repeat(300_000) + 'b'.repeat(300_000));
+  });
+});
+
+describe('the journal, on a disk that fails', () => {
+  const failing = (disk: SimDisk, code: string, when: (operation: Operation) => boolean): void => {
+    disk.before = (operation) => {
+      if (when(operation)) throw Object.assign(new Error(`${code}: no luck`), { code });
+    };
+  };
+
+  it('acknowledges nothing after an error, and says so once', async () => {
+    const told: string[] = [];
+    const { journal, disk } = await watched({ failed: ({ message }) => told.push(message) });
+    const { id } = await journal.add(mailTo('bob'), of('x'));
+    failing(disk, 'EIO', ({ type }) => type === 'sync');
+    const results: PromiseSettledResult<unknown>[] = await Promise.allSettled([journal.add(mailTo('bob'), of('y')), journal.add(mailTo('bob'), of('z'))]);
+    disk.before = () => undefined; // the disk is well again: it does not matter
+    results.push(...(await Promise.allSettled([journal.add(mailTo('bob'), of('y')), journal.settle(id, [DELIVERED], 0), journal.attempt(id, [0]), journal.checkpoint()])));
+    const message = 'the queue has stopped, since the disk failed: EIO: no luck';
+    expect(results.map((result) => (result.status === 'rejected' ? result.reason.message : 'resolved'))).toEqual(results.map(() => message));
+    expect(told).toEqual([message]);
+    await journal.close();
+  });
+
+  it('refuses one large mail when the disk is full, and goes on', async () => {
+    const told: string[] = [];
+    const { journal, disk } = await watched({ inlineLimit: 10, failed: ({ message }) => told.push(message) });
+    failing(disk, 'ENOSPC', ({ type, path }) => type === 'write' && path.startsWith('tmp/'));
+    await expect(journal.add(mailTo('bob'), of('x'.repeat(100)))).rejects.toThrow('ENOSPC');
+    await journal.add(mailTo('bob'), of('x'));
+    expect(told).toEqual([]);
+    expect([...journal.mails()].length).toBe(1);
+  });
+
+  it('has room for a mail only above the floor', async () => {
+    const disk = new SimDisk();
+    disk.free = async () => 1000;
+    const journal = await Journal.on(disk, { floor: 600, delay: () => () => undefined });
+    expect([100, 399, 400].map((octets) => journal.roomFor(octets))).toEqual([true, true, false]);
+  });
+});
+
+describe('writing', () => {
+  it.each([1, 2, 3, 7, 100])('goes on behind writes that are short: %i octets at a time', async (most) => {
+    const file = new Uint8Array(20);
+    const pieces = ['abc', '', 'defgh', 'i', 'jklmnopqrs'].map(encodeAscii);
+    const writev = async (some: readonly Uint8Array[], at: number) => {
+      const octets = concat(some).subarray(0, most);
+      file.set(octets, at);
+      return { bytesWritten: octets.length };
+    };
+    await writeAll({ writev }, pieces, 1);
+    expect(decodeLatin1(file)).toBe('\0abcdefghijklmnopqrs');
+  });
+
+  it('does not go on for ever', async () => {
+    await expect(writeAll({ writev: async () => ({ bytesWritten: 0 }) }, [encodeAscii('a')], 0)).rejects.toThrow('takes no more octets');
+  });
+});
