@@ -120,6 +120,7 @@ export class ServerDialogue {
           this.told.push('data');
           break;
         case 'content':
+          if (action.octets.length === 0) throw new Error('a piece of content that holds nothing');
           this.#content += textOf(action.octets);
           if (this.told.at(-1) !== 'content') this.told.push('content');
           break;

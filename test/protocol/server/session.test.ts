@@ -80,6 +80,12 @@ describe('the replies of a server (§4.2, §4.3.2)', () => {
     expect(Object.entries(ABORT_REPLIES).filter(([, name]) => name === undefined).map(([reason]) => reason)).toEqual(['peer-gone']);
   });
 
+  it('name the path that is at fault, a sender\'s or a recipient\'s (RFC 3463 §3.2)', () => {
+    expect(dialogueIn('ready').say('MAIL FROM:<a@b..c>')[0]).toMatch(/^501 5\.1\.7 /);
+    expect(dialogueIn('mail').say('RCPT TO:<a@b..c>')[0]).toMatch(/^501 5\.1\.3 /);
+    expect(dialogueIn('ready').say('EHLO b..c')[0]).toMatch(/^501 5\.5\.4 /);
+  });
+
   it('are lines of at most 512 octets, whatever a fault quotes (§4.5.3.1.5)', () => {
     const long = 'x'.repeat(LIMITS.commandLine - 20);
     for (const line of [`MAIL FROM:<${long}>`, `MAIL FROM:<a@b> ${long}`, `RCPT TO:<${long}>`, `EHLO ${long}`, `DATA ${long}`, `MAIL FROM:<a@b> SIZE=${long}`]) {
