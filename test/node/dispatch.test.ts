@@ -411,6 +411,17 @@ describe('attempts', () => {
     expect(done).toEqual(['relay m1 0,1', 'notify m1 1', 'settle m1 delivered,failed']);
   });
 
+  it('whose outcomes are not recorded are not made again before that, however soon they are due', async () => {
+    const { queue, dispatcher, attempts, done } = stage(() => [DELIVERED, DEFERRED], { schedule: { ...SCHEDULE, intervals: [MINUTE / 2] } });
+    queue.broken = new Error('disk full');
+    dispatcher.add(queue.put(TO_TWO, NOTHING));
+    await vi.advanceTimersByTimeAsync(10 * MINUTE);
+    expect(attempts).toEqual([0]);
+    queue.broken = undefined;
+    await vi.advanceTimersByTimeAsync(2 * MINUTE);
+    expect(done.slice(0, 3)).toEqual(['relay m1 0,1', 'settle m1 delivered,waiting', 'relay m1 1']);
+  });
+
   it('whose failures cannot be reported are not made again: reporting is', async () => {
     let full = true;
     const { queue, dispatcher, done } = stage(() => [DELIVERED, FAILED], {

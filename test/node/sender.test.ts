@@ -256,3 +256,35 @@ describe('a signal that aborts', () => {
     expect(now() - from).toBeLessThan(1_500);
   });
 });
+
+describe('a signal that says it is closing time', () => {
+  it.each([
+    ['the greeting', ['C: nothing'], ['deferred 451 aborted the connection']],
+    ['the reply to EHLO', [...GREETING.slice(0, 2), 'C: nothing'], ['deferred 451 aborted EHLO']],
+  ])('breaks off the wait for %s', async (_, script, outcomes) => {
+    await using server = await startScriptedServer(script);
+    const aborter = new AbortController();
+    const sent = sendTo(server, ['bob'], oneLine, { closing: aborter.signal });
+    await until(() => server.connections === 1 && (script.length === 1 || server.heard[0] !== ''));
+    aborter.abort();
+    expect(brief(await sent)).toEqual(outcomes);
+  });
+
+  it('lets nothing begin', async () => {
+    await using server = await startScriptedServer(taking());
+    const aborter = new AbortController();
+    aborter.abort();
+    expect(brief(await sendTo(server, ['bob'], oneLine, { closing: aborter.signal }))).toEqual(['deferred 451 aborted the connection']);
+  });
+
+  it('lets a transaction go on whose MAIL is out', async () => {
+    await using server = await startScriptedServer(taking());
+    const aborter = new AbortController();
+    const sent = sendTo(server, ['bob'], async function* () {
+      aborter.abort();
+      yield latin1('Hello\r\n');
+    }, { closing: aborter.signal });
+    expect(brief(await sent)).toEqual(['delivered 250']);
+    await until(() => server.idle);
+  });
+});

@@ -14,7 +14,7 @@ import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { until } from '../support/turn.ts';
+import { turns, until } from '../support/turn.ts';
 
 let directory: TemporaryDirectory;
 let agents: TransferAgent[];
@@ -136,6 +136,24 @@ describe('a transfer agent', () => {
     const after = await start('first.test', { routes: { 'b.test': last.server.port } });
     await until(() => events(after).includes('done'));
     expect(last.delivered()[0]?.endsWith(CONTENT)).toBe(true);
+  });
+
+  it('tells the queue, where that wants to know, to whom it is about to send, before the final dot', async () => {
+    await using server = await startScriptedServer(taking(2));
+    const host = await start('first.test', { routes: { 'b.test': server.port, 'c.test': await unusedPort() } });
+    const attempts: (readonly [string, readonly number[], string | undefined])[] = [];
+    const before: boolean[] = [];
+    Object.assign(host.queue, {
+      async attempt(id: string, recipients: readonly number[], target?: string): Promise<void> {
+        attempts.push([id, recipients, target]);
+        await turns(10); // time for a dot that did not wait
+        before.push(server.heard[0]?.endsWith('DATA\r\n') === true);
+      },
+    });
+    const { end } = await submit(host, '<alice@a.test>', ['<bob@b.test>', '<carol@c.test>', '<dave@b.test>']);
+    await until(() => events(host).filter((event) => event === 'delivered').length === 2);
+    expect(attempts).toEqual([[/queued as (\w+)/.exec(end)?.[1], [0, 2], '127.0.0.1']]);
+    expect(before).toEqual([true]);
   });
 
   it('delivers to recipients here and elsewhere with one id', async () => {
@@ -264,7 +282,7 @@ describe('a transfer agent that closes', () => {
     for (const line of ['MAIL FROM:<>', 'RCPT TO:<bob@b.test>', 'DATA', 'hi\r\n.', 'QUIT']) await peer.command(line);
     peer.end();
     await until(() => server.connections === 1);
-    await host.agent.close(50);
+    await host.agent.close(); // which has 25 seconds to give, and does not spend them on one who has not even greeted
     const queue = await FileQueue.open(join(directory.path, 'first.test', 'queue'));
     expect([...queue.mails()]).toMatchObject([{ recipients: [{ state: 'waiting' }] }]);
     await queue.close();
