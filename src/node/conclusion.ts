@@ -1,10 +1,12 @@
 // What an attempt means for the recipients it was for: who is done with, who is tried again and when, of whose failure the
 // sender is told (RFC 5321 §4.5.4.1, §6.1).
 
+import type { Reply } from '../syntax/reply.ts';
 import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { nextAttempt, type RetrySchedule } from '../relay/schedule.ts';
 import { verdict } from '../relay/verdict.ts';
 import type { RecipientOutcome } from './deliver.ts';
+import type { Log } from './log.ts';
 
 /** A recipient of whose failure the sender is to be told. */
 export interface Failure {
@@ -32,6 +34,24 @@ export function conclude(mail: QueuedMail, recipients: readonly number[], result
   const failures = [...states].filter(([, { state }]) => state === 'failed').map(([recipient, state]) => ({ recipient, state }));
   const waits = [...states.values()].some(({ state }) => state === 'waiting');
   return { states, failures, again: !waits ? undefined : results.some(isBrokenOff) ? now : next };
+}
+
+/** Writes a line for each outcome; `gaveUp`: it is the last one, because the mail's time is over. */
+export function logOutcomes(log: Log, id: string, recipients: readonly number[], results: readonly RecipientOutcome[], { states }: Conclusion): void {
+  for (const [index, { forwardPath, outcome, target }] of results.entries())
+    log(outcome.state, {
+      id,
+      to: forwardPath.text,
+      host: target?.host,
+      address: target === undefined ? undefined : `${target.address}:${target.port}`,
+      reply: inOneLine(outcome.reply),
+      inReplyTo: 'inReplyTo' in outcome ? outcome.inReplyTo : undefined,
+      gaveUp: outcome.state !== 'failed' && states.get(recipients[index] ?? -1)?.state === 'failed' ? true : undefined,
+    });
+}
+
+export function inOneLine({ code, enhanced, lines }: Reply): string {
+  return [code, enhanced, lines.join(' ')].filter((part) => part !== undefined).join(' ');
 }
 
 /** When a mail that was tried in vain is due again; undefined: its time is over. */

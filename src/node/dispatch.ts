@@ -10,17 +10,14 @@
 
 import { setMaxListeners } from 'node:events';
 import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
-import type { ForwardPath } from '../syntax/path.ts';
-import type { Reply } from '../syntax/reply.ts';
 import type { Outcome } from '../protocol/client/action.ts';
-import { REASONS } from '../protocol/client/reason.ts';
-import { AWAITED } from '../protocol/client/table.ts';
 import { effectOf, type Effect } from '../relay/destination.ts';
 import type { QueuedMail } from '../relay/queue/port.ts';
-import type { RetrySchedule } from '../relay/schedule.ts';
-import { Scheduler, type SchedulerOptions, type Unit } from '../relay/scheduler.ts';
-import { conclude, dueAgain, type Conclusion } from './conclusion.ts';
+import { Scheduler, type SchedulerOptions } from '../relay/scheduler.ts';
+import { chargesOf, type Charge, type ChargeOptions } from './charge.ts';
+import { conclude, logOutcomes, type Conclusion } from './conclusion.ts';
 import type { RecipientOutcome } from './deliver.ts';
+import { pause } from './pause.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
 
 /** How attempts are broken off when the dispatcher closes. */
@@ -31,19 +28,9 @@ export interface Signals {
   readonly signal: AbortSignal;
 }
 
-export interface DispatchOptions extends RecorderOptions, SchedulerOptions {
-  /** Returns what paths of one destination have in common. */
-  readonly destination: (path: ForwardPath) => string;
+export interface DispatchOptions extends ChargeOptions, RecorderOptions, SchedulerOptions {
   /** Relays to recipients of one destination, given by their index; an outcome for each. */
   readonly relay: (mail: QueuedMail, recipients: readonly number[], signals: Signals) => Promise<readonly RecipientOutcome[]>;
-  readonly schedule: RetrySchedule;
-}
-
-/** The recipients of a mail that have one destination. */
-interface Charge extends Unit {
-  readonly id: string; // of the mail
-  readonly recipients: readonly number[];
-  at: number; // when they are due; Infinity: they are done with, and only that is still to be recorded
 }
 
 /** Milliseconds after which something is taken up again that failed on our own side. */
@@ -91,39 +78,16 @@ export class Dispatcher {
     this.#closing.abort(new Error('shutting down'));
     const abort = (): void => this.#aborter.abort(new Error('shutting down'));
     const timer = setTimeout(abort, grace);
-    await Promise.all(this.#inHand);
+    while (this.#inHand.size > 0) await Promise.all(this.#inHand);
     clearTimeout(timer);
     abort();
   }
 
   #take(mail: QueuedMail, at: number): void {
-    const { id, reversePath, forwardPaths, recipients, arrival } = mail;
-    if (this.#charges.has(id)) return;
-    const { destination: keyOf, schedule } = this.#options;
-    const groups = new Map<string, number[]>();
-    for (const [recipient, path] of forwardPaths.entries()) {
-      if (recipients[recipient]?.state !== 'waiting') continue;
-      const key = keyOf(path);
-      const group = groups.get(key);
-      if (group === undefined) groups.set(key, [recipient]);
-      else group.push(recipient);
-    }
-    const expires = arrival + (reversePath.type === 'null' ? schedule.expireBounce : schedule.expire);
-    const charges = [...groups].map(([destination, group]): Charge => ({ id, destination, sender: reversePath.key, expires, recipients: group, at: this.#dueAfterCrash(mail, group) ?? at }));
-    if (charges.length > 0) this.#charges.set(id, charges);
-    for (const charge of charges) this.#scheduler.add(charge, charge.at, charge.recipients.every((recipient) => recipients[recipient]?.reply === undefined));
-  }
-
-  /** When recipients are due again to whom an earlier process was just sending; undefined: it was not. */
-  #dueAfterCrash(mail: QueuedMail, group: readonly number[]): number | undefined {
-    const { log, schedule } = this.#options;
-    const { forwardPaths } = mail;
-    const unsettled = group.filter((recipient) => mail.recipients[recipient]?.unsettled !== undefined);
-    for (const recipient of unsettled) {
-      const host = mail.recipients[recipient]?.unsettled?.host;
-      log('unknown', { id: mail.id, to: forwardPaths[recipient]?.text, host: host === '' ? undefined : host, reply: inOneLine(REASONS['aborted'].reply), inReplyTo: AWAITED['end of mail data'].phrase });
-    }
-    return unsettled.length === 0 ? undefined : dueAgain(mail, schedule, Date.now());
+    if (this.#charges.has(mail.id)) return;
+    const charges = chargesOf(mail, at, this.#options, Date.now());
+    if (charges.length > 0) this.#charges.set(mail.id, charges);
+    for (const charge of charges) this.#scheduler.add(charge, charge.at, charge.fresh);
   }
 
   #turn(): void {
@@ -131,13 +95,16 @@ export class Dispatcher {
     this.#turning = true;
     clearTimeout(this.#timer);
     const now = Date.now();
-    for (let charge: Charge | undefined; (charge = this.#scheduler.next(now)) !== undefined; ) {
-      const attempt = this.#attempt(charge).finally(() => this.#inHand.delete(attempt));
-      this.#inHand.add(attempt);
-    }
+    for (let charge; (charge = this.#scheduler.next(now)) !== undefined; ) this.#keep(this.#attempt(charge));
     const { wakeAt } = this.#scheduler;
     if (wakeAt < Infinity) this.#timer = setTimeout(() => this.#turn(), Math.min(Math.max(0, wakeAt - now), LONGEST_TIMER));
     this.#turning = false;
+  }
+
+  /** Has our end wait for the work. */
+  #keep(work: Promise<void>): void {
+    const kept = work.finally(() => this.#inHand.delete(kept));
+    this.#inHand.add(kept);
   }
 
   /** One attempt for those recipients of the charge that wait. */
@@ -161,7 +128,9 @@ export class Dispatcher {
     this.#unrecorded.add(charge);
     const givenUp = this.#release(charge, effectOf(results.map(({ outcome }) => outcome)), conclusion.again);
     const unreachable = results.find(({ outcome }) => effectOf([outcome]) === 'unreachable');
-    await Promise.all([this.#record(charge, conclusion), ...(unreachable === undefined ? [] : givenUp.map((other) => this.#giveUp(other, unreachable)))]);
+    await this.#record(charge, conclusion);
+    for (const other of givenUp) // one by one: they may be thousands, and each has a notification to be written
+      if (unreachable !== undefined && !this.#closing.signal.aborted) await this.#giveUp(other, unreachable);
   }
 
   /** Gives up those whose time is over without one more attempt: that of another has shown how it would end. */
@@ -185,17 +154,7 @@ export class Dispatcher {
 
   #conclude(mail: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[]): Conclusion {
     const conclusion = conclude(mail, recipients, results, this.#options.schedule, Date.now());
-    for (const [index, { forwardPath, outcome, target }] of results.entries()) {
-      this.#options.log(outcome.state, {
-        id: mail.id,
-        to: forwardPath.text,
-        host: target?.host,
-        address: target === undefined ? undefined : `${target.address}:${target.port}`,
-        reply: inOneLine(outcome.reply),
-        inReplyTo: 'inReplyTo' in outcome ? outcome.inReplyTo : undefined,
-        gaveUp: outcome.state !== 'failed' && conclusion.states.get(recipients[index] ?? -1)?.state === 'failed' ? true : undefined,
-      });
-    }
+    logOutcomes(this.#options.log, mail.id, recipients, results, conclusion);
     return conclusion;
   }
 
@@ -209,21 +168,30 @@ export class Dispatcher {
 
   /** Has the conclusion recorded; where that fails, again every minute, and once more in the end. */
   async #record(charge: Charge, conclusion: Conclusion): Promise<void> {
-    const { id } = charge;
     this.#unrecorded.add(charge);
-    for (let recorded = false; !recorded; ) {
-      const last = this.#closing.signal.aborted;
-      try {
-        await this.#recorder.record(id, conclusion, () => this.#dueOf(id));
-        recorded = true;
-      } catch (error) {
-        this.#options.log('error', { id, text: textOf(error) });
-        if (last) return; // the recipients are tried again after the next start
-        await this.#pause();
-      }
+    if (await this.#isRecorded(charge, conclusion)) return;
+    this.#keep(this.#recordAgain(charge, conclusion)); // nobody need wait for that but our own end
+  }
+
+  async #recordAgain(charge: Charge, conclusion: Conclusion): Promise<void> {
+    for (let last = false; !last; ) {
+      await pause(LOCAL_RETRY, this.#closing.signal);
+      last = this.#closing.signal.aborted; // in vain: the recipients are tried again after the next start
+      if (await this.#isRecorded(charge, conclusion)) return;
+    }
+  }
+
+  async #isRecorded(charge: Charge, conclusion: Conclusion): Promise<boolean> {
+    const { id } = charge;
+    try {
+      await this.#recorder.record(id, conclusion, () => this.#dueOf(id));
+    } catch (error) {
+      this.#options.log('error', { id, text: textOf(error) });
+      return false;
     }
     this.#unrecorded.delete(charge);
     if (conclusion.again === undefined) this.#forget(charge);
+    return true;
   }
 
   /** When the first of those who wait for a mail is due. */
@@ -237,24 +205,6 @@ export class Dispatcher {
     if (others.length === 0) this.#charges.delete(charge.id);
     else this.#charges.set(charge.id, others);
   }
-
-  #pause(): Promise<void> {
-    const { signal } = this.#closing;
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, LOCAL_RETRY);
-      signal.addEventListener('abort', end, { once: true });
-      if (signal.aborted) end();
-    });
-  }
-}
-
-function inOneLine({ code, enhanced, lines }: Reply): string {
-  return [code, enhanced, lines.join(' ')].filter((part) => part !== undefined).join(' ');
 }
 
 function textOf(error: unknown): string {

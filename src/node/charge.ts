@@ -1,0 +1,46 @@
+// What the dispatcher has in its charge: the recipients of a mail that have one destination, as a unit of work.
+
+import type { ForwardPath } from '../syntax/path.ts';
+import { REASONS } from '../protocol/client/reason.ts';
+import { AWAITED } from '../protocol/client/table.ts';
+import type { QueuedMail } from '../relay/queue/port.ts';
+import type { RetrySchedule } from '../relay/schedule.ts';
+import type { Unit } from '../relay/scheduler.ts';
+import { dueAgain, inOneLine } from './conclusion.ts';
+import type { Log } from './log.ts';
+
+export interface Charge extends Unit {
+  readonly id: string; // of the mail
+  readonly recipients: readonly number[];
+  /** Nobody of them has been tried. */
+  readonly fresh: boolean;
+  at: number; // when they are due; Infinity: they are done with, and only that is still to be recorded
+}
+
+export interface ChargeOptions {
+  /** Returns what paths of one destination have in common. */
+  readonly destination: (path: ForwardPath) => string;
+  readonly schedule: RetrySchedule;
+  readonly log: Log;
+}
+
+/** Returns a charge for each destination of the recipients that wait, due at `at`; on the schedule, where an earlier process was just sending to them. */
+export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, schedule, log }: ChargeOptions, now: number): readonly Charge[] {
+  const { id, reversePath, forwardPaths, recipients, arrival } = mail;
+  const groups = new Map<string, number[]>();
+  for (const [recipient, path] of forwardPaths.entries()) {
+    const { state, unsettled } = recipients[recipient] ?? {};
+    if (state !== 'waiting') continue;
+    const key = keyOf(path);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [recipient]);
+    else group.push(recipient);
+    if (unsettled !== undefined) log('unknown', { id, to: path.text, host: unsettled.host === '' ? undefined : unsettled.host, reply: inOneLine(REASONS['aborted'].reply), inReplyTo: AWAITED['end of mail data'].phrase });
+  }
+  const expires = arrival + (reversePath.type === 'null' ? schedule.expireBounce : schedule.expire);
+  return [...groups].map(([destination, group]) => {
+    const fresh = group.every((recipient) => recipients[recipient]?.reply === undefined);
+    const unsettled = group.some((recipient) => recipients[recipient]?.unsettled !== undefined);
+    return { id, destination, sender: reversePath.key, expires, recipients: group, fresh, at: (unsettled ? dueAgain(mail, schedule, now) : undefined) ?? at };
+  });
+}
