@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { conclude } from '../../src/node/conclusion.ts';
+import type { Outcome } from '../../src/protocol/client/action.ts';
+import { REASONS } from '../../src/protocol/client/reason.ts';
+import type { QueuedMail } from '../../src/relay/queue/port.ts';
+import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
+import { reply } from '../../src/syntax/reply.ts';
+import { mailOf } from '../support/memory-queue.ts';
+import { targetOf } from '../support/scripted-server.ts';
+
+const DAY = 86_400_000;
+const SCHEDULE = { ...RETRY_SCHEDULE, jitter: 0 };
+
+const OUTCOMES = {
+  delivered: { state: 'delivered', reply: reply(250, '2.0.0', 'taken') },
+  failed: { state: 'failed', reply: reply(550, '5.1.1', 'no such user'), inReplyTo: 'RCPT' },
+  deferred: { state: 'deferred', reply: reply(451, '4.3.0', 'later'), inReplyTo: 'RCPT' },
+  unknown: { ...REASONS['connection-lost'], state: 'unknown', inReplyTo: 'end of mail data', reason: 'connection-lost' },
+  aborted: { ...REASONS['aborted'], inReplyTo: 'nothing', reason: 'aborted' },
+} as const satisfies Readonly<Record<string, Outcome>>;
+
+function mail(from = '<alice@a.test>'): QueuedMail {
+  const { reversePath, forwardPaths } = mailOf('m1', from, '<a@b.test>', '<b@b.test>', '<c@b.test>');
+  return { id: 'm1', arrival: 0, reversePath, forwardPaths, size: 0, eightBit: false, recipients: forwardPaths.map(() => ({ state: 'waiting', host: 'earlier.test' })), nextAttempt: 0 };
+}
+
+function after(now: number, outcomes: readonly (keyof typeof OUTCOMES)[], from?: string): { readonly states: readonly string[]; readonly failures: readonly number[]; readonly again: number | undefined } {
+  const subject = mail(from);
+  const recipients = outcomes.map((_, index) => 2 - index); // in any order
+  const results = outcomes.map((outcome, index) => ({ forwardPath: subject.forwardPaths[2 - index] ?? { type: 'postmaster' as const, text: '', key: 'postmaster' as const }, outcome: OUTCOMES[outcome], target: targetOf(25) }));
+  const { states, failures, again } = conclude(subject, recipients, results, SCHEDULE, now);
+  return { states: recipients.map((recipient) => `${states.get(recipient)?.state} ${states.get(recipient)?.host ?? '-'} ${states.get(recipient)?.reply?.enhanced ?? '-'}`), failures: failures.map(({ recipient }) => recipient), again };
+}
+
+describe('what an attempt means for recipients', () => {
+  it.each<readonly [what: string, outcomes: readonly (keyof typeof OUTCOMES)[], now: number, expected: ReturnType<typeof after>]>([
+    ['who is delivered or has failed is done with', ['delivered', 'failed'], 0, { states: ['delivered mx.test 2.0.0', 'failed mx.test 5.1.1'], failures: [1], again: undefined }],
+    ['who is deferred waits for the next time', ['deferred'], 0, { states: ['waiting mx.test 4.3.0'], failures: [], again: 450_000 }],
+    ['whose fate is unknown does too (RFC 1047); no host has said so', ['unknown'], 0, { states: ['waiting - 4.4.2'], failures: [], again: 450_000 }],
+    ['one who waits is enough', ['delivered', 'deferred', 'failed'], 0, { states: ['delivered mx.test 2.0.0', 'waiting mx.test 4.3.0', 'failed mx.test 5.1.1'], failures: [0], again: 450_000 }],
+    ['who waits after five days has failed', ['deferred', 'unknown'], 5 * DAY, { states: ['failed - 4.4.7', 'failed - 4.4.7'], failures: [2, 1], again: undefined }],
+    ['who was broken off is as before, and due', ['aborted'], 7_000, { states: ['waiting earlier.test -'], failures: [], again: 7_000 }],
+    ['who was broken off has not failed, however old', ['aborted', 'deferred'], 9 * DAY, { states: ['waiting earlier.test -', 'failed - 4.4.7'], failures: [1], again: 9 * DAY }],
+  ])('%s', (_, outcomes, now, expected) => {
+    expect(after(now, outcomes)).toEqual(expected);
+  });
+
+  it('ends after a day for a bounce', () => {
+    expect(after(DAY, ['deferred'], '<>').failures).toEqual([2]);
+    expect(after(DAY - 1, ['deferred'], '<>').failures).toEqual([]);
+  });
+});
