@@ -115,7 +115,8 @@ export interface ReplyLine {
 
 /** Returns the parts of one line of a reply, without its CRLF. A bare code is taken (§4.2). */
 export function parseReplyLine(line: string): ReplyLine | Fault {
-  if (!/^[2-5][0-5][0-9]/.test(line)) return fault('bad-reply', line, 0, 'Reply-code', REPLY_LINE);
+  // Choice: the ABNF ends the second digit at 5, but §4.3.2 has a client go by the first; servers do answer 571.
+  if (!/^[2-5][0-9][0-9]/.test(line)) return fault('bad-reply', line, 0, 'Reply-code', REPLY_LINE);
   const code = Number(line.slice(0, 3));
   if (line.length > 3 && line[3] !== ' ' && line[3] !== '-') return fault('bad-reply', line, 3, 'SP or "-"', REPLY_LINE);
   return { code, last: line[3] !== '-', text: line.slice(4) };
