@@ -6,7 +6,7 @@ import { parseHost } from '../syntax/domain.ts';
 import { LIMITS } from '../protocol/limit.ts';
 import { parseCidr, type Cidr } from '../relay/admission.ts';
 import { RETRY_SCHEDULE } from '../relay/schedule.ts';
-import { FileQueue } from '../node/file-queue.ts';
+import { Journal } from '../node/journal.ts';
 import type { Server } from '../node/listen.ts';
 import { openLog } from '../node/log.ts';
 import { machineName } from '../node/machine-name.ts';
@@ -65,6 +65,7 @@ const USAGE = {
 /** Exit status when a resource is not to be had: EX_UNAVAILABLE for a port, EX_CANTCREAT for a directory (sysexits.h). */
 const CANNOT_LISTEN = EXIT.unavailable;
 const CANNOT_STORE = 73;
+const QUEUE_FAILED = 74; // EX_IOERR
 
 export function serve(args: readonly string[], terminal: Terminal): Promise<number> {
   return runCommand(USAGE, args, terminal, (line) => run(line, terminal));
@@ -75,10 +76,11 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     terminal.err(`ehlo: ${text}\n`);
     return status;
   };
-  let queue: FileQueue;
+  const ending = new Ending();
+  let queue: Journal;
   let maildir: Maildir | undefined;
   try {
-    queue = await FileQueue.open(options.queue);
+    queue = await Journal.open(options.queue, { failed: (error) => ending.fail(error) });
   } catch (error) {
     return complain(`cannot open the queue ${options.queue}: ${reason(error)}`, CANNOT_STORE);
   }
@@ -88,7 +90,9 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     await queue.close();
     return complain(`cannot open the Maildir ${options.maildir ?? ''}: ${reason(error)}`, CANNOT_STORE);
   }
-  for (const id of queue.dead) terminal.err(`ehlo: ${options.queue}: ${id} could not be read and was moved to dead/\n`);
+  const { torn, dead } = queue.report;
+  if (torn !== undefined) terminal.err(`ehlo: ${options.queue}: the last ${torn.octets} octets were half written when the program died, and never acknowledged; kept as dead/${torn.name}\n`);
+  for (const { name, reason: why } of dead) terminal.err(`ehlo: ${options.queue}: could not be read, kept as dead/${name}: ${why}\n`);
 
   const agent = new TransferAgent({
     hostname: options.hostname ?? (await machineName()),
@@ -110,24 +114,31 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     return complain(reason(error), CANNOT_LISTEN);
   }
   agent.start();
-  const stopped = untilSignal();
   for (const { host, port } of servers) terminal.err(`ehlo: listening on smtp://${host.includes(':') ? `[${host}]` : host}:${port}\n`);
-  await stopped;
-  await agent.close();
-  return EXIT.ok;
+  const failure = await ending.awaited;
+  await agent.close(failure === undefined ? undefined : 0);
+  return failure === undefined ? EXIT.ok : complain(`the queue ${options.queue} has failed, nothing more was acknowledged; start again to recover: ${reason(failure)}`, QUEUE_FAILED);
 }
 
-/** Resolves at SIGTERM or SIGINT; a second SIGINT ends at once. */
-function untilSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    process.on('SIGTERM', resolve);
+/** What ends the program: SIGTERM or SIGINT (a second SIGINT at once), or a queue that has failed. */
+class Ending {
+  #end: (failure: Error | undefined) => void = () => undefined;
+  /** Resolves with the failure, or undefined where a signal asked for the end. */
+  readonly awaited = new Promise<Error | undefined>((resolve) => (this.#end = resolve));
+
+  constructor() {
     let asked = false;
+    process.on('SIGTERM', () => this.#end(undefined));
     process.on('SIGINT', () => {
       if (asked) process.exit(130);
       asked = true;
-      resolve();
+      this.#end(undefined);
     });
-  });
+  }
+
+  fail(error: Error): void {
+    this.#end(error);
+  }
 }
 
 /** What a person can do something about: the system's message without its code and call. */

@@ -77,6 +77,7 @@ declare module 'node:perf_hooks' {
 
 declare module 'node:os' {
   export function hostname(): string;
+  export function networkInterfaces(): Readonly<Record<string, readonly { readonly address: string; readonly family: string }[] | undefined>>;
 }
 
 declare module 'node:crypto' {

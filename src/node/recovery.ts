@@ -64,13 +64,12 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const path = segmentPath(segment);
     const last = segment === segments.at(-1);
     const octets = await disk.read(path);
-    const { state, end, records } = readSegment(octets, secretOf(secret, segment), last, options.checksum);
-    for (const { at, record } of records) {
+    const { state, end } = readSegment(octets, secretOf(secret, segment), last, options.checksum, (record, at) => {
       const fact = decodeFact(record);
       if (fact === undefined) throw new Error(`${path} holds a record that this version cannot read, at octet ${at}`);
       if (fact.type === 'SEG' && fact.version > FORMAT_VERSION) throw new Error(formatRefusal(`ehlo-queue ${fact.version}`));
       fold.add(fact, { segment, at });
-    }
+    });
     if (state === 'corrupt') {
       dead.push({ name: `${segment}.log`, reason: `decayed at octet ${end}` });
       await keepDead(options, `${segment}.log`, octets);

@@ -5,6 +5,7 @@
 // Rule 3: mail that has come round a hundred times is refused (§6.3).
 // Rule 4: what cannot be delivered is reported to its sender (§6.1), unless it has none (§4.5.5).
 
+import { networkInterfaces } from 'node:os';
 import { formatHost } from '../syntax/domain.ts';
 import { formatReceived } from '../syntax/trace.ts';
 import type { ReversePath } from '../syntax/path.ts';
@@ -83,8 +84,9 @@ export class TransferAgent {
   }
 
   #hooks(): Hooks {
-    const { admission, log } = this.#options;
+    const { admission, log, queue } = this.#options;
     return {
+      mail: ({ parameters: { size = 0 } }) => (queue.roomFor?.(size) === false ? refuse(452, '4.3.1', 'not enough room to keep the mail') : undefined), // §4.3.2
       rcpt: ({ forwardPath, reversePath, session: { client } }) => {
         if (admit(admission, client.address, forwardPath) !== 'denied') return undefined;
         log('refused', { client: client.address, from: reversePath.text, to: forwardPath.text, reason: 'relaying denied' });
@@ -155,7 +157,7 @@ export class TransferAgent {
     const { hostname, queue, resolver, routing } = this.#options;
     const { reversePath, forwardPaths, size, eightBit } = mail;
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
-    const ownAddresses = this.#servers.map(({ host, port }) => ({ address: host, port }));
+    const ownAddresses = this.#servers.flatMap(({ host, port }) => addressesOf(host).map((address) => ({ address, port })));
     const content = async function* (host?: string): AsyncGenerator<Uint8Array, void> {
       yield* queue.content(mail.id);
       await queue.attempt?.(mail.id, recipients, host); // before the final dot: after that the mail may be taken
@@ -203,4 +205,11 @@ export class TransferAgent {
     }
     return concat(pieces);
   }
+}
+
+/** The addresses that a listener has: those of every interface, where it listens on all of them. */
+function addressesOf(host: string): readonly string[] {
+  if (host !== '0.0.0.0' && host !== '::') return [host];
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return [host, ...all.filter(({ family }) => host === '::' || family === 'IPv4').map(({ address }) => address)];
 }

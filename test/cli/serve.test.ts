@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serve as runServe } from '../../src/cli/serve.ts';
-import { FileQueue } from '../../src/node/file-queue.ts';
+import { Journal } from '../../src/node/journal.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { Program } from '../support/program.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -52,9 +52,9 @@ describe('ehlo serve', () => {
     const program = serve('--route', `b.test=127.0.0.1:${await unusedPort()}`);
     const [port] = await program.listening();
     expect(await submit(port)).toMatch(/^250 2\.0\.0 queued as \w+\r\n$/);
-    expect(files('queue', 'mail')).toHaveLength(1);
     await program.logged('deferred');
     const { status, err } = await program.kill('SIGTERM');
+    expect(await queued('queue')).toBe(1);
     expect({ status, err }).toEqual({ status: 0, err: `ehlo: listening on smtp://127.0.0.1:${port}\n` });
   });
 
@@ -85,7 +85,8 @@ describe('ehlo serve', () => {
     const after = serve('--route', `b.test=127.0.0.1:${server.port}`);
     await after.logged('done');
     expect(server.connections).toBe(1);
-    expect(files('queue', 'mail')).toEqual([]);
+    await after.kill('SIGTERM');
+    expect(await queued('queue')).toBe(0);
   });
 
   it('delivers mail of accepted domains into a Maildir', async () => {
@@ -126,8 +127,8 @@ describe('ehlo serve', () => {
     expect(await peer.command('EHLO client.test')).toContain('250-SIZE 1000\r\n');
     peer.reset();
     await submit(port);
-    expect(files('elsewhere', 'mail')).toHaveLength(1);
     await program.kill('SIGTERM');
+    expect(await queued('elsewhere')).toBe(1);
     expect(program.out.trim().split('\n').map((line) => (JSON.parse(line) as { readonly event: string }).event)[0]).toBe('accepted');
   });
 
@@ -156,14 +157,22 @@ describe('ehlo serve', () => {
   });
 
   it('sets aside what cannot be read in its queue, and says so', async () => {
-    await (await FileQueue.open(join(directory.path, 'queue'))).close();
-    writeFileSync(join(directory.path, 'queue', 'mail', 'torn'), 'half of it');
+    await (await Journal.open(join(directory.path, 'queue'))).close();
+    for (const name of files('queue', 'journal')) writeFileSync(join(directory.path, 'queue', 'journal', name), 'no record at all');
     const program = serve();
     await program.listening();
-    expect(program.err).toMatch(/^ehlo: \.\/queue: torn could not be read and was moved to dead\/\nehlo: listening on /);
-    expect(files('queue', 'dead')).toEqual(['torn']);
+    expect(program.err).toMatch(/^ehlo: \.\/queue: [^\n]+ kept as dead\/[^\n]+\nehlo: listening on /);
+    expect(files('queue', 'dead')).toHaveLength(1);
   });
 });
+
+/** Mails that wait in the queue of a directory, once the program has ended. */
+async function queued(name: string): Promise<number> {
+  const queue = await Journal.open(join(directory.path, name));
+  const mails = [...queue.mails()];
+  await queue.close();
+  return mails.length;
+}
 
 describe('ehlo serve that cannot', () => {
   /** Runs it in this process: it comes to no listening. */
@@ -178,12 +187,12 @@ describe('ehlo serve that cannot', () => {
     await using other = await startScriptedServer();
     const queue = join(directory.path, 'queue');
     expect(await attempt('--hostname', 'mx.test', '--queue', queue, ...ANY_PORT, '--listen', `smtp://127.0.0.1:${other.port}`)).toEqual({ status: 69, out: '', err: `ehlo: cannot listen on 127.0.0.1:${other.port}: the port is in use\n` });
-    await (await FileQueue.open(queue)).close();
+    await (await Journal.open(queue)).close();
   });
 
   it('open a queue that another has says so in one line, with status 73', async () => {
     const path = join(directory.path, 'queue');
-    const queue = await FileQueue.open(path);
+    const queue = await Journal.open(path);
     expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${path}: another process has this queue open\n` });
     await queue.close();
   });
@@ -196,9 +205,9 @@ describe('ehlo serve that cannot', () => {
 
   it('read a queue of another version says so in one line, with status 73', async () => {
     const path = join(directory.path, 'queue');
-    await (await FileQueue.open(path)).close();
-    writeFileSync(join(path, 'FORMAT'), 'ehlo-files 9\n');
-    expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${path}: the queue has the format "ehlo-files 9", this version reads "ehlo-files 1"\n` });
+    await (await Journal.open(path)).close();
+    writeFileSync(join(path, 'FORMAT'), 'ehlo-queue 9 00000000\n');
+    expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${path}: the queue has the format "ehlo-queue 9 00000000", this version reads "ehlo-queue 1"\n` });
   });
 
   it.each<[readonly string[], string | RegExp]>([

@@ -164,15 +164,15 @@ export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undef
 
 /** Returns what is known of a recipient as a register; `unsettled` follows from the turns. */
 export function register({ state, reply, host }: RecipientState, turn: number, attempted: Attempt): Register {
-  return {
-    state,
-    ...(reply === undefined ? {} : { reply }),
-    ...(host === undefined ? {} : { host }),
-    ...(state === 'waiting' && attempted.turn > turn ? { unsettled: attempted } : {}),
-    turn,
-    attempted,
-  };
+  // Not by spreading what there may be: a start makes some of these for each mail, and this takes a third of the time.
+  const made: Writable<Register> = { state, turn, attempted };
+  if (reply !== undefined) made.reply = reply;
+  if (host !== undefined) made.host = host;
+  if (state === 'waiting' && attempted.turn > turn) made.unsettled = attempted;
+  return made;
 }
+
+type Writable<Made> = { -readonly [Key in keyof Made]: Made[Key] };
 
 function envelopeFlags({ eightBit }: StoredEnvelope, external: boolean): number {
   return (eightBit ? FLAGS.eightBit : 0) | (external ? FLAGS.external : 0);
@@ -220,7 +220,10 @@ function readState(from: PayloadReader): RecipientState {
   if (state === undefined) from.sound = false;
   const host = from.text();
   const reply = readReply(from);
-  return { state: state ?? 'waiting', ...(reply === undefined ? {} : { reply }), ...(host === '' ? {} : { host }) };
+  const read: Writable<RecipientState> = { state: state ?? 'waiting' };
+  if (reply !== undefined) read.reply = reply;
+  if (host !== '') read.host = host;
+  return read;
 }
 
 function readReply(from: PayloadReader): Reply | undefined {

@@ -88,7 +88,8 @@ export class Fold {
     for (const [id, state] of statesOf(fact, place)) {
       const known = this.mails.get(id);
       this.mails.set(id, known === undefined ? state : join(known, state));
-      this.turn = Math.max(this.turn, state.next.turn, state.held.turn, ...state.recipients.map(({ turn, attempted }) => Math.max(turn, attempted.turn)));
+      this.turn = Math.max(this.turn, state.next.turn, state.held.turn);
+      for (const { turn, attempted } of state.recipients) this.turn = Math.max(this.turn, turn, attempted.turn);
     }
   }
 }
@@ -108,7 +109,10 @@ function laterContent(a: ContentPlace | undefined, b: ContentPlace | undefined):
 function joinRecipients(a: readonly Register[], b: readonly Register[]): readonly Register[] {
   if (a === b || b.length === 0) return a;
   if (a.length === 0) return b;
-  return Array.from({ length: Math.max(a.length, b.length) }, (_, recipient) => joinRegisters(a[recipient] ?? UNTRIED, b[recipient] ?? UNTRIED));
+  const registers: Register[] = [];
+  const length = Math.max(a.length, b.length);
+  for (let recipient = 0; recipient < length; recipient++) registers.push(joinRegisters(a[recipient] ?? UNTRIED, b[recipient] ?? UNTRIED));
+  return registers;
 }
 
 function joinRegisters(a: Register, b: Register): Register {

@@ -18,23 +18,21 @@ export interface SegmentReading {
   readonly state: 'whole' | 'torn' | 'corrupt';
   /** Octets up to which there is nothing but records. */
   readonly end: number;
-  readonly records: readonly { readonly at: number; readonly record: StoredRecord }[];
 }
 
-/** Reads a segment. `last`: it has no successor, so it may be torn. The records hold views of `octets`. */
-export function readSegment(octets: Uint8Array, secret: number, last: boolean, checksum: Checksum): SegmentReading {
-  const records: { readonly at: number; readonly record: StoredRecord }[] = [];
+/** Reads a segment, and calls back for each record that counts, with a view of `octets`. `last`: it has no successor, so it may be torn. */
+export function readSegment(octets: Uint8Array, secret: number, last: boolean, checksum: Checksum, each: (record: StoredRecord, at: number) => void): SegmentReading {
   let at = 0;
   let sequence = 0;
   for (;;) {
     const record = readRecord(octets, at, secret, checksum);
     if (record?.sequence !== sequence >>> 0) break;
-    records.push({ at, record });
+    each(record, at);
     at += HEADER + record.payload.length;
     sequence += 1;
   }
   const end = at;
-  if (end === octets.length) return { state: 'whole', end, records };
+  if (end === octets.length) return { state: 'whole', end };
 
   const found: { readonly at: number; readonly record: StoredRecord }[] = [];
   let watermark = 0;
@@ -49,5 +47,7 @@ export function readSegment(octets: Uint8Array, secret: number, last: boolean, c
     at += HEADER + record.payload.length;
     sequence = record.sequence + 1;
   }
-  return last && watermark <= end ? { state: 'torn', end, records } : { state: 'corrupt', end, records: [...records, ...found] };
+  if (last && watermark <= end) return { state: 'torn', end };
+  for (const { at, record } of found) each(record, at);
+  return { state: 'corrupt', end };
 }
