@@ -6,7 +6,7 @@ import { AWAITED } from '../protocol/client/table.ts';
 import type { QueuedMail } from '../relay/queue/port.ts';
 import type { RetrySchedule } from '../relay/schedule.ts';
 import type { Unit } from '../relay/scheduler.ts';
-import { dueAgain, inOneLine } from './conclusion.ts';
+import { inOneLine } from './conclusion.ts';
 import type { Log } from './log.ts';
 
 export interface Charge extends Unit {
@@ -24,7 +24,14 @@ export interface ChargeOptions {
   readonly log: Log;
 }
 
-/** Returns a charge for each destination of the recipients that wait, due at `at`; on the schedule, where an earlier process was just sending to them. */
+/**
+ * Milliseconds before recipients are tried again whom an earlier process was just sending to. Their connections died with it,
+ * so that their servers know by now whether they have the mail, and no longer wait tells us more; but a mail that is what
+ * ends the process must not be sent again as fast as it can be started.
+ */
+const UNSETTLED_DELAY = 10_000;
+
+/** Returns a charge for each destination of the recipients that wait, due at `at`; a little later, where an earlier process was just sending to them. */
 export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, schedule, log }: ChargeOptions, now: number): readonly Charge[] {
   const { id, reversePath, forwardPaths, recipients, arrival } = mail;
   const groups = new Map<string, number[]>();
@@ -41,6 +48,6 @@ export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, sc
   return [...groups].map(([destination, group]) => {
     const fresh = group.every((recipient) => recipients[recipient]?.reply === undefined);
     const unsettled = group.some((recipient) => recipients[recipient]?.unsettled !== undefined);
-    return { id, destination, sender: reversePath.key, expires, recipients: group, fresh, at: (unsettled ? dueAgain(mail, schedule, now) : undefined) ?? at };
+    return { id, destination, sender: reversePath.key, expires, recipients: group, fresh, at: unsettled ? now + UNSETTLED_DELAY : at };
   });
 }

@@ -329,7 +329,7 @@ describe('a queue that knows more', () => {
     queue.mails = () => [{ ...mail, recipients: [{ state: 'waiting' }, { state: 'waiting', unsettled: { host: 'mx.c.test' } }, { state: 'waiting' }] }];
     dispatcher.start();
     await vi.advanceTimersByTimeAsync(HOUR);
-    expect(attempts).toEqual([0, 10]);
+    expect(attempts).toEqual([0, 1 / 6]); // not at once: the mail may be what ends the process
     expect(logged[0]).toEqual(['unknown', { id: 'm1', to: '<carol@c.test>', host: 'mx.c.test', reply: '451 4.3.2 given up on our side', inReplyTo: 'end of mail data' }]);
   });
 });
