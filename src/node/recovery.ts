@@ -81,7 +81,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     }
     if (last) await perform('sync tail', () => disk.sync(path));
   }
-  const mails = new Map([...fold.mails].filter(([, state]) => !isDone(state)));
+  const { mails } = fold;
+  for (const [id, state] of mails) if (isDone(state)) mails.delete(id);
   dead.push(...(await match(options, mails)));
   return { secret, mails, turn: fold.turn, segments, report: { torn, dead, unsettled: unsettledOf(mails) } };
 }
@@ -134,5 +135,9 @@ function formatRefusal(found: string): string {
 }
 
 function unsettledOf(mails: ReadonlyMap<string, MailState>): RecoveryReport['unsettled'] {
-  return [...mails].flatMap(([id, { recipients }]) => recipients.flatMap(({ unsettled }, recipient) => (unsettled === undefined ? [] : [{ id, recipient, host: unsettled.host }])));
+  const found: { readonly id: string; readonly recipient: number; readonly host: string }[] = [];
+  for (const [id, { recipients }] of mails) {
+    for (const [recipient, { unsettled }] of recipients.entries()) if (unsettled !== undefined) found.push({ id, recipient, host: unsettled.host });
+  }
+  return found;
 }

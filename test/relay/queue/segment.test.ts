@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { crc32 } from '../../../src/relay/queue/checksum.ts';
 import { encodeFact, type Fact } from '../../../src/relay/queue/fact.ts';
 import { HEADER, seal, secretOf } from '../../../src/relay/queue/record.ts';
-import { readSegment } from '../../../src/relay/queue/segment.ts';
+import * as segment from '../../../src/relay/queue/segment.ts';
 import { concat } from '../../../src/wire/octet.ts';
 
 const SECRET = secretOf(1, 1);
@@ -26,24 +26,29 @@ function segmentOf(batches: readonly number[], size = 30): { readonly octets: Ui
   return { octets: concat([...parts]), places };
 }
 
+/** Reads a segment; also where the records that count are. */
+function readSegment(octets: Uint8Array, secret: number, last: boolean): segment.SegmentReading & { readonly found: readonly number[] } {
+  const found: number[] = [];
+  return { ...segment.readSegment(octets, secret, last, crc32, (_, at) => found.push(at)), found };
+}
+
 const { octets, places } = segmentOf([1, 3, 2]);
-const found = (reading: ReturnType<typeof readSegment>) => reading.records.map(({ at }) => at);
 
 describe('a segment', () => {
   it('is whole where there is nothing but records', () => {
-    const reading = readSegment(octets, SECRET, true, crc32);
+    const reading = readSegment(octets, SECRET, true);
     expect(reading).toMatchObject({ state: 'whole', end: octets.length });
-    expect(found(reading)).toEqual(places);
-    expect(readSegment(new Uint8Array(0), SECRET, false, crc32)).toEqual({ state: 'whole', end: 0, records: [] });
+    expect(reading.found).toEqual(places);
+    expect(readSegment(new Uint8Array(0), SECRET, false)).toEqual({ state: 'whole', end: 0, found: [] });
   });
 
   it('is torn wherever its last octets are missing, and counts up to there', () => {
     for (let length = 1; length < octets.length; length++) {
       const ends = [...places, octets.length];
       const end = ends.findLast((each) => each <= length) ?? 0;
-      const reading = readSegment(octets.subarray(0, length), SECRET, true, crc32);
+      const reading = readSegment(octets.subarray(0, length), SECRET, true);
       expect(reading).toMatchObject({ state: end === length ? 'whole' : 'torn', end });
-      expect(found(reading)).toEqual(places.filter((at) => at < end));
+      expect(reading.found).toEqual(places.filter((at) => at < end));
     }
   });
 
@@ -51,7 +56,7 @@ describe('a segment', () => {
     for (const at of places.slice(-2)) {
       const holed = octets.slice();
       holed.fill(0, at, at + HEADER);
-      expect(readSegment(holed, SECRET, true, crc32)).toMatchObject({ state: 'torn', end: at });
+      expect(readSegment(holed, SECRET, true)).toMatchObject({ state: 'torn', end: at });
     }
   });
 
@@ -60,21 +65,21 @@ describe('a segment', () => {
       for (const place of [at, at + 5, at + HEADER + 3]) {
         const decayed = octets.slice();
         decayed[place] = (decayed[place] ?? 0) ^ 0x10;
-        const reading = readSegment(decayed, SECRET, true, crc32);
+        const reading = readSegment(decayed, SECRET, true);
         expect(reading).toMatchObject({ state: 'corrupt', end: at });
-        expect(found(reading)).toEqual(places.toSpliced(index, 1));
+        expect(reading.found).toEqual(places.toSpliced(index, 1));
       }
     }
   });
 
   it('is corrupt, not torn, where it has a successor', () => {
-    expect(readSegment(octets.subarray(0, -1), SECRET, false, crc32)).toMatchObject({ state: 'corrupt', end: places.at(-1) });
+    expect(readSegment(octets.subarray(0, -1), SECRET, false)).toMatchObject({ state: 'corrupt', end: places.at(-1) });
   });
 
   it('takes no record of another segment or of an earlier life of its own for its own', () => {
-    expect(readSegment(octets, secretOf(1, 2), false, crc32).records).toEqual([]);
+    expect(readSegment(octets, secretOf(1, 2), false).found).toEqual([]);
     const doubled = concat([octets, octets]);
-    expect(found(readSegment(doubled, SECRET, false, crc32))).toEqual(places);
+    expect(readSegment(doubled, SECRET, false).found).toEqual(places);
   });
 
   it('is read in linear time when content is full of what looks like records', () => {
@@ -88,7 +93,7 @@ describe('a segment', () => {
         view.setUint32(at + 8, at);
       }
       const begin = performance.now();
-      readSegment(hostile, SECRET, false, crc32);
+      readSegment(hostile, SECRET, false);
       return performance.now() - begin;
     };
     time(1 << 18);
