@@ -20,21 +20,22 @@
 import { randomInt } from 'node:crypto';
 import { clearTimeout, setTimeout } from 'node:timers';
 import * as zlib from 'node:zlib';
-import { isAscii } from '../wire/ascii.ts';
 import { UsageError } from '../wire/usage.ts';
+import { Book } from '../relay/queue/book.ts';
 import { crc32, type Checksum } from '../relay/queue/checksum.ts';
-import { encodeFact, type Fact, type Results, type StoredEnvelope } from '../relay/queue/fact.ts';
-import { isDone, join, OWN_FILE, statesOf, type ContentPlace, type MailState } from '../relay/queue/fold.ts';
+import { encodeFact, type Fact, type Results } from '../relay/queue/fact.ts';
+import { OWN_FILE, statesOf } from '../relay/queue/fold.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { StoredMail } from '../relay/queue/stored-mail.ts';
 import { checkpoint } from './checkpoint.ts';
 import { FileDisk, type Disk } from './disk.ts';
 import { newId } from './file-queue.ts';
+import { takeIn } from './intake.ts';
 import { lockDirectory } from './lock.ts';
 import { recover, type Recovered, type RecoveryReport } from './recovery.ts';
 import { SegmentLog, type Durability } from './segment-log.ts';
 import type { Perform } from './step.ts';
-import { ContentFile, contentPath, readContent, type ContentStore } from './stored-content.ts';
+import { contentPath, readContent, type ContentStore } from './stored-content.ts';
 
 export interface JournalOptions {
   /** Octets of content up to which a mail travels in the journal; larger content has a file of its own from the start. Default: 256 KiB. */
@@ -65,13 +66,11 @@ export class Journal implements Queue {
   readonly #options: JournalOptions;
   readonly #store: ContentStore;
   readonly #log: SegmentLog;
-  readonly #mails: Map<string, MailState>;
+  readonly #book: Book;
   readonly #segments: number[];
   readonly #release: () => Promise<void>;
   /** What the start has found. */
   readonly report: RecoveryReport;
-  #turn: number;
-  #unwanted: string[] = []; //       files in msg/ that go as soon as the fact that they may is durable
   #removing = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
   #fresh = { size: 0, time: 0 }; //  of the segment, after the last checkpoint
@@ -102,15 +101,14 @@ export class Journal implements Queue {
     return journal;
   }
 
-  private constructor(store: ContentStore, { mails, turn, segments, report }: Recovered, options: JournalOptions, release: () => Promise<void>) {
+  private constructor(store: ContentStore, recovered: Recovered, options: JournalOptions, release: () => Promise<void>) {
     this.#options = options;
     this.#store = store;
-    this.#mails = mails;
-    this.#segments = [...segments];
-    this.#turn = turn;
+    this.#book = new Book(recovered);
+    this.#segments = [...recovered.segments];
     this.#release = release;
-    this.report = report;
-    this.#log = new SegmentLog(segments.at(-1) ?? 0, {
+    this.report = recovered.report;
+    this.#log = new SegmentLog(recovered.segments.at(-1) ?? 0, {
       ...store,
       delay: options.delay ?? delayResults,
       synced: () => this.#removeUnwanted(),
@@ -119,11 +117,11 @@ export class Journal implements Queue {
   }
 
   *mails(): Generator<QueuedMail, void> {
-    for (const state of this.#mails.values()) if (state.envelope !== undefined) yield new StoredMail(state.envelope, state);
+    for (const state of this.#book.mails.values()) if (state.envelope !== undefined) yield new StoredMail(state.envelope, state);
   }
 
   mail(id: string): QueuedMail | undefined {
-    const state = this.#mails.get(id);
+    const state = this.#book.mails.get(id);
     return state?.envelope === undefined ? undefined : new StoredMail(state.envelope, state);
   }
 
@@ -132,29 +130,29 @@ export class Journal implements Queue {
   }
 
   content(id: string): AsyncIterable<Uint8Array> {
-    return readContent(this.#store, this.#find(id).envelope, () => this.#mails.get(id)?.content);
+    return readContent(this.#store, this.#book.find(id).envelope, () => this.#book.mails.get(id)?.content);
   }
 
   async attempt(id: string, recipients: readonly number[], host = ''): Promise<void> {
-    this.#find(id);
-    await this.#store.perform('write intent', () => this.#append({ type: 'ATT', id, turn: ++this.#turn, host, recipients }, 'written'));
+    this.#book.find(id);
+    await this.#store.perform('write intent', () => this.#append({ type: 'ATT', id, turn: this.#book.turn(), host, recipients }, 'written'));
   }
 
   async settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void> {
-    await this.#append({ type: 'RES', results: this.#results(id, recipients, nextAttempt) }, 'soon');
+    await this.#append({ type: 'RES', results: this.#book.results(id, recipients, nextAttempt) }, 'soon');
   }
 
   async bounce(id: string, recipients: readonly RecipientState[], nextAttempt: number, notification: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
-    return this.#take(notification, content, this.#results(id, recipients, nextAttempt));
+    return this.#take(notification, content, this.#book.results(id, recipients, nextAttempt));
   }
 
   async hold(id: string, held: boolean): Promise<void> {
-    this.#find(id);
-    await this.#append({ type: 'HOLD', id, turn: ++this.#turn, held }, 'durable');
+    this.#book.find(id);
+    await this.#append({ type: 'HOLD', id, turn: this.#book.turn(), held }, 'durable');
   }
 
   async remove(id: string): Promise<void> {
-    this.#find(id);
+    this.#book.find(id);
     await this.#append({ type: 'KILL', id }, 'durable');
   }
 
@@ -172,7 +170,7 @@ export class Journal implements Queue {
 
   /** Drops old facts; joins a checkpoint that is under way. */
   checkpoint(): Promise<void> {
-    this.#checkpoint ??= checkpoint({ store: this.#store, log: this.#log, segments: this.#segments, mails: this.#mails, moved: (id) => this.#moved(id), closing: () => this.#closing }).then(
+    this.#checkpoint ??= checkpoint({ store: this.#store, log: this.#log, segments: this.#segments, mails: this.#book.mails, moved: (id) => this.#book.move(id), closing: () => this.#closing }).then(
       () => {
         this.#fresh = { size: this.#log.size, time: this.#now() };
         this.#checkpoint = undefined;
@@ -198,8 +196,6 @@ export class Journal implements Queue {
     await this.#release();
   }
 
-  // Taking a mail
-
   async #take(mail: NewMail, content: AsyncIterable<Uint8Array>, cause: Results | undefined): Promise<QueuedMail> {
     const id = mail.id ?? newId();
     if (!/^[A-Za-z0-9-]{1,100}$/.test(id)) throw new UsageError(`the id of a mail is up to 100 letters, digits and hyphens, not ${id}`);
@@ -210,7 +206,7 @@ export class Journal implements Queue {
       return known;
     }
     const head = { id, arrival: this.#now(), reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(({ text }) => text) };
-    const { pieces, size, eightBit } = await this.#collect(head, content);
+    const { pieces, size, eightBit } = await takeIn(this.#store, head, content, this.#options.inlineLimit ?? 256 * KIBIBYTE, (error) => this.#log.fail(error));
     const envelope = { ...head, size, eightBit };
     const fact: Fact = { type: 'ENQ', envelope, external: pieces === undefined, cause };
     await this.#append(fact, 'durable', pieces);
@@ -219,80 +215,17 @@ export class Journal implements Queue {
     return new StoredMail(envelope, state);
   }
 
-  /** Reads the content into memory, or where it is too large into a file of its own, and then there are no pieces. */
-  async #collect(head: Omit<StoredEnvelope, 'size' | 'eightBit'>, content: AsyncIterable<Uint8Array>): Promise<{ readonly pieces: readonly Uint8Array[] | undefined; readonly size: number; readonly eightBit: boolean }> {
-    const limit = this.#options.inlineLimit ?? 256 * KIBIBYTE;
-    let pieces: Uint8Array[] = [];
-    let file: ContentFile | undefined;
-    let size = 0;
-    let eightBit = false;
-    try {
-      for await (const octets of content) {
-        size += octets.length;
-        eightBit ||= !isAscii(octets);
-        pieces.push(octets);
-        if (size <= limit) continue;
-        file ??= new ContentFile(this.#store, head);
-        for (const piece of pieces) await this.#onDisk(file.write(piece));
-        pieces = [];
-      }
-      if (file === undefined) return { pieces, size, eightBit };
-      await this.#onDisk(file.finish(eightBit, 'sync content'));
-      await this.#onDisk(this.#store.perform('sync content name', () => this.#store.disk.syncFolder('msg')));
-      return { pieces: undefined, size, eightBit };
-    } catch (error) {
-      await file?.discard().catch(() => undefined); // a left-over in tmp/ goes at the next start
-      throw error;
-    }
-  }
-
-  /** A disk that is full refuses one mail; all else that it does not do stops the queue. */
-  async #onDisk(operation: Promise<void>): Promise<void> {
-    try {
-      await operation;
-    } catch (error) {
-      throw isFull(error) ? error : this.#log.fail(error);
-    }
-  }
-
-  // What is known
-
   /** Appends the fact; it is known here when it is as durable as was asked for. */
   async #append(fact: Exclude<Fact, { readonly type: 'SEG' }>, durability: Durability, content: readonly Uint8Array[] = []): Promise<void> {
-    await this.#log.append(encodeFact(fact, this.#store.checksum, content), durability, (place) => this.#apply(fact, place));
+    await this.#log.append(encodeFact(fact, this.#store.checksum, content), durability, (place) => this.#book.learn(fact, place));
     const { size, time } = this.#fresh;
     const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
     if (this.#log.size - size > segmentSize || this.#now() - time > segmentAge) this.#checkpointSoon();
   }
 
-  #apply(fact: Fact, place: ContentPlace): void {
-    for (const [id, news] of statesOf(fact, place)) {
-      const known = this.#mails.get(id);
-      if (known !== undefined) this.#learn(id, join(known, news));
-      else if (news.envelope !== undefined) this.#learn(id, news);
-      // else it is about a mail that is done with
-    }
-  }
-
-  #learn(id: string, state: MailState): void {
-    if (!isDone(state)) {
-      this.#mails.set(id, state);
-      return;
-    }
-    this.#mails.delete(id);
-    if (state.content?.segment === 0) this.#unwanted.push(id);
-  }
-
-  /** A checkpoint has given the content a file of its own; the mail may be done with by now. */
-  #moved(id: string): void {
-    const state = this.#mails.get(id);
-    if (state === undefined) this.#unwanted.push(id);
-    else this.#mails.set(id, { ...state, content: OWN_FILE });
-  }
-
+  /** What is durable says that these files may go. */
   #removeUnwanted(): void {
-    const ids = this.#unwanted;
-    this.#unwanted = [];
+    const ids = this.#book.unwanted();
     if (ids.length === 0) return;
     this.#removing = this.#removing.then(async () => {
       try {
@@ -301,19 +234,6 @@ export class Journal implements Queue {
         this.#log.fail(error);
       }
     });
-  }
-
-  /** What is news in `recipients`: not what was read here, nor anything about those whose outcome is known. */
-  #results(id: string, recipients: readonly RecipientState[], nextAttempt: number): Results {
-    const known = this.#find(id).recipients;
-    const news = recipients.flatMap((state, recipient) => ('turn' in state || known[recipient]?.state !== 'waiting' ? [] : [{ recipient, state }]));
-    return { id, turn: ++this.#turn, nextAttempt, recipients: news };
-  }
-
-  #find(id: string): MailState & { readonly envelope: StoredEnvelope } {
-    const state = this.#mails.get(id);
-    if (state?.envelope === undefined) throw new Error(`the queue has no mail ${id}`);
-    return { ...state, envelope: state.envelope };
   }
 
   #checkpointSoon(): void {
@@ -328,10 +248,6 @@ export class Journal implements Queue {
   #now(): number {
     return (this.#options.now ?? Date.now)();
   }
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 function delayResults(callback: () => void): () => void {

@@ -1,0 +1,52 @@
+// Content on its way in: in memory as long as it is small, so that it can travel in the journal; else in a file of its own,
+// which is durable, under its name, before the journal speaks of it.
+
+import type { StoredEnvelope } from '../relay/queue/fact.ts';
+import { isAscii } from '../wire/ascii.ts';
+import { ContentFile, type ContentStore } from './stored-content.ts';
+
+export interface TakenIn {
+  /** The content, where it is small; the views that were taken in. */
+  readonly pieces: readonly Uint8Array[] | undefined;
+  readonly size: number;
+  readonly eightBit: boolean;
+}
+
+/**
+ * Reads the content to its end; where it has more than `limit` octets, into a file.
+ *
+ * If the content comes to nothing, or the disk is full, nothing is left behind; `failed` is called with every other error of
+ * the disk, and what it returns is thrown.
+ */
+export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'size' | 'eightBit'>, content: AsyncIterable<Uint8Array>, limit: number, failed: (error: unknown) => Error): Promise<TakenIn> {
+  const onDisk = (operation: Promise<void>): Promise<void> =>
+    operation.catch((error: unknown) => {
+      throw isFull(error) ? error : failed(error);
+    });
+  let pieces: Uint8Array[] = [];
+  let file: ContentFile | undefined;
+  let size = 0;
+  let eightBit = false;
+  try {
+    for await (const octets of content) {
+      size += octets.length;
+      eightBit ||= !isAscii(octets);
+      pieces.push(octets);
+      if (size <= limit) continue;
+      file ??= new ContentFile(store, head);
+      for (const piece of pieces) await onDisk(file.write(piece));
+      pieces = [];
+    }
+    if (file === undefined) return { pieces, size, eightBit };
+    await onDisk(file.finish(eightBit, 'sync content'));
+    await onDisk(store.perform('sync content name', () => store.disk.syncFolder('msg')));
+    return { pieces: undefined, size, eightBit };
+  } catch (error) {
+    await file?.discard().catch(() => undefined); // a left-over in tmp/ goes at the next start
+    throw error;
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
