@@ -13,6 +13,8 @@ export const LIMITS = {
   commandLine: 2_048,
   /** An endless line is dropped up to here, then the connection is closed. */
   commandLineDrain: 1_048_576,
+  /** RFC 4954 §4: a line of an authentication exchange, without its CRLF. */
+  authLine: 12_288,
   /** §4.5.3.1.5 asks for 512. Choice: 4096, since real servers send links and tokens. */
   replyLine: 4_096,
   /** Lines of one reply; a peer that sends more is not speaking SMTP. */
@@ -31,6 +33,9 @@ export const LIMITS = {
 
 /** Commands refused for their syntax or order, before the connection is closed. Departs: §3.8 knows no such limit; without one a stray program is fed errors for ever. */
 export const MOST_ERRORS = 100;
+
+/** Failed authentications before the connection is closed (RFC 4954 §9). */
+export const MOST_AUTH_FAILURES = 5;
 
 /** §4.5.3.2.7: a server waits at least five minutes for the next command; the same for each segment of mail data. */
 export const SERVER_TIMEOUT: Milliseconds = minutes(5);

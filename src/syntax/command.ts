@@ -1,10 +1,11 @@
 // One command line ↔ one command (RFC 5321 §4.1.1), without its CRLF.
 //
 // White space before the CRLF is dropped (§4.1.1); all other white space is exactly where the grammar has it, so `MAIL FROM: <…>`
-// is a fault. Verbs and the words `FROM:` and `TO:` are taken in any case, ASCII letters only. Left out: commands of extensions,
-// the order of commands, and what the parameters of MAIL and RCPT mean.
+// is a fault. Verbs and the words `FROM:` and `TO:` are taken in any case, ASCII letters only. The commands of extensions are here
+// too: STARTTLS (RFC 3207 §4), AUTH (RFC 4954 §4), BDAT (RFC 3030 §2), LHLO (RFC 2033 §4.1). Left out: the order of commands, and
+// what the parameters of MAIL and RCPT mean.
 
-import { ALPHA, PRINTABLE, run } from './character.ts';
+import { ALPHA, DIGIT, GRAPHIC, PRINTABLE, run } from './character.ts';
 import { formatHost, parseHost } from './domain.ts';
 import type { AddressLiteral, Domain, SyntaxOptions } from './domain.ts';
 import { fault, isFault, unexpected } from './fault.ts';
@@ -16,14 +17,22 @@ import type { ForwardPath, ReversePath } from './path.ts';
 
 export type Command =
   | {
-      readonly verb: 'EHLO' | 'HELO';
+      readonly verb: 'EHLO' | 'HELO' | 'LHLO';
       readonly domain: Domain | AddressLiteral;
       /** What RFC 2821 let clients write behind an address literal; to be ignored, not to be sent (§4.1.1.1). */
       readonly information?: string;
     }
   | { readonly verb: 'MAIL'; readonly reversePath: ReversePath; readonly parameters: readonly Parameter[] }
   | { readonly verb: 'RCPT'; readonly forwardPath: ForwardPath; readonly parameters: readonly Parameter[] }
-  | { readonly verb: 'DATA' | 'RSET' | 'QUIT' }
+  | { readonly verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS' }
+  | {
+      readonly verb: 'AUTH';
+      /** As written; SASL mechanisms are compared in upper case. */
+      readonly mechanism: string;
+      /** Base 64 as written, or `=`, which is an empty response; absent where the server begins. */
+      readonly initialResponse?: string;
+    }
+  | { readonly verb: 'BDAT'; readonly size: number; readonly last: boolean }
   | { readonly verb: 'NOOP' | 'HELP'; readonly text: string | undefined }
   | { readonly verb: 'VRFY' | 'EXPN'; readonly text: string };
 
@@ -41,12 +50,16 @@ const SECTION: Readonly<Record<Verb, string>> = {
   HELP: 'RFC 5321 §4.1.1.8',
   NOOP: 'RFC 5321 §4.1.1.9',
   QUIT: 'RFC 5321 §4.1.1.10',
+  LHLO: 'RFC 2033 §4.1',
+  STARTTLS: 'RFC 3207 §4',
+  AUTH: 'RFC 4954 §4',
+  BDAT: 'RFC 3030 §2',
 };
 
 /** Returns the verb that `line` begins with, whatever follows it: the order of commands is checked before their arguments. */
 export function parseVerb(line: string): Verb | Fault {
   const verb = isVerbEnd(line, 4) ? VERBS.get(fourLetters(line)) : undefined;
-  return verb ?? notAVerb(line);
+  return verb ?? (isVerbEnd(line, 8) && hasWord(line, 0, 'STARTTLS') ? 'STARTTLS' : notAVerb(line));
 }
 
 /** Returns the command that `line` is. `utf8`: characters above U+007F are taken where RFC 6531 has them. */
@@ -57,6 +70,7 @@ export function parseCommand(line: string, { utf8 = false }: SyntaxOptions = {})
   switch (verb) {
     case 'EHLO':
     case 'HELO':
+    case 'LHLO':
       return parseHello(verb, text, utf8);
     case 'MAIL':
       return parseMail(text, utf8);
@@ -65,7 +79,12 @@ export function parseCommand(line: string, { utf8 = false }: SyntaxOptions = {})
     case 'DATA':
     case 'RSET':
     case 'QUIT':
-      return text.length === 4 ? { verb } : fault('argument-not-allowed', text, 4, 'CRLF', SECTION[verb]);
+    case 'STARTTLS':
+      return text.length === verb.length ? { verb } : fault('argument-not-allowed', text, verb.length, 'CRLF', SECTION[verb]);
+    case 'AUTH':
+      return parseAuth(text);
+    case 'BDAT':
+      return parseBdat(text);
     case 'NOOP':
     case 'HELP': {
       const argument = text.length === 4 ? undefined : parseText(verb, text, utf8);
@@ -86,6 +105,7 @@ export function formatCommand(command: Command): string {
   switch (command.verb) {
     case 'EHLO':
     case 'HELO':
+    case 'LHLO':
       return join(command.verb, formatHost(command.domain), command.information);
     case 'MAIL':
       return join(`MAIL FROM:${formatPath(command.reversePath)}`, formatParameters(command.parameters));
@@ -94,7 +114,12 @@ export function formatCommand(command: Command): string {
     case 'DATA':
     case 'RSET':
     case 'QUIT':
+    case 'STARTTLS':
       return command.verb;
+    case 'AUTH':
+      return join('AUTH', command.mechanism, command.initialResponse);
+    case 'BDAT':
+      return join('BDAT', String(command.size), command.last ? 'LAST' : undefined);
     case 'NOOP':
     case 'HELP':
     case 'VRFY':
@@ -134,7 +159,7 @@ function fourLetters(line: string): number {
 const UPPER_CASE = 0xdf;
 
 const VERBS: ReadonlyMap<number, Verb> = new Map(
-  (['EHLO', 'HELO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'VRFY', 'EXPN', 'HELP', 'NOOP', 'QUIT'] as const).map(
+  (['EHLO', 'HELO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'VRFY', 'EXPN', 'HELP', 'NOOP', 'QUIT', 'LHLO', 'AUTH', 'BDAT'] as const).map(
     (verb) => [fourLetters(verb), verb] as const,
   ),
 );
@@ -162,7 +187,7 @@ function argumentMissing(verb: Verb, text: string, expected: string): Fault | un
   return text.startsWith(' ', 4) ? undefined : unexpected('bad-argument', text, 4, 'SP', SECTION[verb]);
 }
 
-function parseHello(verb: 'EHLO' | 'HELO', text: string, utf8: boolean): Command | Fault {
+function parseHello(verb: 'EHLO' | 'HELO' | 'LHLO', text: string, utf8: boolean): Command | Fault {
   const missing = argumentMissing(verb, text, 'Domain or address-literal');
   if (missing !== undefined) return missing;
   // Choice: HELO takes an address literal as well; §4.1.1.1 asks clients without a name for one and then gives HELO a Domain only.
@@ -201,13 +226,49 @@ function parseRcpt(text: string, utf8: boolean): Command | Fault {
 function hasWord(text: string, at: number, word: string): boolean {
   if (text.startsWith(word, at)) return true;
   const written = text.slice(at, at + word.length);
-  return run(written, 0, ALPHA) === word.length - 1 && written.toUpperCase() === word;
+  return run(written, 0, ALPHA) >= word.length - 1 && written.toUpperCase() === word;
 }
 
 function parametersFrom(verb: 'MAIL' | 'RCPT', text: string, at: number, utf8: boolean): readonly Parameter[] | Fault {
   if (at === text.length) return NO_PARAMETERS;
   if (!text.startsWith(' ', at)) return unexpected('bad-path', text, at, 'SP or CRLF', SECTION[verb]);
   return readParameters(text, at + 1, utf8);
+}
+
+/**
+ * RFC 4954 §4, §8: a SASL mechanism's name, and maybe an initial response. What is wrong with its base 64 is for the exchange to say.
+ * Faults quote nothing behind the verb: it may be a password.
+ */
+function parseAuth(text: string): Command | Fault {
+  const command = readAuth(text);
+  return isFault(command) && command.found !== '' ? { ...command, found: '…' } : command;
+}
+
+function readAuth(text: string): Command | Fault {
+  const missing = argumentMissing('AUTH', text, 'sasl-mech');
+  if (missing !== undefined) return missing;
+  const end = run(text, 5, GRAPHIC);
+  if (end === 5 || end > 5 + LONGEST_MECHANISM) return unexpected('bad-argument', text, 5, 'sasl-mech', SECTION.AUTH);
+  const mechanism = text.slice(5, end);
+  if (end === text.length) return { verb: 'AUTH', mechanism };
+  const last = run(text, end + 1, GRAPHIC);
+  if (!text.startsWith(' ', end) || last === end + 1) return unexpected('bad-argument', text, end, 'SP initial-response', SECTION.AUTH);
+  if (last < text.length) return fault('argument-not-allowed', text, last, 'CRLF', SECTION.AUTH);
+  return { verb: 'AUTH', mechanism, initialResponse: text.slice(end + 1) };
+}
+
+const LONGEST_MECHANISM = 20; // characters, RFC 4422 §3.1
+
+/** RFC 3030 §2: `BDAT SP chunk-size [SP "LAST"]`. */
+function parseBdat(text: string): Command | Fault {
+  const missing = argumentMissing('BDAT', text, 'chunk-size');
+  if (missing !== undefined) return missing;
+  const end = run(text, 5, DIGIT);
+  const size = Number(text.slice(5, end));
+  if (end === 5 || !Number.isSafeInteger(size)) return unexpected('bad-argument', text, 5, 'chunk-size', SECTION.BDAT);
+  if (end === text.length) return { verb: 'BDAT', size, last: false };
+  if (text.startsWith(' ', end) && hasWord(text, end + 1, 'LAST') && text.length === end + 5) return { verb: 'BDAT', size, last: true };
+  return unexpected('bad-argument', text, end, '[SP "LAST"]', SECTION.BDAT);
 }
 
 /**

@@ -4,12 +4,15 @@
 // A reply stands as on the wire, without its CRLF; one of several lines is as many `A:` lines, parted by `-` after the
 // code (RFC 5321 §4.2).
 
+import { decodeLatin1, encodeAscii } from '../wire/ascii.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath } from '../syntax/path.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { parseReplyLine } from '../syntax/reply.ts';
 import type { AbortReason, ServerQuestion } from '../protocol/server/action.ts';
 import type { Outcome, Reason, Transaction } from '../protocol/client/action.ts';
+import { formatCredential, parseCredential } from '../protocol/sasl/credential.ts';
+import type { AuthAnswer } from '../protocol/sasl/exchange.ts';
 import { REASONS } from '../protocol/client/reason.ts';
 import { ABORT_REPLIES } from '../protocol/server/reply.ts';
 import { parseExact } from './exact.ts';
@@ -29,7 +32,10 @@ export type ApplicationLine =
   | { readonly say: 'ask'; readonly about: ServerQuestion['about']; readonly detail: string | undefined }
   | { readonly say: 'accept'; readonly reply: string | undefined }
   | { readonly say: 'refuse'; readonly reply: string }
+  | { readonly say: 'each'; readonly reply: string } // of the replies of LMTP, one for each recipient
+  | { readonly say: 'auth'; readonly answer: AuthAnswer }
   | { readonly say: 'data' }
+  | { readonly say: 'start-tls' }
   | { readonly say: 'abort'; readonly reason: AbortReason | undefined } // undefined: a client's application gives up
   // Of a client's application.
   | { readonly say: 'mail'; readonly transaction: Transaction }
@@ -56,9 +62,10 @@ interface Form {
 /** What may stand behind a question, as words for people. */
 const QUESTIONS: Readonly<Record<ServerQuestion['about'], string>> = {
   client: '',
-  helo: 'EHLO|HELO DOMAIN',
-  mail: 'REVERSE-PATH [SIZE=N] [BODY=7BIT|8BITMIME]',
-  rcpt: 'FORWARD-PATH',
+  helo: 'EHLO|HELO|LHLO DOMAIN',
+  auth: 'password|credential|secret NAME, authority NAME as NAME, token [of NAME]',
+  mail: 'REVERSE-PATH [PARAMETER…]',
+  rcpt: 'FORWARD-PATH [PARAMETER…]',
   vrfy: 'TEXT',
   message: 'REVERSE-PATH to FORWARD-PATH… size=N',
 };
@@ -71,7 +78,10 @@ const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
     ask: { grammar: `ask ${Object.keys(QUESTIONS).join('|')} [DETAIL]`, pattern: /^ask (?<about>\w+)(?: (?<detail>.+))?$/, read: readAsk },
     accept: { grammar: 'accept [REPLY of 2yz]', pattern: /^accept(?: (?<reply>2.+))?$/, read: readAccept },
     refuse: { grammar: 'refuse REPLY of 4yz or 5yz', pattern: /^refuse (?<reply>[45].+)$/, read: readRefuse },
+    each: { grammar: 'each REPLY of 2yz, 4yz or 5yz', pattern: /^each (?<reply>[245].+)$/, read: readEach },
+    auth: { grammar: 'auth yes|no|unavailable|identity NAME|secret TEXT|credential SCRAM-SHA-256$…', pattern: /^auth (?<type>\w+)(?: (?<value>.+))?$/, read: readAuth },
     data: { grammar: 'data', pattern: /^data$/, read: () => ({ say: 'data' }) },
+    start: { grammar: 'start-tls', pattern: /^start-tls$/, read: () => ({ say: 'start-tls' }) },
     content: { grammar: 'content "…"', pattern: /^content "(?<text>.*)"$/, read: readContent },
     abort: { grammar: `abort ${Object.keys(ABORT_REPLIES).join('|')}`, pattern: /^abort (?<reason>.+)$/, read: readAbort },
   },
@@ -109,7 +119,8 @@ export function formatApplicationLine(line: ApplicationLine): string {
     case 'content': return `content "${line.text}"`;
     case 'ask': return `ask ${line.about}${line.detail === undefined ? '' : ` ${line.detail}`}`;
     case 'accept': return line.reply === undefined ? 'accept' : `accept ${line.reply}`;
-    case 'refuse': return `refuse ${line.reply}`;
+    case 'refuse': case 'each': return `${line.say} ${line.reply}`;
+    case 'auth': return `auth ${formatAnswer(line.answer)}`;
     case 'abort': return line.reason === undefined ? 'abort' : `abort ${line.reason}`;
     case 'mail': {
       const { reversePath, forwardPaths, size, eightBit } = line.transaction;
@@ -121,7 +132,7 @@ export function formatApplicationLine(line: ApplicationLine): string {
       const inReplyTo = line.inReplyTo === undefined ? '' : ` in reply to ${line.inReplyTo}:`;
       return `outcome ${line.forwardPath} ${line.state}${reason}${inReplyTo} ${line.reply}`;
     }
-    case 'data': case 'content ends': case 'content lost': case 'done': case 'quit': return line.say;
+    case 'data': case 'start-tls': case 'content ends': case 'content lost': case 'done': case 'quit': return line.say;
     default: return line satisfies never;
   }
 }
@@ -139,6 +150,38 @@ function readAccept({ reply }: Groups): ApplicationLine | undefined {
 
 function readRefuse({ reply = '' }: Groups): ApplicationLine | undefined {
   return isReplyLine(reply) ? { say: 'refuse', reply } : undefined;
+}
+
+function readEach({ reply = '' }: Groups): ApplicationLine | undefined {
+  return isReplyLine(reply) ? { say: 'each', reply } : undefined;
+}
+
+function readAuth({ type, value = '' }: Groups): ApplicationLine | undefined {
+  const answer = parseAnswer(type, value);
+  return answer && { say: 'auth', answer };
+}
+
+function parseAnswer(type: string | undefined, value: string): AuthAnswer | undefined {
+  switch (type) {
+    case 'yes': case 'no': case 'unavailable': return value === '' ? { type } : undefined;
+    case 'identity': return value === '' ? undefined : { type, authcid: value };
+    case 'secret': return /^[ -~]+$/.test(value) ? { type, secret: encodeAscii(value) } : undefined;
+    case 'credential': {
+      const credential = parseCredential(value);
+      return 'type' in credential && credential.type === 'scram-sha-256' ? { type, credential } : undefined;
+    }
+    default: return undefined;
+  }
+}
+
+function formatAnswer(answer: AuthAnswer): string {
+  switch (answer.type) {
+    case 'yes': case 'no': case 'unavailable': return answer.type;
+    case 'identity': return `identity ${answer.authcid}`;
+    case 'secret': return `secret ${decodeLatin1(answer.secret)}`;
+    case 'credential': return `credential ${formatCredential(answer.credential)}`;
+    default: return answer satisfies never;
+  }
 }
 
 function readAbort({ reason }: Groups): ApplicationLine | undefined {

@@ -11,6 +11,7 @@ import { kindOf } from './script.ts';
 import type { Script } from './script.ts';
 
 export class ClientPlayer implements Player {
+  readonly readsLines = true;
   readonly #session: ClientSession;
   readonly #spoken: ReadonlySet<string>;
   #ready = false; //  for a transaction, or QUIT
@@ -41,7 +42,7 @@ export class ClientPlayer implements Player {
     this.#session.expire(now);
   }
 
-  meet(): void {
+  meet(): undefined {
     this.#session.receiveEnd();
   }
 

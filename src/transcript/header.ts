@@ -1,5 +1,7 @@
 // The header of a transcript: what it shows, whence it comes, whose session it replays and with which options.
 
+import { EXTENSIONS } from '../protocol/extension.ts';
+import { MECHANISMS } from '../protocol/sasl/mechanism.ts';
 import type { Subject } from './application.ts';
 import type { TranscriptFault } from './format.ts';
 
@@ -27,12 +29,26 @@ export interface Field {
 const FIELDS = ['Title', 'Source', 'Subject', 'Verifies', 'Options', 'Segments'] as const;
 export type FieldName = (typeof FIELDS)[number];
 
-/** What an option's value looks like, and whose it is. */
+/** Several of the words, with a space between. */
+const someOf = (table: object): RegExp => {
+  const word = `(?:${Object.keys(table).join('|')})`;
+  return new RegExp(`^${word}(?: ${word})*$`);
+};
+
+/** What an option's value looks like, where it has one, and whose it is. */
 const OPTIONS = {
   hostname:   { of: ['server', 'client'], value: /^[A-Za-z0-9.-]+$/ },
   size:       { of: ['server'],           value: /^(?:0|[1-9]\d{0,14})$/ },
   recipients: { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
-} as const satisfies Readonly<Record<string, { readonly of: readonly Subject[]; readonly value: RegExp }>>;
+  lmtp:       { of: ['server'],           value: undefined },
+  with:       { of: ['server'],           value: someOf(EXTENSIONS) }, //  extensions that are off by default
+  without:    { of: ['server'],           value: someOf(EXTENSIONS) },
+  tls:        { of: ['server'],           value: /^(?:offered|required|implicit)$/ },
+  auth:       { of: ['server'],           value: someOf(MECHANISMS) },
+  'auth-required': { of: ['server'],      value: undefined },
+  'auth-in-clear': { of: ['server'],      value: undefined }, //           mechanisms that show the secret, without TLS
+  nonce:      { of: ['server'],           value: /^[!-+\--~]+$/ }, //      of SCRAM and CRAM-MD5
+} as const satisfies Readonly<Record<string, { readonly of: readonly Subject[]; readonly value: RegExp | undefined }>>;
 export type OptionName = keyof typeof OPTIONS;
 
 /** The header that the lines are, the first being line 1 of the text; or the first fault. */
@@ -74,15 +90,17 @@ export function parseHeader(lines: readonly string[]): Header | TranscriptFault 
   return { fields, title: title.value, source: source.value, subject: subject.value, verifies: sections, options, asWritten: segments !== undefined };
 }
 
-/** Puts `name=value` among the options; returns what was expected when it is none. */
+/** Puts `name=value`, or `name`, among the options; returns what was expected when it is none. */
 function addOption(options: Map<OptionName, string>, option: string, subject: Subject): string | undefined {
-  const [, key = '', value = ''] = /^(\w+)=(.+)$/.exec(option) ?? [];
+  const [, key = '', value] = /^([a-z-]+)(?:=(.+))?$/.exec(option) ?? [];
   const names = Object.keys(OPTIONS) as OptionName[]; // keys of its own literal
   const known = names.filter((name) => (OPTIONS[name].of as readonly Subject[]).includes(subject));
   const name = known.find((one) => one === key);
   if (name === undefined) return `an option of a ${subject} (${known.join(', ')})`;
-  if (!OPTIONS[name].value.test(value)) return `${name}=VALUE with VALUE like ${OPTIONS[name].value.source}`;
+  const form: RegExp | undefined = OPTIONS[name].value;
+  if (form === undefined && value !== undefined) return `${name} without a value`;
+  if (form?.test(value ?? '') === false) return `${name}=VALUE with VALUE like ${form.source}`;
   if (options.has(name)) return `one option ${name}`;
-  options.set(name, value);
+  options.set(name, value ?? '');
   return undefined;
 }

@@ -1,6 +1,7 @@
 // A session as a transcript sees it: what it takes, and what happens, in the transcript's own words.
 
 import type { Milliseconds } from '../protocol/limit.ts';
+import type { Hash } from '../protocol/sasl/exchange.ts';
 import type { ApplicationLine } from './application.ts';
 import { ClientPlayer } from './client-player.ts';
 import type { Script, Step } from './script.ts';
@@ -11,8 +12,10 @@ export interface Player {
   readonly deadline: Milliseconds;
   receive(octets: Uint8Array, now: Milliseconds): void;
   expire(now: Milliseconds): void;
-  /** The peer closed its side, the connection broke, or our side shall end. */
-  meet(event: 'eof' | 'lost' | 'shutdown', now: Milliseconds): void;
+  /** Whether the octets of the peer are lines now, and not those of a chunk. */
+  readonly readsLines: boolean;
+  /** The peer closed its side, the connection broke, our side shall end, or TLS begins. Returns why that cannot be now, if so. */
+  meet(event: 'eof' | 'lost' | 'shutdown' | 'tls', now: Milliseconds): string | undefined;
   /** The application speaks. Returns why it cannot now, if so. */
   say(step: Said, now: Milliseconds): string | undefined;
   /** Whether the application is wanted to `supply` content. */
@@ -30,7 +33,7 @@ export type Happening =
 
 export type Said = Step & { readonly type: 'say' };
 
-/** A new session, with the options of the script, at time 0. */
-export function playerOf(script: Script): Player {
-  return script.header.subject === 'server' ? new ServerPlayer(script) : new ClientPlayer(script);
+/** A new session, with the options of the script, at time 0; `hash` is for its exchanges of SASL. */
+export function playerOf(script: Script, hash: Hash): Player {
+  return script.header.subject === 'server' ? new ServerPlayer(script, hash) : new ClientPlayer(script);
 }

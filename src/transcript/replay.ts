@@ -9,8 +9,9 @@
 
 import { decodeLatin1 } from '../wire/ascii.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
+import type { Hash } from '../protocol/sasl/exchange.ts';
 import { formatEntry } from './format.ts';
-import type { TimeUnit, WorldEvent } from './format.ts';
+import type { Entry, TimeUnit, WorldEvent } from './format.ts';
 import { playerOf } from './player.ts';
 import type { Player } from './player.ts';
 import { peerOf } from './script.ts';
@@ -33,10 +34,10 @@ export interface Watch {
   readonly received: (line: string, from: string, to: string) => void;
 }
 
-/** Replays the script in all its segmentations; returns the first mismatch. */
-export function replay(script: Script, watch?: Watch): Mismatch | undefined {
+/** Replays the script in all its segmentations; returns the first mismatch. `hash` is for exchanges of SASL. */
+export function replay(script: Script, hash: Hash, watch?: Watch): Mismatch | undefined {
   for (const segmentation of segmentationsOf(script)) {
-    const difference = new Replay(script, segmentation, segmentation === OCTET_BY_OCTET ? watch : undefined).run();
+    const difference = new Replay(script, playerOf(script, hash), segmentation, segmentation === OCTET_BY_OCTET ? watch : undefined).run();
     if (difference !== undefined) return { ...difference, segmentation: segmentation.name };
   }
   return undefined;
@@ -62,11 +63,11 @@ class Replay {
   #now: Milliseconds = 0;
   #closed = false;
 
-  constructor(script: Script, segmentation: Segmentation, watch: Watch | undefined) {
+  constructor(script: Script, player: Player, segmentation: Segmentation, watch: Watch | undefined) {
     this.#steps = segmentation.ahead ? sendAhead(script.steps) : script.steps;
     this.#segmentation = segmentation;
     this.#watch = watch;
-    this.#player = playerOf(script);
+    this.#player = player;
     this.#sent = new SentStream(peerOf(script.header.subject) === 'C' ? 'S' : 'C');
     this.#state = this.#player.state;
   }
@@ -96,7 +97,7 @@ class Replay {
         const trouble = early === undefined ? this.#player.say(step, this.#now) : undefined;
         return early ?? (trouble === undefined ? this.#pump(line) : { line, expected: formatEntry(step.entry), got: trouble });
       }
-      case 'world': return this.#settle(line) ?? this.#meet(step.event, line);
+      case 'world': return this.#settle(line) ?? this.#meet(step.event, step.entry);
       case 'sent':
         this.#sent.await(step);
         return undefined;
@@ -122,7 +123,7 @@ class Replay {
 
   #receive(segment: Uint8Array): void {
     this.#watchReceived();
-    if (this.#watch !== undefined) {
+    if (this.#watch !== undefined && this.#player.readsLines) {
       this.#line += decodeLatin1(segment);
       if (this.#line.endsWith('\r\n')) {
         this.#received = [this.#line.slice(0, -2), this.#state];
@@ -137,12 +138,14 @@ class Replay {
     if (this.#player.wanting) this.#player.supply(piece, this.#now);
   }
 
-  #meet(event: WorldEvent, line: number): Difference | undefined {
+  #meet(event: WorldEvent, entry: Entry): Difference | undefined {
+    const { line } = entry;
     this.#watchReceived();
     switch (event.happens) {
-      case 'eof': case 'lost': case 'shutdown':
-        this.#player.meet(event.happens, this.#now);
-        return this.#pump(line);
+      case 'eof': case 'lost': case 'shutdown': case 'tls': {
+        const trouble = this.#player.meet(event.happens, this.#now);
+        return trouble === undefined ? this.#pump(line) : { line, expected: formatEntry(entry), got: trouble };
+      }
       case 'clock': return this.#advance(event.count * UNITS[event.unit], line);
       case 'close': return undefined; // not reached: what the session does is a step of its own
       default: return event satisfies never;
@@ -175,6 +178,7 @@ class Replay {
         else this.#told.add(happening);
       }
     }
+    this.#watchState(); // which changes without a word where a second chunk begins
     return undefined;
   }
 

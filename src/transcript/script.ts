@@ -82,8 +82,8 @@ function readStep(entry: Entry, subject: Subject): Step | undefined {
 /** Whether the application is told it, rather than says it. */
 function isTold(said: ApplicationLine): boolean {
   switch (said.say) {
-    case 'ask': case 'data': case 'content': case 'outcome': case 'done': return true;
-    case 'accept': case 'refuse': case 'mail': case 'content ends': case 'content lost': case 'quit': return false;
+    case 'ask': case 'data': case 'start-tls': case 'content': case 'outcome': case 'done': return true;
+    case 'accept': case 'refuse': case 'each': case 'auth': case 'mail': case 'content ends': case 'content lost': case 'quit': return false;
     case 'abort': return said.reason !== undefined;
     default: return said satisfies never;
   }
@@ -100,7 +100,7 @@ function join(last: Step | undefined, step: Step): Step | undefined {
     const octets = concat([last.said.octets, step.said.octets]);
     return { ...last, said: { say: 'content', octets, text: formatExact(octets) } };
   }
-  if (last?.type === 'say' && step.type === 'say' && last.said.say === step.said.say && isUnfinished(last)) {
+  if (last?.type === 'say' && step.type === 'say' && last.said.say === step.said.say && (isUnfinished(last) || step.said.say === 'each')) {
     return { ...last, replyLines: [...last.replyLines, ...step.replyLines] };
   }
   return undefined;
@@ -111,7 +111,7 @@ function isUnfinished(step: Step): boolean {
 }
 
 function isAnswer(step: Step): boolean {
-  return step.type === 'say' && (step.said.say === 'accept' || step.said.say === 'refuse');
+  return step.type === 'say' && ['accept', 'refuse', 'each', 'auth'].includes(step.said.say);
 }
 
 /** What was expected in the step's place, if it makes no sense there. */
@@ -123,9 +123,9 @@ function misfit(step: Step, subject: Subject, asked: boolean): string | undefine
     case 'say': {
       const codes = new Set(step.replyLines.map((line) => line.slice(0, 3)));
       if (isAnswer(step) && !asked) return 'A: ask before its answer';
-      return isUnfinished(step) || codes.size > 1 ? 'all lines of the reply, with one code' : undefined;
+      return isUnfinished(step) || (codes.size > 1 && step.said.say !== 'each') ? 'all lines of the reply, with one code' : undefined;
     }
-    case 'world': return subject === 'client' && step.event.happens === 'shutdown' ? 'eof, lost, close or clock in the world of a client' : undefined;
+    case 'world': return subject === 'client' && ['shutdown', 'tls'].includes(step.event.happens) ? 'eof, lost, close or clock in the world of a client' : undefined;
     case 'supply': case 'sent': case 'told': case 'closed': return undefined;
     default: return step satisfies never;
   }

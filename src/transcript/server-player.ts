@@ -1,13 +1,23 @@
-// Plays a ServerSession and its application. What the transcript does not speak of is accepted in silence.
+// Plays a ServerSession and its application. What the transcript does not speak of is accepted in silence, AUTH excepted.
 
+import { encodeAscii } from '../wire/ascii.ts';
+import { encodeXtext } from '../wire/xtext.ts';
 import { isFault } from '../syntax/fault.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
 import type { Reply } from '../syntax/reply.ts';
+import type { ExtensionKeyword } from '../protocol/extension.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
+import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
+import { ANSWERS } from '../protocol/sasl/exchange.ts';
+import type { AuthAnswer, AuthQuestion, Hash, MechanismName } from '../protocol/sasl/exchange.ts';
+import { beginServerExchange } from '../protocol/sasl/mechanism.ts';
 import { ServerSession } from '../protocol/server/session.ts';
 import type { ServerAction, ServerQuestion } from '../protocol/server/action.ts';
+import { NOT_BY_DEFAULT } from '../protocol/server/option.ts';
+import type { ServerOptions } from '../protocol/server/option.ts';
 import type { ApplicationLine } from './application.ts';
 import { formatExact } from './exact.ts';
+import type { Header, OptionName } from './header.ts';
 import type { Happening, Player, Said } from './player.ts';
 import { kindOf } from './script.ts';
 import type { Script } from './script.ts';
@@ -16,16 +26,11 @@ export class ServerPlayer implements Player {
   readonly wanting = false;
   readonly #session: ServerSession;
   readonly #spoken: ReadonlySet<string>;
-  #open = false; // a question that the transcript speaks of
+  #open: ServerQuestion | undefined; // a question that the transcript speaks of
 
-  constructor({ header: { options }, spoken }: Script) {
-    const [size, recipients] = [options.get('size'), options.get('recipients')];
+  constructor({ header, spoken }: Script, hash: Hash) {
     this.#spoken = spoken;
-    this.#session = new ServerSession({
-      hostname: options.get('hostname') ?? 'mx.example.com',
-      ...(size === undefined ? {} : { maxSize: Number(size) }),
-      ...(recipients === undefined ? {} : { maxRecipients: Number(recipients) }),
-    }, 0);
+    this.#session = new ServerSession(optionsOf(header, hash), 0);
   }
 
   get state(): string {
@@ -36,6 +41,10 @@ export class ServerPlayer implements Player {
     return this.#session.deadline;
   }
 
+  get readsLines(): boolean {
+    return this.#session.state !== 'chunk';
+  }
+
   receive(octets: Uint8Array, now: Milliseconds): void {
     this.#session.receive(octets, now);
   }
@@ -44,23 +53,31 @@ export class ServerPlayer implements Player {
     this.#session.expire(now);
   }
 
-  meet(event: 'eof' | 'lost' | 'shutdown', now: Milliseconds): void {
+  meet(event: 'eof' | 'lost' | 'shutdown' | 'tls', now: Milliseconds): string | undefined {
+    if (event === 'tls' && this.#session.state !== 'tls') return 'no handshake is asked for';
     switch (event) {
-      case 'eof': return this.#session.receiveEnd(now);
-      case 'lost': return this.#session.lost();
-      case 'shutdown': return this.#session.shutdown();
+      case 'eof': this.#session.receiveEnd(now); break;
+      case 'lost': this.#session.lost(); break;
+      case 'shutdown': this.#session.shutdown(); break;
+      case 'tls': this.#session.secured(now); break;
       default: event satisfies never;
     }
+    return undefined;
   }
 
   supply(): void {} // never wanted
 
   say({ said, replyLines }: Said, now: Milliseconds): string | undefined {
-    if (!this.#open) return 'no question is open';
-    this.#open = false;
-    const reply = assemble(replyLines);
-    if (said.say === 'refuse' && reply !== undefined) this.#session.refuse(reply, now);
-    else this.#session.accept(reply, now);
+    const question = this.#open;
+    if (question === undefined) return 'no question is open';
+    const replies = assemble(replyLines);
+    const trouble = misfit(said, question, replies.length);
+    if (trouble !== undefined) return trouble;
+    this.#open = undefined;
+    if (said.say === 'auth') this.#session.answerAuth(said.answer, now);
+    else if (said.say === 'each') this.#session.answerEach(replies, now);
+    else if (said.say === 'refuse' && replies[0] !== undefined) this.#session.refuse(replies[0], now);
+    else this.#session.accept(replies[0], now);
     return undefined;
   }
 
@@ -69,17 +86,66 @@ export class ServerPlayer implements Player {
     if (action === undefined) return undefined;
     if (action.type === 'send') return [{ type: 'sent', octets: action.octets }];
     if (action.type === 'close') {
-      this.#open = false;
+      this.#open = undefined;
       return [{ type: 'closed' }];
     }
     const said = lineOf(action);
     const spoken = this.#spoken.has(kindOf(said));
-    if (said.say === 'ask') {
-      if (spoken) this.#open = true;
+    if (action.type === 'ask') {
+      if (spoken) this.#open = action.question;
+      else if (action.question.about === 'auth') this.#session.answerAuth({ type: 'unavailable' }); // nobody is let in unseen
       else this.#session.accept();
     }
     return spoken ? [{ type: 'told', said }] : [];
   }
+}
+
+const NONCE = 'nonce';
+const DECOY = { secret: encodeAscii('of a transcript'), iterations: 4_096 };
+
+function optionsOf({ options }: Header, hash: Hash): ServerOptions {
+  const hostname = options.get('hostname') ?? 'mx.example.com';
+  const [size, recipients, tls] = [options.get('size'), options.get('recipients'), options.get('tls')];
+  const [added, removed] = [wordsOf<ExtensionKeyword>('with', options), wordsOf<ExtensionKeyword>('without', options)];
+  const mechanisms = wordsOf<MechanismName>('auth', options);
+  const exchange = { hash, hostname, nonce: options.get('nonce') ?? NONCE, decoy: DECOY };
+  return {
+    hostname,
+    ...(size === undefined ? {} : { maxSize: Number(size) }),
+    ...(recipients === undefined ? {} : { maxRecipients: Number(recipients) }),
+    lmtp: options.has('lmtp'),
+    without: [...NOT_BY_DEFAULT.filter((keyword) => !added.includes(keyword)), ...removed],
+    startTls: tls === 'offered' || tls === 'required',
+    requireTls: tls === 'required',
+    secured: tls === 'implicit',
+    ...(mechanisms.length === 0 ? {} : {
+      auth: {
+        mechanisms,
+        begin: (mechanism: MechanismName) => beginServerExchange(mechanism, exchange),
+        required: options.has('auth-required'),
+        clearText: options.has('auth-in-clear'),
+      },
+    }),
+  };
+}
+
+/** The words of an option's value; the header has seen to it that they are of the table that they are taken from. */
+function wordsOf<Word extends string>(name: OptionName, options: ReadonlyMap<OptionName, string>): readonly Word[] {
+  return (options.get(name)?.split(' ') ?? []) as Word[];
+}
+
+/** Why the line does not answer the question, if it does not. */
+function misfit(said: ApplicationLine, question: ServerQuestion, replies: number): string | undefined {
+  if (question.about === 'auth') {
+    const fitting: readonly AuthAnswer['type'][] = ANSWERS[question.auth.type];
+    const fits = said.say === 'auth' ? fitting.includes(said.answer.type) : said.say === 'refuse';
+    return fits ? undefined : `the question about a ${question.auth.type}`;
+  }
+  if (said.say === 'auth') return 'no question about AUTH';
+  if (said.say !== 'each') return undefined;
+  if (question.about !== 'message') return `the question about ${question.about}`;
+  const { length } = question.envelope.forwardPaths;
+  return length === replies ? undefined : `a mail for ${length}`;
 }
 
 function lineOf(action: Exclude<ServerAction, { readonly type: 'send' | 'close' }>): ApplicationLine {
@@ -88,20 +154,19 @@ function lineOf(action: Exclude<ServerAction, { readonly type: 'send' | 'close' 
     case 'content': return { say: 'content', octets: action.octets.slice(), text: formatExact(action.octets) };
     case 'abort': return { say: 'abort', reason: action.reason };
     case 'data': return { say: 'data' };
+    case 'start-tls': return { say: 'start-tls' };
     default: return action satisfies never;
   }
 }
 
-/** What a question is about, on one line, the paths as they were written. */
+/** What a question is about, on one line, the paths as they were written. Passwords and tokens are not told. */
 function detailOf(question: ServerQuestion): string | undefined {
   switch (question.about) {
     case 'client': return undefined;
     case 'helo': return `${question.verb} ${question.domain.text}`;
-    case 'mail': {
-      const { size, body } = question.parameters;
-      return `${question.reversePath.text}${size === undefined ? '' : ` SIZE=${size}`}${body === undefined ? '' : ` BODY=${body}`}`;
-    }
-    case 'rcpt': return question.forwardPath.text;
+    case 'auth': return authDetailOf(question.auth);
+    case 'mail': return [question.reversePath.text, ...mailWords(question.parameters)].join(' ');
+    case 'rcpt': return [question.forwardPath.text, ...recipientWords(question.parameters)].join(' ');
     case 'vrfy': return question.text;
     case 'message': {
       const { reversePath, forwardPaths } = question.envelope;
@@ -111,13 +176,40 @@ function detailOf(question: ServerQuestion): string | undefined {
   }
 }
 
-/** The reply that the lines are; the script has seen to it that they are one. */
-function assemble(lines: readonly string[]): Reply | undefined {
+function authDetailOf(question: AuthQuestion): string {
+  switch (question.type) {
+    case 'password': case 'credential': case 'secret': return `${question.type} ${question.authcid}`;
+    case 'authority': return `authority ${question.authcid} as ${question.authzid}`;
+    case 'token': return question.authzid === undefined ? 'token' : `token of ${question.authzid}`;
+    default: return question satisfies never;
+  }
+}
+
+/** The parameters of MAIL as the session has read them, in one order. */
+function mailWords({ size, body, smtpUtf8, auth, ret, envelopeId, requireTls }: MailParameters): string[] {
+  return words({ SIZE: size?.toString(), BODY: body, SMTPUTF8: smtpUtf8, AUTH: xtext(auth), RET: ret, ENVID: xtext(envelopeId), REQUIRETLS: requireTls });
+}
+
+function recipientWords({ notify, originalRecipient }: RecipientParameters): string[] {
+  const original = originalRecipient && `${originalRecipient.type};${encodeXtext(originalRecipient.address)}`;
+  return words({ NOTIFY: notify && (notify.join(',') || 'NEVER'), ORCPT: original });
+}
+
+function words(parameters: Readonly<Record<string, string | true | undefined>>): string[] {
+  return Object.entries(parameters).flatMap(([keyword, value]) => (value === undefined ? [] : [value === true ? keyword : `${keyword}=${value}`]));
+}
+
+function xtext(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : encodeXtext(value);
+}
+
+/** The replies that the lines are; the script has seen to it that each is whole. */
+function assemble(lines: readonly string[]): Reply[] {
+  const replies: Reply[] = [];
   const assembler = new ReplyAssembler({ limit: lines.length });
-  let reply: Reply | undefined;
   for (const line of lines) {
     const read = assembler.add(line);
-    if (!isFault(read)) reply = read;
+    if (read !== undefined && !isFault(read)) replies.push(read);
   }
-  return reply;
+  return replies;
 }

@@ -1,22 +1,48 @@
 import { describe, expect, it } from 'vitest';
-import { ehloLines, readMailParameters } from '../../src/protocol/extension.ts';
+import { ehloLines, EXTENSIONS, isOffered, readMailParameters, readRecipientParameters } from '../../src/protocol/extension.ts';
+import type { ExtensionKeyword, Offer } from '../../src/protocol/extension.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseEhloLine } from '../../src/syntax/keyword.ts';
 import { parseParameters } from '../../src/syntax/parameter.ts';
 
-const read = (text: string): unknown => {
+const ALL: Offer = { maxSize: 1000, maxRecipients: 100, startTls: true, secured: false, mechanisms: ['PLAIN', 'LOGIN'], without: new Set() };
+const KEYWORDS = Object.keys(EXTENSIONS) as ExtensionKeyword[]; // the table's own
+
+const readBy = (read: typeof readMailParameters | typeof readRecipientParameters, offer: Offer) => (text: string): unknown => {
   const parameters = parseParameters(text);
   if (isFault(parameters)) throw new Error(`${text} are no parameters`);
-  const result = readMailParameters(parameters);
+  const result = read(parameters, offer);
   return 'refused' in result ? `${result.keyword}: ${result.refused}` : result;
 };
+const read = readBy(readMailParameters, { ...ALL, secured: true });
+const readRcpt = readBy(readRecipientParameters, ALL);
 
 describe('the keywords of the EHLO reply', () => {
-  it('follow the grammar, with the limit of mail data behind SIZE (RFC 1870 §4)', () => {
-    const lines = ehloLines({ maxSize: 1000 });
+  it('follow the grammar, each with its own parameters (RFC 1870 §4, RFC 4954 §3, RFC 9422 §3)', () => {
+    const lines = ehloLines(ALL);
     expect(lines.filter((line) => isFault(parseEhloLine(line)))).toEqual([]);
-    expect(lines).toContain('SIZE 1000');
-    expect(ehloLines({ maxSize: 0 })).toContain('SIZE 0');
+    expect(lines).toEqual([
+      'PIPELINING', 'SIZE 1000', '8BITMIME', 'ENHANCEDSTATUSCODES', 'HELP', 'STARTTLS', 'AUTH PLAIN LOGIN', 'CHUNKING', 'BINARYMIME',
+      'SMTPUTF8', 'DSN', 'LIMITS RCPTMAX=100',
+    ]);
+    expect(ehloLines({ ...ALL, maxSize: 0 })).toContain('SIZE 0');
+  });
+
+  it('are STARTTLS before TLS alone, and REQUIRETLS under it alone (RFC 3207 §4.2, RFC 8689 §2)', () => {
+    const [before, under] = [ehloLines(ALL), ehloLines({ ...ALL, secured: true })];
+    expect([before, under].map((lines) => [lines.includes('STARTTLS'), lines.includes('REQUIRETLS')])).toEqual([[true, false], [false, true]]);
+    expect(ehloLines({ ...ALL, startTls: false })).not.toContain('STARTTLS');
+  });
+
+  it('are AUTH with the mechanisms that may be used now, and not without any (RFC 4954 §3)', () => {
+    expect(ehloLines({ ...ALL, mechanisms: [] }).filter((line) => line.startsWith('AUTH'))).toEqual([]);
+  });
+
+  it.each(KEYWORDS)('are not %s where the server does without', (keyword) => {
+    const offer = { ...ALL, secured: keyword !== 'STARTTLS', without: new Set([keyword]) };
+    expect(isOffered(keyword, offer)).toBe(false);
+    expect(isOffered(keyword, { ...offer, without: new Set() })).toBe(true);
+    expect(ehloLines(offer).filter((line) => line.split(' ')[0] === keyword)).toEqual([]);
   });
 });
 
@@ -24,15 +50,71 @@ describe('the parameters of MAIL', () => {
   it('are read as the extension has it that defines them, keywords and values without case', () => {
     expect(read('SIZE=1000 BODY=8BITMIME')).toEqual({ size: 1000, body: '8BITMIME' });
     expect(read('size=0 body=7bit')).toEqual({ size: 0, body: '7BIT' });
+    expect(read('body=binaryMime smtputf8 requiretls')).toEqual({ body: 'BINARYMIME', smtpUtf8: true, requireTls: true });
+    expect(read('ret=full envid=a+2Bb+20c')).toEqual({ ret: 'FULL', envelopeId: 'a+b c' });
+    expect(read('RET=HDRS AUTH=e+3Dmc2@example.com')).toEqual({ ret: 'HDRS', auth: 'e=mc2@example.com' });
+    expect(read('AUTH=<>')).toEqual({ auth: '<>' });
   });
 
   it('are refused by the first that cannot be taken', () => {
     expect(read('X=1 SIZE=a')).toBe('X: unknown');
     expect(read('SIZE=a X=1')).toBe('SIZE: malformed');
-    expect(read('SIZE')).toBe('SIZE: malformed');
-    expect(read('BODY')).toBe('BODY: malformed');
-    expect(read('BODY=BINARYMIME')).toBe('BODY: not implemented');
     expect(read('PIPELINING')).toBe('PIPELINING: unknown');
     expect(read('constructor=1')).toBe('constructor: unknown');
+    expect(read('NOTIFY=NEVER')).toBe('NOTIFY: unknown'); // it is RCPT's
+  });
+
+  it.each([
+    'SIZE', 'SIZE=', 'SIZE=-1', 'SIZE=1e2', `SIZE=${'9'.repeat(21)}`, 'BODY', 'BODY=9BIT', 'SMTPUTF8=yes', 'REQUIRETLS=1', 'RET', 'RET=ALL', 'RET=FULL,HDRS',
+    'ENVID', 'ENVID=+0', 'ENVID=+0A', 'ENVID=+c3', `ENVID=${'x'.repeat(101)}`, 'AUTH', 'AUTH=alice', 'AUTH=<alice@example.org>', 'AUTH=a+3@b', 'AUTH=+3C+3E+3E',
+  ].filter((text) => !isFault(parseParameters(text))))('are malformed as %s', (text) => {
+    expect(read(text)).toBe(`${text.split('=')[0]}: malformed`);
+  });
+
+  it('are not known where their extension is not offered', () => {
+    const off = (keyword: ExtensionKeyword): Offer => ({ ...ALL, secured: true, without: new Set([keyword]) });
+    expect(readBy(readMailParameters, off('SIZE'))('SIZE=1')).toBe('SIZE: unknown');
+    expect(readBy(readMailParameters, off('8BITMIME'))('BODY=7BIT')).toBe('BODY: unknown');
+    expect(readBy(readMailParameters, off('BINARYMIME'))('BODY=BINARYMIME')).toBe('BODY: not implemented');
+    expect(readBy(readMailParameters, off('DSN'))('RET=FULL')).toBe('RET: unknown');
+    expect(readBy(readMailParameters, ALL)('REQUIRETLS')).toBe('REQUIRETLS: unknown'); // RFC 8689 §2: no TLS yet
+  });
+
+  it('tell of BODY what would have been right, and of no value that is not offered', () => {
+    const parameters = parseParameters('BODY=9BIT');
+    const grammar = (offer: Offer): unknown => !isFault(parameters) && readMailParameters(parameters, offer);
+    expect(grammar(ALL)).toMatchObject({ grammar: '"7BIT" / "8BITMIME" / "BINARYMIME"' });
+    expect(grammar({ ...ALL, without: new Set(['BINARYMIME']) })).toMatchObject({ grammar: '"7BIT" / "8BITMIME"' });
+  });
+
+  it('are BODY=BINARYMIME only where there is BDAT (RFC 3030 §3)', () => {
+    expect(ehloLines({ ...ALL, without: new Set(['CHUNKING']) })).not.toContain('BINARYMIME');
+    expect(readBy(readMailParameters, { ...ALL, without: new Set(['CHUNKING']) })('BODY=BINARYMIME')).toBe('BODY: not implemented');
+  });
+
+  it('are AUTH also of a client that is authenticated, to which AUTH is offered no more (RFC 4954 §5)', () => {
+    expect(readBy(readMailParameters, { ...ALL, mechanisms: [] })('AUTH=<>')).toEqual({ auth: '<>' });
+    expect(readBy(readMailParameters, { ...ALL, mechanisms: [], without: new Set(['AUTH']) })('AUTH=<>')).toBe('AUTH: unknown');
+  });
+});
+
+describe('the parameters of RCPT (RFC 3461 §4)', () => {
+  it('are when to notify, and the recipient that was first named', () => {
+    expect(readRcpt('NOTIFY=NEVER')).toEqual({ notify: [] });
+    expect(readRcpt('notify=success,Failure,DELAY')).toEqual({ notify: ['SUCCESS', 'FAILURE', 'DELAY'] });
+    expect(readRcpt('ORCPT=rfc822;Bob+2Bx@example.com')).toEqual({ originalRecipient: { type: 'rfc822', address: 'Bob+x@example.com' } });
+    expect(readRcpt(`ORCPT=rfc822;${'x'.repeat(493)}`)).toMatchObject({ originalRecipient: { type: 'rfc822' } });
+  });
+
+  it.each([
+    'NOTIFY', 'NOTIFY=', 'NOTIFY=ALWAYS', 'NOTIFY=NEVER,SUCCESS', 'NOTIFY=SUCCESS,NEVER', 'NOTIFY=NEVER,NEVER', 'NOTIFY=SUCCESS,', 'NOTIFY=,', 'NOTIFY=SUCCESS,SUCCESS',
+    'ORCPT', 'ORCPT=rfc822', 'ORCPT=rfc822;', 'ORCPT=;bob@example.com', 'ORCPT=rfc822;+', 'ORCPT=rfc822;a+0Ab', 'ORCPT=rfc_822;a', `ORCPT=rfc822;${'x'.repeat(494)}`,
+  ].filter((text) => !isFault(parseParameters(text))))('are malformed as %s', (text) => {
+    expect(readRcpt(text)).toBe(`${text.split('=')[0]}: malformed`);
+  });
+
+  it('are not known where DSN is not offered', () => {
+    expect(readBy(readRecipientParameters, { ...ALL, without: new Set(['DSN']) })('NOTIFY=NEVER')).toBe('NOTIFY: unknown');
+    expect(readRcpt('RET=FULL')).toBe('RET: unknown'); // it is MAIL's
   });
 });

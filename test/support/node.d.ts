@@ -118,3 +118,36 @@ declare module 'node:buffer' {
 declare module 'node:timers' {
   export function setImmediate(callback: (nothing: undefined) => void): unknown;
 }
+
+// test/support/tls-peer.ts: the client's side of TLS
+declare module 'node:tls' {
+  import type { Socket } from 'node:net';
+  export interface TlsClientOptions {
+    readonly servername?: string;
+    readonly minVersion?: string;
+    readonly maxVersion?: string;
+    readonly ciphers?: string;
+    readonly cert?: Uint8Array;
+    readonly key?: Uint8Array;
+    readonly ca?: Uint8Array;
+    readonly session?: Uint8Array;
+  }
+  export interface TlsClient extends Socket {
+    getPeerCertificate(): { readonly subject: { readonly CN: string } };
+    getProtocol(): string;
+    once(event: 'secureConnect' | 'close' | 'connect' | 'drain' | 'end' | 'pause', listener: () => void): void;
+    once(event: 'session', listener: (session: Uint8Array) => void): void;
+  }
+  export function connect(options: TlsClientOptions & { readonly socket: unknown; readonly rejectUnauthorized: boolean }): TlsClient;
+}
+
+declare module 'node:stream' {
+  /** What a test gives a stream of its own to do. */
+  export const Duplex: new (options: {
+    readonly allowHalfOpen: boolean;
+    readonly read: () => void;
+    readonly write: (octets: Uint8Array, encoding: string, done: () => void) => void;
+    readonly final: (done: () => void) => void;
+    readonly destroy: (error: Error | null, done: () => void) => void;
+  }) => import('node:stream').Duplex & { push(octets: Uint8Array | null): void };
+}

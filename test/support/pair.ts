@@ -169,7 +169,7 @@ export class Pair {
       case 'content':
         this.#received += textOf(action.octets);
         return;
-      case 'abort': return;
+      case 'abort': case 'start-tls': return; // the client asks for no TLS
       case 'ask':
         this.#question = action.question;
         if (this.#random.chance(0.5)) return this.#answer();

@@ -4,11 +4,15 @@ import type { Reply } from '../../src/syntax/reply.ts';
 import type { Envelope } from '../../src/protocol/mail.ts';
 import type { AbortReason, ServerQuestion } from '../../src/protocol/server/action.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
-import type { ServerOptions } from '../../src/protocol/server/session.ts';
+import type { AuthOptions, ServerOptions } from '../../src/protocol/server/option.ts';
+import type { AuthAnswer } from '../../src/protocol/sasl/exchange.ts';
+import { beginServerExchange } from '../../src/protocol/sasl/mechanism.ts';
+import { encodeBase64 } from '../../src/wire/base64.ts';
+import { HASH } from '../../src/node/credential.ts';
 import { octetsOf, textOf } from '../wire/every.ts';
 
-/** What the application says to a question: a reply of 2yz accepts with it, one of 4yz or 5yz refuses; 'later' leaves it open. */
-export type Answer = Reply | 'accept' | 'later';
+/** What the application says to a question: a reply of 2yz accepts with it, one of 4yz or 5yz refuses; replies are one for each recipient; 'later' leaves it open. A question about AUTH is accepted with 'yes'. */
+export type Answer = Reply | readonly Reply[] | AuthAnswer | 'accept' | 'later';
 export type Application = (question: ServerQuestion) => Answer;
 
 /** A mail that the application was asked to take. */
@@ -27,7 +31,7 @@ export class ServerDialogue {
   sent = '';
   /** The questions asked, in order. */
   readonly questions: ServerQuestion[] = [];
-  /** What the application was told of mail data: `data`, `content`, `abort`, `ask message`, `close`. */
+  /** What the application was told of mail data: `data`, `content`, `abort`, `ask message`; and `start-tls`, `close`. */
   readonly told: string[] = [];
   readonly aborts: AbortReason[] = [];
   readonly mails: TakenMail[] = [];
@@ -62,6 +66,11 @@ export class ServerDialogue {
     }
   }
 
+  /** TLS is at work, as `start-tls` asked. */
+  secured(): string[] {
+    return this.#after(() => this.session.secured(this.now));
+  }
+
   /** The client closes its side. */
   end(): string[] {
     return this.#after(() => this.session.receiveEnd(this.now));
@@ -88,6 +97,11 @@ export class ServerDialogue {
     return this.#after(() => this.session.refuse(reply, this.now));
   }
 
+  answerAuth(answer: AuthAnswer): string[] {
+    this.open = undefined;
+    return this.#after(() => this.session.answerAuth(answer, this.now));
+  }
+
   /** Lets time pass; a deadline that passes is told to the session. */
   wait(milliseconds: number): string[] {
     this.now += milliseconds;
@@ -108,11 +122,7 @@ export class ServerDialogue {
             this.told.push('ask message');
             this.mails.push({ envelope: question.envelope, content: this.#content, size: question.size });
           }
-          const answer = this.#application(question);
-          if (answer === 'later') this.open = question;
-          else if (answer === 'accept') this.session.accept();
-          else if (answer.code < 400) this.session.accept(answer);
-          else this.session.refuse(answer);
+          this.#answer(question, this.#application(question));
           break;
         }
         case 'data':
@@ -132,9 +142,20 @@ export class ServerDialogue {
           this.closes += 1;
           this.told.push('close');
           break;
+        case 'start-tls': this.told.push('start-tls'); break;
         default: action satisfies never;
       }
     }
+  }
+
+  #answer(question: ServerQuestion, answer: Answer): void {
+    if (answer === 'later') this.open = question;
+    else if (answer === 'accept' && question.about === 'auth') this.session.answerAuth({ type: 'yes' });
+    else if (answer === 'accept') this.session.accept();
+    else if ('type' in answer) this.session.answerAuth(answer);
+    else if (!('code' in answer)) this.session.answerEach(answer);
+    else if (answer.code < 400) this.session.accept(answer);
+    else this.session.refuse(answer);
   }
 
   #after(input: () => void): string[] {
@@ -145,13 +166,30 @@ export class ServerDialogue {
   }
 }
 
-/** A session that has come so far: EHLO, and the mail transaction up to the state named. */
-export function dialogueIn(state: 'greeted' | 'ready' | 'mail' | 'rcpt' | 'data', options: Partial<ServerOptions> = {}, application?: Application): ServerDialogue {
+/** A session that has come so far: EHLO, and the mail transaction up to the state named; `bdat` is behind a first chunk. */
+export function dialogueIn(state: Start | 'data', options: Partial<ServerOptions> = {}, application?: Application): ServerDialogue {
   const dialogue = new ServerDialogue(options, application);
-  const depth = ['greeted', 'ready', 'mail', 'rcpt', 'data'].indexOf(state);
-  dialogue.say(...['EHLO client.example.org', 'MAIL FROM:<alice@example.org>', 'RCPT TO:<bob@example.com>', 'DATA'].slice(0, depth));
+  const hello = options.lmtp === true ? 'LHLO' : 'EHLO';
+  const said = [`${hello} client.example.org`, 'MAIL FROM:<alice@example.org>', 'RCPT TO:<bob@example.com>'].slice(0, DEPTHS[state]);
+  dialogue.say(...said);
+  if (state === 'data') dialogue.say('DATA');
+  if (state === 'bdat') dialogue.receive('BDAT 7\r\nfirst\r\n');
   return dialogue;
 }
+
+/** States in which commands can come. */
+export type Start = 'greeted' | 'ready' | 'mail' | 'rcpt' | 'bdat';
+export const STARTS = ['greeted', 'ready', 'mail', 'rcpt', 'bdat'] as const satisfies readonly Start[];
+const DEPTHS: Readonly<Record<Start | 'data', number>> = { greeted: 0, ready: 1, mail: 2, rcpt: 3, bdat: 3, data: 3 };
+
+/** A nonce and a decoy that are always the same, for exchanges of SASL. */
+export const beginAuth: AuthOptions['begin'] = (mechanism) => beginServerExchange(mechanism, { hash: HASH, nonce: 'nonce', hostname: HOST, decoy: { secret: octetsOf('decoy'), iterations: 4_096 } });
+
+/** Every mechanism that needs no channel binding, in the clear too. */
+export const ANY_AUTH: AuthOptions = { mechanisms: ['PLAIN', 'LOGIN', 'CRAM-MD5', 'SCRAM-SHA-256', 'OAUTHBEARER', 'XOAUTH2'], begin: beginAuth, clearText: true };
+
+/** What AUTH PLAIN says, in base 64. */
+export const plain = (authcid: string, password: string, authzid = ''): string => encodeBase64(octetsOf(`${authzid}\0${authcid}\0${password}`));
 
 /** The codes of the replies that these lines are. */
 export function codesOf(lines: readonly string[]): number[] {

@@ -9,6 +9,7 @@ const short = (command: Command): string => {
   switch (command.verb) {
     case 'EHLO':
     case 'HELO':
+    case 'LHLO':
       return `${command.verb} ${command.domain.key}${command.information === undefined ? '' : ` (${command.information})`}`;
     case 'MAIL':
       return `MAIL ${command.reversePath.key}${command.parameters.length === 0 ? '' : ` ${shortParameters(command.parameters)}`}`;
@@ -17,15 +18,23 @@ const short = (command: Command): string => {
     case 'DATA':
     case 'RSET':
     case 'QUIT':
+    case 'STARTTLS':
       return command.verb;
+    case 'AUTH':
+      return `AUTH ${command.mechanism}${command.initialResponse === undefined ? '' : ` (${command.initialResponse})`}`;
+    case 'BDAT':
+      return `BDAT ${command.size}${command.last ? ' LAST' : ''}`;
     default:
       return command.text === undefined ? command.verb : `${command.verb} (${command.text})`;
   }
 };
 
-/** The line with the verb and its word in upper case and without white space at the end: what `formatCommand` makes of it. */
+/** The line with the verb and its words in upper case, without white space at the end or zeros in front: what `formatCommand` makes of it. */
 const written = (line: string): string =>
-  line.replace(/[ \t]+$/, '').replace(/^....(?: from:| to:)?/i, (words) => words.toUpperCase());
+  line
+    .replace(/[ \t]+$/, '')
+    .replace(/^(?:starttls|....(?: from:| to:)?)/i, (words) => words.toUpperCase())
+    .replace(/^BDAT 0*([0-9]+)(.*)/, (_, size: string, rest: string) => `BDAT ${size}${rest.toUpperCase()}`);
 
 testTable('command', { parse: parseCommand, result: short, format: formatCommand, written });
 testTable('command-utf8', { parse: (line) => parseCommand(line, { utf8: true }), result: short, format: formatCommand, written });
@@ -33,7 +42,8 @@ testTable('command-utf8', { parse: (line) => parseCommand(line, { utf8: true }),
 describe('a command line (RFC 5321 §4.1.1)', () => {
   it('tells its verb whatever follows it, since order comes before arguments', () => {
     for (const line of ['MAIL', 'mail ', 'MAIL FROM:', 'MAIL\t', 'MAIL \0\xff']) expect(parseVerb(line)).toBe('MAIL');
-    for (const line of ['MAI', 'MAILX', 'MAIL:', 'MAIL\0', ' MAIL', '']) expect(parseVerb(line)).toMatchObject({ fault: 'unknown-verb' });
+    for (const line of ['starttls', 'STARTTLS now', 'StartTLS\t', 'STARTTLS ']) expect(parseVerb(line)).toBe('STARTTLS');
+    for (const line of ['START', 'STARTTLSX', 'STARTTLS:', 'BDAT5', 'AUTH=PLAIN', 'MAI', 'MAILX', 'MAIL:', 'MAIL\0', ' MAIL', '']) expect(parseVerb(line)).toMatchObject({ fault: 'unknown-verb' });
     expect(parseVerb('turn now')).toMatchObject({ fault: 'unimplemented-verb' });
     expect(parseVerb('GET / HTTP/1.1')).toMatchObject({ fault: 'http' });
   });
@@ -51,6 +61,9 @@ describe('a command line (RFC 5321 §4.1.1)', () => {
       parameters: [],
     });
     expect(parseCommand('NOOP')).toEqual({ verb: 'NOOP', text: undefined });
+    expect(parseCommand('AUTH plain')).toEqual({ verb: 'AUTH', mechanism: 'plain' });
+    expect(parseCommand('AUTH PLAIN =')).toEqual({ verb: 'AUTH', mechanism: 'PLAIN', initialResponse: '=' });
+    expect(parseCommand('BDAT 86')).toEqual({ verb: 'BDAT', size: 86, last: false });
   });
 
   it('that is at fault says where, in characters of the line', () => {
@@ -67,11 +80,16 @@ describe('a command line (RFC 5321 §4.1.1)', () => {
     expect(at('EHLO [a]')).toEqual([6, 'a]']);
     expect(at('VRFY')).toEqual([4, '']);
     expect(at('QUIT now')).toEqual([4, ' now']);
+    expect(at('STARTTLS now')).toEqual([8, ' now']);
+    expect(at('AUTH PLAIN secret secret')).toEqual([17, '…']); // nothing of it is quoted
+    expect(at('AUTH  secret')).toEqual([5, '…']);
+    expect(at('AUTH')).toEqual([4, '']);
+    expect(at('BDAT 10 LATE')).toEqual([7, ' LATE']);
   });
 
   it('is a command or a fault, and never throws, for all rows of up to four pieces', () => {
     const pieces = [
-      'MAIL', 'RCPT', 'EHLO', 'QUIT', 'VRFY', 'NOOP', 'FROM:', 'TO:', '<', '>', '<>', 'a@b', '@a:', '"', '\\', '[', ']', '=', 'K=v',
+      'MAIL', 'RCPT', 'EHLO', 'QUIT', 'VRFY', 'NOOP', 'BDAT', 'AUTH', 'STARTTLS', '7', 'LAST', 'FROM:', 'TO:', '<', '>', '<>', 'a@b', '@a:', '"', '\\', '[', ']', '=', 'K=v',
       ' ', '\t', '\0', '\r', '\n', 'é', '\u{d800}', '',
     ];
     let commands = 0;
@@ -80,7 +98,7 @@ describe('a command line (RFC 5321 §4.1.1)', () => {
         const command = parseCommand(line, { utf8 });
         if (isFault(command)) {
           if (command.at > line.length || command.at < 0) throw new Error(`place ${command.at} of ${JSON.stringify(line)}`);
-        } else if (formatCommand(command) !== line.replace(/[ \t]+$/, '')) {
+        } else if (formatCommand(command) !== written(line)) {
           throw new Error(JSON.stringify(line));
         } else {
           commands += 1;
@@ -135,6 +153,10 @@ describe('a hostile command line', () => {
     ['different parameters', `MAIL FROM:<> ${Array.from({ length: 20_000 }, (_, index) => `K${index}`).join(' ')}`],
     ['equals signs', `MAIL FROM:<> A=${many('=')}`],
     ['brackets', `MAIL FROM:${many('<')}`],
+    ['digits', `BDAT ${many('1')}`],
+    ['spaces behind a size', `BDAT 1${many(' ')}LAST`],
+    ['a mechanism', `AUTH ${many('A')}`],
+    ['a response', `AUTH PLAIN ${many('A')}=`],
     ['surrogates', `MAIL FROM:<${many('\u{1f600}')}@b>`],
   ])('of %s costs time that grows with its length', (_, line) => {
     const start = performance.now();

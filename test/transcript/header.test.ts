@@ -11,6 +11,13 @@ describe('the header', () => {
     expect('options' in header && [...header.options]).toEqual([['size', '0'], ['hostname', 'foo.com']]);
   });
 
+  it('holds options that are words of a table, and some without a value', () => {
+    const header = parseHeader([...COMPLETE, 'Options: lmtp, tls=offered, with=DSN SMTPUTF8, without=CHUNKING, auth=PLAIN SCRAM-SHA-256, auth-required, auth-in-clear, nonce=%hv)$0']);
+    expect('options' in header && [...header.options]).toEqual([
+      ['lmtp', ''], ['tls', 'offered'], ['with', 'DSN SMTPUTF8'], ['without', 'CHUNKING'], ['auth', 'PLAIN SCRAM-SHA-256'], ['auth-required', ''], ['auth-in-clear', ''], ['nonce', '%hv)$0'],
+    ]);
+  });
+
   it('needs no more than title, source and subject, in any order', () => {
     expect(parseHeader([...COMPLETE].reverse())).toMatchObject({ verifies: [], asWritten: false });
   });
@@ -28,9 +35,17 @@ describe('the header', () => {
     [[...COMPLETE, 'Verifies: §4.5.2'], 4, 'Verifies:'],
     [[...COMPLETE, 'Verifies: RFC 5321 §4.5.2,RFC 5321 §3'], 4, 'Verifies:'],
     [[...COMPLETE, 'Options: banner=x'], 4, 'an option of a server'],
-    [[...COMPLETE, 'Options: size'], 4, 'an option of a server'],
+    [[...COMPLETE, 'Options: size'], 4, 'size=VALUE'],
+    [[...COMPLETE, 'Options: =1'], 4, 'an option of a server'],
     [[...COMPLETE, 'Options: size=many'], 4, 'size=VALUE'],
     [[...COMPLETE, 'Options: size=1, size=2'], 4, 'one option size'],
+    [[...COMPLETE, 'Options: lmtp=yes'], 4, 'lmtp without a value'],
+    [[...COMPLETE, 'Options: tls'], 4, 'tls=VALUE'],
+    [[...COMPLETE, 'Options: tls=on'], 4, 'tls=VALUE'],
+    [[...COMPLETE, 'Options: with=XYZZY'], 4, 'with=VALUE'],
+    [[...COMPLETE, 'Options: auth=PLAIN  LOGIN'], 4, 'auth=VALUE'],
+    [[...COMPLETE, 'Options: auth=plain'], 4, 'auth=VALUE'],
+    [[...COMPLETE, 'Options: nonce=a b'], 4, 'nonce=VALUE'],
     [['Title: x', 'Source: y', 'Subject: client', 'Options: size=1'], 4, 'an option of a client'],
   ] as const)('is not %j', (lines, line, expected) => {
     const fault = parseHeader(lines);

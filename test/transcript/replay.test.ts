@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { HASH } from '../../src/node/credential.ts';
 import { isTranscriptFault, parseTranscript } from '../../src/transcript/format.ts';
 import { formatMismatch, replay } from '../../src/transcript/replay.ts';
 import { readScript } from '../../src/transcript/script.ts';
 
 /** What a replay of the lines says; undefined when all is as they have it. */
-function replayed(subject: string, lines: readonly string[]): string | undefined {
-  const transcript = parseTranscript(['Title: x goes through', 'Source: hand-written', `Subject: ${subject}`, '', ...lines, ''].join('\n'));
+function replayed(subject: string, lines: readonly string[], ...header: readonly string[]): string | undefined {
+  const transcript = parseTranscript(['Title: x goes through', 'Source: hand-written', `Subject: ${subject}`, ...header, '', ...lines, ''].join('\n'));
   const script = isTranscriptFault(transcript) ? transcript : readScript(transcript);
   if (isTranscriptFault(script)) throw new Error(`${script.line}: ${script.expected}`);
-  const mismatch = replay(script);
+  const mismatch = replay(script, HASH);
   return mismatch && formatMismatch('x.smtp', mismatch);
 }
 
@@ -109,6 +110,52 @@ describe('the application of a replay', () => {
   });
 });
 
+describe('TLS in a replay', () => {
+  const hello = ['C: HELO client.example.org', 'S: 250 mx.example.com'];
+  const lines = [BANNER, ...hello, 'C: STARTTLS', 'S: 220 2.0.0 ready to start TLS', 'A: start-tls', '* tls', 'C: NOOP', 'S: 250 2.0.0 ok'];
+
+  it('is done where the session asks for it, and begins the session anew', () => {
+    expect(replayed('server', lines, 'Options: tls=offered')).toBeUndefined();
+    expect(replayed('server', [...lines, 'C: STARTTLS', 'S: 503 5.5.1 say EHLO first', ...hello, 'C: STARTTLS', 'S: 503 5.5.1 TLS is at work already'], 'Options: tls=offered')).toBeUndefined();
+  });
+
+  it('is trouble where it does not', () => {
+    expect(replayed('server', [BANNER, '* tls'])).toBe('x.smtp:6 (as written): expected * tls, got no handshake is asked for');
+    expect(replayed('server', lines.toSpliced(5, 2), 'Options: tls=offered')).toBeDefined();
+  });
+});
+
+describe('AUTH in a replay', () => {
+  const begun = [BANNER, 'C: HELO client.example.org', 'S: 250 mx.example.com', 'C: AUTH PLAIN AGFsaWNlAHNlY3JldA=='];
+  const options = 'Options: auth=PLAIN, auth-in-clear';
+
+  it('is answered as the transcript has it, and refused where it says nothing', () => {
+    expect(replayed('server', [...begun, 'A: ask auth password alice', 'A: auth yes', 'S: 235 2.7.0 authenticated'], options)).toBeUndefined();
+    expect(replayed('server', [...begun, 'S: 454 4.7.0 temporary authentication failure'], options)).toBeUndefined();
+  });
+
+  it('is trouble where the answer fits another question', () => {
+    expect(replayed('server', [...begun, 'A: ask auth', 'A: auth secret x'], options)).toBe('x.smtp:11 (as written): expected A: auth secret x, got the question about a password');
+    expect(replayed('server', [...begun, 'A: ask auth', 'A: accept'], options)).toMatch(/got the question about a password$/);
+    expect(replayed('server', ['A: ask client', 'A: auth yes'])).toMatch(/got no question about AUTH$/);
+  });
+});
+
+describe('LMTP in a replay', () => {
+  const mail = ['S: 220 mx.example.com LMTP ehlo', 'C: LHLO client.example.org', 'C: MAIL FROM:<>', 'C: RCPT TO:<a@b>', 'C: RCPT TO:<c@d>', 'C: DATA', 'C: .'];
+  const hello = ['S: 250-mx.example.com', 'S: 250 8BITMIME', 'S: 250 2.1.0 sender ok', 'S: 250 2.1.5 recipient ok', 'S: 250 2.1.5 recipient ok', 'S: 354 end data with <CRLF>.<CRLF>'];
+  const options = 'Options: lmtp, without=PIPELINING SIZE ENHANCEDSTATUSCODES HELP CHUNKING LIMITS';
+
+  it('has a reply for each recipient, in any words', () => {
+    expect(replayed('server', [...mail, ...hello, 'A: ask message', 'A: each 250 2.0.0 ok', 'A: each 450-4.2.1 a', 'A: each 450 4.2.1 b', 'S: 250 2.0.0 ok', 'S: 450-4.2.1 a', 'S: 450 4.2.1 b'], options)).toBeUndefined();
+  });
+
+  it('is trouble with another number of replies', () => {
+    expect(replayed('server', [...mail, ...hello, 'A: ask message', 'A: each 250 2.0.0 ok'], options)).toMatch(/got a mail for 2$/);
+    expect(replayed('server', ['A: ask client', 'A: each 250 ok'])).toMatch(/got the question about client$/);
+  });
+});
+
 describe('the clock of a replay', () => {
   it('meets a deadline when it falls due, however far it is advanced', () => {
     const lines = [BANNER, '* clock +299999ms', 'C: NOOP', 'S: 250 2.0.0 ok', '* clock +9h', LATE, '* close'];
@@ -123,7 +170,7 @@ describe('the watch of a replay', () => {
   const changes: string[] = [];
   const lines: string[] = [];
   const watch = { changed: (from: string, to: string) => changes.push(`${from} ${to}`), received: (...all: readonly string[]) => lines.push(all.join(' | ')) };
-  if (!isTranscriptFault(script)) replay(script, watch);
+  if (!isTranscriptFault(script)) replay(script, HASH, watch);
 
   it('is told each change of state once', () => {
     expect(changes).toEqual(['connected greeted', 'greeted ready', 'ready mail', 'mail rcpt', 'rcpt data', 'data ready', 'ready closed']);

@@ -46,6 +46,10 @@ describe('the steps of a transcript', () => {
     expect(stepsOf(scriptOf('server', 'A: ask vrfy x', 'A: refuse 553-a', 'A: refuse 553 b', 'A: ask vrfy y', 'A: accept', '* close'))).toEqual(['told ask', 'say refuse 553-a|553 b', 'told ask', 'say accept ', 'closed']);
   });
 
+  it('join the replies for each recipient', () => {
+    expect(stepsOf(scriptOf('server', 'A: ask message', 'A: each 250 a', 'A: each 550-b', 'A: each 550 c'))).toEqual(['told ask', 'say each 250 a|550-b|550 c']);
+  });
+
   it('tell the two meanings of abort apart', () => {
     expect(stepsOf(scriptOf('server', 'A: abort timeout'))).toEqual(['told abort']);
     expect(stepsOf(scriptOf('client', 'A: abort'))).toEqual(['say abort ']);
@@ -70,6 +74,9 @@ describe('a transcript that makes no sense', () => {
     ['server', ['A: ask client', 'A: refuse 554-no'], 6, 'all lines of the reply'],
     ['server', ['A: ask client', 'A: refuse 554-no', 'C: a', 'A: refuse 554 no'], 6, 'all lines of the reply'],
     ['server', ['A: ask client', 'A: refuse 554-no', 'A: refuse 550 no'], 6, 'with one code'],
+    ['server', ['A: each 250 ok'], 5, 'A: ask'],
+    ['server', ['A: ask message', 'A: each 250 ok', 'A: each 250-ok'], 6, 'all lines of the reply'],
+    ['client', ['* tls'], 5, 'in the world of a client'],
     ['client', ['* shutdown'], 5, 'in the world of a client'],
   ])('is found: %s %j', (subject, lines, line, expected) => {
     expect(scriptOf(subject, ...lines)).toMatchObject({ line, expected: expect.stringContaining(expected) as string });

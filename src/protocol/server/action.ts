@@ -4,15 +4,17 @@
 
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
 import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
-import type { Envelope, MailParameters } from '../mail.ts';
+import type { Envelope, MailParameters, RecipientParameters } from '../mail.ts';
+import type { AuthQuestion } from '../sasl/exchange.ts';
 
 /** The one open question. `accept()` means "go on as the RFC has it"; the default replies are in `reply.ts`. */
 export type ServerQuestion =
   | { readonly about: 'client' } // before the banner: `refuse` makes the banner 554 (RFC 5321 §3.1)
-  | { readonly about: 'helo'; readonly verb: 'EHLO' | 'HELO'; readonly domain: Domain | AddressLiteral }
+  | { readonly about: 'helo'; readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly domain: Domain | AddressLiteral }
+  | { readonly about: 'auth'; readonly auth: AuthQuestion } // answered by `answerAuth`, not by `accept` or `refuse`
   | { readonly about: 'mail'; readonly reversePath: ReversePath; readonly parameters: MailParameters }
-  | { readonly about: 'rcpt'; readonly forwardPath: ForwardPath; readonly reversePath: ReversePath }
-  | { readonly about: 'vrfy'; readonly text: string }
+  | { readonly about: 'rcpt'; readonly forwardPath: ForwardPath; readonly parameters: RecipientParameters; readonly reversePath: ReversePath }
+  | { readonly about: 'vrfy'; readonly text: string; readonly utf8: boolean } // utf8: the reply may be (RFC 6531 §3.7.4.2)
   | { readonly about: 'message'; readonly envelope: Envelope; readonly size: number };
 
 /** Why mail data that was begun will not be asked about; the session has replied, or the peer has gone. */
@@ -23,6 +25,7 @@ export type AbortReason =
   | 'too-much-mail-data'
   | 'timeout'
   | 'peer-gone'
+  | 'reset' // RSET, EHLO, QUIT or a command out of order between two chunks
   | 'shutdown';
 
 export type ServerAction =
@@ -31,4 +34,5 @@ export type ServerAction =
   | { readonly type: 'data'; readonly envelope: Envelope } // mail data begins: 354 is on its way
   | { readonly type: 'content'; readonly octets: Uint8Array } // a view, valid until the next `receive`
   | { readonly type: 'abort'; readonly reason: AbortReason } // mail data that was begun comes to nothing
+  | { readonly type: 'start-tls' } // shake hands, then call `secured`; what came in the clear behind STARTTLS is forgotten
   | { readonly type: 'close' };

@@ -6,12 +6,13 @@ import type { Reply } from '../../syntax/reply.ts';
 import { formatFault } from '../../syntax/fault.ts';
 import type { Fault, FaultCode } from '../../syntax/fault.ts';
 import type { AbortReason } from './action.ts';
-import type { State } from './table.ts';
 import type { ParameterRefusal } from '../extension.ts';
+import type { FailureReason } from '../sasl/exchange.ts';
 
 /** §4.3.1: the banner, and the replies to EHLO, QUIT and a forced end, begin with the server's name; RFC 2034 §4 gives no enhanced code to 220, 354 and EHLO. */
 export const REPLIES = {
   'banner':                reply(220, undefined, '{host} ESMTP ehlo'),
+  'lmtp banner':           reply(220, undefined, '{host} LMTP ehlo'),                           // RFC 2033 §4.2
   'hello':                 reply(250, undefined, '{host}'),
   'sender ok':             reply(250, '2.1.0', 'sender ok'),
   'recipient ok':          reply(250, '2.1.5', 'recipient ok'),
@@ -19,8 +20,11 @@ export const REPLIES = {
   'mail ok':               reply(250, '2.0.0', 'mail accepted'),
   'reset':                 reply(250, '2.0.0', 'reset'),
   'noop':                  reply(250, '2.0.0', 'ok'),
-  'help':                  reply(214, '2.0.0', 'EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP', 'see RFC 5321'),
+  'help':                  reply(214, '2.0.0', 'EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH', 'see RFC 5321'),
   'not verified':          reply(252, '2.5.0', 'cannot verify, send the mail and see'),         // §3.5.3, §7.3
+  'chunk ok':              reply(250, '2.0.0', 'chunk received'),                               // RFC 3030 §2
+  'start tls':             reply(220, '2.0.0', 'ready to start TLS'),                           // RFC 3207 §4
+  'authenticated':         reply(235, '2.7.0', 'authenticated'),                                // RFC 4954 §6
   'goodbye':               reply(221, '2.0.0', '{host} closing connection'),
 
   'unknown command':       reply(500, '5.5.2', 'command not recognized'),
@@ -34,8 +38,31 @@ export const REPLIES = {
   'mail first':            reply(503, '5.5.1', 'MAIL comes first'),
   'recipient first':       reply(503, '5.5.1', 'RCPT comes first'),
   'nested mail':           reply(503, '5.5.1', 'a mail transaction is under way'),
+  'chunks under way':      reply(503, '5.5.1', 'BDAT under way: more chunks, or RSET'),         // RFC 3030 §2
   'no service':            reply(503, '5.5.1', 'no service here, QUIT is all that is left'),    // §3.1
   'no valid recipients':   reply(554, '5.5.1', 'no valid recipients'),                          // §3.3
+
+  'say lhlo':              reply(500, '5.5.1', 'this is LMTP, say LHLO'),                       // RFC 2033 §4.1
+  'no tls':                reply(502, '5.5.1', 'TLS is not available'),                         // RFC 3207 §4
+  'tls at work':           reply(503, '5.5.1', 'TLS is at work already'),
+  'tls first':             reply(530, '5.7.0', 'must issue a STARTTLS command first'),          // RFC 3207 §4
+  'no auth':               reply(502, '5.5.1', 'AUTH is not available'),
+  'auth done':             reply(503, '5.5.1', 'authenticated already'),                        // RFC 4954 §4
+  'auth first':            reply(530, '5.7.0', 'authentication required'),                      // RFC 4954 §6
+  'auth needs tls':        reply(538, '5.7.11', 'that mechanism needs TLS'),                    // RFC 4954 §6, RFC 5248
+  'no such mechanism':     reply(504, '5.5.4', 'no such authentication mechanism'),             // RFC 4954 §4
+  'auth cancelled':        reply(501, '5.7.0', 'authentication cancelled'),                     // RFC 4954 §4
+  'not base64':            reply(501, '5.5.2', 'not base 64'),                                  // RFC 4954 §4
+  'response too long':     reply(500, '5.5.6', 'authentication exchange line is too long'),     // RFC 4954 §4
+  'response malformed':    reply(501, '5.5.2', 'not a response of this mechanism'),
+  'initial response':      reply(501, '5.7.0', 'that mechanism takes no initial response'),     // RFC 4954 §4
+  'bad credentials':       reply(535, '5.7.8', 'authentication credentials invalid'),           // RFC 4954 §6
+  'auth unavailable':      reply(454, '4.7.0', 'temporary authentication failure'),             // RFC 4954 §6
+  'chunk refused':         reply(503, '5.5.1', 'that chunk is out of order, it is dropped'),    // RFC 3030 §2
+  'binary needs bdat':     reply(503, '5.5.1', 'BINARYMIME needs BDAT'),                        // RFC 3030 §3
+  'utf8 sender':           reply(550, '5.6.7', 'a sender above ASCII needs SMTPUTF8'),          // RFC 6531 §3.5
+  'utf8 recipient':        reply(553, '5.6.7', 'a recipient above ASCII needs SMTPUTF8'),       // RFC 6531 §3.5
+  'not utf8':              reply(501, '5.5.2', 'not UTF-8'),
 
   'too many recipients':   reply(452, '4.5.3', 'too many recipients, send the rest in another mail'), // §4.5.3.1.10
   'size refused':          reply(552, '5.3.4', 'the declared size exceeds the limit'),          // RFC 1870 §6.1
@@ -51,6 +78,7 @@ export const REPLIES = {
   'too many errors':       reply(421, '4.7.0', '{host} too many errors, closing connection'),
   'endless line':          reply(421, '4.7.0', '{host} endless line, closing connection'),
   'endless mail':          reply(421, '4.3.4', '{host} endless mail data, closing connection'),
+  'too many auth errors':  reply(421, '4.7.0', '{host} too many failed authentications, closing connection'),
   'not smtp':              reply(421, '4.7.0', '{host} speaks SMTP, closing connection'),
 } as const satisfies Readonly<Record<string, Reply>>;
 
@@ -62,27 +90,26 @@ export function repliesOf(hostname: string): Readonly<Record<ReplyName, Reply>> 
   return Object.fromEntries(Object.entries(REPLIES).map(([name, plain]) => [name, named(plain)])) as Record<ReplyName, Reply>; // the keys are REPLIES' own
 }
 
-/** The reply to a command that may not come now, by the state it came in. */
-export const OUT_OF_ORDER: Readonly<Record<State, ReplyName>> = {
-  connected: 'no service', // not reached: no command is read before the banner
-  refused: 'no service',
-  greeted: 'hello first',
-  ready: 'mail first',
-  mail: 'recipient first',
-  rcpt: 'nested mail', // only MAIL is out of order there
-  data: 'no service', // not reached: mail data are not commands
-  closed: 'no service', // not reached: nothing is read any more
-};
-
-/** The reply that mail data get which come to nothing; undefined where nobody is left to hear it. */
-export const ABORT_REPLIES: Readonly<Record<AbortReason, ReplyName | undefined>> = {
+/** The reply that mail data get which come to nothing. */
+export const ABORT_REPLIES: Readonly<Record<AbortReason, ReplyName>> = {
   'bare-lf': 'bare lf',
   'bare-cr': 'bare cr',
   'text-line-too-long': 'text line too long',
   'too-much-mail-data': 'size exceeded',
   'timeout': 'timeout',
-  'peer-gone': undefined,
+  'peer-gone': 'no service', // nobody is left to hear it
+  'reset': 'no service', // not sent: what reset the transaction has its own
   'shutdown': 'shutdown',
+};
+
+/** The reply to an exchange of SASL that failed (RFC 4954 §4, §6). */
+export const AUTH_FAILURES: Readonly<Record<FailureReason, ReplyName>> = {
+  'malformed': 'response malformed',
+  'initial-response': 'initial response',
+  'credentials': 'bad credentials',
+  'authority': 'bad credentials',
+  'channel-binding': 'bad credentials',
+  'unavailable': 'auth unavailable',
 };
 
 /** The reply to a command line whose syntax is at fault; its text says what was expected and what was found. */
@@ -101,5 +128,5 @@ export function parameterReply({ refused, keyword, grammar }: ParameterRefusal):
 }
 
 /** Faults of the path itself have their own enhanced codes: RFC 3463 §3.2, X.1.7 of a sender, X.1.3 of a recipient. */
-const BAD_PATH: ReadonlySet<FaultCode> = new Set(['bad-path', 'bad-mailbox', 'bad-domain', 'bad-literal', 'path-too-long', 'local-part-too-long', 'domain-too-long', 'utf8-not-allowed']);
+const BAD_PATH: ReadonlySet<FaultCode> = new Set(['bad-path', 'bad-mailbox', 'bad-domain', 'bad-literal', 'path-too-long', 'local-part-too-long', 'domain-too-long']);
 const BAD_PATH_CODE = { MAIL: '5.1.7', RCPT: '5.1.3' } as const;

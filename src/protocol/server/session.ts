@@ -6,90 +6,65 @@
 // Rule 4: the 250 to the end of mail data has one source, the answer to the question 'message'.
 // Rule 5: the actions depend on the octets, not on how they were cut into segments. (Replies are joined while input lasts.)
 // Rule 6: octets never throw; only the embedder's misuse does (UsageError).
-//
-// Left out on purpose: TLS, AUTH and chunking, which are not offered, so that their verbs are unknown here.
+// Rule 7: STARTTLS forgets everything that was said or sent before it (RFC 3207 §4.2); a chunk that is refused is dropped whole.
+// What may come when is `table.ts`; why it is refused all the same, `guard.ts`; what is offered, `../extension.ts`.
 
+import { decodeLatin1, isAscii } from '../../wire/ascii.ts';
 import { LineDecoder } from '../../wire/line-decoder.ts';
-import { DataDecoder } from '../../wire/data-decoder.ts';
-import { EMPTY } from '../../wire/octet.ts';
-import { decodeLatin1, encodeAscii, isAscii } from '../../wire/ascii.ts';
 import { UsageError } from '../../wire/usage.ts';
-import { parseCommand, parseVerb } from '../../syntax/command.ts';
-import type { Command, Verb } from '../../syntax/command.ts';
-import { parseHost } from '../../syntax/domain.ts';
-import { isFault } from '../../syntax/fault.ts';
-import type { Fault } from '../../syntax/fault.ts';
-import { formatReply, replyClass } from '../../syntax/reply.ts';
-import type { Reply } from '../../syntax/reply.ts';
-import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
-import { ehloLines, readMailParameters } from '../extension.ts';
-import { LIMITS, MOST_ERRORS, SERVER_TIMEOUT } from '../limit.ts';
-import type { Milliseconds } from '../limit.ts';
-import type { Envelope, MailParameters } from '../mail.ts';
+import type { Command } from '../../syntax/command.ts';
+import type { FaultCode } from '../../syntax/fault.ts';
+import { replyClass, type Reply } from '../../syntax/reply.ts';
+import { ehloLines, isOffered, readMailParameters, readRecipientParameters } from '../extension.ts';
+import { LIMITS, MOST_ERRORS, type Milliseconds } from '../limit.ts';
+import type { AuthAnswer, Identity } from '../sasl/exchange.ts';
+import { Authentication, type AuthTurn } from './authentication.ts';
 import type { AbortReason, ServerAction, ServerQuestion } from './action.ts';
-import { ABORT_REPLIES, OUT_OF_ORDER, faultReply, parameterReply, repliesOf } from './reply.ts';
-import type { ReplyName } from './reply.ts';
-import { FRAMING, onCommand, onEvent } from './table.ts';
-import type { ServerEvent, State } from './table.ts';
-
-export interface ServerOptions {
-  /** The server's name, a domain or an address literal: first word of banner and EHLO reply (RFC 5321 §4.3.1). */
-  readonly hostname: string;
-  /** Most octets of mail data, announced with SIZE (RFC 1870). Default: 35882577. */
-  readonly maxSize?: number;
-  /** Most recipients of one mail; more get 452 (RFC 5321 §4.5.3.1.10). Default: 1000; fewer than 100 violate §4.5.3.1.8. */
-  readonly maxRecipients?: number;
-  /** Most octets of a line of mail data with its CRLF (RFC 5321 §4.5.3.1.6). Default: 1000. */
-  readonly maxTextLine?: number;
-  /** Milliseconds without an octet after which the session ends (RFC 5321 §4.5.3.2.7). Default: five minutes. */
-  readonly timeout?: Milliseconds;
-}
-
-/** What the commands of the transaction under way have said so far. */
-interface Transaction {
-  readonly reversePath: ReversePath;
-  readonly parameters: MailParameters;
-  readonly forwardPaths: ForwardPath[];
-}
+import { readCommandLine, type CommandLine } from './command-line.ts';
+import { factsOf, refusalOf, type GuardFacts } from './guard.ts';
+import { Input } from './input.ts';
+import { readVerification, sayable } from './internationalized.ts';
+import { MailData } from './mail-data.ts';
+import { settingsOf, type ServerOptions, type Settings } from './option.ts';
+import { outOfOrder } from './order.ts';
+import { Output, UNBUFFERED } from './output.ts';
+import { OpenQuestion } from './question.ts';
+import { ABORT_REPLIES, parameterReply, repliesOf, type ReplyName } from './reply.ts';
+import { FRAMING, onCommand, onEvent, type ServerEvent, type State } from './table.ts';
+import { Transaction } from './transaction.ts';
 
 /** One session of an SMTP server. Feed it with `receive`, and call `next` until it returns undefined. */
 export class ServerSession {
-  readonly #options: Required<ServerOptions>;
+  readonly #options: Settings;
+  #facts: GuardFacts; // change only with EHLO, TLS and AUTH
   readonly #replies: Readonly<Record<ReplyName, Reply>>;
-  readonly #lines: LineDecoder;
-  readonly #data: DataDecoder;
+  readonly #data: MailData;
+  #lines = new LineDecoder({ limit: LIMITS.commandLine });
+  #responses: LineDecoder | undefined; //  of an exchange of SASL
 
   #state: State = 'connected';
   #deadline: Milliseconds;
-  #question: ServerQuestion | undefined = { about: 'client' };
-  #asked = false; //                 the open question was handed out
+  readonly #question = new OpenQuestion();
+  #extended = false; //              EHLO or LHLO, not HELO, opened the session
+  #secured: boolean;
+  readonly #authentication: Authentication;
   #transaction: Transaction | undefined;
-  #extended = false; //              EHLO, not HELO, opened the session
-  #refusedRecipients = 0; //         of the transaction under way
-  #aborted: AbortReason | undefined; // mail data under way are dropped, for this
+  #dropping = 0; //                  octets of a refused chunk still to come,
+  #refusal: Reply | ReplyName | undefined; // and what is said then
   #errors = 0;
   #stopping = false; //              421 as soon as nothing is in hand
 
-  #output = ''; //                   replies not handed on yet
-  #actions: ServerAction[] = []; //  what comes before any further reading
-  #input: Uint8Array = EMPTY; //     octets not looked at yet begin at #at
-  #at = 0;
-  #waiting: Uint8Array[] = []; //    segments behind #input
+  readonly #output = new Output();
+  readonly #input = new Input();
   #ended = false; //                 the peer has closed its side
-  #closed = false; //                the close was handed out
 
   constructor(options: ServerOptions, now: Milliseconds) {
-    this.#options = {
-      hostname: options.hostname,
-      maxSize: options.maxSize ?? LIMITS.mailData,
-      maxRecipients: options.maxRecipients ?? LIMITS.recipients,
-      maxTextLine: options.maxTextLine ?? LIMITS.textLine,
-      timeout: options.timeout ?? SERVER_TIMEOUT,
-    };
-    if (isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
+    this.#options = settingsOf(options);
+    this.#secured = this.#options.secured;
+    this.#authentication = new Authentication(this.#options.auth);
+    this.#facts = factsOf(this.#options, this.#authentication, this.#secured, this.#extended);
     this.#replies = repliesOf(options.hostname);
-    this.#lines = new LineDecoder({ limit: LIMITS.commandLine });
-    this.#data = new DataDecoder({ lineLimit: this.#options.maxTextLine });
+    this.#data = new MailData(this.#options);
     this.#deadline = now + this.#options.timeout;
   }
 
@@ -102,20 +77,20 @@ export class ServerSession {
     return this.#extended;
   }
 
+  /** Who the client is, once it has said so (RFC 4954). */
+  get identity(): Identity | undefined {
+    return this.#authentication.identity;
+  }
+
   /** When to call `expire`, in the milliseconds of `now`. Infinity while the application has the word. */
   get deadline(): Milliseconds {
-    return this.#question !== undefined || this.#state === 'closed' ? Infinity : this.#deadline;
+    return this.#question.about !== undefined || this.#state === 'closed' ? Infinity : this.#deadline;
   }
 
   /** Takes octets of the peer; the session owns them until they are used up. */
   receive(octets: Uint8Array, now: Milliseconds): void {
     this.#deadline = now + this.#options.timeout;
-    if (octets.length === 0 || this.#state === 'closed') return;
-    if (this.#at < this.#input.length) this.#waiting.push(octets);
-    else {
-      this.#input = octets;
-      this.#at = 0;
-    }
+    if (this.#state !== 'closed' && this.#state !== 'tls') this.#input.push(octets); // RFC 3207 §5: what comes in the clear now is nobody's
   }
 
   /** The peer has closed its side. What it sent before is still worked through and answered. */
@@ -127,17 +102,29 @@ export class ServerSession {
   /** The connection broke in both directions: nothing is read or answered any more. */
   lost(): void {
     this.#end('lost', 'peer-gone');
-    this.#output = '';
+    this.#output.drop();
   }
 
   /** The deadline has passed. */
   expire(now: Milliseconds): void {
-    if (now >= this.deadline) this.#end('timeout', 'timeout', 'timeout');
+    if (now >= this.deadline) this.#end('timeout', 'timeout', this.#state === 'tls' ? undefined : 'timeout');
   }
 
   /** Asks for the end: 421 as soon as no mail data and no question is under way, whatever else was pipelined (RFC 5321 §3.8). */
   shutdown(): void {
     this.#stopping = true;
+  }
+
+  /** The handshake that `start-tls` asked for is done: everything is forgotten, the client says EHLO again (RFC 3207 §4.2). */
+  secured(now: Milliseconds): void {
+    if (this.#state === 'closed') return; // its time was over, or the peer has gone
+    if (this.#state !== 'tls') throw new UsageError(`no handshake was asked for in state ${this.#state}`);
+    this.#deadline = now + this.#options.timeout;
+    this.#enter(onEvent(this.#state, 'secured'));
+    this.#secured = true;
+    this.#extended = false;
+    this.#authentication.forget();
+    this.#learn();
   }
 
   /** Answers the open question: go on, with `reply`, a 2yz, in place of the RFC's own. `now` is for an answer that took time: the peer's begins anew. */
@@ -147,23 +134,19 @@ export class ServerSession {
     switch (question.about) {
       case 'client':
         this.#enter(onEvent(this.#state, 'welcomed'));
-        return this.#reply({ ...(reply ?? this.#replies['banner']), enhanced: undefined }); // RFC 2034 §4
+        return this.#reply({ ...(reply ?? this.#replies[this.#options.lmtp ? 'lmtp banner' : 'banner']), enhanced: undefined }); // RFC 2034 §4
       case 'helo': return this.#hello(question.verb, reply ?? this.#replies['hello']);
-      case 'mail': {
-        const { reversePath, parameters } = question;
-        this.#forget();
-        this.#transaction = { reversePath, parameters, forwardPaths: [] };
+      case 'mail':
+        this.#transaction = new Transaction(question.reversePath, question.parameters);
         this.#enter(onCommand(this.#state, 'MAIL'));
         return this.#reply(reply ?? 'sender ok');
-      }
       case 'rcpt':
-        this.#transaction?.forwardPaths.push(question.forwardPath);
+        this.#transaction?.add(question.forwardPath, question.parameters);
         this.#enter(onCommand(this.#state, 'RCPT'));
-        return this.#reply(reply ?? 'recipient ok');
-      case 'vrfy': return this.#reply(reply ?? 'not verified');
-      case 'message':
-        this.#forget();
-        return this.#reply(reply ?? 'mail ok');
+        return this.#reply(sayable(reply, this.#transaction?.utf8 === true) ?? 'recipient ok');
+      case 'vrfy': return this.#reply(sayable(reply, question.utf8) ?? 'not verified', question.utf8);
+      case 'message': return this.#conclude(reply ?? this.#replies['mail ok']);
+      case 'auth': throw new UsageError('a question about AUTH is answered by answerAuth');
       default: question satisfies never;
     }
   }
@@ -173,147 +156,176 @@ export class ServerSession {
     if (reply.code < 400) throw new UsageError(`a refusal needs a reply of 4yz or 5yz, not ${reply.code}`);
     const question = this.#answer(now);
     switch (question.about) {
-      case 'client': this.#enter(onEvent(this.#state, 'turned away')); break;
-      case 'rcpt': this.#refusedRecipients++; break;
-      case 'message': this.#forget(); break;
-      case 'helo': case 'mail': case 'vrfy': break; // §4.1.4: the state stays
+      case 'client':
+        this.#enter(onEvent(this.#state, 'turned away'));
+        this.#reply(reply);
+        break;
+      case 'rcpt':
+        if (this.#transaction !== undefined) this.#transaction.refused++;
+        this.#reply(sayable(reply, this.#transaction?.utf8 === true) ?? reply);
+        break;
+      case 'message': this.#conclude(reply); break;
+      case 'auth':
+        if (reply.code === 421) this.#reply(reply);
+        else this.#authenticate(this.#authentication.answer({ type: 'unavailable' }));
+        break;
+      case 'vrfy': this.#reply(sayable(reply, question.utf8) ?? reply, question.utf8); break;
+      case 'helo': case 'mail': this.#reply(reply); break; // §4.1.4: the state stays
       default: question satisfies never;
     }
-    this.#reply(reply);
     if (reply.code === 421) this.#enter(onEvent(this.#state, 'dropped')); // §3.8: 421 says that the channel closes
+  }
+
+  /** Answers the open question 'message' of LMTP with a reply for each recipient that RCPT took, in their order (RFC 2033 §4.2). */
+  answerEach(replies: readonly Reply[], now?: Milliseconds): void {
+    const { accepted = 0 } = this.#transaction ?? {};
+    if (!this.#options.lmtp || this.#question.about !== 'message') throw new UsageError('a reply for each recipient is for the question "message" of LMTP');
+    if (replies.length !== accepted) throw new UsageError(`${accepted} recipients need ${accepted} replies, not ${replies.length}`);
+    this.#answer(now);
+    for (const each of replies) this.#reply(each);
+    this.#forget();
+  }
+
+  /** Answers the open question about AUTH. */
+  answerAuth(answer: AuthAnswer, now?: Milliseconds): void {
+    if (this.#question.about !== 'auth') throw new UsageError('no question about AUTH is open');
+    this.#answer(now);
+    this.#authenticate(this.#authentication.answer(answer));
   }
 
   /** The next action, or undefined when more octets, an answer or time is needed. Not calling it is back-pressure. */
   next(): ServerAction | undefined {
     for (;;) {
-      const action = this.#actions.shift();
+      const action = this.#output.action();
       if (action !== undefined) return action;
-      if (this.#question !== undefined && !this.#asked) {
-        this.#asked = true;
-        return { type: 'ask', question: this.#question };
-      }
-      if (this.#question !== undefined || this.#output.length >= LIMITS.replyGroup) return this.#flush();
-      if (this.#stopping && FRAMING[this.#state] === 'lines') this.#end('shutdown', 'shutdown', 'shutdown');
-      else if (this.#state !== 'closed' && this.#at < this.#input.length) this.#read();
-      else if (this.#state !== 'closed' && this.#ended) this.#end('lost', 'peer-gone');
-      else return this.#flush();
+      const question = this.#question.ask();
+      if (question !== undefined) return { type: 'ask', question };
+      const waiting = this.#question.about !== undefined;
+      const sent = waiting || this.#output.due ? this.#output.flush(this.#state) : undefined;
+      if (sent !== undefined || waiting) return sent;
+      if (this.#state === 'tls' && this.#ended) this.#end('lost', 'peer-gone'); // no handshake with half a connection
+      if (this.#state === 'closed' || this.#state === 'tls') return this.#output.flush(this.#state);
+      if (this.#stopping && onEvent(this.#state, 'shutdown') !== 'no') this.#end('shutdown', 'shutdown', 'shutdown');
+      else if (!this.#input.empty) this.#read();
+      else if (this.#ended) this.#end('lost', 'peer-gone');
+      else return this.#output.flush(this.#state);
     }
   }
-
-  #flush(): ServerAction | undefined {
-    if (this.#output !== '') {
-      const octets = encodeAscii(this.#output);
-      this.#output = '';
-      return { type: 'send', octets };
-    }
-    if (this.#state !== 'closed' || this.#closed) return undefined;
-    this.#closed = true;
-    return { type: 'close' };
-  }
-
-  // Reading
 
   #read(): void {
+    const input = this.#input;
+    if (this.#dropping > 0) {
+      this.#dropping -= input.skip(this.#dropping);
+      return this.#dropping > 0 ? undefined : this.#error(this.#refusal);
+    }
     const framing = FRAMING[this.#state];
     switch (framing) {
-      case 'lines': this.#readLine(); break;
-      case 'mail data': this.#readData(); break;
-      case 'nothing': this.#at = this.#input.length; break;
+      case 'lines': return this.#readLine(this.#lines);
+      case 'responses': return this.#readLine((this.#responses ??= new LineDecoder({ limit: LIMITS.authLine + 2 })));
+      case 'mail data': case 'chunk':
+        input.advance(this.#data.read(input.octets, input.at));
+        return this.#judge();
+      case 'nothing': return input.clear();
       default: framing satisfies never;
     }
-    if (this.#at >= this.#input.length) {
-      this.#input = this.#waiting.shift() ?? EMPTY;
-      this.#at = 0;
-    }
   }
 
-  #readLine(): void {
-    const lines = this.#lines;
-    const begin = this.#at - lines.length; // of the line, were all of it here
-    this.#at = lines.read(this.#input, this.#at);
-    if (this.#at - begin > LIMITS.commandLineDrain) this.#end('dropped', 'peer-gone', 'endless line'); // though it end here: rule 5
-    else if (lines.line === undefined) return;
-    else if (lines.fault === 'line-too-long') this.#error('line too long');
-    else if (lines.fault !== undefined) this.#error('bare octet');
-    else this.#command(decodeLatin1(lines.line), isAscii(lines.line));
+  #readLine(lines: LineDecoder): void {
+    const input = this.#input;
+    const begin = input.at - lines.length; // of the line, were all of it here
+    const end = lines.read(input.octets, input.at);
+    const { line, fault } = lines;
+    input.advance(end);
+    if (end - begin > LIMITS.commandLineDrain) return this.#end('dropped', 'peer-gone', 'endless line'); // though it end here: rule 5
+    if (line === undefined) return;
+    if (this.#state === 'auth') return this.#authenticate(this.#authentication.respond(fault === undefined && isAscii(line) ? decodeLatin1(line) : undefined, fault === 'line-too-long'));
+    this.#command(readCommandLine(line, fault, isOffered('SMTPUTF8', this.#facts.offer)));
   }
 
-  #readData(): void {
+  /** Tells what was read of mail data; at their end, or the chunk's, goes on. */
+  #judge(): void {
     const data = this.#data;
-    this.#at = data.read(this.#input, this.#at);
-    if (this.#aborted === undefined) {
-      const reason = this.#dataFault();
-      if (reason !== undefined) {
-        this.#aborted = reason;
-        this.#actions.push({ type: 'abort', reason });
-      } else if (data.content.length > 0) this.#actions.push({ type: 'content', octets: data.content });
-    }
-    if (data.size > LIMITS.mailDataDrain * (this.#options.maxSize || Infinity)) this.#end('dropped', 'too-much-mail-data', 'endless mail');
+    data.tell(this.#output);
+    if (data.isEndless(data.size)) this.#end('dropped', 'too-much-mail-data', 'endless mail');
     else if (data.ended) this.#endOfMailData();
+    else if (this.#state === 'chunk' && data.chunkEnded) this.#endOfChunk();
   }
 
-  /** What is wrong with the mail data so far; of two things the one that came first, though one read may have met both. */
-  #dataFault(): AbortReason | undefined {
-    const { fault, faultAt, size } = this.#data;
-    if (fault !== undefined && !this.#tooBig(faultAt + 1)) return fault;
-    return this.#tooBig(size) ? 'too-much-mail-data' : undefined;
+  #endOfChunk(): void {
+    const { fault } = this.#data;
+    this.#enter(onEvent(this.#state, fault === undefined ? 'end of chunk' : 'bad chunk'));
+    if (fault !== undefined) this.#forget();
+    this.#reply(fault === undefined ? 'chunk ok' : ABORT_REPLIES[fault]);
   }
 
   #endOfMailData(): void {
-    const aborted = this.#aborted;
-    const transaction = this.#transaction;
+    const { fault, size } = this.#data;
     this.#enter(onEvent(this.#state, 'end of mail data'));
-    if (aborted === undefined && transaction !== undefined) this.#ask({ about: 'message', envelope: envelopeOf(transaction), size: this.#data.size });
-    else {
-      this.#forget();
-      this.#reply(ABORT_REPLIES[aborted ?? 'peer-gone'] ?? 'no service');
-    }
+    this.#data.underWay = false;
+    if (fault !== undefined || this.#transaction === undefined) return this.#conclude(this.#replies[ABORT_REPLIES[fault ?? 'peer-gone']]);
+    this.#question.open({ about: 'message', envelope: this.#transaction.envelope, size });
   }
 
-  // Commands
+  /** The reply to end of mail data; LMTP has one for each recipient (RFC 2033 §4.2). */
+  #conclude(reply: Reply): void {
+    const times = this.#options.lmtp ? (this.#transaction?.accepted ?? 1) : 1;
+    for (let each = 0; each < times; each++) this.#reply(reply);
+    this.#forget();
+  }
 
-  #command(line: string, ascii: boolean): void {
-    const verb = parseVerb(line);
-    if (isFault(verb)) return this.#unknown(verb, ascii);
-    if (onCommand(this.#state, verb) === 'no') return this.#outOfOrder(verb);
-    if (!ascii) return this.#error('not ascii');
-    const command = parseCommand(line);
-    if (isFault(command)) return this.#error(faultReply(command, verb === 'MAIL' || verb === 'RCPT' ? verb : undefined));
-    this.#take(command);
+  #command(line: CommandLine): void {
+    if (line.type === 'no verb') return this.#unknown(line.fault, line.reply);
+    if (line.type === 'no line') return this.#refuse(line, line.reply);
+    this.#output.urgent ||= UNBUFFERED.has(line.verb);
+    if (onCommand(this.#state, line.verb) === 'no') return this.#refuse(line, outOfOrder(this.#state, line, this.#transaction, this.#options.lmtp));
+    if (line.type === 'bad') return this.#refuse(line, line.reply);
+    const refusal = refusalOf(this.#facts, this.#transaction, line.command);
+    if (refusal === 'too many recipients') return this.#reply(refusal); // no error: a mailing list runs into it
+    if (refusal !== undefined) return this.#refuse(line, refusal);
+    this.#take(line.command);
   }
 
   #take(command: Command): void {
     switch (command.verb) {
-      case 'EHLO': case 'HELO': return this.#ask({ about: 'helo', verb: command.verb, domain: command.domain });
+      case 'EHLO': case 'HELO': case 'LHLO': return this.#question.open({ about: 'helo', verb: command.verb, domain: command.domain });
+      case 'STARTTLS':
+        this.#reply('start tls');
+        this.#forget();
+        this.#input.clear(); // RFC 3207 §5: what was sent behind it in the clear must not be taken for what TLS protects
+        this.#lines = new LineDecoder({ limit: LIMITS.commandLine });
+        return this.#enter(onCommand(this.#state, 'STARTTLS'));
+      case 'AUTH':
+        this.#enter(onCommand(this.#state, 'AUTH'));
+        return this.#authenticate(this.#authentication.begin(command.mechanism, command.initialResponse));
       case 'MAIL': {
-        if (command.parameters.length > 0 && !this.#extended) return this.#error('parameters need ehlo');
-        const parameters = readMailParameters(command.parameters);
+        const parameters = readMailParameters(command.parameters, this.#facts.offer);
         if ('refused' in parameters) return this.#error(parameterReply(parameters));
-        if (this.#tooBig(parameters.size ?? 0)) return this.#reply('size refused');
-        return this.#ask({ about: 'mail', reversePath: command.reversePath, parameters });
+        if (this.#data.tooBig(parameters.size ?? 0)) return this.#reply('size refused');
+        const believed = parameters.auth === undefined || this.identity !== undefined ? parameters : { ...parameters, auth: '<>' }; // RFC 4954 §5
+        return this.#question.open({ about: 'mail', reversePath: command.reversePath, parameters: believed });
       }
       case 'RCPT': {
-        const transaction = this.#transaction;
-        if (transaction === undefined) return this.#error('mail first'); // not reached: the table has no RCPT without MAIL
-        const [parameter] = command.parameters;
-        if (parameter !== undefined) return this.#error(parameterReply({ refused: 'unknown', keyword: parameter.keyword, grammar: '' }));
-        if (transaction.forwardPaths.length >= this.#options.maxRecipients) return this.#reply('too many recipients');
-        return this.#ask({ about: 'rcpt', forwardPath: command.forwardPath, reversePath: transaction.reversePath });
+        const parameters = readRecipientParameters(command.parameters, this.#facts.offer);
+        if ('refused' in parameters) return this.#error(parameterReply(parameters));
+        if (this.#transaction === undefined) return; // not reached: the table has no RCPT without MAIL
+        return this.#question.open({ about: 'rcpt', forwardPath: command.forwardPath, parameters, reversePath: this.#transaction.reversePath });
       }
-      case 'DATA': {
-        if (this.#transaction === undefined) return this.#error('mail first'); // not reached: the table has no DATA without RCPT
+      case 'DATA':
+        if (this.#transaction !== undefined) this.#data.begin(this.#transaction.envelope, this.#output);
         this.#enter(onCommand(this.#state, 'DATA'));
-        this.#data.reset();
-        this.#actions.push({ type: 'data', envelope: envelopeOf(this.#transaction) });
         return this.#reply('send data');
-      }
+      case 'BDAT':
+        if (this.#state === 'rcpt' && this.#transaction !== undefined) this.#data.begin(this.#transaction.envelope, this.#output);
+        this.#enter(onCommand(this.#state, 'BDAT'));
+        this.#data.beginChunk(command.size, command.last);
+        return command.size === 0 ? this.#judge() : undefined; // else its octets follow at once
       case 'RSET':
         this.#forget();
         this.#enter(onCommand(this.#state, 'RSET'));
         return this.#reply('reset');
       case 'NOOP': return this.#reply('noop');
       case 'HELP': return this.#reply('help');
-      case 'VRFY': return this.#ask({ about: 'vrfy', text: command.text });
+      case 'VRFY': return this.#question.open({ about: 'vrfy', ...readVerification(command.text, isOffered('SMTPUTF8', this.#facts.offer)) });
       case 'EXPN': return this.#error('not implemented'); // §3.5.2, §7.3
       case 'QUIT':
         this.#forget();
@@ -323,83 +335,85 @@ export class ServerSession {
     }
   }
 
-  /** §4.1.1.1, §4.1.4: EHLO and HELO clear everything, as RSET does. HELO gets one line (§3.2), and neither an enhanced code (RFC 2034 §4). */
-  #hello(verb: 'EHLO' | 'HELO', { code, lines: [first = '', ...more] }: Reply): void {
-    this.#forget();
-    this.#extended = verb === 'EHLO';
-    this.#enter(onCommand(this.#state, verb));
-    this.#reply({ code, enhanced: undefined, lines: this.#extended ? [first, ...more, ...ehloLines(this.#options)] : [first] });
+  /** Refuses a command line; a chunk that came with it is read and dropped before that is said (RFC 3030 §2). */
+  #refuse({ chunk }: CommandLine, reply: Reply | ReplyName | undefined): void {
+    if (chunk === 0) return this.#error(reply);
+    if (this.#data.isEndless(chunk)) return this.#end('dropped', 'too-much-mail-data', 'endless mail');
+    this.#dropping = chunk;
+    this.#refusal = reply;
   }
 
-  #unknown({ fault }: Fault, ascii: boolean): void {
+  /** §4.1.1.1, §4.1.4: EHLO and HELO clear everything, as RSET does. HELO gets one line (§3.2), and neither an enhanced code (RFC 2034 §4). */
+  #hello(verb: 'EHLO' | 'HELO' | 'LHLO', { code, lines: [first = '', ...more] }: Reply): void {
+    this.#forget();
+    this.#extended = verb !== 'HELO';
+    this.#learn();
+    this.#enter(onCommand(this.#state, verb));
+    this.#reply({ code, enhanced: undefined, lines: this.#extended ? [first, ...more, ...ehloLines(this.#facts.offer)] : [first] });
+  }
+
+  #unknown(fault: FaultCode, reply: ReplyName): void {
     // Departs: §3.8 would have the session go on; but a browser made to speak to this port must not reach its second line.
     if (fault === 'http') return this.#end('dropped', 'peer-gone', 'not smtp');
-    if (this.#state === 'refused') return this.#error('no service'); // §3.1: to whatever comes before QUIT
-    if (fault === 'unimplemented-verb') return this.#error('not implemented');
-    this.#error(ascii ? 'unknown command' : 'not ascii verb');
+    this.#output.urgent = true; // RFC 2920 §3.2 (6)
+    this.#error(this.#state === 'refused' ? 'no service' : reply); // §3.1: to whatever comes before QUIT
   }
 
-  #outOfOrder(verb: Verb): void {
-    if (verb === 'MAIL' && this.#state === 'mail') return this.#error('nested mail');
-    if (verb === 'DATA' && this.#state === 'mail' && this.#refusedRecipients > 0) return this.#error('no valid recipients');
-    this.#error(OUT_OF_ORDER[this.#state]);
+  /** Goes on as an exchange of SASL does (RFC 4954 §4). */
+  #authenticate(turn: AuthTurn): void {
+    switch (turn.type) {
+      case 'challenge': return this.#reply({ code: 334, enhanced: undefined, lines: [turn.text] });
+      case 'ask': return this.#question.open({ about: 'auth', auth: turn.question });
+      case 'success':
+        this.#learn();
+        this.#enter(onEvent(this.#state, 'authenticated'));
+        return this.#reply('authenticated');
+      case 'failure':
+        this.#enter(onEvent(this.#state, 'not authenticated'));
+        return turn.last ? this.#end('dropped', 'peer-gone', 'too many auth errors') : this.#error(turn.reply);
+      default: turn satisfies never;
+    }
   }
 
-  // What the rest is made of
-
-  #ask(question: ServerQuestion): void {
-    this.#question = question;
-    this.#asked = false;
+  #learn(): void {
+    this.#facts = factsOf(this.#options, this.#authentication, this.#secured, this.#extended);
   }
 
   #answer(now: Milliseconds | undefined): ServerQuestion {
-    const question = this.#question;
-    if (question === undefined || !this.#asked) throw new UsageError('no question is open');
+    const question = this.#question.answer();
+    this.#output.urgent ||= question.about === 'helo' || question.about === 'vrfy'; // as UNBUFFERED has it
     if (now !== undefined) this.#deadline = now + this.#options.timeout;
-    this.#question = undefined;
     return question;
   }
 
-  #reply(reply: Reply | ReplyName): void {
-    this.#output += formatReply(typeof reply === 'string' ? this.#replies[reply] : reply);
+  #reply(reply: Reply | ReplyName, utf8 = this.#transaction?.utf8 === true): void {
+    this.#output.reply(typeof reply === 'string' ? this.#replies[reply] : reply, utf8);
   }
 
-  #error(reply: Reply | ReplyName): void {
+  #error(reply: Reply | ReplyName | undefined): void {
     if (++this.#errors > MOST_ERRORS) return this.#end('dropped', 'peer-gone', 'too many errors');
-    this.#reply(reply);
+    if (reply !== undefined) this.#reply(reply, false); // our own words are ASCII, also with SMTPUTF8 (RFC 6531 §3.7.4)
   }
 
   /** Ends the session by an event: mail data under way are aborted, the peer is told `reply`. */
   #end(event: ServerEvent, reason: AbortReason, reply?: ReplyName): void {
     const to = onEvent(this.#state, event);
     if (to === 'no') return;
-    if (this.#state === 'data' && this.#aborted === undefined) this.#actions.push({ type: 'abort', reason });
+    this.#data.abort(reason, this.#output);
     this.#forget();
-    this.#question = undefined;
-    this.#input = EMPTY;
-    this.#at = 0;
-    this.#waiting = [];
-    if (reply !== undefined) this.#reply(reply);
+    this.#question.drop();
+    this.#input.clear();
+    if (reply !== undefined) this.#reply(reply, false); // our own words are ASCII, also with SMTPUTF8 (RFC 6531 §3.7.4)
     this.#enter(to);
   }
 
   /** §4.1.1.5: clears the reverse-path buffer, the forward-path buffer and the mail data buffer. */
   #forget(): void {
+    this.#data.abort('reset', this.#output);
     this.#transaction = undefined;
-    this.#refusedRecipients = 0;
-    this.#aborted = undefined;
-  }
-
-  #tooBig(octets: number): boolean {
-    return this.#options.maxSize > 0 && octets > this.#options.maxSize;
   }
 
   #enter(state: State | 'no'): void {
     if (state !== 'no') this.#state = state;
   }
 }
-
-function envelopeOf({ reversePath, forwardPaths, parameters }: Transaction): Envelope {
-  return { reversePath, forwardPaths: [...forwardPaths], parameters };
-}
-

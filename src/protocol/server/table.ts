@@ -8,57 +8,73 @@ import type { Verb } from '../../syntax/command.ts';
 import type { Edge } from '../edge.ts';
 
 /** States in which octets are command lines. */
-export type CommandState = 'refused' | 'greeted' | 'ready' | 'mail' | 'rcpt';
-/** The others: before the banner, in mail data, and after the end. */
-export type State = CommandState | 'connected' | 'data' | 'closed';
+export type CommandState = 'refused' | 'greeted' | 'ready' | 'mail' | 'rcpt' | 'bdat';
+/** The others: before the banner, in mail data or a chunk of them, in an exchange of SASL, before TLS, and after the end. */
+export type State = CommandState | 'connected' | 'data' | 'chunk' | 'auth' | 'tls' | 'closed';
 
 /** What can happen besides commands. */
-export type ServerEvent = 'welcomed' | 'turned away' | 'end of mail data' | 'lost' | 'timeout' | 'shutdown' | 'dropped';
+export type ServerEvent =
+  | 'welcomed' | 'turned away' | 'end of mail data' | 'end of chunk' | 'bad chunk' | 'authenticated' | 'not authenticated' | 'secured'
+  | 'lost' | 'timeout' | 'shutdown' | 'dropped';
 
-const COMMAND_STATES = ['refused', 'greeted', 'ready', 'mail', 'rcpt'] as const satisfies readonly CommandState[];
-const STATES = ['connected', ...COMMAND_STATES, 'data', 'closed'] as const satisfies readonly State[];
+const COMMAND_STATES = ['refused', 'greeted', 'ready', 'mail', 'rcpt', 'bdat'] as const satisfies readonly CommandState[];
+const STATES = ['connected', ...COMMAND_STATES, 'data', 'chunk', 'auth', 'tls', 'closed'] as const satisfies readonly State[];
 
-type CommandRow = readonly [refused: State | 'no', greeted: State | 'no', ready: State | 'no', mail: State | 'no', rcpt: State | 'no'];
+type Cell = State | 'no';
+type CommandRow = readonly [refused: Cell, greeted: Cell, ready: Cell, mail: Cell, rcpt: Cell, bdat: Cell];
 
 /** Verb × state in which it comes: the state that its acceptance leads to. */
 export const COMMAND_ORDER: Readonly<Record<Verb, CommandRow>> = {
-  //       refused    greeted    ready      mail       rcpt
-  EHLO: [  'no',      'ready',   'ready',   'ready',   'ready'  ], // §4.1.4: a later EHLO also resets
-  HELO: [  'no',      'ready',   'ready',   'ready',   'ready'  ],
-  MAIL: [  'no',      'no',      'mail',    'no',      'no'     ], // §4.1.4: not inside a transaction
-  RCPT: [  'no',      'no',      'no',      'rcpt',    'rcpt'   ],
-  DATA: [  'no',      'no',      'no',      'no',      'data'   ], // §3.3: 503 or 554 without a recipient
-  RSET: [  'no',      'greeted', 'ready',   'ready',   'ready'  ], // §4.1.1.5
-  NOOP: [  'no',      'greeted', 'ready',   'mail',    'rcpt'   ], // §4.1.4: these four at any time, even before EHLO
-  HELP: [  'no',      'greeted', 'ready',   'mail',    'rcpt'   ],
-  VRFY: [  'no',      'greeted', 'ready',   'mail',    'rcpt'   ],
-  EXPN: [  'no',      'greeted', 'ready',   'mail',    'rcpt'   ],
-  QUIT: [  'closed',  'closed',  'closed',  'closed',  'closed' ], // §3.1: all that is left after a 554 banner
+  //           refused    greeted    ready      mail       rcpt       bdat
+  EHLO:     [  'no',      'ready',   'ready',   'ready',   'ready',   'ready'  ], // §4.1.4: a later EHLO also resets
+  HELO:     [  'no',      'ready',   'ready',   'ready',   'ready',   'ready'  ],
+  LHLO:     [  'no',      'ready',   'ready',   'ready',   'ready',   'ready'  ], // RFC 2033 §4.1: in place of the two
+  STARTTLS: [  'no',      'no',      'tls',     'no',      'no',      'no'     ], // RFC 3207 §4: offered in EHLO's reply
+  AUTH:     [  'no',      'no',      'auth',    'no',      'no',      'no'     ], // RFC 4954 §4: not inside a transaction
+  MAIL:     [  'no',      'no',      'mail',    'no',      'no',      'no'     ], // §4.1.4: not inside a transaction
+  RCPT:     [  'no',      'no',      'no',      'rcpt',    'rcpt',    'no'     ],
+  DATA:     [  'no',      'no',      'no',      'no',      'data',    'no'     ], // §3.3: 503 or 554 without a recipient
+  BDAT:     [  'no',      'no',      'no',      'no',      'chunk',   'chunk'  ], // RFC 3030 §2: DATA and BDAT do not mix
+  RSET:     [  'no',      'greeted', 'ready',   'ready',   'ready',   'ready'  ], // §4.1.1.5
+  NOOP:     [  'no',      'greeted', 'ready',   'mail',    'rcpt',    'bdat'   ], // §4.1.4: these four at any time, even before EHLO
+  HELP:     [  'no',      'greeted', 'ready',   'mail',    'rcpt',    'bdat'   ],
+  VRFY:     [  'no',      'greeted', 'ready',   'mail',    'rcpt',    'bdat'   ],
+  EXPN:     [  'no',      'greeted', 'ready',   'mail',    'rcpt',    'bdat'   ],
+  QUIT:     [  'closed',  'closed',  'closed',  'closed',  'closed',  'closed' ], // §3.1: all that is left after a 554 banner
 };
 
-type EventRow = readonly [connected: State | 'no', refused: State | 'no', greeted: State | 'no', ready: State | 'no', mail: State | 'no', rcpt: State | 'no', data: State | 'no', closed: 'no'];
+type EventRow = readonly [connected: Cell, refused: Cell, greeted: Cell, ready: Cell, mail: Cell, rcpt: Cell, bdat: Cell, data: Cell, chunk: Cell, auth: Cell, tls: Cell, closed: 'no'];
 
 /** What happens × state in which it does: the state that it leads to. */
 export const EVENT_ORDER: Readonly<Record<ServerEvent, EventRow>> = {
-  //                     connected  refused    greeted    ready      mail       rcpt       data       closed
-  'welcomed':          [ 'greeted', 'no',      'no',      'no',      'no',      'no',      'no',      'no' ],
-  'turned away':       [ 'refused', 'no',      'no',      'no',      'no',      'no',      'no',      'no' ], // §3.1: 554
-  'end of mail data':  [ 'no',      'no',      'no',      'no',      'no',      'no',      'ready',   'no' ], // §4.1.1.4
-  'lost':              [ 'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'no' ], // §4.1.1.5: as QUIT
-  'timeout':           [ 'no',      'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'no' ], // §4.5.3.2.7; before the banner the application has the word
-  'shutdown':          [ 'no',      'closed',  'closed',  'closed',  'closed',  'closed',  'no',      'no' ], // §3.8: mail data are finished first
-  'dropped':           [ 'no',      'closed',  'closed',  'closed',  'closed',  'closed',  'closed',  'no' ], // §3.8: with a 421, by us
+  //                      connected  refused   greeted   ready     mail      rcpt      bdat      data      chunk     auth      tls        closed
+  'welcomed':           [ 'greeted', 'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',      'no' ],
+  'turned away':        [ 'refused', 'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',      'no' ], // §3.1: 554
+  'end of mail data':   [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'ready',  'ready',  'no',     'no',      'no' ], // §4.1.1.4; BDAT … LAST
+  'end of chunk':       [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'bdat',   'no',     'no',      'no' ],
+  'bad chunk':          [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'ready',  'no',     'no',      'no' ], // RFC 3030 §2: what follows is out of order
+  'authenticated':      [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'ready',  'no',      'no' ], // RFC 4954 §4
+  'not authenticated':  [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'ready',  'no',      'no' ],
+  'secured':            [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'greeted', 'no' ], // RFC 3207 §4.2: all is forgotten
+  'lost':               [ 'closed',  'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed',  'no' ], // §4.1.1.5: as QUIT
+  'timeout':            [ 'no',      'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed',  'no' ], // §4.5.3.2.7; before the banner the application has the word
+  'shutdown':           [ 'no',      'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'no',     'no',     'closed', 'no',      'no' ], // §3.8: mail data are finished first
+  'dropped':            [ 'no',      'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'no',      'no' ], // §3.8: with a 421, by us
 };
 
 /** Which decoder reads the octets that come in a state. */
-export const FRAMING: Readonly<Record<State, 'lines' | 'mail data' | 'nothing'>> = {
+export const FRAMING: Readonly<Record<State, 'lines' | 'mail data' | 'chunk' | 'responses' | 'nothing'>> = {
   connected: 'nothing', // an early talker waits until the banner is decided
   refused: 'lines',
   greeted: 'lines',
   ready: 'lines',
   mail: 'lines',
   rcpt: 'lines',
+  bdat: 'lines',
   data: 'mail data',
+  chunk: 'chunk',
+  auth: 'responses', // of SASL: lines, but no commands
+  tls: 'nothing', // what was sent in the clear behind STARTTLS is forgotten (RFC 3207 §5)
   closed: 'nothing',
 };
 

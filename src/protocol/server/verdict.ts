@@ -31,6 +31,7 @@ export function committed(entry: { readonly id: string }): Verdict {
 const ACCEPTANCES: Readonly<Record<ServerQuestion['about'], Reply>> = {
   client: REPLIES['banner'],
   helo: REPLIES['hello'],
+  auth: REPLIES['authenticated'],
   mail: REPLIES['sender ok'],
   rcpt: REPLIES['recipient ok'],
   vrfy: { ...REPLIES['not verified'], code: 250, enhanced: '2.1.5' }, // §3.5.3: a text of the application's is a mailbox

@@ -3,9 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Verb } from '../../../src/syntax/command.ts';
 import { COMMAND_ORDER } from '../../../src/protocol/server/table.ts';
-import { ServerDialogue, codesOf, dialogueIn } from '../../support/server-dialogue.ts';
-
-type Start = 'greeted' | 'ready' | 'mail' | 'rcpt';
+import { ServerDialogue, STARTS, codesOf, dialogueIn } from '../../support/server-dialogue.ts';
+import type { Start } from '../../support/server-dialogue.ts';
 
 const RULES: readonly (readonly [rule: string, start: Start, line: string, code: number])[] = [
   ['§2.4: verbs have no case', 'ready', 'nOoP', 250],
@@ -62,6 +61,7 @@ const RULES: readonly (readonly [rule: string, start: Start, line: string, code:
   ['§4.1.1.11: parameter of MAIL not recognized', 'ready', 'MAIL FROM:<a@b> X-OURS=1', 555],
   ['§4.1.1.11: parameter of RCPT not recognized', 'mail', 'RCPT TO:<a@b> NOTIFY=NEVER', 555],
   ['§4.2.2: value of a parameter not implemented', 'ready', 'MAIL FROM:<a@b> BODY=BINARYMIME', 504],
+  ['§4.1.1.11: parameter of an extension that is not offered', 'ready', 'MAIL FROM:<a@b> SMTPUTF8', 555],
   ['§4.1.1.11: value as its extension has it', 'ready', 'MAIL FROM:<a@b> BODY=7bit', 250],
   ['§4.1.1.11: value not as its extension has it', 'ready', 'MAIL FROM:<a@b> BODY=9BIT', 501],
 
@@ -104,6 +104,29 @@ const RULES: readonly (readonly [rule: string, start: Start, line: string, code:
   ['§4.1.4: the order goes before the argument', 'greeted', 'MAIL FROM:nonsense', 503],
   ['§4.1.4: EHLO in a transaction', 'rcpt', 'EHLO a.example', 250],
 
+  ['RFC 3207 §4: TLS that is not to be had', 'ready', 'STARTTLS', 502],
+  ['RFC 3207 §4: STARTTLS has no parameter', 'ready', 'STARTTLS now', 501],
+  ['RFC 3207 §4: STARTTLS before EHLO', 'greeted', 'STARTTLS', 503],
+  ['RFC 3207 §4: STARTTLS in a transaction', 'mail', 'STARTTLS', 503],
+  ['RFC 4954 §4: AUTH that is not to be had', 'ready', 'AUTH PLAIN', 502],
+  ['RFC 4954 §4: AUTH needs a mechanism', 'ready', 'AUTH', 501],
+  ['RFC 4954 §4: AUTH before EHLO', 'greeted', 'AUTH PLAIN', 503],
+  ['RFC 4954 §4: AUTH in a transaction', 'rcpt', 'AUTH PLAIN', 503],
+  ['RFC 3030 §2: BDAT before EHLO', 'greeted', 'BDAT 0 LAST', 503],
+  ['RFC 3030 §2: BDAT needs MAIL', 'ready', 'BDAT 0 LAST', 503],
+  ['RFC 3030 §2: BDAT needs RCPT', 'mail', 'BDAT 0', 503],
+  ['RFC 3030 §2: BDAT of nothing', 'rcpt', 'BDAT 0', 250],
+  ['RFC 3030 §2: LAST has no case', 'rcpt', 'bdat 0 last', 250],
+  ['RFC 3030 §2: BDAT needs a size', 'rcpt', 'BDAT', 501],
+  ['RFC 3030 §2: a size is digits', 'rcpt', 'BDAT -1', 501],
+  ['RFC 3030 §2: nothing but LAST behind the size', 'rcpt', 'BDAT 0 FIRST', 501],
+  ['RFC 3030 §2: DATA behind BDAT', 'bdat', 'DATA', 503],
+  ['RFC 3030 §2: RCPT behind BDAT', 'bdat', 'RCPT TO:<a@b>', 503],
+  ['RFC 3030 §2: MAIL behind BDAT', 'bdat', 'MAIL FROM:<a@b>', 503],
+  ['RFC 3030 §2: RSET behind BDAT', 'bdat', 'RSET', 250],
+  ['RFC 3030 §2: another chunk', 'bdat', 'BDAT 0', 250],
+  ['RFC 2033 §4.1: LHLO is not SMTP', 'greeted', 'LHLO a.example', 500],
+
   ['§4.1.5: a private command that is unknown', 'ready', 'XDEBUG', 500],
   ['§4.2.4: not recognized', 'ready', 'FROB a', 500],
   ['§4.2.4: not recognized', 'ready', '', 500],
@@ -131,14 +154,14 @@ describe('a command line', () => {
       const server = dialogueIn(start);
       server.say(line);
       expect(server.session.state).toBe(start);
-      expect(server.questions.length).toBe(['greeted', 'ready', 'mail', 'rcpt'].indexOf(start) + 1);
+      expect(server.questions.length).toBe(Math.min(STARTS.indexOf(start) + 1, 4)); // a chunk asks nothing
     }
   });
 
   it('gets a reply that the table of commands and replies has for it, in every state (§4.3.2)', () => {
-    for (const start of ['greeted', 'ready', 'mail', 'rcpt'] as const) {
+    for (const start of STARTS) {
       for (const [, , line] of RULES) {
-        const verb = (Object.keys(COMMAND_ORDER) as Verb[]).find((name) => line.toUpperCase().startsWith(name) && !/^MAILFROM/.test(line));
+        const verb = (Object.keys(COMMAND_ORDER) as Verb[]).find((name) => new RegExp(`^${name}(?![A-Z])`, 'i').test(line));
         const allowed = verb === undefined ? [500, 502] : [...REPLY_SEQUENCES[verb], 500, 501, 421];
         expect(allowed).toContain(codesOf(dialogueIn(start).say(line))[0]);
       }
@@ -159,6 +182,10 @@ const REPLY_SEQUENCES: Readonly<Record<Verb, readonly number[]>> = {
   HELP: [211, 214, 502, 504],
   NOOP: [250],
   QUIT: [221],
+  STARTTLS: [220, 454, 502, 503], // RFC 3207 §4
+  AUTH: [235, 334, 432, 454, 504, 530, 534, 535, 538, 502, 503], // RFC 4954 §4, §6
+  BDAT: [250, 503, 554, 552], // RFC 3030 §2; 554 where no recipient is valid, as DATA
+  LHLO: [250, 550], // RFC 2033 §4.1; 500 where it is SMTP
 };
 
 describe('the forward-path of RCPT', () => {

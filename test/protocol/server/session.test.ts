@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { formatReply, reply } from '../../../src/syntax/reply.ts';
 import type { Reply } from '../../../src/syntax/reply.ts';
-import { LIMITS, MOST_ERRORS, minutes } from '../../../src/protocol/limit.ts';
+import { LIMITS, MOST_AUTH_FAILURES, MOST_ERRORS, minutes } from '../../../src/protocol/limit.ts';
 import { ABORT_REPLIES, REPLIES, repliesOf } from '../../../src/protocol/server/reply.ts';
 import type { ReplyName } from '../../../src/protocol/server/reply.ts';
 import { ServerSession } from '../../../src/protocol/server/session.ts';
+import { decodeLatin1, encodeAscii } from '../../../src/wire/ascii.ts';
 import { UsageError } from '../../../src/wire/usage.ts';
-import { HOST, ServerDialogue, codesOf, dialogueIn } from '../../support/server-dialogue.ts';
+import { ANY_AUTH, HOST, ServerDialogue, STARTS, codesOf, dialogueIn, plain } from '../../support/server-dialogue.ts';
+import type { Answer } from '../../support/server-dialogue.ts';
 
 const NO: Reply = reply(550, '5.7.1', 'not you');
 const QUITS = `221 2.0.0 ${HOST} closing connection`;
@@ -14,6 +16,7 @@ const QUITS = `221 2.0.0 ${HOST} closing connection`;
 /** How each reply of the table comes about: the last lines that were sent. */
 const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'banner':               () => new ServerDialogue({}, () => 'later').accept(),
+  'lmtp banner':          () => new ServerDialogue({ lmtp: true }, () => 'later').accept(),
   'hello':                () => new ServerDialogue().say('HELO client.example.org'),
   'sender ok':            () => dialogueIn('ready').say('MAIL FROM:<>'),
   'recipient ok':         () => dialogueIn('mail').say('RCPT TO:<postmaster>'),
@@ -23,6 +26,9 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'noop':                 () => dialogueIn('ready').say('NOOP'),
   'help':                 () => dialogueIn('ready').say('HELP'),
   'not verified':         () => dialogueIn('ready').say('VRFY bob'),
+  'chunk ok':             () => dialogueIn('rcpt').receive('BDAT 2\r\nhi'),
+  'start tls':            () => dialogueIn('ready', { startTls: true }).say('STARTTLS'),
+  'authenticated':        () => authenticating(`AUTH PLAIN ${plain('alice', 'secret')}`),
   'goodbye':              () => dialogueIn('ready').say('QUIT'),
 
   'unknown command':      () => dialogueIn('ready').say('XYZZY'),
@@ -36,8 +42,31 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'mail first':           () => dialogueIn('ready').say('RCPT TO:<bob@example.com>'),
   'recipient first':      () => dialogueIn('mail').say('DATA'),
   'nested mail':          () => dialogueIn('mail').say('MAIL FROM:<alice@example.org>'),
+  'chunks under way':     () => dialogueIn('bdat').say('DATA'),
   'no service':           () => turnedAway().say('EHLO client.example.org'),
   'no valid recipients':  () => dialogueIn('mail', {}, ({ about }) => (about === 'rcpt' ? NO : 'accept')).say('RCPT TO:<bob@example.com>', 'DATA').slice(1),
+
+  'say lhlo':             () => new ServerDialogue({ lmtp: true }).say('EHLO client.example.org'),
+  'no tls':               () => dialogueIn('ready').say('STARTTLS'),
+  'tls at work':          () => dialogueIn('ready', { secured: true, startTls: true }).say('STARTTLS'),
+  'tls first':            () => dialogueIn('ready', { startTls: true, requireTls: true }).say('MAIL FROM:<>'),
+  'no auth':              () => dialogueIn('ready').say('AUTH PLAIN'),
+  'auth done':            () => authenticating(`AUTH PLAIN ${plain('alice', 'secret')}`, 'AUTH PLAIN').slice(1),
+  'auth first':           () => dialogueIn('ready', { auth: { ...ANY_AUTH, required: true } }).say('MAIL FROM:<>'),
+  'auth needs tls':       () => dialogueIn('ready', { auth: { ...ANY_AUTH, clearText: false } }).say('AUTH PLAIN'),
+  'no such mechanism':    () => authenticating('AUTH KERBEROS_V4'),
+  'auth cancelled':       () => authenticating('AUTH PLAIN', '*').slice(1),
+  'not base64':           () => authenticating('AUTH PLAIN', 'no base64').slice(1),
+  'response too long':    () => authenticating('AUTH PLAIN', 'A'.repeat(LIMITS.authLine + 1)).slice(1),
+  'response malformed':   () => authenticating('AUTH PLAIN', 'AAAA').slice(1),
+  'initial response':     () => authenticating('AUTH CRAM-MD5 AAAA'),
+  'bad credentials':      () => dialogueIn('ready', { auth: ANY_AUTH }, ({ about }) => (about === 'auth' ? { type: 'no' } : 'accept')).say(`AUTH PLAIN ${plain('alice', 'secret')}`),
+  'auth unavailable':     () => dialogueIn('ready', { auth: ANY_AUTH }, ({ about }) => (about === 'auth' ? { type: 'unavailable' } : 'accept')).say(`AUTH PLAIN ${plain('alice', 'secret')}`),
+  'chunk refused':        () => dialogueIn('ready').receive('BDAT 2\r\nhi'),
+  'binary needs bdat':    () => dialogueIn('ready', { without: [] }).say('MAIL FROM:<> BODY=BINARYMIME', 'RCPT TO:<a@b>', 'DATA').slice(2),
+  'utf8 sender':          () => dialogueIn('ready', { without: [] }).say('MAIL FROM:<\xc3\xa4@example.org>'),
+  'utf8 recipient':       () => dialogueIn('mail', { without: [] }).say('RCPT TO:<\xc3\xa4@example.org>'),
+  'not utf8':             () => dialogueIn('ready', { without: [] }).say('MAIL FROM:<\xe4@example.org>'),
 
   'too many recipients':  () => dialogueIn('rcpt', { maxRecipients: 1 }).say('RCPT TO:<carol@example.com>'),
   'size refused':         () => dialogueIn('ready', { maxSize: 10 }).say('MAIL FROM:<alice@example.org> SIZE=11'),
@@ -53,8 +82,14 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'too many errors':      () => dialogueIn('ready').say(...Array.from({ length: MOST_ERRORS + 1 }, () => '?')).slice(MOST_ERRORS),
   'endless line':         () => dialogueIn('ready').receive('x'.repeat(LIMITS.commandLineDrain + 1)),
   'endless mail':         () => dialogueIn('data', { maxSize: 10 }).say('x'.repeat(10 * LIMITS.mailDataDrain)),
+  'too many auth errors': () => authenticating(...Array.from({ length: MOST_AUTH_FAILURES + 1 }, () => 'AUTH PLAIN AAAA')).slice(MOST_AUTH_FAILURES),
   'not smtp':             () => dialogueIn('ready').say('GET / HTTP/1.1'),
 };
+
+/** What a server that takes any mechanism in the clear says to the lines behind EHLO. */
+function authenticating(...lines: string[]): string[] {
+  return dialogueIn('ready', { auth: ANY_AUTH }).say(...lines);
+}
 
 function turnedAway(): ServerDialogue {
   return new ServerDialogue({}, ({ about }) => (about === 'client' ? reply(554, '5.7.1', `${HOST} not you`) : 'accept'));
@@ -67,17 +102,17 @@ describe('the replies of a server (§4.2, §4.3.2)', () => {
 
   it('have an enhanced code of the class of the reply code, but for the banner, EHLO and 354 (RFC 2034 §4)', () => {
     const plain = Object.values(REPLIES).filter(({ enhanced }) => enhanced === undefined);
-    expect(plain.map(({ code }) => code)).toEqual([220, 250, 354]);
+    expect(plain.map(({ code }) => code)).toEqual([220, 220, 250, 354]);
   });
 
-  it('begin with the name of the server where §4.2.2 has it: 220, 221, 421 and the reply to EHLO', () => {
+  it('begin with the name of the server where §4.2.2 has it: 220 (but to STARTTLS), 221, 421 and the reply to EHLO', () => {
     const named = Object.entries(REPLIES).filter(([, { lines: [first = ''] }]) => first.startsWith('{host}')).map(([name]) => name);
-    const wanted = Object.entries(REPLIES).filter(([name, { code }]) => [220, 221, 421].includes(code) || name === 'hello').map(([name]) => name);
+    const wanted = Object.entries(REPLIES).filter(([name, { code }]) => ([220, 221, 421].includes(code) && name !== 'start tls') || name === 'hello').map(([name]) => name);
     expect(named).toEqual(wanted);
   });
 
   it('tell mail data that come to nothing why, where somebody hears it', () => {
-    expect(Object.entries(ABORT_REPLIES).filter(([, name]) => name === undefined).map(([reason]) => reason)).toEqual(['peer-gone']);
+    expect(Object.entries(ABORT_REPLIES).filter(([, name]) => name === 'no service').map(([reason]) => reason)).toEqual(['peer-gone', 'reset']); // the one hears nothing, the other has its own reply
   });
 
   it('name the path that is at fault, a sender\'s or a recipient\'s (RFC 3463 §3.2)', () => {
@@ -129,7 +164,7 @@ describe('a banner (§3.1)', () => {
 
 describe('EHLO and HELO (§4.1.1.1)', () => {
   it('get the keywords of the service extensions, HELO none of them (§3.2)', () => {
-    expect(new ServerDialogue({ maxSize: 1000 }).say('EHLO a.example')).toEqual([`250-${HOST}`, '250-PIPELINING', '250-SIZE 1000', '250-8BITMIME', '250-ENHANCEDSTATUSCODES', '250 HELP']);
+    expect(new ServerDialogue({ maxSize: 1000 }).say('EHLO a.example')).toEqual([`250-${HOST}`, '250-PIPELINING', '250-SIZE 1000', '250-8BITMIME', '250-ENHANCEDSTATUSCODES', '250-HELP', '250-CHUNKING', '250 LIMITS RCPTMAX=1000']);
     expect(new ServerDialogue().say('HELO a.example')).toEqual([`250 ${HOST}`]);
   });
 
@@ -209,7 +244,7 @@ describe('a mail transaction (§3.3)', () => {
 });
 
 describe('the replies to a pipelined group (RFC 2920 §3.2)', () => {
-  it('are sent in one piece where every question is answered at once', () => {
+  it('are sent in one piece where every question is answered at once, but those to EHLO, which are held back for nothing', () => {
     const session = new ServerSession({ hostname: HOST }, 0);
     const sends: number[] = [];
     session.receive(Uint8Array.from('EHLO a.example\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n', (character) => character.charCodeAt(0)), 0);
@@ -217,7 +252,20 @@ describe('the replies to a pipelined group (RFC 2920 §3.2)', () => {
       if (action.type === 'ask') session.accept();
       if (action.type === 'send') sends.push(action.octets.filter((octet) => octet === 0x0a).length);
     }
-    expect(sends).toEqual([1 + 6 + 4]); // the banner waited for the input
+    expect(sends).toEqual([1 + 8, 4]); // the banner waited for the input
+  });
+
+  it.each(['EHLO a.example', 'DATA', 'VRFY bob', 'EXPN staff', 'NOOP', 'XYZZY', 'HELP'])('are not held back behind %s (RFC 2920 §3.2 (5), (6))', (line) => {
+    const sends: string[] = [];
+    const { session } = dialogueIn('ready');
+    session.receive(encodeAscii(`RSET\r\n${line}\r\nRSET\r\nRSET\r\n`), 0);
+    for (let action; (action = session.next()) !== undefined; ) {
+      if (action.type === 'ask') session.accept();
+      if (action.type === 'send') sends.push(decodeLatin1(action.octets));
+    }
+    const [first = '', last = ''] = sends.length === 3 ? [`${sends[0]}${sends[1]}`, sends[2]] : sends;
+    expect(codesOf(first.split('\r\n').slice(0, -1)).length).toBe(2);
+    expect(codesOf(last.split('\r\n').slice(0, -1))).toEqual([250, 250]);
   });
 
   it('are sent as far as they are known while a question is open', () => {
@@ -240,7 +288,7 @@ describe('the replies to a pipelined group (RFC 2920 §3.2)', () => {
 });
 
 describe('the end of the client\'s side', () => {
-  it.each(['greeted', 'ready', 'mail', 'rcpt'] as const)('in state %s leaves the commands before it answered', (state) => {
+  it.each(STARTS)('in state %s leaves the commands before it answered', (state) => {
     const server = dialogueIn(state);
     expect(codesOf(server.receive('NOOP\r\nRSET\r\nNOO'))).toEqual([250, 250]);
     expect(server.end()).toEqual([]);
@@ -291,7 +339,7 @@ describe('a lost connection', () => {
 });
 
 describe('a shutdown (§3.8)', () => {
-  it.each(['greeted', 'ready', 'mail', 'rcpt'] as const)('in state %s is a 421 and the end', (state) => {
+  it.each(STARTS)('in state %s is a 421 and the end', (state) => {
     const server = dialogueIn(state);
     expect(server.shutdown()).toEqual([`421 4.3.2 ${HOST} shutting down, closing connection`]);
     expect(server.closes).toBe(1);
@@ -326,13 +374,13 @@ describe('a shutdown (§3.8)', () => {
 });
 
 describe('the time that a client has (§4.5.3.2.7)', () => {
-  it.each(['greeted', 'ready', 'mail', 'rcpt', 'data'] as const)('is five minutes in state %s, and 421 then', (state) => {
+  it.each([...STARTS, 'data'] as const)('is five minutes in state %s, and 421 then', (state) => {
     const server = dialogueIn(state);
     expect(server.session.deadline).toBe(minutes(5));
     expect(server.wait(minutes(5) - 1)).toEqual([]);
     expect(server.wait(1)).toEqual([`421 4.4.2 ${HOST} waited too long, closing connection`]);
     expect(server.closes).toBe(1);
-    expect(server.aborts).toEqual(state === 'data' ? ['timeout'] : []);
+    expect(server.aborts).toEqual(state === 'data' || state === 'bdat' ? ['timeout'] : []);
   });
 
   it('begins anew with each octet, also of a line or of mail data that do not end', () => {
@@ -414,5 +462,69 @@ describe('the embedder of a server session', () => {
       expect(codesOf(lines).at(-1)).toBe(421);
       expect(server.closes).toBe(1);
     }
+  });
+});
+
+describe('an application that is asked about AUTH', () => {
+  const asked = (answer: Answer): ServerDialogue => {
+    const server = dialogueIn('ready', { auth: ANY_AUTH }, ({ about }) => (about === 'auth' ? answer : 'accept'));
+    server.say(`AUTH PLAIN ${plain('alice', 'secret')}`, 'NOOP');
+    return server;
+  };
+
+  it('answers by `answerAuth`, and a refusal means that it cannot tell now (RFC 4954 §6)', () => {
+    expect(codesOf(asked(NO).sent.split('\r\n').slice(0, -1)).slice(-2)).toEqual([454, 250]);
+    const server = asked('later');
+    expect(() => server.session.accept()).toThrow(UsageError);
+    expect(() => dialogueIn('ready').session.answerAuth({ type: 'yes' })).toThrow(UsageError);
+  });
+
+  it('ends the session by refusing with 421 (§3.8)', () => {
+    const server = asked(reply(421, '4.3.2', `${HOST} not now`));
+    expect(server.sent.endsWith(`421 4.3.2 ${HOST} not now\r\n`)).toBe(true);
+    expect(server.closes).toBe(1);
+  });
+
+  it('is told apart who the client is and as whom it acts, and nothing after TLS (RFC 3207 §4.2)', () => {
+    const server = dialogueIn('ready', { auth: ANY_AUTH, startTls: true });
+    server.say(`AUTH PLAIN ${plain('alice', 'secret', 'bob')}`);
+    expect(server.session.identity).toEqual({ authcid: 'alice', authzid: 'bob' });
+    server.say('STARTTLS');
+    server.secured();
+    expect([server.session.identity, server.session.extended]).toEqual([undefined, false]);
+  });
+});
+
+describe('a handshake', () => {
+  it('is told when it was asked for, or when the session is over already', () => {
+    expect(() => dialogueIn('ready').session.secured(0)).toThrow(UsageError);
+    const server = dialogueIn('ready', { startTls: true });
+    server.say('STARTTLS');
+    server.wait(minutes(5));
+    expect(server.closes).toBe(1);
+    expect(() => server.session.secured(server.now)).not.toThrow();
+    expect(server.session.state).toBe('closed');
+  });
+});
+
+describe('the replies of LMTP (RFC 2033 §4.2)', () => {
+  const lmtp = (answer: Answer, ...recipients: readonly string[]): number[] => {
+    const server = dialogueIn('mail', { lmtp: true }, (question) => (question.about === 'message' ? answer : question.about === 'rcpt' && question.forwardPath.text.startsWith('<no') ? NO : 'accept'));
+    server.say(...recipients.map((recipient) => `RCPT TO:<${recipient}>`), 'DATA');
+    return codesOf(server.say('.'));
+  };
+
+  it('are one for each recipient that was accepted, in their order, also for one that was named twice', () => {
+    expect(lmtp([reply(250, '2.0.0', 'ok'), reply(452, '4.2.2', 'full')], 'a@b', 'no@b', 'c@d')).toEqual([250, 452]);
+    expect(lmtp('accept', 'a@b', 'a@b', 'no@b')).toEqual([250, 250]);
+    expect(lmtp(NO, 'a@b', 'c@d')).toEqual([550, 550]);
+  });
+
+  it('are as many as there are recipients, and only of LMTP', () => {
+    expect(() => lmtp([reply(250, '2.0.0', 'ok')], 'a@b', 'c@d')).toThrow(UsageError);
+    const server = dialogueIn('data', {}, ({ about }) => (about === 'message' ? 'later' : 'accept'));
+    server.say('.');
+    expect(() => server.session.answerEach([reply(250, '2.0.0', 'ok')])).toThrow(UsageError);
+    expect(codesOf(server.accept())).toEqual([250]);
   });
 });

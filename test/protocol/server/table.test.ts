@@ -3,11 +3,12 @@ import { reply } from '../../../src/syntax/reply.ts';
 import type { Verb } from '../../../src/syntax/command.ts';
 import { COMMAND_ORDER, EVENT_ORDER, FRAMING, onCommand, onEvent, serverEdges } from '../../../src/protocol/server/table.ts';
 import type { ServerEvent, State } from '../../../src/protocol/server/table.ts';
-import { OUT_OF_ORDER, REPLIES } from '../../../src/protocol/server/reply.ts';
+import { outOfOrder } from '../../../src/protocol/server/order.ts';
+import { REPLIES } from '../../../src/protocol/server/reply.ts';
 import { LIMITS } from '../../../src/protocol/limit.ts';
 import { explore } from '../../support/explorer.ts';
 import type { Walk } from '../../support/explorer.ts';
-import { ServerDialogue } from '../../support/server-dialogue.ts';
+import { ANY_AUTH, ServerDialogue, plain } from '../../support/server-dialogue.ts';
 
 const STATES = Object.keys(FRAMING) as State[]; // the keys are FRAMING's own
 const VERBS = Object.keys(COMMAND_ORDER) as Verb[];
@@ -24,6 +25,8 @@ const reachable = (from: string): Set<string> => {
   for (const state of met) for (const edge of EDGES) if (edge.from === state) met.add(edge.to);
   return met;
 };
+
+const outOfOrderCode = (state: State, verb: Verb, lmtp: boolean, refused = 0): number => REPLIES[outOfOrder(state, { type: 'bad', verb, reply: 'not ascii', chunk: 0 }, { refused }, lmtp) ?? 'noop'].code;
 
 describe('the server\'s tables', () => {
   it('reach every state from the connection', () => {
@@ -44,6 +47,31 @@ describe('the server\'s tables', () => {
     expect(STATES.filter((state) => FRAMING[state] === 'mail data')).toEqual(['data']);
   });
 
+  it('read chunks exactly in the state chunk, responses of SASL exactly in the state auth, and nothing before TLS', () => {
+    expect(STATES.filter((state) => FRAMING[state] === 'chunk')).toEqual(['chunk']);
+    expect(STATES.filter((state) => FRAMING[state] === 'responses')).toEqual(['auth']);
+    expect(STATES.filter((state) => FRAMING[state] === 'nothing')).toEqual(['connected', 'tls', 'closed']);
+  });
+
+  it('take no command out of a chunk (RFC 3030 §2), nor out of an exchange of SASL (RFC 4954 §4), nor before TLS (RFC 3207 §4)', () => {
+    const leaving = (state: State): string[] => EDGES.filter(({ from }) => from === state).map(({ on, to }) => `${on}: ${to}`).sort();
+    expect(leaving('chunk')).toEqual(['bad chunk: ready', 'dropped: closed', 'end of chunk: bdat', 'end of mail data: ready', 'lost: closed', 'timeout: closed']);
+    expect(leaving('auth')).toEqual(['authenticated: ready', 'dropped: closed', 'lost: closed', 'not authenticated: ready', 'shutdown: closed', 'timeout: closed']);
+    expect(leaving('tls')).toEqual(['lost: closed', 'secured: greeted', 'timeout: closed']);
+  });
+
+  it('take STARTTLS and AUTH between transactions alone, and forget everything at TLS (RFC 3207 §4.2, RFC 4954 §4)', () => {
+    expect([takenIn('STARTTLS'), takenIn('AUTH')]).toEqual([['ready'], ['ready']]);
+    expect(waysInto('greeted')).toEqual(['secured', 'welcomed']);
+  });
+
+  it('let a transaction go on with DATA or with BDAT, and never mix them (RFC 3030 §2)', () => {
+    expect(takenIn('BDAT')).toEqual(['bdat', 'rcpt']);
+    expect(waysInto('chunk')).toEqual(['BDAT']);
+    expect(waysInto('bdat')).toEqual(['end of chunk']);
+    expect(VERBS.filter((verb) => ['MAIL', 'RCPT', 'DATA'].includes(verb) && onCommand('bdat', verb) !== 'no')).toEqual([]);
+  });
+
   it('take no command out of mail data (§4.1.1.4)', () => {
     expect(EDGES.filter(({ from }) => from === 'data').map(({ on, to }) => `${on}: ${to}`).sort()).toEqual(['dropped: closed', 'end of mail data: ready', 'lost: closed', 'timeout: closed']);
   });
@@ -62,7 +90,7 @@ describe('the server\'s tables', () => {
   });
 
   it('take NOOP, HELP, VRFY, EXPN and RSET at any time, even before EHLO (§4.1.4)', () => {
-    for (const verb of ['NOOP', 'HELP', 'VRFY', 'EXPN', 'RSET']) expect(takenIn(verb)).toEqual(['greeted', 'mail', 'rcpt', 'ready']);
+    for (const verb of ['NOOP', 'HELP', 'VRFY', 'EXPN', 'RSET']) expect(takenIn(verb)).toEqual(['bdat', 'greeted', 'mail', 'rcpt', 'ready']);
   });
 
   it('change nothing by NOOP, HELP, VRFY and EXPN (§4.1.1.6 to .9)', () => {
@@ -70,12 +98,13 @@ describe('the server\'s tables', () => {
   });
 
   it('end a transaction by RSET, which neither opens nor closes a session (§4.1.1.5)', () => {
-    expect(['greeted', 'ready', 'mail', 'rcpt'].map((state) => onCommand(state as State, 'RSET'))).toEqual(['greeted', 'ready', 'ready', 'ready']);
+    expect((['greeted', 'ready', 'mail', 'rcpt', 'bdat'] as const).map((state) => onCommand(state, 'RSET'))).toEqual(['greeted', 'ready', 'ready', 'ready', 'ready']);
   });
 
-  it('treat EHLO and HELO alike, both ending a transaction (§4.1.4)', () => {
+  it('treat EHLO, HELO and LHLO alike, each ending a transaction (§4.1.4, RFC 2033 §4.1)', () => {
     expect(COMMAND_ORDER.HELO).toEqual(COMMAND_ORDER.EHLO);
-    expect(['greeted', 'ready', 'mail', 'rcpt'].map((state) => onCommand(state as State, 'EHLO'))).toEqual(['ready', 'ready', 'ready', 'ready']);
+    expect(COMMAND_ORDER.LHLO).toEqual(COMMAND_ORDER.EHLO);
+    expect((['greeted', 'ready', 'mail', 'rcpt', 'bdat'] as const).map((state) => onCommand(state, 'EHLO'))).toEqual(['ready', 'ready', 'ready', 'ready', 'ready']);
   });
 
   it('let a transaction be MAIL, then RCPT, then DATA, and nothing else (§3.3, §4.1.4)', () => {
@@ -87,17 +116,31 @@ describe('the server\'s tables', () => {
     expect(waysInto('data')).toEqual(['DATA']);
   });
 
-  it('open a session by EHLO or HELO alone (§4.1.4)', () => {
-    expect(EDGES.filter(({ from, to }) => from === 'greeted' && to !== 'greeted' && to !== 'closed').map(({ on }) => on).sort()).toEqual(['EHLO', 'HELO']);
+  it('open a session by EHLO, HELO or LHLO alone (§4.1.4)', () => {
+    expect(EDGES.filter(({ from, to }) => from === 'greeted' && to !== 'greeted' && to !== 'closed').map(({ on }) => on).sort()).toEqual(['EHLO', 'HELO', 'LHLO']);
   });
 
   it('finish mail data before a shutdown (§3.8)', () => {
-    expect(onEvent('data', 'shutdown')).toBe('no');
-    expect(takenIn('shutdown')).toEqual([...COMMAND_STATES].sort());
+    expect([onEvent('data', 'shutdown'), onEvent('chunk', 'shutdown')]).toEqual(['no', 'no']);
+    expect(takenIn('shutdown')).toEqual([...COMMAND_STATES, 'auth'].sort());
   });
 
   it('answer a command out of order with 503 in every state (§4.1.4)', () => {
-    expect(Object.values(OUT_OF_ORDER).filter((name) => REPLIES[name].code !== 503)).toEqual([]);
+    for (const state of STATES) for (const verb of VERBS) expect(outOfOrderCode(state, verb, false)).toBe(503);
+  });
+
+  it('answer what needs a recipient with 554 where all were refused (§3.3), but with 503 in LMTP (RFC 2033 §4.2)', () => {
+    for (const verb of VERBS.filter((name) => onCommand('mail', name) === 'no' && !['MAIL', 'AUTH', 'STARTTLS'].includes(name))) {
+      expect(outOfOrderCode('mail', verb, false, 1)).toBe(554);
+      expect(outOfOrderCode('mail', verb, true, 1)).toBe(503);
+    }
+  });
+
+  it('answer BDAT LAST of LMTP as often as there are recipients, that is not at all where there are none (RFC 2033 §4.3)', () => {
+    const last = { type: 'command', verb: 'BDAT', command: { verb: 'BDAT', size: 0, last: true }, chunk: 0 } as const;
+    expect(outOfOrder('mail', last, { refused: 1 }, true)).toBeUndefined();
+    expect(outOfOrder('mail', { ...last, command: { ...last.command, last: false } }, { refused: 1 }, true)).toBe('recipient first');
+    expect(outOfOrder('ready', last, undefined, true)).toBe('chunk refused');
   });
 
   it('are drawn whole: an edge for each cell that does not say no', () => {
@@ -115,9 +158,9 @@ describe('the server\'s tables', () => {
 describe('a session, walked through all its states', () => {
   const taken = new Set<string>();
 
-  it('is always in the state that the tables say', () => {
-    const places = explore(() => new ServerWalk(taken)); // each step is compared
-    expect(places.size).toBeGreaterThan(40);
+  it.each(['SMTP', 'LMTP'] as const)('is always in the state that the tables say: %s', (protocol) => {
+    const places = explore(() => new ServerWalk(protocol, taken)); // each step is compared
+    expect(places.size).toBeGreaterThan(100);
   });
 
   it('takes every edge of the tables', () => {
@@ -126,14 +169,19 @@ describe('a session, walked through all its states', () => {
 });
 
 type Answers = 'accept' | 'refuse' | 'refuse 421';
-type Input = { readonly line: string } | { readonly octets: string } | { readonly answer: Answers } | { readonly world: 'time' | 'end' | 'lost' | 'shutdown' };
+type World = 'time' | 'end' | 'lost' | 'shutdown' | 'secured';
+type Input = { readonly line: string } | { readonly octets: string } | { readonly answer: Answers } | { readonly world: World };
 
 const WELL_FORMED: Readonly<Record<Verb, string>> = {
   EHLO: 'EHLO client.example.org',
   HELO: 'HELO client.example.org',
+  LHLO: 'LHLO client.example.org',
+  STARTTLS: 'STARTTLS',
+  AUTH: 'AUTH PLAIN',
   MAIL: 'MAIL FROM:<alice@example.org>',
   RCPT: 'RCPT TO:<bob@example.com>',
   DATA: 'DATA',
+  BDAT: 'BDAT 4',
   RSET: 'RSET',
   NOOP: 'NOOP',
   HELP: 'HELP',
@@ -141,43 +189,60 @@ const WELL_FORMED: Readonly<Record<Verb, string>> = {
   EXPN: 'EXPN staff',
   QUIT: 'QUIT',
 };
-const ILL_FORMED = ['EHLO', 'HELO a b', 'MAIL <a@b>', 'MAIL FROM:<a@b> X=1', 'MAIL FROM:<a@b> SIZE=999999', 'RCPT TO:<>', 'RCPT TO:<a@b> X', 'DATA now', 'RSET all', 'QUIT now', 'VRFY', 'EXPN', 'ETRN x', 'TLS', '', 'MAIL FROM:<\xe4@b>', 'NOOP\n', 'x'.repeat(LIMITS.commandLine)];
+const ILL_FORMED = ['EHLO', 'HELO a b', 'LHLO', 'STARTTLS now', 'AUTH', 'AUTH XYZZY', 'AUTH PLAIN !', 'MAIL <a@b>', 'MAIL FROM:<a@b> X=1', 'MAIL FROM:<a@b> SIZE=999999', 'RCPT TO:<>', 'RCPT TO:<a@b> X', 'DATA now', 'BDAT', 'BDAT x', 'RSET all', 'QUIT now', 'VRFY', 'EXPN', 'ETRN x', 'TLS', '', 'MAIL FROM:<\xe4@b>', 'NOOP\n', 'x'.repeat(LIMITS.commandLine)];
 const MAX_SIZE = 20;
+const CHUNKS = ['BDAT 0', 'BDAT 4 LAST', 'BDAT 0 LAST', 'BDAT 21', 'BDAT 200 LAST', 'BDAT 4 FIRST'];
 const CONTENT = ['short', '..', '\n', 'x'.repeat(MAX_SIZE)];
-const ENDLESS_LINE = 'x'.repeat(LIMITS.commandLineDrain + 1);
+const ENDLESS_LINE = 'x'.repeat(LIMITS.commandLineDrain + 1); // a megabyte: not sent to each place
+const RESPONSE = plain('alice', 'secret');
 
+const inWorld = (...worlds: readonly World[]): Input[] => worlds.map((world) => ({ world }));
 const INPUTS: readonly Input[] = [
-  ...[...Object.values(WELL_FORMED), ...ILL_FORMED, ...CONTENT, '.', 'GET / HTTP/1.1'].map((line) => ({ line })),
+  ...[...Object.values(WELL_FORMED), ...ILL_FORMED, ...CHUNKS, ...CONTENT, '.', 'GET / HTTP/1.1', RESPONSE, '*'].map((line) => ({ line })),
   { octets: 'NOO' },
   { octets: ENDLESS_LINE },
-  ...(['time', 'end', 'lost', 'shutdown'] as const).map((world) => ({ world })),
+  ...inWorld('time', 'end', 'lost', 'shutdown'),
 ];
-const ANSWERS: readonly Input[] = [...(['accept', 'refuse', 'refuse 421'] as const).map((answer) => ({ answer })), { world: 'time' }, { world: 'end' }, { world: 'lost' }, { world: 'shutdown' }];
+const ANSWERS: readonly Input[] = [...(['accept', 'refuse', 'refuse 421'] as const).map((answer) => ({ answer })), ...inWorld('time', 'end', 'lost', 'shutdown')];
+/** In a chunk: no input reaches beyond its end. */
+const PIECES: readonly Input[] = [...['QU', 'IT\r\n', 'a\nb\n', 'x'.repeat(21), 'x'.repeat(8 * MAX_SIZE + 1)].map((octets) => ({ octets })), ...inWorld('time', 'end', 'lost', 'shutdown')];
+/** While the handshake is awaited. */
+const IN_THE_CLEAR: readonly Input[] = [{ line: 'EHLO client.example.org' }, { line: 'QUIT' }, ...inWorld('secured', 'time', 'end', 'lost', 'shutdown')];
 
 /** A session beside the words of the tables: what state it is in, and which question is open. */
 class ServerWalk implements Walk<Input> {
-  readonly #dialogue = new ServerDialogue({ maxSize: MAX_SIZE }, () => 'later');
+  readonly #dialogue: ServerDialogue;
+  readonly #lmtp: boolean;
   readonly #taken: Set<string>;
   #state: State = 'connected';
   #question: Verb | 'client' | 'message' | undefined = 'client';
-  #partial = ''; //     octets of a line that has not ended
-  #content = 0; //      octets of mail data
-  #spoilt = false; //   mail data come to nothing
+  #partial = ''; //          octets of a line that has not ended
+  #content = 0; //           octets of mail data
+  #spoilt = false; //        mail data come to nothing
+  #remaining = 0; //         octets of a chunk to come, which is
+  #chunk: 'more' | 'last' | 'refused' = 'more';
+  #secured = false;
+  #authenticated = false;
   #stopping = false;
   #ended = false;
 
-  constructor(taken: Set<string>) {
+  constructor(protocol: 'SMTP' | 'LMTP', taken: Set<string>) {
+    this.#lmtp = protocol === 'LMTP';
+    this.#dialogue = new ServerDialogue({ maxSize: MAX_SIZE, lmtp: this.#lmtp, startTls: true, auth: ANY_AUTH }, () => 'later');
     this.#taken = taken;
   }
 
   get key(): string {
-    const told = [this.#question, this.#partial.length, this.#spoilt, this.#content > 0, this.#stopping, this.#ended];
+    const told = [this.#question, this.#partial.length, this.#spoilt, this.#content > 0, this.#remaining, this.#remaining > 0 && this.#chunk, this.#secured, this.#authenticated, this.#stopping, this.#ended];
     return this.#state === 'closed' ? 'closed' : [this.#state, ...told].join(' ');
   }
 
   get inputs(): readonly Input[] {
     if (this.#question !== undefined) return ANSWERS;
-    return this.#partial === '' ? INPUTS : INPUTS.filter((input) => !('octets' in input));
+    if (this.#state === 'tls') return IN_THE_CLEAR;
+    if (this.#remaining > 0) return PIECES.filter((input) => !('octets' in input) || input.octets.length <= this.#remaining);
+    const whole = this.#partial === '' && !this.#secured && !this.#authenticated;
+    return whole ? INPUTS : INPUTS.filter((input) => !('octets' in input));
   }
 
   take(input: Input): void {
@@ -188,13 +253,14 @@ class ServerWalk implements Walk<Input> {
     this.#meetWhatWaits();
     const { session, open } = this.#dialogue;
     const question = this.#question === 'client' || this.#question === 'message' ? this.#question : ABOUT[this.#question ?? 'NOOP'];
-    if (session.state !== this.#state || open?.about !== question) expect({ input, state: session.state, question: open?.about }).toEqual({ input, state: this.#state, question });
+    if (session.state !== this.#state || open?.about !== question) expect({ input, key: this.key, state: session.state, question: open?.about }).toEqual({ input, key: this.key, state: this.#state, question });
   }
 
   #receive(text: string): void {
     this.#dialogue.receive(text);
     if (this.#state === 'data') return this.#readData(this.#partial + text);
-    if (this.#state === 'closed') return;
+    if (this.#state === 'closed' || this.#state === 'tls') return;
+    if (this.#remaining > 0) return this.#readChunk(text);
     if (this.#partial.length + text.length > LIMITS.commandLineDrain) return this.#follow('dropped');
     if (!text.endsWith('\r\n')) {
       this.#partial += text;
@@ -202,11 +268,54 @@ class ServerWalk implements Walk<Input> {
     }
     const line = this.#partial + text.slice(0, -2);
     this.#partial = '';
+    if (this.#state === 'auth') return this.#respond(line);
     if (line.startsWith('GET ')) return this.#follow('dropped');
+    const [, size, rest = ''] = /^BDAT (\d+)(.*)$/.exec(line) ?? [];
+    if (size !== undefined) return this.#beginChunk(Number(size), rest);
     const verb = VERBS.find((name) => WELL_FORMED[name] === line);
-    if (verb === undefined || onCommand(this.#state, verb) === 'no') return;
-    if (ABOUT[verb] === undefined) this.#follow(verb);
+    if (line === 'AUTH PLAIN !' && this.#guards('AUTH')) return this.#fail(); // it has begun, and ended
+    if (verb === undefined || onCommand(this.#state, verb) === 'no' || !this.#guards(verb)) return;
+    if (ABOUT[verb] === undefined || verb === 'AUTH') this.#follow(verb); // AUTH: it is asked when the client has responded
     else this.#question = verb;
+  }
+
+  /** What `guard.ts` refuses, of the lines that are sent here. */
+  #guards(verb: Verb): boolean {
+    if (onCommand(this.#state, verb) === 'no') return false;
+    if (verb === 'EHLO' || verb === 'HELO') return !this.#lmtp;
+    if (verb === 'LHLO') return this.#lmtp;
+    return !(verb === 'STARTTLS' && this.#secured) && !(verb === 'AUTH' && this.#authenticated);
+  }
+
+  #respond(line: string): void {
+    if (line === RESPONSE) this.#question = 'AUTH';
+    else this.#follow('not authenticated');
+  }
+
+  #fail(): void {
+    this.#follow('AUTH');
+    this.#follow('not authenticated');
+  }
+
+  #beginChunk(size: number, rest: string): void {
+    const taken = onCommand(this.#state, 'BDAT') !== 'no' && (rest === '' || rest === ' LAST');
+    if (!taken && size > LIMITS.mailDataDrain * MAX_SIZE) return this.#follow('dropped');
+    this.#chunk = !taken ? 'refused' : rest === '' ? 'more' : 'last';
+    this.#remaining = size;
+    if (taken) this.#follow('BDAT');
+    if (size === 0 && taken) this.#readChunk('');
+  }
+
+  #readChunk(text: string): void {
+    this.#remaining -= text.length;
+    if (this.#chunk === 'refused') return;
+    this.#content += text.length;
+    this.#spoilt ||= this.#content > MAX_SIZE || /(?<!\r)\n/.test(text);
+    this.#endless(this.#content);
+    if (this.#remaining > 0 || this.#state !== 'chunk') return;
+    if (this.#chunk === 'more') return this.#follow(this.#spoilt ? 'bad chunk' : 'end of chunk');
+    if (!this.#spoilt) this.#question = 'message';
+    this.#follow('end of mail data');
   }
 
   #readData(text: string): void {
@@ -229,16 +338,19 @@ class ServerWalk implements Walk<Input> {
     const question = this.#question;
     this.#question = undefined;
     if (answer === 'accept') {
-      this.#dialogue.accept();
-      if (question !== undefined && question !== 'message') this.#follow(question === 'client' ? 'welcomed' : question);
+      if (question === 'AUTH') this.#dialogue.answerAuth({ type: 'yes' });
+      else this.#dialogue.accept();
+      if (question === 'AUTH') this.#follow('authenticated');
+      else if (question !== undefined && question !== 'message') this.#follow(question === 'client' ? 'welcomed' : question);
     } else {
       this.#dialogue.refuse(answer === 'refuse' ? reply(550, '5.7.1', 'no') : reply(421, '4.3.0', 'no more'));
       if (question === 'client') this.#follow('turned away');
       if (answer === 'refuse 421') this.#follow('dropped');
+      else if (question === 'AUTH') this.#follow('not authenticated');
     }
   }
 
-  #meet(world: 'time' | 'end' | 'lost' | 'shutdown'): void {
+  #meet(world: World): void {
     switch (world) {
       case 'time':
         this.#dialogue.wait(300_000);
@@ -257,11 +369,17 @@ class ServerWalk implements Walk<Input> {
         this.#dialogue.shutdown();
         this.#stopping = true;
         break;
+      case 'secured':
+        this.#dialogue.secured();
+        this.#secured = true;
+        this.#authenticated = false;
+        this.#follow('secured');
+        break;
       default: world satisfies never;
     }
   }
 
-  /** A shutdown, and the end of the client's side, wait for an answer; a shutdown for the end of mail data too. */
+  /** A shutdown, and the end of the client's side, wait for an answer; a shutdown for the end of mail data and for the handshake too. */
   #meetWhatWaits(): void {
     if (this.#question !== undefined) return;
     if (this.#stopping) this.#follow('shutdown');
@@ -274,15 +392,17 @@ class ServerWalk implements Walk<Input> {
     if (edge === undefined) return;
     this.#taken.add(`${edge.from}: ${on}`);
     this.#state = edge.to as State;
-    if (this.#state !== 'data') this.#forget();
+    if (on === 'authenticated') this.#authenticated = true;
+    if (!['data', 'chunk', 'bdat'].includes(this.#state)) this.#forget();
   }
 
   #forget(): void {
     this.#partial = '';
     this.#content = 0;
     this.#spoilt = false;
+    if (this.#chunk !== 'refused') this.#remaining = 0;
   }
 }
 
 /** What the application is asked about a command. */
-const ABOUT: Readonly<Partial<Record<Verb, string>>> = { EHLO: 'helo', HELO: 'helo', MAIL: 'mail', RCPT: 'rcpt', VRFY: 'vrfy' };
+const ABOUT: Readonly<Partial<Record<Verb, string>>> = { EHLO: 'helo', HELO: 'helo', LHLO: 'helo', AUTH: 'auth', MAIL: 'mail', RCPT: 'rcpt', VRFY: 'vrfy' };

@@ -1,0 +1,84 @@
+// AUTH (RFC 4954) around an exchange of SASL: base 64, `*` and `=`, who the client is, and how often it has failed.
+
+import { decodeBase64, encodeBase64 } from '../../wire/base64.ts';
+import { EMPTY } from '../../wire/octet.ts';
+import { MOST_AUTH_FAILURES } from '../limit.ts';
+import type { AuthAnswer, AuthQuestion, Identity, ServerStep } from '../sasl/exchange.ts';
+import { findMechanism, MECHANISMS } from '../sasl/mechanism.ts';
+import type { ServerExchange } from '../sasl/server-exchange.ts';
+import type { AuthOptions } from './option.ts';
+import { AUTH_FAILURES, type ReplyName } from './reply.ts';
+
+/** What the session does next. */
+export type AuthTurn =
+  | { readonly type: 'challenge'; readonly text: string }
+  | { readonly type: 'ask'; readonly question: AuthQuestion }
+  | { readonly type: 'success' }
+  /** `last`: it has failed too often. */
+  | { readonly type: 'failure'; readonly reply: ReplyName; readonly last: boolean };
+
+export class Authentication {
+  /** Who the client is, once it has said so. */
+  identity: Identity | undefined;
+  readonly #options: AuthOptions | undefined;
+  #exchange: ServerExchange | undefined;
+  #failures = 0;
+
+  constructor(options: AuthOptions | undefined) {
+    this.#options = options;
+  }
+
+  /** The mechanisms that may be used now; none for a client that is authenticated (RFC 4954 §4: once a session). */
+  offered(secured: boolean): readonly string[] {
+    if (this.#options === undefined || this.identity !== undefined) return [];
+    const { mechanisms, clearText = false } = this.#options;
+    return mechanisms.filter((name) => secured || clearText || !MECHANISMS[name].revealsSecret);
+  }
+
+  /** Begins with what AUTH said; a guard has seen to it that the mechanism is one of ours. */
+  begin(mechanism: string, initialResponse: string | undefined): AuthTurn {
+    const name = findMechanism(mechanism);
+    if (this.#options === undefined || name === undefined) return this.#fail('no such mechanism');
+    const octets = initialResponse === undefined || initialResponse === '=' ? EMPTY : decodeBase64(initialResponse);
+    if (octets === undefined) return this.#fail('not base64');
+    this.#exchange = this.#options.begin(name);
+    return this.#turn(this.#exchange.next(initialResponse === undefined ? undefined : octets));
+  }
+
+  /** Takes a line of the exchange; undefined: one that is no line of text. */
+  respond(line: string | undefined, tooLong: boolean): AuthTurn {
+    if (tooLong) return this.#fail('response too long');
+    const octets = line === undefined ? undefined : decodeBase64(line);
+    if (octets === undefined || this.#exchange === undefined) return this.#fail(line === '*' ? 'auth cancelled' : 'not base64');
+    return this.#turn(this.#exchange.next(octets));
+  }
+
+  /** Takes the application's answer; undefined: it has none now. */
+  answer(answer: AuthAnswer): AuthTurn {
+    return this.#exchange === undefined ? this.#fail('auth unavailable') : this.#turn(this.#exchange.answer(answer));
+  }
+
+  /** TLS has begun: what was known without it counts for nothing (RFC 3207 §4.2). */
+  forget(): void {
+    this.identity = undefined;
+    this.#exchange = undefined;
+  }
+
+  #turn(step: ServerStep): AuthTurn {
+    switch (step.type) {
+      case 'challenge': return { type: 'challenge', text: encodeBase64(step.octets) };
+      case 'ask': return step;
+      case 'success':
+        this.#exchange = undefined;
+        this.identity = step.identity;
+        return { type: 'success' };
+      case 'failure': return this.#fail(AUTH_FAILURES[step.reason]);
+      default: return step satisfies never;
+    }
+  }
+
+  #fail(reply: ReplyName): AuthTurn {
+    this.#exchange = undefined;
+    return { type: 'failure', reply, last: ++this.#failures > MOST_AUTH_FAILURES };
+  }
+}

@@ -1,0 +1,100 @@
+// Guards: why a command that may come now is refused all the same. The first refusal wins; each cites the rule that it keeps.
+
+import type { Command, Verb } from '../../syntax/command.ts';
+import type { Parameter } from '../../syntax/parameter.ts';
+import { isOffered, type Offer } from '../extension.ts';
+import { findMechanism, MECHANISMS } from '../sasl/mechanism.ts';
+import type { Authentication } from './authentication.ts';
+import type { Settings } from './option.ts';
+import type { ReplyName } from './reply.ts';
+import type { Transaction } from './transaction.ts';
+import { isPlain, readVerification } from './internationalized.ts';
+
+/** What guards look at. */
+export interface GuardFacts {
+  readonly offer: Offer;
+  /** EHLO or LHLO opened the session, not HELO. */
+  readonly extended: boolean;
+  readonly lmtp: boolean;
+  readonly authenticated: boolean;
+  /** What commands need: TLS, AUTH. */
+  readonly requireTls: boolean;
+  readonly requireAuth: boolean;
+  /** Mechanisms that show the secret may be used without TLS. */
+  readonly clearTextAuth: boolean;
+  /** Every mechanism of the server, whether it may be used now or not. */
+  readonly mechanisms: readonly string[];
+}
+
+type Guard<V extends Verb> = (facts: GuardFacts, command: Extract<Command, { readonly verb: V }>, transaction: Transaction | undefined) => ReplyName | undefined;
+type Guards = { readonly [V in Verb]?: readonly Guard<V>[] };
+
+const lmtpSaysLhlo = ({ lmtp }: GuardFacts): ReplyName | undefined => (lmtp ? 'say lhlo' : undefined);
+/** RFC 5321 §2.2.1 */
+const parametersNeedEhlo = ({ extended }: GuardFacts, { parameters }: { readonly parameters: readonly Parameter[] }): ReplyName | undefined => (extended || parameters.length === 0 ? undefined : 'parameters need ehlo');
+/** RFC 6531 §3.7.4.2: the word stands at the end. */
+const utf8IsAskedFor = (_: GuardFacts, { text }: { readonly text: string }): ReplyName | undefined => (isPlain(text) || readVerification(text, true).utf8 ? undefined : 'utf8 recipient');
+
+const GUARDS: Guards = {
+  EHLO: [lmtpSaysLhlo],
+  HELO: [lmtpSaysLhlo],
+  LHLO: [({ lmtp }) => (lmtp ? undefined : 'unknown command')], // RFC 2033 §4.1: LHLO is not SMTP
+  STARTTLS: [
+    ({ offer }) => (offer.secured ? 'tls at work' : undefined), // RFC 3207 §4.2
+    ({ offer }) => (isOffered('STARTTLS', offer) ? undefined : 'no tls'),
+  ],
+  AUTH: [
+    ({ mechanisms }) => (mechanisms.length > 0 ? undefined : 'no auth'),
+    ({ authenticated }) => (authenticated ? 'auth done' : undefined), // RFC 4954 §4: once a session
+    ({ mechanisms }, { mechanism }) => (mechanisms.includes(mechanism.toUpperCase()) ? undefined : 'no such mechanism'),
+    ({ offer, clearTextAuth }, { mechanism }) => {
+      const name = findMechanism(mechanism);
+      return name !== undefined && MECHANISMS[name].revealsSecret && !offer.secured && !clearTextAuth ? 'auth needs tls' : undefined; // RFC 4954 §4
+    },
+  ],
+  MAIL: [
+    parametersNeedEhlo,
+    (_, { reversePath, parameters }) => (isPlain(reversePath.text) || parameters.some(({ keyword }) => keyword.toUpperCase() === 'SMTPUTF8') ? undefined : 'utf8 sender'),
+  ],
+  RCPT: [
+    parametersNeedEhlo,
+    ({ offer }, _, transaction) => ((transaction?.accepted ?? 0) >= offer.maxRecipients ? 'too many recipients' : undefined), // RFC 5321 §4.5.3.1.10
+    (_, { forwardPath }, transaction) => (isPlain(forwardPath.text) || transaction?.utf8 === true ? undefined : 'utf8 recipient'), // RFC 6531 §3.4
+  ],
+  BDAT: [({ offer }) => (isOffered('CHUNKING', offer) ? undefined : 'not implemented')],
+  VRFY: [utf8IsAskedFor],
+  EXPN: [utf8IsAskedFor],
+  DATA: [(_, __, transaction) => (transaction?.parameters.body === 'BINARYMIME' ? 'binary needs bdat' : undefined)], // RFC 3030 §3
+};
+
+/** All that is taken where TLS is required and not at work (RFC 3207 §4). */
+const WITHOUT_TLS: ReadonlySet<Verb> = new Set(['EHLO', 'LHLO', 'STARTTLS', 'NOOP', 'QUIT']);
+/** All that is taken where AUTH is required and has not succeeded (RFC 4954 §6, RFC 6409 §4.3). */
+const WITHOUT_AUTH: ReadonlySet<Verb> = new Set(['AUTH', 'EHLO', 'HELO', 'LHLO', 'STARTTLS', 'NOOP', 'RSET', 'QUIT']);
+
+/** What guards look at, from what was set and what the session has come to. */
+export function factsOf({ maxSize, maxRecipients, startTls, without, lmtp, requireTls, auth }: Settings, authentication: Authentication, secured: boolean, extended: boolean): GuardFacts {
+  return {
+    offer: { maxSize, maxRecipients, startTls, secured, mechanisms: authentication.offered(secured), without: new Set(auth === undefined ? [...without, 'AUTH'] : without) },
+    extended,
+    lmtp,
+    authenticated: authentication.identity !== undefined,
+    requireTls,
+    requireAuth: auth?.required === true,
+    clearTextAuth: auth?.clearText === true,
+    mechanisms: without.includes('AUTH') ? [] : (auth?.mechanisms ?? []),
+  };
+}
+
+/** The refusal of the command, where a guard has one. */
+export function refusalOf(facts: GuardFacts, transaction: Transaction | undefined, command: Command): ReplyName | undefined {
+  if (facts.requireTls && !facts.offer.secured && !WITHOUT_TLS.has(command.verb)) return 'tls first';
+  if (facts.requireAuth && !facts.authenticated && !WITHOUT_AUTH.has(command.verb)) return 'auth first';
+  // The one cast: a row's guards take the command of the row's verb, and the verb chose the row.
+  const guards = (GUARDS[command.verb] ?? []) as readonly ((facts: GuardFacts, command: Command, transaction: Transaction | undefined) => ReplyName | undefined)[];
+  for (const guard of guards) {
+    const refusal = guard(facts, command, transaction);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}

@@ -1,0 +1,44 @@
+// Octets of the peer that were received and not looked at yet, segment by segment.
+
+import { EMPTY } from '../../wire/octet.ts';
+
+export class Input {
+  /** The segment under way; it has been read up to `at`. */
+  octets: Uint8Array = EMPTY;
+  at = 0;
+  #waiting: Uint8Array[] = [];
+
+  get empty(): boolean {
+    return this.at >= this.octets.length;
+  }
+
+  push(octets: Uint8Array): void {
+    if (octets.length === 0) return;
+    if (!this.empty) this.#waiting.push(octets);
+    else {
+      this.octets = octets;
+      this.at = 0;
+    }
+  }
+
+  /** The segment has been read up to `at`. */
+  advance(at: number): void {
+    this.at = at;
+    if (!this.empty) return;
+    this.octets = this.#waiting.shift() ?? EMPTY;
+    this.at = 0;
+  }
+
+  /** Drops at most so many octets of the segment under way; returns how many. */
+  skip(most: number): number {
+    const dropped = Math.min(most, this.octets.length - this.at);
+    this.advance(this.at + dropped);
+    return dropped;
+  }
+
+  clear(): void {
+    this.octets = EMPTY;
+    this.at = 0;
+    this.#waiting = [];
+  }
+}

@@ -1,0 +1,31 @@
+// What RFC 6531 asks of a server's commands and replies: UTF-8 is heard and said only where the client has asked for it.
+
+import type { Reply } from '../../syntax/reply.ts';
+
+export interface Verification {
+  readonly text: string;
+  /** The client asked for SMTPUTF8, so that the reply may hold UTF-8. */
+  readonly utf8: boolean;
+}
+
+/** Reads the argument of VRFY or EXPN (§3.7.4.2); where SMTPUTF8 is not offered the word behind it is no parameter. */
+export function readVerification(argument: string, offered: boolean): Verification {
+  const utf8 = offered && / SMTPUTF8$/i.test(argument);
+  return { text: utf8 ? argument.slice(0, -' SMTPUTF8'.length) : argument, utf8 };
+}
+
+/**
+ * Returns the reply that may be said in place of the application's: the same where it is ASCII or `utf8` is asked for; 550 for a
+ * 551 (§3.7.4.1); undefined for a 2yz, that is the RFC's own words, 252 for VRFY among them (§3.7.4.2).
+ */
+export function sayable(reply: Reply | undefined, utf8: boolean): Reply | undefined {
+  if (reply === undefined || utf8 || reply.lines.every(isPlain)) return reply;
+  if (reply.code === 551) return { code: 550, enhanced: reply.enhanced, lines: ['mailbox not here'] };
+  return reply.code < 300 ? undefined : reply;
+}
+
+/** Whether the text is ASCII. */
+export function isPlain(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 0x7f) return false;
+  return true;
+}

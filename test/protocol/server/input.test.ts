@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { Input } from '../../../src/protocol/server/input.ts';
+import { octetsOf, textOf } from '../../wire/every.ts';
+
+/** All that is left, in the pieces in which it is handed out. */
+function drain(input: Input): string[] {
+  const pieces: string[] = [];
+  while (!input.empty) {
+    pieces.push(textOf(input.octets.subarray(input.at)));
+    input.advance(input.octets.length);
+  }
+  return pieces;
+}
+
+const inputOf = (...segments: readonly string[]): Input => {
+  const input = new Input();
+  for (const segment of segments) input.push(octetsOf(segment));
+  return input;
+};
+
+describe('the input of a session', () => {
+  it('is handed out segment by segment, in order, without empty ones', () => {
+    expect(drain(inputOf('', 'ab', '', 'c', 'def'))).toEqual(['ab', 'c', 'def']);
+    expect(inputOf('').empty).toBe(true);
+  });
+
+  it('goes on where it was left, and takes more at any time', () => {
+    const input = inputOf('abc');
+    input.advance(1);
+    input.push(octetsOf('de'));
+    expect(drain(input)).toEqual(['bc', 'de']);
+    input.push(octetsOf('f'));
+    expect(drain(input)).toEqual(['f']);
+  });
+
+  it('skips no more than is asked, and within one segment', () => {
+    const input = inputOf('abc', 'de');
+    expect([input.skip(2), input.skip(2), input.skip(9), input.skip(9)]).toEqual([2, 1, 2, 0]);
+    expect(input.empty).toBe(true);
+  });
+
+  it('is forgotten whole: no octet of any segment is left', () => {
+    const input = inputOf('abc', 'de', 'f');
+    input.advance(1);
+    input.clear();
+    expect(drain(input)).toEqual([]);
+    input.push(octetsOf('g'));
+    expect(drain(input)).toEqual(['g']);
+  });
+});

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { LIMITS } from '../../../src/protocol/limit.ts';
+import type { Envelope } from '../../../src/protocol/mail.ts';
+import { MailData } from '../../../src/protocol/server/mail-data.ts';
+import { Output } from '../../../src/protocol/server/output.ts';
+import { concat } from '../../../src/wire/octet.ts';
+import { everyCut, everyString, octetsOf, textOf } from '../../wire/every.ts';
+
+const ENVELOPE: Envelope = { reversePath: { type: 'null', text: '<>', key: '' }, forwardPaths: [], parameters: {}, recipientParameters: [] };
+const BINARY: Envelope = { ...ENVELOPE, parameters: { body: 'BINARYMIME' } };
+
+/** What comes of chunks, each read in the pieces that it is given in. */
+function readChunks(chunks: readonly (readonly string[])[], { envelope = ENVELOPE, maxSize = 0 } = {}): { content: string; fault: string | undefined; size: number; told: string[] } {
+  const output = new Output();
+  const data = new MailData({ maxSize, maxTextLine: 1_000 });
+  data.begin(envelope, output);
+  for (const [index, pieces] of chunks.entries()) {
+    const last = index === chunks.length - 1;
+    const size = pieces.join('').length;
+    data.beginChunk(size, last);
+    data.tell(output);
+    for (const piece of pieces) {
+      const octets = octetsOf(piece);
+      expect(data.read(octets, 0)).toBe(octets.length);
+      data.tell(output);
+    }
+    expect([data.chunkEnded, data.ended]).toEqual([true, last]);
+  }
+  const told: string[] = [];
+  const content: Uint8Array[] = [];
+  for (let action; (action = output.action()) !== undefined; ) {
+    if (action.type === 'content') content.push(action.octets);
+    else told.push(action.type === 'abort' ? `abort ${action.reason}` : action.type);
+  }
+  return { content: textOf(concat(content)), fault: data.fault, size: data.size, told };
+}
+
+/** The text in pieces, in every way. */
+function everyDivision(text: string): string[][] {
+  return everyCut(text.length).map((cuts) => [0, ...cuts].map((from, at) => text.slice(from, cuts[at] ?? text.length)));
+}
+
+/** RFC 5321 §2.3.8, in words: the first CR that no LF follows, or LF that no CR precedes. */
+function bareOctet(text: string): string | undefined {
+  const [found] = /\r(?!\n)|(?<!\r)\n/.exec(text) ?? [];
+  return found && (found === '\r' ? 'bare-cr' : 'bare-lf');
+}
+
+describe('mail data in chunks (RFC 3030 §2)', () => {
+  it('are the octets of all chunks in a row, and at fault for the first bare octet of them, in chunks of any size', () => {
+    for (const text of everyString('\r\n.', 0, 5)) {
+      for (const chunks of everyDivision(text)) {
+        const { content, fault, size, told } = readChunks(chunks.map((chunk) => [chunk]));
+        const wanted = bareOctet(text);
+        if (fault !== wanted || size !== text.length || (wanted === undefined && content !== text)) expect({ chunks, content, fault, size }).toEqual({ chunks, content: text, fault: wanted, size: text.length });
+        expect(told).toEqual(wanted === undefined ? ['data'] : ['data', `abort ${wanted}`]);
+      }
+    }
+  });
+
+  it('are the same in segments of any size, with a last chunk of nothing too', () => {
+    for (const text of everyString('\r\nx', 0, 4)) {
+      for (const pieces of everyDivision(text)) {
+        expect(readChunks([pieces, []]).fault).toBe(bareOctet(text));
+        expect(readChunks([pieces]).fault).toBe(bareOctet(text));
+        expect(readChunks([pieces, []], { envelope: BINARY })).toEqual({ content: text, fault: undefined, size: text.length, told: ['data'] });
+      }
+    }
+  });
+
+  it('tell no content twice where a chunk is empty', () => {
+    expect(readChunks([['ab'], [], ['c'], []])).toMatchObject({ content: 'abc', size: 3 });
+  });
+
+  it('may be as large as the limit all together, and are at fault with the first octet more', () => {
+    expect(readChunks([['ab'], ['cd']], { maxSize: 4 })).toMatchObject({ content: 'abcd', fault: undefined });
+    expect(readChunks([['ab'], ['cd'], ['e']], { maxSize: 4 })).toMatchObject({ fault: 'too-much-mail-data', told: ['data', 'abort too-much-mail-data'] });
+    expect(readChunks([['ab\n'], ['cde']], { maxSize: 4 }).fault).toBe('bare-lf'); // of two things the first one counts
+    expect(readChunks([['abcde'], ['\n']], { maxSize: 4 }).fault).toBe('too-much-mail-data');
+  });
+
+  it('leave the octets behind a chunk alone', () => {
+    const data = new MailData({ maxSize: 0, maxTextLine: 1_000 });
+    data.begin(ENVELOPE, new Output());
+    data.beginChunk(3, false);
+    expect(data.read(octetsOf('xabcQUIT\r\n'), 1)).toBe(4);
+    expect(textOf(data.content)).toBe('abc');
+  });
+});
+
+describe('mail data of either kind', () => {
+  it('begin anew with each mail', () => {
+    const output = new Output();
+    const data = new MailData({ maxSize: 2, maxTextLine: 1_000 });
+    data.begin(ENVELOPE, output);
+    data.beginChunk(3, true);
+    data.read(octetsOf('a\nb'), 0);
+    expect([data.size, data.fault]).toEqual([3, 'bare-lf']);
+    data.begin(ENVELOPE, output);
+    expect([data.size, data.fault, data.ended]).toEqual([0, undefined, false]);
+    data.read(octetsOf('.\r\n'), 0);
+    expect([data.size, data.fault, data.ended]).toEqual([0, undefined, true]);
+  });
+
+  it('come to nothing once', () => {
+    const output = new Output();
+    const data = new MailData({ maxSize: 0, maxTextLine: 1_000 });
+    data.abort('reset', output);
+    expect(output.action()).toBeUndefined(); // none has begun
+    data.begin(ENVELOPE, output);
+    data.abort('reset', output);
+    data.abort('peer-gone', output);
+    expect([output.action()?.type, output.action(), output.action()]).toEqual(['data', { type: 'abort', reason: 'reset' }, undefined]);
+  });
+
+  it('are endless at so many times the limit, and never without one', () => {
+    const endless = (maxSize: number, octets: number): boolean => new MailData({ maxSize, maxTextLine: 1_000 }).isEndless(octets);
+    expect([endless(10, 10 * LIMITS.mailDataDrain), endless(10, 10 * LIMITS.mailDataDrain + 1), endless(0, 1e20), endless(0, Infinity)]).toEqual([false, true, false, false]);
+  });
+});

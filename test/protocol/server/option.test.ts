@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { EXTENSIONS } from '../../../src/protocol/extension.ts';
+import { LIMITS, SERVER_TIMEOUT } from '../../../src/protocol/limit.ts';
+import { NOT_BY_DEFAULT, settingsOf } from '../../../src/protocol/server/option.ts';
+import { UsageError } from '../../../src/wire/usage.ts';
+import { ANY_AUTH, HOST } from '../../support/server-dialogue.ts';
+
+describe('the options of a server session', () => {
+  it('are safe where nothing is set: no TLS, no AUTH, no LMTP, none of the extensions that bind whoever relays the mail', () => {
+    expect(settingsOf({ hostname: HOST })).toEqual({
+      hostname: HOST, maxSize: LIMITS.mailData, maxRecipients: LIMITS.recipients, maxTextLine: LIMITS.textLine, timeout: SERVER_TIMEOUT,
+      lmtp: false, without: NOT_BY_DEFAULT, startTls: false, secured: false, requireTls: false, auth: undefined,
+    });
+    expect(NOT_BY_DEFAULT.filter((keyword) => !(keyword in EXTENSIONS))).toEqual([]);
+  });
+
+  it('are what is set, and the default where undefined is', () => {
+    const set = { hostname: HOST, maxSize: 0, maxRecipients: 100, maxTextLine: 500, timeout: 1, lmtp: true, without: [], startTls: true, secured: true, requireTls: true, auth: ANY_AUTH };
+    expect(settingsOf(set)).toEqual(set);
+    // @ts-expect-error an option that is absent is left out
+    expect(settingsOf({ hostname: HOST, maxSize: undefined, without: undefined })).toEqual(settingsOf({ hostname: HOST }));
+  });
+
+  it.each(['', ' ', 'a b', 'a..b', '[192.0.2.1', 'a\r\nb', '-'])('have a name that can stand in a reply, and not %j', (hostname) => {
+    expect(() => settingsOf({ hostname })).toThrow(UsageError);
+  });
+});

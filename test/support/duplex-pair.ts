@@ -1,0 +1,31 @@
+// Two streams, each of which reads what is written to the other: a connection without a socket.
+
+import { Duplex } from 'node:stream';
+
+export function pair(): [InstanceType<typeof Duplex>, InstanceType<typeof Duplex>] {
+  const waiting: (() => void)[] = [() => undefined, () => undefined]; // a write that waits until the other side reads on
+  const make = (own: number): InstanceType<typeof Duplex> => {
+    const other = 1 - own;
+    return new Duplex({
+      allowHalfOpen: true,
+      read: () => waiting[own]?.(),
+      write: (octets, _, done) => {
+        waiting[other] = () => {
+          waiting[other] = () => undefined;
+          done();
+        };
+        ends[other]?.push(octets);
+      },
+      final: (done) => {
+        ends[other]?.push(null);
+        done();
+      },
+      destroy: (_, done) => {
+        if (ends[other]?.destroyed === false) ends[other].destroy();
+        done();
+      },
+    });
+  };
+  const ends = [make(0), make(1)] as const;
+  return [...ends];
+}
