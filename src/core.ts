@@ -20,7 +20,10 @@ export { formatEhloLine, parseEhloLine, parseEhloReply, type EhloKeyword } from 
 export { formatEnhancedStatus, parseEnhancedStatus, type EnhancedStatus } from './syntax/status.ts';
 export { formatReceived, parseReceived, type Received } from './syntax/trace.ts';
 
-export { ServerSession, type ServerOptions } from './protocol/server/session.ts';
+export { ServerSession } from './protocol/server/session.ts';
+export type { AuthOptions, ServerOptions } from './protocol/server/option.ts';
+export type { AuthAnswer, AuthQuestion, Identity, MechanismName } from './protocol/sasl/exchange.ts';
+export type { ExtensionKeyword } from './protocol/extension.ts';
 export type { AbortReason, ServerAction, ServerQuestion } from './protocol/server/action.ts';
 export { accept, committed, refuse, type Verdict } from './protocol/server/verdict.ts';
 export { serverEdges } from './protocol/server/table.ts';
@@ -28,7 +31,7 @@ export { ClientSession, type ClientOptions } from './protocol/client/session.ts'
 export type { ClientAction, Outcome, Reason, Transaction } from './protocol/client/action.ts';
 export { clientEdges } from './protocol/client/table.ts';
 export { toMermaid, type Edge } from './protocol/edge.ts';
-export type { Envelope, MailParameters } from './protocol/mail.ts';
+export type { Envelope, MailParameters, RecipientParameters } from './protocol/mail.ts';
 export type { Milliseconds } from './protocol/limit.ts';
 
 export type { NewMail, Queue, QueuedMail, RecipientState } from './relay/queue/port.ts';

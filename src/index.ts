@@ -6,6 +6,8 @@ export { listen, Server, type ListenOptions } from './node/listen.ts';
 export type { Connection, ReceivedMail } from './node/connection.ts';
 export type { Hooks, Mail, SessionFacts } from './node/hook.ts';
 export { delivered, relay, type Content, type RelayOptions } from './node/relay.ts';
+export { TlsServer, type TlsFacts, type TlsOptions } from './node/tls.ts';
+export { Users } from './node/credential.ts';
 export type { RecipientOutcome } from './node/deliver.ts';
 export { Resolver, type ResolverOptions } from './node/resolve.ts';
 export { FileQueue } from './node/file-queue.ts';

@@ -1,31 +1,25 @@
 // `ehlo serve`: receives mail, keeps it safely, relays it by MX.
 
+import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { LIMITS } from '../protocol/limit.ts';
 import { parseCidr, type Cidr } from '../relay/admission.ts';
 import { RETRY_SCHEDULE } from '../relay/schedule.ts';
+import { Users } from '../node/credential.ts';
 import { Journal } from '../node/journal.ts';
 import type { Server } from '../node/listen.ts';
 import { openLog } from '../node/log.ts';
 import { machineName } from '../node/machine-name.ts';
 import { Maildir } from '../node/maildir.ts';
+import { TlsServer, type TlsOptions } from '../node/tls.ts';
 import { TransferAgent } from '../node/transfer-agent.ts';
 import { EXIT, runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
+import { formatListener, LISTENER, SCHEMES } from './listener.ts';
+import { misuse, type Misuse } from './misuse.ts';
 import { choice, DIR, DURATION, FILE, integer, INTERVALS, many, one, type Kind } from './option.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';
-
-/** `smtp://HOST:PORT`; the path of a URL that could follow means nothing here. */
-const LISTENER: Kind<{ readonly host: string; readonly port: number }> = {
-  placeholder: 'URL',
-  expected: 'smtp://HOST:PORT, such as smtp://127.0.0.1:2525 or smtp://[::1]:25',
-  parse(written) {
-    const [, bracketed, plain, port] = /^smtp:\/\/(?:\[([0-9a-f:.]+)\]|([^:[\]/]+))(?::(\d{1,5}))?\/?$/i.exec(written) ?? [];
-    const host = bracketed ?? plain;
-    return host === undefined || Number(port ?? 25) > 65535 ? undefined : { host, port: Number(port ?? 25) };
-  },
-};
 
 const ACCEPTED: Kind<string> = {
   placeholder: 'DOMAIN',
@@ -39,6 +33,9 @@ const ACCEPTED: Kind<string> = {
 
 const CIDR: Kind<Cidr> = { placeholder: 'CIDR', expected: 'a range of addresses such as 192.0.2.0/24 or 2001:db8::/32', parse: parseCidr };
 
+/** The same, as it was written. */
+const RANGE: Kind<string> = { ...CIDR, parse: (written) => (parseCidr(written) === undefined ? undefined : written) };
+
 const OPTIONS = {
   listen: many(LISTENER, 'listen here', ['smtp://127.0.0.1:2525']),
   queue: one(DIR, 'the durable queue; made on first use', './queue'),
@@ -46,8 +43,14 @@ const OPTIONS = {
   accept: many(ACCEPTED, 'take mail for this domain from anyone'),
   relayFrom: many(CIDR, 'clients that may send to any domain', ['127.0.0.0/8', '::1/128']),
   ...ROUTING,
+  tlsCert: one(FILE, 'PEM file with the certificate and its chain: offers STARTTLS; read again on SIGHUP'),
+  tlsKey: one(FILE, 'PEM file with its key'),
+  users: one(FILE, 'who may authenticate: lines made by ehlo passwd; read again on SIGHUP'),
   maxSize: one(integer('OCTETS', 0), 'largest mail; 0: no limit', String(LIMITS.mailData)),
   maxRecipients: one(integer('N', 100), 'most recipients of a mail', String(LIMITS.recipients)),
+  maxConnections: one(integer('N', 1), 'most connections at a time', '1000'),
+  maxConnectionsPerClient: one(integer('N', 1), 'most of them from one address', '50'),
+  proxyFrom: many(RANGE, 'proxies whose connections begin with a PROXY header'),
   retry: one(INTERVALS, 'intervals between attempts; the last one stands for all further ones', '450s,30m,1h,2h,3h'),
   expire: one(DURATION, 'age at which mail is given up and returned', '5d'),
   log: one(choice<'text' | 'json'>('text', 'json'), 'one line for each event', 'text'),
@@ -66,16 +69,33 @@ const USAGE = {
 const CANNOT_LISTEN = EXIT.unavailable;
 const CANNOT_STORE = 73;
 const QUEUE_FAILED = 74; // EX_IOERR
+const CANNOT_READ = 66; // EX_NOINPUT
 
 export function serve(args: readonly string[], terminal: Terminal): Promise<number> {
   return runCommand(USAGE, args, terminal, (line) => run(line, terminal));
 }
 
-async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number> {
+async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number | Misuse> {
+  const { tlsCert, tlsKey } = options;
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) return misuse('--tls-cert and --tls-key: expected both or neither');
+  for (const { scheme } of options.listen) {
+    if (SCHEMES[scheme].tlsAtOnce && tlsCert === undefined) return misuse(`--listen ${scheme}: expected --tls-cert and --tls-key with it`);
+    if (SCHEMES[scheme].submission && options.users === undefined) return misuse(`--listen ${scheme}: expected --users with it, since nobody may submit without AUTH`);
+  }
   const complain = (text: string, status: number): number => {
     terminal.err(`ehlo: ${text}\n`);
     return status;
   };
+  const readTls = async (): Promise<TlsOptions | undefined> => (tlsCert === undefined || tlsKey === undefined ? undefined : { cert: await readFile(tlsCert), key: await readFile(tlsKey) });
+  let tls: TlsServer | undefined;
+  let users: Users | undefined;
+  try {
+    const pair = await readTls();
+    tls = pair === undefined ? undefined : new TlsServer(pair);
+    users = options.users === undefined ? undefined : await Users.read(options.users);
+  } catch (error) {
+    return complain(reason(error), CANNOT_READ);
+  }
   const ending = new Ending();
   let queue: Journal;
   let maildir: Maildir | undefined;
@@ -94,6 +114,7 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
   if (torn !== undefined) terminal.err(`ehlo: ${options.queue}: the last ${torn.octets} octets were half written when the program died, and never acknowledged; kept as dead/${torn.name}\n`);
   for (const { name, reason: why } of dead) terminal.err(`ehlo: ${options.queue}: could not be read, kept as dead/${name}: ${why}\n`);
 
+  const log = openLog(options.log);
   const agent = new TransferAgent({
     hostname: options.hostname ?? (await machineName()),
     queue,
@@ -104,21 +125,40 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     schedule: { ...RETRY_SCHEDULE, intervals: options.retry, expire: options.expire, expireBounce: Math.min(options.expire, RETRY_SCHEDULE.expireBounce) },
     maxSize: options.maxSize,
     maxRecipients: options.maxRecipients,
-    log: openLog(options.log),
+    maxConnections: options.maxConnections,
+    maxConnectionsPerClient: options.maxConnectionsPerClient,
+    proxyFrom: options.proxyFrom,
+    log,
+    tls,
+    users: users === undefined ? undefined : () => users ?? NOBODY,
   });
   const servers: Server[] = [];
   try {
-    for (const { host, port } of options.listen) servers.push(await agent.listen(host, port));
+    for (const { scheme, place } of options.listen) servers.push(await agent.listen({ place, ...SCHEMES[scheme] }));
   } catch (error) {
     await agent.close(0);
     return complain(reason(error), CANNOT_LISTEN);
   }
   agent.start();
-  for (const { host, port } of servers) terminal.err(`ehlo: listening on smtp://${host.includes(':') ? `[${host}]` : host}:${port}\n`);
+  process.on('SIGHUP', () => {
+    const reload = async (): Promise<void> => {
+      const pair = await readTls();
+      if (pair !== undefined) tls?.reload(pair);
+      if (options.users !== undefined) users = await Users.read(options.users);
+      log('reloaded', {});
+    };
+    reload().catch((error: unknown) => log('error', { text: `not reloaded, the old ones stay: ${reason(error)}` }));
+  });
+  for (const [index, listener] of options.listen.entries()) {
+    const { host = '', port = 0 } = servers[index] ?? {};
+    terminal.err(`ehlo: listening on ${formatListener('host' in listener.place ? { ...listener, place: { host, port } } : listener, port)}\n`);
+  }
   const failure = await ending.awaited;
   await agent.close(failure === undefined ? undefined : 0);
   return failure === undefined ? EXIT.ok : complain(`the queue ${options.queue} has failed, nothing more was acknowledged; start again to recover: ${reason(failure)}`, QUEUE_FAILED);
 }
+
+const NOBODY = new Users(new Map());
 
 /** What ends the program: SIGTERM or SIGINT (a second SIGINT at once), or a queue that has failed. */
 class Ending {

@@ -3,8 +3,10 @@
 import type { AddressLiteral, Domain } from '../syntax/domain.ts';
 import type { Mailbox } from '../syntax/mailbox.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
-import type { MailParameters } from '../protocol/mail.ts';
+import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
+import type { AuthAnswer, AuthQuestion, Identity } from '../protocol/sasl/exchange.ts';
 import type { Verdict } from '../protocol/server/verdict.ts';
+import type { TlsFacts } from './tls.ts';
 
 /** What is known of a session; it changes as the session goes on. */
 export interface SessionFacts {
@@ -12,8 +14,12 @@ export interface SessionFacts {
   readonly server: { readonly address: string; readonly port: number };
   /** What the client called itself with the EHLO or HELO that was accepted last; undefined before that. */
   readonly helo: Domain | AddressLiteral | undefined;
-  /** RFC 3848: ESMTP after EHLO. */
-  readonly protocol: 'SMTP' | 'ESMTP';
+  /** `SMTP`, `ESMTPS`, `LMTPA` and the like (RFC 3848). */
+  readonly protocol: string;
+  /** TLS at work; undefined where it is not. */
+  readonly tls: TlsFacts | undefined;
+  /** Who the client is, once it has authenticated (RFC 4954). */
+  readonly identity: Identity | undefined;
 }
 
 interface Asked {
@@ -27,9 +33,14 @@ export interface Mail extends Asked {
   readonly reversePath: ReversePath;
   readonly forwardPaths: readonly ForwardPath[];
   readonly parameters: MailParameters;
+  /** One for each of `forwardPaths`. */
+  readonly recipientParameters: readonly RecipientParameters[];
   /** The mail data without dot-stuffing, to be read once; not reading is legal. Ends with an error if they come to nothing. */
   readonly content: AsyncIterable<Uint8Array>;
 }
+
+/** The verdict on a mail; in LMTP it may be a list with one for each of `forwardPaths` (RFC 2033 §4.2). */
+export type MessageAnswer = Verdict | readonly Verdict[];
 
 type Answer = Verdict | undefined | void | PromiseLike<Verdict | undefined | void>;
 
@@ -40,14 +51,16 @@ type Answer = Verdict | undefined | void | PromiseLike<Verdict | undefined | voi
 export interface Hooks {
   /** Before the banner; a refusal is a 554 banner (RFC 5321 §3.1). */
   readonly client?: (asked: Asked) => Answer;
-  readonly helo?: (asked: Asked & { readonly verb: 'EHLO' | 'HELO'; readonly domain: Domain | AddressLiteral }) => Answer;
+  readonly helo?: (asked: Asked & { readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly domain: Domain | AddressLiteral }) => Answer;
   /** `mailbox` is undefined for the null reverse-path. */
   readonly mail?: (asked: Asked & { readonly reversePath: ReversePath; readonly mailbox: Mailbox | undefined; readonly parameters: MailParameters }) => Answer;
   /** `mailbox` of `<postmaster>` is that of this host (RFC 5321 §4.5.1). */
-  readonly rcpt?: (asked: Asked & { readonly forwardPath: ForwardPath; readonly mailbox: Mailbox; readonly reversePath: ReversePath }) => Answer;
+  readonly rcpt?: (asked: Asked & { readonly forwardPath: ForwardPath; readonly mailbox: Mailbox; readonly parameters: RecipientParameters; readonly reversePath: ReversePath }) => Answer;
+  /** Whether a client is who it says; see `AuthQuestion`. Needed where the option `auth` is set. */
+  readonly auth?: (asked: Asked & { readonly question: AuthQuestion }) => AuthAnswer | Promise<AuthAnswer>;
   readonly vrfy?: (asked: Asked & { readonly text: string }) => Answer;
   /** Called as the mail data begin; its verdict is the reply to their end, and must be given. */
-  readonly message: (mail: Mail) => Verdict | PromiseLike<Verdict>;
+  readonly message: (mail: Mail) => MessageAnswer | PromiseLike<MessageAnswer>;
   /** Told of what hooks throw, and of nothing that a client does. Default: a warning of the process. */
   readonly error?: (error: Error) => void;
 }

@@ -1,23 +1,53 @@
-// The accept loop: listening sockets, and a Receiver for each connection.
+// The accept loop: listening sockets, and a Receiver for each connection that comes to a session.
+//
+// Rule 1: what comes before a session (the header of a proxy, the handshake of TLS at once) has a deadline and counts as a
+//         connection. Where it fails, the connection is closed without a word.
+// Rule 2: a full server says 421 (RFC 5321 §3.8) where it can: not where the client waits for TLS. Choice: a handshake for a
+//         client that is turned away would cost more than the flood that it is part of.
 
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { stat, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server as NetServer } from 'node:net';
 import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { encodeAscii } from '../wire/ascii.ts';
 import { UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
+import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
 import type { Hooks } from './hook.ts';
 import { machineName } from './machine-name.ts';
-import { Receiver, type ReceiverOptions } from './receiver.ts';
+import { endsOf, readProxyHeader, type Ends, type Stream } from './proxy.ts';
+import { Receiver } from './receiver.ts';
+import type { ReceiverOptions } from './receiver-option.ts';
+import { Room, type Seat } from './room.ts';
+import { TlsServer, type TlsFacts, type TlsOptions } from './tls.ts';
 
-export interface ListenOptions extends Partial<ReceiverOptions> {
+export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, ServerLimits {
+  /** Certificate and key: offers STARTTLS (RFC 3207), or speaks TLS at once with `tlsAtOnce` (RFC 8314). */
+  readonly tls?: TlsOptions | TlsServer;
   /** Address or name to listen on. Default: `localhost`. */
   readonly host?: string;
   /** Default: 2525. 0: any free port, see `server.port`. */
   readonly port?: number;
+  /** A Unix socket to listen on, in place of host and port. */
+  readonly path?: string;
+  /** A listening descriptor that was inherited (systemd's LISTEN_FDS: 3 and up), in place of host and port. */
+  readonly fd?: number;
 }
+
+export interface ServerLimits {
+  /** Most connections at a time; further ones hear 421. Default: 1000. */
+  readonly maxConnections?: number;
+  /** Most of them from one client address. Default: 50. */
+  readonly maxConnectionsPerClient?: number;
+  /** Proxies, as addresses or ranges such as `192.0.2.0/24`, whose connections begin with a PROXY header. Default: none. */
+  readonly proxyFrom?: readonly string[];
+}
+
+/** Milliseconds for the handshake of TLS at once. */
+const HANDSHAKE: Milliseconds = seconds(60);
 
 /**
  * Listens for SMTP connections (RFC 5321 §3.1), and resolves when it does.
@@ -26,32 +56,44 @@ export interface ListenOptions extends Partial<ReceiverOptions> {
  * refused. Rejects with an Error whose message says what could not be done, and throws UsageError for bad options.
  */
 export async function listen(options: ListenOptions = {}, hooks?: Hooks): Promise<Server> {
-  const { host = 'localhost', port = 2525, hostname = await machineName() } = options;
+  const { host = 'localhost', port = 2525, path, fd, tls, hostname = await machineName(), ...others } = options;
   if (isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
   if (hooks !== undefined && typeof hooks.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
-  const server = new Server({ ...options, hostname }, hooks);
-  await server.open(host, port);
+  if (others.tlsAtOnce === true && tls === undefined) throw new UsageError('tlsAtOnce needs tls, with a certificate and a key');
+  if (others.auth !== undefined && hooks?.auth === undefined) throw new UsageError('auth needs the hook "auth", which answers for the users');
+  if (others.auth?.mechanisms.includes('SCRAM-SHA-256-PLUS') === true) throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
+  const server = new Server({ ...others, hostname, tls: tls === undefined || tls instanceof TlsServer ? tls : new TlsServer(tls) }, hooks);
+  await server.open(fd !== undefined ? { fd } : path !== undefined ? { path } : { host, port });
   return server;
 }
 
+/** Where to listen. */
+export type Place = { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number };
+
 export class Server implements AsyncIterable<Connection>, AsyncDisposable {
-  readonly #options: ReceiverOptions;
+  readonly #options: ReceiverOptions & ServerLimits;
+  readonly #proxies: readonly Cidr[];
+  readonly #room: Room;
   readonly #hooks: Hooks | undefined;
   readonly #listener: NetServer;
-  readonly #receivers = new Map<Receiver, Socket>();
+  readonly #receivers = new Set<Receiver>();
   readonly #accepted = new Set<Connection>(); // for the accept loop: those that it has not seen yet
+  readonly #preparing = new Set<() => void>(); // before their sessions: how to cut them
   #closing: Promise<void> | undefined;
   #closed = false;
   #wake: (() => void) | undefined;
   #idle: (() => void) | undefined;
+  #turnedAway = 0;
   #host = '';
   #port = 0;
 
-  constructor(options: ReceiverOptions, hooks: Hooks | undefined) {
+  constructor(options: ReceiverOptions & ServerLimits, hooks: Hooks | undefined) {
     this.#options = options;
+    this.#proxies = (options.proxyFrom ?? []).map(rangeOf);
+    this.#room = new Room(options);
     this.#hooks = hooks;
-    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
   }
 
   /** The address that is listened on. */
@@ -68,21 +110,33 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     return this.#receivers.size;
   }
 
-  /** Used by `listen`. */
-  open(host: string, port: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#listener.on('error', (error) => reject(new Error(`cannot listen on ${host}:${port}: ${LISTEN_ERRORS[error.code ?? ''] ?? error.message}`, { cause: error })));
-      this.#listener.on('listening', () => {
-        const address = this.#listener.address();
-        if (address !== null && typeof address !== 'string') {
-          this.#host = address.address;
-          this.#port = address.port;
-        }
-        this.#listener.removeAllListeners('error');
-        this.#listener.on('error', this.#hooks?.error ?? ((error) => process.emitWarning(error))); // one connection was not accepted; the next may be
-        resolve();
-      });
-      this.#listener.listen({ host, port });
+  /** Used by `listen`. A Unix socket that a server left behind when it died is removed. */
+  async open(place: Place): Promise<void> {
+    try {
+      await this.#listen(place);
+    } catch (error) {
+      if (!('path' in place) || codeOf(error) !== 'EADDRINUSE' || !(await isDead(place.path))) throw error;
+      await unlink(place.path);
+      await this.#listen(place);
+    }
+    const address = this.#listener.address();
+    if (address !== null && typeof address !== 'string') {
+      this.#host = address.address;
+      this.#port = address.port;
+    }
+    this.#listener.on('error', this.#hooks?.error ?? ((error) => process.emitWarning(error))); // one connection was not accepted; the next may be
+  }
+
+  #listen(place: Place): Promise<void> {
+    const name = 'path' in place ? place.path : 'fd' in place ? `descriptor ${place.fd}` : `${place.host}:${place.port}`;
+    const reasons = 'path' in place ? PATH_ERRORS : LISTEN_ERRORS;
+    return new Promise<void>((resolve, reject) => {
+      this.#listener.on('error', (error) => reject(new Error(`cannot listen on ${name}: ${reasons[error.code ?? ''] ?? error.message}`, { cause: error })));
+      this.#listener.on('listening', resolve);
+      this.#listener.listen(place);
+    }).finally(() => {
+      this.#listener.removeAllListeners('error');
+      this.#listener.removeAllListeners('listening');
     });
   }
 
@@ -109,17 +163,62 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     }
   }
 
-  #accept(socket: Socket): void {
+  /** Serves a connection that came some other way: any duplex stream, so that a server can be tested without a port. */
+  accept(socket: Stream): void {
+    socket.on('error', () => socket.destroy()); // the peer's fault, and nobody is left to tell
+    const proxied = this.#proxies.some((range) => contains(range, socket.remoteAddress ?? ''));
+    const ends = endsOf(socket);
+    const seat = this.#closed ? undefined : this.#room.enter();
+    if (seat === undefined) return this.#turnAway(socket);
+    if (proxied || this.#tlsAtOnce !== undefined) void this.#prepare(socket, seat, ends, proxied);
+    else if (seat.claim(ends.client.address)) this.#serve(socket, seat, ends, undefined);
+    else {
+      seat.leave();
+      this.#turnAway(socket);
+    }
+  }
+
+  get #tlsAtOnce(): TlsServer | undefined {
+    return this.#options.tlsAtOnce === true ? this.#options.tls : undefined;
+  }
+
+  /** What comes before the session: the header of a proxy, the handshake of TLS at once. */
+  async #prepare(raw: Stream, seat: Seat, near: Ends, proxied: boolean): Promise<void> {
+    let socket = raw;
+    const cut = (): void => socket.destroy();
+    const timer = setTimeout(cut, HANDSHAKE);
+    this.#preparing.add(cut);
+    let served = false;
+    try {
+      const ends = proxied ? await readProxyHeader(raw) : near;
+      if (!seat.claim(ends.client.address)) return this.#turnAway(raw);
+      const secured = this.#tlsAtOnce?.secure(raw);
+      if (secured !== undefined) ({ socket } = secured);
+      const facts = await secured?.done;
+      if (this.#closed || socket.destroyed) throw new Error('the connection is gone, or not served any more');
+      this.#serve(socket, seat, ends, facts);
+      served = true;
+    } catch {
+      cut(); // the peer's fault, and nobody is left to tell
+    } finally {
+      clearTimeout(timer);
+      this.#preparing.delete(cut);
+      if (!served) seat.leave();
+    }
+  }
+
+  #serve(socket: Stream, seat: Seat, ends: Ends, tls: TlsFacts | undefined): void {
     let connection: Connection | undefined;
     const receiver = new Receiver(socket, this.#options, () => {
       if (connection !== undefined) {
         connection.end();
         this.#accepted.delete(connection); // gone before the loop came to it
       }
+      seat.leave();
       this.#receivers.delete(receiver);
       if (this.#receivers.size === 0) this.#idle?.();
-    });
-    this.#receivers.set(receiver, socket);
+    }, { ...ends, tls });
+    this.#receivers.add(receiver);
     if (this.#hooks !== undefined) return receiver.start(this.#hooks);
     connection = new Connection(receiver.session);
     receiver.start(connection.hooks());
@@ -127,19 +226,42 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#wake?.();
   }
 
+  /** Too many connections: 421 in place of the banner (RFC 5321 §3.8, §7.8). */
+  #turnAway(socket: Stream): void {
+    if (this.#tlsAtOnce !== undefined || this.#turnedAway >= MOST_TURNED_AWAY) return socket.destroy();
+    this.#turnedAway++;
+    socket.on('close', () => this.#turnedAway--);
+    socket.write(encodeAscii(`421 4.7.0 ${this.#options.hostname} too many connections, try again later\r\n`));
+    socket.end();
+    socket.resume();
+    setTimeout(() => socket.destroy(), LINGER).unref();
+  }
+
   async #stop(grace: Milliseconds): Promise<void> {
     this.#closed = true;
     this.#wake?.();
     const listenerClosed = new Promise<void>((resolve) => this.#listener.close(resolve));
-    for (const receiver of this.#receivers.keys()) receiver.shutdown();
+    for (const cut of this.#preparing) cut(); // nothing was said yet, and nothing is in hand
+    for (const receiver of this.#receivers) receiver.shutdown();
     const over = this.#receivers.size === 0 ? undefined : new Promise<void>((resolve) => (this.#idle = resolve));
     const timer = setTimeout(() => {
-      for (const socket of this.#receivers.values()) socket.destroy();
+      for (const receiver of this.#receivers) receiver.cut();
     }, grace);
     await over; // also those that are cut: their hooks have been told
     clearTimeout(timer);
     await listenerClosed;
   }
+}
+
+/** Connections that are turned away at a time, each with a socket until its client has read why; further ones are closed. */
+const MOST_TURNED_AWAY = 100;
+
+const LINGER: Milliseconds = seconds(2);
+
+function rangeOf(text: string): Cidr {
+  const range = parseCidr(text);
+  if (range === undefined) throw new UsageError(`proxyFrom holds addresses or ranges such as 192.0.2.0/24, not ${JSON.stringify(text)}`);
+  return range;
 }
 
 /** What the system's error codes mean to a person. */
@@ -150,3 +272,23 @@ const LISTEN_ERRORS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name is not known',
   EAI_AGAIN: 'the host name cannot be resolved now',
 };
+
+const PATH_ERRORS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there',
+  EACCES: 'no permission',
+  ENOENT: 'there is no such directory',
+};
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined;
+}
+
+/** Tells whether a Unix socket is one that nobody listens on. What is no socket is not dead. */
+async function isDead(path: string): Promise<boolean> {
+  if (!(await stat(path)).isSocket()) return false;
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.on('connect', () => (socket.destroy(), resolve(false)));
+    socket.on('error', ({ code }) => resolve(code === 'ECONNREFUSED'));
+  });
+}

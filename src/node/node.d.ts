@@ -23,31 +23,38 @@ declare module 'node:fs' {
   export function readFileSync(path: string, encoding: 'utf8'): string;
 }
 
-declare module 'node:net' {
-  export interface AddressInfo {
-    readonly address: string;
-    readonly family: string;
-    readonly port: number;
-  }
-  export interface Socket {
-    readonly remoteAddress: string | undefined;
-    readonly remotePort: number | undefined;
-    readonly localAddress: string | undefined;
-    readonly localPort: number | undefined;
+declare module 'node:stream' {
+  export interface Duplex {
     readonly destroyed: boolean;
     write(octets: Uint8Array): boolean;
     end(): void;
     destroy(): void;
     pause(): void;
     resume(): void;
-    setNoDelay(): void;
+    unshift(octets: Uint8Array): void;
     on(event: 'data', listener: (octets: Uint8Array) => void): void;
     on(event: 'end' | 'close' | 'drain' | 'connect', listener: () => void): void;
     on(event: 'error', listener: (error: Error & { readonly code?: string }) => void): void;
     removeAllListeners(event: 'data'): void;
   }
+}
+
+declare module 'node:net' {
+  import type { Duplex } from 'node:stream';
+  export interface AddressInfo {
+    readonly address: string;
+    readonly family: string;
+    readonly port: number;
+  }
+  export interface Socket extends Duplex {
+    readonly remoteAddress: string | undefined;
+    readonly remotePort: number | undefined;
+    readonly localAddress: string | undefined;
+    readonly localPort: number | undefined;
+    setNoDelay(): void;
+  }
   export interface Server {
-    listen(options: { readonly host: string; readonly port: number; readonly backlog?: number } | { readonly path: string }): void;
+    listen(options: { readonly host: string; readonly port: number; readonly backlog?: number } | { readonly path: string } | { readonly fd: number }): void;
     address(): AddressInfo | string | null;
     close(done: () => void): void;
     on(event: 'listening', listener: () => void): void;
@@ -56,7 +63,7 @@ declare module 'node:net' {
     unref(): void;
   }
   export function createServer(options: { readonly allowHalfOpen: boolean; readonly noDelay: boolean; readonly pauseOnConnect?: boolean }, accept: (socket: Socket) => void): Server;
-  export function connect(options: { readonly host: string; readonly port: number; readonly noDelay: boolean }): Socket;
+  export function connect(options: { readonly host: string; readonly port: number; readonly noDelay: boolean } | { readonly path: string }): Socket;
 }
 
 declare module 'node:events' {
@@ -107,7 +114,7 @@ declare module 'node:fs/promises' {
   export function readFile(path: string, encoding: 'utf8'): Promise<string>;
   export function rename(from: string, to: string): Promise<void>;
   export function unlink(path: string): Promise<void>;
-  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number }>;
+  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number; isSocket(): boolean }>;
 }
 
 declare module 'node:process' {
@@ -193,4 +200,36 @@ declare module 'node:fs/promises' {
 
 declare module 'node:path' {
   export function dirname(path: string): string;
+}
+
+declare module 'node:tls' {
+  import type { Duplex } from 'node:stream';
+  export interface SecureContext {
+    readonly context: unknown;
+  }
+  export function createSecureContext(options: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array; readonly ca?: string | Uint8Array; readonly minVersion: 'TLSv1.2'; readonly sessionIdContext: string }): SecureContext;
+  export interface TLSSocket extends Duplex {
+    /** Not documented; what tls.Server itself sets `authorized` by. */
+    readonly ssl: { verifyError(): Error | null };
+    getPeerCertificate(): { readonly fingerprint256?: string; readonly subject?: { readonly CN?: string | readonly string[] } };
+    readonly servername: string | false | undefined;
+    getProtocol(): string | null;
+    getCipher(): { readonly name: string };
+    exportKeyingMaterial(length: number, label: string): Uint8Array;
+    /** `_tlsError` is not documented. */
+    on(event: 'secure' | '_tlsError', listener: () => void): void;
+    on(event: 'data', listener: (octets: Uint8Array) => void): void;
+    on(event: 'end' | 'close' | 'drain' | 'connect', listener: () => void): void;
+    on(event: 'error', listener: (error: Error & { readonly code?: string }) => void): void;
+  }
+  export const TLSSocket: new (
+    socket: Duplex,
+    options: {
+      readonly isServer: true;
+      readonly secureContext: SecureContext;
+      readonly requestCert: boolean;
+      readonly rejectUnauthorized: boolean;
+      readonly SNICallback: (name: string, found: (error: null, context: SecureContext) => void) => void;
+    },
+  ) => TLSSocket;
 }

@@ -4,8 +4,8 @@
 // a question is open or content is not taken (`hold`), nothing is read. So a connection never buffers more than a read.
 // Node gives each read a buffer of its own, so the views that a session hands on stay good after the next read.
 
-import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import type { Duplex } from 'node:stream';
 import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
 
 /** What a session of either role has for its pump. */
@@ -33,7 +33,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export const now = (): number => performance.now();
 
 export class Pump<Action extends { readonly type: string }> {
-  readonly #socket: Socket;
+  #socket: Duplex;
   readonly #session: Pumped<Action | WireAction>;
   readonly #act: (action: Exclude<Action, WireAction>) => void;
   readonly #closed: () => void;
@@ -46,26 +46,41 @@ export class Pump<Action extends { readonly type: string }> {
   #ended = false; //   the session has closed, or the socket is gone
 
   /** Begins to pump. `act` gets each action but send and close; `closed` is called once, when the session is over. */
-  constructor(socket: Socket, session: Pumped<Action | WireAction>, act: (action: Exclude<Action, WireAction>) => void, closed: () => void) {
+  constructor(socket: Duplex, session: Pumped<Action | WireAction>, act: (action: Exclude<Action, WireAction>) => void, closed: () => void) {
     this.#socket = socket;
     this.#session = session;
     this.#act = act;
     this.#closed = closed;
+    this.#attend(socket);
+  }
+
+  /** Goes on with another socket, which is TLS over the one so far; what that one still says is nobody's. */
+  replace(socket: Duplex): void {
+    this.#socket = socket;
+    this.#blocked = false;
+    this.#attend(socket);
+  }
+
+  #attend(socket: Duplex): void {
+    const session = this.#session;
     socket.on('data', (octets) => {
-      if (this.#ended) return; // drained, so that the peer can read our last reply (a reset would take it away)
+      if (this.#ended || socket !== this.#socket) return; // drained, so that the peer can read our last reply (a reset would take it away)
       session.receive(octets, now());
       this.turn();
     });
     socket.on('end', () => {
+      if (socket !== this.#socket) return;
       session.receiveEnd(now());
       this.turn(); // once our side has ended too, and what we wrote has gone, Node destroys the socket
     });
     socket.on('drain', () => {
+      if (socket !== this.#socket) return;
       this.#blocked = false;
       this.turn();
     });
     socket.on('error', () => socket.destroy()); // 'close' follows and tells the session
     socket.on('close', () => {
+      if (socket !== this.#socket) return;
       clearTimeout(this.#linger);
       session.lost();
       this.turn();

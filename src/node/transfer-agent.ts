@@ -20,20 +20,23 @@ import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import { destinationKey } from '../relay/outgoing.ts';
 import type { RetrySchedule } from '../relay/schedule.ts';
+import { Submission } from '../relay/submission.ts';
 import { VERDICTS } from '../relay/verdict.ts';
 import type { Failure } from './conclusion.ts';
+import type { Users } from './credential.ts';
 import { Dispatcher, type Signals } from './dispatch.ts';
 import { newId } from './file-queue.ts';
 import type { Hooks, Mail } from './hook.ts';
-import { listen, type Server } from './listen.ts';
+import { listen, type Server, type ServerLimits } from './listen.ts';
 import type { Log } from './log.ts';
 import type { Maildir } from './maildir.ts';
 import type { Notification } from './recorder.ts';
 import { relayTo } from './relay.ts';
-import type { ReceiverOptions } from './receiver.ts';
+import type { ReceiverOptions } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
+import type { TlsServer } from './tls.ts';
 
-export interface TransferAgentOptions extends ReceiverOptions {
+export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tlsAtOnce' | 'auth' | 'lmtp'>, ServerLimits {
   readonly queue: Queue;
   /** Mail for accepted domains goes here instead of being relayed. */
   readonly maildir?: Maildir | undefined;
@@ -42,6 +45,21 @@ export interface TransferAgentOptions extends ReceiverOptions {
   readonly resolver: Resolver;
   readonly schedule: RetrySchedule;
   readonly log: Log;
+  /** Certificate and key: STARTTLS is offered, and doors with TLS at once can be opened. */
+  readonly tls?: TlsServer | undefined;
+  /** Who may authenticate: AUTH is offered. The function is asked each time, so that the users can change. */
+  readonly users?: (() => Users) | undefined;
+}
+
+/** Where the agent listens, and how. */
+export interface Door {
+  readonly place: { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number };
+  /** TLS from the first octet on (RFC 8314 §3). */
+  readonly tlsAtOnce?: boolean;
+  /** Submission (RFC 6409): nobody sends without AUTH, and Date and Message-ID are added where they are missing. */
+  readonly submission?: boolean;
+  /** LMTP (RFC 2033). */
+  readonly lmtp?: boolean;
 }
 
 /** Content that has too many Received fields: thrown into whoever stores it, so that nothing is stored. */
@@ -65,9 +83,11 @@ export class TransferAgent {
     });
   }
 
-  /** Listens on one more address. */
-  async listen(host: string, port: number): Promise<Server> {
-    const server = await listen({ ...this.#options, host, port }, this.#hooks());
+  /** Listens in one more place. */
+  async listen({ place, tlsAtOnce = false, submission = false, lmtp = false }: Door): Promise<Server> {
+    const { tls, users, ...options } = this.#options;
+    const auth = users === undefined ? {} : { auth: { mechanisms: users().mechanisms, decoy: users().decoy, required: submission } };
+    const server = await listen({ ...options, ...place, ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
     this.#servers.push(server);
     return server;
   }
@@ -83,31 +103,33 @@ export class TransferAgent {
     await this.#options.queue.close();
   }
 
-  #hooks(): Hooks {
-    const { admission, log, queue } = this.#options;
+  #hooks(submission: boolean): Hooks {
+    const { admission, log, queue, users } = this.#options;
     return {
+      ...(users === undefined ? {} : { auth: ({ question }) => users().answer(question) }),
       mail: ({ parameters: { size = 0 } }) => (queue.roomFor?.(size) === false ? refuse(452, '4.3.1', 'not enough room to keep the mail') : undefined), // §4.3.2
-      rcpt: ({ forwardPath, reversePath, session: { client } }) => {
-        if (admit(admission, client.address, forwardPath) !== 'denied') return undefined;
+      rcpt: ({ forwardPath, reversePath, session: { client, identity } }) => {
+        // A Unix socket has no address: who can open it is on this machine.
+        if (identity !== undefined || admit(admission, client.address === '' ? '127.0.0.1' : client.address, forwardPath) !== 'denied') return undefined;
         log('refused', { client: client.address, from: reversePath.text, to: forwardPath.text, reason: 'relaying denied' });
         return refuse(550, '5.7.1', 'relaying denied');
       },
-      message: (mail) => this.#take(mail),
+      message: (mail) => this.#take(mail, submission),
       error: (error) => log('error', { text: error.message }),
     };
   }
 
-  async #take(mail: Mail): Promise<Verdict> {
+  async #take(mail: Mail, submission: boolean): Promise<Verdict> {
     const { admission, maildir, queue, log } = this.#options;
     const { reversePath, forwardPaths, session } = mail;
     const id = newId();
     const isLocal = (path: (typeof forwardPaths)[number]): boolean => maildir !== undefined && admit(admission, session.client.address, path) === 'local';
     const relayed = forwardPaths.filter((path) => !isLocal(path));
-    const story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(',') };
+    const story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(',') };
     try {
       let queued: QueuedMail | undefined;
-      if (relayed.length > 0) queued = await queue.add({ id, reversePath, forwardPaths: relayed }, this.#traced(mail, id));
-      if (relayed.length < forwardPaths.length) await this.#deliverHere(reversePath, queued === undefined ? this.#traced(mail, id) : queue.content(id), queued);
+      if (relayed.length > 0) queued = await queue.add({ id, reversePath, forwardPaths: relayed }, this.#traced(mail, id, submission));
+      if (relayed.length < forwardPaths.length) await this.#deliverHere(reversePath, queued === undefined ? this.#traced(mail, id, submission) : queue.content(id), queued);
       log('accepted', { ...story, size: queued?.size, maildir: relayed.length < forwardPaths.length ? true : undefined });
       if (queued !== undefined) this.#dispatcher.add(queued);
       return committed({ id });
@@ -132,7 +154,7 @@ export class TransferAgent {
   }
 
   /** The content with our Received field in front (§4.4), counting those that are there. */
-  async *#traced(mail: Mail, id: string): AsyncGenerator<Uint8Array, void> {
+  async *#traced(mail: Mail, id: string, submission: boolean): AsyncGenerator<Uint8Array, void> {
     const { helo, client, protocol } = mail.session;
     const [only, ...more] = mail.forwardPaths;
     const field = formatReceived({
@@ -146,11 +168,14 @@ export class TransferAgent {
     });
     yield encodeUtf8(field);
     const counter = new ReceivedCounter();
+    const fields = submission ? new Submission({ id, hostname: this.#options.hostname, date: Date.now() }) : undefined;
     for await (const octets of mail.content) {
       counter.read(octets);
       if (counter.looped) throw new LoopError('the mail is in a loop');
-      yield octets;
+      if (fields === undefined) yield octets;
+      else yield* fields.read(octets);
     }
+    if (fields !== undefined) yield* fields.end();
   }
 
   async #relay(mail: QueuedMail, recipients: readonly number[], signals: Signals): ReturnType<typeof relayTo> {

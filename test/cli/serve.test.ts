@@ -211,8 +211,9 @@ describe('ehlo serve that cannot', () => {
   });
 
   it.each<[readonly string[], string | RegExp]>([
-    [['--listen', 'localhost'], 'ehlo serve: --listen "localhost": expected smtp://HOST:PORT, such as smtp://127.0.0.1:2525 or smtp://[::1]:25\n'],
-    [['--listen', 'smtps://127.0.0.1:465'], /^ehlo serve: --listen "smtps:\/\/127\.0\.0\.1:465": expected smtp:\/\/HOST:PORT/],
+    [['--listen', 'localhost'], /^ehlo serve: --listen "localhost": expected SCHEME:\/\/HOST:PORT.*such as smtp:\/\/127\.0\.0\.1:2525/],
+    [['--listen', 'smtps://127.0.0.1:465'], 'ehlo serve: --listen smtps: expected --tls-cert and --tls-key with it\n'],
+    [['--listen', 'submission://127.0.0.1:587'], 'ehlo serve: --listen submission: expected --users with it, since nobody may submit without AUTH\n'],
     [['--listen', 'smtp://127.0.0.1:65536'], /^ehlo serve: --listen "smtp:\/\/127\.0\.0\.1:65536": expected /],
     [['--listen', 'smtp://[127.0.0.1]:25]'], /^ehlo serve: --listen /],
     [['--accept', 'a b'], 'ehlo serve: --accept "a b": expected a domain such as example.org, or * for every domain\n'],
@@ -223,7 +224,7 @@ describe('ehlo serve that cannot', () => {
     [['--expire', '0'], 'ehlo serve: --expire "0": expected a duration such as 90s, 30m, 2h or 5d\n'],
     [['--log', 'xml'], 'ehlo serve: --log "xml": expected one of text, json\n'],
     [['--config', 'none.json'], /^ehlo serve: --config none\.json: expected a file with a JSON object \(.*\)\n$/],
-    [['--tls-cert', 'cert.pem'], /^ehlo serve: unknown option --tls-cert: .*\n$/],
+    [['--tls-cert', 'cert.pem'], 'ehlo serve: --tls-cert and --tls-key: expected both or neither\n'],
     [['--lisen', 'smtp://127.0.0.1:0'], 'ehlo serve: unknown option --lisen: did you mean --listen?\n'],
     [['mail'], 'ehlo serve: unexpected "mail": expected options only\n'],
   ])('understand %j says in one line what would be right, with status 64', async (args, line) => {

@@ -242,6 +242,11 @@ export class Program {
     return existsSync(status) ? Number(/^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(status, 'utf8'))?.[1] ?? 0) * 1024 : 0;
   }
 
+  /** Sends it a signal. */
+  signal(name) {
+    this.#child.kill(name);
+  }
+
   /** kill -9, and waits until it is dead. */
   async kill() {
     this.#child.kill('SIGKILL');

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Brings the programs that the checks run against into a folder (default: one under TMPDIR) and prints its name: Postfix's
-# smtp-sink and smtp-source, and swaks. They are unpacked from Debian's packages; nothing is installed, but where swaks
-# finds no Perl or Postfix's tools find no library of theirs even among the unpacked ones.
+# smtp-sink and smtp-source, swaks with TLS, msmtp, HAProxy, and curl and openssl where there is none. They are unpacked from
+# Debian's packages; nothing is installed, but where swaks finds no Perl or a program no library of its own even among the
+# unpacked ones.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 folder=${1:-${TMPDIR:-/tmp}/ehlo-interop-peers}
@@ -25,20 +26,44 @@ unpack() {
 
 # Debian's libraries lie in a folder named after the machine; the tools' own ones in usr/lib/postfix.
 libraries="$folder/usr/lib/postfix:$folder/usr/lib/$(uname -m)-linux-gnu:$folder/lib/$(uname -m)-linux-gnu"
-missing() { LD_LIBRARY_PATH=$libraries ldd usr/sbin/smtp-sink usr/sbin/smtp-source | awk '/not found/ { print $1 }' | sort -u; }
+missing() { LD_LIBRARY_PATH=$libraries ldd "$@" | awk '/not found/ { print $1 }' | sort -u; }
 
-if [[ ! -x sink || ! -x source || ! -x swaks ]]; then
-  unpack postfix swaks
-  if [[ -n $(missing) ]]; then
-    mapfile -t wanted < <(apt-cache depends postfix | awk '$1 == "Depends:" && $2 ~ /^lib/ && $2 != "libc6" { print $2 }')
-    unpack "${wanted[@]}"
-    [[ -z $(missing) ]] || apt_get install -y --no-install-recommends "${wanted[@]}"
-  fi
-  command -v perl >/dev/null || apt_get install -y --no-install-recommends perl
-  for tool in sink source; do
-    printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/usr/sbin/smtp-%s "$@"\n' "$libraries" "$folder" "$tool" >"$tool"
-  done
-  printf '#!/bin/sh\nexec perl %s/usr/bin/swaks "$@"\n' "$folder" >swaks
-  chmod +x sink source swaks
+# bring PACKAGE FILE...: the package, and the libraries that its programs miss.
+bring() {
+  local package=$1 wanted
+  shift
+  unpack "$package"
+  [[ -n $(missing "$@") ]] || return 0
+  mapfile -t wanted < <(apt-cache depends "$package" | awk '$1 == "Depends:" && $2 ~ /^lib/ && $2 != "libc6" { print $2 }')
+  unpack "${wanted[@]}"
+  [[ -z $(missing "$@") ]] || apt_get install -y --no-install-recommends "${wanted[@]}"
+}
+
+# wrap NAME PROGRAM: a command of that name that runs the unpacked program.
+wrap() {
+  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/%s "$@"\n' "$libraries" "$folder" "$2" >"$1"
+  chmod +x "$1"
+}
+
+if [[ ! -x sink || ! -x source ]]; then
+  bring postfix usr/sbin/smtp-sink usr/sbin/smtp-source
+  wrap sink usr/sbin/smtp-sink
+  wrap source usr/sbin/smtp-source
 fi
+command -v strace >/dev/null || apt_get install -y --no-install-recommends strace
+if [[ ! -x swaks || ! -e usr/share/doc/libnet-ssleay-perl ]]; then
+  command -v perl >/dev/null || apt_get install -y --no-install-recommends perl
+  unpack swaks libnet-ssleay-perl
+  printf '#!/bin/sh\nPERL5LIB=$(echo %s/usr/lib/*/perl5/5.*) exec perl %s/usr/bin/swaks "$@"\n' "$folder" "$folder" >swaks
+  chmod +x swaks
+fi
+if [[ ! -x msmtp ]]; then
+  bring msmtp usr/bin/msmtp
+  wrap msmtp usr/bin/msmtp
+fi
+if [[ ! -x haproxy ]]; then
+  bring haproxy usr/sbin/haproxy
+  wrap haproxy usr/sbin/haproxy
+fi
+command -v curl >/dev/null && command -v openssl >/dev/null || apt_get install -y --no-install-recommends curl openssl
 echo "$folder"

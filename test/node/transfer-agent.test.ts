@@ -65,7 +65,7 @@ async function start(name: string, { accept = [], relayFrom = ['127.0.0.0/8'], m
     ...options,
   });
   agents.push(agent);
-  const server = await agent.listen('127.0.0.1', 0);
+  const server = await agent.listen({ place: { host: '127.0.0.1', port: 0 } });
   agent.start();
   const read = (file: string): string => decodeLatin1(readFileSync(join(box, 'new', file)));
   return { name, agent, server, queue, logged, delivered: () => readdirSync(join(box, 'new')).map(read).sort() };

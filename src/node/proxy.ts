@@ -1,0 +1,59 @@
+// The header of a proxy in front of a connection (PROXY protocol): who the client really is.
+
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { ProxyHeaderDecoder } from '../wire/proxy-header.ts';
+import { formatIpv4, formatIpv6 } from '../syntax/ip-address.ts';
+import type { SessionFacts } from './hook.ts';
+
+/** Milliseconds for the header to come; a proxy sends it at once. */
+const PATIENCE = 3_000;
+
+/** A connection: a socket, or any stream that has two directions and no addresses. */
+export type Stream = Duplex & Partial<Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'>>;
+
+/** The two ends of a connection; an address is empty where there is none. */
+export type Ends = Pick<SessionFacts, 'client' | 'server'>;
+
+export function endsOf(socket: Stream): Ends {
+  return {
+    client: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
+    server: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+  };
+}
+
+/**
+ * Reads the header that a trusted proxy has put in front, and puts back what follows it. Rejects for what is no header,
+ * and where none comes in time; the connection is then to be closed without a word.
+ */
+export function readProxyHeader(socket: Stream): Promise<Ends> {
+  const decoder = new ProxyHeaderDecoder();
+  return new Promise((resolve, reject) => {
+    let settled = false;
+    const timer = setTimeout(() => settle(new Error('no PROXY header came')), PATIENCE);
+    const settle = (error?: Error): void => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      socket.removeAllListeners('data');
+      socket.pause();
+      const { header } = decoder;
+      if (error !== undefined) return reject(error);
+      if (header === undefined) return reject(new Error(`bad PROXY header: ${decoder.fault ?? ''}`));
+      const format = header.type === 'ipv4' ? formatIpv4 : formatIpv6;
+      resolve(header.type === 'ipv4' || header.type === 'ipv6'
+        ? { client: { address: format(header.source.address), port: header.source.port }, server: { address: format(header.destination.address), port: header.destination.port } }
+        : endsOf(socket));
+    };
+    socket.on('data', (octets) => {
+      const end = decoder.read(octets, 0);
+      if (!decoder.ended) return;
+      settle();
+      if (end < octets.length) socket.unshift(octets.subarray(end));
+    });
+    socket.on('error', (error) => settle(error));
+    socket.on('end', () => settle(new Error('the header has no end'))); // the other direction may stay open
+    socket.on('close', () => settle(new Error('the connection was closed')));
+  });
+}

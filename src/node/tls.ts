@@ -1,0 +1,101 @@
+// TLS on a server's connections (RFC 3207, RFC 8314 §3): the same for STARTTLS and for TLS at once.
+//
+// Rule 1: TLS 1.2 and later (RFC 8996).
+// Rule 2: a client is authorized by a certificate that it has shown, never by a session alone that is taken up again.
+
+import type { Duplex } from 'node:stream';
+import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
+import { UsageError } from '../wire/usage.ts';
+
+export interface TlsOptions {
+  /** PEM: the certificate with its chain, and its key. */
+  readonly cert: string | Uint8Array;
+  readonly key: string | Uint8Array;
+  /** PEM: authorities for client certificates. */
+  readonly ca?: string | Uint8Array;
+  /** Asks clients for a certificate; the facts tell whether it was good. Default: false. */
+  readonly requestCert?: boolean;
+  /** Other certificates, by the host name that the client asks for (RFC 6066 §3). */
+  readonly names?: Readonly<Record<string, { readonly cert: string | Uint8Array; readonly key: string | Uint8Array }>>;
+}
+
+/** What is known of TLS at work. */
+export interface TlsFacts {
+  /** For example `TLSv1.3`. */
+  readonly version: string;
+  readonly cipher: string;
+  /** The host name that the client asked for. */
+  readonly serverName: string | undefined;
+  /** The client's certificate was asked for, given, and is good. */
+  readonly authorized: boolean;
+  /** The certificate that the client gave, good or not: its common name, and SHA-256 in hexadecimal digits. */
+  readonly certificate: { readonly commonName: string | undefined; readonly fingerprint: string } | undefined;
+}
+
+/** Makes TLS of connections. Its certificates can be changed while it serves. */
+export class TlsServer {
+  #options: TlsOptions;
+  #context: SecureContext;
+  #names: ReadonlyMap<string, SecureContext>;
+
+  /** Throws UsageError for a certificate or key that cannot be used. */
+  constructor(options: TlsOptions) {
+    this.#options = options;
+    [this.#context, this.#names] = contextsOf(options);
+  }
+
+  /** Takes other certificates for the connections to come. Throws UsageError and keeps the old ones where they cannot be used. */
+  reload(options: TlsOptions): void {
+    [this.#context, this.#names] = contextsOf(options);
+    this.#options = options;
+  }
+
+  /** Shakes hands over the socket; `done` rejects where that fails. From now on it is the socket that is TLS which can be destroyed. */
+  secure(socket: Duplex): { readonly socket: TLSSocket; readonly done: Promise<TlsFacts> } {
+    const tls = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: this.#context,
+      requestCert: this.#options.requestCert ?? false,
+      rejectUnauthorized: false,
+      SNICallback: (name, found) => found(null, this.#names.get(name.toLowerCase()) ?? this.#context),
+    });
+    const done = new Promise<TlsFacts>((resolve, reject) => {
+      tls.on('secure', () => resolve(factsOf(tls)));
+      tls.on('error', reject);
+      tls.on('_tlsError', () => tls.destroy()); // a bad record behind the handshake: only a server of Node's own makes 'error' of it
+      for (const end of ['end', 'close'] as const) tls.on(end, () => reject(new Error('the connection was closed in the handshake'))); // half of it is no use
+    });
+    return { socket: tls, done };
+  }
+}
+
+function factsOf(tls: TLSSocket): TlsFacts {
+  const { fingerprint256, subject } = tls.getPeerCertificate();
+  return {
+    version: tls.getProtocol() ?? '',
+    cipher: tls.getCipher().name,
+    serverName: tls.servername || undefined,
+    // What Node's own server asks, since `authorized` is set by that server alone. A session taken up again is good by itself.
+    authorized: fingerprint256 !== undefined && tls.ssl.verifyError() === null,
+    certificate: fingerprint256 === undefined ? undefined : { commonName: typeof subject?.CN === 'string' ? subject.CN : undefined, fingerprint: fingerprint256.replaceAll(':', '').toLowerCase() },
+  };
+}
+
+function contextsOf(options: TlsOptions): [SecureContext, ReadonlyMap<string, SecureContext>] {
+  const { cert, key, ca, names = {} } = options;
+  return [
+    contextOf(ca === undefined ? { cert, key } : { cert, key, ca }),
+    new Map(Object.entries(names).map(([name, pair]) => [name.toLowerCase(), contextOf(ca === undefined ? pair : { ...pair, ca })])),
+  ];
+}
+
+/** Where clients are asked for certificates, OpenSSL takes a session up again only where it has a context of its own. */
+const SESSION_CONTEXT = 'ehlo';
+
+function contextOf(pair: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array; readonly ca?: string | Uint8Array }): SecureContext {
+  try {
+    return createSecureContext({ ...pair, minVersion: 'TLSv1.2', sessionIdContext: SESSION_CONTEXT });
+  } catch (cause) {
+    throw new UsageError(`the TLS certificate and key cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}

@@ -1,0 +1,57 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { serve } from '../../src/cli/serve.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const FIXTURES = join(import.meta.dirname, '../../fixtures/tls');
+const MX = ['--tls-cert', join(FIXTURES, 'mx.pem'), '--tls-key', join(FIXTURES, 'mx-key.pem')];
+
+/** What `ehlo serve` says when it does not serve. Nothing is made in that case. */
+async function failure(args: readonly string[]): Promise<{ readonly status: number; readonly said: string }> {
+  using folder = temporaryDirectory();
+  const queue = join(folder.path, 'queue');
+  let said = '';
+  const status = await serve([...args.map((word) => word.replace('FOLDER', folder.path)), '--queue', queue], { out: () => undefined, err: (text) => (said += text) });
+  expect(existsSync(queue)).toBe(false);
+  return { status, said: said.replaceAll(folder.path, 'FOLDER') };
+}
+
+describe('ehlo serve is misused', () => {
+  it.each([
+    [['--listen', 'smtps://127.0.0.1:0'], '--listen smtps: expected --tls-cert and --tls-key with it'],
+    [['--listen', 'submissions://127.0.0.1:0', '--users', 'x'], '--listen submissions: expected --tls-cert and --tls-key with it'],
+    [['--listen', 'submission://127.0.0.1:0'], '--listen submission: expected --users with it, since nobody may submit without AUTH'],
+    [['--listen', 'submissions://127.0.0.1:0', ...MX], '--listen submissions: expected --users with it, since nobody may submit without AUTH'],
+    [['--listen', 'smtp://127.0.0.1:0', '--listen', 'smtps://127.0.0.1:0'], '--listen smtps: expected --tls-cert and --tls-key with it'],
+    [['--tls-cert', 'x'], '--tls-cert and --tls-key: expected both or neither'],
+    [['--tls-key', 'x'], '--tls-cert and --tls-key: expected both or neither'],
+    [['--listen', 'smtp:fd/1'], '--listen "smtp:fd/1": expected SCHEME://HOST:PORT, SCHEME:/PATH or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp'],
+    [['--proxy-from', 'proxy.test'], '--proxy-from "proxy.test": expected a range of addresses such as 192.0.2.0/24 or 2001:db8::/32'],
+    [['--max-connections', '0'], '--max-connections "0": expected an integer, 1 or more'],
+  ])('by %j: status 64 and one line', async (args, line) => {
+    expect(await failure(args)).toEqual({ status: 64, said: `ehlo serve: ${line}\n` });
+  });
+});
+
+describe('ehlo serve cannot read', () => {
+  it.each([
+    ['a certificate that is not there', ['--tls-cert', 'FOLDER/absent.pem', '--tls-key', join(FIXTURES, 'mx-key.pem')], /^ehlo: no such file or directory \(FOLDER\/absent\.pem\)\n$/],
+    ['a key of another certificate', ['--tls-cert', join(FIXTURES, 'mx.pem'), '--tls-key', join(FIXTURES, 'other-key.pem')], /^ehlo: the TLS certificate and key cannot be used: [^\n]*\n$/],
+    ['users that are not there', ['--users', 'FOLDER/absent'], /^ehlo: cannot read the users in FOLDER\/absent: [^\n]*\n$/],
+  ])('%s: status 66 and one line', async (_, args, line) => {
+    const { status, said } = await failure(args);
+    expect(status).toBe(66);
+    expect(said).toMatch(line);
+  });
+
+  it('a line of the users that is a password in the clear: the line is named, and not shown', async () => {
+    using folder = temporaryDirectory();
+    const users = join(folder.path, 'users');
+    writeFileSync(users, '# remark\ntim:tanstaaftanstaaf\n');
+    const { status, said } = await failure(['--users', users]);
+    expect(status).toBe(66);
+    expect(said).toContain(`${users}:2: expected`);
+    expect(said).not.toContain('tanstaaf');
+  });
+});

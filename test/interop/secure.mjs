@@ -1,0 +1,234 @@
+// Real clients under TLS and with AUTH, over a Unix socket, through a proxy: what they send arrives octet for octet, and who
+// may not send is refused. No password ever stands in what `ehlo` prints.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { check, EHLO, expect, expectEqual, expectMatch, freePort, PEERS, ROOT, until } from './harness.mjs';
+import { CONTENTS, expectInFront, maildirMails } from './mail.mjs';
+import { Client } from './peer.mjs';
+import { PYTHON } from './receive.mjs';
+
+const USER = 'tim';
+const PASSWORD = 'tanstaaf tanstaaf';
+const PLAIN = Buffer.from(`\0${USER}\0${PASSWORD}`).toString('base64');
+const RELAYED = ['Return-Path', 'Received'];
+const SUBMITTED = ['Return-Path', 'Received', 'Date', 'Message-ID'];
+const CONTENT = CONTENTS['lines of one, two and three dots'];
+const tls = (name) => ({ cert: join(ROOT, `fixtures/tls/${name}.pem`), key: join(ROOT, `fixtures/tls/${name}-key.pem`) });
+
+/** Starts `ehlo serve` with a listener of each kind, and a Maildir that takes all mail. */
+async function serveSecure(stage, args = []) {
+  const folder = stage.folder('secure');
+  const maildir = join(folder, 'Maildir');
+  const users = join(folder, 'users');
+  const lines = await Promise.all(['scram-sha-256', 'scrypt'].map((scheme, at) => stage.ehlo(['passwd', '--scheme', scheme, at === 0 ? USER : 'tom'], { input: `${PASSWORD}\n` })));
+  for (const { status, err } of lines) expectEqual(status, 0, `exit status of ehlo passwd (${err})`);
+  writeFileSync(users, lines.map(({ out }) => out).join(''));
+  const pair = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+  for (const part of ['cert', 'key']) writeFileSync(pair[part], readFileSync(tls('mx')[part]));
+  const socket = join(folder, 'lmtp.sock');
+  const listeners = ['smtp', 'smtps', 'submission', 'submissions'].flatMap((scheme) => ['--listen', `${scheme}://127.0.0.1:0`]);
+  const server = await stage.serve([...listeners, '--listen', `lmtp:${socket}`, '--tls-cert', pair.cert, '--tls-key', pair.key, '--users', users, '--maildir', maildir, '--accept', '*', ...args]);
+  const portOf = async (scheme) => Number((await server.find(new RegExp(`listening on ${scheme}://127\\.0\\.0\\.1:(\\d+)$`, 'm')))[1]);
+  stage.onEnd(async () => {
+    const printed = server.out + server.err;
+    for (const secret of [PASSWORD, PLAIN, Buffer.from(PASSWORD).toString('base64')]) expect(!printed.includes(secret), 'a password stands in what ehlo serve printed');
+  });
+  return { server, maildir, socket, pair, smtp: server.port, smtps: await portOf('smtps'), submission: await portOf('submission'), submissions: await portOf('submissions') };
+}
+
+/** A file with the content. */
+function file(stage, content) {
+  const path = join(stage.folder('content'), 'content');
+  writeFileSync(path, content);
+  return path;
+}
+
+/** The one mail that arrived is the content behind those fields, and came that way. */
+function expectArrived(maildir, content, fields, protocol) {
+  const mails = maildirMails(maildir);
+  expectEqual(mails.length, 1, 'mails in the Maildir');
+  expectInFront(mails[0], content, fields);
+  expectEqual(/\swith (\S+)\s/.exec(mails[0].toString('latin1'))?.[1], protocol, 'how it came');
+}
+
+// ---- swaks
+
+const swaks = (stage, ...args) => stage.run(join(PEERS, 'swaks'), ['--from', 'alice@sender.test', '--to', 'bob@local.test', '--helo', 'swaks.test', ...args]);
+const credentials = (mechanism, password = PASSWORD) => ['--auth', mechanism, '--auth-user', USER, '--auth-password', password];
+
+for (const [name, listener, args, fields, protocol] of [
+  ['STARTTLS', 'smtp', ['-tls'], RELAYED, 'ESMTPS'],
+  ['TLS at once', 'smtps', ['--tls-on-connect'], RELAYED, 'ESMTPS'],
+  ['STARTTLS and AUTH PLAIN', 'submission', ['-tls', ...credentials('PLAIN')], SUBMITTED, 'ESMTPSA'],
+  ['STARTTLS and AUTH LOGIN', 'submission', ['-tls', ...credentials('LOGIN')], SUBMITTED, 'ESMTPSA'],
+  ['TLS at once and AUTH PLAIN', 'submissions', ['--tls-on-connect', ...credentials('PLAIN')], SUBMITTED, 'ESMTPSA'],
+])
+  check(`swaks with ${name}: its mail arrives octet for octet`, async (stage) => {
+    const { maildir, ...ports } = await serveSecure(stage);
+    const { status, out } = await swaks(stage, '--server', `127.0.0.1:${ports[listener]}`, ...args, '--data', `@${file(stage, 'Subject: hi\n\ntext')}`);
+    expectEqual(status, 0, `exit status of swaks, which said ${out.slice(-400)}`);
+    expectArrived(maildir, Buffer.from('Subject: hi\r\n\r\ntext\r\n'), fields, protocol);
+  });
+
+check('swaks with a wrong password is refused: 535, and nothing arrives', async (stage) => {
+  const { maildir, submissions } = await serveSecure(stage);
+  const { status, out } = await swaks(stage, '--server', `127.0.0.1:${submissions}`, '--tls-on-connect', ...credentials('PLAIN', 'wrong'));
+  expect(status !== 0, 'exit status 0');
+  expectMatch(out, /^<~\* 535 5\.7\.8 /m, 'the conversation');
+  expectEqual(maildirMails(maildir).length, 0, 'mails');
+});
+
+check('swaks is offered no CRAM-MD5, and no PLAIN in the clear', async (stage) => {
+  const { submission, submissions } = await serveSecure(stage);
+  for (const args of [['--server', `127.0.0.1:${submissions}`, '--tls-on-connect', ...credentials('CRAM-MD5')], ['--server', `127.0.0.1:${submission}`, ...credentials('PLAIN')]]) {
+    const { status, out } = await swaks(stage, ...args);
+    expect(status !== 0, 'exit status 0');
+    expect(!/AUTH (?:CRAM-MD5|PLAIN)$|^ ~?> ~?AUTH/m.test(out.replace(/^<.*$/gm, '')), 'swaks said AUTH');
+  }
+});
+
+check('swaks may not submit without AUTH: 530', async (stage) => {
+  const { submissions } = await serveSecure(stage);
+  const { status, out } = await swaks(stage, '--server', `127.0.0.1:${submissions}`, '--tls-on-connect');
+  expect(status !== 0, 'exit status 0');
+  expectMatch(out, /^<~\* 530 5\.7\.0 /m, 'the conversation');
+});
+
+check('swaks speaks LMTP over a Unix socket, and hears a reply for each recipient', async (stage) => {
+  const { maildir, socket } = await serveSecure(stage);
+  const { status, out } = await swaks(stage, '--protocol', 'LMTP', '--socket', socket, '--to', 'bob@local.test,carol@local.test', '--data', `@${file(stage, 'Subject: hi\n\ntext')}`);
+  expectEqual(status, 0, `exit status of swaks, which said ${out.slice(-400)}`);
+  expectMatch(out, /^ -> \.\n<- +250 2\.0\.0 .*\n(?:<- +250 2\.0\.0 .*\n)?/m, 'the conversation');
+  expectArrived(maildir, Buffer.from('Subject: hi\r\n\r\ntext\r\n'), RELAYED, 'LMTP');
+});
+
+// ---- openssl, curl
+
+for (const [name, listener, args] of [['STARTTLS', 'smtp', ['-starttls', 'smtp']], ['TLS at once', 'smtps', []]])
+  for (const version of ['-tls1_2', '-tls1_3'])
+    check(`openssl s_client with ${name} and ${version.slice(1)} sends a mail`, async (stage) => {
+      const { maildir, ...ports } = await serveSecure(stage);
+      const lines = ['EHLO openssl.test', 'MAIL FROM:<alice@sender.test>', 'rcpt to:<bob@local.test>', 'DATA', 'Subject: hi', '', 'text', '.', 'QUIT', ''];
+      const { status, out, err } = await stage.run('openssl', ['s_client', '-connect', `127.0.0.1:${ports[listener]}`, '-quiet', '-CAfile', tls('mx').cert, '-verify_return_error', '-servername', 'mx.test', version, ...args], { input: lines.join('\r\n') });
+      expectEqual(status, 0, `exit status of openssl, which said ${err.slice(-400)}`);
+      expectMatch(out, /^221 2\.0\.0 /m, 'the last reply');
+      expectArrived(maildir, Buffer.from('Subject: hi\r\n\r\ntext\r\n'), RELAYED, 'ESMTPS');
+    });
+
+check('openssl s_client with TLS 1.1 is refused', async (stage) => {
+  const { smtps } = await serveSecure(stage);
+  const { status } = await stage.run('openssl', ['s_client', '-connect', `127.0.0.1:${smtps}`, '-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0'], { input: 'QUIT\r\n' });
+  expect(status !== 0, 'exit status 0');
+});
+
+const curl = (stage, url, content, ...args) => stage.run('curl', ['-sS', '--cacert', tls('mx').cert, '--mail-from', 'alice@sender.test', '--mail-rcpt', 'bob@local.test', '--upload-file', file(stage, content), ...args, url]);
+
+for (const [name, url, args, fields, protocol] of [
+  ['smtp:// and --ssl-reqd', ({ smtp }) => `smtp://localhost:${smtp}/curl.test`, ['--ssl-reqd'], RELAYED, 'ESMTPS'],
+  ['smtps://', ({ smtps }) => `smtps://localhost:${smtps}/curl.test`, [], RELAYED, 'ESMTPS'],
+  ['smtp://, --ssl-reqd and AUTH', ({ submission }) => `smtp://localhost:${submission}/curl.test`, ['--ssl-reqd', '--user', `${USER}:${PASSWORD}`, '--login-options', 'AUTH=PLAIN'], SUBMITTED, 'ESMTPSA'],
+  ['smtps:// and AUTH', ({ submissions }) => `smtps://localhost:${submissions}/curl.test`, ['--user', `${USER}:${PASSWORD}`, '--login-options', 'AUTH=LOGIN'], SUBMITTED, 'ESMTPSA'],
+])
+  check(`curl with ${name}: its mail arrives octet for octet`, async (stage) => {
+    const { maildir, ...ports } = await serveSecure(stage);
+    const { status, err } = await curl(stage, url(ports), CONTENT, '-4', ...args);
+    expectEqual(status, 0, `exit status of curl, which said ${err}`);
+    expectArrived(maildir, CONTENT, fields, protocol);
+  });
+
+check('curl with a wrong password is refused, and nothing arrives', async (stage) => {
+  const { maildir, submissions } = await serveSecure(stage);
+  const { status } = await curl(stage, `smtps://localhost:${submissions}/curl.test`, CONTENT, '-4', '--user', `${USER}:wrong`);
+  expectEqual(status, 67, 'exit status of curl (login denied)');
+  expectEqual(maildirMails(maildir).length, 0, 'mails');
+});
+
+// ---- smtplib, msmtp
+
+async function sendSecurely(stage, how, place, recipients, content, ...login) {
+  const { status, out, err } = await stage.run('python3', [PYTHON, 'secure', how, String(place), 'alice@sender.test', recipients, file(stage, content), ...login]);
+  expectEqual(status, 0, `exit status of send_mail.py, which said ${err.slice(-400)}`);
+  return out.trim();
+}
+
+for (const [how, listener, mechanism] of [['starttls', 'smtp'], ['tls', 'smtps'], ['starttls', 'submission', 'PLAIN'], ['tls', 'submissions', 'LOGIN'], ['lmtp', 'socket']])
+  check(`smtplib with ${how}${mechanism === undefined ? '' : ` and AUTH ${mechanism}`}: its mail arrives octet for octet`, async (stage) => {
+    const { maildir, ...places } = await serveSecure(stage);
+    const login = mechanism === undefined ? [] : ['tom', PASSWORD, mechanism];
+    expectEqual(await sendSecurely(stage, how, places[listener], 'bob@local.test', CONTENT, ...login), '{"refused": {}, "error": null}', 'what smtplib was told');
+    expectArrived(maildir, CONTENT, mechanism === undefined ? RELAYED : SUBMITTED, how === 'lmtp' ? 'LMTP' : mechanism === undefined ? 'ESMTPS' : 'ESMTPSA');
+  });
+
+for (const [name, listener, options, mechanism] of [['STARTTLS and AUTH PLAIN', 'submission', 'tls_starttls on', 'plain'], ['TLS at once and AUTH LOGIN', 'submissions', 'tls_starttls off', 'login'], ['STARTTLS and SCRAM-SHA-256', 'submission', 'tls_starttls on', 'scram-sha-256']])
+  check(`msmtp with ${name}: its mail arrives`, async (stage) => {
+    const { maildir, ...ports } = await serveSecure(stage);
+    const config = file(stage, `account default\nhost localhost\nport ${ports[listener]}\ndomain msmtp.test\ntls on\n${options}\ntls_trust_file ${tls('mx').cert}\nauth ${mechanism}\nuser ${USER}\npassword "${PASSWORD}"\nfrom alice@sender.test\nsource_ip 127.0.0.1\nset_date_header off\nset_msgid_header off\nset_from_header off\n`);
+    const content = Buffer.from('Subject: hi\r\n\r\n.text\r\n..\r\n');
+    const { status, err } = await stage.run(join(PEERS, 'msmtp'), [`--file=${config}`, 'bob@local.test'], { input: content.toString('latin1').replaceAll('\r\n', '\n') });
+    expectEqual(status, 0, `exit status of msmtp, which said ${err}`);
+    expectArrived(maildir, content, SUBMITTED, 'ESMTPSA');
+  });
+
+// ---- the server
+
+check('SIGHUP takes another certificate, and a bad one leaves the old one in place', async (stage) => {
+  const { server, pair, smtps } = await serveSecure(stage);
+  const shown = async () => {
+    const { out } = await stage.run('openssl', ['s_client', '-connect', `127.0.0.1:${smtps}`], { input: 'QUIT\r\n' });
+    return /^subject=CN = (\S+)$/m.exec(out)?.[1] ?? out;
+  };
+  const client = await Client.greet(stage, server.port);
+  expectEqual(await shown(), 'mx.test', 'certificate');
+  for (const part of ['cert', 'key']) writeFileSync(pair[part], readFileSync(tls('other')[part]));
+  server.signal('SIGHUP');
+  await server.find(/reloaded/);
+  expectEqual(await shown(), 'other.test', 'certificate');
+  writeFileSync(pair.key, 'no key');
+  server.signal('SIGHUP');
+  await server.find(/not reloaded, the old ones stay/);
+  expectEqual(await shown(), 'other.test', 'certificate');
+  expectEqual((await client.say('NOOP')).code, 250, 'reply in a session that began before');
+});
+
+check('a Unix socket that was left behind when ehlo serve was killed is taken over', async (stage) => {
+  const socket = join(stage.folder('socket'), 'lmtp.sock');
+  const args = ['--listen', 'smtp://127.0.0.1:0', '--listen', `lmtp:${socket}`];
+  await (await stage.serve(args)).kill();
+  const server = await stage.serve(args);
+  await server.find(new RegExp(`^ehlo: listening on lmtp:${socket}$`, 'm'));
+});
+
+check('a descriptor that was inherited is listened on', async (stage) => {
+  const program = [
+    'import os, socket, sys',
+    "listening = socket.create_server(('127.0.0.1', 0))",
+    'os.dup2(listening.fileno(), 3)',
+    'os.set_inheritable(3, True)',
+    "print('port', listening.getsockname()[1], flush=True)",
+    'os.execv(sys.argv[1], sys.argv[1:])',
+  ].join('\n');
+  const server = stage.start('python3', ['-c', program, process.execPath, EHLO, 'serve', '--listen', 'smtp:fd/3', '--hostname', 'relay.test', '--queue', join(stage.folder('queue'), 'queue')]);
+  const [, port] = await server.find(/^port (\d+)$/m);
+  await server.find(/^ehlo: listening on smtp:fd\/3$/m);
+  const client = await Client.greet(stage, Number(port));
+  expectEqual((await client.say('QUIT')).code, 221, 'reply to QUIT');
+  expectEqual(await server.stop(), 0, 'exit status after SIGTERM');
+});
+
+for (const version of ['send-proxy', 'send-proxy-v2'])
+  check(`behind HAProxy with ${version} the server knows its clients`, async (stage) => {
+    const maildir = join(stage.folder('maildir'), 'Maildir');
+    const server = await stage.serve(['--proxy-from', '127.0.0.1', '--maildir', maildir, '--accept', '*', '--max-connections-per-client', '1']);
+    const port = await freePort();
+    const config = file(stage, `defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\nlisten smtp\n  bind 127.0.0.1:${port}\n  server ehlo 127.0.0.1:${server.port} ${version}\n`);
+    stage.start(join(PEERS, 'haproxy'), ['-db', '-f', config]);
+    await until('HAProxy listens', async () => (await Client.connect(stage, port).catch(() => undefined)) !== undefined);
+    const mail = Buffer.from('Subject: hi\r\n\r\ntext\r\n');
+    const { status, err } = await stage.run('curl', ['-sS', '--interface', '127.0.0.9', '--mail-from', 'alice@sender.test', '--mail-rcpt', 'bob@local.test', '--upload-file', file(stage, mail), `smtp://127.0.0.1:${port}/curl.test`]);
+    expectEqual(status, 0, `exit status of curl, which said ${err}`);
+    expectInFront(maildirMails(maildir)[0], mail, RELAYED);
+    expectMatch(maildirMails(maildir)[0].toString('latin1'), /from curl\.test \(\[127\.0\.0\.9\]\)/, 'the Received field');
+    const direct = await Client.connect(stage, server.port);
+    expectEqual((await direct.say('EHLO client.test')).code, 0, 'reply to one that sends no header');
+  });

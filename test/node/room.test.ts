@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { Room } from '../../src/node/room.ts';
+import { listening } from '../support/listening.ts';
+import { certificate, shakeHands } from '../support/tls-peer.ts';
+import { until } from '../support/turn.ts';
+
+const { serve, connect } = listening();
+
+describe('room for connections', () => {
+  it('is a thousand in all and fifty for each address, where nothing is said', () => {
+    const room = new Room({});
+    const places = Array.from({ length: 1_001 }, () => room.enter());
+    expect(places.filter((place) => place !== undefined)).toHaveLength(1_000);
+    expect(places.map((place) => place?.claim('192.0.2.1')).filter((claimed) => claimed === true)).toHaveLength(50);
+  });
+
+  it('is had again from those that leave, once each', () => {
+    const room = new Room({ maxConnections: 2, maxConnectionsPerClient: 1 });
+    const [first, second] = [room.enter(), room.enter()];
+    expect([room.enter(), first?.claim('a'), second?.claim('a')]).toEqual([undefined, true, false]);
+    first?.leave();
+    first?.leave();
+    const third = room.enter();
+    expect([third?.claim('a'), room.enter()]).toEqual([true, undefined]);
+  });
+
+  it('is not parted among those that have no address', () => {
+    const room = new Room({ maxConnectionsPerClient: 1 });
+    expect([room.enter()?.claim(''), room.enter()?.claim('')]).toEqual([true, true]);
+  });
+});
+
+describe('a full server', () => {
+  it.each([['in all', { maxConnections: 1 }], ['for the client', { maxConnectionsPerClient: 1 }]])('(%s) says 421 and closes, until one has gone', async (_, options) => {
+    const server = await serve(options);
+    const first = await connect(server);
+    await first.reply();
+    expect(await (await connect(server)).rest()).toBe('421 4.7.0 mx.test too many connections, try again later\r\n');
+    expect(server.sessions).toBe(1);
+    first.reset();
+    await until(() => server.sessions === 0);
+    expect(await (await connect(server)).reply()).toMatch(/^220/);
+  });
+
+  it('of TLS at once closes without a word, and counts those in the handshake', async () => {
+    const server = await serve({ tls: certificate('mx'), tlsAtOnce: true, maxConnectionsPerClient: 1 });
+    const first = await connect(server); // never shakes hands
+    expect(await (await connect(server)).rest()).toBe('');
+    const peer = await shakeHands(first);
+    expect(await peer.reply()).toMatch(/^220/);
+    expect(await (await connect(server)).rest()).toBe('');
+  });
+
+  it('takes no more than a hundred that it turns away at a time', async () => {
+    const server = await serve({ maxConnections: 1 });
+    await (await connect(server)).reply();
+    const turned = await Promise.all(Array.from({ length: 130 }, async () => (await connect(server)).rest()));
+    expect(turned.filter((heard) => heard.startsWith('421 ')).length).toBe(100);
+  });
+});
