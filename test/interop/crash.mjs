@@ -180,7 +180,7 @@ check('killed again and again under a stream of mail, it relays all that it ackn
     const missing = acknowledged.filter((subject) => !received().has(subject));
     expect(missing.length === 0, `${missing.length} of ${acknowledged.length} are missing: ${missing.slice(0, 5)}`);
     return true;
-  }, 30);
+  }, 100);
   for (const [subject, mails] of received()) {
     expect(mails.every(({ content }) => isWhole(content)), `mail ${subject} is not whole`);
     for (const { begun, done } of mails.slice(0, -1))
