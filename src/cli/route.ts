@@ -1,8 +1,11 @@
 // `ehlo route ADDRESS`: where mail for an address would go, with each answer of the DNS and each rule that was applied.
+// What it prints is a record from which relay/route-record.ts finds the same route again.
 
+import { randomInt } from 'node:crypto';
 import process from 'node:process';
+import { toAscii } from '../node/resolve.ts';
 import type { Target } from '../relay/route.ts';
-import { formatTarget } from '../relay/target.ts';
+import { formatGiven, formatPlan, formatStep, randomFrom } from '../relay/route-record.ts';
 import { formatFault, isFault } from '../syntax/fault.ts';
 import { parseMailbox } from '../syntax/mailbox.ts';
 import { EXIT, formatHelp, runCommand, type Terminal, type Usage } from './command-line.ts';
@@ -27,13 +30,15 @@ export function route(args: readonly string[], terminal: Terminal = TERMINAL): P
     const mailbox = parseMailbox(address.replace(/^<(.*)>$/, '$1'), { utf8: true });
     if (isFault(mailbox)) return misuse(`${JSON.stringify(address)}: ${formatFault(mailbox)}`);
 
-    const row = (rule: string, clause: string, text: string): void => terminal.out(`${rule.padEnd(9)}${clause.padEnd(18)} ${text}\n`);
-    const found = await resolverOf(options).route(mailbox.domain.text, routeOptions(options), { onStep: ({ rule, clause, text }) => row(rule, clause, text) });
+    const print = (line: string): void => terminal.out(`${line}\n`);
+    const given = { domain: toAscii(mailbox.domain.text), options: routeOptions(options), seed: randomInt(2 ** 31) };
+    formatGiven(given).forEach(print);
+    const found = await resolverOf(options).route(given.domain, given.options, { onStep: (step) => print(formatStep(step)), random: randomFrom(given.seed) });
     if (found.type === 'verdict') return found.verdict.kind === 'permanent' ? EXIT.unavailable : EXIT.temporary;
 
     const targets: Target[] = [];
     for await (const target of found.targets) targets.push(target);
-    for (const [at, target] of targets.entries()) row('plan', `${at + 1} of ${targets.length}`, `${formatTarget(target)}, preference ${target.preference}`);
+    formatPlan(targets).forEach(print);
     return EXIT.ok;
   });
 }

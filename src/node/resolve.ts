@@ -146,7 +146,7 @@ class Questions {
 }
 
 /** Returns the domain in A-labels (RFC 5890 §2.3.2.1); what has no such form is left as it is, and is no name of the DNS. */
-function toAscii(domain: string): string {
+export function toAscii(domain: string): string {
   // Only what is not ASCII: domainToASCII reads numbers as the URL standard does, and 1.2.3 would become 1.2.0.3.
   return /^[\0-\x7f]*$/.test(domain) ? domain : domainToASCII(domain) || domain;
 }

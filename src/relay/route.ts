@@ -15,7 +15,7 @@ import { parseAddressLiteral } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
 import { quote } from '../wire/ascii.ts';
 import { addressKey } from './address.ts';
-import type { DnsAnswer, MxRecord } from './dns-answer.ts';
+import { type DnsAnswer, formatMxAnswer, type MxRecord } from './dns-answer.ts';
 import { hostKey } from './host-name.ts';
 import { findRoute, type NextHop } from './next-hop.ts';
 import { type Verdict, type VerdictEvent, verdict } from './verdict.ts';
@@ -49,7 +49,7 @@ export interface RouteOptions {
 
 /** What was found or decided, and the clause that says so. */
 export interface Step {
-  readonly rule: 'route' | 'literal' | 'name' | 'mx' | 'null-mx' | 'exchange' | 'self' | 'order' | 'address' | 'filter' | 'limit' | 'verdict';
+  readonly rule: 'given' | 'route' | 'literal' | 'name' | 'mx' | 'null-mx' | 'exchange' | 'self' | 'order' | 'address' | 'filter' | 'limit' | 'verdict';
   readonly clause: string; // `RFC 5321 §5.1`
   readonly text: string;
 }
@@ -134,20 +134,20 @@ const MOST_HOSTS = 64;
 
 /** Returns the exchanges with their preferences, or the event that there are none; what was decided goes to `steps`. */
 function readMx(domain: string, answer: DnsAnswer<MxRecord>, steps: Step[]): ReadonlyMap<string, number> | VerdictEvent {
+  steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: `MX of ${domain}: ${formatMxAnswer(answer)}` });
   switch (answer.type) {
     case 'nxdomain':
-      steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: `MX of ${domain}: NXDOMAIN, so no address is looked up either (RFC 8020 §2)` });
+      steps.push({ rule: 'mx', clause: 'RFC 8020 §2', text: 'no address is looked up either' });
       return 'nxdomain';
     case 'bad-name':
       return 'bad-domain';
     case 'failure':
-      steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: `MX of ${domain}: ${answer.reason}, so its address is not tried instead` });
+      steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: 'the address of the domain is not tried instead' });
       return 'dns-failure';
     case 'none':
-      steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: `MX of ${domain}: none; implicit MX: 0 ${domain}` });
+      steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: `implicit MX: 0 ${domain}` });
       return new Map([[domain, 0]]);
     case 'records':
-      steps.push({ rule: 'mx', clause: 'RFC 5321 §5.1', text: `MX of ${domain}: ${answer.records.map(({ preference, exchange }) => `${preference} ${quote(exchange) || '.'}`).join(', ')}` });
       return clean(answer.records, steps);
     default:
       return answer satisfies never;

@@ -8,7 +8,7 @@
 // Left out: telling that an exchange is an alias, which §5.1 puts out of scope; it is followed, and the resolver hides it.
 
 import { addressKey, addressKind } from './address.ts';
-import type { AddressAnswers, DnsAnswer } from './dns-answer.ts';
+import { type AddressAnswers, formatAddressAnswer } from './dns-answer.ts';
 import { type HostPlan, type RouteOptions, type Self, selfStep, type Step, type Target, verdictStep } from './route.ts';
 import { type Verdict, verdict, type VerdictEvent } from './verdict.ts';
 
@@ -95,7 +95,7 @@ function readAnswers(host: string, { A, AAAA }: AddressAnswers, notes: Notes): r
   const addresses = [...(AAAA.type === 'records' ? AAAA.records : []), ...(A.type === 'records' ? A.records : [])];
   const failed = A.type === 'failure' || AAAA.type === 'failure';
   const weight = failed ? 'soft' : addresses.length === 0 ? 'hard' : undefined;
-  note(notes, 'address', 'RFC 5321 §5.1', `${host}: AAAA ${describeAnswer(AAAA)}, A ${describeAnswer(A)}`, weight);
+  note(notes, 'address', 'RFC 5321 §5.1', `${host}: AAAA ${formatAddressAnswer(AAAA)}, A ${formatAddressAnswer(A)}`, weight);
   return addresses;
 }
 
@@ -131,17 +131,6 @@ function isOwn(target: Target, { ownAddresses }: RouteOptions): boolean {
     const everywhere = addressKind(address)?.name === 'unspecified' && addressKind(target.address)?.name === 'loopback';
     return everywhere || addressKey(address) === target.address;
   });
-}
-
-function describeAnswer(answer: DnsAnswer<string>): string {
-  switch (answer.type) {
-    case 'records':  return answer.records.join(' ');
-    case 'none':     return 'none';
-    case 'nxdomain': return 'NXDOMAIN';
-    case 'bad-name': return 'no name to ask for';
-    case 'failure':  return answer.reason;
-    default:         return answer satisfies never;
-  }
 }
 
 /** Returns the target for people: `mx1.example.org [192.0.2.1]:25`, without the host where it is the address. */

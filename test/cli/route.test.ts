@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { route, ROUTE_HELP } from '../../src/cli/route.ts';
+import { parseRouteRecord, replayRoute } from '../../src/relay/route-record.ts';
 import { startDnsServer, type DnsServer } from '../support/dns-server.mjs';
 
 let dns: DnsServer;
@@ -7,6 +8,7 @@ beforeAll(async () => {
   dns = await startDnsServer({
     'd.test': { MX: [[10, 'mx1.test'], [20, 'relay.test']] },
     'mx1.test': { A: ['192.0.2.1', '10.0.0.1'], AAAA: ['2001:db8::1'] },
+    'equal.test': { MX: [[10, 'mx1.test'], [10, 'hop.test'], [10, 'broken.test'], [10, 'nowhere.test']] },
     'null.test': { MX: [[0, '.']] },
     'broken.test': 'SERVFAIL',
     'hop.test': { A: ['10.0.0.1'] },
@@ -25,10 +27,15 @@ const asked = (...args: readonly string[]): ReturnType<typeof run> => run(...arg
 
 describe('ehlo route', () => {
   it('prints each answer, each rule with its clause, and the plan', async () => {
-    expect(await asked('alice@d.test')).toEqual({
-      status: 0,
-      err: '',
-      out: [
+    const { out, ...rest } = await asked('alice@d.test');
+    expect(rest).toEqual({ status: 0, err: '' });
+    expect(out.replace(/(seed) \d+$/m, '$1 N')).toBe(
+      [
+        'given    domain             d.test',
+        'given    own name           relay.test',
+        'given    MX port            25',
+        'given    private targets    left out',
+        'given    shuffle            seed N',
         'name     RFC 5321 §2.3.5    domain d.test, as it is: nothing appended',
         'mx       RFC 5321 §5.1      MX of d.test: 10 mx1.test, 20 relay.test',
         'self     RFC 5321 §5.1      relay.test is this host: preference 20 and above are left out',
@@ -39,7 +46,14 @@ describe('ehlo route', () => {
         'plan     2 of 2             mx1.test [192.0.2.1]:25, preference 10',
         '',
       ].join('\n'),
-    });
+    );
+  });
+
+  it.each([['alice@d.test'], ['alice@equal.test'], ['alice@null.test'], ['alice@broken.test'], ['alice@[192.0.2.1]'], ['a@bücher.test'], ['a@d.test', '--mx-port', '2526', '--allow-private-targets'], ['a@d.test', '--smarthost', 'hop.test:2525'], ['a@d.test', '--route', 'd.test=[2001:db8::7]:26', '--route', '*=hop.test']])('of %s prints what leads to the same route again', async (...args) => {
+    const { out } = await asked(...args);
+    const record = parseRouteRecord(out);
+    if (typeof record === 'string') return expect.fail(record);
+    expect(`${replayRoute(record).join('\n')}\n`).toBe(out);
   });
 
   it('ends with 69 for a permanent verdict', async () => {
@@ -66,7 +80,7 @@ describe('ehlo route', () => {
   it('takes quoted local parts, literals and U-labels', async () => {
     expect((await asked('"a@b"@d.test')).status).toBe(0);
     expect((await asked('a@[192.0.2.1]')).out).toContain('plan     1 of 1             [192.0.2.1]:25');
-    expect((await asked('a@bücher.test')).out).toContain('MX of xn--bcher-kva.test: NXDOMAIN');
+    expect((await asked('a@bücher.test')).out).toContain('MX of xn--bcher-kva.test: NXDOMAIN\n');
   });
 
   it.each([
