@@ -26,7 +26,7 @@ export interface Field {
   readonly value: string;
 }
 
-const FIELDS = ['Title', 'Source', 'Subject', 'Verifies', 'Options', 'Segments'] as const;
+const FIELDS = ['Title', 'Source', 'Subject', 'Verifies', 'Shows', 'Options', 'Segments'] as const;
 export type FieldName = (typeof FIELDS)[number];
 
 /** Several of the words, with a space between. */
@@ -80,6 +80,10 @@ export function parseHeader(lines: readonly string[]): Header | TranscriptFault 
   const sections = verifies?.value.split(', ') ?? [];
   const wrong = sections.find((section) => !/^RFC \d+(?: §[A-Z\d]+(?:\.\d+)*)?$/.test(section));
   if (verifies && wrong !== undefined) return { line: verifies.line, expected: 'Verifies: RFC N §N.N, …', found: wrong };
+
+  const shows = found.get('Shows');
+  const unknown = shows?.value.split(', ').find((id) => !/^RFC\d+:[A-Z\d.]+-\d+$/.test(id));
+  if (shows && unknown !== undefined) return { line: shows.line, expected: 'Shows: RFC5321:N.N-N, …', found: unknown };
 
   const given = found.get('Options');
   const options = new Map<OptionName, string>();

@@ -34,6 +34,7 @@ describe('the header', () => {
     [[...COMPLETE, 'Segments: one'], 4, 'Segments: as written'],
     [[...COMPLETE, 'Verifies: §4.5.2'], 4, 'Verifies:'],
     [[...COMPLETE, 'Verifies: RFC 5321 §4.5.2,RFC 5321 §3'], 4, 'Verifies:'],
+    [[...COMPLETE, 'Shows: RFC5321:4.5.2, RFC5321:4'], 4, 'Shows:'],
     [[...COMPLETE, 'Options: banner=x'], 4, 'an option of a server'],
     [[...COMPLETE, 'Options: size'], 4, 'size=VALUE'],
     [[...COMPLETE, 'Options: =1'], 4, 'an option of a server'],
