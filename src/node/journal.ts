@@ -23,8 +23,9 @@ import * as zlib from 'node:zlib';
 import { UsageError } from '../wire/usage.ts';
 import { Book } from '../relay/queue/book.ts';
 import { crc32, type Checksum } from '../relay/queue/checksum.ts';
-import { encodeFact, type Fact, type Results } from '../relay/queue/fact.ts';
+import { encodeFact, NO_PARAMETERS, type Fact, type Results, type StoredEnvelope } from '../relay/queue/fact.ts';
 import { OWN_FILE, statesOf } from '../relay/queue/fold.ts';
+import { formatMailParameters, formatRecipientParameters } from '../relay/queue/parameter-text.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { StoredMail } from '../relay/queue/stored-mail.ts';
 import { checkpoint } from './checkpoint.ts';
@@ -205,7 +206,7 @@ export class Journal implements Queue {
       if (cause !== undefined) await this.#append({ type: 'RES', results: cause }, 'durable');
       return known;
     }
-    const head = { id, arrival: this.#now(), reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(({ text }) => text) };
+    const head = { id, arrival: this.#now(), reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(({ text }) => text), ...parametersOf(mail) };
     const { pieces, size, eightBit } = await takeIn(this.#store, head, content, this.#options.inlineLimit ?? 256 * KIBIBYTE, (error) => this.#log.fail(error));
     const envelope = { ...head, size, eightBit };
     const fact: Fact = { type: 'ENQ', envelope, external: pieces === undefined, cause };
@@ -248,6 +249,12 @@ export class Journal implements Queue {
   #now(): number {
     return (this.#options.now ?? Date.now)();
   }
+}
+
+/** The parameters as they are stored. */
+function parametersOf({ parameters = {}, recipientParameters = [] }: NewMail): Pick<StoredEnvelope, 'parameters' | 'recipientParameters'> {
+  const texts = recipientParameters.map(formatRecipientParameters);
+  return { parameters: formatMailParameters(parameters), recipientParameters: texts.some((text) => text !== '') ? texts : NO_PARAMETERS };
 }
 
 function delayResults(callback: () => void): () => void {

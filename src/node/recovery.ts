@@ -112,12 +112,12 @@ async function keepDead({ disk, perform }: RecoveryOptions, name: string, octets
   });
 }
 
-/** Returns the secret of the queue, from its FORMAT: `ehlo-queue 1`, a space, the secret in eight hexadecimal digits, LF. */
+/** Returns the secret of the queue, from its FORMAT: `ehlo-queue` and the version that made it, the secret in eight hexadecimal digits, LF. What was written later says its version in its segment. */
 async function readFormat({ disk, perform, random }: RecoveryOptions, used: boolean): Promise<number> {
   if ((await disk.list('')).includes('FORMAT')) {
     const format = decodeLatin1(await disk.read('FORMAT'));
     const [, version, secret] = /^ehlo-queue (\d+) ([0-9a-f]{8})\n$/.exec(format) ?? [];
-    if (Number(version) !== FORMAT_VERSION || secret === undefined) throw new Error(formatRefusal(format.trim()));
+    if (version === undefined || secret === undefined || version === '0' || Number(version) > FORMAT_VERSION) throw new Error(formatRefusal(format.trim()));
     await perform('sync format name', () => disk.syncFolder('')); // the process that made it may have died before that
     return parseInt(secret, 16);
   }
@@ -131,7 +131,7 @@ async function readFormat({ disk, perform, random }: RecoveryOptions, used: bool
 }
 
 function formatRefusal(found: string): string {
-  return `the queue has the format "${quote(found)}", this version reads "ehlo-queue ${FORMAT_VERSION}"`;
+  return `the queue has the format "${quote(found)}", this version reads "ehlo-queue 1" to "ehlo-queue ${FORMAT_VERSION}"`;
 }
 
 function unsettledOf(mails: ReadonlyMap<string, MailState>): RecoveryReport['unsettled'] {

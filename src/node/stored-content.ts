@@ -37,6 +37,7 @@ export class ContentFile {
   #collected = 0; //             octets in #pieces
   #at = HEADER;
   #sum: number;
+  readonly #flags: number; //    but for 8-bit, which is known in the end
 
   /** `head`: what stands in front of the content. */
   constructor(store: ContentStore, envelope: Omit<StoredEnvelope, 'size' | 'eightBit'>) {
@@ -45,6 +46,7 @@ export class ContentFile {
     this.#id = envelope.id;
     this.#path = `tmp/${envelope.id}`;
     this.#sum = head.checksum;
+    this.#flags = head.flags;
     this.#collect(head.octets.subarray(HEADER));
   }
 
@@ -59,7 +61,7 @@ export class ContentFile {
     const { disk, checksum, perform } = this.#store;
     await this.#flush();
     const octets = new Uint8Array(HEADER);
-    const flags = eightBit ? FLAGS.eightBit : 0;
+    const flags = (eightBit ? FLAGS.eightBit : 0) | this.#flags;
     seal({ type: 'ENQ', flags, octets, length: this.#at - HEADER, checksum: this.#sum }, { secret: secretOf(this.#store.secret, 0), sequence: 0, watermark: 0 }, checksum);
     await disk.write(this.#path, [octets], 0);
     await perform(sync, () => disk.sync(this.#path));

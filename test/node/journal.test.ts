@@ -6,13 +6,15 @@ import { FileDisk, writeAll } from '../../src/node/disk.ts';
 import { Journal, type JournalOptions } from '../../src/node/journal.ts';
 import { collect } from '../../src/node/stored-content.ts';
 import { crc32 } from '../../src/relay/queue/checksum.ts';
+import type { MailParameters, RecipientParameters } from '../../src/protocol/mail.ts';
 import { encodeFact } from '../../src/relay/queue/fact.ts';
 import type { NewMail, RecipientState } from '../../src/relay/queue/port.ts';
 import { seal, secretOf } from '../../src/relay/queue/record.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
-import { concat } from '../../src/wire/octet.ts';
+import { decodeBase64 } from '../../src/wire/base64.ts';
+import { concat, EMPTY } from '../../src/wire/octet.ts';
 import { SimDisk, type Operation } from '../support/sim-disk.ts';
 
 const folders: string[] = [];
@@ -42,6 +44,11 @@ const states = (journal: Journal, id: string): readonly string[] => journal.mail
 const DELIVERED: RecipientState = { state: 'delivered' };
 const DEFERRED: RecipientState = { state: 'waiting', reply: { code: 450, enhanced: '4.2.0', lines: ['later'] }, host: 'mx.peer.test' };
 const FAILED: RecipientState = { state: 'failed', reply: { code: 550, enhanced: undefined, lines: ['no'] } };
+
+/** A segment as version 1 wrote it, under the secret 12345678: SEG, the ENQ of m1 with the content "x", its RES. */
+const FIRST_VERSION =
+  'ux0BAAAAAAIAAAAAAAAAAA0Tm6kBAbsdAgAAAAAsAAAAAQAAAAAonphwAm0x6AcTPGFsaWNlQHNlbmRlci50ZXN0PgEPPGJvYkBwZWVyLnRlc3Q+' +
+  'AHi7HQMAAAAAJAAAAAIAAAAAV3/wUwJtMQEHAQAADG14LnBlZXIudGVzdMIDBTQuMi4wAQVsYXRlcg==';
 
 describe('the journal in a directory', () => {
   it('gives back what it took, in the process and after the next start', async () => {
@@ -97,9 +104,10 @@ describe('the journal in a directory', () => {
   });
 
   it.each([
-    ['ehlo-queue 2 00000000\n', 'the queue has the format "ehlo-queue 2 00000000", this version reads "ehlo-queue 1"'],
-    ['ehlo-files 1\n', 'the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1"'],
-    ['', 'the queue has the format "", this version reads "ehlo-queue 1"'],
+    ['ehlo-queue 3 00000000\n', 'the queue has the format "ehlo-queue 3 00000000", this version reads "ehlo-queue 1" to "ehlo-queue 2"'],
+    ['ehlo-queue 0 00000000\n', 'the queue has the format "ehlo-queue 0 00000000", this version reads "ehlo-queue 1" to "ehlo-queue 2"'],
+    ['ehlo-files 1\n', 'the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 2"'],
+    ['', 'the queue has the format "", this version reads "ehlo-queue 1" to "ehlo-queue 2"'],
   ])('is not opened where its format is another: %j', async (format, message) => {
     const directory = folder();
     await (await Journal.open(directory)).close();
@@ -111,12 +119,46 @@ describe('the journal in a directory', () => {
     const directory = folder();
     await (await Journal.open(directory)).close();
     const secret = parseInt(readFileSync(join(directory, 'FORMAT'), 'utf8').slice(-9), 16);
-    const draft = encodeFact({ type: 'SEG', version: 2, segment: 9 }, crc32);
+    const draft = encodeFact({ type: 'SEG', version: 3, segment: 9 }, crc32);
     seal(draft, { secret: secretOf(secret, 9), sequence: 0, watermark: 0 }, crc32);
     const disk = await FileDisk.open(directory);
     await disk.write('journal/000009.log', [draft.octets], 0);
     await disk.close();
-    await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-queue 2", this version reads "ehlo-queue 1"');
+    await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-queue 3", this version reads "ehlo-queue 1" to "ehlo-queue 2"');
+  });
+
+  it('gives back what MAIL and RCPT asked for, of small mail and large, after a start and after a checkpoint', async () => {
+    const directory = folder();
+    const parameters: MailParameters = { body: '8BITMIME', smtpUtf8: true, auth: 'alice+x@sender.test', ret: 'HDRS', envelopeId: 'a + b', requireTls: true };
+    const recipientParameters: readonly RecipientParameters[] = [{}, { notify: [], originalRecipient: { type: 'rfc822', address: 'Bob+x@peer.test' } }, { notify: ['SUCCESS', 'DELAY'] }];
+    let journal = await Journal.open(directory, { inlineLimit: 100 });
+    for (const [id, size] of [['small', 10], ['large', 1000]] as const) await journal.add({ ...mailTo('bob', 'carol', 'dave'), id, parameters, recipientParameters }, of('x'.repeat(size)));
+    await journal.add({ ...mailTo('bob'), id: 'plain', parameters: { size: 5 }, recipientParameters: [{}] }, of('x'));
+    for (let start = 0; start < 3; start++) {
+      for (const id of ['small', 'large']) expect(journal.mail(id)).toMatchObject({ parameters, recipientParameters });
+      expect(journal.mail('plain')).toMatchObject({ parameters: {}, recipientParameters: [{}] });
+      expect((await contentOf(journal, 'small')).length + (await contentOf(journal, 'large')).length).toBe(1010);
+      await journal.close();
+      journal = await Journal.open(directory);
+      await journal.checkpoint();
+    }
+    expect(decodeLatin1(readFileSync(join(directory, 'msg', 'small')))).toContain('BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=a+20+2B+20b AUTH=alice+2Bx@sender.test');
+    await journal.close();
+  });
+
+  it('reads what the first version wrote, and says in its next segment that it is of the second', async () => {
+    const directory = folder();
+    const disk = await FileDisk.open(directory);
+    await disk.write('FORMAT', [encodeAscii('ehlo-queue 1 12345678\n')], 0);
+    await disk.write(LOG, [decodeBase64(FIRST_VERSION) ?? EMPTY], 0);
+    await disk.close();
+    const journal = await Journal.open(directory);
+    expect(journal.mail('m1')).toMatchObject({ nextAttempt: 7, recipients: [DEFERRED], parameters: {} });
+    expect(await contentOf(journal, 'm1')).toBe('x');
+    await journal.checkpoint();
+    await journal.close();
+    expect(readFileSync(join(directory, 'FORMAT'), 'utf8')).toBe('ehlo-queue 1 12345678\n');
+    expect([...readFileSync(join(directory, 'journal', '000002.log')).subarray(20, 22)]).toEqual([2, 2]);
   });
 
   it('says what a decayed octet has cost, and keeps the segment', async () => {

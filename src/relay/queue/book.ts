@@ -36,7 +36,8 @@ export class Book {
   results(id: string, recipients: readonly RecipientState[], nextAttempt: number): Results {
     const known = this.find(id).recipients;
     const news = recipients.flatMap((state, recipient) => ('turn' in state || known[recipient]?.state !== 'waiting' ? [] : [{ recipient, state }]));
-    return { id, turn: this.turn(), nextAttempt, recipients: news };
+    const warned = [...recipients.keys()].filter((recipient) => recipients[recipient]?.warned === true && known[recipient]?.warned !== true);
+    return { id, turn: this.turn(), nextAttempt, recipients: news, warned };
   }
 
   /** Takes a fact in, whose record stands at `place`. */

@@ -12,6 +12,11 @@
 //
 // Rule 1: a turn is a number that no other fact of the queue has; of two facts that contradict each other the later turn counts.
 // Rule 2: a record that has a type of its own for each thing to say needs no field for "nothing": what is absent is 0 or ''.
+// Rule 3: what came later than the first version stands behind a flag of the record, so that older records mean what they meant.
+//         Parameters are kept as they are written in MAIL and RCPT (parameter-text.ts), so that further ones need no new format.
+//
+//   version 1   flags 1 and 2
+//   version 2   flags 4 and 8: the parameters of the envelope, and whose delay the sender has been told of
 
 import type { Reply } from '../../syntax/reply.ts';
 import type { Checksum } from './checksum.ts';
@@ -20,8 +25,8 @@ import { draft, FLAGS, HEADER } from './record.ts';
 import type { Draft, StoredRecord } from './record.ts';
 import type { RecipientState } from './port.ts';
 
-/** Of the journal; a higher one is refused. */
-export const FORMAT_VERSION = 1;
+/** Of the journal; a higher one is refused, all lower ones are read. */
+export const FORMAT_VERSION = 2;
 
 export interface StoredEnvelope {
   readonly id: string;
@@ -30,6 +35,8 @@ export interface StoredEnvelope {
   readonly forwardPaths: readonly string[];
   readonly size: number; // octets of content
   readonly eightBit: boolean;
+  readonly parameters: string; // of MAIL; '' where it had none
+  readonly recipientParameters: readonly string[]; // of RCPT, by recipient; empty where none had any
 }
 
 /** What is known of a recipient, and since which turn. */
@@ -51,6 +58,8 @@ export interface Results {
   readonly turn: number;
   readonly nextAttempt: number;
   readonly recipients: readonly { readonly recipient: number; readonly state: RecipientState }[];
+  /** Recipients of whose delay the sender has been told. It has no turn: what is told stays told, whatever comes of the attempt under way. */
+  readonly warned: readonly number[];
 }
 
 export type Fact =
@@ -79,7 +88,7 @@ export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uin
       to.number(fact.segment);
       break;
     case 'ENQ':
-      flags = envelopeFlags(fact.envelope, fact.external);
+      flags = envelopeFlags(fact.envelope, fact.external) | warnedFlag(fact.cause?.warned ?? []);
       writeEnvelope(to, fact.envelope);
       to.number(fact.cause === undefined ? 0 : 1);
       if (fact.cause !== undefined) writeResults(to, fact.cause);
@@ -88,17 +97,18 @@ export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uin
       for (const octets of content) to.octets(octets);
       break;
     case 'RES':
+      flags = warnedFlag(fact.results.warned);
       writeResults(to, fact.results);
       break;
     case 'ATT':
       to.text(fact.id);
       to.number(fact.turn);
       to.text(fact.host);
-      to.number(fact.recipients.length);
-      for (const recipient of fact.recipients) to.number(recipient);
+      writeNumbers(to, fact.recipients);
       break;
-    case 'STATE':
-      flags = envelopeFlags(fact.envelope, true);
+    case 'STATE': {
+      const warned = [...fact.recipients.keys()].filter((recipient) => fact.recipients[recipient]?.warned === true);
+      flags = envelopeFlags(fact.envelope, true) | warnedFlag(warned);
       writeEnvelope(to, fact.envelope);
       to.number(fact.envelope.size);
       for (const { turn, value } of [fact.next, fact.held]) {
@@ -112,7 +122,9 @@ export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uin
         to.text(register.attempted.host);
         writeState(to, register);
       }
+      if (warned.length > 0) writeNumbers(to, warned);
       break;
+    }
     case 'HOLD':
       to.text(fact.id);
       to.number(fact.turn);
@@ -138,11 +150,11 @@ export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undef
       case 'SEG': return { type, version: from.number(), segment: from.number() };
       case 'ENQ': {
         const envelope = readEnvelope(from, flags);
-        const cause = from.number() === 0 ? undefined : readResults(from);
+        const cause = from.number() === 0 ? undefined : readResults(from, flags);
         const external = (flags & FLAGS.external) !== 0;
         return { type, envelope: { ...envelope, size: external ? from.number() : from.rest }, external, cause };
       }
-      case 'RES': return { type, results: readResults(from) };
+      case 'RES': return { type, results: readResults(from, flags) };
       case 'ATT': return { type, id: from.text(), turn: from.number(), host: from.text(), recipients: from.list(() => from.number()) };
       case 'STATE': {
         const envelope = { ...readEnvelope(from, flags), size: from.number() };
@@ -153,7 +165,9 @@ export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undef
           const attempted = { turn: from.number(), host: from.text() };
           return register(readState(from), turn, attempted);
         });
-        return { type, envelope, next, held, recipients };
+        const warned = readWarned(from, flags);
+        if (warned.length === 0) return { type, envelope, next, held, recipients };
+        return { type, envelope, next, held, recipients: recipients.map((each, recipient) => (warned.includes(recipient) ? { ...each, warned: true } : each)) };
       }
       case 'HOLD': return { type, id: from.text(), turn: from.number(), held: from.number() !== 0 };
       case 'KILL': return { type, id: from.text() };
@@ -163,34 +177,64 @@ export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undef
 }
 
 /** Returns what is known of a recipient as a register; `unsettled` follows from the turns. */
-export function register({ state, reply, host }: RecipientState, turn: number, attempted: Attempt): Register {
+export function register({ state, reply, host }: RecipientState, turn: number, attempted: Attempt, warned = false): Register {
   // Not by spreading what there may be: a start makes some of these for each mail, and this takes a third of the time.
   const made: Writable<Register> = { state, turn, attempted };
   if (reply !== undefined) made.reply = reply;
   if (host !== undefined) made.host = host;
   if (state === 'waiting' && attempted.turn > turn) made.unsettled = attempted;
+  if (warned) made.warned = true;
   return made;
 }
 
 type Writable<Made> = { -readonly [Key in keyof Made]: Made[Key] };
 
-function envelopeFlags({ eightBit }: StoredEnvelope, external: boolean): number {
-  return (eightBit ? FLAGS.eightBit : 0) | (external ? FLAGS.external : 0);
+function envelopeFlags(envelope: StoredEnvelope, external: boolean): number {
+  return (envelope.eightBit ? FLAGS.eightBit : 0) | (external ? FLAGS.external : 0) | (hasParameters(envelope) ? FLAGS.parameters : 0);
 }
 
-function writeEnvelope(to: PayloadWriter, { id, arrival, reversePath, forwardPaths }: StoredEnvelope): void {
+/** Tells whether the envelope goes on behind its paths. */
+export function hasParameters({ parameters, recipientParameters }: Pick<StoredEnvelope, 'parameters' | 'recipientParameters'>): boolean {
+  return parameters !== '' || recipientParameters.length > 0;
+}
+
+function warnedFlag({ length }: readonly number[]): number {
+  return length > 0 ? FLAGS.warned : 0;
+}
+
+function writeNumbers(to: PayloadWriter, numbers: readonly number[]): void {
+  to.number(numbers.length);
+  for (const number of numbers) to.number(number);
+}
+
+const NOBODY: readonly number[] = [];
+
+function readWarned(from: PayloadReader, flags: number): readonly number[] {
+  return (flags & FLAGS.warned) === 0 ? NOBODY : from.list(() => from.number());
+}
+
+function writeEnvelope(to: PayloadWriter, envelope: StoredEnvelope): void {
+  const { id, arrival, reversePath, forwardPaths, parameters, recipientParameters } = envelope;
   to.text(id);
   to.number(arrival);
   to.text(reversePath);
   to.number(forwardPaths.length);
   for (const path of forwardPaths) to.text(path);
+  if (!hasParameters(envelope)) return;
+  to.text(parameters);
+  to.number(recipientParameters.length);
+  for (const each of recipientParameters) to.text(each);
 }
+
+export const NO_PARAMETERS: readonly string[] = []; // one for all
 
 function readEnvelope(from: PayloadReader, flags: number): Omit<StoredEnvelope, 'size'> {
-  return { id: from.text(), arrival: from.number(), reversePath: from.text(), forwardPaths: from.list(() => from.text()), eightBit: (flags & FLAGS.eightBit) !== 0 };
+  const [id, arrival, reversePath, forwardPaths] = [from.text(), from.number(), from.text(), from.list(() => from.text())];
+  const more = (flags & FLAGS.parameters) !== 0;
+  return { id, arrival, reversePath, forwardPaths, eightBit: (flags & FLAGS.eightBit) !== 0, parameters: more ? from.text() : '', recipientParameters: more ? from.list(() => from.text()) : NO_PARAMETERS };
 }
 
-function writeResults(to: PayloadWriter, { id, turn, nextAttempt, recipients }: Results): void {
+function writeResults(to: PayloadWriter, { id, turn, nextAttempt, recipients, warned }: Results): void {
   to.text(id);
   to.number(turn);
   to.number(nextAttempt);
@@ -199,10 +243,11 @@ function writeResults(to: PayloadWriter, { id, turn, nextAttempt, recipients }: 
     to.number(recipient);
     writeState(to, state);
   }
+  if (warned.length > 0) writeNumbers(to, warned);
 }
 
-function readResults(from: PayloadReader): Results {
-  return { id: from.text(), turn: from.number(), nextAttempt: from.number(), recipients: from.list(() => ({ recipient: from.number(), state: readState(from) })) };
+function readResults(from: PayloadReader, flags: number): Results {
+  return { id: from.text(), turn: from.number(), nextAttempt: from.number(), recipients: from.list(() => ({ recipient: from.number(), state: readState(from) })), warned: readWarned(from, flags) };
 }
 
 function writeState(to: PayloadWriter, { state, reply, host }: RecipientState): void {

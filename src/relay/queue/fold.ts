@@ -11,7 +11,8 @@
 //   content      unknown < in a segment < in a file of its own
 //   removed      no < yes
 //   next, held   by turn
-//   a recipient  waiting < failed < delivered; then by turn; and by itself, by turn, the last attempt that began
+//   a recipient  waiting < failed < delivered; then by turn; and by themselves the last attempt that began, by turn, and
+//                whether the sender has been told of the delay, no < yes
 
 import type { Fact, Register, Results, Stamped, StoredEnvelope } from './fact.ts';
 import { NOT_ATTEMPTED, register } from './fact.ts';
@@ -37,6 +38,7 @@ export interface MailState {
 
 const NEVER: Stamped = { turn: 0, value: 0 };
 const UNTRIED: Register = register({ state: 'waiting' }, 0, NOT_ATTEMPTED);
+const WARNED: Register = register({ state: 'waiting' }, 0, NOT_ATTEMPTED, true);
 const NOTHING: MailState = { envelope: undefined, content: undefined, removed: false, next: NEVER, held: NEVER, recipients: [] };
 
 /** Returns what the fact says, by mail. `place`: of its record. */
@@ -57,8 +59,10 @@ export function statesOf(fact: Fact, place: ContentPlace): readonly (readonly [i
   }
 }
 
-function stateOfResults({ id, turn, nextAttempt, recipients }: Results): readonly [string, MailState] {
-  return [id, { ...NOTHING, next: { turn, value: nextAttempt }, recipients: sparse(recipients.map(({ recipient, state }) => [recipient, register(state, turn, NOT_ATTEMPTED)])) }];
+function stateOfResults({ id, turn, nextAttempt, recipients, warned }: Results): readonly [string, MailState] {
+  const known = sparse(recipients.map(({ recipient, state }) => [recipient, register(state, turn, NOT_ATTEMPTED)]));
+  const told = sparse(warned.map((recipient) => [recipient, WARNED]));
+  return [id, { ...NOTHING, next: { turn, value: nextAttempt }, recipients: joinRecipients(known, told) }];
 }
 
 /** Returns what both states know. */
@@ -119,7 +123,8 @@ function joinRegisters(a: Register, b: Register): Register {
   if (a === b) return a;
   const state = known(a, b) >= 0 ? a : b;
   const attempt = a.attempted.turn >= b.attempted.turn ? a : b;
-  return state.attempted.turn === attempt.attempted.turn ? state : register(state, state.turn, attempt.attempted);
+  const warned = a.warned === true || b.warned === true;
+  return state.attempted.turn === attempt.attempted.turn && warned === (state.warned === true) ? state : register(state, state.turn, attempt.attempted, warned);
 }
 
 const RANKS: Readonly<Record<RecipientState['state'], number>> = { waiting: 0, failed: 1, delivered: 2 };

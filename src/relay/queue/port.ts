@@ -1,5 +1,6 @@
 // The queue's port: what the relay needs of whatever keeps its mail. `add` is the promise on which the 250 rests.
 
+import type { MailParameters, RecipientParameters } from '../../protocol/mail.ts';
 import type { Reply } from '../../syntax/reply.ts';
 import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
 
@@ -9,6 +10,10 @@ export interface NewMail {
   readonly id?: string;
   readonly reversePath: ReversePath;
   readonly forwardPaths: readonly ForwardPath[];
+  /** What MAIL asked for, but for SIZE: what is stored is measured. */
+  readonly parameters?: MailParameters;
+  /** What RCPT asked for, one for each of `forwardPaths`. */
+  readonly recipientParameters?: readonly RecipientParameters[];
 }
 
 /** What became of a recipient so far. `waiting` is tried again; the others are final. */
@@ -19,6 +24,8 @@ export interface RecipientState {
   readonly host?: string;
   /** An attempt has begun whose outcome is not known: it is under way, or was when the relay died, and the mail may have been taken (RFC 1047). */
   readonly unsettled?: { /** Which was asked; '' where that is not known. */ readonly host: string };
+  /** The sender has been told of the delay. */
+  readonly warned?: boolean;
 }
 
 export interface QueuedMail {
@@ -28,6 +35,9 @@ export interface QueuedMail {
   readonly arrival: number;
   readonly reversePath: ReversePath;
   readonly forwardPaths: readonly ForwardPath[];
+  readonly parameters?: MailParameters;
+  /** One for each of `forwardPaths`; absent where none had any. */
+  readonly recipientParameters?: readonly RecipientParameters[];
   /** Octets of the content. */
   readonly size: number;
   /** The content holds octets above 0x7f (RFC 6152). */
@@ -54,7 +64,7 @@ export interface Queue {
   settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void>;
   /** Says that recipients, by their index, are about to be attempted, so that a crash before the outcome leaves them `unsettled`. Resolves when that survives the death of the process. */
   attempt?(id: string, recipients: readonly number[], host?: string): Promise<void>;
-  /** `settle` and `add` of the notification about those that failed, as one: there is no state with only one of them. */
+  /** `settle` and `add` of the notification about what became of recipients, as one: there is no state with only one of them. */
   bounce?(id: string, recipients: readonly RecipientState[], nextAttempt: number, notification: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail>;
   /** Keeps a mail from being tried, or lets it go on. */
   hold?(id: string, held: boolean): Promise<void>;

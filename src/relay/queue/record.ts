@@ -3,7 +3,8 @@
 //   at  octets
 //    0       2  mark       0x454a ("EJ") under the upper half of the secret
 //    2       1  type       one of `RECORD_TYPES`, by its number
-//    3       1  flags      1: the content holds octets above 0x7f; 2: the content stands in a file of its own
+//    3       1  flags      1: the content holds octets above 0x7f; 2: the content stands in a file of its own; 4: the envelope
+//                          has parameters; 8: a list of those follows of whose delay the sender has been told
 //    4       4  length     of the payload, in octets
 //    8       4  sequence   records before this one in its segment, modulo 2 ** 32
 //   12       4  watermark  octets of the segment that were known to be durable when this record was written
@@ -23,7 +24,7 @@ import type { Checksum } from './checksum.ts';
 export const RECORD_TYPES = ['SEG', 'ENQ', 'RES', 'ATT', 'STATE', 'HOLD', 'KILL'] as const;
 export type RecordType = (typeof RECORD_TYPES)[number];
 
-export const FLAGS = { eightBit: 1, external: 2 } as const;
+export const FLAGS = { eightBit: 1, external: 2, parameters: 4, warned: 8 } as const;
 
 /** Octets of the header. */
 export const HEADER = 20;

@@ -1,10 +1,12 @@
 // A mail of the journal as the relay sees it. It is kept as text and made into values when somebody asks: a hundred thousand
 // waiting mails are little memory, and few of them are looked at in any minute.
 
+import type { MailParameters, RecipientParameters } from '../../protocol/mail.ts';
 import { isFault } from '../../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../../syntax/path.ts';
 import type { StoredEnvelope } from './fact.ts';
 import type { MailState } from './fold.ts';
+import { parseMailParameters, parseRecipientParameters } from './parameter-text.ts';
 import type { QueuedMail, RecipientState } from './port.ts';
 
 const UTF8 = { utf8: true };
@@ -44,5 +46,14 @@ export class StoredMail implements QueuedMail {
       const path = parseForwardPath(text, UTF8);
       return isFault(path) ? { type: 'postmaster', text: '<postmaster>', key: 'postmaster' } : path;
     });
+  }
+
+  get parameters(): MailParameters {
+    return parseMailParameters(this.#envelope.parameters);
+  }
+
+  get recipientParameters(): readonly RecipientParameters[] {
+    const { forwardPaths, recipientParameters } = this.#envelope;
+    return forwardPaths.map((_, recipient) => parseRecipientParameters(recipientParameters[recipient] ?? ''));
   }
 }

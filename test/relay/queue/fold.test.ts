@@ -2,18 +2,24 @@ import { describe, expect, it } from 'vitest';
 import type { Fact } from '../../../src/relay/queue/fact.ts';
 import { Fold, isDone, join, statesOf } from '../../../src/relay/queue/fold.ts';
 
-const ENVELOPE = { id: 'm', arrival: 1000, reversePath: '<alice@sender.test>', forwardPaths: ['<bob@peer.test>', '<carol@peer.test>'], size: 5, eightBit: false };
+const ENVELOPE = { id: 'm', arrival: 1000, reversePath: '<alice@sender.test>', forwardPaths: ['<bob@peer.test>', '<carol@peer.test>'], size: 5, eightBit: false, parameters: 'RET=FULL', recipientParameters: [] };
 const ENQ: Fact = { type: 'ENQ', envelope: ENVELOPE, external: false, cause: undefined };
 const reply = (code: number, text: string) => ({ code, enhanced: undefined, lines: [text] });
 const attempt = (turn: number, ...recipients: readonly number[]): Fact => ({ type: 'ATT', id: 'm', turn, host: `mx${turn}.test`, recipients });
-const deferred = (turn: number, recipient: number): Fact => ({ type: 'RES', results: { id: 'm', turn, nextAttempt: 1000 * turn, recipients: [{ recipient, state: { state: 'waiting', reply: reply(450, `at ${turn}`), host: 'mx.test' } }] } });
-const delivered = (turn: number, recipient: number): Fact => ({ type: 'RES', results: { id: 'm', turn, nextAttempt: 0, recipients: [{ recipient, state: { state: 'delivered', reply: reply(250, 'ok') } }] } });
+const deferred = (turn: number, recipient: number): Fact => ({ type: 'RES', results: { id: 'm', turn, nextAttempt: 1000 * turn, recipients: [{ recipient, state: { state: 'waiting', reply: reply(450, `at ${turn}`), host: 'mx.test' } }], warned: [] } });
+const delivered = (turn: number, recipient: number): Fact => ({ type: 'RES', results: { id: 'm', turn, nextAttempt: 0, recipients: [{ recipient, state: { state: 'delivered', reply: reply(250, 'ok') } }], warned: [] } });
 const notification: Fact = {
   type: 'ENQ',
   envelope: { ...ENVELOPE, id: 'n', reversePath: '<>', forwardPaths: ['<alice@sender.test>'] },
   external: true,
-  cause: { id: 'm', turn: 9, nextAttempt: 0, recipients: [{ recipient: 1, state: { state: 'failed', reply: reply(550, 'no') } }] },
+  cause: { id: 'm', turn: 9, nextAttempt: 0, recipients: [{ recipient: 1, state: { state: 'failed', reply: reply(550, 'no') } }], warned: [] },
 };
+const warning = (turn: number, ...warned: readonly number[]): Fact => ({
+  type: 'ENQ',
+  envelope: { ...ENVELOPE, id: 'w', reversePath: '<>', forwardPaths: ['<alice@sender.test>'] },
+  external: false,
+  cause: { id: 'm', turn, nextAttempt: 1000 * turn, recipients: [], warned },
+});
 const KILL: Fact = { type: 'KILL', id: 'm' };
 const hold = (turn: number, held: boolean): Fact => ({ type: 'HOLD', id: 'm', turn, held });
 const state: Fact = {
@@ -27,6 +33,7 @@ const HISTORIES: Readonly<Record<string, readonly Fact[]>> = {
   'failed for one, with a notification': [ENQ, attempt(1, 0, 1), delivered(2, 0), notification],
   'deferred, and carried over by a checkpoint': [ENQ, attempt(2, 0), deferred(3, 0), state, attempt(4, 0, 1), delivered(6, 1)],
   'an attempt without an outcome': [ENQ, attempt(1, 0, 1), deferred(2, 0), attempt(4, 0), hold(5, true), hold(6, false)],
+  'warned of while an attempt is under way': [ENQ, attempt(1, 0, 1), warning(2, 0, 1), deferred(3, 0), state, delivered(5, 1)],
   'removed by the operator, with an attempt under way': [ENQ, attempt(1, 0), hold(2, true), KILL, deferred(3, 0)],
 };
 
@@ -94,6 +101,11 @@ describe('the fold', () => {
   it('tells an attempt without an outcome, and whom it asked', () => {
     expect(of([ENQ, attempt(4, 1)]).recipients.map(({ unsettled }) => unsettled?.host)).toEqual([undefined, 'mx4.test']);
     expect(of([ENQ, attempt(4, 1), deferred(5, 1)]).recipients[1]?.unsettled).toBeUndefined();
+  });
+
+  it('keeps what is told of a delay apart from what becomes of the attempt under way', () => {
+    expect(of([ENQ, attempt(4, 0), warning(5, 0)]).recipients[0]).toMatchObject({ warned: true, unsettled: { host: 'mx4.test' } });
+    expect(of([ENQ, warning(5, 0), attempt(6, 0), deferred(7, 0)]).recipients.map(({ warned }) => warned)).toEqual([true, undefined]);
   });
 
   it('drops facts about a mail whose envelope has gone', () => {

@@ -9,15 +9,20 @@ import { encodeAscii } from '../../../src/wire/ascii.ts';
 import { randomOf } from '../../support/random.ts';
 
 const REPLY = { code: 451, enhanced: '4.7.1', lines: ['greylisted', 'come back'] };
-const ENVELOPE = { id: 'm0-1', arrival: 1_753_000_000_000, reversePath: '<alice@sender.test>', forwardPaths: ['<bob@peer.test>', '<пример@пример.test>'], size: 7, eightBit: true };
+const ENVELOPE = { id: 'm0-1', arrival: 1_753_000_000_000, reversePath: '<alice@sender.test>', forwardPaths: ['<bob@peer.test>', '<пример@пример.test>'], size: 7, eightBit: true, parameters: '', recipientParameters: [] };
+const ASKED = { ...ENVELOPE, parameters: 'BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb', recipientParameters: ['NOTIFY=SUCCESS,DELAY', ''] };
 
 const FACTS: readonly Fact[] = [
   { type: 'SEG', version: 1, segment: 42 },
   { type: 'ENQ', envelope: ENVELOPE, external: false, cause: undefined },
-  { type: 'ENQ', envelope: { ...ENVELOPE, size: 2 ** 40, eightBit: false }, external: true, cause: { id: 'm', turn: 2 ** 50, nextAttempt: 0, recipients: [{ recipient: 300, state: { state: 'failed', reply: { ...REPLY, enhanced: undefined }, host: 'mx.test' } }] } },
-  { type: 'RES', results: { id: 'm', turn: 3, nextAttempt: 17, recipients: [{ recipient: 0, state: { state: 'delivered' } }, { recipient: 1, state: { state: 'waiting', reply: REPLY } }] } },
+  { type: 'ENQ', envelope: { ...ENVELOPE, size: 2 ** 40, eightBit: false }, external: true, cause: { id: 'm', turn: 2 ** 50, nextAttempt: 0, recipients: [{ recipient: 300, state: { state: 'failed', reply: { ...REPLY, enhanced: undefined }, host: 'mx.test' } }], warned: [] } },
+  { type: 'ENQ', envelope: ASKED, external: false, cause: { id: 'm', turn: 1, nextAttempt: 9, recipients: [], warned: [0, 200] } },
+  { type: 'ENQ', envelope: { ...ASKED, parameters: '' }, external: true, cause: undefined },
+  { type: 'RES', results: { id: 'm', turn: 3, nextAttempt: 17, recipients: [{ recipient: 0, state: { state: 'delivered' } }, { recipient: 1, state: { state: 'waiting', reply: REPLY } }], warned: [] } },
+  { type: 'RES', results: { id: 'm', turn: 4, nextAttempt: 17, recipients: [], warned: [3] } },
   { type: 'ATT', id: 'm', turn: 128, host: 'mx.test', recipients: [0, 127, 128, 16_384] },
   { type: 'STATE', envelope: ENVELOPE, next: { turn: 1, value: 2 }, held: { turn: 3, value: 1 }, recipients: [{ state: 'waiting', turn: 4, attempted: { turn: 5, host: 'mx' }, unsettled: { turn: 5, host: 'mx' } as { host: string } }, { state: 'failed', reply: REPLY, turn: 6, attempted: NOT_ATTEMPTED }] },
+  { type: 'STATE', envelope: { ...ASKED, recipientParameters: [] }, next: { turn: 1, value: 2 }, held: { turn: 0, value: 0 }, recipients: [{ state: 'waiting', turn: 4, attempted: NOT_ATTEMPTED }, { state: 'waiting', turn: 6, attempted: NOT_ATTEMPTED, warned: true }] },
   { type: 'HOLD', id: 'm', turn: 1, held: true },
   { type: 'KILL', id: 'm' },
 ];
