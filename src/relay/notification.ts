@@ -4,24 +4,26 @@
 // Rule 1: nobody is told about mail with the null reverse-path, and the notification itself has it (§6.1, §4.5.5): no loops.
 // Rule 2: the result is clean on the wire whatever it was made from: lines of at most 998 octets that end in CRLF, no bare CR or LF.
 // Rule 3: the boundary occurs in no part, whoever wrote what is in the parts.
-// Rule 4: it is 7-bit, except for a sender whose address is not (RFC 6532) and for returned content with octets above 0x7f:
-//         whoever takes the notification need not offer anything.
+// Rule 4: it is 7-bit, except for returned content with octets above 0x7f, and for a sender whose address is not ASCII: whom
+//         that reaches takes SMTPUTF8, and gets the forms of RFC 6533. Nobody else need offer anything.
+// Rule 5: the sender is told of what he asked for (NOTIFY, RFC 3461 §4.1), and of nothing else.
+// Rule 6: of mail that was only to travel under TLS the header is returned, whatever RET says, and only under TLS (RFC 8689 §5).
 //
-// Choice: the header is returned, and the content only where it is given (RFC 3461 §4.3 leaves it to us where RET is absent).
-// Much of what fails is unwanted and its reverse-path forged: whom it names should not get the whole of it.
-// Left out: whether the sender wants to be told (NOTIFY, RFC 3461 §4.1), which is for the caller to ask.
+// Choice: the header is returned, and the content only where RET=FULL asks for it (RFC 3461 §4.3 leaves it to us where RET is
+// absent). Much of what fails is unwanted and its reverse-path forged: whom it names should not get the whole of it.
 
 import { formatDate } from '../syntax/date-time.ts';
 import type { MailboxPath, ReversePath } from '../syntax/path.ts';
 import { decodeLatin1, encodeAscii, isAscii } from '../wire/ascii.ts';
 import { concat, CR, EMPTY, LF, NUL } from '../wire/octet.ts';
-import { encodeUtf8 } from '../wire/utf8.ts';
+import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
+import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { NewMail } from './queue/port.ts';
 import { encodeQuotedPrintable } from './quoted-printable.ts';
 import { formatDeliveryStatus, formatExplanation, subjectOf } from './report.ts';
-import type { Report } from './report.ts';
+import type { Action, Report } from './report.ts';
 
-export interface Notification extends Report {
+export interface Notification extends Omit<Report, 'utf8'> {
   /** Of the notification itself: letters, digits and hyphens. Its Message-ID and boundary are made from it. */
   readonly id: string;
   /** Whom to tell: the reverse-path of the mail. */
@@ -31,7 +33,7 @@ export interface Notification extends Report {
   readonly original: {
     /** The content of the mail from its beginning, at least `LONGEST_HEADER` octets where it has them: the header is cut out of it. */
     readonly header: Uint8Array;
-    /** The whole content, to be returned if a recipient failed (RFC 3461 §4.3 RET=FULL, §6.2). */
+    /** The whole content, where `returnsContent`; it is returned if a recipient failed (RFC 3461 §6.2). */
     readonly content?: Uint8Array;
   };
 }
@@ -39,26 +41,54 @@ export interface Notification extends Report {
 /** Octets of the original header that are returned, cut at the end of a line. */
 export const LONGEST_HEADER = 65_536;
 
+/** Octets of content above which RET=FULL gets the header too (RFC 3461 §6.2 lets us say). */
+export const LARGEST_RETURNED = 1_048_576;
+
+/** The word of NOTIFY that asks for a report, and whether it is made where NOTIFY is absent (RFC 3461 §5.2.2 to §5.2.6). */
+const ASKED_BY: Readonly<Record<Action, { readonly word: 'FAILURE' | 'DELAY' | 'SUCCESS'; readonly byDefault: boolean }>> = {
+  failed:    { word: 'FAILURE', byDefault: true },
+  delayed:   { word: 'DELAY',   byDefault: true },
+  delivered: { word: 'SUCCESS', byDefault: false },
+  relayed:   { word: 'SUCCESS', byDefault: false },
+  expanded:  { word: 'SUCCESS', byDefault: false },
+};
+
+/** Tells whether the sender wants to be told this of the recipient. */
+export function isAskedFor(action: Action, { notify }: RecipientParameters = {}): boolean {
+  const { word, byDefault } = ASKED_BY[action];
+  return notify?.includes(word) ?? byDefault;
+}
+
+/** Tells whether the whole content is to be returned, if a recipient has failed. */
+export function returnsContent({ ret, requireTls }: MailParameters, size: number): boolean {
+  return ret === 'FULL' && requireTls !== true && size <= LARGEST_RETURNED;
+}
+
 /** Tells whether there is anybody to tell about mail with this reverse-path (RFC 5321 §6.1). */
 export function mayNotify(reversePath: ReversePath): reversePath is MailboxPath {
   return reversePath.type === 'path';
 }
 
-/** Returns the envelope of a notification to `sender`: an explicit source route MUST be stripped (RFC 5321 §6.1). */
-export function notificationEnvelope({ mailbox }: MailboxPath): Omit<NewMail, 'id'> {
+/**
+ * Returns the envelope of a notification to `sender`, of mail with these parameters: an explicit source route MUST be stripped
+ * (RFC 5321 §6.1). NOTIFY must not be asked for but as NEVER, and RET not at all (RFC 3461 §6.1).
+ */
+export function notificationEnvelope({ mailbox }: MailboxPath, { requireTls }: MailParameters = {}): Omit<NewMail, 'id'> & { readonly parameters: MailParameters } {
   return {
     reversePath: { type: 'null', text: '<>', key: '' },
     forwardPaths: [{ type: 'path', text: `<${mailbox.text}>`, sourceRoute: [], mailbox, key: mailbox.key }],
+    parameters: { ...(requireTls === true ? { requireTls } : {}), ...(isAsciiText(mailbox.text) ? {} : { smtpUtf8: true }) },
   };
 }
 
 /** Returns the content of the notification, header and body: the caller's own. */
 export function formatNotification(notification: Notification): Uint8Array {
   const { id, sender, date, reportingMta } = notification;
+  const utf8 = !isAsciiText(sender.mailbox.text);
   const parts = [
-    text('text/plain', encodeUtf8(formatExplanation(notification))),
-    { type: 'message/delivery-status', encoding: '7bit', body: encodeAscii(formatDeliveryStatus(notification)) } as const,
-    original(notification),
+    text('text/plain', encodeUtf8(formatExplanation(notification)), false),
+    text(utf8 ? 'message/global-delivery-status' : 'message/delivery-status', encodeUtf8(formatDeliveryStatus({ ...notification, utf8 })), utf8),
+    original(notification, utf8),
   ];
   const token = id.replace(/[^A-Za-z0-9-]/g, '').slice(0, 50);
   const boundary = boundaryFor(token, parts);
@@ -92,21 +122,33 @@ interface Part {
 /** RFC 2045 §6. */
 type Encoding = '7bit' | '8bit' | 'quoted-printable';
 
-/** Returns the third part: the content as it is where that is wanted and can be, or else the header. */
-function original({ recipients, original: { header: beginning, content } }: Notification): Part {
+/**
+ * Returns the third part: the content as it is where that is wanted and can be, or else the header.
+ *
+ * A header in UTF-8 is of the types of RFC 6533, which may be encoded for those who take only 7 bits; in another charset it is
+ * nothing that a type would speak of.
+ */
+function original({ recipients, original: { header: beginning, content } }: Notification, eightBit: boolean): Part {
   const header = headerOf(beginning);
-  const encoding = content === undefined ? 'quoted-printable' : encodingOf(content);
-  // message/rfc822 takes no quoted-printable (RFC 2046 §5.2.1), and no header that is not ASCII (RFC 6532 §3.7).
-  const whole = encoding !== 'quoted-printable' && isAscii(header) && recipients.some(({ action }) => action === 'failed');
-  return whole ? { type: 'message/rfc822', encoding, body: content ?? EMPTY } : text('text/rfc822-headers', header);
+  const global = !isAscii(header) && decodeUtf8(header) !== undefined; // message/rfc822 takes no header that is not ASCII (RFC 6532 §3.7)
+  const failed = recipients.some(({ action }) => action === 'failed');
+  const encoding = content === undefined || !failed ? 'quoted-printable' : encodingOf(content);
+  // message/rfc822 takes no quoted-printable (RFC 2046 §5.2.1).
+  if (content !== undefined && encoding !== 'quoted-printable' && (global ? eightBit : isAscii(header))) return { type: global ? 'message/global' : 'message/rfc822', encoding, body: content };
+  return text(global ? 'message/global-headers' : 'text/rfc822-headers', header, global && eightBit);
 }
 
-/** Returns the octets as a part of type text, in quoted-printable unless they are 7-bit (RFC 6522 §4). */
-function text(type: string, octets: Uint8Array): Part {
+/** Returns the octets as a part, in quoted-printable unless they are 7-bit (RFC 6522 §4), or 8-bit where that is taken. */
+function text(type: string, octets: Uint8Array, eightBit: boolean): Part {
   const charset = type === 'text/plain' ? `; charset=${isAscii(octets) ? 'us-ascii' : 'utf-8'}` : '';
-  return encodingOf(octets) === '7bit'
-    ? { type: `${type}${charset}`, encoding: '7bit', body: octets }
+  const encoding = encodingOf(octets);
+  return encoding === '7bit' || (encoding === '8bit' && eightBit)
+    ? { type: `${type}${charset}`, encoding, body: octets }
     : { type: `${type}${charset}`, encoding: 'quoted-printable', body: encodeAscii(encodeQuotedPrintable(octets)) };
+}
+
+function isAsciiText(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text);
 }
 
 /** Returns the header of the content, up to its empty line, cut to the last line that ends within `LONGEST_HEADER`. */

@@ -1,5 +1,6 @@
 // What became of the recipients of a mail, said twice: in words for the person who sent it, and in the fields of
-// message/delivery-status (RFC 3464 §2, RFC 3461 §6.3) for programs. Both are ASCII, but for addresses in the words.
+// message/delivery-status (RFC 3464 §2, RFC 3461 §6.3) for programs. Both are ASCII, but for addresses in the words, and in
+// the fields too where the report is one in UTF-8 (RFC 6533).
 //
 // Rule 1: what a peer said stands in the middle of a line of ours: no CR, LF or other control of it is written.
 // Rule 2: no line is longer than 998 characters; what a peer said is cut, and folded at its spaces.
@@ -41,6 +42,8 @@ export interface Report {
   readonly envelopeId?: string;
   /** At least one. */
   readonly recipients: readonly ReportedRecipient[];
+  /** Whoever reads the fields takes addresses in UTF-8: message/global-delivery-status (RFC 6533 §4). */
+  readonly utf8?: boolean;
 }
 
 interface Words {
@@ -121,7 +124,7 @@ function explainRecipient(recipient: ReportedRecipient): string[] {
 }
 
 /** Returns the content of message/delivery-status: groups of fields, an empty line between them (RFC 3464 §2.1). */
-export function formatDeliveryStatus({ reportingMta, arrival, envelopeId, recipients }: Report): string {
+export function formatDeliveryStatus({ reportingMta, arrival, envelopeId, recipients, utf8 = false }: Report): string {
   // RFC 3461 §6.3 (b): what is no fully-qualified name must not be said to be one.
   const type = /[.[]/.test(reportingMta) ? 'dns' : 'x-local-hostname';
   const perMessage = [
@@ -129,15 +132,15 @@ export function formatDeliveryStatus({ reportingMta, arrival, envelopeId, recipi
     field('Reporting-MTA', `${type}; ${hostName(reportingMta)}`),
     field('Arrival-Date', formatDate(arrival)),
   ];
-  return [perMessage, ...recipients.map(perRecipient)].map((group) => group.join('')).join('\r\n');
+  return [perMessage, ...recipients.map((recipient) => perRecipient(recipient, utf8))].map((group) => group.join('')).join('\r\n');
 }
 
-function perRecipient(recipient: ReportedRecipient): string[] {
+function perRecipient(recipient: ReportedRecipient, utf8: boolean): string[] {
   const { forwardPath, originalRecipient, action, reply, host, lastAttempt, willRetryUntil } = recipient;
   const until = action === 'delayed' ? willRetryUntil : undefined; // §2.3.9: MUST NOT appear in other ones
   return [
     field('Original-Recipient', originalRecipient === undefined ? undefined : formatOriginal(originalRecipient)),
-    field('Final-Recipient', formatTyped(addressOf(forwardPath))),
+    field('Final-Recipient', formatTyped(addressOf(forwardPath), utf8)),
     field('Action', action),
     field('Status', status(recipient)),
     field('Remote-MTA', host === undefined ? undefined : `dns; ${hostName(host)}`),
@@ -200,9 +203,10 @@ function hostName(host: string): string {
   return host.slice(0, 255).replace(/[^\w.:[\]-]/g, '?');
 }
 
-/** Returns the address with its type: `utf-8` in the form for 7-bit mail (RFC 6533 §3 utf-8-addr-xtext) where it is not ASCII. */
-function formatTyped(address: string): string {
-  return /^[ -~]*$/.test(address) ? `rfc822; ${address}` : `utf-8; ${escapeUnicode(address, /[^!-~]|[+=\\]/gu)}`;
+/** Returns the address with its type: `utf-8` where it is not ASCII, for 7-bit mail in the form of RFC 6533 §3 utf-8-addr-xtext. */
+function formatTyped(address: string, utf8: boolean): string {
+  if (/^[ -~]*$/.test(address)) return `rfc822; ${address}`;
+  return `utf-8; ${utf8 ? address : escapeUnicode(address, /[^!-~]|[+=\\]/gu)}`;
 }
 
 function escapeUnicode(text: string, escaped: RegExp): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatNotification, LONGEST_HEADER, mayNotify, notificationEnvelope } from '../../src/relay/notification.ts';
+import { formatNotification, isAskedFor, LARGEST_RETURNED, LONGEST_HEADER, mayNotify, notificationEnvelope, returnsContent } from '../../src/relay/notification.ts';
 import type { Notification } from '../../src/relay/notification.ts';
 import { encodeQuotedPrintable } from '../../src/relay/quoted-printable.ts';
 import type { ReportedRecipient } from '../../src/relay/report.ts';
@@ -25,11 +25,37 @@ describe('whom a notification is sent to (RFC 5321 §6.1)', () => {
 
   it('is the final hop of a source route, with the null reverse-path', () => {
     const envelope = notificationEnvelope(sender('<@a.example,@b.example:user@d.example>'));
-    expect(envelope).toEqual({ reversePath: reversePath('<>'), forwardPaths: [forwardPath('<user@d.example>')] });
+    expect(envelope).toEqual({ reversePath: reversePath('<>'), forwardPaths: [forwardPath('<user@d.example>')], parameters: {} });
+  });
+
+  it('needs SMTPUTF8 on its way where his address is not ASCII, and TLS where the mail did (RFC 8689 §5), and asks for nothing else', () => {
+    const asked = { ret: 'FULL', envelopeId: 'x', body: '8BITMIME', smtpUtf8: true, auth: '<>' } as const;
+    expect(notificationEnvelope(sender('<jörg@example.com>'), asked).parameters).toEqual({ smtpUtf8: true });
+    expect(notificationEnvelope(sender('<alice@example.com>'), { ...asked, requireTls: true }).parameters).toEqual({ requireTls: true });
   });
 
   it('is named in the To field without the source route', () => {
     expect(parts({ sender: sender('<@a.example:user@d.example>') }).header.get('to')).toBe('<user@d.example>');
+  });
+});
+
+describe('what the sender wants to be told (RFC 3461 §4.1, §5.2)', () => {
+  const told = (notify: readonly ('SUCCESS' | 'FAILURE' | 'DELAY')[] | undefined): string =>
+    (['failed', 'delayed', 'delivered', 'relayed', 'expanded'] as const).filter((action) => isAskedFor(action, notify === undefined ? {} : { notify })).join();
+  it.each([
+    [undefined, 'failed,delayed'],
+    [[], ''],
+    [['FAILURE'], 'failed'],
+    [['DELAY'], 'delayed'],
+    [['SUCCESS'], 'delivered,relayed,expanded'],
+    [['SUCCESS', 'FAILURE', 'DELAY'], 'failed,delayed,delivered,relayed,expanded'],
+  ] as const)('NOTIFY %j: %s', (notify, actions) => {
+    expect(told(notify)).toBe(actions);
+  });
+
+  it('is asked for the whole content by RET=FULL, unless that is large, or was to travel under TLS only', () => {
+    expect(returnsContent({ ret: 'FULL' }, LARGEST_RETURNED)).toBe(true);
+    for (const [parameters, size] of [[{}, 1], [{ ret: 'HDRS' }, 1], [{ ret: 'FULL' }, LARGEST_RETURNED + 1], [{ ret: 'FULL', requireTls: true }, 1]] as const) expect(returnsContent(parameters, size)).toBe(false);
   });
 });
 
@@ -252,6 +278,36 @@ From: <alice@example.com>
   it('writes to a sender whose address is not ASCII in UTF-8 (RFC 6532)', () => {
     const { header } = parts({ sender: sender('<jörg@example.com>') });
     expect(decodeUtf8(Uint8Array.from(header.get('to') ?? '', (character) => character.charCodeAt(0)))).toBe('<jörg@example.com>');
+  });
+});
+
+describe('a notification to a sender whose address is not ASCII (RFC 6533)', () => {
+  const jörg = sender('<jörg@example.com>');
+  const carol = { ...failed('<jörg+x@例え.example>'), originalRecipient: 'utf-8;j\\x{F6}rg@c' };
+  const utf8 = (octets: string): string | undefined => decodeUtf8(Uint8Array.from(octets, (character) => character.charCodeAt(0)));
+
+  it('writes addresses in its fields as they are', () => {
+    const { bodies, groups, header } = parts({ sender: jörg, recipients: [carol] });
+    expect(bodies[1]).toMatchObject({ type: 'message/global-delivery-status', encoding: '8bit' });
+    expect(utf8(groups[1]?.get('final-recipient') ?? '')).toBe('utf-8; jörg+x@例え.example');
+    expect(groups[1]?.get('original-recipient')).toBe('utf-8; j\\x{F6}rg@c');
+    expect(header.get('content-transfer-encoding')).toBe('8bit');
+  });
+
+  it('returns header and content in UTF-8 as they were', () => {
+    const content = encodeUtf8('Subject: été\r\n\r\nx\r\n');
+    expect(parts({ sender: jörg, original: { header: content } }).bodies[2]).toMatchObject({ type: 'message/global-headers', encoding: '8bit' });
+    const { bodies, returned } = parts({ sender: jörg, original: { header: content, content } });
+    expect(bodies[2]).toMatchObject({ type: 'message/global', encoding: '8bit' });
+    expect(returned).toEqual(content);
+  });
+
+  it('to one whose address is ASCII, it returns a header in UTF-8 as one, for 7 bits', () => {
+    const header = encodeUtf8('Subject: été\r\n');
+    const { bodies, returned, octets } = parts({ original: { header, content: header } });
+    expect(bodies[2]).toMatchObject({ type: 'message/global-headers', encoding: 'quoted-printable' });
+    expect(returned).toEqual(header);
+    expect(isAscii(octets)).toBe(true);
   });
 });
 
