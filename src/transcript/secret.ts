@@ -1,0 +1,148 @@
+// What must not stand in a transcript: the passwords, tokens and proofs that a client shows (RFC 4954 §4). They are struck out
+// of its octets as they pass, before anybody writes them down.
+//
+// Rule 1: an initial response, and each line that answers a 334, is a secret, whatever the mechanism; what may be part of one
+//         is held back until its line is whole. So no cut can let half a password through.
+// Rule 2: an exchange is over when AUTH itself has been answered, by anything but 334; replies to what was pipelined before it
+//         are counted off first.
+// Rule 3: names stay. PLAIN and LOGIN are struck out so that they can be replayed: their password becomes `STRUCK_OUT`.
+// Rule 4: mail data and chunks are no commands (RFC 5321 §4.5.2, RFC 3030 §2), and pass as they are.
+
+import { decodeLatin1, encodeAscii } from '../wire/ascii.ts';
+import { decodeBase64, encodeBase64 } from '../wire/base64.ts';
+import { ChunkDecoder } from '../wire/chunk-decoder.ts';
+import { DataDecoder } from '../wire/data-decoder.ts';
+import { concat, LF } from '../wire/octet.ts';
+
+/** Stands for every password, token and proof. */
+export const STRUCK_OUT = 'struck out';
+
+/** Octets of a line that are looked at; whatever is longer is no command of any server's. */
+const LONGEST_LINE = 65_536;
+
+interface Exchange {
+  readonly mechanism: string;
+  turns: number; //       responses so far
+  unanswered: number; //  replies up to the one that ends it
+}
+
+/** Both directions of one session, in the order in which they passed. */
+export class SecretStriker {
+  #line = ''; //                     of the client, as far as it has come
+  #held: Uint8Array[] = []; //       the octets of it that may be secret
+  #replies = ''; //                  of the server, an incomplete line
+  #unanswered = 1; //                the greeting, then commands
+  #dataAsked = false;
+  #data: DataDecoder | undefined;
+  #chunk: ChunkDecoder | undefined;
+  #exchange: Exchange | undefined;
+
+  /** Returns the client's octets as they may be written down, and those held back before; empty: all are held back. */
+  client(octets: Uint8Array): Uint8Array {
+    const passed: Uint8Array[] = [];
+    for (let at = 0; at < octets.length; ) {
+      const from = at;
+      if (this.#data !== undefined) {
+        while (at < octets.length && !this.#data.ended) at = this.#data.read(octets, at);
+        if (this.#data.ended) {
+          this.#data = undefined;
+          this.#unanswered += 1;
+        }
+        passed.push(octets.subarray(from, at));
+      } else if (this.#chunk !== undefined) {
+        at = this.#chunk.read(octets, at);
+        if (this.#chunk.ended) this.#chunk = undefined;
+        passed.push(octets.subarray(from, at));
+      } else {
+        at = octets.indexOf(LF, at) + 1 || octets.length;
+        passed.push(...this.#readLine(octets.subarray(from, at)));
+      }
+    }
+    return concat(passed);
+  }
+
+  /** Takes note of the server's octets: there is nothing secret in them. */
+  server(octets: Uint8Array): void {
+    const lines = (this.#replies + decodeLatin1(octets)).split('\n');
+    this.#replies = (lines.pop() ?? '').slice(0, LONGEST_LINE);
+    for (const line of lines) {
+      const [, code] = /^(\d{3})(?: .*|\r?)$/.exec(line.trimEnd()) ?? [];
+      if (code !== undefined) this.#readReply(code);
+    }
+  }
+
+  /** TLS begins: whatever was under way in the clear is over (RFC 3207 §4.2). */
+  secured(): void {
+    [this.#line, this.#held, this.#replies, this.#unanswered, this.#exchange] = ['', [], '', 0, undefined];
+  }
+
+  /** What is still held back when the session ends. */
+  end(): Uint8Array {
+    const rest = this.#held.length === 0 ? '' : this.#exchange === undefined ? this.#line.replace(/^(AUTH +\S+ +)\S.*$/is, `$1${STRUCK_OUT}`) : STRUCK_OUT;
+    this.#held = [];
+    return encodeAscii(rest);
+  }
+
+  /** A line, or a piece of one that is not at its end. */
+  #readLine(piece: Uint8Array): readonly Uint8Array[] {
+    this.#line = (this.#line + decodeLatin1(piece)).slice(0, LONGEST_LINE);
+    const whole = piece.at(-1) === LF;
+    if (this.#exchange === undefined && !maybeAuth(this.#line)) {
+      const passed = [...this.#held, piece];
+      this.#held = [];
+      if (whole) this.#readCommand(this.#line.trimEnd());
+      return passed;
+    }
+    this.#held.push(piece);
+    if (!whole) return [];
+    const [line, held] = [this.#line, this.#held];
+    [this.#line, this.#held] = ['', []];
+    const [, end = ''] = /(\r?\n)$/.exec(line) ?? [];
+    const text = line.slice(0, line.length - end.length);
+    if (this.#exchange !== undefined) return [encodeAscii(`${strike(text, this.#exchange)}${end}`)];
+    const [, command = '', mechanism = '', space = '', response = ''] = /^(AUTH +)([^ ]*)( *)(.*)$/i.exec(text) ?? [];
+    this.#unanswered += 1;
+    if (command === '') return held; // the word alone
+    this.#exchange = { mechanism: mechanism.toUpperCase(), turns: 0, unanswered: this.#unanswered };
+    return response === '' ? held : [encodeAscii(`${command}${mechanism}${space}${strike(response, this.#exchange)}${end}`)];
+  }
+
+  #readCommand(line: string): void {
+    this.#line = '';
+    this.#unanswered += 1;
+    const [, verb = '', size = ''] = /^(\w+) *(\d{0,15})/.exec(line) ?? [];
+    if (verb.toUpperCase() === 'DATA') this.#dataAsked = true;
+    if (verb.toUpperCase() === 'BDAT' && Number(size) > 0) this.#chunk = new ChunkDecoder(Number(size));
+  }
+
+  #readReply(code: string): void {
+    if (code === '334' && this.#exchange !== undefined) return;
+    this.#unanswered = Math.max(0, this.#unanswered - 1);
+    if (this.#exchange !== undefined && --this.#exchange.unanswered <= 0) this.#exchange = undefined;
+    if (this.#dataAsked && code === '354') {
+      this.#data = new DataDecoder({ lineLimit: Infinity });
+      this.#dataAsked = false;
+    }
+    if (this.#unanswered === 0) this.#dataAsked = false;
+  }
+}
+
+/** Tells whether a line that begins like this is AUTH, or may become it. */
+function maybeAuth(line: string): boolean {
+  const begin = line.slice(0, 5).toUpperCase();
+  return 'AUTH '.startsWith(begin) && (line.length >= 5 || !line.endsWith('\n'));
+}
+
+/** The response without its secret. `*` and `=` are none (RFC 4954 §4). */
+function strike(response: string, exchange: Exchange): string {
+  exchange.turns += 1;
+  if (response === '' || response === '*' || response === '=') return response;
+  switch (exchange.mechanism) {
+    case 'LOGIN': return exchange.turns === 1 ? response : encodeBase64(encodeAscii(STRUCK_OUT));
+    case 'PLAIN': {
+      const parts = decodeLatin1(decodeBase64(response) ?? new Uint8Array()).split('\0');
+      return encodeBase64(encodeAscii(parts.length === 3 ? `${parts[0]}\0${parts[1]}\0${STRUCK_OUT}` : STRUCK_OUT));
+    }
+    default: return encodeBase64(encodeAscii(STRUCK_OUT));
+  }
+}

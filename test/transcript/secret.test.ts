@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
+import { encodeBase64 } from '../../src/wire/base64.ts';
+import { SecretStriker } from '../../src/transcript/secret.ts';
+
+const PASSWORD = 'tanstaaftanstaaf';
+const base64 = (text: string): string => encodeBase64(encodeAscii(text));
+const GONE = base64('struck out');
+
+type Turn = readonly ['C' | 'S', string];
+
+/** What is written down of the client's octets, each turn of it cut into pieces of this length. */
+function written(turns: readonly Turn[], length = Infinity): string {
+  const striker = new SecretStriker();
+  let text = '';
+  for (const [from, line] of turns) {
+    const octets = encodeAscii(line);
+    for (let at = 0; at < octets.length; at += length) {
+      const piece = octets.slice(at, at + length);
+      if (from === 'S') striker.server(piece);
+      else text += decodeLatin1(striker.client(piece));
+    }
+  }
+  return text + decodeLatin1(striker.end());
+}
+
+const HELLO: readonly Turn[] = [['S', '220 mx\r\n'], ['C', 'EHLO a\r\n'], ['S', '250-mx\r\n250 AUTH PLAIN LOGIN\r\n']];
+
+const DIALOGUES: readonly (readonly [name: string, turns: readonly Turn[], written: string])[] = [
+  ['PLAIN with an initial response', [...HELLO, ['C', `AUTH PLAIN ${base64(`\0alice\0${PASSWORD}`)}\r\n`], ['S', '235 ok\r\n'], ['C', 'NOOP\r\n']],
+    `EHLO a\r\nAUTH PLAIN ${base64('\0alice\0struck out')}\r\nNOOP\r\n`],
+  ['PLAIN without one, in lower case', [...HELLO, ['C', 'auth plain\r\n'], ['S', '334 \r\n'], ['C', `${base64(`bob\0alice\0${PASSWORD}`)}\r\n`], ['S', '535 no\r\n'], ['C', 'QUIT\r\n']],
+    `EHLO a\r\nauth plain\r\n${base64('bob\0alice\0struck out')}\r\nQUIT\r\n`],
+  ['PLAIN that is none', [...HELLO, ['C', `AUTH PLAIN ${PASSWORD}\r\n`], ['S', '501 no\r\n'], ['C', 'QUIT\r\n']], `EHLO a\r\nAUTH PLAIN ${GONE}\r\nQUIT\r\n`],
+  ['LOGIN', [...HELLO, ['C', 'AUTH LOGIN\r\n'], ['S', '334 x\r\n'], ['C', `${base64('alice')}\r\n`], ['S', '334 y\r\n'], ['C', `${base64(PASSWORD)}\r\n`], ['S', '235 ok\r\n'], ['C', 'RSET\r\n']],
+    `EHLO a\r\nAUTH LOGIN\r\n${base64('alice')}\r\n${GONE}\r\nRSET\r\n`],
+  ['LOGIN with the name at once', [...HELLO, ['C', `AUTH LOGIN ${base64('alice')}\r\n`], ['S', '334 y\r\n'], ['C', `${base64(PASSWORD)}\r\n`], ['S', '235 ok\r\n']],
+    `EHLO a\r\nAUTH LOGIN ${base64('alice')}\r\n${GONE}\r\n`],
+  ['any other mechanism', [...HELLO, ['C', `AUTH XOAUTH2 ${base64(PASSWORD)}\r\n`], ['S', '334 e30=\r\n'], ['C', '\r\n'], ['S', '535 no\r\n'], ['C', 'QUIT\r\n']],
+    `EHLO a\r\nAUTH XOAUTH2 ${GONE}\r\n\r\nQUIT\r\n`],
+  ['an exchange given up', [...HELLO, ['C', 'AUTH LOGIN\r\n'], ['S', '334 x\r\n'], ['C', '*\r\n'], ['S', '501 cancelled\r\n'], ['C', 'NOOP\r\n']], 'EHLO a\r\nAUTH LOGIN\r\n*\r\nNOOP\r\n'],
+  ['responses that do not wait', [...HELLO, ['C', `AUTH LOGIN\r\n${base64('alice')}\r\n${base64(PASSWORD)}\r\n`], ['S', '334 x\r\n334 y\r\n235 ok\r\n'], ['C', 'QUIT\r\n']],
+    `EHLO a\r\nAUTH LOGIN\r\n${base64('alice')}\r\n${GONE}\r\nQUIT\r\n`],
+  ['AUTH behind what is not answered yet', [['S', '220 mx\r\n'], ['C', 'EHLO a\r\nNOOP\r\nAUTH LOGIN\r\n'], ['S', '250 mx\r\n250 ok\r\n'], ['C', `${base64('alice')}\r\n`], ['S', '334 x\r\n'], ['C', `${base64(PASSWORD)}\r\n`]],
+    `EHLO a\r\nNOOP\r\nAUTH LOGIN\r\n${base64('alice')}\r\n${GONE}\r\n`],
+  ['a secret that breaks off', [...HELLO, ['C', 'AUTH LOGIN\r\n'], ['S', '334 x\r\n'], ['C', `${base64('alice')}\r\n`], ['S', '334 y\r\n'], ['C', base64(PASSWORD)]],
+    `EHLO a\r\nAUTH LOGIN\r\n${base64('alice')}\r\nstruck out`],
+  ['an initial response that breaks off', [...HELLO, ['C', `AUTH PLAIN ${base64(PASSWORD)}`]], 'EHLO a\r\nAUTH PLAIN struck out'],
+  ['mail data that speak of AUTH', [...HELLO, ['C', 'DATA\r\n'], ['S', '354 go\r\n'], ['C', `AUTH PLAIN abc\r\n.\r\n`], ['S', '250 ok\r\n'], ['C', `AUTH PLAIN ${base64(PASSWORD)}\r\n`]],
+    `EHLO a\r\nDATA\r\nAUTH PLAIN abc\r\n.\r\nAUTH PLAIN ${GONE}\r\n`],
+  ['a chunk that speaks of AUTH', [...HELLO, ['C', 'BDAT 12\r\nAUTH PLAIN aAUTH PLAIN abcd\r\n'], ['S', '250 ok\r\n501 no\r\n']], `EHLO a\r\nBDAT 12\r\nAUTH PLAIN aAUTH PLAIN ${GONE}\r\n`],
+  ['commands that begin like it', [...HELLO, ['C', 'AUTH\r\nA\r\nAUTHOR\r\nAUTH \r\n'], ['S', '501 a\r\n500 b\r\n500 c\r\n501 d\r\n'], ['C', 'QUIT\r\n']], 'EHLO a\r\nAUTH\r\nA\r\nAUTHOR\r\nAUTH \r\nQUIT\r\n'],
+];
+
+describe('what is struck out', () => {
+  it.each(DIALOGUES)('%s', (_, turns, expected) => {
+    for (const length of [Infinity, 1, 2, 3, 5, 7, 11]) expect(written(turns, length)).toBe(expected);
+  });
+
+  it('is every password, however its client cuts and pipelines', () => {
+    for (const [, turns] of DIALOGUES)
+      for (let length = 1; length < 40; length += 1) {
+        const text = written(turns, length);
+        expect(text).not.toContain(PASSWORD);
+        expect(text).not.toContain(base64(PASSWORD).slice(0, 12));
+      }
+  });
+
+  it('passes everything else on at once', () => {
+    const striker = new SecretStriker();
+    expect(decodeLatin1(striker.client(encodeAscii('MAIL FR')))).toBe('MAIL FR');
+    expect(decodeLatin1(striker.client(encodeAscii('OM:<>\r\n')))).toBe('OM:<>\r\n');
+  });
+
+  it('begins anew under TLS', () => {
+    const striker = new SecretStriker();
+    striker.client(encodeAscii('AUTH LOGIN\r\n'));
+    striker.secured();
+    expect(decodeLatin1(striker.client(encodeAscii('EHLO a\r\n')))).toBe('EHLO a\r\n');
+  });
+});
