@@ -8,7 +8,7 @@ import { lookup, Resolver as Channel } from 'node:dns/promises';
 import { domainToASCII } from 'node:url';
 import { type Milliseconds, seconds } from '../protocol/limit.ts';
 import { type AddressAnswers, type DnsAnswer, type MxRecord, recordsOf } from '../relay/dns-answer.ts';
-import { type HostPlan, locate, rank, type RouteOptions, type Step, type Target } from '../relay/route.ts';
+import { type HostPlan, locate, planKey, rank, type RouteOptions, type Step, type Target, type VerdictPlan } from '../relay/route.ts';
 import { planTargets } from '../relay/target.ts';
 import type { Verdict } from '../relay/verdict.ts';
 
@@ -28,9 +28,12 @@ export interface RouteContext {
   readonly random?: () => number;
 }
 
-/** `targets` yields at least one, best first, and looks up the hosts of a preference when it comes to it. */
+/**
+ * `targets` yields at least one, best first, and looks up the hosts of a preference when it comes to it. `key`: what routes
+ * to the same hosts have in common; `configured`: the operator named the host.
+ */
 export type Route =
-  | { readonly type: 'targets'; readonly targets: AsyncIterable<Target> }
+  | { readonly type: 'targets'; readonly targets: AsyncIterable<Target>; readonly key: string; readonly configured: boolean }
   | { readonly type: 'verdict'; readonly verdict: Verdict };
 
 /** Finds routes. Keeps nothing between them; one may serve any number at the same time. */
@@ -48,15 +51,9 @@ export class Resolver {
    */
   async route(domain: string, options: RouteOptions, { signal, onStep = () => {}, random = Math.random }: RouteContext = {}): Promise<Route> {
     const questions = new Questions(this.#options, signal);
-    let plan = locate(toAscii(domain), options);
-    plan.steps.forEach(onStep);
-    if (plan.type === 'ask-mx') {
-      plan = rank(plan.domain, await questions.mx(plan.domain), options, random);
-      plan.steps.forEach(onStep);
-    }
-    if (plan.type === 'verdict') return plan;
+    const hosts = await findHosts(domain, options, questions, onStep, random);
+    if (hosts.type === 'verdict') return hosts;
 
-    const hosts: HostPlan = plan;
     const known = new Map<string, AddressAnswers>();
     let found = planTargets(hosts, known, options);
     found.steps.forEach(onStep);
@@ -71,6 +68,8 @@ export class Resolver {
 
     return {
       type: 'targets',
+      key: planKey(hosts),
+      configured: hosts.origin === 'configured',
       targets: (async function* () {
         for (let yielded = 0; ; await lookFurther()) {
           yield* found.targets.slice(yielded);
@@ -80,6 +79,21 @@ export class Resolver {
       })(),
     };
   }
+
+  /** Returns the key that a route to the domain would have, where the answer to one question about MX tells; undefined: there is no such route now. */
+  async keyOf(domain: string, options: RouteOptions, { signal }: Pick<RouteContext, 'signal'> = {}): Promise<string | undefined> {
+    const hosts = await findHosts(domain, options, new Questions(this.#options, signal), () => {}, () => 0);
+    return hosts.type === 'verdict' || hosts.levels.length === 0 ? undefined : planKey(hosts);
+  }
+}
+
+async function findHosts(domain: string, options: RouteOptions, questions: Questions, onStep: (step: Step) => void, random: () => number): Promise<HostPlan | VerdictPlan> {
+  let plan = locate(toAscii(domain), options);
+  plan.steps.forEach(onStep);
+  if (plan.type !== 'ask-mx') return plan;
+  plan = rank(plan.domain, await questions.mx(plan.domain), options, random);
+  plan.steps.forEach(onStep);
+  return plan;
 }
 
 /** What Node's codes mean. `ECANCELLED` is not among them: it is our own doing, and no answer. */

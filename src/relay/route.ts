@@ -27,6 +27,8 @@ export interface Target {
   readonly family: 4 | 6;
   readonly port: number;
   readonly preference: number;
+  /** The next target is the same host by the other family: whichever of the two answers first will do (RFC 8305). */
+  readonly raced?: true;
 }
 
 export interface RouteOptions {
@@ -193,6 +195,17 @@ function single(origin: 'configured' | 'literal', host: string, port: number, st
 function conclude(event: VerdictEvent, steps: readonly Step[], detail: string): VerdictPlan {
   const end = verdict(event, detail);
   return { type: 'verdict', steps: [...steps, verdictStep(end)], verdict: end };
+}
+
+/**
+ * Returns what plans have in common that lead to the same hosts in the same order, those of one preference in any order: mail
+ * for domains with equal keys can share a transaction (§4.5.4.1).
+ *
+ * Left out: hosts that have other names and the same addresses.
+ */
+export function planKey({ origin, levels, port }: HostPlan): string {
+  const hosts = levels.map((level) => [...level.hosts].sort().join(',')).join(';');
+  return `${origin === 'configured' ? 'configured ' : ''}${hosts} ${port}`; // what is configured is looked up, and filtered, in another way
 }
 
 export function selfStep({ preference, text }: Self): Step {

@@ -50,7 +50,9 @@ export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAn
     const privateToo = options.allowPrivateTargets || plan.origin === 'configured';
     for (const host of hosts) {
       const reachable = found.filter((each) => each.host === host && isReachable(each, privateToo, notes));
-      for (const each of interleave(reachable)) if (hasRoom(each, targets, notes)) targets.push(each);
+      const planned: Target[] = [];
+      for (const each of interleave(reachable)) if (hasRoom(each, [...targets, ...planned], notes)) planned.push(each);
+      targets.push(...planned.map((each, at) => ((planned[at + 1]?.family ?? each.family) === each.family ? each : { ...each, raced: true })));
     }
   }
 
