@@ -1,0 +1,82 @@
+// A ClientSession that writes itself down: a session like any other, and a transcript of all that is done with it.
+
+import type { Milliseconds } from '../protocol/limit.ts';
+import type { ClientAction, Transaction } from '../protocol/client/action.ts';
+import { ClientSession, type ClientOptions } from '../protocol/client/session.ts';
+import { outcomeLines } from './client-player.ts';
+import { formatExact } from './exact.ts';
+import { TranscriptRecorder, type RecordHeader } from './record.ts';
+
+export class RecordedClientSession extends ClientSession {
+  readonly #recorder: TranscriptRecorder;
+
+  constructor(options: ClientOptions, now: Milliseconds, header: Omit<RecordHeader, 'subject' | 'options'>, write: (text: string) => void) {
+    super(options, now);
+    this.#recorder = new TranscriptRecorder(write, { ...header, subject: 'client', options: [`hostname=${options.hostname}`] }, now);
+  }
+
+  override send(transaction: Transaction, now: Milliseconds): void {
+    this.#recorder.said({ say: 'mail', transaction }, now);
+    super.send(transaction, now);
+  }
+
+  override content(octets: Uint8Array, now: Milliseconds): void {
+    this.#recorder.said({ say: 'content', octets, text: formatExact(octets) }, now);
+    super.content(octets, now);
+  }
+
+  override contentEnd(now: Milliseconds): void {
+    this.#recorder.said({ say: 'content ends' }, now);
+    super.contentEnd(now);
+  }
+
+  override contentLost(): void {
+    this.#recorder.said({ say: 'content lost' });
+    super.contentLost();
+  }
+
+  override quit(now: Milliseconds): void {
+    this.#recorder.said({ say: 'quit' }, now);
+    super.quit(now);
+  }
+
+  override abort(): void {
+    this.#recorder.said({ say: 'abort', reason: undefined });
+    super.abort();
+  }
+
+  override receive(octets: Uint8Array, now: Milliseconds): void {
+    if (octets.length > 0) this.#recorder.heard(octets, now);
+    super.receive(octets, now);
+  }
+
+  override receiveEnd(): void {
+    this.#recorder.world('eof');
+    super.receiveEnd();
+  }
+
+  override lost(reason?: 'connection-lost' | 'no-connection'): void {
+    if (this.state !== 'closed') this.#recorder.world('lost');
+    super.lost(reason);
+  }
+
+  override expire(now: Milliseconds): void {
+    if (now >= this.deadline) this.#recorder.due(now);
+    super.expire(now);
+  }
+
+  override next(): ClientAction | undefined {
+    const action = super.next();
+    switch (action?.type) {
+      case undefined: case 'ready': case 'want-content': break; // what the application does about it says so
+      case 'send': this.#recorder.sent(action.octets); break;
+      case 'close': this.#recorder.world('close'); break;
+      case 'done': this.#recorder.said({ say: 'done' }); break;
+      case 'outcome':
+        for (const line of outcomeLines(action.forwardPath, action.outcome)) this.#recorder.said(line);
+        break;
+      default: action satisfies never;
+    }
+    return action;
+  }
+}

@@ -1,0 +1,109 @@
+// A ServerSession that writes itself down: a session like any other, and a transcript of all that is done with it.
+//
+// Rule 1: replies stand below their cause and above the next one, also where the session holds them back, because its
+//         application answers at once and there is more to come.
+
+import { formatReply, type Reply } from '../syntax/reply.ts';
+import type { Milliseconds } from '../protocol/limit.ts';
+import type { AuthAnswer } from '../protocol/sasl/exchange.ts';
+import type { ServerAction } from '../protocol/server/action.ts';
+import { NOT_BY_DEFAULT, type ServerOptions } from '../protocol/server/option.ts';
+import { ServerSession } from '../protocol/server/session.ts';
+import type { ApplicationLine } from './application.ts';
+import { replyLines, TranscriptRecorder, type RecordHeader } from './record.ts';
+import { lineOf } from './server-player.ts';
+
+export class RecordedServerSession extends ServerSession {
+  readonly #recorder: TranscriptRecorder;
+  #written = 0; // octets written down of the replies that are held back
+
+  constructor(options: ServerOptions, now: Milliseconds, header: Omit<RecordHeader, 'subject' | 'options'>, write: (text: string) => void) {
+    super(options, now);
+    this.#recorder = new TranscriptRecorder(write, { ...header, subject: 'server', options: optionWords(options) }, now);
+  }
+
+  override receive(octets: Uint8Array, now: Milliseconds): void {
+    if (octets.length > 0) this.#recorder.heard(octets, now);
+    super.receive(octets, now);
+  }
+
+  override receiveEnd(now: Milliseconds): void {
+    this.#recorder.world('eof');
+    super.receiveEnd(now);
+  }
+
+  override lost(): void {
+    if (this.state !== 'closed') this.#recorder.world('lost');
+    super.lost();
+  }
+
+  override expire(now: Milliseconds): void {
+    if (now >= this.deadline) this.#recorder.due(now);
+    super.expire(now);
+  }
+
+  override shutdown(): void {
+    this.#recorder.world('shutdown');
+    super.shutdown();
+  }
+
+  override secured(now: Milliseconds): void {
+    this.#recorder.world('tls');
+    super.secured(now);
+  }
+
+  override accept(reply?: Reply, now?: Milliseconds): void {
+    this.#say(replyLines(reply && formatReply(reply)).map((text) => ({ say: 'accept', reply: text })), now);
+    super.accept(reply, now);
+  }
+
+  override refuse(reply: Reply, now?: Milliseconds): void {
+    this.#say(replyLines(formatReply(reply)).map((text) => ({ say: 'refuse', reply: text ?? '' })), now);
+    super.refuse(reply, now);
+  }
+
+  override answerEach(replies: readonly Reply[], now?: Milliseconds): void {
+    this.#say(replies.flatMap((reply) => replyLines(formatReply(reply))).map((text) => ({ say: 'each', reply: text ?? '' })), now);
+    super.answerEach(replies, now);
+  }
+
+  override answerAuth(answer: AuthAnswer, now?: Milliseconds): void {
+    this.#say([{ say: 'auth', answer }], now);
+    super.answerAuth(answer, now);
+  }
+
+  override next(): ServerAction | undefined {
+    const action = super.next();
+    switch (action?.type) {
+      case undefined: case 'data': case 'content': break; // what the client sent says it already
+      case 'send':
+        this.#recorder.sent(action.octets.subarray(this.#written));
+        this.#written = 0;
+        break;
+      case 'close': this.#recorder.world('close'); break;
+      default: this.#recorder.said(lineOf(action));
+    }
+    return action;
+  }
+
+  #say(lines: readonly ApplicationLine[], now: Milliseconds | undefined): void {
+    const { held } = this;
+    this.#recorder.sent(held.subarray(this.#written));
+    this.#written = held.length;
+    for (const line of lines) this.#recorder.said(line, now);
+  }
+}
+
+/** The options as the header of a transcript has them. */
+function optionWords({ hostname, maxSize, maxRecipients, lmtp, without = NOT_BY_DEFAULT, startTls, secured, requireTls, auth }: ServerOptions): string[] {
+  const by: readonly string[] = NOT_BY_DEFAULT;
+  const added = NOT_BY_DEFAULT.filter((keyword) => !without.includes(keyword));
+  const removed = without.filter((keyword) => !by.includes(keyword));
+  const tls = secured === true ? 'implicit' : requireTls === true ? 'required' : startTls === true ? 'offered' : undefined;
+  const words: readonly (readonly [string, string | number | undefined])[] = [
+    ['hostname', hostname], ['size', maxSize], ['recipients', maxRecipients], ['lmtp', lmtp === true ? '' : undefined], ['with', added.join(' ') || undefined],
+    ['without', removed.join(' ') || undefined], ['tls', tls], ['auth', auth?.mechanisms.join(' ')], ['auth-required', auth?.required === true ? '' : undefined],
+    ['auth-in-clear', auth?.clearText === true ? '' : undefined],
+  ];
+  return words.flatMap(([name, value]) => (value === undefined ? [] : [value === '' ? name : `${name}=${value}`]));
+}

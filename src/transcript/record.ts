@@ -1,0 +1,124 @@
+// Writes a session down while it happens: what passed, where it was cut, what the application was told and said, and when.
+// What comes out is a transcript (format.ts), which can be replayed.
+//
+// Rule 1: no secret is written (secret.ts).
+// Rule 2: what is written is written at once; nothing of a session is kept here but an incomplete line that may be secret.
+// Rule 3: time is written where it may matter: before what comes a second or more after the last, and before whatever falls due.
+//         Shorter waits are left out, since a deadline may count from any of them; what falls due makes up for them.
+
+import { encodeAscii } from '../wire/ascii.ts';
+import { EMPTY } from '../wire/octet.ts';
+import type { Milliseconds } from '../protocol/limit.ts';
+import { formatApplicationLine, type ApplicationLine, type Subject } from './application.ts';
+import { formatEntry, spellOctets, type Speaker, type WorldEvent } from './format.ts';
+import { peerOf } from './script.ts';
+import { SecretStriker } from './secret.ts';
+
+export interface RecordHeader {
+  /** A sentence in the present tense. */
+  readonly title: string;
+  /** Who was recorded, with version and date. */
+  readonly source: string;
+  readonly subject: Subject;
+  /** Of the session, as the header of a transcript has them: `size=1000`. */
+  readonly options?: readonly string[];
+}
+
+/** Elapsed time that is worth a line. */
+const WORTH_A_LINE: Milliseconds = 1_000;
+
+export class TranscriptRecorder {
+  readonly #write: (text: string) => void;
+  readonly #peer: Speaker;
+  readonly #striker = new SecretStriker();
+  #time: Milliseconds; //     as the transcript has it
+  #last: Milliseconds; //     when something came or was said
+  #heardLast = false; //      the last line written was heard from the peer: what is heard next is another segment
+
+  /** `write` gets the transcript piece by piece, the header at once. `now`: milliseconds, of a clock that never goes back. */
+  constructor(write: (text: string) => void, { title, source, subject, options = [] }: RecordHeader, now: Milliseconds) {
+    this.#write = write;
+    this.#peer = peerOf(subject);
+    this.#time = now;
+    this.#last = now;
+    const fields = [`Title: ${title}`, `Source: ${source}`, `Subject: ${subject}`, ...(options.length === 0 ? [] : [`Options: ${options.join(', ')}`])];
+    write(`${fields.map(visible).join('\n')}\n\n`);
+  }
+
+  /** A segment came from the peer. */
+  heard(octets: Uint8Array, now: Milliseconds): void {
+    this.#pass(now);
+    const passed = this.#peer === 'C' ? this.#striker.client(octets) : this.#serverSaid(octets);
+    if (passed.length === 0) return;
+    if (this.#heardLast) this.#write('/\n');
+    this.#octets(this.#peer, passed);
+    this.#heardLast = true;
+  }
+
+  /** The session sent this to its peer. */
+  sent(octets: Uint8Array): void {
+    const passed = this.#peer === 'C' ? this.#serverSaid(octets) : this.#striker.client(octets);
+    if (passed.length > 0) this.#octets(this.#peer === 'C' ? 'S' : 'C', passed);
+  }
+
+  /** The application was told this, or said it; `now` where that may begin a wait. */
+  said(line: ApplicationLine, now?: Milliseconds): void {
+    if (now !== undefined) this.#pass(now);
+    if (line.say === 'auth' && (line.answer.type === 'secret' || line.answer.type === 'credential')) {
+      this.remark(`struck out: the ${line.answer.type}, so that the rest cannot be replayed`);
+      this.#line('A: auth no');
+    } else this.#line(formatEntry({ type: 'application', said: line }));
+  }
+
+  /** What the world did, or that the session closed. */
+  world(happens: Exclude<WorldEvent['happens'], 'clock'>): void {
+    if (happens === 'tls') this.#striker.secured();
+    const rest = happens === 'tls' ? EMPTY : this.#striker.end();
+    if (rest.length > 0) this.#octets('C', rest);
+    this.#line(`* ${happens}`);
+  }
+
+  /** Something falls due. */
+  due(now: Milliseconds): void {
+    if (now > this.#time) this.#clock(Math.ceil(now - this.#time));
+    this.#last = now;
+  }
+
+  remark(text: string): void {
+    this.#line(visible(`# ${text}`));
+  }
+
+  #serverSaid(octets: Uint8Array): Uint8Array {
+    this.#striker.server(octets);
+    return octets;
+  }
+
+  #pass(now: Milliseconds): void {
+    if (now - this.#last >= WORTH_A_LINE) this.#clock(Math.ceil(now - this.#last) - 1); // it came in time, if only just
+    this.#last = now;
+  }
+
+  #clock(count: Milliseconds): void {
+    this.#time += count;
+    this.#line(`* clock +${count}ms`);
+  }
+
+  #octets(from: Speaker, octets: Uint8Array): void {
+    for (const entry of spellOctets(from, octets)) this.#line(formatEntry(entry));
+  }
+
+  #line(text: string): void {
+    this.#heardLast = false;
+    this.#write(`${text}\n`);
+  }
+}
+
+/** Reply lines as they stand behind `A: accept`; none where the reply is the RFC's own. */
+export function replyLines(formatted: string | undefined): readonly (string | undefined)[] {
+  return formatted === undefined ? [undefined] : formatted.split('\r\n').slice(0, -1).map((line) => line.trimEnd());
+}
+
+/** The text with what cannot be seen in an editor as `?`. */
+function visible(text: string): string {
+  return String.fromCharCode(...encodeAscii(text).map((octet) => (octet < 0x20 || octet > 0x7e ? 0x3f : octet))).trimEnd();
+}

@@ -1,0 +1,138 @@
+// Sessions that write themselves down, against the replay of what they wrote.
+
+import { describe, expect, it } from 'vitest';
+import { reply } from '../../src/syntax/reply.ts';
+import { HASH } from '../../src/node/credential.ts';
+import { formatTranscriptFault, isTranscriptFault, parseTranscript, type Transcript } from '../../src/transcript/format.ts';
+import { TranscriptRecorder } from '../../src/transcript/record.ts';
+import { RecordedClientSession } from '../../src/transcript/record-client.ts';
+import { RecordedServerSession } from '../../src/transcript/record-server.ts';
+import { formatMismatch, replay } from '../../src/transcript/replay.ts';
+import { readScript } from '../../src/transcript/script.ts';
+import { Pair } from '../support/pair.ts';
+import { octetsOf } from '../wire/every.ts';
+
+const SEEDS = 500;
+const HEADER = { title: 'mail goes through', source: 'a test' };
+
+/** What was written, and a session that writes it. */
+class Paper {
+  text = '';
+  readonly write = (text: string): void => {
+    this.text += text;
+  };
+}
+
+/** Replays what was written; returns what is wrong with it, and it. */
+function troubleOf({ text }: Paper, segmentations: 'as written' | 'all'): string | undefined {
+  const transcript = parseTranscript(segmentations === 'all' ? text : text.replace('\n\n', '\nSegments: as written\n\n'));
+  if (isTranscriptFault(transcript)) return `${formatTranscriptFault('it', transcript)}\n${text}`;
+  const script = readScript(transcript);
+  if (isTranscriptFault(script)) return `${formatTranscriptFault('it', script)}\n${text}`;
+  const mismatch = replay(script, HASH);
+  return mismatch && `${formatMismatch('it', mismatch)}\n${text}`;
+}
+
+describe('a session that was recorded', () => {
+  it('does the same again, whoever broke off what', () => {
+    const told = new Set<string>();
+    for (let seed = 0; seed < SEEDS; seed++) {
+      const [server, client] = [new Paper(), new Paper()];
+      const pair = new Pair(seed, {
+        server: (options, now) => new RecordedServerSession(options, now, HEADER, server.write),
+        client: (options, now) => new RecordedClientSession(options, now, HEADER, client.write),
+      });
+      pair.run();
+      told.add(pair.trouble);
+      expect(troubleOf(server, 'as written'), `the server of seed ${seed} (${pair.trouble})`).toBeUndefined();
+      expect(troubleOf(client, 'as written'), `the client of seed ${seed} (${pair.trouble})`).toBeUndefined();
+    }
+    expect(told.size).toBe(6);
+  });
+});
+
+describe('a record', () => {
+  const record = (subject: 'server' | 'client'): { recorder: TranscriptRecorder; paper: Paper } => {
+    const paper = new Paper();
+    return { paper, recorder: new TranscriptRecorder(paper.write, { ...HEADER, subject, options: ['hostname=mx.example.com'] }, 500) };
+  };
+  const bodyOf = ({ text }: Paper): string => text.slice(text.indexOf('\n\n') + 2);
+  const transcriptOf = ({ text }: Paper): Transcript => {
+    const transcript = parseTranscript(text);
+    if (isTranscriptFault(transcript)) throw new Error(formatTranscriptFault('it', transcript));
+    return transcript;
+  };
+
+  it('has a header that nothing in it can break', () => {
+    const paper = new Paper();
+    new TranscriptRecorder(paper.write, { title: 'a line\nbreak is é ', source: 'a\0b', subject: 'client' }, 0);
+    expect(transcriptOf(paper).header).toMatchObject({ title: 'a line?break is ?', source: 'a?b', subject: 'client' });
+  });
+
+  it('keeps the cuts between segments, and those inside of lines', () => {
+    const { recorder, paper } = record('server');
+    recorder.heard(octetsOf('NO'), 500);
+    recorder.heard(octetsOf('OP\r\n'), 501);
+    recorder.heard(octetsOf('NOOP\r\nQUIT\r\n'), 502);
+    recorder.sent(octetsOf('250 ok\r\n'));
+    recorder.heard(octetsOf('x\xff'), 503);
+    expect(bodyOf(paper)).toBe('C= "NO"\n/\nC: OP\n/\nC: NOOP\nC: QUIT\nS: 250 ok\nC= "x\\xff"\n');
+  });
+
+  it('tells the time before an input that was long in coming, and before what falls due', () => {
+    const { recorder, paper } = record('client');
+    recorder.heard(octetsOf('220 a\r\n'), 1_499);
+    recorder.heard(octetsOf('220 b\r\n'), 1_500);
+    recorder.heard(octetsOf('220 c\r\n'), 2_501.5);
+    recorder.due(302_500.5);
+    expect(bodyOf(paper)).toBe('S: 220 a\n/\nS: 220 b\n* clock +1001ms\nS: 220 c\n* clock +301000ms\n');
+  });
+
+  it('holds no secret, neither of the client nor of the application', () => {
+    const { recorder, paper } = record('server');
+    recorder.sent(octetsOf('220 mx\r\n'));
+    recorder.heard(octetsOf('AUTH CRAM-MD5\r\n'), 500);
+    recorder.sent(octetsOf('334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+\r\n'));
+    recorder.heard(octetsOf('dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw\r\n'), 500);
+    recorder.said({ say: 'ask', about: 'auth', detail: 'secret tim' });
+    recorder.said({ say: 'auth', answer: { type: 'secret', secret: octetsOf('tanstaaftanstaaf') } });
+    recorder.sent(octetsOf('235 ok\r\n'));
+    expect(paper.text).not.toMatch(/tanstaaf|dGltIGI5/);
+    expect(bodyOf(paper)).toContain('# struck out: the secret');
+    transcriptOf(paper);
+  });
+
+  it('says what was struck out of a line that never ended', () => {
+    const { recorder, paper } = record('server');
+    recorder.heard(octetsOf('AUTH PLAIN AGFsaWNl'), 500);
+    recorder.world('lost');
+    expect(bodyOf(paper)).toBe('C= "AUTH PLAIN struck out"\n* lost\n');
+  });
+});
+
+describe('a recorded server', () => {
+  it('can be replayed with its client\'s password struck out', () => {
+    const paper = new Paper();
+    const begin = (): never => {
+      throw new Error('not asked');
+    };
+    const session = new RecordedServerSession({ hostname: 'mx.example.com', lmtp: true, without: ['DSN', 'SMTPUTF8', 'BINARYMIME', 'CHUNKING'], maxSize: 2000, startTls: true, auth: { mechanisms: ['PLAIN'], begin, clearText: true } }, 0, HEADER, paper.write);
+    const settle = (): void => {
+      for (let action; (action = session.next()) !== undefined; ) {
+        if (action.type !== 'ask') continue;
+        if (action.question.about === 'message') session.answerEach([reply(250, '2.0.0', 'taken'), reply(550, '5.1.1', 'not', 'this one')]);
+        else if (action.question.about === 'rcpt') session.accept(reply(250, '2.1.5', 'yes'));
+        else session.accept();
+      }
+    };
+    settle();
+    for (const line of ['LHLO client.example.org', 'MAIL FROM:<alice@example.org>', 'RCPT TO:<bob@example.com>', 'RCPT TO:<carol@example.com>', 'DATA', 'hello\r\n.', 'QUIT']) {
+      session.receive(octetsOf(`${line}\r\n`), 0);
+      settle();
+    }
+    expect(session.state).toBe('closed');
+    expect(paper.text).toContain('Options: hostname=mx.example.com, size=2000, lmtp, with=REQUIRETLS, without=CHUNKING, tls=offered, auth=PLAIN, auth-in-clear\n');
+    expect(paper.text).toContain('A: each 550-5.1.1 not\nA: each 550 5.1.1 this one\n');
+    expect(troubleOf(paper, 'all')).toBeUndefined();
+  });
+});
