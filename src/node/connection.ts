@@ -7,7 +7,7 @@ import { UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
 import { accept, refuse, type Verdict } from '../protocol/server/verdict.ts';
-import type { Hooks, Mail, SessionFacts } from './hook.ts';
+import type { AnyHooks, Mail, SessionFacts } from './hook.ts';
 
 /** A mail of the accept loop; it must be accepted or refused before the next one is asked for. */
 export interface ReceivedMail extends Mail {
@@ -63,7 +63,7 @@ export class Connection implements AsyncIterable<ReceivedMail> {
   }
 
   /** The hooks through which the loop answers. */
-  hooks(): Hooks {
+  hooks(): AnyHooks {
     return {
       client: () => new Promise((resolve) => (this.#decide = resolve)),
       message: (mail) => {
@@ -73,7 +73,7 @@ export class Connection implements AsyncIterable<ReceivedMail> {
             pending.open = false;
             resolve(verdict);
           };
-          const pending: PendingMail = { open: true, answer, mail: { ...mail, accept: (text) => answer(accept(text)), refuse: (refusal) => answer(refusalOf(refusal)) } };
+          const pending: PendingMail = { open: true, answer, mail: Object.assign(mail, { accept: (text?: string) => answer(accept(text)), refuse: (refusal: string | Verdict) => answer(refusalOf(refusal)) }) };
           this.#mails.push(pending);
           this.#wake?.();
         });

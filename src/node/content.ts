@@ -1,82 +1,101 @@
 // Mail data on their way from the session to the application: an AsyncIterable whose pull is the back-pressure.
 //
 // Rule: a reader that is not told of an error has read all of the mail data. What was dropped is never taken for their end.
+//
+// The iterator is written out: an async generator in its place has three promises for each piece, not one (measured: 3 µs of
+// a mail of 1 kB).
 
-/** Octets that may wait for the application before the socket is not read any more. */
-const HIGH_WATER = 65_536;
+import type { Budget } from './budget.ts';
 
 /** Octets that a piece counts for besides its own: what it costs to keep one, however small. */
 const PIECE_COST = 256;
 
+type Piece = IteratorResult<Uint8Array, undefined>;
+
+const END: Piece = { done: true, value: undefined };
+
+/** How the socket is held back and let go on. */
+export interface Flow {
+  readonly hold: () => void;
+  readonly release: () => void;
+}
+
 export class ContentStream implements AsyncIterable<Uint8Array> {
-  readonly #flow: { readonly hold: () => void; readonly release: () => void };
+  readonly #flow: Flow;
+  readonly #budget: Budget;
   #pieces: Uint8Array[] = [];
-  #waiting = 0; //         what #pieces cost
+  #waiting = 0; //         what #pieces cost, charged to the budget
   #held = false;
   #begun = false; //       somebody reads, or has read
   #complete = false; //    nothing comes behind #pieces
   #dropping = false; //    what comes is not kept
   #error: Error | undefined; // why the reader does not get all
-  #wake: (() => void) | undefined; // of the one reader that waits
+  #readers: { readonly resolve: (piece: Piece) => void; readonly reject: (error: Error) => void }[] = []; // calls of next() that wait for a piece
 
-  constructor(flow: { readonly hold: () => void; readonly release: () => void }) {
+  constructor(flow: Flow, budget: Budget) {
     this.#flow = flow;
+    this.#budget = budget;
   }
 
   push(octets: Uint8Array): void {
     if (this.#dropping) return;
+    const reader = this.#readers.shift();
+    if (reader !== undefined) return reader.resolve({ done: false, value: octets });
     this.#pieces.push(octets);
-    this.#waiting += octets.length + PIECE_COST;
-    if (this.#waiting > HIGH_WATER) this.#hold(true);
-    this.#wake?.();
+    this.#charge(octets.length + PIECE_COST);
+    if (this.#waiting > this.#budget.highWater) this.#hold(true);
   }
 
   /** The mail data are complete. */
   end(): void {
     this.#complete = true;
-    this.#wake?.();
+    for (const reader of this.#readers.splice(0)) reader.resolve(END);
   }
 
   /** The mail data come to nothing: whoever has not read them to their end gets the error, now or later. */
   fail(error: Error): void {
     if (!this.#complete || this.#pieces.length > 0) this.#error ??= error;
-    this.#drop();
+    this.#dropping = true;
+    this.#pieces = [];
+    this.#charge(-this.#waiting);
+    this.#hold(false);
+    for (const reader of this.#readers.splice(0)) reader.reject(error);
   }
 
   /** Nobody reads (on): what comes is dropped. */
   discard(): void {
+    if (this.#dropping) return;
     this.fail(GIVEN_UP);
   }
 
   /** Reads the pieces, each once. Ends with an error when the mail data come to nothing. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
-    if (this.#begun) throw this.#error ?? GIVEN_UP;
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
+    if (this.#begun) return { next: () => Promise.reject(this.#error ?? GIVEN_UP) };
     this.#begun = true;
-    try {
-      for (;;) {
-        const piece = this.#pieces.shift();
-        if (piece !== undefined) {
-          this.#waiting -= piece.length + PIECE_COST;
-          if (this.#waiting <= HIGH_WATER) this.#hold(false);
-          yield piece;
-        } else if (this.#error !== undefined) throw this.#error;
-        else if (this.#complete) return;
-        else {
-          await new Promise<void>((resolve) => (this.#wake = resolve));
-          this.#wake = undefined;
-        }
-      }
-    } finally {
-      this.discard(); // a reader that stops early wants no more
-    }
+    return {
+      next: () => this.#next(),
+      return: () => {
+        this.discard(); // a reader that stops early wants no more
+        return Promise.resolve(END);
+      },
+    };
   }
 
-  #drop(): void {
-    this.#dropping = true;
-    this.#pieces = [];
-    this.#waiting = 0;
-    this.#hold(false);
-    this.#wake?.();
+  #next(): Promise<Piece> {
+    const piece = this.#pieces.shift();
+    if (piece !== undefined) {
+      this.#charge(-(piece.length + PIECE_COST));
+      if (this.#waiting <= this.#budget.highWater) this.#hold(false);
+      return Promise.resolve({ done: false, value: piece });
+    }
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#complete) return Promise.resolve(END);
+    return new Promise<Piece>((resolve, reject) => this.#readers.push({ resolve, reject }));
+  }
+
+  #charge(octets: number): void {
+    this.#waiting += octets;
+    this.#budget.charge(octets);
   }
 
   #hold(held: boolean): void {

@@ -1,39 +1,33 @@
-// One call of a hook: it comes to one outcome, at once or within its time.
+// One call of a hook whose answer is still to come: it comes to one outcome within its time, or nobody waits any more.
 
-import { clearTimeout, setTimeout } from 'node:timers';
-import type { Milliseconds } from '../protocol/limit.ts';
+import type { Patience } from './patience.ts';
 
 /** What a hook answered, or why it did not. */
 export type HookOutcome<Answer> = { readonly answer: Answer } | { readonly error: unknown };
 
 /**
- * Calls `call` and tells `settled` its outcome: before it returns where the answer is no promise, which costs no microtask.
- *
- * Returns true where the answer is still to come. `signal` aborted means that nobody waits any more.
+ * Tells `settled` the outcome of `answer`, once. The function returned ends the waiting: `settled` is not called any more.
  */
-export function callHook<Answer>(name: string, limit: Milliseconds, signal: AbortSignal, call: () => Answer | PromiseLike<Answer>, settled: (outcome: HookOutcome<Answer>) => void): boolean {
-  let answer: Answer | PromiseLike<Answer>;
-  try {
-    answer = call();
-  } catch (error) {
-    settled({ error });
-    return false;
-  }
-  if (!isPromise(answer)) {
-    settled({ answer });
-    return false;
-  }
+export function awaitHook<Answer>(name: string, patience: Patience, answer: PromiseLike<Answer>, settled: (outcome: HookOutcome<Answer>) => void): () => void {
   let open = true;
-  const settle = (outcome: HookOutcome<Answer> | undefined): void => {
-    if (!open) return;
+  const end = (): boolean => {
+    if (!open) return false;
     open = false;
-    clearTimeout(timer);
-    if (outcome !== undefined) settled(outcome);
+    patience.end(wait);
+    return true;
   };
-  const timer = setTimeout(() => settle({ error: new Error(`the hook '${name}' did not answer in ${limit} ms`) }), limit);
-  signal.addEventListener('abort', () => settle(undefined));
-  answer.then((given) => settle({ answer: given }), (error: unknown) => settle({ error }));
-  return true;
+  const wait = patience.begin(() => {
+    if (end()) settled({ error: new Error(`the hook '${name}' did not answer in ${patience.limit} ms`) });
+  });
+  answer.then(
+    (given) => {
+      if (end()) settled({ answer: given });
+    },
+    (error: unknown) => {
+      if (end()) settled({ error });
+    },
+  );
+  return end;
 }
 
 /** Any thenable counts: an answer that is still to come must not pass for one. */

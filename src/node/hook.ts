@@ -9,7 +9,7 @@ import type { Verdict } from '../protocol/server/verdict.ts';
 import type { TlsFacts } from './tls.ts';
 
 /** What is known of a session; it changes as the session goes on. */
-export interface SessionFacts {
+export interface SessionFacts<State = unknown> {
   readonly client: { readonly address: string; readonly port: number };
   readonly server: { readonly address: string; readonly port: number };
   /** What the client called itself with the EHLO or HELO that was accepted last; undefined before that. */
@@ -20,16 +20,25 @@ export interface SessionFacts {
   readonly tls: TlsFacts | undefined;
   /** Who the client is, once it has authenticated (RFC 4954). */
   readonly identity: Identity | undefined;
+  /** What the hook `sessionState` made: the embedder's own. */
+  readonly state: State;
 }
 
-interface Asked {
-  readonly session: SessionFacts;
+/** What every hook is told. */
+export interface Asked<State = unknown> {
+  readonly session: SessionFacts<State>;
   /** Aborts when the peer has gone or the answer comes too late. */
   readonly signal: AbortSignal;
 }
 
+/** What the hooks of a mail transaction are told besides (RFC 5321 §3.3). */
+export interface AskedOfMail<State = unknown, MailState = unknown> extends Asked<State> {
+  /** What the hook `mailState` made for this transaction: the embedder's own. */
+  readonly mailState: MailState;
+}
+
 /** A mail whose data are coming in. */
-export interface Mail extends Asked {
+export interface Mail<State = unknown, MailState = unknown> extends AskedOfMail<State, MailState> {
   readonly reversePath: ReversePath;
   readonly forwardPaths: readonly ForwardPath[];
   readonly parameters: MailParameters;
@@ -47,20 +56,29 @@ type Answer = Verdict | undefined | void | PromiseLike<Verdict | undefined | voi
 /**
  * Hooks of a server. `undefined` means "go on as the RFC has it". A hook that throws, rejects or takes longer than
  * `hookTimeout` is 451 4.3.0 to the client. A verdict returned without a promise costs no microtask.
+ *
+ * `State` and `MailState` are what `sessionState` and `mailState` return, and are found from them.
  */
-export interface Hooks {
+export interface Hooks<State = undefined, MailState = undefined> {
+  /** Makes `session.state`, once for each connection, before any other hook. */
+  readonly sessionState?: () => State;
+  /** Makes `mailState`, once for each MAIL: the state of one mail transaction. */
+  readonly mailState?: () => MailState;
   /** Before the banner; a refusal is a 554 banner (RFC 5321 §3.1). */
-  readonly client?: (asked: Asked) => Answer;
-  readonly helo?: (asked: Asked & { readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly domain: Domain | AddressLiteral }) => Answer;
+  readonly client?: (asked: Asked<State>) => Answer;
+  readonly helo?: (asked: Asked<State> & { readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly domain: Domain | AddressLiteral }) => Answer;
   /** `mailbox` is undefined for the null reverse-path. */
-  readonly mail?: (asked: Asked & { readonly reversePath: ReversePath; readonly mailbox: Mailbox | undefined; readonly parameters: MailParameters }) => Answer;
+  readonly mail?: (asked: AskedOfMail<State, MailState> & { readonly reversePath: ReversePath; readonly mailbox: Mailbox | undefined; readonly parameters: MailParameters }) => Answer;
   /** `mailbox` of `<postmaster>` is that of this host (RFC 5321 §4.5.1). */
-  readonly rcpt?: (asked: Asked & { readonly forwardPath: ForwardPath; readonly mailbox: Mailbox; readonly parameters: RecipientParameters; readonly reversePath: ReversePath }) => Answer;
+  readonly rcpt?: (asked: AskedOfMail<State, MailState> & { readonly forwardPath: ForwardPath; readonly mailbox: Mailbox; readonly parameters: RecipientParameters; readonly reversePath: ReversePath }) => Answer;
   /** Whether a client is who it says; see `AuthQuestion`. Needed where the option `auth` is set. */
-  readonly auth?: (asked: Asked & { readonly question: AuthQuestion }) => AuthAnswer | Promise<AuthAnswer>;
-  readonly vrfy?: (asked: Asked & { readonly text: string }) => Answer;
+  readonly auth?: (asked: Asked<State> & { readonly question: AuthQuestion }) => AuthAnswer | Promise<AuthAnswer>;
+  readonly vrfy?: (asked: Asked<State> & { readonly text: string }) => Answer;
   /** Called as the mail data begin; its verdict is the reply to their end, and must be given. */
-  readonly message: (mail: Mail) => MessageAnswer | PromiseLike<MessageAnswer>;
+  readonly message: (mail: Mail<State, MailState>) => MessageAnswer | PromiseLike<MessageAnswer>;
   /** Told of what hooks throw, and of nothing that a client does. Default: a warning of the process. */
   readonly error?: (error: Error) => void;
 }
+
+/** The hooks as the shell holds them: whose states it keeps and never looks at. */
+export type AnyHooks = Hooks<unknown, unknown>;

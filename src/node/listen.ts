@@ -5,8 +5,7 @@
 // Rule 2: a full server says 421 (RFC 5321 §3.8) where it can: not where the client waits for TLS. Choice: a handshake for a
 //         client that is turned away would cost more than the flood that it is part of.
 
-import { stat, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server as NetServer } from 'node:net';
+import { createServer, type Server as NetServer } from 'node:net';
 import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { encodeAscii } from '../wire/ascii.ts';
@@ -16,11 +15,12 @@ import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
-import type { Hooks } from './hook.ts';
+import type { AnyHooks, Hooks } from './hook.ts';
 import { machineName } from './machine-name.ts';
+import { openPlace, type Place } from './place.ts';
 import { endsOf, readProxyHeader, type Ends, type Stream } from './proxy.ts';
 import { Receiver } from './receiver.ts';
-import type { ReceiverOptions } from './receiver-option.ts';
+import { ReceiverSettings, type ReceiverOptions } from './receiver-option.ts';
 import { Room, type Seat } from './room.ts';
 import { TlsServer, type TlsFacts, type TlsOptions } from './tls.ts';
 
@@ -55,27 +55,25 @@ const HANDSHAKE: Milliseconds = seconds(60);
  * With hooks, sessions are answered by them. Without, iterate the server: each connection is iterated for its mails, or
  * refused. Rejects with an Error whose message says what could not be done, and throws UsageError for bad options.
  */
-export async function listen(options: ListenOptions = {}, hooks?: Hooks): Promise<Server> {
+export async function listen<State = undefined, MailState = undefined>(options: ListenOptions = {}, hooks?: Hooks<State, MailState>): Promise<Server> {
   const { host = 'localhost', port = 2525, path, fd, tls, hostname = await machineName(), ...others } = options;
   if (isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
   if (hooks !== undefined && typeof hooks.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
   if (others.tlsAtOnce === true && tls === undefined) throw new UsageError('tlsAtOnce needs tls, with a certificate and a key');
   if (others.auth !== undefined && hooks?.auth === undefined) throw new UsageError('auth needs the hook "auth", which answers for the users');
-  if (others.auth?.mechanisms.includes('SCRAM-SHA-256-PLUS') === true) throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
-  const server = new Server({ ...others, hostname, tls: tls === undefined || tls instanceof TlsServer ? tls : new TlsServer(tls) }, hooks);
+  if (typeof others.auth === 'object' && others.auth.mechanisms.includes('SCRAM-SHA-256-PLUS')) throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
+  const server = new Server({ ...others, hostname, tls: tls === undefined || tls instanceof TlsServer ? tls : new TlsServer(tls) }, hooks as AnyHooks | undefined); // the one cast: from here on the states are kept, and not looked at
   await server.open(fd !== undefined ? { fd } : path !== undefined ? { path } : { host, port });
   return server;
 }
 
-/** Where to listen. */
-export type Place = { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number };
-
 export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #options: ReceiverOptions & ServerLimits;
+  readonly #settings: ReceiverSettings;
   readonly #proxies: readonly Cidr[];
   readonly #room: Room;
-  readonly #hooks: Hooks | undefined;
+  readonly #hooks: AnyHooks | undefined;
   readonly #listener: NetServer;
   readonly #receivers = new Set<Receiver>();
   readonly #accepted = new Set<Connection>(); // for the accept loop: those that it has not seen yet
@@ -88,8 +86,9 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   #host = '';
   #port = 0;
 
-  constructor(options: ReceiverOptions & ServerLimits, hooks: Hooks | undefined) {
+  constructor(options: ReceiverOptions & ServerLimits, hooks: AnyHooks | undefined) {
     this.#options = options;
+    this.#settings = new ReceiverSettings(options);
     this.#proxies = (options.proxyFrom ?? []).map(rangeOf);
     this.#room = new Room(options);
     this.#hooks = hooks;
@@ -110,34 +109,15 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     return this.#receivers.size;
   }
 
-  /** Used by `listen`. A Unix socket that a server left behind when it died is removed. */
+  /** Used by `listen`. */
   async open(place: Place): Promise<void> {
-    try {
-      await this.#listen(place);
-    } catch (error) {
-      if (!('path' in place) || codeOf(error) !== 'EADDRINUSE' || !(await isDead(place.path))) throw error;
-      await unlink(place.path);
-      await this.#listen(place);
-    }
+    await openPlace(this.#listener, place);
     const address = this.#listener.address();
     if (address !== null && typeof address !== 'string') {
       this.#host = address.address;
       this.#port = address.port;
     }
     this.#listener.on('error', this.#hooks?.error ?? ((error) => process.emitWarning(error))); // one connection was not accepted; the next may be
-  }
-
-  #listen(place: Place): Promise<void> {
-    const name = 'path' in place ? place.path : 'fd' in place ? `descriptor ${place.fd}` : `${place.host}:${place.port}`;
-    const reasons = 'path' in place ? PATH_ERRORS : LISTEN_ERRORS;
-    return new Promise<void>((resolve, reject) => {
-      this.#listener.on('error', (error) => reject(new Error(`cannot listen on ${name}: ${reasons[error.code ?? ''] ?? error.message}`, { cause: error })));
-      this.#listener.on('listening', resolve);
-      this.#listener.listen(place);
-    }).finally(() => {
-      this.#listener.removeAllListeners('error');
-      this.#listener.removeAllListeners('listening');
-    });
   }
 
   /** Stops accepting, lets sessions finish what is in hand, says 421, and after `grace` milliseconds cuts what is left. */
@@ -209,7 +189,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
 
   #serve(socket: Stream, seat: Seat, ends: Ends, tls: TlsFacts | undefined): void {
     let connection: Connection | undefined;
-    const receiver = new Receiver(socket, this.#options, () => {
+    const receiver = new Receiver(socket, this.#settings, () => {
       if (connection !== undefined) {
         connection.end();
         this.#accepted.delete(connection); // gone before the loop came to it
@@ -249,6 +229,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     }, grace);
     await over; // also those that are cut: their hooks have been told
     clearTimeout(timer);
+    this.#settings.patience.close();
     await listenerClosed;
   }
 }
@@ -262,33 +243,4 @@ function rangeOf(text: string): Cidr {
   const range = parseCidr(text);
   if (range === undefined) throw new UsageError(`proxyFrom holds addresses or ranges such as 192.0.2.0/24, not ${JSON.stringify(text)}`);
   return range;
-}
-
-/** What the system's error codes mean to a person. */
-const LISTEN_ERRORS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the port is in use',
-  EADDRNOTAVAIL: 'this machine does not have that address',
-  EACCES: 'no permission (ports below 1024 need a privilege)',
-  ENOTFOUND: 'the host name is not known',
-  EAI_AGAIN: 'the host name cannot be resolved now',
-};
-
-const PATH_ERRORS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program listens there',
-  EACCES: 'no permission',
-  ENOENT: 'there is no such directory',
-};
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined;
-}
-
-/** Tells whether a Unix socket is one that nobody listens on. What is no socket is not dead. */
-async function isDead(path: string): Promise<boolean> {
-  if (!(await stat(path)).isSocket()) return false;
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    socket.on('connect', () => (socket.destroy(), resolve(false)));
-    socket.on('error', ({ code }) => resolve(code === 'ECONNREFUSED'));
-  });
 }

@@ -26,6 +26,7 @@ declare module 'node:fs' {
 declare module 'node:stream' {
   export interface Duplex {
     readonly destroyed: boolean;
+    readonly writableLength: number;
     write(octets: Uint8Array): boolean;
     end(): void;
     destroy(): void;

@@ -1,8 +1,12 @@
 // One socket, one session: octets go in, actions come out, time is told. The only place where a session meets a clock.
 //
 // Back-pressure both ways: while the socket takes no more, the session is not asked for actions and nothing is read; while
-// a question is open or content is not taken (`hold`), nothing is read. So a connection never buffers more than a read.
-// Node gives each read a buffer of its own, so the views that a session hands on stay good after the next read.
+// a question is open or content is not taken (`hold`), nothing is read. So a connection never buffers more than a read, and
+// what Node has read ahead of it. Node gives each read a buffer of its own, so the views that a session hands on stay good
+// after the next read.
+//
+// Rule 1: the socket is paused when something comes while nothing is to be read, not before: most questions are answered
+//         before the peer has more to say, and a pause that stops nothing costs 2 µs (measured: 8 % of a mail of 1 kB).
 
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
@@ -30,6 +34,17 @@ const LINGER = 2_000;
 /** Longest delay that a timer of Node's takes. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** Delays of more than ten of these are rounded up to whole ones, so that connections share a few lists of Node's timers. */
+const COARSE = 1_000;
+
+/** Octets that Node may have read, or may yet read, when a socket is paused: a read, and what it keeps before it stops. */
+const READ_AHEAD = 65_536 + 16_384;
+
+/** What memory is charged to; see `Account`. */
+export interface Charged {
+  charge(octets: number): void;
+}
+
 export const now = (): number => performance.now();
 
 export class Pump<Action extends { readonly type: string }> {
@@ -40,17 +55,23 @@ export class Pump<Action extends { readonly type: string }> {
   #timer: Timeout | undefined;
   #timerAt = Infinity;
   #linger: Timeout | undefined;
+  readonly #account: Charged | undefined;
+  #charged = 0; //      to the account
   #holds = 0;
-  #blocked = false; // the socket's buffer is full
+  #blocked = false; //  the socket's buffer is full
+  #paused = true; //    nothing is taken from the socket
+  #kept: Uint8Array[] = []; // what came while nothing was to be read: one read, since the socket was paused then
+  #keptEnd = false; //  and the peer's end behind it
   #turning = false;
-  #ended = false; //   the session has closed, or the socket is gone
+  #ended = false; //    the session has closed, or the socket is gone
 
   /** Begins to pump. `act` gets each action but send and close; `closed` is called once, when the session is over. */
-  constructor(socket: Duplex, session: Pumped<Action | WireAction>, act: (action: Exclude<Action, WireAction>) => void, closed: () => void) {
+  constructor(socket: Duplex, session: Pumped<Action | WireAction>, act: (action: Exclude<Action, WireAction>) => void, closed: () => void, account?: Charged) {
     this.#socket = socket;
     this.#session = session;
     this.#act = act;
     this.#closed = closed;
+    this.#account = account;
     this.#attend(socket);
   }
 
@@ -58,6 +79,8 @@ export class Pump<Action extends { readonly type: string }> {
   replace(socket: Duplex): void {
     this.#socket = socket;
     this.#blocked = false;
+    this.#paused = true;
+    this.#kept = [];
     this.#attend(socket);
   }
 
@@ -65,12 +88,13 @@ export class Pump<Action extends { readonly type: string }> {
     const session = this.#session;
     socket.on('data', (octets) => {
       if (this.#ended || socket !== this.#socket) return; // drained, so that the peer can read our last reply (a reset would take it away)
+      if (this.#blocked || this.#holds > 0) return this.#keep(octets);
       session.receive(octets, now());
       this.turn();
     });
     socket.on('end', () => {
       if (socket !== this.#socket) return;
-      session.receiveEnd(now());
+      this.#keptEnd = true;
       this.turn(); // once our side has ended too, and what we wrote has gone, Node destroys the socket
     });
     socket.on('drain', () => {
@@ -103,17 +127,51 @@ export class Pump<Action extends { readonly type: string }> {
   turn(): void {
     if (this.#turning) return; // an answer given at once: the loop below goes on with it
     this.#turning = true;
-    const broken = this.#session.state === 'closed'; // what is left of a session that broke off waits for nobody to read
-    for (let action; (broken || !this.#blocked) && (action = this.#session.next()) !== undefined; ) {
-      if (isSend(action)) this.#blocked = !this.#socket.destroyed && !this.#socket.write(action.octets);
-      else if (action.type === 'close') this.#close();
-      else this.#act(action as Exclude<Action, WireAction>); // the two others are taken above
-    }
+    do {
+      const broken = this.#session.state === 'closed'; // what is left of a session that broke off waits for nobody to read
+      for (let action; (broken || !this.#blocked) && (action = this.#session.next()) !== undefined; ) {
+        if (isSend(action)) this.#blocked = !this.#socket.destroyed && !this.#socket.write(action.octets);
+        else if (action.type === 'close') this.#close();
+        else this.#act(action as Exclude<Action, WireAction>); // the two others are taken above
+      }
+    } while (this.#feed());
     this.#turning = false;
     if (this.#ended) return;
-    if (this.#blocked || this.#holds > 0) this.#socket.pause();
-    else this.#socket.resume();
+    if (this.#paused && !this.#blocked && this.#holds === 0) this.#goOn();
     this.#arm();
+  }
+
+  /** Nothing is to be read now: keeps what came all the same, and lets nothing further come. */
+  #keep(octets: Uint8Array): void {
+    this.#kept.push(octets);
+    this.#charge(octets.length);
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#charge(READ_AHEAD + this.#socket.writableLength);
+    this.#socket.pause();
+  }
+
+  /** Gives the session what was kept, where it may be read now; returns whether there was any. */
+  #feed(): boolean {
+    if (this.#blocked || this.#holds > 0 || this.#ended) return false;
+    const octets = this.#kept.shift();
+    if (octets !== undefined) this.#session.receive(octets, now());
+    else if (this.#keptEnd) {
+      this.#keptEnd = false;
+      this.#session.receiveEnd(now());
+    } else return false;
+    return true;
+  }
+
+  #goOn(): void {
+    this.#paused = false;
+    this.#charge(-this.#charged);
+    this.#socket.resume();
+  }
+
+  #charge(octets: number): void {
+    this.#charged += octets;
+    this.#account?.charge(octets);
   }
 
   #close(): void {
@@ -127,6 +185,8 @@ export class Pump<Action extends { readonly type: string }> {
   #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#kept = [];
+    this.#charge(-this.#charged);
     clearTimeout(this.#timer);
     this.#closed();
   }
@@ -143,8 +203,13 @@ export class Pump<Action extends { readonly type: string }> {
       this.#timerAt = Infinity;
       if (this.#holds === 0) this.#session.expire(now()); // unless it is early, and the session knows better
       this.turn();
-    }, Math.min(Math.max(0, deadline - now()), LONGEST_TIMER));
+    }, delayUntil(deadline));
   }
+}
+
+function delayUntil(deadline: number): number {
+  const delay = Math.max(0, deadline - now());
+  return Math.min(delay > 10 * COARSE ? Math.ceil(delay / COARSE) * COARSE : delay, LONGEST_TIMER);
 }
 
 function isSend(action: { readonly type: string }): action is { readonly type: 'send'; readonly octets: Uint8Array } {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Budget } from '../../src/node/budget.ts';
 import { ContentStream } from '../../src/node/content.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { concat } from '../../src/wire/octet.ts';
@@ -6,9 +7,9 @@ import { latin1 } from '../support/raw-peer.ts';
 import { turns } from '../support/turn.ts';
 
 /** A stream, and how often it has held and released the flow. */
-function stage(): { readonly content: ContentStream; readonly flow: string[] } {
+function stage(budget = new Budget()): { readonly content: ContentStream; readonly flow: string[] } {
   const flow: string[] = [];
-  return { content: new ContentStream({ hold: () => flow.push('hold'), release: () => flow.push('release') }), flow };
+  return { content: new ContentStream({ hold: () => flow.push('hold'), release: () => flow.push('release') }, budget), flow };
 }
 
 /** What a reader gets: the text, and the error that ended it. */
@@ -62,6 +63,35 @@ describe('content', () => {
     const { content, flow } = stage();
     for (let count = 0; count < 300; count++) content.push(latin1('x'));
     expect(flow).toEqual(['hold']);
+  });
+
+  it('holds the flow as soon as anything waits where the budget is exhausted, and releases it when nothing does', async () => {
+    const budget = new Budget(100_000);
+    const { content: stuck } = stage(budget);
+    stuck.push(new Uint8Array(60_000));
+    stuck.push(new Uint8Array(60_000));
+    expect(budget.exhausted).toBe(true);
+    const { content, flow } = stage(budget);
+    content.push(latin1('a'));
+    content.push(latin1('b'));
+    expect(flow).toEqual(['hold']);
+    const pieces = content[Symbol.asyncIterator]();
+    await pieces.next();
+    expect(flow).toEqual(['hold']);
+    await pieces.next();
+    expect(flow).toEqual(['hold', 'release']);
+    stuck.discard();
+    expect(budget.octets).toBe(0);
+  });
+
+  it('has its calls of next() answered in their order, however many wait', async () => {
+    const { content } = stage();
+    const pieces = content[Symbol.asyncIterator]();
+    const waiting = [pieces.next(), pieces.next(), pieces.next()];
+    content.push(latin1('a'));
+    content.push(latin1('b'));
+    content.end();
+    expect((await Promise.all(waiting)).map(({ value }) => value && decodeLatin1(value))).toEqual(['a', 'b', undefined]);
   });
 
   it('that nobody reads is dropped, and does not hold the flow', async () => {
@@ -144,10 +174,21 @@ describe('content that comes to nothing', () => {
     const text = read(content);
     content.push(latin1('a'));
     await turns();
-    content.push(latin1('b'));
+    content.push(latin1('b')); // which the reader waits for
+    content.push(latin1('c'));
     content.end();
     content.discard(); // the verdict
-    expect(await text).toBe(`a${GIVEN_UP}`);
+    expect(await text).toBe(`ab${GIVEN_UP}`);
+  });
+
+  it('is none for a reader that has got all of it when the verdict comes', async () => {
+    const { content } = stage();
+    const text = read(content);
+    await turns();
+    content.push(latin1('a'));
+    content.end();
+    content.discard(); // the verdict
+    expect(await text).toBe('a');
   });
 
   it('releases the flow', () => {

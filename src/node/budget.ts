@@ -1,0 +1,42 @@
+// Octets in flight, all of them: content that waits for its reader, what came while nothing was to be read, what Node has
+// read ahead, replies that the client does not take. Each connection's stand in an account, and the accounts in one budget.
+//
+// Rule 1: a connection stops reading at HIGH_WATER; where the budget is exhausted, as soon as anything waits at all. A
+//         connection for which nothing waits may always read on: others that are stuck do not stop it.
+// Rule 2: so the budget is overdrawn by no more than a read of each connection, READ_AHEAD octets and what it has read.
+// Rule 3: where it is overdrawn, no further connection is taken in (`listen`).
+
+/** Octets that may wait for their reader before the socket is not read any more. */
+export const HIGH_WATER = 65_536;
+
+/** Octets that the connections of a server may have in flight together before they are held back. */
+export const BUDGET = 67_108_864;
+
+export class Budget {
+  readonly #limit: number;
+  #octets = 0;
+
+  /** Throws nothing: what is no number of octets is the caller's to refuse. */
+  constructor(limit: number = BUDGET) {
+    this.#limit = limit;
+  }
+
+  /** Octets in flight. */
+  get octets(): number {
+    return this.#octets;
+  }
+
+  get exhausted(): boolean {
+    return this.#octets >= this.#limit;
+  }
+
+  /** Octets that a connection may have waiting for their reader now. */
+  get highWater(): number {
+    return this.exhausted ? 0 : HIGH_WATER;
+  }
+
+  /** A number below zero gives back. */
+  charge(octets: number): void {
+    this.#octets += octets;
+  }
+}

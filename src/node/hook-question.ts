@@ -1,0 +1,103 @@
+// How a question of the session is put to the embedder's hook, and whether what the hook answers is an answer.
+
+import { UsageError } from '../wire/usage.ts';
+import { isFault } from '../syntax/fault.ts';
+import { parseMailbox, type Mailbox } from '../syntax/mailbox.ts';
+import type { ForwardPath } from '../syntax/path.ts';
+import type { Reply } from '../syntax/reply.ts';
+import type { ServerQuestion } from '../protocol/server/action.ts';
+import { REPLIES } from '../protocol/server/reply.ts';
+import { acceptance, type Verdict } from '../protocol/server/verdict.ts';
+import { ANSWERS, type AuthAnswer, type AuthQuestion } from '../protocol/sasl/exchange.ts';
+import type { Aborter } from './aborter.ts';
+import type { AnyHooks, Asked, MessageAnswer, SessionFacts } from './hook.ts';
+
+/** What a hook may return, as far as types go. */
+export type HookAnswer = MessageAnswer | undefined | void;
+
+/** A question about one command, which has a hook of its own name. */
+export type CommandQuestion = Exclude<ServerQuestion, { readonly about: 'message' | 'auth' }>;
+
+/** Whether anybody is to be asked, or has a state to make. */
+export function isHooked({ about }: CommandQuestion, hooks: AnyHooks): boolean {
+  return hooks[about] !== undefined || (about === 'client' && hooks.sessionState !== undefined) || (about === 'mail' && hooks.mailState !== undefined);
+}
+
+/** Calls the hook of the question. */
+export function askHook(question: CommandQuestion, hooks: AnyHooks, session: SessionFacts, aborter: Aborter, { hostname, mailState }: { readonly hostname: string; readonly mailState: unknown }): HookAnswer | PromiseLike<HookAnswer> {
+  switch (question.about) {
+    case 'client': return hooks.client?.(new Asking(session, aborter));
+    case 'helo': {
+      const { verb, domain } = question;
+      return hooks.helo?.(asking(session, aborter, { verb, domain }));
+    }
+    case 'mail': {
+      const { reversePath, parameters } = question;
+      return hooks.mail?.(asking(session, aborter, { mailState, reversePath, parameters, mailbox: reversePath.type === 'path' ? reversePath.mailbox : undefined }));
+    }
+    case 'rcpt': {
+      const { forwardPath, parameters, reversePath } = question;
+      return hooks.rcpt?.(asking(session, aborter, { mailState, forwardPath, parameters, reversePath, mailbox: mailboxOf(forwardPath, hostname) }));
+    }
+    case 'vrfy': return hooks.vrfy?.(asking(session, aborter, { text: question.text }));
+    default: return question satisfies never;
+  }
+}
+
+/** Calls the hook `auth`. */
+export function askAuth(auth: AuthQuestion, hooks: AnyHooks, session: SessionFacts, aborter: Aborter): AuthAnswer | PromiseLike<AuthAnswer> {
+  return hooks.auth === undefined ? { type: 'unavailable' } : hooks.auth(asking(session, aborter, { question: auth }));
+}
+
+/** What every hook is told. The signal is made for who looks at it, and is not copied by a spread. */
+class Asking implements Asked {
+  readonly session: SessionFacts;
+  readonly #aborter: Aborter;
+
+  constructor(session: SessionFacts, aborter: Aborter) {
+    this.session = session;
+    this.#aborter = aborter;
+  }
+
+  get signal(): AbortSignal {
+    return this.#aborter.signal;
+  }
+}
+
+/** The same, with what this one is told besides. */
+export function asking<Fields extends object>(session: SessionFacts, aborter: Aborter, fields: Fields): Asked & Fields {
+  return Object.assign(new Asking(session, aborter), fields);
+}
+
+/** RFC 5321 §4.5.1: `<postmaster>` is that of this host. */
+function mailboxOf(path: ForwardPath, hostname: string): Mailbox {
+  if (path.type === 'path') return path.mailbox;
+  const postmaster = parseMailbox(`postmaster@${hostname}`);
+  if (isFault(postmaster)) throw new UsageError('<postmaster> has no mailbox here: the hostname is no domain');
+  return postmaster;
+}
+
+/** What is wrong with an answer, whatever its type promised; undefined: nothing. */
+export function answerFault(question: Exclude<ServerQuestion, { readonly about: 'auth' }>, answer: HookAnswer, lmtp: boolean): string | undefined {
+  if (question.about !== 'message') return answer === undefined || (!isList(answer) && isVerdict(answer)) ? undefined : 'must return a verdict, or undefined';
+  if (!isList(answer)) return isVerdict(answer) ? undefined : 'must return a verdict: accept(), refuse(…) or committed(…)';
+  const { length } = question.envelope.forwardPaths;
+  return lmtp && answer.length === length && answer.every(isVerdict) ? undefined : 'must return one verdict; only of LMTP may it be a list, with one for each recipient';
+}
+
+export function authFault({ type }: AuthQuestion, answer: AuthAnswer | undefined): string | undefined {
+  return answer !== undefined && ANSWERS[type].includes(answer.type) ? undefined : `must answer '${type}' with ${ANSWERS[type].join(', ')}`;
+}
+
+export function isList(verdict: HookAnswer): verdict is readonly Verdict[] {
+  return Array.isArray(verdict);
+}
+
+/** The reply that a verdict on one recipient of LMTP is. */
+export function replyOf(verdict: Verdict): Reply {
+  return verdict.type === 'refuse' ? verdict.reply : (acceptance('message', verdict.text) ?? REPLIES['mail ok']);
+}
+
+function isVerdict(verdict: Verdict | undefined | void): boolean {
+  return verdict?.type === 'accept' || (verdict?.type === 'refuse' && verdict.reply?.code >= 400);
+}

@@ -1,0 +1,59 @@
+// Where a server listens: a host and a port, a Unix socket, or a listening descriptor that was inherited.
+
+import { stat, unlink } from 'node:fs/promises';
+import { connect, type Server } from 'node:net';
+
+export type Place = { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number };
+
+/** Listens, or rejects with an Error whose message says in one line what could not be done. A Unix socket that a server left behind when it died is removed. */
+export async function openPlace(listener: Server, place: Place): Promise<void> {
+  try {
+    await listenAt(listener, place);
+  } catch (error) {
+    if (!('path' in place) || codeOf(error) !== 'EADDRINUSE' || !(await isDead(place.path))) throw error;
+    await unlink(place.path);
+    await listenAt(listener, place);
+  }
+}
+
+function listenAt(listener: Server, place: Place): Promise<void> {
+  const name = 'path' in place ? place.path : 'fd' in place ? `descriptor ${place.fd}` : `${place.host}:${place.port}`;
+  const reasons = 'path' in place ? PATH_ERRORS : LISTEN_ERRORS;
+  return new Promise<void>((resolve, reject) => {
+    listener.on('error', (error) => reject(new Error(`cannot listen on ${name}: ${reasons[error.code ?? ''] ?? error.message}`, { cause: error })));
+    listener.on('listening', resolve);
+    listener.listen(place);
+  }).finally(() => {
+    listener.removeAllListeners('error');
+    listener.removeAllListeners('listening');
+  });
+}
+
+/** What the system's error codes mean to a person. */
+const LISTEN_ERRORS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use',
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  EACCES: 'no permission (ports below 1024 need a privilege)',
+  ENOTFOUND: 'the host name is not known',
+  EAI_AGAIN: 'the host name cannot be resolved now',
+};
+
+const PATH_ERRORS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there',
+  EACCES: 'no permission',
+  ENOENT: 'there is no such directory',
+};
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined;
+}
+
+/** Tells whether a Unix socket is one that nobody listens on. What is no socket is not dead. */
+async function isDead(path: string): Promise<boolean> {
+  if (!(await stat(path)).isSocket()) return false;
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.on('connect', () => (socket.destroy(), resolve(false)));
+    socket.on('error', ({ code }) => resolve(code === 'ECONNREFUSED'));
+  });
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { Patience } from '../../src/node/patience.ts';
+import { now } from '../../src/node/pump.ts';
+import { until } from '../support/turn.ts';
+
+describe('patience', () => {
+  it('ends waits in the order in which they began, none of them early', async () => {
+    const patience = new Patience(20);
+    const start = now();
+    const over: string[] = [];
+    patience.begin(() => over.push('a'));
+    patience.begin(() => over.push('b'));
+    await until(() => over.length === 2);
+    expect(over).toEqual(['a', 'b']);
+    expect(now() - start).toBeGreaterThanOrEqual(20);
+  });
+
+  it('does not end what was ended before, and still ends what began later', async () => {
+    const patience = new Patience(20);
+    const over: string[] = [];
+    const first = patience.begin(() => over.push('first'));
+    await until(() => now() > first.until - 10);
+    const second = patience.begin(() => over.push('second'));
+    patience.end(first);
+    await until(() => over.length > 0);
+    expect(over).toEqual(['second']);
+    expect(now()).toBeGreaterThanOrEqual(second.until);
+  });
+
+  it('ends a wait that is begun by the end of another', async () => {
+    const patience = new Patience(10);
+    const over: string[] = [];
+    patience.begin(() => {
+      over.push('first');
+      patience.begin(() => over.push('second'));
+    });
+    await until(() => over.length === 2);
+    expect(over).toEqual(['first', 'second']);
+  });
+
+  it('that is closed ends nothing', async () => {
+    const patience = new Patience(10);
+    const over: string[] = [];
+    const { until: end } = patience.begin(() => over.push('closed'));
+    patience.close();
+    await until(() => now() > end + 10);
+    expect(over).toEqual([]);
+  });
+});
