@@ -3,6 +3,7 @@
 
 import process from 'node:process';
 import { EXIT, type Terminal } from './command-line.ts';
+import { VERSION } from '../node/version.ts';
 import { suggest } from './misuse.ts';
 
 interface Command {
@@ -15,6 +16,8 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries<Command>({
   send:  { about: 'send one mail, now',                           run: async (args, terminal) => (await import('./send.ts')).send(args, terminal) },
   route: { about: 'show where mail for an address goes, and why', run: async (args, terminal) => (await import('./route.ts')).route(args, terminal) },
   passwd: { about: 'make a line for --users', run: async (args, terminal) => (await import('./passwd.ts')).passwd(args, terminal) },
+  replay: { about: 'replay transcripts, here or against a server', run: async (args, terminal) => (await import('./replay.ts')).replay(args, terminal) },
+  record: { about: 'write the sessions of others as transcripts', run: async (args, terminal) => (await import('./record.ts')).record(args, terminal) },
   draw:  { about: 'draw a state machine from its table',          run: async (args, terminal) => (await import('./draw.ts')).draw(args, terminal) },
 }));
 
@@ -32,6 +35,10 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     if (name === undefined) terminal.err(text);
     else terminal.out(text);
     return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  if (name === '--version') {
+    terminal.out(`ehlo ${VERSION}\n`);
+    return EXIT.ok;
   }
   const command = COMMANDS.get(name);
   if (command !== undefined) return command.run(args, terminal);

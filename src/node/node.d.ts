@@ -21,6 +21,10 @@ declare module 'node:util' {
 
 declare module 'node:fs' {
   export function readFileSync(path: string, encoding: 'utf8'): string;
+  export function mkdirSync(path: string, options: { readonly recursive: true }): string | undefined;
+  export function openSync(path: string, flags: 'wx', mode: number): number;
+  export function writeSync(descriptor: number, octets: Uint8Array, offset: number): number;
+  export function closeSync(descriptor: number): void;
 }
 
 declare module 'node:stream' {
@@ -64,7 +68,7 @@ declare module 'node:net' {
     unref(): void;
   }
   export function createServer(options: { readonly allowHalfOpen: boolean; readonly noDelay: boolean; readonly pauseOnConnect?: boolean }, accept: (socket: Socket) => void): Server;
-  export function connect(options: { readonly host: string; readonly port: number; readonly noDelay: boolean } | { readonly path: string }): Socket;
+  export function connect(options: { readonly host: string; readonly port: number; readonly noDelay: boolean; readonly allowHalfOpen?: boolean } | { readonly path: string }): Socket;
 }
 
 declare module 'node:events' {
@@ -233,4 +237,27 @@ declare module 'node:tls' {
       readonly SNICallback: (name: string, found: (error: null, context: SecureContext) => void) => void;
     },
   ) => TLSSocket;
+}
+
+// node/tls-client.ts
+declare module 'node:tls' {
+  import type { Duplex } from 'node:stream';
+  export interface PeerCertificate {
+    readonly fingerprint256?: string;
+  }
+  export interface TLSSocket extends Duplex {
+    readonly authorized: boolean;
+    /** A code of OpenSSL's, or of Node's. */
+    readonly authorizationError: string | Error | null | undefined;
+    on(event: 'secureConnect', listener: () => void): void;
+  }
+  export function createSecureContext(options: { readonly minVersion: 'TLSv1.2'; readonly ca?: string | Uint8Array }): SecureContext;
+  export function checkServerIdentity(name: string, certificate: PeerCertificate): Error | undefined;
+  export function connect(options: {
+    readonly socket: Duplex;
+    readonly secureContext: SecureContext;
+    readonly rejectUnauthorized: boolean;
+    readonly servername?: string;
+    readonly checkServerIdentity: (name: string, certificate: PeerCertificate) => Error | undefined;
+  }): TLSSocket;
 }

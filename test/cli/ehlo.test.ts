@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Program, run } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -8,7 +9,7 @@ describe('the command ehlo', () => {
     const { status, out, err } = await run(['--help'], directory.path);
     expect({ status, err }).toEqual({ status: 0, err: '' });
     expect(out).toMatch(/^usage: ehlo COMMAND \[OPTION\]/);
-    for (const command of ['serve', 'send', 'route', 'draw']) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
+    for (const command of ['serve', 'send', 'route', 'replay', 'record', 'passwd', 'draw']) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
   });
 
   it('without a command says the same on standard error, with status 64', async () => {
@@ -18,10 +19,16 @@ describe('the command ehlo', () => {
     expect(err).toMatch(/^usage: ehlo COMMAND/);
   });
 
+  it('says which version it is, as its package has it', async () => {
+    using directory = temporaryDirectory();
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
+    expect(await run(['--version'], directory.path)).toMatchObject({ status: 0, out: `ehlo ${version}\n`, err: '' });
+  });
+
   it.each([
     ['sned', 'ehlo: unknown command "sned": did you mean send?\n'],
     ['constructor', /^ehlo: unknown command "constructor": expected one of serve, send, /],
-    ['--version', /^ehlo: unknown command "--version": expected one of serve, send, /],
+    ['--verbose', /^ehlo: unknown command "--verbose"/],
   ])('takes no %s for a command: one line, and status 64', async (name, line) => {
     using directory = temporaryDirectory();
     const { status, out, err } = await run([name], directory.path);

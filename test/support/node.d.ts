@@ -89,7 +89,7 @@ declare module 'node:fs' {
   export function mkdirSync(path: string): void;
   export function chmodSync(path: string, mode: number): void;
   export function renameSync(from: string, to: string): void;
-  export function statSync(path: string): { readonly size: number };
+  export function statSync(path: string): { readonly size: number; readonly mode: number };
   export function unlinkSync(path: string): void;
   export function writeFileSync(path: string, content: Uint8Array): void;
   export function readFileSync(path: string): Uint8Array;

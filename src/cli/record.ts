@@ -1,0 +1,61 @@
+// `ehlo record`: a proxy between a client and a server that writes each session as a transcript.
+
+import process from 'node:process';
+import { errorText } from '../node/error-text.ts';
+import { RecordProxy } from '../node/record-proxy.ts';
+import { TraceFolder } from '../node/trace-folder.ts';
+import { VERSION } from '../node/version.ts';
+import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
+import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { misuse } from './misuse.ts';
+import { DIR, HOST_PORT, one, type Kind } from './option.ts';
+
+/** Port 0: any that is free. */
+const LISTEN: Kind<NextHop> = {
+  placeholder: 'HOST:PORT',
+  expected: 'an address and a port such as 127.0.0.1:2526',
+  parse: (written) => {
+    const free = /^(.+):0$/.exec(written)?.[1];
+    const place = parseNextHop(free === undefined ? written : `${free}:1`);
+    return place === undefined || !/:\d+$/.test(written) ? undefined : { ...place, port: free === undefined ? place.port : 0 };
+  },
+};
+
+const OPTIONS = {
+  listen: one(LISTEN, 'where clients connect'),
+  to: one(HOST_PORT, 'the server that they are passed on to'),
+  out: one(DIR, 'folder for the transcripts, made on first use', '.'),
+};
+
+const USAGE = {
+  name: 'ehlo record',
+  operands: '',
+  operandCount: { least: 0, most: 0 },
+  about: 'Stands between clients and a server, passes on what each says, and writes every session as a transcript that\n`ehlo replay` takes, with its cuts, and with passwords, tokens and proofs struck out. What STARTTLS protects is not read.\nSIGTERM and SIGINT end it.',
+  options: OPTIONS,
+} as const satisfies Usage<typeof OPTIONS>;
+
+export function record(args: readonly string[], terminal: Terminal): Promise<number> {
+  return runCommand(USAGE, args, terminal, async ({ options: { listen, to, out } }) => {
+    if (listen === undefined || to === undefined) return misuse(`expected ${listen === undefined ? '--listen HOST:PORT' : '--to HOST:PORT'}, found none`);
+    const complain = (text: string): void => terminal.err(`ehlo: ${text}\n`);
+    let proxy: RecordProxy;
+    try {
+      const folder = new TraceFolder(out, complain);
+      const source = `ehlo record ${VERSION}, ${new Date().toISOString().slice(0, 10)}, secrets struck out`;
+      proxy = await RecordProxy.listen({ listen, to, folder, source, ended: (name, trouble) => terminal.out(`${name}${trouble === undefined ? '' : `: ${trouble}`}\n`) });
+    } catch (error) {
+      complain(`cannot record: ${errorText(error)}`);
+      return EXIT.unavailable;
+    }
+    const address = proxy.address;
+    const port = typeof address === 'object' && address !== null ? address.port : listen.port;
+    terminal.err(`ehlo: recording on ${listen.host}:${port}, to ${to.host}:${to.port}\n`);
+    await new Promise<void>((resolve) => {
+      process.on('SIGTERM', resolve);
+      process.on('SIGINT', resolve);
+    });
+    await proxy.close();
+    return EXIT.ok;
+  });
+}

@@ -1,0 +1,58 @@
+// A folder of transcripts, a file for each session (`--trace`, `ehlo record`).
+//
+// Rule 1: what is written is handed to the system before the session goes on: the trace of a session that ends the program is
+//         there. Costs a system call for each segment: tracing is for looking at things.
+// Rule 2: a trace that cannot be written ends by itself, and is told of once; the session knows nothing of it.
+// Rule 3: files are the owner's alone (0600): they hold mail.
+
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { encodeUtf8 } from '../wire/utf8.ts';
+import { errorText } from './error-text.ts';
+
+/** One transcript under way. */
+export interface TraceFile {
+  readonly name: string;
+  readonly write: (text: string) => void;
+  readonly close: () => void;
+}
+
+export class TraceFolder {
+  readonly #folder: string;
+  readonly #failed: (text: string) => void;
+  #count = 0;
+
+  /** Makes the folder where there is none; throws where that cannot be. `failed` is told of files that cannot be written. */
+  constructor(folder: string, failed: (text: string) => void) {
+    mkdirSync(folder, { recursive: true });
+    this.#folder = folder;
+    this.#failed = failed;
+  }
+
+  /** Begins the file of one more session: `2026-11-23T18-40-12.123Z-1-server.smtp`. */
+  open(kind: string): TraceFile {
+    const name = `${new Date().toISOString().replaceAll(':', '-')}-${++this.#count}-${kind}.smtp`;
+    const path = join(this.#folder, name);
+    let descriptor: number | undefined;
+    const close = (): void => {
+      if (descriptor !== undefined) closeSync(descriptor);
+      descriptor = undefined;
+    };
+    const attempt = (action: () => void): void => {
+      try {
+        action();
+      } catch (error) {
+        this.#failed(`the trace ${path} ends here: ${errorText(error)}`);
+        close();
+      }
+    };
+    attempt(() => (descriptor = openSync(path, 'wx', 0o600)));
+    const write = (text: string): void => {
+      attempt(() => {
+        const octets = encodeUtf8(text);
+        for (let at = 0; descriptor !== undefined && at < octets.length; ) at += writeSync(descriptor, octets, at);
+      });
+    };
+    return { name, write, close };
+  }
+}

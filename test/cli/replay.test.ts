@@ -1,0 +1,89 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { replay } from '../../src/cli/replay.ts';
+import { startScriptedServer } from '../support/scripted-server.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const FOLDER = 'fixtures/transcripts/rfc5321';
+
+async function run(...args: readonly string[]): Promise<{ readonly status: number; readonly out: string; readonly err: string }> {
+  let out = '';
+  let err = '';
+  const status = await replay(args, { out: (text) => (out += text), err: (text) => (err += text) });
+  return { status, out, err };
+}
+
+const HEADER = 'Title: x\nSource: y\nSubject: server\n\n';
+
+describe('ehlo replay', () => {
+  it('replays each file on our own machines, and says so on a line each', async () => {
+    const files = readdirSync(FOLDER).filter((name) => name.endsWith('.smtp')).slice(0, 5).map((name) => `${FOLDER}/${name}`);
+    const { status, out, err } = await run(...files);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(out.trimEnd().split('\n').map((line) => line.replace(/\d+ segm/, 'N segm'))).toEqual(files.map((file) => `${file}: as it was, in N segmentations`));
+  });
+
+  it('names file, line, segmentation, what was expected and what it got', async () => {
+    using directory = temporaryDirectory();
+    const file = `${directory.path}/wrong.smtp`;
+    writeFileSync(file, `${HEADER}S: 220 mx.example.com ESMTP ehlo\nC: NOOP\nS: 251 ok\n`);
+    const { status, out } = await run(file, `${FOLDER}/../rfc1870/size-wrong.smtp`);
+    expect(status).toBe(1);
+    expect(out.split('\n')[0]).toBe(`${file}:7 (as written): expected S: 251 ok, got S: 250 2.0.0 ok`);
+    expect(out.split('\n')[1]).toMatch(/size-wrong\.smtp: as it was/);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['a file that is no transcript', 'hello\n', /:1: expected a field of the header .*, found hello\n$/],
+    ['a transcript that makes no sense', `${HEADER}A: accept\n`, /:5: expected .*, found A: accept\n$/],
+  ])('says what is wrong with %s', async (_, text, expected) => {
+    using directory = temporaryDirectory();
+    writeFileSync(`${directory.path}/x`, text);
+    const { status, out } = await run(`${directory.path}/x`);
+    expect(status).toBe(1);
+    expect(out).toMatch(expected);
+  });
+
+  it('says that a file cannot be read', async () => {
+    const { status, out } = await run('/nonexistent/x.smtp');
+    expect(status).toBe(1);
+    expect(out).toMatch(/^\/nonexistent\/x\.smtp: cannot be read: .*no such file/);
+  });
+
+  it('wants a file', async () => {
+    expect(await run()).toMatchObject({ status: 64, err: 'ehlo replay: expected FILE…, found nothing\n' });
+  });
+});
+
+describe('ehlo replay --server', () => {
+  const dialogue = `${HEADER}S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 HELP\nC: QUIT\nS: 221 bye\n* close\n`;
+
+  async function against(text: string, ...script: readonly string[]): Promise<{ readonly status: number; readonly out: string }> {
+    using directory = temporaryDirectory();
+    await using server = await startScriptedServer(script);
+    writeFileSync(`${directory.path}/x`, text);
+    const { status, out, err } = await run(`${directory.path}/x`, '--server', `127.0.0.1:${server.port}`, '--timeout', '1');
+    expect(err).toBe('');
+    return { status, out: out.replace(directory.path, '').replace(String(server.port), 'PORT') };
+  }
+
+  it('compares the codes of its replies, and not their texts', async () => {
+    const result = await against(dialogue, 'S: 220-welcome', 'S: 220 here', 'C: EHLO', 'S: 250 anything', 'C: QUIT', 'S: 221 so long', '* end');
+    expect(result).toEqual({ status: 0, out: '/x: as it was, at 127.0.0.1:PORT\n' });
+  });
+
+  it.each<[string, readonly string[], string]>([
+    ['another code', ['S: 554 no'], '/x:5 (127.0.0.1:PORT): expected S: 220 mx, got S: 554 no\n'],
+    ['what is no reply', ['S: hello'], '/x:5 (127.0.0.1:PORT): expected S: 220 mx, got S: hello\n'],
+    ['a close that comes early', ['S: 220 a', '* end'], '/x:7 (127.0.0.1:PORT): expected S: 250-mx, got * close\n'],
+    ['nothing', ['S: 220 a', 'C: EHLO', 'C: nothing else'], '/x:7 (127.0.0.1:PORT): expected S: 250-mx, got nothing in 1 s\n'],
+    ['a server that stays', ['S: 220 a', 'C: EHLO', 'S: 250 b', 'C: QUIT', 'S: 221 c', 'S: 421 d', '* end'], '/x:11 (127.0.0.1:PORT): expected * close, got S: 421 d\n'],
+  ])('tells of %s', async (_, script, out) => {
+    expect(await against(dialogue, ...script)).toEqual({ status: 1, out });
+  });
+
+  it('tells of a server that is not there', async () => {
+    const { status, out } = await run(`${FOLDER}/../rfc1870/size-wrong.smtp`, '--server', '127.0.0.1:1');
+    expect({ status, out }).toEqual({ status: 1, out: `${FOLDER}/../rfc1870/size-wrong.smtp: 127.0.0.1 port 1: connection refused\n` });
+  });
+});

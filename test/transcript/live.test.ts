@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { isTranscriptFault, parseTranscript } from '../../src/transcript/format.ts';
+import { turnsOf } from '../../src/transcript/live.ts';
+
+const HEADER = 'Title: x\nSource: y\nSubject: server\n\n';
+
+/** The turns in short: `7 hear 250`. */
+function turns(body: string): readonly string[] | string {
+  const transcript = parseTranscript(HEADER + body);
+  if (isTranscriptFault(transcript)) return 'no transcript';
+  const read = turnsOf(transcript);
+  if (isTranscriptFault(read)) return `line ${read.line}: ${read.expected}`;
+  return read.map((turn) => {
+    const more = turn.type === 'say' ? ` ${JSON.stringify(decodeLatin1(turn.octets))}` : turn.type === 'hear' ? ` ${turn.code} ${turn.text}` : '';
+    return `${turn.line} ${turn.type}${more}`;
+  });
+}
+
+describe('a transcript as turns', () => {
+  it('says what the client says, and hears a reply for each, of one line or more', () => {
+    expect(turns('S: 220 mx\nC: EHLO a\nS: 250-mx\nS: 250 HELP\n# a remark\nA: ask client\nC: NOOP\n/\nC: QUIT\nS: 250 ok\nS: 221 bye\n* close\n')).toEqual([
+      '5 hear 220 S: 220 mx', '6 say "EHLO a\\r\\n"', '7 hear 250 S: 250-mx', '11 say "NOOP\\r\\nQUIT\\r\\n"', '14 hear 250 S: 250 ok', '15 hear 221 S: 221 bye', '16 close',
+    ]);
+  });
+
+  it('hears replies that were cut', () => {
+    expect(turns('S= "22"\n/\nS= "0-a\\r\\n220 "\nS= "b\\r\\n"\n')).toEqual(['5 hear 220 S= "22"']);
+  });
+
+  it('shakes hands, ends its side, and goes no further than the connection', () => {
+    expect(turns('C: STARTTLS\nS: 220 go\n* tls\n* eof\n* clock +5m\n* lost\nC: NOOP\n')).toEqual(['5 say "STARTTLS\\r\\n"', '6 hear 220 S: 220 go', '7 tls', '8 eof']);
+  });
+
+  it('is not what the server says without sense', () => {
+    expect(turns('S: hello\n')).toBe('line 5: a reply, to compare with what the server says');
+  });
+});
