@@ -1,19 +1,23 @@
-// Delivery of a mail to the recipients of one destination: its hosts in turn (RFC 5321 §5.1), until each recipient has an
+// Delivery of a mail to recipients whose mail goes one way: its hosts in turn (RFC 5321 §5.1), until each recipient has an
 // outcome or the plan has come to its end.
 //
 // Rule 1: a recipient who is delivered, failed or unknown is not tried at a further host. `unknown` above all: the mail may
-//         have been taken (RFC 1047).
+//         have been taken (RFC 1047). Failed by what the host does not offer he is: another may offer it.
 // Rule 2: one who was deferred in RCPT is tried at one further host, others as far as the plan goes.
 // Rule 3: after the plan, the last word of a server counts for more than a connection that did not come about.
+// Rule 4: a connection that is open already goes before the plan. That it turns out to be stale is no attempt.
+// Rule 5: a host that greets as this host ends the plan: what is behind it is no nearer to the recipient (§5.1).
 
 import type { ForwardPath } from '../syntax/path.ts';
-import type { Outcome } from '../protocol/client/action.ts';
-import { REASONS } from '../protocol/client/reason.ts';
+import type { Outcome, Reason } from '../protocol/client/action.ts';
+import { addressKind } from '../relay/address.ts';
 import { outgoingForwardPath, outgoingReversePath } from '../relay/outgoing.ts';
 import type { Target } from '../relay/route.ts';
 import { verdict } from '../relay/verdict.ts';
-import { connect, ConnectError } from './connect.ts';
-import { send, type Outgoing, type SenderOptions } from './sender.ts';
+import { ConnectError } from './connect.ts';
+import { ABORTED, openTo, raced, unconnected } from './opener.ts';
+import { type ConnectionPool, type Held, isStale } from './pool.ts';
+import type { Outgoing, SenderOptions } from './sender.ts';
 
 /** What became of one recipient, and which host said so; no host: our own verdict. */
 export interface RecipientOutcome {
@@ -22,57 +26,201 @@ export interface RecipientOutcome {
   readonly target?: Target;
 }
 
+export interface DeliverOptions extends SenderOptions {
+  /** Where connections wait for further mail. Default: they do not. */
+  readonly pool?: ConnectionPool | undefined;
+  /** The domains of the recipients, or next hops, for which the pool is to know the connection. */
+  readonly destinations?: readonly string[];
+  /** A connection of the pool to begin with. */
+  readonly open?: Held | undefined;
+  /** The names of this host by which a target must not greet. Default: targets with public addresses must not by `ownNames`. */
+  readonly mayNotGreetAs?: (target: Target) => readonly string[];
+  /** Told of each recipient, by index, as soon as it is certain what became of him. */
+  readonly report?: ((recipient: number, result: RecipientOutcome) => void) | undefined;
+}
+
 /** Reply to a greeting that says: this host takes no mail (RFC 7504 §3). */
 const TAKES_NO_MAIL = 521;
 
-/** Tries the targets in order; an outcome for each recipient, in their order. `targets` must yield at least one. */
-export async function deliver(mail: Outgoing, forwardPaths: readonly ForwardPath[], targets: AsyncIterable<Target>, options: SenderOptions): Promise<readonly RecipientOutcome[]> {
-  const results: (RecipientOutcome | undefined)[] = forwardPaths.map(() => undefined);
-  const tries = forwardPaths.map(() => 0); // in which RCPT deferred the recipient
-  let allTurnedAway = true; // by a 521 greeting
-  const stillOpen = (): readonly number[] => forwardPaths.map((_, recipient) => recipient).filter((recipient) => isOpen(results[recipient], tries[recipient] ?? 0));
-  const { closing = options.signal } = options;
+/** Tries the targets in order; an outcome for each recipient, in their order. `targets` must yield at least one, unless `open` is given. */
+export async function deliver(mail: Outgoing, forwardPaths: readonly ForwardPath[], targets: AsyncIterable<Target>, options: DeliverOptions): Promise<readonly RecipientOutcome[]> {
+  const delivery = new Delivery(mail, forwardPaths, options);
+  if (options.open !== undefined) await delivery.over(options.open);
   try {
-    for await (const target of targets) {
-      const open = stillOpen();
-      const paths = open.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
-      const outcomes = await attempt(mail, paths.map((path) => outgoingForwardPath(path, options.hostname)), target, options);
-      for (const [index, outcome] of outcomes.entries()) {
-        const recipient = open[index] ?? -1;
-        const forwardPath = forwardPaths[recipient];
-        if (forwardPath === undefined) continue;
-        if (outcome.state !== 'delivered' && outcome.inReplyTo === 'RCPT') tries[recipient] = (tries[recipient] ?? 0) + 1;
-        allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
-        const silent = 'reason' in outcome && outcome.reason === 'no-connection';
-        if (!silent || results[recipient] === undefined) results[recipient] = { forwardPath, outcome, target };
+    if (!delivery.done) {
+      for await (const group of raced(targets)) {
+        const losers = await delivery.to(group);
+        for (const loser of losers) if (!delivery.done) await delivery.to([loser]);
+        if (delivery.done) break; // before another host is looked up
       }
-      if (stillOpen().length === 0 || closing?.aborted === true) break; // before another host is looked up
     }
   } catch (error) {
-    if (results.includes(undefined)) throw error; // else: further hosts were not to be had, and what the first ones said stands
+    if (delivery.unheard) throw error; // else: further hosts were not to be had, and what the first ones said stands
   }
-  return forwardPaths.map((forwardPath, recipient) => {
-    const result = results[recipient] ?? { forwardPath, outcome: { ...REASONS['aborted'], inReplyTo: 'nothing', reason: 'aborted' } };
-    if (result.outcome.state !== 'deferred' || !allTurnedAway || result.target === undefined) return result;
-    return { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection' } };
-  });
+  return delivery.conclude();
 }
 
-/** One host: connects and sends. */
-async function attempt(mail: Outgoing, forwardPaths: readonly ForwardPath[], target: Target, options: SenderOptions): Promise<readonly Outcome[]> {
-  const { closing = options.signal } = options;
-  try {
-    const socket = await connect(target, { signal: closing, ...(options.timeout === undefined ? {} : { timeout: Math.min(options.timeout, 30_000) }) });
-    return await send(socket, { ...mail, content: () => mail.content(target.host), reversePath: outgoingReversePath(mail.reversePath) }, forwardPaths, options);
-  } catch (error) {
-    if (!(error instanceof ConnectError)) throw error;
-    if (closing?.aborted === true) return forwardPaths.map(() => ({ ...REASONS['aborted'], inReplyTo: 'nothing', reason: 'aborted' }));
-    const { reply } = error.local ? verdict('local-failure') : REASONS['no-connection'];
-    const outcome: Outcome = { state: 'deferred', reply: { ...reply, lines: [error.message] }, inReplyTo: 'nothing', reason: 'no-connection' };
-    return forwardPaths.map(() => outcome);
+/** The recipients of one mail, and what has become of them so far. */
+class Delivery {
+  readonly #mail: Outgoing;
+  readonly #paths: readonly ForwardPath[];
+  readonly #options: DeliverOptions;
+  readonly #results: (RecipientOutcome | undefined)[];
+  readonly #tries: number[]; //             in which RCPT deferred the recipient
+  readonly #tried = new Set<string>(); //   addresses to which a connection was open
+  #best: number | undefined; //             the preference of the first target
+  #allTurnedAway = true; //                 by a 521 greeting
+  #ended = false; //                        nothing further is to be tried
+
+  constructor(mail: Outgoing, paths: readonly ForwardPath[], options: DeliverOptions) {
+    this.#mail = { ...mail, reversePath: outgoingReversePath(mail.reversePath) };
+    this.#paths = paths;
+    this.#options = options;
+    this.#results = paths.map(() => undefined);
+    this.#tries = paths.map(() => 0);
+  }
+
+  /** Nobody is to be tried further. */
+  get done(): boolean {
+    return this.#ended || this.#closing || this.#open().length === 0;
+  }
+
+  /** There is a recipient to whom nothing has happened. */
+  get unheard(): boolean {
+    return this.#results.includes(undefined);
+  }
+
+  /** Tries the targets, whichever of them answers first; returns those that need still be tried. */
+  async to(targets: readonly Target[]): Promise<readonly Target[]> {
+    const { pool } = this.#options;
+    const left = targets.filter((target) => !this.#tried.has(placeOf(target)));
+    for (const target of left) {
+      const held = pool?.takeAt(target);
+      if (held !== undefined && (await this.over(held))) return left.filter((other) => other !== target);
+    }
+    const [first, ...others] = left;
+    return first === undefined ? [] : this.#anew([first, ...others]);
+  }
+
+  /** Sends over a connection that has served before; false: it was stale, and nothing has happened. */
+  async over(held: Held): Promise<boolean> {
+    const outcomes = await this.#send(held);
+    if (isStale(outcomes)) {
+      this.#back(held);
+      return false;
+    }
+    this.#tried.add(placeOf(held.target));
+    this.#take(outcomes, held.target);
+    this.#back(held);
+    return true;
+  }
+
+  /** Opens a connection, and sends over it. */
+  async #anew([target, ...others]: readonly [Target, ...Target[]]): Promise<readonly Target[]> {
+    this.#best ??= target.preference;
+    try {
+      const { held, losers } = await openTo([target, ...others], { ...this.#options, ownNames: this.#forbiddenNames(target) });
+      this.#take(await this.#send(held), held.target);
+      this.#back(held);
+      return losers;
+    } catch (error) {
+      if (!(error instanceof ConnectError)) throw error;
+      this.#take(this.#open().map(() => unconnected(error, this.#closing)), target);
+      return [];
+    }
+  }
+
+  #send(held: Held): Promise<readonly Outcome[]> {
+    const { hostname, destinations = [] } = this.#options;
+    held.mails += 1;
+    for (const destination of destinations) held.destinations.add(destination);
+    const open = this.#open();
+    const paths = open.map((recipient) => this.#paths[recipient]).filter((path) => path !== undefined);
+    const { content, recipientParameters } = this.#mail;
+    const parameters = recipientParameters === undefined ? {} : { recipientParameters: open.map((recipient) => recipientParameters[recipient] ?? {}) };
+    return held.connection.send({ ...this.#mail, content: () => content(held.target.host), ...parameters }, paths.map((path) => outgoingForwardPath(path, hostname)));
+  }
+
+  #back(held: Held): void {
+    const { pool } = this.#options;
+    if (pool === undefined) void held.connection.quit();
+    else pool.give(held);
+  }
+
+  /** Takes the outcomes of those who are open. */
+  #take(outcomes: readonly Outcome[], target: Target): void {
+    this.#best ??= target.preference;
+    for (const [index, recipient] of this.#open().entries()) {
+      const forwardPath = this.#paths[recipient];
+      const outcome = outcomes[index];
+      if (forwardPath === undefined || outcome === undefined) continue;
+      if (outcome.state !== 'delivered' && outcome.inReplyTo === 'RCPT') this.#tries[recipient] = (this.#tries[recipient] ?? 0) + 1;
+      this.#allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
+      const [before, after] = [weightOf(this.#results[recipient]?.outcome), weightOf(outcome)];
+      if (after < before || (after === before && after === SILENT)) continue;
+      const result = { forwardPath, outcome: this.#ownWords(outcome, target), target };
+      this.#results[recipient] = result;
+      if (!isOpen(result, this.#tries[recipient] ?? 0)) this.#options.report?.(recipient, result);
+    }
+  }
+
+  /** Outcomes, in the order of the recipients. */
+  conclude(): readonly RecipientOutcome[] {
+    return this.#paths.map((forwardPath, recipient) => {
+      let result = this.#results[recipient];
+      const told = result !== undefined && !isOpen(result, this.#tries[recipient] ?? 0);
+      result ??= { forwardPath, outcome: ABORTED };
+      if (result.outcome.state === 'deferred' && this.#allTurnedAway && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection' } };
+      if (!told) this.#options.report?.(recipient, result);
+      return result;
+    });
+  }
+
+  #open(): readonly number[] {
+    return [...this.#paths.keys()].filter((recipient) => isOpen(this.#results[recipient], this.#tries[recipient] ?? 0));
+  }
+
+  get #closing(): boolean {
+    const { closing = this.#options.signal } = this.#options;
+    return closing?.aborted === true;
+  }
+
+  /** §5.1: where the best host is this one, mail loops; where another is, there is a better one that may come back. */
+  #ownWords(outcome: Outcome, { host, preference }: Target): Outcome {
+    if (!('reason' in outcome) || outcome.reason !== 'own-host') return outcome;
+    this.#ended = true;
+    if (preference !== this.#best) return outcome;
+    return { ...outcome, state: 'failed', reply: verdict('loops-back', `${host} greets as this host`).reply };
+  }
+
+  /** Choice: hosts with private addresses may have our name: many a machine calls all its servers by one, and those of ours are known by address. */
+  #forbiddenNames(target: Target): readonly string[] {
+    const { ownNames = [], mayNotGreetAs = ({ address }) => (addressKind(address)?.scope === 'public' ? ownNames : []) } = this.#options;
+    return mayNotGreetAs(target);
   }
 }
+
+/** What the host lacks, and another one may have. */
+const ELSEWHERE: ReadonlySet<string | undefined> = new Set<Reason>(['8bit-not-offered', 'binary-not-offered', 'utf8-not-offered', 'utf8-header-not-offered', 'size-not-accepted', 'require-tls-not-offered', 'require-tls-not-secured']);
 
 function isOpen(result: RecipientOutcome | undefined, tries: number): boolean {
-  return result === undefined || (result.outcome.state === 'deferred' && tries < 2);
+  if (result === undefined) return true;
+  const { outcome } = result;
+  return (outcome.state === 'deferred' && tries < 2) || (outcome.state === 'failed' && ELSEWHERE.has(outcome.reason));
+}
+
+/** Weight of a connection that did not come about: of those the first one counts, which is that of the best host. */
+const SILENT = 1;
+
+/** Of two hosts, the one whose word weighs more is heard; the later one, where both weigh the same. */
+function weightOf(outcome: Outcome | undefined): number {
+  if (outcome === undefined) return 0;
+  const reason = outcome.state === 'delivered' ? undefined : outcome.reason;
+  if (reason === 'no-connection') return SILENT;
+  if (reason === 'own-host') return 2;
+  return ELSEWHERE.has(reason) ? 3 : 4;
+}
+
+function placeOf({ address, port }: Target): string {
+  return `${address} ${port}`;
 }

@@ -16,6 +16,8 @@ const HEAD_START: Milliseconds = 250;
 export interface Won {
   readonly socket: Socket;
   readonly target: Target;
+  /** Those that have not failed. */
+  readonly losers: readonly Target[];
 }
 
 /** Connects to one address; an abort of the signal closes what is under way, and rejects. */
@@ -25,7 +27,7 @@ export type Connect = (target: Target, signal: AbortSignal) => Promise<Socket>;
 export function connectFirst(targets: readonly Target[], connect: Connect, signal?: AbortSignal): Promise<Won> {
   return new Promise((resolve, reject) => {
     const racers = new Set<AbortController>();
-    const failures: ConnectError[] = [];
+    const failures = new Map<Target, ConnectError>();
     let timer: Timeout | undefined;
     let begun = 0;
     let over = false;
@@ -51,13 +53,13 @@ export function connectFirst(targets: readonly Target[], connect: Connect, signa
         (socket) => {
           racers.delete(racer);
           if (over) socket.destroy();
-          else finish(() => resolve({ socket, target }));
+          else finish(() => resolve({ socket, target, losers: targets.filter((other) => other !== target && !failures.has(other)) }));
         },
         (error: unknown) => {
           racers.delete(racer);
           if (!(error instanceof ConnectError)) return finish(() => reject(error));
-          failures.push(error);
-          if (failures.length === targets.length) finish(() => reject(together(failures)));
+          failures.set(target, error);
+          if (failures.size === targets.length) finish(() => reject(together([...failures.values()])));
           else beginNext();
         },
       );

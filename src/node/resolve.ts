@@ -30,10 +30,10 @@ export interface RouteContext {
 
 /**
  * `targets` yields at least one, best first, and looks up the hosts of a preference when it comes to it. `key`: what routes
- * to the same hosts have in common; `configured`: the operator named the host.
+ * to the same hosts have in common.
  */
 export type Route =
-  | { readonly type: 'targets'; readonly targets: AsyncIterable<Target>; readonly key: string; readonly configured: boolean }
+  | { readonly type: 'targets'; readonly targets: AsyncIterable<Target>; readonly key: string }
   | { readonly type: 'verdict'; readonly verdict: Verdict };
 
 /** Finds routes. Keeps nothing between them; one may serve any number at the same time. */
@@ -69,7 +69,6 @@ export class Resolver {
     return {
       type: 'targets',
       key: planKey(hosts),
-      configured: hosts.origin === 'configured',
       targets: (async function* () {
         for (let yielded = 0; ; await lookFurther()) {
           yield* found.targets.slice(yielded);

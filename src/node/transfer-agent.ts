@@ -3,34 +3,36 @@
 // Rule 1: the 250 to end of mail data comes after the queue, or the Maildir, has made the mail durable (§4.1.1.4, §6.1).
 // Rule 2: anyone may send to accepted domains, only clients of `relayFrom` to others (§7.9).
 // Rule 3: mail that has come round a hundred times is refused (§6.3).
-// Rule 4: what cannot be delivered is reported to its sender (§6.1), unless it has none (§4.5.5).
+// Rule 4: what cannot be delivered is reported to its sender (§6.1), unless it has none (§4.5.5), or wants no report (RFC 3461).
+// Rule 5: mail for which there is no room is refused with 452 4.3.1 (§4.2.3), and taken again when there is.
 
 import { networkInterfaces } from 'node:os';
 import { formatHost } from '../syntax/domain.ts';
 import { formatReceived } from '../syntax/trace.ts';
 import type { ReversePath } from '../syntax/path.ts';
-import { concat } from '../wire/octet.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { admit, type Admission } from '../relay/admission.ts';
 import { ReceivedCounter } from '../relay/loop.ts';
-import { formatNotification, LONGEST_HEADER, mayNotify, notificationEnvelope } from '../relay/notification.ts';
-import type { Queue, QueuedMail } from '../relay/queue/port.ts';
+import type { NewMail, Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { RouteOptions } from '../relay/route.ts';
-import { destinationKey } from '../relay/outgoing.ts';
 import type { RetrySchedule } from '../relay/schedule.ts';
 import { Submission } from '../relay/submission.ts';
 import { VERDICTS } from '../relay/verdict.ts';
-import type { Failure } from './conclusion.ts';
+import { askedFor } from './conclusion.ts';
 import type { Users } from './credential.ts';
+import { isFull } from './disk.ts';
+import { Destinations } from './destinations.ts';
 import { Dispatcher, type Signals } from './dispatch.ts';
 import { newId } from './file-queue.ts';
 import type { Hooks, Mail } from './hook.ts';
 import { listen, type Server, type ServerLimits } from './listen.ts';
 import type { Log } from './log.ts';
 import type { Maildir } from './maildir.ts';
-import type { Notification } from './recorder.ts';
+import { Beginning, notify, type NotifierOptions } from './notifier.ts';
+import { ConnectionPool, type PoolOptions } from './pool.ts';
+import { now } from './pump.ts';
 import { relayTo } from './relay.ts';
 import type { ReceiverOptions } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
@@ -45,6 +47,8 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly resolver: Resolver;
   readonly schedule: RetrySchedule;
   readonly log: Log;
+  /** How long connections wait for further mail, and how many mails go over one. */
+  readonly reuse?: Omit<PoolOptions, 'clock'>;
   /** Certificate and key: STARTTLS is offered, and doors with TLS at once can be opened. */
   readonly tls?: TlsServer | undefined;
   /** Who may authenticate: AUTH is offered. The function is asked each time, so that the users can change. */
@@ -62,6 +66,11 @@ export interface Door {
   readonly lmtp?: boolean;
 }
 
+const NO_ROOM = refuse(452, '4.3.1', 'not enough room to keep the mail');
+
+/** Milliseconds for which the addresses of this machine are taken to be the same. */
+const INTERFACES_LIFE: Milliseconds = 30_000;
+
 /** Content that has too many Received fields: thrown into whoever stores it, so that nothing is stored. */
 class LoopError extends Error {}
 
@@ -69,18 +78,37 @@ export class TransferAgent {
   readonly #options: TransferAgentOptions;
   readonly #servers: Server[] = [];
   readonly #dispatcher: Dispatcher;
+  readonly #pool: ConnectionPool;
+  readonly #destinations: Destinations;
+  #ownAddresses: { readonly list: RouteOptions['ownAddresses']; readonly until: Milliseconds } = { list: [], until: 0 };
 
   constructor(options: TransferAgentOptions) {
     this.#options = options;
-    const { hostname, queue, routing, schedule, log } = options;
+    const { hostname, queue, resolver, schedule, log, reuse } = options;
+    this.#pool = new ConnectionPool({ ...reuse, clock: now });
+    this.#destinations = new Destinations(resolver, hostname, () => this.#routing);
     this.#dispatcher = new Dispatcher({
       queue,
       schedule,
       log,
-      destination: (path) => destinationKey(path, hostname, routing),
+      destination: (path) => this.#destinations.keyOf(path),
       relay: (mail, recipients, signals) => this.#relay(mail, recipients, signals),
-      notify: (mail, failures) => this.#notify(mail, failures),
+      notify: (mail, news) => notify(mail, news, this.#notifier),
     });
+  }
+
+  /** Tries a mail of the queue now. */
+  retry(id: string): void {
+    this.#dispatcher.retry(id);
+  }
+
+  /** Returns a mail of the queue to its sender, which says that it is to be. */
+  giveUp(id: string): void {
+    this.#dispatcher.giveUp(id);
+  }
+
+  get #notifier(): NotifierOptions {
+    return { ...this.#options, expire: this.#options.schedule.expire };
   }
 
   /** Listens in one more place. */
@@ -89,6 +117,7 @@ export class TransferAgent {
     const auth = users === undefined ? {} : { auth: { mechanisms: users().mechanisms, decoy: users().decoy, required: submission } };
     const server = await listen({ ...options, ...place, ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
     this.#servers.push(server);
+    this.#ownAddresses = { list: [], until: 0 };
     return server;
   }
 
@@ -99,7 +128,7 @@ export class TransferAgent {
 
   /** Stops accepting, finishes what is in hand, closes the queue; takes at most `grace` milliseconds and a little. */
   async close(grace: Milliseconds = seconds(25)): Promise<void> {
-    await Promise.all([...this.#servers.map((server) => server.close(grace)), this.#dispatcher.close(grace)]);
+    await Promise.all([...this.#servers.map((server) => server.close(grace)), this.#pool.close(), this.#dispatcher.close(grace)]);
     await this.#options.queue.close();
   }
 
@@ -107,7 +136,7 @@ export class TransferAgent {
     const { admission, log, queue, users } = this.#options;
     return {
       ...(users === undefined ? {} : { auth: ({ question }) => users().answer(question) }),
-      mail: ({ parameters: { size = 0 } }) => (queue.roomFor?.(size) === false ? refuse(452, '4.3.1', 'not enough room to keep the mail') : undefined), // §4.3.2
+      mail: ({ parameters: { size = 0 } }) => (queue.roomFor?.(size) === false ? NO_ROOM : undefined), // §4.3.2
       rcpt: ({ forwardPath, reversePath, session: { client, identity } }) => {
         // A Unix socket has no address: who can open it is on this machine.
         if (identity !== undefined || admit(admission, client.address === '' ? '127.0.0.1' : client.address, forwardPath) !== 'denied') return undefined;
@@ -121,22 +150,35 @@ export class TransferAgent {
 
   async #take(mail: Mail, submission: boolean): Promise<Verdict> {
     const { admission, maildir, queue, log } = this.#options;
-    const { reversePath, forwardPaths, session } = mail;
+    const { reversePath, forwardPaths, parameters, recipientParameters, session } = mail;
     const id = newId();
     const isLocal = (path: (typeof forwardPaths)[number]): boolean => maildir !== undefined && admit(admission, session.client.address, path) === 'local';
-    const relayed = forwardPaths.filter((path) => !isLocal(path));
+    const isRelayed = forwardPaths.map((path) => !isLocal(path));
+    const having = (wanted: boolean): Pick<NewMail, 'forwardPaths' | 'recipientParameters'> => ({
+      forwardPaths: forwardPaths.filter((_, recipient) => isRelayed[recipient] === wanted),
+      recipientParameters: recipientParameters.filter((_, recipient) => isRelayed[recipient] === wanted),
+    });
+    const [relayed, local] = [having(true), having(false)];
     const story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(',') };
     try {
       let queued: QueuedMail | undefined;
-      if (relayed.length > 0) queued = await queue.add({ id, reversePath, forwardPaths: relayed }, this.#traced(mail, id, submission));
-      if (relayed.length < forwardPaths.length) await this.#deliverHere(reversePath, queued === undefined ? this.#traced(mail, id, submission) : queue.content(id), queued);
-      log('accepted', { ...story, size: queued?.size, maildir: relayed.length < forwardPaths.length ? true : undefined });
-      if (queued !== undefined) this.#dispatcher.add(queued);
+      if (relayed.forwardPaths.length > 0) queued = await queue.add({ id, reversePath, parameters, ...relayed }, this.#traced(mail, id, submission));
+      if (local.forwardPaths.length > 0) {
+        const beginning = new Beginning(queued === undefined ? this.#traced(mail, id, submission) : queue.content(id));
+        await this.#deliverHere(reversePath, beginning, queued);
+        await this.#tellDelivered(id, { reversePath, parameters, ...local }, beginning);
+      }
+      log('accepted', { ...story, size: queued?.size, maildir: local.forwardPaths.length > 0 ? true : undefined });
+      if (queued !== undefined) this.#dispatch(queued);
       return committed({ id });
     } catch (error) {
       if (error instanceof LoopError) {
         log('refused', { ...story, reason: 'loop' });
         return { type: 'refuse', reply: VERDICTS['too-many-hops'].reply };
+      }
+      if (isFull(error)) {
+        log('refused', { ...story, reason: 'no room' });
+        return NO_ROOM;
       }
       if (mail.signal.aborted) log('lost', { ...story, reason: error instanceof Error ? error.message : String(error) });
       throw error;
@@ -150,6 +192,22 @@ export class TransferAgent {
     } catch (error) {
       if (queued !== undefined) await this.#options.queue.settle(queued.id, queued.recipients.map(() => ({ state: 'failed' })), 0);
       throw error;
+    }
+  }
+
+  /** Tells the sender of those whose mail is in the Maildir, where he wants to know (RFC 3461 §5.2.3). It is there whatever comes of this. */
+  async #tellDelivered(id: string, mail: NewMail, beginning: Beginning): Promise<void> {
+    const { queue, log } = this.#options;
+    const [date, states] = [Date.now(), mail.forwardPaths.map(() => ({ state: 'delivered' }) as const)];
+    const taken: QueuedMail = { ...mail, id: `${id}-here`, arrival: date, nextAttempt: date, size: beginning.size, eightBit: false, recipients: states };
+    const news = askedFor(taken, states.map((state, recipient) => ({ recipient, action: 'delivered', state })));
+    try {
+      const notification = await notify(taken, news, { ...this.#notifier, queue: { content: () => beginning.again() } });
+      if (notification === undefined) return;
+      log('reported', { id, to: news.map(({ recipient }) => mail.forwardPaths[recipient]?.text).join(','), notification: notification.id });
+      if (notification.queue !== undefined) this.#dispatcher.add(await queue.add(notification.queue.mail, notification.queue.content()));
+    } catch (error) {
+      log('error', { id, text: `the sender is not told of the delivery: ${error instanceof Error ? error.message : String(error)}` });
     }
   }
 
@@ -179,56 +237,31 @@ export class TransferAgent {
   }
 
   async #relay(mail: QueuedMail, recipients: readonly number[], signals: Signals): ReturnType<typeof relayTo> {
-    const { hostname, queue, resolver, routing } = this.#options;
-    const { reversePath, forwardPaths, size, eightBit } = mail;
+    const { hostname, queue, resolver } = this.#options;
+    const { reversePath, forwardPaths, size, eightBit, parameters, recipientParameters } = mail;
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
-    const ownAddresses = this.#servers.flatMap(({ host, port }) => addressesOf(host).map((address) => ({ address, port })));
+    const asked = { parameters: parameters ?? {}, recipientParameters: recipients.map((recipient) => recipientParameters?.[recipient] ?? {}) };
     const content = async function* (host?: string): AsyncGenerator<Uint8Array, void> {
       yield* queue.content(mail.id);
       await queue.attempt?.(mail.id, recipients, host); // before the final dot: after that the mail may be taken
     };
-    return relayTo({ reversePath, content, size, eightBit }, paths, { hostname, resolver, ...signals, routing: { ...routing, ownNames: [hostname], ownAddresses } });
+    return relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, pool: this.#pool, routing: this.#routing });
   }
 
-  async #notify(mail: QueuedMail, failures: readonly Failure[]): Promise<Notification | undefined> {
-    const { maildir, admission, hostname } = this.#options;
-    const { reversePath, forwardPaths } = mail;
-    if (!mayNotify(reversePath)) return undefined;
-    const id = `${mail.id}-${failures[0]?.recipient ?? 0}`; // the same after a crash: the notification is added once
-    const date = Date.now();
-    const octets = formatNotification({
-      id,
-      reportingMta: hostname,
-      sender: reversePath,
-      arrival: mail.arrival,
-      date,
-      recipients: failures.flatMap(({ recipient, state: { reply = VERDICTS['local-failure'].reply, host } }) => {
-        const forwardPath = forwardPaths[recipient];
-        return forwardPath === undefined ? [] : [{ forwardPath, action: 'failed' as const, reply, ...(host === undefined ? {} : { host }), lastAttempt: date }];
-      }),
-      original: { header: await this.#beginning(mail.id) },
-    });
-    const content = async function* (): AsyncGenerator<Uint8Array, void> {
-      yield octets;
-    };
-    const envelope = notificationEnvelope(reversePath);
-    if (maildir !== undefined && admit(admission, '', reversePath) === 'local') {
-      await maildir.deliver(envelope.reversePath, content());
-      return { id };
-    }
-    return { id, queue: { mail: { id, ...envelope }, content } };
+  /** Hands a mail on, once it is known as well as may be which of its recipients have one destination. */
+  #dispatch(mail: QueuedMail): void {
+    const learnt = this.#destinations.learn(mail.forwardPaths);
+    if (learnt === undefined) this.#dispatcher.add(mail);
+    else void learnt.then(() => this.#dispatcher.add(mail));
   }
 
-  /** The content of a mail in the queue, as far as a notification may quote its header. */
-  async #beginning(id: string): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
-    let size = 0;
-    for await (const octets of this.#options.queue.content(id)) {
-      pieces.push(octets);
-      size += octets.length;
-      if (size >= LONGEST_HEADER) break;
+  get #routing(): RouteOptions {
+    const { hostname, routing } = this.#options;
+    if (this.#ownAddresses.until <= now()) {
+      const list = this.#servers.flatMap(({ host, port }) => addressesOf(host).map((address) => ({ address, port })));
+      this.#ownAddresses = { list, until: now() + INTERFACES_LIFE };
     }
-    return concat(pieces);
+    return { ...routing, ownNames: [hostname], ownAddresses: this.#ownAddresses.list };
   }
 }
 

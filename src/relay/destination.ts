@@ -62,6 +62,11 @@ export class Destination {
     return this.#inHand === 0 && now >= this.#deadUntil;
   }
 
+  /** Lets the next probe be now: somebody has reason to think that it is not dead any more. */
+  revive(now: number): void {
+    this.#deadUntil = Math.min(this.#deadUntil, now);
+  }
+
   begin(): void {
     this.#inHand += 1;
   }
@@ -93,16 +98,29 @@ export class Destination {
 
 /** What the reasons that a server has not given say of it. */
 const EFFECTS: Readonly<Record<Reason, Effect>> = {
-  'not-routed':        'unreachable', // the DNS did not answer, or the next hop is not to be found
-  'no-connection':     'unreachable',
-  'connection-lost':   'unreachable',
-  'timeout':           'unreachable',
-  'bad-reply':         'unreachable',
-  'bad-content':       'answered',
-  'content-lost':      'none',
-  '8bit-not-offered':  'answered',
-  'size-not-accepted': 'answered',
-  'aborted':           'none',
+  'not-routed':              'unreachable', // the DNS did not answer, or the next hop is not to be found
+  'no-connection':           'unreachable',
+  'connection-lost':         'unreachable',
+  'timeout':                 'unreachable',
+  'bad-reply':               'unreachable',
+  'bad-content':             'answered',
+  'content-lost':            'none',
+  '8bit-not-offered':        'answered',
+  'binary-not-offered':      'answered',
+  'utf8-not-offered':        'answered',
+  'utf8-header-not-offered': 'answered',
+  'size-not-accepted':       'answered',
+  'require-tls-not-offered': 'answered', // this mail wants it, others need not
+  'require-tls-not-secured': 'answered',
+  'tls-not-offered':         'unreachable', // no mail gets there
+  'tls-failed':              'unreachable',
+  'tls-not-verified':        'unreachable',
+  'auth-not-offered':        'unreachable',
+  'auth-failed':             'unreachable',
+  'own-host':                'unreachable',
+  'no-room':                 'answered',
+  'session-limit':           'answered',
+  'aborted':                 'none',
 };
 
 /** Replies to these are about the session, whatever they say of it; so is 421 to anything (§3.8). */

@@ -18,12 +18,21 @@ export function outgoingForwardPath(path: ForwardPath, hostname: string): Forwar
   return isFault(named) ? path : named;
 }
 
-/** Groups recipients, by their index, that one transaction can serve: the same domain, or the same configured next hop (§4.5.4.1). */
-export function groupByDestination(paths: readonly ForwardPath[], hostname: string, options: Pick<RouteOptions, 'routes' | 'smarthost'>): readonly { readonly destination: string; readonly recipients: readonly number[] }[] {
-  const groups = new Map<string, { readonly destination: string; readonly recipients: number[] }>();
+/** Recipients, by their index, whose mail goes one way for what is known without the DNS: the same domain, or the same configured next hop. */
+export interface DestinationGroup {
+  /** The domain or literal that decides where mail for the first of them goes, as the DNS is asked for it. */
+  readonly destination: string;
+  /** The same for all of them, see `destinationKey`. */
+  readonly key: string;
+  readonly recipients: readonly number[];
+}
+
+/** Groups recipients that one transaction can serve (§4.5.4.1). */
+export function groupByDestination(paths: readonly ForwardPath[], hostname: string, options: Pick<RouteOptions, 'routes' | 'smarthost'>): readonly DestinationGroup[] {
+  const groups = new Map<string, { readonly destination: string; readonly key: string; readonly recipients: number[] }>();
   for (const [recipient, path] of paths.entries()) {
     const key = destinationKey(path, hostname, options);
-    const group = groups.get(key) ?? { destination: destinationOf(path, hostname), recipients: [] };
+    const group = groups.get(key) ?? { destination: destinationOf(path, hostname), key, recipients: [] };
     group.recipients.push(recipient);
     groups.set(key, group);
   }
@@ -38,7 +47,7 @@ export function destinationKey(path: ForwardPath, hostname: string, { routes, sm
 }
 
 /** The domain or literal that decides where mail for the path goes, as the DNS is asked for it. */
-function destinationOf(path: ForwardPath, hostname: string): string {
+export function destinationOf(path: ForwardPath, hostname: string): string {
   return path.type === 'path' ? path.mailbox.domain.key : hostname.toLowerCase();
 }
 

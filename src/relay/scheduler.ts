@@ -11,8 +11,8 @@
 //         those whose life is over are given up: the attempt that was just made stands for theirs.
 //
 // Destinations are told apart by a key that the caller makes; what is known of one is kept as long as there is work for it.
-// Left out: several mails on one connection. Its place is here: after `end`, a caller that keeps the connection would ask for
-// another unit of the same destination before `next` gives the place to the one whose turn it is.
+// Several mails on one connection are no matter of turns: who ends an attempt leaves the connection in a pool (node/pool.ts),
+// and the next unit of the same destination finds it there.
 
 import { Agenda } from './agenda.ts';
 import { Destination, type Effect } from './destination.ts';
@@ -113,6 +113,14 @@ export class Scheduler<Work extends Unit> {
     this.#queueUp(group, now);
     if (group.units === 0) this.#groups.delete(group.destination.key);
     return givenUp;
+  }
+
+  /** Lets a destination be tried now if it is dead. */
+  revive(destination: string, now: number): void {
+    const group = this.#groups.get(destination);
+    if (group === undefined) return;
+    group.destination.revive(now);
+    this.#queueUp(group, now);
   }
 
   #group(key: string): Group<Work> {

@@ -140,13 +140,14 @@ describe('delivery', () => {
 });
 
 describe('delivery that is aborted', () => {
-  it('while it connects counts as aborted, and no further host is tried', async () => {
+  it('before it has begun counts as aborted, and no host is tried', async () => {
     await using server = await startScriptedServer(taking());
     const aborter = new AbortController();
     aborter.abort();
     const { outcomes, asked } = await deliverTo([server.port, server.port], [BOB], { signal: aborter.signal });
     expect(outcomes[0]?.outcome).toMatchObject({ state: 'deferred', reason: 'aborted' });
-    expect(asked).toBe(1);
+    expect(asked).toBe(0);
+    expect(server.connections).toBe(0);
   });
 
   it('leaves those delivered who were', async () => {

@@ -128,7 +128,7 @@ describe('a pool of connections', () => {
 
 describe('a connection that was used again', () => {
   const lost = (inReplyTo: string): Outcome => ({ state: 'deferred', reply: reply(451, '4.4.2', 'lost'), inReplyTo, reason: 'connection-lost' });
-  const said = (code: number, inReplyTo: string, state: 'deferred' | 'failed' = 'deferred'): Outcome => ({ state, reply: reply(code, undefined, 'no'), inReplyTo });
+  const said = (code: 421 | 451 | 550, inReplyTo: string, state: 'deferred' | 'failed' = 'deferred'): Outcome => ({ state, reply: reply(code, undefined, 'no'), inReplyTo });
 
   it.each<[string, readonly Outcome[], boolean]>([
     ['was gone before MAIL', [lost('nothing')], true],

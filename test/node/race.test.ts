@@ -26,7 +26,7 @@ function race(targets: readonly Target[] = [SIX, FOUR], signal?: AbortSignal): {
   const racers = new Map<string, Racer>();
   const won = connectFirst(targets, (target, own) => {
     const begun = deferred<Socket>();
-    const socket = { destroyed: false, destroy() { this.destroyed = true; } } as unknown as Racer['socket']; // all that a race does with one
+    const socket = { destroyed: false, destroy(this: { destroyed: boolean }) { this.destroyed = true; } } as unknown as Racer['socket']; // all that a race does with one
     racers.set(target.address, { ...begun, signal: own, socket });
     own.addEventListener('abort', () => begun.reject(new ConnectError('given up', true)), { once: true });
     return begun.promise;
@@ -44,7 +44,7 @@ describe('a race of two addresses (RFC 8305 §5)', () => {
     expect(racers.size).toBe(1);
     const { socket, resolve } = racerOf(racers, SIX);
     resolve(socket);
-    expect(await won).toEqual({ socket, target: SIX });
+    expect(await won).toEqual({ socket, target: SIX, losers: [FOUR] });
     await advance(1_000);
     expect(racers.size).toBe(1);
   });
@@ -73,7 +73,7 @@ describe('a race of two addresses (RFC 8305 §5)', () => {
     racerOf(racers, SIX).reject(new ConnectError('refused', false));
     await advance(0);
     racerOf(racers, FOUR).resolve(racerOf(racers, FOUR).socket);
-    expect((await won).target).toBe(FOUR);
+    expect(await won).toMatchObject({ target: FOUR, losers: [] });
   });
 
   it('closes a connection that comes about when another has won', async () => {

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { delivered, relay, type Content, type RelayOptions } from '../../src/node/relay.ts';
+import type { Content } from '../../src/node/content-source.ts';
+import { delivered, relay, type RelayOptions } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import { UsageError } from '../../src/wire/usage.ts';
@@ -16,6 +17,10 @@ beforeAll(async () => {
   dns = await startDnsServer({
     'a.test': { MX: [[10, 'mx.a.test']] },
     'mx.a.test': { A: ['127.0.0.1'] },
+    'same1.test': { MX: [[10, 'mx.a.test'], [10, 'nowhere.a.test'], [20, 'last.a.test']] },
+    'same2.test': { MX: [[7, 'last.a.test'], [5, 'Nowhere.a.test'], [5, 'MX.a.test']] },
+    'same3.test': { CNAME: 'same1.test' },
+    'more.test': { MX: [[10, 'mx.a.test'], [10, 'nowhere.a.test'], [20, 'last.a.test'], [30, 'more.a.test']] },
     'null.test': { MX: [[0, '.']] },
     'broken.test': 'SERVFAIL',
     'silent.test': 'timeout',
@@ -62,6 +67,21 @@ describe('relay', () => {
     await until(() => server.idle);
     expect(commands(server)).toEqual(['MAIL FROM:<>', 'RCPT TO:<1@b.test>', 'RCPT TO:<2@c.test>']);
     expect(server.connections).toBe(1);
+  });
+
+  it('sends one mail for domains that have the same mail exchangers, in whatever order of equal preference (RFC 5321 §4.5.4.1)', async () => {
+    await using server = await startScriptedServer(taking(4));
+    const outcomes = await relay('<>', ['1@same1.test', '2@same2.test', '3@SAME1.test', '4@same3.test'], HELLO, options({}, { routing: { mxPort: server.port } }));
+    expect(outcomes.map(({ forwardPath, outcome }) => `${forwardPath.text} ${outcome.state}`)).toEqual(['<1@same1.test> delivered', '<2@same2.test> delivered', '<3@SAME1.test> delivered', '<4@same3.test> delivered']);
+    await until(() => server.idle);
+    expect(commands(server)).toEqual(['MAIL FROM:<>', 'RCPT TO:<1@same1.test>', 'RCPT TO:<2@same2.test>', 'RCPT TO:<3@SAME1.test>', 'RCPT TO:<4@same3.test>']);
+    expect(server.connections).toBe(1);
+  });
+
+  it('sends a mail of its own for a domain that has one exchanger more', async () => {
+    await using server = await startScriptedServer(taking(), taking());
+    expect((await relay('<>', ['1@same1.test', '2@more.test'], HELLO, options({}, { routing: { mxPort: server.port } }))).every(delivered)).toBe(true);
+    expect(server.connections).toBe(2);
   });
 
   it('finds hosts by MX', async () => {
@@ -112,10 +132,38 @@ describe('relay', () => {
   it('is aborted by a signal, while the DNS is asked or a server', async () => {
     await using server = await startScriptedServer(['C: nothing']);
     const aborter = new AbortController();
-    const relayed = relay('<>', ['1@silent.test', '2@b.test'], HELLO, options({ 'b.test': server.port }, { signal: aborter.signal }));
+    const relayed = relay('<>', ['1@silent.test', '2@b.test'], HELLO, options({ 'b.test': server.port }, { signal: aborter.signal, resolver: new Resolver({ servers: [dns.address], timeout: 5_000 }) }));
     await until(() => server.connections === 1 && dns.queries.some(({ name }) => name === 'silent.test'));
     aborter.abort();
     expect((await relayed).map(({ outcome }) => outcome)).toMatchObject([{ state: 'deferred', reason: 'aborted' }, { state: 'deferred', reason: 'aborted' }]);
+  });
+
+  it('that is iterated tells of each recipient as soon as it is certain', async () => {
+    const slow = taking();
+    await using server = await startScriptedServer(slow.slice(0, -3)); // it never answers the end of mail data
+    await using quick = await startScriptedServer(taking());
+    const aborter = new AbortController();
+    const relaying = relay('<>', ['1@slow.test', '2@quick.test', '3@null.test'], HELLO, options({ 'slow.test': server.port, 'quick.test': quick.port }, { signal: aborter.signal }));
+    const heard: string[] = [];
+    for await (const { forwardPath, outcome } of relaying) {
+      heard.push(`${forwardPath.text} ${outcome.state}`);
+      if (heard.length === 2) {
+        await until(() => server.heard[0]?.endsWith('.\r\n') === true);
+        aborter.abort();
+      }
+    }
+    expect(heard.slice(0, 2).sort()).toEqual(['<2@quick.test> delivered', '<3@null.test> failed']);
+    expect(heard.slice(2)).toEqual(['<1@slow.test> unknown']);
+    expect((await relaying).map(({ forwardPath }) => forwardPath.text)).toEqual(['<1@slow.test>', '<2@quick.test>', '<3@null.test>']);
+  });
+
+  it('that is iterated throws what it would reject with, once', async () => {
+    const relaying = relay('<>', [], HELLO, options());
+    const iterated = async (): Promise<void> => {
+      for await (const outcome of relaying) expect.fail(outcome.forwardPath.text);
+    };
+    await expect(iterated()).rejects.toThrow(UsageError);
+    await expect(iterated()).rejects.toThrow(UsageError);
   });
 
   it('serves many destinations on one signal without a warning', async () => {

@@ -1,0 +1,260 @@
+// A client for many mails to one server, over a few connections that are kept.
+//
+//   const client = connectTo('smtp://mx.example.org', { connections: 5 });
+//   for (const mail of mails) {
+//     await client.ready;                                         // no more than so many wait
+//     void client.send(mail).then((outcomes) => …);
+//   }
+//   await client.close();                                         // when all have their outcomes
+//
+// Rule 1: every mail that was given to `send` gets an outcome for each recipient, whatever happens to connections.
+// Rule 2: a connection that turns out to be stale is no attempt: the mail goes over a fresh one.
+// Rule 3: where no connection is to be had, the mails that wait are told so at once: each would meet the same.
+// Left out: sockets that are files.
+
+import { setMaxListeners } from 'node:events';
+import { UsageError } from '../wire/usage.ts';
+import { quote } from '../wire/ascii.ts';
+import type { Milliseconds } from '../protocol/limit.ts';
+import type { Outcome } from '../protocol/client/action.ts';
+import { type NextHop, parseNextHop } from '../relay/next-hop.ts';
+import type { RouteOptions, Target } from '../relay/route.ts';
+import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
+import { ConnectError } from './connect.ts';
+import { type Content, outgoingOf } from './content-source.ts';
+import type { RecipientOutcome } from './deliver.ts';
+import { machineName } from './machine-name.ts';
+import { ABORTED, openTo, raced, unconnected } from './opener.ts';
+import { ConnectionPool, type Held, isStale } from './pool.ts';
+import { now } from './pump.ts';
+import { parsed } from './relay.ts';
+import { Resolver } from './resolve.ts';
+import type { Outgoing, SenderOptions } from './sender.ts';
+
+export interface MailClientOptions extends Partial<SenderOptions> {
+  /** Most connections at a time. Default: 5. */
+  readonly connections?: number;
+  /** How many mails may wait before `ready` does. Default: 100. */
+  readonly waiting?: number;
+  /** Most mails over one connection. Default: no limit but the server's (RFC 9422 §4.1). */
+  readonly mailsPerConnection?: number;
+  /** How long a connection is kept that has nothing to do. Default: 10 s. */
+  readonly idle?: Milliseconds;
+  /** Finds the server's addresses. Default: as the system finds hosts. */
+  readonly resolver?: Resolver;
+}
+
+export interface MailToSend {
+  /** Values, or text with brackets or without; `<>` or the empty text for the null reverse-path. */
+  readonly from: ReversePath | string;
+  readonly to: readonly (ForwardPath | string)[] | string;
+  /** With CRLF line ends. */
+  readonly content: Content;
+}
+
+interface Job {
+  readonly mail: Outgoing;
+  readonly paths: readonly ForwardPath[];
+  readonly resolve: (outcomes: readonly RecipientOutcome[]) => void;
+}
+
+const SCHEMES: Readonly<Record<string, { readonly port: number; readonly options: Partial<SenderOptions> }>> = {
+  'smtp:':  { port: 25,  options: {} },
+  'smtps:': { port: 465, options: { tlsAtOnce: true, tlsPolicy: 'require' } }, // RFC 8314 §3.3
+  'lmtp:':  { port: 24,  options: { lmtp: true } }, // RFC 2033 §5 forbids 25
+};
+
+/**
+ * Returns a client for the server at `smtp://host:port`, `smtps://…` (TLS from the first octet on) or `lmtp://…`.
+ *
+ * Nothing is opened before there is a mail. Throws UsageError for what is no such URL.
+ */
+export function connectTo(url: string, options: MailClientOptions = {}): MailClient {
+  const [, scheme = '', place = ''] = /^([a-z]+:)\/\/([^/]*)\/?$/.exec(url) ?? [];
+  const { port, options: implied } = SCHEMES[scheme] ?? {};
+  const server = port === undefined ? undefined : parseNextHop(place, port);
+  if (server === undefined) throw new UsageError(`expected smtp://HOST:PORT, smtps://HOST:PORT or lmtp://HOST:PORT, found ${quote(url.replace(/\/\/.*@/, '//…@'))}`);
+  return new MailClient(server, { ...implied, ...options });
+}
+
+/** Sends mails to one server, several at a time. */
+export class MailClient implements AsyncDisposable {
+  readonly #server: NextHop;
+  readonly #options: MailClientOptions;
+  readonly #pool: ConnectionPool;
+  readonly #waiting: Job[] = []; // from #first on
+  #first = 0;
+  #lanes = 0; //                    mails under way, each on a connection of its own
+  #ready: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #idle: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #inHand = 0; //                   mails without an outcome
+  #closed = false;
+
+  constructor(server: NextHop, options: MailClientOptions = {}) {
+    const { connections = 5, waiting = 100, mailsPerConnection = Infinity, idle = 10_000, signal } = options;
+    if (!(connections >= 1)) throw new UsageError(`connections: expected at least 1, found ${connections}`);
+    if (!(waiting >= 1)) throw new UsageError(`waiting: expected at least 1, found ${waiting}`);
+    if (signal !== undefined) setMaxListeners(0, signal);
+    this.#server = server;
+    this.#options = options;
+    this.#pool = new ConnectionPool({ idle, mails: mailsPerConnection, age: Infinity, most: connections, clock: now });
+  }
+
+  /** Mails that wait for a connection. */
+  get waiting(): number {
+    return this.#waiting.length - this.#first;
+  }
+
+  /** Resolves when another mail may be given to `send`; at once, as long as fewer than `waiting` wait. */
+  get ready(): Promise<void> {
+    const { waiting = 100 } = this.#options;
+    if (this.waiting < waiting) return NOW;
+    this.#ready ??= promised();
+    return this.#ready.promise;
+  }
+
+  /**
+   * Sends a mail, and resolves with an outcome for each recipient, in their order. Mails are begun in the order in which
+   * they were given. Rejects with UsageError for paths that are none, and for content that cannot be read; for nothing else.
+   */
+  async send({ from, to, content }: MailToSend): Promise<readonly RecipientOutcome[]> {
+    if (this.#closed) throw new UsageError('the client is closed');
+    const reversePath = parsed(from, parseReversePath);
+    const paths = (typeof to === 'string' ? [to] : to).map((path) => parsed(path, parseForwardPath));
+    if (paths.length === 0) throw new UsageError('a mail needs a recipient');
+    const outgoing = outgoingOf(reversePath, content);
+    this.#inHand += 1;
+    try {
+      const mail = outgoing instanceof Promise ? await outgoing : outgoing;
+      return await new Promise((resolve) => this.#add({ mail, paths, resolve }));
+    } finally {
+      this.#inHand -= 1;
+      this.#restIfIdle();
+    }
+  }
+
+  /** Sends mails as they are given, and yields the outcomes of each, in their order; takes no more of them than may wait. */
+  async *sendAll(mails: Iterable<MailToSend> | AsyncIterable<MailToSend>): AsyncGenerator<readonly RecipientOutcome[], void> {
+    const { waiting = 100, connections = 5 } = this.#options;
+    const sent: Promise<readonly RecipientOutcome[]>[] = [];
+    for await (const mail of mails) {
+      const outcomes = this.send(mail);
+      outcomes.catch(() => undefined); // thrown when its turn comes
+      sent.push(outcomes);
+      const [first] = sent;
+      if (sent.length < waiting + connections || first === undefined) continue;
+      yield await first;
+      sent.shift();
+    }
+    for (const outcomes of sent) yield await outcomes;
+  }
+
+  /** Takes no further mail, waits until all have their outcomes, says QUIT on each connection, and resolves when they are gone. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#inHand > 0) {
+      this.#idle ??= promised();
+      await this.#idle.promise;
+    }
+    await this.#pool.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #add(job: Job): void {
+    const { connections = 5 } = this.#options;
+    this.#waiting.push(job);
+    if (this.#lanes >= connections) return;
+    this.#lanes += 1;
+    void this.#serve();
+  }
+
+  #next(): Job | undefined {
+    const job = this.#waiting[this.#first];
+    if (job === undefined) return undefined;
+    this.#first += 1;
+    if (this.#first > 1_000 || this.#first === this.#waiting.length) {
+      this.#waiting.splice(0, this.#first);
+      this.#first = 0;
+    }
+    const { waiting = 100 } = this.#options;
+    if (this.#ready !== undefined && this.waiting < waiting) {
+      this.#ready.resolve();
+      this.#ready = undefined;
+    }
+    return job;
+  }
+
+  /** Sends what waits, one mail after the other, until nothing does. Never rejects. */
+  async #serve(): Promise<void> {
+    const { mailsPerConnection = Infinity } = this.#options;
+    let held = this.#pool.take(SERVER);
+    for (let job = this.#next(); job !== undefined; ) {
+      try {
+        held ??= await this.#open();
+      } catch (error) {
+        for (let other: Job | undefined = job; other !== undefined; other = this.#lanes === 1 ? this.#next() : undefined) this.#settle(other, [], outcomeOfError(error, this.#options.signal?.aborted === true));
+        job = this.#next();
+        continue;
+      }
+      held.mails += 1;
+      const outcomes = await held.connection.send(job.mail, job.paths);
+      const stale = held.mails > 1 && isStale(outcomes);
+      if (!stale) this.#settle(job, outcomes, ABORTED, held.target);
+      if (!held.connection.usable || held.mails >= mailsPerConnection) {
+        void held.connection.quit();
+        held = undefined;
+      }
+      if (!stale) job = this.#next();
+    }
+    if (held !== undefined) this.#pool.give(held);
+    this.#lanes -= 1; // in one go with the last look for a mail: none comes in between
+  }
+
+  #settle({ paths, resolve }: Job, outcomes: readonly Outcome[], otherwise: Outcome, target?: Target): void {
+    resolve(paths.map((forwardPath, index) => ({ forwardPath, outcome: outcomes[index] ?? otherwise, ...(target === undefined ? {} : { target }) })));
+  }
+
+  /** Opens one more connection, to the first address of the server that answers. Rejects with a ConnectError, or with a verdict's text. */
+  async #open(): Promise<Held> {
+    const { hostname = await machineName(), resolver = new Resolver(), signal } = this.#options;
+    const options = { ...this.#options, hostname };
+    const routing: RouteOptions = { ownNames: [], ownAddresses: [], routes: new Map(), smarthost: this.#server, mxPort: this.#server.port, allowPrivateTargets: true };
+    const route = await resolver.route(this.#server.host, routing, signal === undefined ? {} : { signal });
+    if (route.type === 'verdict') throw new ConnectError(route.verdict.reply.lines.join(' '), false);
+    let last: unknown;
+    for await (const targets of raced(route.targets)) {
+      try {
+        const { held } = await openTo(targets, options);
+        held.destinations.add(SERVER);
+        return held;
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  /** Lets `close` go on where nothing is in hand. */
+  #restIfIdle(): void {
+    if (this.#inHand > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
+  }
+}
+
+function outcomeOfError(error: unknown, aborted: boolean): Outcome {
+  return unconnected(error instanceof ConnectError ? error : new ConnectError(error instanceof Error ? error.message : String(error), true), aborted);
+}
+
+/** What the pool knows the server by. */
+const SERVER = 'server';
+const NOW = Promise.resolve();
+
+function promised(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((fulfil) => (resolve = fulfil));
+  return { promise, resolve };
+}

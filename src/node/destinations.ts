@@ -1,0 +1,80 @@
+// Which domains have their mail taken by the same hosts: for the dispatcher one destination (RFC 5321 §4.5.4.1).
+//
+// A domain is known by its exchangers for some minutes after the DNS was asked; before that, and where it does not answer,
+// by itself. So mail for several domains of one hoster shares attempts and back-off; that mail goes where it should does not
+// rest on this: each attempt finds its own route.
+
+import type { Milliseconds } from '../protocol/limit.ts';
+import { destinationKey, destinationOf } from '../relay/outgoing.ts';
+import type { RouteOptions } from '../relay/route.ts';
+import type { ForwardPath } from '../syntax/path.ts';
+import { pause } from './pause.ts';
+import { now } from './pump.ts';
+import type { Resolver } from './resolve.ts';
+
+/** Milliseconds that a mail waits for the DNS before it goes with the domains themselves for destinations. */
+const PATIENCE: Milliseconds = 1_000;
+/** Milliseconds for which an answer holds. Choice: as long as many a zone gives its MX; Node does not tell the TTL. */
+const LIFE: Milliseconds = 300_000;
+/** Most domains that are known. */
+const MOST = 10_000;
+
+interface Known {
+  readonly key: string;
+  readonly until: Milliseconds;
+}
+
+export class Destinations {
+  readonly #resolver: Pick<Resolver, 'keyOf'>;
+  readonly #hostname: string;
+  readonly #routing: () => RouteOptions;
+  readonly #known = new Map<string, Known>(); // the one that was learnt first comes first
+  readonly #asked = new Map<string, Promise<void>>();
+
+  constructor(resolver: Pick<Resolver, 'keyOf'>, hostname: string, routing: () => RouteOptions) {
+    this.#resolver = resolver;
+    this.#hostname = hostname;
+    this.#routing = routing;
+  }
+
+  /** Returns what paths have in common whose mail goes to the same hosts, as far as that is known. */
+  keyOf(path: ForwardPath): string {
+    const key = destinationKey(path, this.#hostname, this.#routing());
+    return this.#known.get(key)?.key ?? key;
+  }
+
+  /** Asks the DNS about domains that are not known, and waits for a moment; undefined: all are. Never rejects. */
+  learn(paths: readonly ForwardPath[]): Promise<void> | undefined {
+    const routing = this.#routing();
+    const unknown = new Set<string>();
+    for (const path of paths) {
+      const key = destinationKey(path, this.#hostname, routing);
+      const { until = 0 } = this.#known.get(key) ?? {};
+      if (until <= now() && key === destinationOf(path, this.#hostname)) unknown.add(key); // else: a next hop is configured
+    }
+    return unknown.size === 0 ? undefined : this.#waitFor([...unknown].map((domain) => this.#ask(domain, routing)));
+  }
+
+  async #waitFor(answers: readonly Promise<void>[]): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([Promise.all(answers), pause(PATIENCE, over.signal)]);
+    over.abort();
+  }
+
+  #ask(domain: string, routing: RouteOptions): Promise<void> {
+    const asked = this.#asked.get(domain);
+    if (asked !== undefined) return asked;
+    const answer = this.#resolver.keyOf(domain, routing).then(
+      (key = domain) => this.#note(domain, key),
+      () => this.#note(domain, domain), // our own failure: the attempt will meet it, and tell
+    ).finally(() => this.#asked.delete(domain));
+    this.#asked.set(domain, answer);
+    return answer;
+  }
+
+  #note(domain: string, key: string): void {
+    this.#known.delete(domain);
+    this.#known.set(domain, { key, until: now() + LIFE });
+    if (this.#known.size > MOST) for (const first of this.#known.keys()) return void this.#known.delete(first);
+  }
+}

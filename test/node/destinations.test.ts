@@ -1,0 +1,92 @@
+import { describe, expect, it, vi } from 'vitest';
+import { Destinations } from '../../src/node/destinations.ts';
+import type { NextHop } from '../../src/relay/next-hop.ts';
+import type { RouteOptions } from '../../src/relay/route.ts';
+import { isFault } from '../../src/syntax/fault.ts';
+import { parseForwardPath, type ForwardPath } from '../../src/syntax/path.ts';
+import { deferred } from '../support/turn.ts';
+
+const clock = vi.hoisted(() => ({ now: 0 }));
+vi.mock('../../src/node/pump.ts', () => ({ now: () => clock.now }));
+
+function pathTo(domain: string): ForwardPath {
+  const path = parseForwardPath(`<bob@${domain}>`);
+  return isFault(path) ? expect.fail(domain) : path;
+}
+
+const [B, C, D] = [pathTo('b.test'), pathTo('c.test'), pathTo('d.test')];
+
+function stage(answer: (domain: string) => Promise<string | undefined>, routes: readonly (readonly [string, NextHop])[] = []): { readonly destinations: Destinations; readonly asked: readonly string[] } {
+  const asked: string[] = [];
+  const routing: RouteOptions = { ownNames: [], ownAddresses: [], routes: new Map(routes), mxPort: 25, allowPrivateTargets: false };
+  const keyOf = (domain: string): Promise<string | undefined> => {
+    asked.push(domain);
+    return answer(domain);
+  };
+  return { destinations: new Destinations({ keyOf }, 'relay.test', () => routing), asked };
+}
+
+const hosted = async (domain: string): Promise<string | undefined> => (domain === 'd.test' ? undefined : 'mx.hoster.test 25');
+
+describe('destinations', () => {
+  it('are the domains themselves before the DNS was asked', () => {
+    const { destinations } = stage(hosted);
+    expect([B, C].map((path) => destinations.keyOf(path))).toEqual(['b.test', 'c.test']);
+  });
+
+  it('are one for domains with the same exchangers, once they are known; a domain without stays by itself', async () => {
+    const { destinations, asked } = stage(hosted);
+    await destinations.learn([B, C, D, B]);
+    expect([B, C, D].map((path) => destinations.keyOf(path))).toEqual(['mx.hoster.test 25', 'mx.hoster.test 25', 'd.test']);
+    expect(asked).toEqual(['b.test', 'c.test', 'd.test']);
+    expect(destinations.learn([B, C, D])).toBeUndefined();
+  });
+
+  it('are asked for once, however many mails want to know', async () => {
+    const { destinations, asked } = stage(hosted);
+    await Promise.all([destinations.learn([B]), destinations.learn([B, C]), destinations.learn([C])]);
+    expect(asked).toEqual(['b.test', 'c.test']);
+  });
+
+  it('are asked for again after five minutes, and the old answer holds until there is a new one', async () => {
+    const { destinations, asked } = stage(hosted);
+    await destinations.learn([B]);
+    clock.now += 299_999;
+    expect(destinations.learn([B])).toBeUndefined();
+    clock.now += 1;
+    const again = destinations.learn([B]);
+    expect(destinations.keyOf(B)).toBe('mx.hoster.test 25');
+    await again;
+    expect(asked).toHaveLength(2);
+  });
+
+  it('are next hops where those are configured, and nobody is asked', () => {
+    const { destinations, asked } = stage(hosted, [['b.test', { host: 'hop.test', port: 26 }]]);
+    expect(destinations.learn([B])).toBeUndefined();
+    expect(destinations.keyOf(B)).toBe('hop.test:26');
+    expect(asked).toEqual([]);
+  });
+
+  it('are the domains where the question fails, and where it takes longer than a second', async () => {
+    const failing = stage(() => Promise.reject(new Error('out of files')));
+    await failing.destinations.learn([B]);
+    expect(failing.destinations.keyOf(B)).toBe('b.test');
+
+    const late = deferred<string | undefined>();
+    const slow = stage(() => late.promise);
+    await slow.destinations.learn([B]);
+    expect(slow.destinations.keyOf(B)).toBe('b.test');
+    late.resolve('mx.hoster.test 25');
+    await slow.destinations.learn([B]);
+    expect(slow.destinations.keyOf(B)).toBe('mx.hoster.test 25');
+  });
+
+  it('are known of ten thousand domains, the last ones', async () => {
+    const { destinations, asked } = stage(hosted);
+    const paths = Array.from({ length: 10_001 }, (_, at) => pathTo(`d${at}.test`));
+    await destinations.learn(paths);
+    expect(destinations.keyOf(paths[0] ?? B)).toBe('d0.test');
+    expect(destinations.learn(paths.slice(1))).toBeUndefined();
+    expect(asked).toHaveLength(10_001);
+  });
+});
