@@ -104,6 +104,7 @@ declare module 'node:child_process' {
     on(event: 'close', listener: (status: number | null, signal: string | null) => void): void;
   }
   export function spawn(command: string, args: readonly string[], options: { readonly cwd: string }): PipedProcess;
+  export function execFileSync(command: string, args: readonly string[], options: { readonly encoding: 'utf8' }): string;
 }
 
 // test/support/sim-disk.ts
