@@ -1,23 +1,29 @@
-// What an attempt means for the recipients it was for: who is done with, who is tried again and when, of whose failure the
-// sender is told (RFC 5321 §4.5.4.1, §6.1).
+// What an attempt means for the recipients it was for: who is done with, who is tried again and when, of whom the sender is
+// told (RFC 5321 §4.5.4.1, §6.1, RFC 3461 §5.2).
 
 import type { Reply } from '../syntax/reply.ts';
+import { isAskedFor } from '../relay/notification.ts';
 import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
+import type { Action } from '../relay/report.ts';
 import { nextAttempt, type RetrySchedule } from '../relay/schedule.ts';
 import { verdict } from '../relay/verdict.ts';
 import type { RecipientOutcome } from './deliver.ts';
 import type { Log } from './log.ts';
 
-/** A recipient of whose failure the sender is to be told. */
-export interface Failure {
+/** What the sender is to be told of a recipient. */
+export interface News {
   readonly recipient: number;
+  readonly action: Action;
   readonly state: RecipientState;
 }
 
 export interface Conclusion {
   /** By the recipient's index. */
   readonly states: ReadonlyMap<number, RecipientState>;
-  readonly failures: readonly Failure[];
+  /** Those who have failed. */
+  readonly failures: readonly number[];
+  /** What the sender wants to be told. */
+  readonly news: readonly News[];
   /** When those who still wait are due; undefined: nobody waits. */
   readonly again: number | undefined;
 }
@@ -31,9 +37,20 @@ export function conclude(mail: QueuedMail, recipients: readonly number[], result
     const before = mail.recipients[recipient];
     if (before !== undefined) states.set(recipient, isBrokenOff(result) ? before : stateAfter(result, next === undefined));
   }
-  const failures = [...states].filter(([, { state }]) => state === 'failed').map(([recipient, state]) => ({ recipient, state }));
+  const failures = [...states.keys()].filter((recipient) => states.get(recipient)?.state === 'failed');
+  const news: News[] = failures.map((recipient) => ({ recipient, action: 'failed', state: states.get(recipient) ?? { state: 'failed' } }));
+  for (const [index, { outcome }] of results.entries()) {
+    const recipient = recipients[index] ?? -1;
+    const state = states.get(recipient);
+    if (state !== undefined && outcome.state === 'delivered' && outcome.dsn !== true) news.push({ recipient, action: 'relayed', state }); // nobody behind us reports
+  }
   const waits = [...states.values()].some(({ state }) => state === 'waiting');
-  return { states, failures, again: !waits ? undefined : results.some(isBrokenOff) ? now : next };
+  return { states, failures, news: askedFor(mail, news), again: !waits ? undefined : results.some(isBrokenOff) ? now : next };
+}
+
+/** What of the news the sender of the mail wants to be told (RFC 3461 §4.1). */
+export function askedFor({ recipientParameters }: QueuedMail, news: readonly News[]): readonly News[] {
+  return news.filter(({ recipient, action }) => isAskedFor(action, recipientParameters?.[recipient]));
 }
 
 /** Writes a line for each outcome; `gaveUp`: it is the last one, because the mail's time is over. */
@@ -54,8 +71,9 @@ export function inOneLine({ code, enhanced, lines }: Reply): string {
   return [code, enhanced, lines.join(' ')].filter((part) => part !== undefined).join(' ');
 }
 
-/** When a mail that was tried in vain is due again; undefined: its time is over. */
-export function dueAgain({ id, arrival, reversePath }: QueuedMail, schedule: RetrySchedule, now: number): number | undefined {
+/** When a mail that was tried in vain is due again; undefined: its time is over, or the operator has ended it. */
+export function dueAgain({ id, arrival, reversePath, returned }: QueuedMail, schedule: RetrySchedule, now: number): number | undefined {
+  if (returned === true) return undefined;
   const age = nextAttempt({ id, age: Math.max(0, now - arrival), bounce: reversePath.type === 'null' }, schedule);
   return age === undefined ? undefined : arrival + age;
 }

@@ -139,6 +139,12 @@ export class FileDisk implements Disk {
   }
 }
 
+/** Tells whether an error, or what caused it, says that there is no room. */
+export function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) || isFull(error.cause);
+}
+
 const OWNER_ONLY = 0o600; // mail is private
 const LONGEST_READ = 1 << 30; // what one system call takes is a little less than 2 GiB
 

@@ -6,7 +6,8 @@
 // Rule 3: `unknown` is tried again like `deferred`, on the schedule, never at once (RFC 1047); after a crash too, where the
 //         queue knows that an attempt was under way.
 // Rule 4: outcomes that could not be reported or recorded are kept, and that is tried again; the recipients are not.
-// Rule 5: an attempt that our own end breaks off before the mail is out is none: nobody is given up by it.
+// Rule 5: what the operator wants (`retry`, `giveUp`) is done at once, but to an attempt under way: that goes to its end.
+// Rule 6: an attempt that our own end breaks off before the mail is out is none: nobody is given up by it.
 
 import { setMaxListeners } from 'node:events';
 import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
@@ -14,8 +15,10 @@ import type { Outcome } from '../protocol/client/action.ts';
 import { effectOf, type Effect } from '../relay/destination.ts';
 import type { QueuedMail } from '../relay/queue/port.ts';
 import { Scheduler, type SchedulerOptions } from '../relay/scheduler.ts';
+import { VERDICTS } from '../relay/verdict.ts';
 import { chargesOf, type Charge, type ChargeOptions } from './charge.ts';
 import { conclude, logOutcomes, type Conclusion } from './conclusion.ts';
+import { DelayWatch } from './delay-watch.ts';
 import type { RecipientOutcome } from './deliver.ts';
 import { pause } from './pause.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
@@ -41,7 +44,9 @@ export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #scheduler: Scheduler<Charge>;
   readonly #recorder: Recorder;
+  readonly #delays: DelayWatch;
   readonly #charges = new Map<string, readonly Charge[]>(); // by mail
+  readonly #trying = new Set<Charge>();
   readonly #unrecorded = new Set<Charge>();
   readonly #inHand = new Set<Promise<void>>();
   readonly #closing = new AbortController();
@@ -53,14 +58,19 @@ export class Dispatcher {
     this.#options = options;
     this.#scheduler = new Scheduler(options);
     this.#recorder = new Recorder(options, (notification) => this.add(notification));
+    this.#delays = new DelayWatch({ delay: options.schedule.delayWarning, mails: () => this.#arrivals(), warn: (id) => this.#warn(id) });
     setMaxListeners(0, this.#closing.signal, this.#aborter.signal);
   }
 
   /** Takes charge of what the queue holds, and tries all of it at once. Choice: a restart is often how an operator ends a trouble. */
   start(): void {
     const now = Date.now();
-    for (const mail of this.#options.queue.mails()) this.#take(mail, now);
+    for (const mail of this.#options.queue.mails()) {
+      this.#take(mail, now);
+      if (mail.returned === true) this.giveUp(mail.id); // before it was done, the program ended
+    }
     this.#turn();
+    this.#delays.start();
   }
 
   /** Takes charge of a mail that was just queued, unless it has it in its charge already. */
@@ -69,12 +79,39 @@ export class Dispatcher {
     this.#turn();
   }
 
+  /** Tries a mail now, even if its destinations are dead; not those of it who are being tried. */
+  retry(id: string): void {
+    const { queue, log } = this.#options;
+    const mail = queue.mail(id);
+    if (mail === undefined) return;
+    const { busy } = this.#part(id);
+    const anew = chargesOf(mail, Date.now(), { ...this.#options, log: () => undefined }, Date.now()).filter(({ destination }) => !busy.some((charge) => charge.destination === destination));
+    this.#charges.set(id, [...busy, ...anew]); // the others are in the scheduler still, and nobody's charge any more
+    for (const charge of anew) {
+      charge.at = Date.now();
+      this.#scheduler.add(charge, charge.at, charge.fresh);
+      this.#scheduler.revive(charge.destination, charge.at);
+    }
+    log('retry', { id });
+    this.#turn();
+  }
+
+  /** Returns a mail to its sender, as the queue says of it; those who are being tried when that has come to its end. */
+  giveUp(id: string): void {
+    const { busy, idle } = this.#part(id);
+    const held = idle.map((charge) => ({ ...charge })); // in nobody's hands but ours: the scheduler has the old ones
+    this.#charges.set(id, [...busy, ...held]);
+    const outcome: Outcome = { state: 'failed', reply: VERDICTS['returned'].reply, inReplyTo: 'nothing', reason: 'aborted' };
+    for (const charge of held) this.#keep(this.#giveUp(charge, { outcome }));
+  }
+
   /**
    * Begins nothing more, and breaks off what has not come as far as MAIL; waits for the other attempts in hand, at most
    * `grace` milliseconds, then breaks them off; in the end also what only waits for the reply to QUIT.
    */
   async close(grace: number): Promise<void> {
     clearTimeout(this.#timer);
+    this.#delays.close();
     this.#closing.abort(new Error('shutting down'));
     const abort = (): void => this.#aborter.abort(new Error('shutting down'));
     const timer = setTimeout(abort, grace);
@@ -110,6 +147,7 @@ export class Dispatcher {
   /** One attempt for those recipients of the charge that wait. */
   async #attempt(charge: Charge): Promise<void> {
     const { relay, log } = this.#options;
+    if (this.#charges.get(charge.id)?.includes(charge) !== true) return void this.#release(charge, 'none', undefined); // another has taken its place
     const { mail, waiting, later } = this.#look(charge);
     if (mail === undefined || later) {
       if (mail === undefined) this.#forget(charge);
@@ -117,14 +155,17 @@ export class Dispatcher {
       return;
     }
     let results: readonly RecipientOutcome[];
+    this.#trying.add(charge);
     try {
       results = await relay(mail, waiting, { closing: this.#closing.signal, signal: this.#aborter.signal });
     } catch (error) {
       log('error', { id: charge.id, text: textOf(error) });
       this.#release(charge, 'none', Date.now() + LOCAL_RETRY);
       return;
+    } finally {
+      this.#trying.delete(charge);
     }
-    const conclusion = this.#conclude(mail, waiting, results);
+    const conclusion = this.#conclude(this.#options.queue.mail(charge.id) ?? mail, waiting, results);
     this.#unrecorded.add(charge);
     const givenUp = this.#release(charge, effectOf(results.map(({ outcome }) => outcome)), conclusion.again);
     const unreachable = results.find(({ outcome }) => effectOf([outcome]) === 'unreachable');
@@ -134,11 +175,11 @@ export class Dispatcher {
   }
 
   /** Gives up those whose time is over without one more attempt: that of another has shown how it would end. */
-  async #giveUp(charge: Charge, { outcome, target }: RecipientOutcome): Promise<void> {
+  async #giveUp(charge: Charge, { outcome, target }: Pick<RecipientOutcome, 'outcome' | 'target'>): Promise<void> {
     const { mail, waiting, later } = this.#look(charge);
     if (mail === undefined) return this.#forget(charge);
     if (later) return this.#scheduler.add(charge, Date.now() + LOCAL_RETRY, false);
-    const same: Outcome = outcome.state === 'delivered' ? outcome : { ...outcome, state: 'deferred' };
+    const same: Outcome = outcome.state === 'unknown' ? { ...outcome, state: 'deferred' } : outcome;
     const { forwardPaths } = mail;
     const paths = waiting.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     charge.at = Infinity;
@@ -192,6 +233,26 @@ export class Dispatcher {
     this.#unrecorded.delete(charge);
     if (conclusion.again === undefined) this.#forget(charge);
     return true;
+  }
+
+  /** The charges of a mail that somebody works on, and the others. */
+  #part(id: string): { readonly busy: readonly Charge[]; readonly idle: readonly Charge[] } {
+    const charges = this.#charges.get(id) ?? [];
+    const isBusy = (charge: Charge): boolean => this.#trying.has(charge) || this.#unrecorded.has(charge);
+    return { busy: charges.filter(isBusy), idle: charges.filter((charge) => !isBusy(charge)) };
+  }
+
+  *#arrivals(): Generator<readonly [id: string, arrival: number], void> {
+    for (const [id, [charge]] of this.#charges) if (charge !== undefined && charge.sender !== '') yield [id, charge.expires - this.#options.schedule.expire];
+  }
+
+  async #warn(id: string): Promise<void> {
+    try {
+      await this.#recorder.warn(id, () => this.#dueOf(id));
+    } catch (error) {
+      this.#options.log('error', { id, text: textOf(error) });
+      throw error;
+    }
   }
 
   /** When the first of those who wait for a mail is due. */

@@ -16,6 +16,7 @@ import { isAscii } from '../wire/ascii.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath } from '../syntax/path.ts';
+import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { DurableFile, makeDirectories, syncDirectory } from './durable.ts';
 import { lockDirectory, type Lock } from './lock.ts';
@@ -31,6 +32,8 @@ interface StoredEnvelope {
   readonly forwardPaths: readonly string[];
   readonly size: number;
   readonly eightBit: boolean;
+  readonly parameters?: MailParameters;
+  readonly recipientParameters?: readonly RecipientParameters[];
 }
 
 interface StoredState {
@@ -77,6 +80,7 @@ export class FileQueue implements Queue {
     const id = mail.id ?? newId();
     const known = this.#mails.get(id);
     if (known !== undefined) return known;
+    const asked = askedOf(mail);
     const file = await DurableFile.create(this.#path('tmp'), `${id}-${newId()}`);
     try {
       let size = 0;
@@ -92,12 +96,13 @@ export class FileQueue implements Queue {
         forwardPaths: mail.forwardPaths.map(({ text }) => text),
         size,
         eightBit,
+        ...asked,
       };
       const envelope = encodeUtf8(JSON.stringify(stored));
       await file.write(concat([envelope, encodeUtf8(`${envelope.length.toString(16).padStart(8, '0')}\n`)]));
       await file.commit(this.#path('mail'), id);
       const { reversePath, forwardPaths } = mail;
-      const queued = { id, arrival: stored.arrival, reversePath, forwardPaths, size, eightBit, recipients: forwardPaths.map(() => ({ state: 'waiting' }) as const), nextAttempt: stored.arrival };
+      const queued = { ...asked, id, arrival: stored.arrival, reversePath, forwardPaths, size, eightBit, recipients: forwardPaths.map(() => ({ state: 'waiting' }) as const), nextAttempt: stored.arrival };
       this.#mails.set(id, queued);
       return queued;
     } catch (error) {
@@ -178,7 +183,7 @@ export class FileQueue implements Queue {
     const state = text === undefined ? undefined : (parseJson(text) as StoredState | undefined); // checked by the count below
     const sound = state?.recipients?.length === forwardPaths.length ? state : undefined; // else all are tried again: twice is better than never
     const recipients = sound?.recipients ?? forwardPaths.map(() => ({ state: 'waiting' }) as const);
-    return { id, arrival, reversePath, forwardPaths, size, eightBit, recipients, nextAttempt: sound?.nextAttempt ?? arrival };
+    return { id, arrival, reversePath, forwardPaths, size, eightBit, ...askedOf(envelope), recipients, nextAttempt: sound?.nextAttempt ?? arrival };
   }
 
   async #readEnvelope(id: string): Promise<StoredEnvelope | undefined> {
@@ -209,6 +214,11 @@ export class FileQueue implements Queue {
   #path(...names: string[]): string {
     return join(this.#directory, ...names);
   }
+}
+
+/** What MAIL and RCPT asked for, where they asked for anything. */
+function askedOf({ parameters, recipientParameters }: Pick<StoredEnvelope, 'parameters' | 'recipientParameters'>): Pick<StoredEnvelope, 'parameters' | 'recipientParameters'> {
+  return { ...(parameters === undefined ? {} : { parameters }), ...(recipientParameters === undefined ? {} : { recipientParameters }) };
 }
 
 /** Sorts by age: milliseconds since 1970, then four octets of chance, both in letters and digits. */

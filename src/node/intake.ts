@@ -3,6 +3,7 @@
 
 import type { StoredEnvelope } from '../relay/queue/fact.ts';
 import { isAscii } from '../wire/ascii.ts';
+import { isFull } from './disk.ts';
 import { ContentFile, type ContentStore } from './stored-content.ts';
 
 export interface TakenIn {
@@ -45,8 +46,4 @@ export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'si
     await file?.discard().catch(() => undefined); // a left-over in tmp/ goes at the next start
     throw error;
   }
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

@@ -23,7 +23,7 @@ import * as zlib from 'node:zlib';
 import { UsageError } from '../wire/usage.ts';
 import { Book } from '../relay/queue/book.ts';
 import { crc32, type Checksum } from '../relay/queue/checksum.ts';
-import { encodeFact, NO_PARAMETERS, type Fact, type Results, type StoredEnvelope } from '../relay/queue/fact.ts';
+import { encodeFact, NO_PARAMETERS, type Fact, type Order, type Results, type StoredEnvelope } from '../relay/queue/fact.ts';
 import { OWN_FILE, statesOf } from '../relay/queue/fold.ts';
 import { formatMailParameters, formatRecipientParameters } from '../relay/queue/parameter-text.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
@@ -147,9 +147,12 @@ export class Journal implements Queue {
     return this.#take(notification, content, this.#book.results(id, recipients, nextAttempt));
   }
 
-  async hold(id: string, held: boolean): Promise<void> {
-    this.#book.find(id);
-    await this.#append({ type: 'HOLD', id, turn: this.#book.turn(), held }, 'durable');
+  hold(id: string, held: boolean): Promise<void> {
+    return this.#order(id, held ? 'hold' : 'none');
+  }
+
+  giveUp(id: string): Promise<void> {
+    return this.#order(id, 'return');
   }
 
   async remove(id: string): Promise<void> {
@@ -214,6 +217,11 @@ export class Journal implements Queue {
     const [[, state] = []] = statesOf(fact, OWN_FILE);
     if (state === undefined) throw new Error('an ENQ says nothing');
     return new StoredMail(envelope, state);
+  }
+
+  async #order(id: string, order: Order): Promise<void> {
+    this.#book.find(id);
+    await this.#append({ type: 'HOLD', id, turn: this.#book.turn(), order }, 'durable');
   }
 
   /** Appends the fact; it is known here when it is as durable as was asked for. */

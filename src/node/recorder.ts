@@ -1,13 +1,15 @@
-// Records in the queue what attempts have come to, and reports failures to the sender (RFC 5321 §6.1).
+// Records in the queue what attempts have come to, and reports to the sender what he is to be told (RFC 5321 §6.1, RFC 3461).
 //
-// Rule 1: a recipient that failed is reported before it is recorded as failed, or in one with that where the queue can: a crash
-//         in between can report it twice, under one id, never not at all.
+// Rule 1: a recipient is reported before that is recorded, or in one with it where the queue can: a crash in between can report
+//         it twice, under one id, never not at all.
 // Rule 2: of one mail only one thing is recorded at a time, on top of what was recorded before: the queue takes the states of
 //         all recipients at once, and attempts at several destinations end when they like.
 // Rule 3: what could not be recorded may be brought again; nobody is told twice then.
+// Rule 4: of the delay of a recipient the sender is told once. The queue knows it (`warned`), so that a restart changes nothing.
 
+import { mayNotify } from '../relay/notification.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
-import type { Conclusion, Failure } from './conclusion.ts';
+import { askedFor, type Conclusion, type News } from './conclusion.ts';
 import type { Log } from './log.ts';
 
 /** A report to the sender: what the queue is to take, or, without `queue`, one that has been delivered. */
@@ -18,16 +20,25 @@ export interface Notification {
 
 export interface RecorderOptions {
   readonly queue: Queue;
-  /** Makes a notification about the failures; undefined where there is nobody to tell. */
-  readonly notify: (mail: QueuedMail, failures: readonly Failure[]) => Promise<Notification | undefined>;
+  /** Makes a notification of the news; undefined where there is nobody to tell. */
+  readonly notify: (mail: QueuedMail, news: readonly News[]) => Promise<Notification | undefined>;
   readonly log: Log;
 }
+
+/** The notification that was made, if there is one, and whether the states of the recipients were recorded with it. */
+interface Told {
+  readonly id: string | undefined;
+  readonly settled: boolean;
+  readonly queued: QueuedMail | undefined;
+}
+
+const NOTHING_TOLD: Told = { id: undefined, settled: false, queued: undefined };
 
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #queued: (notification: QueuedMail) => void;
   readonly #last = new Map<string, Promise<unknown>>(); // by mail, what is recorded last
-  readonly #told = new WeakSet<Conclusion>(); // of whose failures the sender knows
+  readonly #told = new WeakSet<Conclusion>(); // of which the sender knows
 
   /** `queued` is told of notifications that were put into the queue. */
   constructor(options: RecorderOptions, queued: (notification: QueuedMail) => void) {
@@ -40,7 +51,15 @@ export class Recorder {
    * again. Rejects where the queue fails: to be called again with the same conclusion.
    */
   record(id: string, conclusion: Conclusion, due: () => number): Promise<boolean> {
-    const write = (): Promise<boolean> => this.#write(id, conclusion, due);
+    return this.#inTurn(id, () => this.#write(id, conclusion, due));
+  }
+
+  /** Tells the sender of those who wait still, and of whose delay he does not know. */
+  warn(id: string, due: () => number): Promise<void> {
+    return this.#inTurn(id, () => this.#warn(id, due));
+  }
+
+  #inTurn<Result>(id: string, write: () => Promise<Result>): Promise<Result> {
     const written = (this.#last.get(id) ?? Promise.resolve()).then(write, write);
     this.#last.set(id, written);
     return written.finally(() => {
@@ -52,28 +71,53 @@ export class Recorder {
     const { queue, log } = this.#options;
     const mail = queue.mail(id);
     if (mail === undefined) return true; // somebody removed it
-    const recipients = mail.recipients.map((state, recipient) => conclusion.states.get(recipient) ?? state);
-    const settled = conclusion.failures.length > 0 && !this.#told.has(conclusion) && (await this.#report(mail, conclusion, recipients, due));
-    if (!settled) await queue.settle(id, recipients, due());
-    if (recipients.some(({ state }) => state === 'waiting')) return false;
-    log('done', { id });
-    return true;
+    const recipients = mail.recipients.map((before, recipient) => {
+      const after = conclusion.states.get(recipient) ?? before;
+      return before.warned === true && after.warned !== true ? { ...after, warned: true } : after;
+    });
+    const report = this.#told.has(conclusion) ? NOTHING_TOLD : await this.#tell(mail, conclusion, recipients, due);
+    if (!report.settled) await queue.settle(id, recipients, due());
+    const done = recipients.every(({ state }) => state !== 'waiting');
+    if (done) log('done', { id });
+    if (report.queued !== undefined) this.#queued(report.queued);
+    return done;
   }
 
-  /** Tells the sender of the failures; returns whether the outcomes were recorded with that. */
-  async #report(mail: QueuedMail, conclusion: Conclusion, recipients: readonly RecipientState[], due: () => number): Promise<boolean> {
-    const { queue, notify, log } = this.#options;
-    const { failures } = conclusion;
-    const { forwardPaths } = mail;
-    const notification = await notify(mail, failures);
-    let queued: QueuedMail | undefined;
-    if (notification?.queue !== undefined) {
-      const { mail: envelope, content } = notification.queue;
-      queued = queue.bounce === undefined ? await queue.add(envelope, content()) : await queue.bounce(mail.id, recipients, due(), envelope, content());
-    }
+  /** Tells the sender what there is to tell. */
+  async #tell(mail: QueuedMail, conclusion: Conclusion, recipients: readonly RecipientState[], due: () => number): Promise<Told> {
+    const { news, failures } = conclusion;
+    const report = news.length === 0 ? NOTHING_TOLD : await this.#report(mail, news, recipients, due);
     this.#told.add(conclusion);
-    log(notification === undefined ? 'undeliverable' : 'bounced', { id: mail.id, to: failures.map(({ recipient }) => forwardPaths[recipient]?.text).join(','), notification: notification?.id });
-    if (queued !== undefined) this.#queued(queued);
-    return queued !== undefined && queue.bounce !== undefined;
+    if (failures.length > 0) this.#options.log(report.id === undefined ? 'undeliverable' : 'bounced', this.#story(mail, failures, report.id));
+    else if (report.id !== undefined) this.#options.log('reported', this.#story(mail, news.map(({ recipient }) => recipient), report.id));
+    return report;
+  }
+
+  async #warn(id: string, due: () => number): Promise<void> {
+    const { queue, log } = this.#options;
+    const mail = queue.mail(id);
+    if (mail === undefined || mail.held === true || !mayNotify(mail.reversePath)) return;
+    const late = askedFor(mail, mail.recipients.flatMap((state, recipient) => (state.state === 'waiting' && state.warned !== true ? [{ recipient, action: 'delayed', state }] : [])));
+    if (late.length === 0) return;
+    const who = new Set(late.map(({ recipient }) => recipient));
+    const recipients = mail.recipients.map((state, recipient) => (who.has(recipient) ? { ...state, warned: true } : state));
+    const report = await this.#report(mail, late, recipients, due);
+    if (!report.settled) await queue.settle(id, recipients, due());
+    log('warned', this.#story(mail, [...who], report.id));
+    if (report.queued !== undefined) this.#queued(report.queued);
+  }
+
+  /** Has a notification made and queued. */
+  async #report(mail: QueuedMail, news: readonly News[], recipients: readonly RecipientState[], due: () => number): Promise<Told> {
+    const { queue, notify } = this.#options;
+    const notification = await notify(mail, news);
+    if (notification?.queue === undefined) return { ...NOTHING_TOLD, id: notification?.id };
+    const { mail: envelope, content } = notification.queue;
+    const queued = queue.bounce === undefined ? await queue.add(envelope, content()) : await queue.bounce(mail.id, recipients, due(), envelope, content());
+    return { id: notification.id, settled: queue.bounce !== undefined, queued };
+  }
+
+  #story({ id, forwardPaths }: QueuedMail, recipients: readonly number[], notification: string | undefined): { readonly id: string; readonly to: string; readonly notification: string | undefined } {
+    return { id, to: recipients.map((recipient) => forwardPaths[recipient]?.text).join(','), notification };
   }
 }

@@ -22,7 +22,8 @@ export type VerdictEvent =
   | 'takes-no-mail'
   | 'too-many-hops'
   | 'local-failure'
-  | 'expired';
+  | 'expired'
+  | 'returned';
 
 export interface Verdict {
   readonly event: VerdictEvent;
@@ -57,6 +58,7 @@ export const VERDICTS: Readonly<Record<VerdictEvent, Row>> = {
   'too-many-hops':       permanent(reply(554, '5.4.6', 'too many hops: the mail has gone round in a loop'), 'RFC 5321 §6.3'),
   'local-failure':       temporary(reply(451, '4.3.0', 'failure on our own side'), 'RFC 3463 §3.4'), // no reason to back off from the destination
   'expired':             permanent(reply(451, '4.4.7', 'the mail has not been delivered in time'), 'RFC 3463 §2'), // class 4: "persistent transient"
+  'returned':            permanent(reply(554, '5.3.0', 'the operator of this host has given up the mail'), 'RFC 3463 §3.4'),
 };
 
 /** Returns the verdict of the row, its text followed by the detail where there is one. */

@@ -29,7 +29,7 @@ function after(now: number, outcomes: readonly (keyof typeof OUTCOMES)[], from?:
   const recipients = outcomes.map((_, index) => 2 - index); // in any order
   const results = outcomes.map((outcome, index) => ({ forwardPath: subject.forwardPaths[2 - index] ?? { type: 'postmaster' as const, text: '', key: 'postmaster' as const }, outcome: OUTCOMES[outcome], target: targetOf(25) }));
   const { states, failures, again } = conclude(subject, recipients, results, SCHEDULE, now);
-  return { states: recipients.map((recipient) => `${states.get(recipient)?.state} ${states.get(recipient)?.host ?? '-'} ${states.get(recipient)?.reply?.enhanced ?? '-'}`), failures: failures.map(({ recipient }) => recipient), again };
+  return { states: recipients.map((recipient) => `${states.get(recipient)?.state} ${states.get(recipient)?.host ?? '-'} ${states.get(recipient)?.reply?.enhanced ?? '-'}`), failures, again };
 }
 
 describe('what an attempt means for recipients', () => {

@@ -27,9 +27,9 @@ export class MemoryQueue implements Queue {
     return this.put(mail, concat(pieces));
   }
 
-  put({ id = `m${this.#mails.size + 1}`, reversePath, forwardPaths }: NewMail, octets: Uint8Array): QueuedMail {
+  put({ id = `m${this.#mails.size + 1}`, reversePath, forwardPaths, parameters = {}, recipientParameters = [] }: NewMail, octets: Uint8Array): QueuedMail {
     const arrival = Date.now();
-    const mail: QueuedMail = { id, arrival, reversePath, forwardPaths, size: octets.length, eightBit: false, recipients: forwardPaths.map(() => ({ state: 'waiting' })), nextAttempt: arrival };
+    const mail: QueuedMail = { id, arrival, reversePath, forwardPaths, parameters, recipientParameters, size: octets.length, eightBit: false, recipients: forwardPaths.map(() => ({ state: 'waiting' })), nextAttempt: arrival };
     this.#mails.set(id, mail);
     this.#contents.set(id, octets);
     return mail;

@@ -7,7 +7,7 @@
 //   RES     what became of recipients, and when the mail is due again
 //   ATT     an attempt begins whose outcome may never be known
 //   STATE   all that was known of a mail when its facts were about to be dropped; its content stands in msg/<id>
-//   HOLD    the operator holds a mail, or lets it go on
+//   HOLD    the operator holds a mail, lets it go on, or has it returned to its sender
 //   KILL    the operator removes a mail
 //
 // Rule 1: a turn is a number that no other fact of the queue has; of two facts that contradict each other the later turn counts.
@@ -16,7 +16,7 @@
 //         Parameters are kept as they are written in MAIL and RCPT (parameter-text.ts), so that further ones need no new format.
 //
 //   version 1   flags 1 and 2
-//   version 2   flags 4 and 8: the parameters of the envelope, and whose delay the sender has been told of
+//   version 2   flags 4 and 8: the parameters of the envelope, and whose delay the sender has been told of; HOLD 2: returned
 
 import type { Reply } from '../../syntax/reply.ts';
 import type { Checksum } from './checksum.ts';
@@ -68,8 +68,12 @@ export type Fact =
   | { readonly type: 'RES'; readonly results: Results }
   | { readonly type: 'ATT'; readonly id: string; readonly turn: number; readonly host: string; readonly recipients: readonly number[] }
   | { readonly type: 'STATE'; readonly envelope: StoredEnvelope; readonly next: Stamped; readonly held: Stamped; readonly recipients: readonly Register[] }
-  | { readonly type: 'HOLD'; readonly id: string; readonly turn: number; readonly held: boolean }
+  | { readonly type: 'HOLD'; readonly id: string; readonly turn: number; readonly order: Order }
   | { readonly type: 'KILL'; readonly id: string };
+
+/** What the operator wants of a mail; in the state of the mail as a number, its place here. */
+export type Order = (typeof ORDERS)[number];
+export const ORDERS = ['none', 'hold', 'return'] as const;
 
 export interface Stamped {
   readonly turn: number;
@@ -128,7 +132,7 @@ export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uin
     case 'HOLD':
       to.text(fact.id);
       to.number(fact.turn);
-      to.number(fact.held ? 1 : 0);
+      to.number(ORDERS.indexOf(fact.order));
       break;
     case 'KILL':
       to.text(fact.id);
@@ -169,7 +173,7 @@ export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undef
         if (warned.length === 0) return { type, envelope, next, held, recipients };
         return { type, envelope, next, held, recipients: recipients.map((each, recipient) => (warned.includes(recipient) ? { ...each, warned: true } : each)) };
       }
-      case 'HOLD': return { type, id: from.text(), turn: from.number(), held: from.number() !== 0 };
+      case 'HOLD': return { type, id: from.text(), turn: from.number(), order: ORDERS[from.number()] ?? 'hold' }; // what a later version says is nothing to act upon
       case 'KILL': return { type, id: from.text() };
       default: return type satisfies never;
     }

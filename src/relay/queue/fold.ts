@@ -15,7 +15,7 @@
 //                whether the sender has been told of the delay, no < yes
 
 import type { Fact, Register, Results, Stamped, StoredEnvelope } from './fact.ts';
-import { NOT_ATTEMPTED, register } from './fact.ts';
+import { NOT_ATTEMPTED, ORDERS, register } from './fact.ts';
 import type { RecipientState } from './port.ts';
 
 /** Where content stands: in the record at this place of a segment; in the file msg/<id>, where the segment is 0. */
@@ -53,7 +53,7 @@ export function statesOf(fact: Fact, place: ContentPlace): readonly (readonly [i
     case 'RES': return [stateOfResults(fact.results)];
     case 'ATT': return [[fact.id, { ...NOTHING, recipients: sparse(fact.recipients.map((recipient) => [recipient, register({ state: 'waiting' }, 0, { turn: fact.turn, host: fact.host })])) }]];
     case 'STATE': return [[fact.envelope.id, { ...NOTHING, envelope: fact.envelope, content: OWN_FILE, next: fact.next, held: fact.held, recipients: fact.recipients }]];
-    case 'HOLD': return [[fact.id, { ...NOTHING, held: { turn: fact.turn, value: fact.held ? 1 : 0 } }]];
+    case 'HOLD': return [[fact.id, { ...NOTHING, held: { turn: fact.turn, value: ORDERS.indexOf(fact.order) } }]];
     case 'KILL': return [[fact.id, { ...NOTHING, removed: true }]];
     default: return fact satisfies never;
   }

@@ -48,6 +48,8 @@ export interface QueuedMail {
   readonly nextAttempt: number;
   /** The operator wants it kept, and not tried. Absent where the queue knows no such thing. */
   readonly held?: boolean;
+  /** The operator wants it returned to its sender, as if its time were over. */
+  readonly returned?: boolean;
 }
 
 /** What was absent from the first queue, a file a mail, is optional here. */
@@ -68,6 +70,8 @@ export interface Queue {
   bounce?(id: string, recipients: readonly RecipientState[], nextAttempt: number, notification: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail>;
   /** Keeps a mail from being tried, or lets it go on. */
   hold?(id: string, held: boolean): Promise<void>;
+  /** Says that a mail is to be returned to its sender, by whoever relays. */
+  giveUp?(id: string): Promise<void>;
   /** Removes a mail; nobody is told. */
   remove?(id: string): Promise<void>;
   /** Tells whether a mail of so many octets can be taken without filling the disk (452 4.3.1 where not). */

@@ -4,7 +4,7 @@
 import type { MailParameters, RecipientParameters } from '../../protocol/mail.ts';
 import { isFault } from '../../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../../syntax/path.ts';
-import type { StoredEnvelope } from './fact.ts';
+import { ORDERS, type StoredEnvelope } from './fact.ts';
 import type { MailState } from './fold.ts';
 import { parseMailParameters, parseRecipientParameters } from './parameter-text.ts';
 import type { QueuedMail, RecipientState } from './port.ts';
@@ -21,6 +21,7 @@ export class StoredMail implements QueuedMail {
   readonly recipients: readonly RecipientState[];
   readonly nextAttempt: number;
   readonly held: boolean;
+  readonly returned: boolean;
   readonly #envelope: StoredEnvelope;
 
   constructor(envelope: StoredEnvelope, { recipients, next, held }: MailState) {
@@ -30,7 +31,9 @@ export class StoredMail implements QueuedMail {
     this.eightBit = envelope.eightBit;
     this.recipients = recipients;
     this.nextAttempt = next.value;
-    this.held = held.value !== 0;
+    const order = ORDERS[held.value];
+    this.held = order === 'hold';
+    this.returned = order === 'return';
     this.#envelope = envelope;
   }
 

@@ -21,7 +21,7 @@ const warning = (turn: number, ...warned: readonly number[]): Fact => ({
   cause: { id: 'm', turn, nextAttempt: 1000 * turn, recipients: [], warned },
 });
 const KILL: Fact = { type: 'KILL', id: 'm' };
-const hold = (turn: number, held: boolean): Fact => ({ type: 'HOLD', id: 'm', turn, held });
+const hold = (turn: number, held: boolean): Fact => ({ type: 'HOLD', id: 'm', turn, order: held ? 'hold' : 'none' });
 const state: Fact = {
   type: 'STATE', envelope: ENVELOPE, next: { turn: 3, value: 3000 }, held: { turn: 0, value: 0 },
   recipients: [{ state: 'waiting', reply: reply(450, 'at 3'), host: 'mx.test', turn: 3, attempted: { turn: 2, host: 'mx2.test' } }, { state: 'waiting', turn: 0, attempted: { turn: 0, host: '' } }],

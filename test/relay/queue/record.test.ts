@@ -23,7 +23,7 @@ const FACTS: readonly Fact[] = [
   { type: 'ATT', id: 'm', turn: 128, host: 'mx.test', recipients: [0, 127, 128, 16_384] },
   { type: 'STATE', envelope: ENVELOPE, next: { turn: 1, value: 2 }, held: { turn: 3, value: 1 }, recipients: [{ state: 'waiting', turn: 4, attempted: { turn: 5, host: 'mx' }, unsettled: { turn: 5, host: 'mx' } as { host: string } }, { state: 'failed', reply: REPLY, turn: 6, attempted: NOT_ATTEMPTED }] },
   { type: 'STATE', envelope: { ...ASKED, recipientParameters: [] }, next: { turn: 1, value: 2 }, held: { turn: 0, value: 0 }, recipients: [{ state: 'waiting', turn: 4, attempted: NOT_ATTEMPTED }, { state: 'waiting', turn: 6, attempted: NOT_ATTEMPTED, warned: true }] },
-  { type: 'HOLD', id: 'm', turn: 1, held: true },
+  { type: 'HOLD', id: 'm', turn: 1, order: 'return' },
   { type: 'KILL', id: 'm' },
 ];
 

@@ -1,0 +1,115 @@
+// Makes the mail that tells the sender what became of a mail (relay/notification.ts), from the queue in which that waits.
+//
+// Rule 1: the same news of the same recipients have the same id, so that a notification is added once, whatever crash comes
+//         between; and other news another, so that no report is taken for one that went before.
+
+import { admit, type Admission } from '../relay/admission.ts';
+import { formatNotification, LONGEST_HEADER, mayNotify, notificationEnvelope, returnsContent } from '../relay/notification.ts';
+import type { Queue, QueuedMail } from '../relay/queue/port.ts';
+import type { Action, ReportedRecipient } from '../relay/report.ts';
+import { REASONS } from '../protocol/client/reason.ts';
+import { VERDICTS } from '../relay/verdict.ts';
+import type { Reply } from '../syntax/reply.ts';
+import { concat } from '../wire/octet.ts';
+import { encodeXtext } from '../wire/xtext.ts';
+import type { News } from './conclusion.ts';
+import type { Maildir } from './maildir.ts';
+import type { Notification } from './recorder.ts';
+
+export interface NotifierOptions {
+  readonly hostname: string;
+  readonly queue: Pick<Queue, 'content'>;
+  /** Where notifications to accepted domains go. */
+  readonly maildir?: Maildir | undefined;
+  readonly admission: Admission;
+  /** The age, in milliseconds, at which mail is given up. */
+  readonly expire: number;
+}
+
+/** What is said of a recipient where nobody has said anything. */
+const BY_DEFAULT: Readonly<Record<Action, Reply>> = {
+  failed:    VERDICTS['local-failure'].reply,
+  delayed:   REASONS['no-connection'].reply,
+  delivered: { code: 250, enhanced: '2.0.0', lines: ['in the mailbox'] },
+  relayed:   { code: 250, enhanced: '2.0.0', lines: ['taken by the next host'] },
+  expanded:  { code: 250, enhanced: '2.0.0', lines: ['taken for several addresses'] },
+};
+
+/** Makes a notification; undefined where there is nobody to tell. Into a Maildir it is delivered at once. */
+export async function notify(mail: QueuedMail, news: readonly News[], { hostname, queue, maildir, admission, expire }: NotifierOptions): Promise<Notification | undefined> {
+  const { reversePath, forwardPaths, parameters = {}, recipientParameters, arrival } = mail;
+  const [first] = news;
+  if (!mayNotify(reversePath) || first === undefined) return undefined;
+  const id = `${mail.id}-${first.recipient}${first.action === 'delayed' ? '-d' : ''}`;
+  const date = Date.now();
+  const whole = returnsContent(parameters, mail.size) && news.some(({ action }) => action === 'failed');
+  const content = await read(queue.content(mail.id), whole ? Infinity : LONGEST_HEADER);
+  const octets = formatNotification({
+    id,
+    reportingMta: hostname,
+    sender: reversePath,
+    arrival,
+    date,
+    ...(parameters.envelopeId === undefined ? {} : { envelopeId: encodeXtext(parameters.envelopeId) }),
+    recipients: news.flatMap(({ recipient, action, state: { reply = BY_DEFAULT[action], host } }): readonly ReportedRecipient[] => {
+      const forwardPath = forwardPaths[recipient];
+      const original = recipientParameters?.[recipient]?.originalRecipient;
+      if (forwardPath === undefined) return [];
+      return [{
+        forwardPath,
+        action,
+        reply,
+        lastAttempt: date,
+        willRetryUntil: arrival + expire,
+        ...(host === undefined ? {} : { host }),
+        ...(original === undefined ? {} : { originalRecipient: `${original.type};${encodeXtext(original.address)}` }),
+      }];
+    }),
+    original: { header: content, ...(whole ? { content } : {}) },
+  });
+  const again = async function* (): AsyncGenerator<Uint8Array, void> {
+    yield octets;
+  };
+  const envelope = notificationEnvelope(reversePath, parameters);
+  if (maildir !== undefined && admit(admission, '', reversePath) === 'local') {
+    await maildir.deliver(envelope.reversePath, again());
+    return { id };
+  }
+  return { id, queue: { mail: { id, ...envelope }, content: again } };
+}
+
+/** Content that is passed on once, and of which as much is kept as a notification may quote. */
+export class Beginning implements AsyncIterable<Uint8Array> {
+  readonly #content: AsyncIterable<Uint8Array>;
+  readonly #kept: Uint8Array[] = [];
+  /** Octets so far. */
+  size = 0;
+
+  constructor(content: AsyncIterable<Uint8Array>) {
+    this.#content = content;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
+    for await (const octets of this.#content) {
+      if (this.size < LONGEST_HEADER) this.#kept.push(octets);
+      this.size += octets.length;
+      yield octets;
+    }
+  }
+
+  async *again(): AsyncGenerator<Uint8Array, void> {
+    yield* this.#kept;
+  }
+}
+
+/** Returns the content, as far as so many octets go and a little. */
+async function read(content: AsyncIterable<Uint8Array>, most: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const octets of content) {
+    pieces.push(octets);
+    size += octets.length;
+    if (size >= most) break;
+  }
+  return concat(pieces);
+}

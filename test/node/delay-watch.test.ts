@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DelayWatch } from '../../src/node/delay-watch.ts';
+
+vi.mock('node:timers', async () => (await import('../support/global-timers.ts')).timers);
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+let watch: DelayWatch | undefined;
+let mails: Map<string, number>;
+let told: (readonly [id: string, minutes: number])[];
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: 0 });
+  mails = new Map();
+  told = [];
+});
+afterEach(() => {
+  watch?.close();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+function start(warn: (id: string) => Promise<void> = async () => undefined): void {
+  watch = new DelayWatch({
+    delay: 4 * HOUR,
+    mails: () => mails,
+    warn: (id) => {
+      told.push([id, Math.floor(Date.now() / MINUTE)]);
+      return warn(id);
+    },
+  });
+  watch.start();
+}
+
+describe('mail that waits', () => {
+  it('is late once, when it is as old as that', async () => {
+    mails = new Map([['old', -5 * HOUR], ['a', -HOUR], ['b', 0]]);
+    start();
+    await vi.advanceTimersByTimeAsync(HOUR);
+    mails.set('c', Date.now());
+    await vi.advanceTimersByTimeAsync(20 * HOUR);
+    expect(told).toEqual([['old', 1], ['a', 180], ['b', 240], ['c', 300]]);
+  });
+
+  it('is not late when it has gone before', async () => {
+    mails.set('a', 0);
+    start();
+    await vi.advanceTimersByTimeAsync(3 * HOUR);
+    mails.delete('a');
+    await vi.advanceTimersByTimeAsync(10 * HOUR);
+    expect(told).toEqual([]);
+  });
+
+  it('is told of again where that failed', async () => {
+    mails.set('a', 0);
+    let failures = 2;
+    start(async () => {
+      if (failures-- > 0) throw new Error('no room');
+    });
+    await vi.advanceTimersByTimeAsync(10 * HOUR);
+    expect(told).toEqual([['a', 240], ['a', 241], ['a', 242]]);
+  });
+
+  it('is looked at no more often than a thousandth of the delay, however many there are', async () => {
+    let looks = 0;
+    mails = new Map(Array.from({ length: 10_000 }, (_, index) => [`m${index}`, index] as const)); // one each millisecond
+    start();
+    const all = mails;
+    mails = Object.assign(new Map(all), { [Symbol.iterator]: () => ((looks += 1), all[Symbol.iterator]()) });
+    await vi.advanceTimersByTimeAsync(5 * HOUR);
+    expect(told).toHaveLength(10_000);
+    expect(looks).toBeLessThan(10);
+  });
+
+  it('is told of no more once the watch has ended', async () => {
+    mails = new Map([['a', 0], ['b', 0]]);
+    start(async () => watch?.close());
+    await vi.advanceTimersByTimeAsync(10 * HOUR);
+    expect(told).toEqual([['a', 240]]);
+  });
+});
