@@ -31,6 +31,7 @@ import { parsed } from './relay.ts';
 import { Resolver } from './resolve.ts';
 import type { Outgoing, SenderOptions } from './sender.ts';
 
+/** What is set about a `MailClient`. */
 export interface MailClientOptions extends Partial<SenderOptions> {
   /** Most connections at a time. Default: 5. */
   readonly connections?: number;
@@ -44,6 +45,7 @@ export interface MailClientOptions extends Partial<SenderOptions> {
   readonly resolver?: Resolver;
 }
 
+/** A mail for a `MailClient` to send. */
 export interface MailToSend {
   /** Values, or text with brackets or without; `<>` or the empty text for the null reverse-path. */
   readonly from: ReversePath | string;

@@ -41,6 +41,7 @@ interface StoredState {
   readonly nextAttempt: number;
 }
 
+/** A queue that keeps a file a mail: the teaching form of the port `Queue`. */
 export class FileQueue implements Queue {
   readonly #directory: string;
   readonly #lock: Lock;

@@ -24,6 +24,7 @@ import { ReceiverSettings, type ReceiverOptions } from './receiver-option.ts';
 import { Room, type Seat } from './room.ts';
 import { TlsServer, type TlsFacts, type TlsOptions } from './tls.ts';
 
+/** What is set about a server. */
 export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, ServerLimits {
   /** Certificate and key: offers STARTTLS (RFC 3207), or speaks TLS at once with `tlsAtOnce` (RFC 8314). */
   readonly tls?: TlsOptions | TlsServer;
@@ -68,6 +69,7 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   return server;
 }
 
+/** A server that listens; see `listen`. */
 export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #options: ReceiverOptions & ServerLimits;
   readonly #settings: ReceiverSettings;

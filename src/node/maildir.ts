@@ -17,6 +17,7 @@ import { newId } from './file-queue.ts';
 /** Milliseconds after which nobody can still be writing a file under tmp/. */
 const LEFT_BEHIND = 36 * 3_600_000;
 
+/** A Maildir that mails are delivered into: durable before they are said to be. */
 export class Maildir {
   readonly #directory: string;
   #count = 0;

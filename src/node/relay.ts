@@ -14,6 +14,7 @@ import { Resolver } from './resolve.ts';
 import type { Outgoing } from './sender.ts';
 import { sendAllWays } from './ways.ts';
 
+/** What is set about `relay`. */
 export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'ownNames'>> {
   /** Finds routes. Default: the system's DNS. */
   readonly resolver?: Resolver;

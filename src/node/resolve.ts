@@ -12,6 +12,7 @@ import { type HostPlan, locate, planKey, rank, type RouteOptions, type Step, typ
 import { planTargets } from '../relay/target.ts';
 import type { Verdict } from '../relay/verdict.ts';
 
+/** What is set about a `Resolver`. */
 export interface ResolverOptions {
   /** DNS servers, `192.0.2.1:53` or `[2001:db8::1]:53`. Default: the system's. */
   readonly servers?: readonly string[];

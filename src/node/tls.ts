@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { UsageError } from '../wire/usage.ts';
 
+/** Certificate, key and what else is set about TLS. */
 export interface TlsOptions {
   /** PEM: the certificate with its chain, and its key. */
   readonly cert: string | Uint8Array;

@@ -38,6 +38,7 @@ import type { ReceiverOptions } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
 import type { TlsServer } from './tls.ts';
 
+/** What is set about a `TransferAgent`. */
 export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tlsAtOnce' | 'auth' | 'lmtp'>, ServerLimits {
   readonly queue: Queue;
   /** Mail for accepted domains goes here instead of being relayed. */
@@ -74,6 +75,7 @@ const INTERFACES_LIFE: Milliseconds = 30_000;
 /** Content that has too many Received fields: thrown into whoever stores it, so that nothing is stored. */
 class LoopError extends Error {}
 
+/** A mail transfer agent: receives mail into a queue, delivers and relays it, and tells senders of failures. */
 export class TransferAgent {
   readonly #options: TransferAgentOptions;
   readonly #servers: Server[] = [];

@@ -28,6 +28,7 @@ export interface RecipientParameters {
   readonly originalRecipient?: { readonly type: string; readonly address: string };
 }
 
+/** Who a mail is from and for, with the parameters that came with each path (RFC 5321 §2.3.1). */
 export interface Envelope {
   readonly reversePath: ReversePath;
   readonly forwardPaths: readonly ForwardPath[];

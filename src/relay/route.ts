@@ -31,6 +31,7 @@ export interface Target {
   readonly raced?: true;
 }
 
+/** What decides about routes besides the DNS. */
 export interface RouteOptions {
   /** The names by which this host may be known in mail transactions (§5.1). */
   readonly ownNames: readonly string[];

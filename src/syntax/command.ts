@@ -15,6 +15,7 @@ import type { Parameter } from './parameter.ts';
 import { formatPath, readForwardPath, readReversePath } from './path.ts';
 import type { ForwardPath, ReversePath } from './path.ts';
 
+/** A command with its arguments (RFC 5321 §4.1), by its `verb`. */
 export type Command =
   | {
       readonly verb: 'EHLO' | 'HELO' | 'LHLO';
@@ -36,6 +37,7 @@ export type Command =
   | { readonly verb: 'NOOP' | 'HELP'; readonly text: string | undefined }
   | { readonly verb: 'VRFY' | 'EXPN'; readonly text: string };
 
+/** The word that a command begins with (RFC 5321 §4.1.1). */
 export type Verb = Command['verb'];
 
 const SECTION: Readonly<Record<Verb, string>> = {

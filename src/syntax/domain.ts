@@ -8,6 +8,7 @@ import { fault, unexpected, whole } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './ip-address.ts';
 
+/** A domain as it was written, and its key in lower case (RFC 5321 §4.1.2). */
 export interface Domain {
   readonly type: 'domain';
   readonly text: string;
@@ -15,6 +16,7 @@ export interface Domain {
   readonly key: string;
 }
 
+/** An address in brackets in the place of a domain (RFC 5321 §4.1.3): IPv4, IPv6, or of another kind. */
 export type AddressLiteral =
   | {
       readonly type: 'ipv4' | 'ipv6';

@@ -5,6 +5,7 @@
 
 import { quote } from '../wire/ascii.ts';
 
+/** Why a text is not what it should be: a value, not an exception. */
 export interface Fault {
   readonly fault: FaultCode;
   /** Characters from the start of the text that was parsed. */
@@ -17,6 +18,7 @@ export interface Fault {
   readonly source: string;
 }
 
+/** The kinds of fault that a text can have. */
 export type FaultCode =
   | 'unknown-verb'
   | 'unimplemented-verb' // a verb of RFC 821 or RFC 1985 that this implementation knows and does not carry out

@@ -7,6 +7,7 @@ import { isFault, unexpected } from './fault.ts';
 import type { Fault } from './fault.ts';
 import type { Reply } from './reply.ts';
 
+/** One line of the reply to EHLO: an extension and its parameters (RFC 5321 §4.1.1.1). */
 export interface EhloKeyword {
   /** As written; compare in upper case. */
   readonly keyword: string;

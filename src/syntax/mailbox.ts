@@ -9,6 +9,7 @@ import type { AddressLiteral, Domain, SyntaxOptions } from './domain.ts';
 import { fault, unexpected, whole } from './fault.ts';
 import type { Fault } from './fault.ts';
 
+/** A local part at a domain or address literal, with the one key that equal ones share (RFC 5321 §4.1.2). */
 export interface Mailbox {
   readonly type: 'mailbox';
   /** As written, with the quotes and the quoted pairs. */

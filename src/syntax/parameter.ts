@@ -7,6 +7,7 @@ import type { SyntaxOptions } from './domain.ts';
 import { fault, unexpected } from './fault.ts';
 import type { Fault } from './fault.ts';
 
+/** One parameter of MAIL or RCPT as it was written (RFC 5321 §4.1.2 esmtp-param). */
 export interface Parameter {
   /** As written; compare without regard to case (§2.4). */
   readonly keyword: string;

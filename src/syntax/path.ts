@@ -19,6 +19,7 @@ export type ForwardPath =
   | MailboxPath
   | { readonly type: 'postmaster'; readonly text: string; readonly key: 'postmaster' };
 
+/** A path that holds a mailbox, exactly as it was written (RFC 5321 §4.1.2). */
 export interface MailboxPath {
   readonly type: 'path';
   /** Exactly as written, with the brackets and the source route. */

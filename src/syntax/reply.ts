@@ -12,6 +12,7 @@ import { agrees, parseEnhancedStatus } from './status.ts';
 /** The first digit of a reply code (§4.2.1): done, go on, not now, not so. */
 export type ReplyClass = 2 | 3 | 4 | 5;
 
+/** A reply: its code, its enhanced code, its lines of text (RFC 5321 §4.2, RFC 2034). */
 export interface Reply {
   readonly code: number;
   /** For example `5.1.1`; absent where the reply has none (RFC 2034 §3: the greeting and the reply to EHLO never have). */

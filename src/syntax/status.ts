@@ -5,6 +5,7 @@
 import { fault } from './fault.ts';
 import type { Fault } from './fault.ts';
 
+/** An enhanced status code (RFC 3463 §2). */
 export interface EnhancedStatus {
   readonly class: 2 | 4 | 5;
   /** 0 to 999. */

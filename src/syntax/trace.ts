@@ -14,6 +14,7 @@ import { readStamp } from './stamp.ts';
 import type { Clause } from './stamp.ts';
 import { foldingSpaceEnd } from './white-space.ts';
 
+/** What a Received field says (RFC 5321 §4.4). */
 export interface Received {
   /** What the client called itself in EHLO or HELO, whatever it was. */
   readonly helo: string;

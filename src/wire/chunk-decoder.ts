@@ -6,6 +6,7 @@
 import { EMPTY } from './octet.ts';
 import { UsageError } from './usage.ts';
 
+/** Reads the octets of one BDAT chunk (RFC 3030 §2). */
 export class ChunkDecoder {
   /** What the last `read` found: a view of the octets given, valid as long as they are. */
   content: Uint8Array = EMPTY;

@@ -28,6 +28,7 @@ export interface RecipientState {
   readonly warned?: boolean;
 }
 
+/** A mail of the queue, as it is now. */
 export interface QueuedMail {
   /** Letters, digits and hyphens; unique within the queue. */
   readonly id: string;

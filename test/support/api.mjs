@@ -1,0 +1,34 @@
+// The public names, from what the two entries export, with the first sentence of what is written above each.
+
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SRC = fileURLToPath(new URL('../../src', import.meta.url));
+const KINDS = { const: 'value', let: 'value', function: 'function', class: 'class', interface: 'type', type: 'type' };
+
+/** Names in the order of the alphabet: `{ name, entry: 'ehlo/core' | 'ehlo', kind, sentence }`. An empty sentence: nothing is written. */
+export function publicNames() {
+  const core = exportsOf('core.ts').map((each) => ({ ...each, entry: 'ehlo/core' }));
+  const all = [...core, ...exportsOf('index.ts').map((each) => ({ ...each, entry: 'ehlo' }))];
+  return all.map(({ name, file, entry }) => ({ name, entry, ...describe(name, readFileSync(join(SRC, file), 'utf8')) })).sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
+}
+
+function exportsOf(entry) {
+  const text = readFileSync(join(SRC, entry), 'utf8');
+  return [...text.matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)';/gms)].flatMap(([, names, from]) =>
+    names.split(',').map((name) => name.replace(/^\s*(type )?/, '').trim()).filter((name) => name !== '').map((name) => ({ name, file: join(dirname(entry), from) })));
+}
+
+function describe(name, text) {
+  const pattern = new RegExp(String.raw`(?:/\*\*((?:(?!\*/)[\s\S])*)\*/\s*)?^export (?:declare |abstract |async )*(const|let|function\*?|class|interface|type) ${name}\b`, 'm');
+  const [, comment = '', kind = ''] = pattern.exec(text) ?? [];
+  const prose = comment.replace(/^\s*\* ?/gm, ' ').replace(/\s+/g, ' ').trim();
+  const [sentence = ''] = /^.*?[.!?](?=\s|$)(?<!\b(?:e\.g|i\.e)\.)/.exec(prose) ?? [];
+  return { kind: KINDS[kind.replace('*', '')] ?? 'unknown', sentence };
+}
+
+/** The names as a table in Markdown. */
+export function formatApi(names) {
+  return ['| name | from | | |', '|---|---|---|---|', ...names.map(({ name, entry, kind, sentence }) => `| \`${name}\` | \`${entry}\` | ${kind} | ${sentence.replaceAll('|', '\\|')} |`), ''].join('\n');
+}
