@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest';
+import { connectTo, type MailClientOptions, type MailToSend } from '../../src/node/client.ts';
+import type { RecipientOutcome } from '../../src/node/deliver.ts';
+import type { Mail } from '../../src/node/hook.ts';
+import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { UsageError } from '../../src/wire/usage.ts';
+import { listening } from '../support/listening.ts';
+import { latin1 } from '../support/raw-peer.ts';
+import { FAREWELL, GREETING, startScriptedServer, unusedPort } from '../support/scripted-server.ts';
+import { deferred, turns, until } from '../support/turn.ts';
+
+const { serve } = listening();
+
+const OPTIONS: MailClientOptions = { hostname: 'client.test', timeout: 5_000 };
+const mailTo = (name: string, content: MailToSend['content'] = latin1(`${name}\r\n`)): MailToSend => ({ from: 'alice@a.test', to: `${name}@b.test`, content });
+const brief = (outcomes: readonly RecipientOutcome[]): string => outcomes.map(({ outcome }) => [outcome.state, outcome.reply.code, ...('reason' in outcome ? [outcome.reason] : [])].join(' ')).join(', ');
+
+/** A server that keeps what it takes; `message` may decide otherwise. */
+async function keeping(message: (mail: Mail) => Verdict | undefined | Promise<undefined> = () => undefined): Promise<{ readonly url: string; readonly taken: string[]; readonly clients: Set<number> }> {
+  const taken: string[] = [];
+  const clients = new Set<number>();
+  const server = await serve({}, {
+    async message(mail) {
+      clients.add(mail.session.client.port);
+      let text = '';
+      for await (const octets of mail.content) text += decodeLatin1(octets);
+      const answer = await message(mail);
+      taken.push(`${mail.forwardPaths.map((path) => path.text).join()} ${text}`);
+      return answer ?? accept();
+    },
+  });
+  return { url: `smtp://127.0.0.1:${server.port}`, taken, clients };
+}
+
+describe('a client for many mails', () => {
+  it('sends them over one connection where it may have only one, in their order', async () => {
+    const { url, taken, clients } = await keeping();
+    const client = connectTo(url, { ...OPTIONS, connections: 1 });
+    const outcomes = await Promise.all(['1', '2', '3', '4'].map((name) => client.send(mailTo(name))));
+    expect(outcomes.map(brief)).toEqual(Array.from({ length: 4 }, () => 'delivered 250'));
+    expect(taken).toEqual(['1', '2', '3', '4'].map((name) => `<${name}@b.test> ${name}\r\n`));
+    expect(clients.size).toBe(1);
+    await client.close();
+  });
+
+  it('takes paths with brackets or without, one recipient or several, and all kinds of content', async () => {
+    const { url, taken } = await keeping();
+    const client = connectTo(url, OPTIONS);
+    async function* stream(): AsyncGenerator<Uint8Array, void> {
+      yield latin1('a');
+      yield latin1('b\r\n');
+    }
+    expect(brief(await client.send({ from: '<>', to: ['<x@b.test>', 'y@b.test'], content: stream() }))).toBe('delivered 250, delivered 250');
+    expect(brief(await client.send({ from: '', to: 'z@b.test', content: stream }))).toBe('delivered 250');
+    expect(taken).toEqual(['<x@b.test>,<y@b.test> ab\r\n', '<z@b.test> ab\r\n']);
+    await client.close();
+  });
+
+  it('opens as many connections as there are mails, up to its limit, and keeps them', async () => {
+    const gate = deferred();
+    const { url, clients } = await keeping(() => gate.promise.then(() => undefined));
+    const client = connectTo(url, { ...OPTIONS, connections: 3 });
+    const sent = Array.from({ length: 7 }, (_, at) => client.send(mailTo(`${at}`)));
+    await until(() => clients.size === 3);
+    await turns(20);
+    expect([clients.size, client.waiting]).toEqual([3, 4]);
+    gate.resolve();
+    await Promise.all(sent);
+    expect(brief(await client.send(mailTo('late')))).toBe('delivered 250');
+    expect(clients.size).toBe(3);
+    await client.close();
+  });
+
+  it('reports refusals as outcomes, and goes on', async () => {
+    const { url } = await keeping((mail) => (mail.forwardPaths[0]?.text === '<2@b.test>' ? refuse(554, '5.7.1', 'no') : undefined));
+    const client = connectTo(url, { ...OPTIONS, connections: 1 });
+    expect((await Promise.all(['1', '2', '3'].map((name) => client.send(mailTo(name))))).map(brief)).toEqual(['delivered 250', 'failed 554', 'delivered 250']);
+    await client.close();
+  });
+
+  it('is ready as long as few wait, and then again when some have gone', async () => {
+    const gate = deferred();
+    const { url } = await keeping(() => gate.promise.then(() => undefined));
+    const client = connectTo(url, { ...OPTIONS, connections: 1, waiting: 2 });
+    const sent = [client.send(mailTo('1'))];
+    await client.ready;
+    sent.push(client.send(mailTo('2')));
+    await client.ready;
+    sent.push(client.send(mailTo('3')));
+    let ready = false;
+    const again = client.ready.then(() => (ready = true));
+    await turns(20);
+    expect([ready, client.waiting]).toEqual([false, 2]);
+    gate.resolve();
+    await again;
+    expect((await Promise.all(sent)).map(brief)).toEqual(['delivered 250', 'delivered 250', 'delivered 250']);
+    await client.close();
+  });
+
+  it('sends a long row of mails with their outcomes in order, taking no more of them than may wait', async () => {
+    const { url, taken } = await keeping((mail) => (mail.forwardPaths[0]?.text.startsWith('<7') === true ? refuse(550, '5.7.1', 'no') : undefined));
+    const client = connectTo(url, { ...OPTIONS, connections: 4, waiting: 10 });
+    let given = 0;
+    let most = 0;
+    function* mails(): Generator<MailToSend, void> {
+      for (; given < 300; given += 1) yield mailTo(`${given}`);
+    }
+    const told: string[] = [];
+    for await (const outcomes of client.sendAll(mails())) {
+      told.push(`${outcomes[0]?.forwardPath.text} ${outcomes[0]?.outcome.state}`);
+      most = Math.max(most, given - told.length);
+    }
+    expect(told).toEqual(Array.from({ length: 300 }, (_, at) => `<${at}@b.test> ${`${at}`.startsWith('7') ? 'failed' : 'delivered'}`));
+    expect(taken).toHaveLength(300);
+    expect(most).toBeLessThanOrEqual(14);
+    await client.close();
+  });
+
+  it('ends when all have their outcomes, and says QUIT', async () => {
+    await using server = await startScriptedServer([...GREETING, ...Array.from({ length: 2 }, () => ['C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 taken']).flat(), ...FAREWELL]);
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, connections: 1 });
+    const sent = [client.send(mailTo('1')), client.send(mailTo('2'))];
+    await client.close();
+    expect((await Promise.all(sent)).map(brief)).toEqual(['delivered 250', 'delivered 250']);
+    await until(() => server.idle);
+    expect(server.heard[0]?.endsWith('QUIT\r\n')).toBe(true);
+    await expect(client.send(mailTo('3'))).rejects.toThrow(UsageError);
+    await client.close();
+  });
+
+  it('that has sent nothing ends at once, having opened nothing', async () => {
+    await using server = await startScriptedServer(GREETING);
+    await using client = connectTo(`smtp://127.0.0.1:${server.port}`, OPTIONS);
+    expect(client.waiting).toBe(0);
+    expect(server.connections).toBe(0);
+  });
+
+  it('uses a fresh connection where one has been closed between two mails', async () => {
+    const one = ['C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 taken'];
+    await using server = await startScriptedServer([...GREETING, ...one, '* end'], [...GREETING, ...one, 'C: MAIL', '* reset'], [...GREETING, ...one, ...FAREWELL]);
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, connections: 1 });
+    for (const name of ['1', '2', '3']) expect(brief(await client.send(mailTo(name)))).toBe('delivered 250');
+    await client.close();
+    expect(server.connections).toBe(3);
+  });
+
+  it('changes connections after as many mails as one may have', async () => {
+    const { url, clients } = await keeping();
+    const client = connectTo(url, { ...OPTIONS, connections: 1, mailsPerConnection: 2 });
+    for (const name of ['1', '2', '3', '4', '5']) await client.send(mailTo(name));
+    expect(clients.size).toBe(3);
+    await client.close();
+  });
+
+  it('tells all that wait that no connection is to be had', async () => {
+    const client = connectTo(`smtp://127.0.0.1:${await unusedPort()}`, { ...OPTIONS, connections: 1 });
+    const sent = await Promise.all(['1', '2', '3'].map((name) => client.send(mailTo(name))));
+    expect(sent.map(brief)).toEqual(Array.from({ length: 3 }, () => 'deferred 451 no-connection'));
+    expect(sent[2]?.[0]?.outcome.reply.lines.join()).toMatch(/connection refused/);
+    await client.close();
+  });
+
+  it('says what is wrong where the host is not found', async () => {
+    const client = connectTo('smtp://nowhere.invalid', OPTIONS);
+    expect(brief(await client.send(mailTo('1')))).toBe('deferred 451 no-connection');
+    await client.close();
+  });
+
+  it('is aborted by its signal: who was not sent to is deferred', async () => {
+    const aborter = new AbortController();
+    await using server = await startScriptedServer(['C: nothing']);
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, connections: 1, signal: aborter.signal });
+    const sent = [client.send(mailTo('1')), client.send(mailTo('2'))];
+    await until(() => server.connections === 1);
+    aborter.abort();
+    expect((await Promise.all(sent)).map(brief)).toEqual(['deferred 451 aborted', 'deferred 451 aborted']);
+    await client.close();
+  });
+
+  it('rejects what is misuse, and loses nothing else by it', async () => {
+    const { url } = await keeping();
+    const client = connectTo(url, OPTIONS);
+    await expect(client.send({ ...mailTo('1'), to: 'nobody' })).rejects.toThrow(UsageError);
+    await expect(client.send({ ...mailTo('1'), from: 'a b@c' })).rejects.toThrow(UsageError);
+    await expect(client.send({ ...mailTo('1'), to: [] })).rejects.toThrow(UsageError);
+    await expect(client.send(mailTo('1', (async function* () { throw new Error('disk on fire'); })()))).rejects.toThrow('disk on fire');
+    expect(brief(await client.send(mailTo('1')))).toBe('delivered 250');
+    await client.close();
+  });
+
+  it.each(['mx.test', 'http://mx.test', 'smtp://', 'smtp://mx.test:0', 'smtp://a b', 'smtp://mx.test/path'])('%j is no server', (url) => {
+    expect(() => connectTo(url)).toThrow(/^expected smtp:\/\/HOST:PORT, smtps:\/\/HOST:PORT or lmtp:\/\/HOST:PORT, found /);
+  });
+
+  it('does not repeat what may be a password', () => {
+    expect(() => connectTo('smtp://alice:secret@mx.test:25')).toThrow(/^(?!.*secret)/);
+  });
+
+  it.each([{ connections: 0 }, { waiting: 0 }, { connections: NaN }])('%j is misuse', (options) => {
+    expect(() => connectTo('smtp://mx.test', options)).toThrow(UsageError);
+  });
+
+  it('speaks LMTP to lmtp://', async () => {
+    await using server = await startScriptedServer(['S: 220 mx.test LMTP', 'C: LHLO', 'S: 250-mx.test', 'S: 250 8BITMIME', 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 taken', 'S: 452 4.2.2 full', ...FAREWELL]);
+    const client = connectTo(`lmtp://127.0.0.1:${server.port}`, OPTIONS);
+    expect(brief(await client.send({ ...mailTo('1'), to: ['1@b.test', '2@b.test'] }))).toBe('delivered 250, deferred 452');
+    await client.close();
+  });
+});

@@ -1,0 +1,134 @@
+// Connections that serve several mails, and recipients of several domains that share one.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RecipientOutcome } from '../../src/node/deliver.ts';
+import { ConnectionPool } from '../../src/node/pool.ts';
+import { now } from '../../src/node/pump.ts';
+import { relay } from '../../src/node/relay.ts';
+import { Resolver } from '../../src/node/resolve.ts';
+import { startDnsServer, type DnsServer, type DnsZones } from '../support/dns-server.mjs';
+import { latin1 } from '../support/raw-peer.ts';
+import { FAREWELL, GREETING, startScriptedServer, type ScriptedServer } from '../support/scripted-server.ts';
+import { until } from '../support/turn.ts';
+
+const zones: { [name: string]: DnsZones[string] } = {
+  'a.test': { MX: [[10, 'mx.test']] },
+  'b.test': { MX: [[10, 'mx.test']] },
+  'c.test': { MX: [[10, 'mx.test'], [20, 'mx2.test']] },
+  'mx.test': { A: ['127.0.0.1'] },
+  'mx2.test': { A: ['127.0.0.2'] },
+};
+let dns: DnsServer;
+beforeAll(async () => {
+  dns = await startDnsServer(zones);
+});
+afterAll(() => dns.close());
+
+/** The lines of one mail over a connection. */
+const mail = (recipients = 1, end = '250 2.0.0 taken'): readonly string[] => ['C: MAIL', 'S: 250 2.1.0 ok', ...Array.from({ length: recipients }, () => ['C: RCPT', 'S: 250 2.1.5 ok']).flat(), 'C: DATA', 'S: 354 go on', 'C: …', `S: ${end}`];
+
+interface Stage {
+  readonly pool: ConnectionPool;
+  readonly send: (...to: readonly string[]) => Promise<readonly string[]>;
+}
+
+function stage(server: ScriptedServer): Stage {
+  const pool = new ConnectionPool({ clock: now });
+  const resolver = new Resolver({ servers: [dns.address], timeout: 500 });
+  const brief = ({ forwardPath, outcome, target }: RecipientOutcome): string => [forwardPath.text, outcome.state, outcome.reply.code, target?.host].join(' ');
+  const send: Stage['send'] = async (...to) => (await relay('<>', to, latin1('Hello\r\n'), { hostname: 'client.test', timeout: 5_000, resolver, pool, routing: { mxPort: server.port, allowPrivateTargets: true } })).map(brief);
+  return { pool, send };
+}
+
+const count = (server: ScriptedServer, connection: number, verb: string): number => (server.heard[connection] ?? '').split('\r\n').filter((line) => line.startsWith(verb)).length;
+
+describe('a connection', () => {
+  it('serves a second mail to the same domain without a question to the DNS, and without RSET', async () => {
+    await using server = await startScriptedServer([...GREETING, ...mail(), ...mail(2), ...FAREWELL]);
+    const { pool, send } = stage(server);
+    expect(await send('1@a.test')).toEqual(['<1@a.test> delivered 250 mx.test']);
+    const asked = dns.queries.length;
+    expect(await send('2@a.test', '3@a.test')).toEqual(['<2@a.test> delivered 250 mx.test', '<3@a.test> delivered 250 mx.test']);
+    expect(dns.queries.length).toBe(asked);
+    await pool.close();
+    await until(() => server.idle);
+    expect(server.connections).toBe(1);
+    expect([count(server, 0, 'MAIL'), count(server, 0, 'RSET'), count(server, 0, 'QUIT')]).toEqual([2, 0, 1]);
+  });
+
+  it('serves a domain whose mail goes to the same host, by its address; and from then on both at once', async () => {
+    await using server = await startScriptedServer([...GREETING, ...mail(), ...mail(), ...mail(2), ...FAREWELL]);
+    const { pool, send } = stage(server);
+    await send('1@a.test');
+    await send('2@b.test');
+    const asked = dns.queries.length;
+    expect(await send('3@b.test', '4@a.test')).toEqual(['<3@b.test> delivered 250 mx.test', '<4@a.test> delivered 250 mx.test']);
+    expect(dns.queries.length).toBe(asked);
+    await pool.close();
+    expect(server.connections).toBe(1);
+  });
+
+  it('is cleared by RSET after a mail that came to nothing', async () => {
+    const refused = ['C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 5.1.1 nobody'];
+    await using server = await startScriptedServer([...GREETING, ...refused, 'C: RSET', 'S: 250 ok', ...mail(), ...FAREWELL]);
+    const { pool, send } = stage(server);
+    expect(await send('1@a.test')).toEqual(['<1@a.test> failed 550 mx.test']);
+    expect(await send('2@a.test')).toEqual(['<2@a.test> delivered 250 mx.test']);
+    await pool.close();
+    expect(server.connections).toBe(1);
+  });
+
+  it.each<[string, readonly string[]]>([
+    ['has been closed', ['* end']],
+    ['has said 421 and was closed', ['S: 421 4.4.2 idle', '* end']],
+    ['is reset when MAIL comes', ['C: MAIL', '* reset']],
+    ['says 421 to MAIL', ['C: MAIL', 'S: 421 4.3.2 enough', '* end']],
+  ])('that %s between two mails is no attempt: the mail goes over a fresh one', async (_, end) => {
+    await using server = await startScriptedServer([...GREETING, ...mail(), ...end], [...GREETING, ...mail(), ...FAREWELL]);
+    const { pool, send } = stage(server);
+    await send('1@a.test');
+    expect(await send('2@a.test')).toEqual(['<2@a.test> delivered 250 mx.test']);
+    await pool.close();
+    expect(server.connections).toBe(2);
+  });
+
+  it('that breaks behind the final dot leaves the mail unknown, and it is not sent again', async () => {
+    await using server = await startScriptedServer([...GREETING, ...mail(), ...mail().slice(0, -1), '* reset'], [...GREETING, ...mail(), ...FAREWELL]);
+    const { pool, send } = stage(server);
+    await send('1@a.test');
+    expect(await send('2@a.test')).toEqual(['<2@a.test> unknown 451 mx.test']);
+    await pool.close();
+    expect(server.connections).toBe(1);
+  });
+
+  it('goes to one mail at a time', async () => {
+    await using server = await startScriptedServer([...GREETING, ...mail(), ...FAREWELL]);
+    const { pool, send } = stage(server);
+    await Promise.all([send('1@a.test'), send('2@a.test'), send('3@a.test')]);
+    expect(server.connections).toBe(3);
+    expect(pool.size).toBe(3);
+    await pool.close();
+  });
+
+  it('that serves domains no longer is used for those that it serves still', async () => {
+    await using server = await startScriptedServer([...GREETING, ...mail(2), '* end'], [...GREETING, ...mail(), ...FAREWELL]);
+    const { pool, send } = stage(server);
+    await send('1@a.test', '2@b.test');
+    zones['b.test'] = { MX: [[0, '.']] };
+    expect(await send('3@a.test', '4@b.test')).toEqual(['<3@a.test> delivered 250 mx.test', '<4@b.test> failed 556 ']);
+    zones['b.test'] = { MX: [[10, 'mx.test']] };
+    await pool.close();
+  });
+
+  it('that defers a recipient is followed by the next host of the plan, not by the same again', async () => {
+    const greylisting = ['C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 451 4.7.1 later'];
+    await using server = await startScriptedServer([...GREETING, ...mail(), ...greylisting, ...FAREWELL]);
+    const { pool, send } = stage(server);
+    await send('1@c.test');
+    const asked = dns.queries.length;
+    expect(await send('2@c.test')).toEqual(['<2@c.test> deferred 451 mx.test']); // nobody is at the second host's address
+    expect(dns.queries.slice(asked).some(({ name }) => name === 'mx2.test')).toBe(true);
+    await pool.close();
+    expect(server.connections).toBe(1);
+  });
+});
