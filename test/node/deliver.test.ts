@@ -120,6 +120,7 @@ describe('delivery', () => {
     expect(brief((await deliverTo([server.port, await unusedPort()], [BOB])).outcomes)[0]).toMatch(/^deferred /);
   });
 
+  // shows RFC5321:4.1.1.3-1 RFC5321:4.1.1.3-4 RFC5321:4.1.1.3-5 RFC5321:4.1.2-6
   it('strips source routes, and gives <postmaster> the domain of this host', async () => {
     await using server = await startScriptedServer(taking(2));
     await deliverTo([server.port], [pathOf('<@hop.test,@hop2.test:bob@b.test>'), pathOf('<Postmaster>')], { mail: mailFrom('<@back.test:alice@a.test>') });

@@ -96,6 +96,7 @@ const CONTENT = 'Subject: hi\r\n\r\n.a dot, and octets above 127: \xfc\x80\r\n';
 const events = ({ logged }: Host): readonly string[] => logged.map(([event]) => event);
 
 describe('a transfer agent', () => {
+  // shows RFC5321:4.1.1.4-17 RFC5321:4.1.4-10
   it('takes a mail into its queue, and relays it to the next, which has it octet for octet with two Received fields', async () => {
     const last = await start('last.test', { accept: ['b.test'], maildir: true });
     const first = await start('first.test', { routes: { 'b.test': last.server.port } });
@@ -119,6 +120,7 @@ describe('a transfer agent', () => {
     expect(last.delivered()[0]).not.toMatch(/bob|carol/);
   });
 
+  // shows RFC5321:4.1.1.4-15
   it('has a mail in the queue, durable, before it says 250', async () => {
     const host = await start('first.test', { routes: { 'b.test': await unusedPort() } });
     await submit(host, '<alice@a.test>', ['<bob@b.test>']);
@@ -205,6 +207,7 @@ describe('who may send to whom (RFC 5321 §3.6.2, §7.9)', () => {
 });
 
 describe('a mail that cannot be delivered', () => {
+  // shows RFC5321:4.1.1.4-16
   it('is reported to its sender, by way of his domain', async () => {
     const sender = await start('mx.a.test', { accept: ['a.test'], maildir: true });
     await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 5.1.1 no such user', ...FAREWELL]);

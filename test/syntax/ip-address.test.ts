@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../../src/syntax/ip-address.ts';
 
 describe('IPv4 addresses (RFC 5321 §4.1.3)', () => {
+  // shows RFC5321:4.1.3-3 RFC5321:4.1.3-8
   it('are four numbers from 0 to 255', () => {
     expect(parseIpv4('192.0.2.1')).toEqual(Uint8Array.of(192, 0, 2, 1));
     for (const text of ['', '1.2.3', '1.2.3.4.5', '1.2.3.256', '1.2.3.', '1.2.3.4 ', ' 1.2.3.4', '1.2.3.4\n', '0x1.2.3.4', '127.1', '1.2.3.٤']) {
@@ -33,6 +34,7 @@ function upTo(groups: number): string {
 }
 
 describe('IPv6 addresses (RFC 5321 §4.1.3)', () => {
+  // shows RFC5321:4.1.3-9 RFC5321:4.1.3-10 RFC5321:4.1.3-11
   it('are exactly what the four forms of the grammar say, for all rows of up to eleven pieces', () => {
     const pieces = [':', '::', 'a', '1.2.3.4'];
     let checked = 0;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { formatEhloLine, parseEhloLine, parseEhloReply } from '../../src/syntax/keyword.ts';
 import { testTable } from './table.ts';
 
+// shows RFC5321:4.1.1.1-15 RFC5321:4.1.1.1-16 RFC5321:4.1.1.1-17
 testTable('keyword', {
   parse: parseEhloLine,
   result: ({ keyword, parameters }) => (parameters.length === 0 ? keyword : `${keyword}(${parameters.join(',')})`),
@@ -11,6 +12,7 @@ testTable('keyword', {
 const ehlo = (...lines: readonly string[]) => parseEhloReply({ code: 250, enhanced: undefined, lines });
 
 describe('the reply to EHLO (RFC 5321 §4.1.1.1)', () => {
+  // shows RFC5321:4.1.1.1-13
   it('has the domain and a greeting in its first line and a keyword in each other', () => {
     expect(ehlo('mx.example greets you', 'PIPELINING', 'size 1000', 'AUTH PLAIN LOGIN')).toEqual({
       domain: 'mx.example',

@@ -3,6 +3,7 @@ import { isFault } from '../../src/syntax/fault.ts';
 import { formatMailbox, parseMailbox } from '../../src/syntax/mailbox.ts';
 import { testTable } from './table.ts';
 
+// shows RFC5321:4.1.1-3 RFC5321:4.1.2-15 RFC5321:4.1.2-16 RFC5321:4.1.2-18 RFC5321:4.1.2-19 RFC5321:4.1.2-20 RFC5321:4.1.2-21
 testTable('mailbox', { parse: parseMailbox, result: ({ key }) => key, format: formatMailbox });
 
 const keyOf = (text: string): string => {
@@ -12,6 +13,7 @@ const keyOf = (text: string): string => {
 };
 
 describe('a mailbox (RFC 5321 §4.1.2)', () => {
+  // shows RFC5321:4.1.2-28
   it('keeps what was written and says what it quotes', () => {
     expect(parseMailbox('"a\\"\\b c"@[192.0.2.1]')).toEqual({
       type: 'mailbox',
@@ -23,6 +25,7 @@ describe('a mailbox (RFC 5321 §4.1.2)', () => {
     });
   });
 
+  // shows RFC5321:4.1.2-17 RFC5321:4.1.2-24
   it('has one key for all quoted forms of its local part', () => {
     for (const text of ['a@c', '"a"@c', '"\\a"@c', 'a@C']) expect(keyOf(text)).toBe('a@c');
     for (const text of ['"a b"@c', '"a\\ b"@c', '"\\a\\ \\b"@c']) expect(keyOf(text)).toBe('"a b"@c');

@@ -52,6 +52,7 @@ const PLAIN: Received = {
 };
 
 describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
+  // shows RFC5321:4.1.1.4-18
   it('names the client twice, the server, the protocol, the mail and the date', () => {
     expect(formatReceived(PLAIN)).toBe(
       [

@@ -194,6 +194,7 @@ describe('QUIT (§4.1.1.10)', () => {
 });
 
 describe('the embedder of a client session', () => {
+  // shows RFC5321:4.1.1.1-4
   it('gives the client a name that can stand in EHLO (§4.1.1.1)', () => {
     for (const hostname of ['', 'a b', 'a\r\nQUIT', '192.0.2.1 ']) expect(() => new ClientSession({ hostname }, 0)).toThrow(UsageError);
     for (const hostname of ['a.example', '[192.0.2.1]', '[IPv6:::1]']) expect(() => new ClientSession({ hostname }, 0)).not.toThrow();

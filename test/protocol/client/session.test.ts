@@ -88,6 +88,7 @@ describe('a mail transaction', () => {
     expect(client.sent.slice(from)).toBe('..\r\n.\r\n');
   });
 
+  // shows RFC5321:4.1.1.3-10
   it('names its paths as they were written, and parameters of extensions that are offered (RFC 1870 §6, RFC 6152 §3)', () => {
     const client = clientIn('ready', ['PIPELINING', 'SIZE', '8BITMIME']);
     client.ready = false;

@@ -35,6 +35,7 @@ const RULES: readonly (readonly [rule: string, start: Start, line: string, code:
   ['§4.1.1.1: EHLO takes a domain', 'greeted', 'EHLO a.example', 250],
   ['§4.1.1.1: EHLO takes a literal', 'greeted', 'EHLO [192.0.2.1]', 250],
   ['§4.1.1.1: EHLO takes a literal', 'greeted', 'EHLO [IPv6:2001:db8::1]', 250],
+  // shows RFC5321:4.1.1.1-3
   ['§4.1.1.1: information behind the literal is coped with', 'greeted', 'EHLO [192.0.2.1] my.host', 250],
   ['§4.1.1.1: EHLO without argument', 'greeted', 'EHLO', 501],
   ['§4.1.1.1: HELO takes a domain', 'greeted', 'HELO a.example', 250],
@@ -189,6 +190,7 @@ const REPLY_SEQUENCES: Readonly<Record<Verb, readonly number[]>> = {
 };
 
 describe('the forward-path of RCPT', () => {
+  // shows RFC5321:4.1.1.3-3 RFC5321:4.1.1.3-12 RFC5321:4.1.2-7
   it('keeps what was written, and is known by its mailbox: the source route is stripped (§4.1.1.3, §3.6.1)', () => {
     const server = dialogueIn('mail');
     server.say('RCPT TO:<@x.example:Bob@EXAMPLE.com>', 'RCPT TO:<POSTMASTER>');
@@ -201,6 +203,7 @@ describe('the forward-path of RCPT', () => {
 });
 
 describe('the reply to EHLO', () => {
+  // shows RFC5321:4.1.1.1-19
   it('lists a keyword for each optional command that is taken, and none that is not (§4.1.1.1, §4.2.4)', () => {
     const keywords = new ServerDialogue().say('EHLO a.example').slice(1).map((line) => line.slice(4).split(' ')[0] ?? '');
     expect(keywords.filter((keyword) => ['EXPN', 'HELP', 'VRFY', 'ETRN', 'TURN', 'SEND', 'SOML', 'SAML'].includes(keyword))).toEqual(['HELP']);

@@ -34,6 +34,7 @@ describe('the reply to a fault of syntax', () => {
 });
 
 describe('the reply to a parameter of MAIL', () => {
+  // shows RFC5321:4.1.1.11-3
   it('is 555, 504 or 501 (§4.1.1.11, §4.2.2)', () => {
     const codes = (['unknown', 'not implemented', 'malformed'] as const).map((refused) => parameterReply({ refused, keyword: 'X', grammar: 'Y' }).code);
     expect(codes).toEqual([555, 504, 501]);

@@ -105,6 +105,7 @@ describe('the replies of a server (§4.2, §4.3.2)', () => {
     expect(plain.map(({ code }) => code)).toEqual([220, 220, 250, 354]);
   });
 
+  // shows RFC5321:4.1.1.1-5
   it('begin with the name of the server where §4.2.2 has it: 220 (but to STARTTLS), 221, 421 and the reply to EHLO', () => {
     const named = Object.entries(REPLIES).filter(([, { lines: [first = ''] }]) => first.startsWith('{host}')).map(([name]) => name);
     const wanted = Object.entries(REPLIES).filter(([name, { code }]) => ([220, 221, 421].includes(code) && name !== 'start tls') || name === 'hello').map(([name]) => name);
@@ -192,6 +193,7 @@ describe('EHLO and HELO (§4.1.1.1)', () => {
 });
 
 describe('a mail transaction (§3.3)', () => {
+  // shows RFC5321:4.1.1-4
   it('is put before the application with its envelope, its content and its size', () => {
     const server = dialogueIn('ready');
     server.say('MAIL FROM:<alice@example.org> SIZE=30 BODY=8BITMIME', 'RCPT TO:<bob@example.com>', 'RCPT TO:<@relay.example:carol@example.com>', 'DATA', 'Subject: hello', '', '..dot', '.');
