@@ -20,10 +20,17 @@ export function encodeAscii(text: string): Uint8Array {
 
 /** Returns a character for each octet, U+0000 to U+00FF, whatever the octets: offsets in the text are offsets in the octets. */
 export function decodeLatin1(octets: Uint8Array): string {
+  if (octets.length <= MOST_ARGUMENTS) return characters(octets);
   let text = '';
-  // In slices, because arguments live on the stack.
-  for (let at = 0; at < octets.length; at += 4096) text += String.fromCharCode.apply(undefined, octets.subarray(at, at + 4096) as unknown as number[]); // array-like is enough; spread is four times slower
+  for (let at = 0; at < octets.length; at += MOST_ARGUMENTS) text += characters(octets.subarray(at, at + MOST_ARGUMENTS));
   return text;
+}
+
+/** Octets to a slice, because arguments live on the stack. */
+const MOST_ARGUMENTS = 4_096;
+
+function characters(octets: Uint8Array): string {
+  return String.fromCharCode.apply(undefined, octets as unknown as number[]); // array-like is enough; spread is four times slower
 }
 
 /** Returns whether no octet is above 0x7f. */

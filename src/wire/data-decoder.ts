@@ -12,12 +12,13 @@
 // Rule 5  A fault stops nothing: the end of mail data is found all the same.
 
 import { type EdgeTable, link, step } from './edge.ts';
-import { CR, DOT, EMPTY } from './octet.ts';
-import { skipText } from './text.ts';
+import { CR, DOT, EMPTY, LF } from './octet.ts';
+import { TextScan } from './text.ts';
 import { UsageError } from './usage.ts';
 
 export type DataPlace = 'start' | 'text' | 'cr' | 'dot' | 'dot cr';
 export type DataEffect = 'line' | 'hold' | 'release' | 'end' | 'bare-lf' | 'bare-cr';
+/** What is wrong with mail data (RFC 5321 §2.3.8, §4.5.3.1.6). */
 export type DataFault = 'bare-lf' | 'bare-cr' | 'text-line-too-long';
 
 /**
@@ -50,6 +51,7 @@ const ROWS = link(DATA_EDGES);
 /** The CR that was held, when the octets that it stood in are gone. */
 const HELD_CR = Uint8Array.of(CR);
 
+/** Reads mail data to their end, with the dots of transparency taken out (RFC 5321 §4.5.2). */
 export class DataDecoder {
   /** What the last `read` found to be content, maybe nothing: a view of the octets given, valid as long as they are. */
   content: Uint8Array = EMPTY;
@@ -65,6 +67,7 @@ export class DataDecoder {
   readonly #lineLimit: number;
   #row = ROWS.start;
   #lineAt = 0; // offset in the content of the line under way
+  #scan: TextScan | undefined; // of the octets under way, kept while dots part them
 
   /** `lineLimit` is the longest text line in octets, CRLF counted, a dropped dot not (§4.5.3.1.6); Infinity for none. */
   constructor(options: { readonly lineLimit: number }) {
@@ -83,10 +86,18 @@ export class DataDecoder {
     const begin = at;
     let from = at; // the content of this call begins here; octets that it holds are all in front of that
     let row = this.#row;
+    const scan = this.#scanOf(octets);
     while (at < octets.length && !this.ended) {
       if (row === ROWS.text) {
-        at = skipText(octets, at);
+        at = scan.skip(at);
         if (at === octets.length) break;
+        // A whole CRLF: its two edges at once, which the table has as text → cr → start (lines of 78: 2,700 MB/s for 2,200).
+        if (octets[at] === CR && octets[at + 1] === LF) {
+          at += 2;
+          this.#endLine(this.size + at - from);
+          row = ROWS.start;
+          continue;
+        }
       }
       const { to, effect } = step(row, octets[at], DOT);
       if (effect === undefined) {
@@ -113,7 +124,13 @@ export class DataDecoder {
     this.content = octets.subarray(from, at);
     this.size += at - from;
     this.#measure(this.size);
+    if (at === octets.length || this.ended) this.#scan = undefined; // their owner may want the memory back
     return at;
+  }
+
+  #scanOf(octets: Uint8Array): TextScan {
+    if (this.#scan?.octets !== octets) this.#scan = new TextScan(octets);
+    return this.#scan;
   }
 
   /** Makes ready for the next mail data, or for none of this. */

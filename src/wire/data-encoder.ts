@@ -10,7 +10,7 @@
 
 import { type EdgeTable, link, step } from './edge.ts';
 import { CR, DOT, LF } from './octet.ts';
-import { skipText } from './text.ts';
+import { TextScan } from './text.ts';
 
 export type ContentPlace = 'start' | 'text' | 'cr';
 export type ContentEffect = 'stuff' | 'bare-lf' | 'bare-cr';
@@ -39,6 +39,7 @@ const ROWS = link(CONTENT_EDGES);
 const END = Uint8Array.of(DOT, CR, LF);
 const END_OF_OPEN_LINE = Uint8Array.of(CR, LF, DOT, CR, LF);
 
+/** Writes mail data, with the dots of transparency put in (RFC 5321 §4.5.2). */
 export class DataEncoder {
   /** What must not be sent: the first of the content so far. A CR that nothing follows is known to be bare when it has ended. */
   fault: ContentFault | undefined;
@@ -53,9 +54,10 @@ export class DataEncoder {
     const views: Uint8Array[] = [];
     let from = 0;
     let row = this.#row;
+    const scan = new TextScan(octets);
     for (let at = 0; at < octets.length; at++) {
       if (row === ROWS.text) {
-        at = skipText(octets, at);
+        at = scan.skip(at);
         if (at === octets.length) break;
       }
       const { to, effect } = step(row, octets[at], DOT);

@@ -1,21 +1,55 @@
 import { describe, expect, it } from 'vitest';
-import { skipText } from '../../src/wire/text.ts';
+import { skipText, TextScan } from '../../src/wire/text.ts';
+import { randomOf } from '../support/random.ts';
 
-describe('text that is passed over', () => {
+/** Both forms, over a view that begins so many octets behind a word. */
+const FORMS: readonly (readonly [string, (octets: Uint8Array, at: number) => number])[] = [
+  ['octet by octet', skipText],
+  ...[0, 1, 2, 3].map((offset) => [`in words, ${offset} behind one`, (octets: Uint8Array, at: number) => new TextScan(moved(octets, offset)).skip(at)] as const),
+];
+
+function moved(octets: Uint8Array, offset: number): Uint8Array {
+  const view = new Uint8Array(new ArrayBuffer(octets.length + offset), offset);
+  view.set(octets);
+  return view;
+}
+
+describe.each(FORMS)('text that is passed over %s', (_, skip) => {
   it('ends in front of every octet up to CR, wherever it stands, and of no other', () => {
-    for (let length = 0; length <= 20; length++) {
-      for (let at = 0; at <= length; at++) {
+    for (const length of [...Array(21).keys(), 32, 37]) {
+      for (let at = 0; at <= length; at += length > 20 ? 5 : 1) {
         for (let stop = at; stop < length; stop++) {
-          for (let octet = 0; octet <= 0xff; octet++) {
+          for (const octet of [0, 1, 9, 0x0a, 0x0c, 0x0d, 0x0e, 0x0f, 0x20, 0x7f, 0x80, 0x8c, 0x8d, 0x8e, 0xff]) {
             const octets = new Uint8Array(length).fill(0x61);
             octets[stop] = octet;
             const wanted = octet <= 0x0d ? stop : length;
-            const ends = skipText(octets, at);
+            const ends = skip(octets, at);
             if (ends !== wanted) expect({ length, at, stop, octet, ends }).toMatchObject({ ends: wanted });
           }
         }
-        expect(skipText(new Uint8Array(length).fill(0xff), at)).toBe(length);
+        expect(skip(new Uint8Array(length).fill(0xff), at)).toBe(length);
       }
     }
+  });
+});
+
+describe('the fast form', () => {
+  it('ends where the plain one does, in any octets, for each of 256 values in each place of a word beside each other', () => {
+    for (let first = 0; first <= 0xff; first++) {
+      for (let second = 0; second <= 0xff; second++) {
+        const octets = new Uint8Array(24).fill(0x61);
+        octets[13] = first;
+        octets[14] = second;
+        const [plain, fast] = [skipText(octets, 0), new TextScan(octets).skip(0)];
+        if (plain !== fast) expect({ first, second, fast }).toMatchObject({ fast: plain });
+      }
+    }
+  });
+
+  it('and goes on over one run from any place to any other', () => {
+    const random = randomOf(7);
+    const octets = Uint8Array.from({ length: 3_000 }, () => (random.chance(0.02) ? random.below(14) : 14 + random.below(242)));
+    const scan = new TextScan(octets);
+    for (let at = 0; at <= octets.length; at++) if (scan.skip(at) !== skipText(octets, at)) expect({ at, fast: scan.skip(at) }).toMatchObject({ fast: skipText(octets, at) });
   });
 });
