@@ -102,6 +102,7 @@ export class Receiver {
       case 'content': return this.#mail?.push(action.octets);
       case 'abort': return this.#giveUp(new Error(`the mail data came to nothing: ${action.reason}`));
       case 'start-tls': return this.#startTls();
+      case 'ended': case 'leniency': case 'notice': return;
       default: action satisfies never;
     }
   }

@@ -1,7 +1,9 @@
-// The service extensions (RFC 5321 §2.2) as one table: what a server announces and when, and the parameters that each adds
-// to MAIL and RCPT. The EHLO reply, the reading of parameters and their refusal (555, 504, 501) derive from it.
+// The service extensions (RFC 5321 §2.2) as one table: what a server announces and when, the verbs that each adds and whether
+// they may be pipelined, and the parameters that each adds to MAIL and RCPT. The EHLO and HELP replies, the reading of
+// parameters and their refusal (555, 504, 501), and what is said of the verbs of extensions that are not offered derive from it.
 
-import { decodeXtext } from '../wire/xtext.ts';
+import { decodeXtext, encodeXtext } from '../wire/xtext.ts';
+import type { Verb } from '../syntax/command.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseMailbox } from '../syntax/mailbox.ts';
 import type { Parameter } from '../syntax/parameter.ts';
@@ -12,6 +14,9 @@ export interface Offer {
   /** Octets of mail data; 0: no limit (RFC 1870 §4). */
   readonly maxSize: number;
   readonly maxRecipients: number;
+  /** MAIL commands of a session, and domains of its recipients; absent or Infinity: no limit. */
+  readonly maxMails?: number;
+  readonly maxRecipientDomains?: number;
   /** STARTTLS can be done. */
   readonly startTls: boolean;
   /** TLS is at work. */
@@ -24,51 +29,69 @@ export interface Offer {
 
 type Read<Parameters> = (value: string | undefined) => Parameters | 'malformed' | 'not implemented';
 
-/** How one parameter of a command is read: its ABNF for the fault's text, and the typed value, or why there is none. */
+/** What a client writes behind the keyword and "="; true: the keyword alone; undefined: no such parameter. */
+type Write<Parameters> = (parameters: Parameters) => string | true | undefined;
+
+/** How one parameter of a command is read: its ABNF for the fault's text, and the typed value, or why there is none; and how it is written. */
 interface ParameterRule<Parameters> {
   readonly grammar: string;
   readonly read: Read<Parameters>;
+  readonly write: Write<Parameters>;
 }
+
+/** Where a command may stand in a pipelined group: anywhere, or only at its end (RFC 2920 §3.1). */
+export type Pipelining = 'anywhere' | 'last';
+
+/** What has to hold for an extension to be offered. */
+type Precondition = 'TLS is possible' | 'TLS is not at work' | 'TLS is at work' | 'a mechanism may be used';
+
+const PRECONDITIONS: Readonly<Record<Precondition, (offer: Offer) => boolean>> = {
+  'TLS is possible':         ({ startTls }) => startTls,
+  'TLS is not at work':      ({ secured }) => !secured,
+  'TLS is at work':          ({ secured }) => secured,
+  'a mechanism may be used': ({ mechanisms }) => mechanisms.length > 0, // none where the client is authenticated
+};
 
 interface Extension {
   readonly source: string;
-  /** What stands behind the keyword in the EHLO reply; undefined: not offered now. */
-  readonly announce: (offer: Offer) => string | undefined;
+  /** What stands behind the keyword in the EHLO reply. */
+  readonly announce?: (offer: Offer) => string;
+  readonly when?: readonly Precondition[];
   /** Another extension, without which it is not offered. */
   readonly needs?: 'CHUNKING' | '8BITMIME';
+  readonly verbs?: Readonly<Partial<Record<Verb, Pipelining>>>;
   readonly mail?: Readonly<Record<string, ParameterRule<MailParameters>>>;
   readonly rcpt?: Readonly<Record<string, ParameterRule<RecipientParameters>>>;
 }
 
-const always = (): string => '';
-
 export const EXTENSIONS = {
-  PIPELINING:          { source: 'RFC 2920', announce: always },
+  PIPELINING:          { source: 'RFC 2920' },
   SIZE:                { source: 'RFC 1870', announce: ({ maxSize }) => ` ${maxSize}`,
-    mail: { SIZE: { grammar: '1*20DIGIT', read: (value = '') => (/^[0-9]{1,20}$/.test(value) ? { size: Number(value) } : 'malformed') } } },
-  '8BITMIME':          { source: 'RFC 6152', announce: always,
-    mail: { BODY: { grammar: '"7BIT" / "8BITMIME" / "BINARYMIME"', read: readBody } } },
-  ENHANCEDSTATUSCODES: { source: 'RFC 2034', announce: always },
-  HELP:                { source: 'RFC 5321 §4.1.1.8', announce: always }, // §4.1.1.1: optional commands are listed
-  STARTTLS:            { source: 'RFC 3207', announce: ({ startTls, secured }) => (startTls && !secured ? '' : undefined) }, // §4.2: not again
-  AUTH:                { source: 'RFC 4954', announce: ({ mechanisms }) => (mechanisms.length > 0 ? ` ${mechanisms.join(' ')}` : undefined),
-    mail: { AUTH: { grammar: 'xtext of Mailbox / "<>"', read: readAuth } } },
-  CHUNKING:            { source: 'RFC 3030', announce: always },
-  BINARYMIME:          { source: 'RFC 3030 §3', announce: always, needs: 'CHUNKING' }, // its value of BODY stands above
-  SMTPUTF8:            { source: 'RFC 6531', announce: always, needs: '8BITMIME', // §3.1 (10)
-    mail: { SMTPUTF8: { grammar: 'no value', read: (value) => (value === undefined ? { smtpUtf8: true } : 'malformed') } } },
-  DSN:                 { source: 'RFC 3461', announce: always,
+    mail: { SIZE: { grammar: '1*20DIGIT', read: (value = '') => (/^[0-9]{1,20}$/.test(value) ? { size: Number(value) } : 'malformed'),
+      write: ({ size }) => (size === undefined ? undefined : String(size)) } } },
+  '8BITMIME':          { source: 'RFC 6152',
+    mail: { BODY: { grammar: '"7BIT" / "8BITMIME" / "BINARYMIME"', read: readBody, write: ({ body }) => body } } },
+  ENHANCEDSTATUSCODES: { source: 'RFC 2034' },
+  HELP:                { source: 'RFC 5321 §4.1.1.8', verbs: { HELP: 'last' } }, // §4.1.1.1: optional commands are listed
+  STARTTLS:            { source: 'RFC 3207', when: ['TLS is possible', 'TLS is not at work'], verbs: { STARTTLS: 'last' } }, // §4.2: not again
+  AUTH:                { source: 'RFC 4954', when: ['a mechanism may be used'], verbs: { AUTH: 'last' }, announce: ({ mechanisms }) => ` ${mechanisms.join(' ')}`,
+    mail: { AUTH: { grammar: 'xtext of Mailbox / "<>"', read: readAuth, write: ({ auth }) => xtext(auth) } } },
+  CHUNKING:            { source: 'RFC 3030', verbs: { BDAT: 'anywhere' } }, // §4.2
+  BINARYMIME:          { source: 'RFC 3030 §3', needs: 'CHUNKING' }, // its value of BODY stands above
+  SMTPUTF8:            { source: 'RFC 6531', needs: '8BITMIME', // §3.1 (10)
+    mail: { SMTPUTF8: { grammar: 'no value', read: (value) => (value === undefined ? { smtpUtf8: true } : 'malformed'), write: ({ smtpUtf8 }) => smtpUtf8 } } },
+  DSN:                 { source: 'RFC 3461',
     mail: {
-      RET:    { grammar: '"FULL" / "HDRS"', read: readRet },
-      ENVID:  { grammar: 'xtext, at most 100 characters', read: readEnvelopeId },
+      RET:    { grammar: '"FULL" / "HDRS"', read: readRet, write: ({ ret }) => ret },
+      ENVID:  { grammar: 'xtext, at most 100 characters', read: readEnvelopeId, write: ({ envelopeId }) => xtext(envelopeId) },
     },
     rcpt: {
-      NOTIFY: { grammar: '"NEVER" / 1#("SUCCESS" / "FAILURE" / "DELAY")', read: readNotify },
-      ORCPT:  { grammar: 'addr-type ";" xtext', read: readOriginalRecipient },
+      NOTIFY: { grammar: '"NEVER" / 1#("SUCCESS" / "FAILURE" / "DELAY")', read: readNotify, write: ({ notify }) => (notify?.length === 0 ? 'NEVER' : notify?.join(',')) },
+      ORCPT:  { grammar: 'addr-type ";" xtext', read: readOriginalRecipient, write: ({ originalRecipient: original }) => original && `${original.type};${encodeXtext(original.address)}` },
     } },
-  LIMITS:              { source: 'RFC 9422', announce: ({ maxRecipients }) => ` RCPTMAX=${Math.min(maxRecipients, 999_999)}` }, // §4.2: six digits
-  REQUIRETLS:          { source: 'RFC 8689', announce: ({ secured }) => (secured ? '' : undefined), // §3: only under TLS
-    mail: { REQUIRETLS: { grammar: 'no value', read: (value) => (value === undefined ? { requireTls: true } : 'malformed') } } },
+  LIMITS:              { source: 'RFC 9422', announce: limitsOf },
+  REQUIRETLS:          { source: 'RFC 8689', when: ['TLS is at work'], // §3
+    mail: { REQUIRETLS: { grammar: 'no value', read: (value) => (value === undefined ? { requireTls: true } : 'malformed'), write: ({ requireTls }) => requireTls } } },
 } as const satisfies Readonly<Record<string, Extension>>;
 
 /** Keyword of an extension that this table knows. */
@@ -76,16 +99,44 @@ export type ExtensionKeyword = keyof typeof EXTENSIONS;
 
 const ROWS = Object.entries(EXTENSIONS) as readonly (readonly [ExtensionKeyword, Extension])[]; // the keys are the table's own
 
+/** The verbs of RFC 5321 §4.1.1 that need no extension, and LMTP's (RFC 2033 §4.1). RFC 2920 §3.1 says which end a group. */
+const BASE_VERBS = {
+  EHLO: 'last', HELO: 'last', LHLO: 'last', MAIL: 'anywhere', RCPT: 'anywhere', DATA: 'last', RSET: 'anywhere', NOOP: 'last', QUIT: 'last', VRFY: 'last', EXPN: 'last',
+} as const satisfies Readonly<Partial<Record<Verb, Pipelining>>>;
+
+/** Every verb, with the extension that it belongs to. */
+const VERBS = new Map<string, { readonly pipelining: Pipelining; readonly extension: ExtensionKeyword | undefined }>([
+  ...Object.entries(BASE_VERBS).map(([verb, pipelining]) => [verb, { pipelining, extension: undefined }] as const),
+  ...ROWS.flatMap(([extension, { verbs = {} }]) => Object.entries(verbs).map(([verb, pipelining]) => [verb, { pipelining, extension }] as const)),
+]);
+
+/** Tells whether the command ends a pipelined group: what comes behind it must wait for its reply (RFC 2920 §3.1). */
+export function endsGroup(verb: Verb): boolean {
+  return VERBS.get(verb)?.pipelining !== 'anywhere';
+}
+
+/** Tells whether the verb needs no extension, or one that is offered now. */
+export function isVerbOffered(verb: Verb, offer: Offer): boolean {
+  const extension = VERBS.get(verb)?.extension;
+  return extension === undefined || isOffered(extension, offer);
+}
+
+/** The verbs that HELP names (RFC 5321 §4.1.1.8): those that are carried out now. */
+export function verbsOffered(offer: Offer, lmtp: boolean): Verb[] {
+  const others: readonly string[] = lmtp ? ['EHLO', 'HELO', 'EXPN'] : ['LHLO', 'EXPN'];
+  return ([...VERBS.keys()] as Verb[]).filter((verb) => !others.includes(verb) && isVerbOffered(verb, offer)); // the keys are the tables' own
+}
+
 /** Tells whether the extension is offered now. */
 export function isOffered(keyword: ExtensionKeyword, offer: Offer): boolean {
-  const { announce, needs }: Extension = EXTENSIONS[keyword];
-  return !offer.without.has(keyword) && announce(offer) !== undefined && (needs === undefined || isOffered(needs, offer));
+  const { when = [], needs }: Extension = EXTENSIONS[keyword];
+  return !offer.without.has(keyword) && when.every((precondition) => PRECONDITIONS[precondition](offer)) && (needs === undefined || isOffered(needs, offer));
 }
 
 /** The keyword lines of the EHLO reply, without codes. */
 export function ehloLines(offer: Offer): string[] {
   return ROWS.flatMap(([keyword, { announce }]) => {
-    return isOffered(keyword, offer) ? [`${keyword}${announce(offer) ?? ''}`] : [];
+    return isOffered(keyword, offer) ? [`${keyword}${announce?.(offer) ?? ''}`] : [];
   });
 }
 
@@ -99,6 +150,7 @@ export interface ParameterRefusal {
 
 /** The parameters of MAIL as typed values, or the first that cannot be taken. Duplicates were refused by the syntax. */
 export function readMailParameters(parameters: readonly Parameter[], offer: Offer): MailParameters | ParameterRefusal {
+  if (parameters.length === 0) return NONE;
   const read = readParameters(parameters, (keyword) => ruleOf(keyword, offer, ({ mail }) => mail));
   if (isOffered('BINARYMIME', offer)) return read;
   const grammar = '"7BIT" / "8BITMIME"'; // what is not offered is not hinted at
@@ -108,6 +160,7 @@ export function readMailParameters(parameters: readonly Parameter[], offer: Offe
 
 /** The same for RCPT. */
 export function readRecipientParameters(parameters: readonly Parameter[], offer: Offer): RecipientParameters | ParameterRefusal {
+  if (parameters.length === 0) return NONE;
   return readParameters(parameters, (keyword) => ruleOf(keyword, offer, ({ rcpt }) => rcpt));
 }
 
@@ -118,6 +171,36 @@ function ruleOf<Parameters>(keyword: string, offer: Offer, side: (row: Extension
     if (rule !== undefined) return isOffered(extension, offer) || (keyword === 'AUTH' && !offer.without.has('AUTH')) ? rule : undefined; // RFC 4954 §5: also of those who are authenticated
   }
   return undefined;
+}
+
+/** The parameters of MAIL that say this to a server with these extensions; what others are for is left out (RFC 5321 §4.1.1.11). */
+export function writeMailParameters(parameters: MailParameters, offered: (keyword: ExtensionKeyword) => boolean): Parameter[] {
+  return writeParameters(parameters, offered, ({ mail }) => mail);
+}
+
+/** The same for RCPT. */
+export function writeRecipientParameters(parameters: RecipientParameters, offered: (keyword: ExtensionKeyword) => boolean): Parameter[] {
+  return writeParameters(parameters, offered, ({ rcpt }) => rcpt);
+}
+
+function writeParameters<Parameters>(parameters: Parameters, offered: (keyword: ExtensionKeyword) => boolean, side: (row: Extension) => Readonly<Record<string, ParameterRule<Parameters>>> | undefined): Parameter[] {
+  return ROWS.flatMap(([extension, row]) => {
+    if (!offered(extension)) return [];
+    return Object.entries(side(row) ?? {}).flatMap(([keyword, { write }]) => {
+      const value = write(parameters);
+      return value === undefined ? [] : [{ keyword, value: value === true ? undefined : value }];
+    });
+  });
+}
+
+function xtext(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : encodeXtext(text);
+}
+
+/** Tells whether any extension here defines a parameter of that name, for either command, offered or not. */
+export function isKnownParameter(keyword: string): boolean {
+  const name = keyword.toUpperCase();
+  return ROWS.some(([, { mail = {}, rcpt = {} }]) => Object.hasOwn(mail, name) || Object.hasOwn(rcpt, name));
 }
 
 const NONE: Readonly<Record<never, never>> = Object.freeze({});
@@ -132,6 +215,12 @@ function readParameters<Parameters extends object>(parameters: readonly Paramete
     read = { ...read, ...result };
   }
   return read;
+}
+
+/** RFC 9422 §4.1 to §4.3: six digits at most; a limit that needs more is none. */
+function limitsOf({ maxRecipients, maxMails = Infinity, maxRecipientDomains = Infinity }: Offer): string {
+  const limits = { RCPTMAX: Math.min(maxRecipients, 999_999), MAILMAX: maxMails, RCPTDOMAINMAX: maxRecipientDomains };
+  return Object.entries(limits).map(([name, limit]) => (limit > 999_999 ? '' : ` ${name}=${limit}`)).join('');
 }
 
 function readBody(value: string | undefined): ReturnType<Read<MailParameters>> {
@@ -166,7 +255,22 @@ function readNotify(value: string | undefined): ReturnType<Read<RecipientParamet
 
 /** RFC 3461 §4.2: at most 500 characters. */
 function readOriginalRecipient(value: string | undefined): ReturnType<Read<RecipientParameters>> {
-  const [, type = '', encoded = ''] = /^([A-Za-z0-9-]+);(.+)$/.exec(value ?? '') ?? [];
-  const address = (value?.length ?? 0) > 500 ? undefined : decodeXtext(encoded);
-  return type !== '' && address !== undefined && /^[ -~]+$/.test(address) ? { originalRecipient: { type, address } } : 'malformed';
+  const [, type = '', encoded = ''] = /^([A-Za-z0-9-]+);(.+)$/u.exec(value ?? '') ?? [];
+  const long = (value?.length ?? 0) > 500;
+  const address = long ? undefined : type.toLowerCase() === 'utf-8' ? decodeUtf8Address(encoded) : decodeXtext(encoded);
+  return type !== '' && address !== undefined && (/^[ -~]+$/.test(address) || type.toLowerCase() === 'utf-8') ? { originalRecipient: { type, address } } : 'malformed';
+}
+
+/**
+ * Returns the address of the type utf-8 (RFC 6533 §3), `\x{HEXPOINT}` read as the character; undefined where it is malformed.
+ * It takes what utf-8-addr-xtext and utf-8-addr-unitext have in common: whether UTF-8 may stand here the command has decided.
+ */
+function decodeUtf8Address(encoded: string): string | undefined {
+  let address = '';
+  for (const [all, point, plain] of encoded.matchAll(/\\x\{([0-9A-F]{2,6})\}|([!-*,-<>-[\]-~\u{80}-\u{10ffff}])|[^]/gu)) {
+    const code = point === undefined ? undefined : Number.parseInt(point, 16);
+    if (code === undefined ? plain === undefined : code < 0x20 || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff || (code > 0x7e && code < 0xa0)) return undefined;
+    address += code === undefined ? all : String.fromCodePoint(code);
+  }
+  return address;
 }

@@ -2,10 +2,12 @@
 //
 // Lengths of paths (§4.5.3.1.1 to .3) are grammar and stand in `syntax/mailbox.ts` and `syntax/path.ts`.
 
+/** A time or a length of time in milliseconds; a time is of a clock that never goes back. */
 export type Milliseconds = number;
 
 export const seconds = (count: number): Milliseconds => count * 1_000;
 export const minutes = (count: number): Milliseconds => count * 60_000;
+export const hours = (count: number): Milliseconds => count * 3_600_000;
 
 /** Lengths in octets, with their CRLF where they are lines. */
 export const LIMITS = {
@@ -31,14 +33,42 @@ export const LIMITS = {
   replyGroup: 16_384,
 } as const;
 
-/** Commands refused for their syntax or order, before the connection is closed. Departs: §3.8 knows no such limit; without one a stray program is fed errors for ever. */
-export const MOST_ERRORS = 100;
+/**
+ * What a client may do in one session; with one more it is told 421 4.7.0. Each is an option of a server.
+ *
+ * Departs: §3.8 knows no such limits, and has a server close only for reasons of its own; without them a stray program is fed
+ * errors, and a harvester of addresses answers, for ever. An honest client that meets one comes again, and has lost nothing.
+ */
+export const CAPS = {
+  /** Choice: 25,000 mails to one recipient each. */
+  commands: 100_000,
+  /** Commands refused for their syntax or order. */
+  errors: 100,
+  /** Recipients that the application refused. Choice: the recipients of one whole mail, since a mailing list may be that old. */
+  refusedRecipients: 1_000,
+  /** MAIL commands, announced as MAILMAX (RFC 9422 §4.1). Choice: none; `commands` bounds them. */
+  mails: Infinity,
+} as const satisfies Readonly<Record<string, number>>;
+
+/** Commands refused for their syntax or order, before the connection is closed. */
+export const MOST_ERRORS = CAPS.errors;
 
 /** Failed authentications before the connection is closed (RFC 4954 §9). */
 export const MOST_AUTH_FAILURES = 5;
 
-/** §4.5.3.2.7: a server waits at least five minutes for the next command; the same for each segment of mail data. */
+/** §4.5.3.2.7: a server waits at least five minutes for the next command, all of it; the same for each segment of mail data. */
 export const SERVER_TIMEOUT: Milliseconds = minutes(5);
+
+/** A whole session. Choice: as long as mail data of the greatest size take at 1,700 octets a second. */
+export const SESSION_TIMEOUT: Milliseconds = hours(6);
+
+/**
+ * Mail data come at least so fast, in octets a second over each window.
+ *
+ * Departs: by the letter of §4.5.3.2.7 an octet every five minutes is enough, so that one mail holds a connection for years.
+ * Choice: less than any modem did; Postfix asks for five times as much (`smtpd_min_data_rate`), where it asks at all.
+ */
+export const DATA_RATE = { octetsPerSecond: 100, window: SERVER_TIMEOUT } as const;
 
 /** §4.5.3.2.1 to .6: how long a client waits, for what. */
 export const CLIENT_TIMEOUTS = {
@@ -49,6 +79,10 @@ export const CLIENT_TIMEOUTS = {
   DATA: minutes(2), //      §4.5.3.2.4
   block: minutes(3), //     §4.5.3.2.5: for a piece of mail data to be taken
   ending: minutes(10), //   §4.5.3.2.6: end of mail data
+  STARTTLS: minutes(5), //  not named there; as MAIL
+  handshake: minutes(2), // not named there; as DATA
+  AUTH: minutes(5), //      not named there; for each challenge
+  BDAT: minutes(5), //      not named there; a chunk, and what the server does with it
   RSET: minutes(5), //      not named there; as MAIL
   QUIT: seconds(30), //     not named there; nothing depends on it any more
 } as const satisfies Readonly<Record<string, Milliseconds>>;

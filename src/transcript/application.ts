@@ -9,13 +9,17 @@ import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath } from '../syntax/path.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { parseReplyLine } from '../syntax/reply.ts';
-import type { AbortReason, ServerQuestion } from '../protocol/server/action.ts';
+import { LENIENCIES, type LeniencyName } from '../protocol/leniency.ts';
+import type { AbortReason, ServerQuestion, TransactionEnd } from '../protocol/server/action.ts';
 import type { Outcome, Reason, Transaction } from '../protocol/client/action.ts';
+import type { RecipientParameters } from '../protocol/mail.ts';
 import { formatCredential, parseCredential } from '../protocol/sasl/credential.ts';
-import type { AuthAnswer } from '../protocol/sasl/exchange.ts';
+import { isRefusal, type AuthAnswer } from '../protocol/sasl/exchange.ts';
 import { REASONS } from '../protocol/client/reason.ts';
+import { NOTICES, type NoticeName } from '../protocol/server/notice.ts';
 import { ABORT_REPLIES } from '../protocol/server/reply.ts';
-import { parseExact } from './exact.ts';
+import { formatMailParameters, formatRecipientParameters, parseMailParameters, parseRecipientParameters } from '../relay/queue/parameter-text.ts';
+import { formatExact, parseExact } from './exact.ts';
 
 /** Whom a transcript is about: the session that is replayed, while the transcript plays its peer. */
 export type Subject = 'server' | 'client';
@@ -36,6 +40,9 @@ export type ApplicationLine =
   | { readonly say: 'auth'; readonly answer: AuthAnswer }
   | { readonly say: 'data' }
   | { readonly say: 'start-tls' }
+  | { readonly say: 'ended'; readonly how: TransactionEnd; readonly replied: boolean }
+  | { readonly say: 'leniency'; readonly name: LeniencyName }
+  | { readonly say: 'notice'; readonly name: NoticeName }
   | { readonly say: 'abort'; readonly reason: AbortReason | undefined } // undefined: a client's application gives up
   // Of a client's application.
   | { readonly say: 'mail'; readonly transaction: Transaction }
@@ -71,7 +78,10 @@ const QUESTIONS: Readonly<Record<ServerQuestion['about'], string>> = {
 };
 const STATES = ['delivered', 'failed', 'deferred', 'unknown'] as const satisfies readonly Outcome['state'][];
 
+const ENDS = ['accepted', 'refused', 'reset', 'peer-gone', 'timeout', 'shutdown', 'dropped'] as const satisfies readonly TransactionEnd[];
+
 const PATH = String.raw`<(?:[^">]|"(?:[^"\\]|\\.)*")*>`; // a quoted local part may hold ">" and spaces
+const ASKED = String.raw`(?: [A-Z0-9][A-Z0-9-]*(?:=[!-<>-~]+)?)*`; // esmtp-params
 
 const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
   server: {
@@ -79,16 +89,19 @@ const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
     accept: { grammar: 'accept [REPLY of 2yz]', pattern: /^accept(?: (?<reply>2.+))?$/, read: readAccept },
     refuse: { grammar: 'refuse REPLY of 4yz or 5yz', pattern: /^refuse (?<reply>[45].+)$/, read: readRefuse },
     each: { grammar: 'each REPLY of 2yz, 4yz or 5yz', pattern: /^each (?<reply>[245].+)$/, read: readEach },
-    auth: { grammar: 'auth yes|no|unavailable|identity NAME|secret TEXT|credential SCRAM-SHA-256$…', pattern: /^auth (?<type>\w+)(?: (?<value>.+))?$/, read: readAuth },
+    auth: { grammar: 'auth yes|no|unavailable|transition|too-weak|needs-tls|identity NAME|secret TEXT|credential SCRAM-SHA-256$…', pattern: /^auth (?<type>[\w-]+)(?: (?<value>.+))?$/, read: readAuth },
     data: { grammar: 'data', pattern: /^data$/, read: () => ({ say: 'data' }) },
     start: { grammar: 'start-tls', pattern: /^start-tls$/, read: () => ({ say: 'start-tls' }) },
+    ended: { grammar: `ended ${ENDS.join('|')} [unheard]`, pattern: /^ended (?<how>[\w-]+)(?: (?<unheard>unheard))?$/, read: readEnded },
+    leniency: { grammar: `leniency ${Object.keys(LENIENCIES).join('|')}`, pattern: /^leniency (?<name>\w+)$/, read: readLeniency },
+    notice: { grammar: `notice ${Object.keys(NOTICES).join('|')}`, pattern: /^notice (?<name>.+)$/, read: readNotice },
     content: { grammar: 'content "…"', pattern: /^content "(?<text>.*)"$/, read: readContent },
     abort: { grammar: `abort ${Object.keys(ABORT_REPLIES).join('|')}`, pattern: /^abort (?<reason>.+)$/, read: readAbort },
   },
   client: {
     mail: {
-      grammar: 'mail REVERSE-PATH to FORWARD-PATH… [size=N] [8bit]',
-      pattern: new RegExp(String.raw`^mail (?<reverse>${PATH}) to (?<forward>${PATH}(?: ${PATH})*)(?: size=(?<size>0|[1-9]\d{0,14}))?(?<eightBit> 8bit)?$`),
+      grammar: 'mail REVERSE-PATH [PARAMETER…] to FORWARD-PATH [PARAMETER…]… [size=N] [8bit] [content "…"]',
+      pattern: new RegExp(String.raw`^mail (?<reverse>${PATH})(?<asked>${ASKED}) to (?<forward>${PATH}${ASKED}(?: ${PATH}${ASKED})*)(?: size=(?<size>0|[1-9]\d{0,14}))?(?<eightBit> 8bit)?(?: content "(?<text>.*)")?$`),
       read: readMail,
     },
     content: { grammar: 'content "…" or content ends or content lost', pattern: /^content (?:"(?<text>.*)"|(?<end>ends|lost))$/, read: readContent },
@@ -97,6 +110,7 @@ const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
       pattern: new RegExp(String.raw`^outcome (?<path>${PATH}) (?<state>\w+)(?: \((?<reason>[^)]+)\))?(?: in reply to (?<inReplyTo>[^:]+):)? (?<reply>[245].+)$`),
       read: readOutcome,
     },
+    start: { grammar: 'start-tls', pattern: /^start-tls$/, read: () => ({ say: 'start-tls' }) },
     done: { grammar: 'done', pattern: /^done$/, read: () => ({ say: 'done' }) },
     quit: { grammar: 'quit', pattern: /^quit$/, read: () => ({ say: 'quit' }) },
     abort: { grammar: 'abort', pattern: /^abort$/, read: () => ({ say: 'abort', reason: undefined }) },
@@ -121,11 +135,13 @@ export function formatApplicationLine(line: ApplicationLine): string {
     case 'accept': return line.reply === undefined ? 'accept' : `accept ${line.reply}`;
     case 'refuse': case 'each': return `${line.say} ${line.reply}`;
     case 'auth': return `auth ${formatAnswer(line.answer)}`;
+    case 'ended': return `ended ${line.how}${line.replied || !isConclusion(line.how) ? '' : ' unheard'}`;
+    case 'leniency': case 'notice': return `${line.say} ${line.name}`;
     case 'abort': return line.reason === undefined ? 'abort' : `abort ${line.reason}`;
     case 'mail': {
-      const { reversePath, forwardPaths, size, eightBit } = line.transaction;
-      const paths = `${reversePath.text} to ${forwardPaths.map(({ text }) => text).join(' ')}`;
-      return `mail ${paths}${size === undefined ? '' : ` size=${size}`}${eightBit === true ? ' 8bit' : ''}`;
+      const { reversePath, forwardPaths, size, eightBit, content, parameters = {}, recipientParameters = [] } = line.transaction;
+      const paths = `${withWords(reversePath.text, formatMailParameters(parameters))} to ${forwardPaths.map(({ text }, at) => withWords(text, formatRecipientParameters(recipientParameters[at] ?? {}))).join(' ')}`;
+      return `mail ${paths}${size === undefined ? '' : ` size=${size}`}${eightBit === true ? ' 8bit' : ''}${content === undefined ? '' : ` content "${formatExact(content)}"`}`;
     }
     case 'outcome': {
       const reason = line.reason === undefined ? '' : ` (${line.reason})`;
@@ -163,7 +179,8 @@ function readAuth({ type, value = '' }: Groups): ApplicationLine | undefined {
 
 function parseAnswer(type: string | undefined, value: string): AuthAnswer | undefined {
   switch (type) {
-    case 'yes': case 'no': case 'unavailable': return value === '' ? { type } : undefined;
+    case 'yes': return value === '' ? { type } : undefined;
+    case 'no': case 'unavailable': case 'transition': case 'too-weak': case 'needs-tls': return value === '' ? { type } : { type, text: value };
     case 'identity': return value === '' ? undefined : { type, authcid: value };
     case 'secret': return /^[ -~]+$/.test(value) ? { type, secret: encodeAscii(value) } : undefined;
     case 'credential': {
@@ -175,13 +192,35 @@ function parseAnswer(type: string | undefined, value: string): AuthAnswer | unde
 }
 
 function formatAnswer(answer: AuthAnswer): string {
+  if (answer.type === 'no' || isRefusal(answer)) return answer.text === undefined ? answer.type : `${answer.type} ${answer.text}`;
   switch (answer.type) {
-    case 'yes': case 'no': case 'unavailable': return answer.type;
+    case 'yes': return answer.type;
     case 'identity': return `identity ${answer.authcid}`;
     case 'secret': return `secret ${decodeLatin1(answer.secret)}`;
     case 'credential': return `credential ${formatCredential(answer.credential)}`;
     default: return answer satisfies never;
   }
+}
+
+function readEnded({ how, unheard }: Groups): ApplicationLine | undefined {
+  const known = ENDS.find((one) => one === how);
+  if (known === undefined || (unheard !== undefined && !isConclusion(known))) return undefined;
+  return { say: 'ended', how: known, replied: isConclusion(known) && unheard === undefined };
+}
+
+/** The end of mail data was answered. */
+function isConclusion(how: TransactionEnd): boolean {
+  return how === 'accepted' || how === 'refused';
+}
+
+function readLeniency({ name }: Groups): ApplicationLine | undefined {
+  const known = keysOf(LENIENCIES).find((one) => one === name);
+  return known && { say: 'leniency', name: known };
+}
+
+function readNotice({ name }: Groups): ApplicationLine | undefined {
+  const known = keysOf(NOTICES).find((one) => one === name);
+  return known && { say: 'notice', name: known };
 }
 
 function readAbort({ reason }: Groups): ApplicationLine | undefined {
@@ -195,17 +234,38 @@ function readContent({ text, end }: Groups): ApplicationLine | undefined {
   return typeof octets === 'number' ? undefined : { say: 'content', text, octets };
 }
 
-function readMail({ reverse = '', forward = '', size, eightBit }: Groups): ApplicationLine | undefined {
-  const reversePath = parseReversePath(reverse);
+function readMail({ reverse = '', asked = '', forward = '', size, eightBit, text: spelled }: Groups): ApplicationLine | undefined {
+  const reversePath = parseReversePath(reverse, UTF8);
   const forwardPaths: ForwardPath[] = [];
-  for (const [text] of forward.matchAll(new RegExp(PATH, 'g'))) {
-    const path = parseForwardPath(text);
-    if (isFault(path)) return undefined;
+  const recipientParameters: RecipientParameters[] = [];
+  for (const [, text = '', words = ''] of forward.matchAll(new RegExp(`(${PATH})(${ASKED})`, 'g'))) {
+    const path = parseForwardPath(text, UTF8);
+    const parameters = parseRecipientParameters(words.trimStart());
+    if (isFault(path) || formatRecipientParameters(parameters) !== words.trimStart()) return undefined;
     forwardPaths.push(path);
+    recipientParameters.push(parameters);
   }
-  if (isFault(reversePath)) return undefined;
-  const transaction = { reversePath, forwardPaths, eightBit: eightBit !== undefined };
-  return { say: 'mail', transaction: size === undefined ? transaction : { ...transaction, size: Number(size) } };
+  const parameters = parseMailParameters(asked.trimStart());
+  const content = spelled === undefined ? undefined : parseExact(spelled);
+  if (isFault(reversePath) || formatMailParameters(parameters) !== asked.trimStart() || typeof content === 'number') return undefined;
+  return {
+    say: 'mail',
+    transaction: {
+      reversePath,
+      forwardPaths,
+      eightBit: eightBit !== undefined,
+      ...(size === undefined ? {} : { size: Number(size) }),
+      ...(content === undefined ? {} : { content }),
+      ...(asked === '' ? {} : { parameters }),
+      ...(recipientParameters.every((each) => Object.keys(each).length === 0) ? {} : { recipientParameters }),
+    },
+  };
+}
+
+const UTF8 = { utf8: true };
+
+function withWords(text: string, words: string): string {
+  return words === '' ? text : `${text} ${words}`;
 }
 
 function readOutcome({ path: forwardPath = '', state, reason, inReplyTo, reply = '' }: Groups): ApplicationLine | undefined {

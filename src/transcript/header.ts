@@ -1,6 +1,7 @@
 // The header of a transcript: what it shows, whence it comes, whose session it replays and with which options.
 
 import { EXTENSIONS } from '../protocol/extension.ts';
+import { LENIENCIES } from '../protocol/leniency.ts';
 import { MECHANISMS } from '../protocol/sasl/mechanism.ts';
 import type { Subject } from './application.ts';
 import type { TranscriptFault } from './format.ts';
@@ -40,14 +41,28 @@ const OPTIONS = {
   hostname:   { of: ['server', 'client'], value: /^[A-Za-z0-9.-]+$/ },
   size:       { of: ['server'],           value: /^(?:0|[1-9]\d{0,14})$/ },
   recipients: { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
-  lmtp:       { of: ['server'],           value: undefined },
+  mails:      { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
+  domains:    { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
+  rate:       { of: ['server'],           value: /^(?:0|[1-9]\d{0,8})$/ }, // octets a second of mail data
+  time:       { of: ['server'],           value: /^[1-9]\d{0,8}$/ }, //        seconds of a session
+  commands:   { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
+  refusals:   { of: ['server'],           value: /^[1-9]\d{0,8}$/ }, //        of recipients
+  lenient:    { of: ['server'],           value: someOf(LENIENCIES) },
+  'early-talk-refused': { of: ['server'], value: undefined },
+  lmtp:       { of: ['server', 'client'], value: undefined },
   with:       { of: ['server'],           value: someOf(EXTENSIONS) }, //  extensions that are off by default
   without:    { of: ['server'],           value: someOf(EXTENSIONS) },
-  tls:        { of: ['server'],           value: /^(?:offered|required|implicit)$/ },
+  tls:        { of: ['server'],           value: /^(?:offered|required|implicit|unavailable)$/ },
+  'tls-policy': { of: ['client'],         value: /^(?:opportunistic|require|verify)$/ },
+  'tls-at-once': { of: ['client'],        value: undefined },
+  user:       { of: ['client'],           value: /^[a-z]+:[!-+\--~]+$/ }, // and the password
+  token:      { of: ['client'],           value: /^[A-Za-z0-9._~+/-]+=*$/ },
+  'secret-in-clear': { of: ['client'],    value: undefined },
+  'own-name': { of: ['client'],           value: /^[A-Za-z0-9.-]+$/ },
   auth:       { of: ['server'],           value: someOf(MECHANISMS) },
   'auth-required': { of: ['server'],      value: undefined },
   'auth-in-clear': { of: ['server'],      value: undefined }, //           mechanisms that show the secret, without TLS
-  nonce:      { of: ['server'],           value: /^[!-+\--~]+$/ }, //      of SCRAM and CRAM-MD5
+  nonce:      { of: ['server', 'client'],         value: /^[!-+\--~]+$/ }, //      of SCRAM and CRAM-MD5
 } as const satisfies Readonly<Record<string, { readonly of: readonly Subject[]; readonly value: RegExp | undefined }>>;
 export type OptionName = keyof typeof OPTIONS;
 

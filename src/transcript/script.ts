@@ -82,7 +82,7 @@ function readStep(entry: Entry, subject: Subject): Step | undefined {
 /** Whether the application is told it, rather than says it. */
 function isTold(said: ApplicationLine): boolean {
   switch (said.say) {
-    case 'ask': case 'data': case 'start-tls': case 'content': case 'outcome': case 'done': return true;
+    case 'ask': case 'data': case 'start-tls': case 'ended': case 'leniency': case 'notice': case 'content': case 'outcome': case 'done': return true;
     case 'accept': case 'refuse': case 'each': case 'auth': case 'mail': case 'content ends': case 'content lost': case 'quit': return false;
     case 'abort': return said.reason !== undefined;
     default: return said satisfies never;
@@ -125,7 +125,7 @@ function misfit(step: Step, subject: Subject, asked: boolean): string | undefine
       if (isAnswer(step) && !asked) return 'A: ask before its answer';
       return isUnfinished(step) || (codes.size > 1 && step.said.say !== 'each') ? 'all lines of the reply, with one code' : undefined;
     }
-    case 'world': return subject === 'client' && ['shutdown', 'tls'].includes(step.event.happens) ? 'eof, lost, close or clock in the world of a client' : undefined;
+    case 'world': return subject === 'client' && step.event.happens === 'shutdown' ? 'eof, lost, close, tls, tls insufficient or clock in the world of a client' : undefined;
     case 'supply': case 'sent': case 'told': case 'closed': return undefined;
     default: return step satisfies never;
   }

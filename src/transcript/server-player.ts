@@ -6,7 +6,8 @@ import { isFault } from '../syntax/fault.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
 import type { Reply } from '../syntax/reply.ts';
 import type { ExtensionKeyword } from '../protocol/extension.ts';
-import type { Milliseconds } from '../protocol/limit.ts';
+import type { LeniencyName } from '../protocol/leniency.ts';
+import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import { ANSWERS } from '../protocol/sasl/exchange.ts';
 import type { AuthAnswer, AuthQuestion, Hash, MechanismName } from '../protocol/sasl/exchange.ts';
@@ -53,13 +54,14 @@ export class ServerPlayer implements Player {
     this.#session.expire(now);
   }
 
-  meet(event: 'eof' | 'lost' | 'shutdown' | 'tls', now: Milliseconds): string | undefined {
-    if (event === 'tls' && this.#session.state !== 'tls') return 'no handshake is asked for';
+  meet(event: 'eof' | 'lost' | 'shutdown' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined {
+    if (event.startsWith('tls') && this.#session.state !== 'tls') return 'no handshake is asked for';
     switch (event) {
       case 'eof': this.#session.receiveEnd(now); break;
       case 'lost': this.#session.lost(); break;
       case 'shutdown': this.#session.shutdown(); break;
       case 'tls': this.#session.secured(now); break;
+      case 'tls insufficient': this.#session.insecure(now); break;
       default: event satisfies never;
     }
     return undefined;
@@ -105,17 +107,18 @@ const DECOY = { secret: encodeAscii('of a transcript'), iterations: 4_096 };
 
 function optionsOf({ options }: Header, hash: Hash): ServerOptions {
   const hostname = options.get('hostname') ?? 'mx.example.com';
-  const [size, recipients, tls] = [options.get('size'), options.get('recipients'), options.get('tls')];
+  const tls = options.get('tls');
   const [added, removed] = [wordsOf<ExtensionKeyword>('with', options), wordsOf<ExtensionKeyword>('without', options)];
   const mechanisms = wordsOf<MechanismName>('auth', options);
   const exchange = { hash, hostname, nonce: options.get('nonce') ?? NONCE, decoy: DECOY };
   return {
     hostname,
-    ...(size === undefined ? {} : { maxSize: Number(size) }),
-    ...(recipients === undefined ? {} : { maxRecipients: Number(recipients) }),
+    ...numbersOf(options),
     lmtp: options.has('lmtp'),
+    leniencies: wordsOf<LeniencyName>('lenient', options),
+    earlyTalk: options.has('early-talk-refused') ? 'refuse' : 'take',
     without: [...NOT_BY_DEFAULT.filter((keyword) => !added.includes(keyword)), ...removed],
-    startTls: tls === 'offered' || tls === 'required',
+    startTls: tls === 'unavailable' ? tls : tls === 'offered' || tls === 'required',
     requireTls: tls === 'required',
     secured: tls === 'implicit',
     ...(mechanisms.length === 0 ? {} : {
@@ -127,6 +130,19 @@ function optionsOf({ options }: Header, hash: Hash): ServerOptions {
       },
     }),
   };
+}
+
+/** The options that are numbers, by their names in a header, as a session has them. */
+const NUMBERS = {
+  size: 'maxSize', recipients: 'maxRecipients', mails: 'maxMails', domains: 'maxRecipientDomains',
+  commands: 'maxCommands', refusals: 'maxRefusedRecipients', rate: 'minDataRate', time: 'sessionTimeout',
+} as const satisfies Readonly<Partial<Record<OptionName, keyof ServerOptions>>>;
+
+function numbersOf(options: ReadonlyMap<OptionName, string>): Partial<ServerOptions> {
+  return Object.fromEntries(Object.entries(NUMBERS).flatMap(([name, option]) => {
+    const value = options.get(name as keyof typeof NUMBERS); // the table's own keys
+    return value === undefined ? [] : [[option, name === 'time' ? seconds(Number(value)) : Number(value)]];
+  }));
 }
 
 /** The words of an option's value; the header has seen to it that they are of the table that they are taken from. */
@@ -148,15 +164,21 @@ function misfit(said: ApplicationLine, question: ServerQuestion, replies: number
   return length === replies ? undefined : `a mail for ${length}`;
 }
 
-function lineOf(action: Exclude<ServerAction, { readonly type: 'send' | 'close' }>): ApplicationLine {
+export function lineOf(action: Exclude<ServerAction, { readonly type: 'send' | 'close' }>): ApplicationLine {
   switch (action.type) {
     case 'ask': return { say: 'ask', about: action.question.about, detail: detailOf(action.question) };
     case 'content': return { say: 'content', octets: action.octets.slice(), text: formatExact(action.octets) };
     case 'abort': return { say: 'abort', reason: action.reason };
     case 'data': return { say: 'data' };
     case 'start-tls': return { say: 'start-tls' };
+    case 'ended': return { say: 'ended', how: action.how, replied: action.replied };
+    case 'leniency': case 'notice': return lineOfReport(action);
     default: return action satisfies never;
   }
+}
+
+function lineOfReport(action: ServerAction & { readonly type: 'leniency' | 'notice' }): ApplicationLine {
+  return action.type === 'leniency' ? { say: 'leniency', name: action.name } : { say: 'notice', name: action.name };
 }
 
 /** What a question is about, on one line, the paths as they were written. Passwords and tokens are not told. */

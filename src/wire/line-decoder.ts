@@ -1,19 +1,21 @@
 // Lines of commands and of replies out of a stream of octets (RFC 5321 §2.3.8), whatever the cuts of the stream.
 //
-// Only CRLF ends a line. A bare CR, a bare LF and NUL are octets of the line, and faults of it, so that nothing downstream can
-// take one of them for an end. What the line says is not looked at. There is no fast path: such lines are short.
+// Only CRLF ends a line, unless the caller asks for a second table, in which LF does too. A bare CR, a bare LF and NUL are octets
+// of the line, and faults of it, so that nothing downstream can take one of them for an end. What the line says is not looked
+// at. There is no fast path: such lines are short.
 //
 // Rule 1  The lines and their faults do not depend on how the stream was cut.
 // Rule 2  Nothing behind the CRLF of a line is consumed with it: after DATA other octets follow than after MAIL.
 // Rule 3  Never more than `limit` octets are kept, however long the line.
 // Rule 4  Each octet is looked at once, and copied at most once where nothing has to grow.
 
-import { type EdgeTable, link, step } from './edge.ts';
+import { type EdgeTable, link, type Row, step } from './edge.ts';
 import { EMPTY, NUL } from './octet.ts';
 import { UsageError } from './usage.ts';
 
 export type LinePlace = 'text' | 'cr';
-export type LineEffect = 'line' | 'bare-lf' | 'bare-cr' | 'nul';
+export type LineEffect = 'line' | 'lf-line' | 'bare-lf' | 'bare-cr' | 'nul';
+/** What is wrong with a line. */
 export type LineFault = 'bare-lf' | 'bare-cr' | 'nul' | 'line-too-long';
 
 /**
@@ -23,6 +25,7 @@ export type LineFault = 'bare-lf' | 'bare-cr' | 'nul' | 'line-too-long';
  *   cr       behind a CR that may be half of a CRLF
  *
  *   line     this LF ends the line
+ *   lf-line  likewise, and no CR stands in front of it
  *   bare-cr  the CR in front of this octet is bare
  *   bare-lf  this LF is bare
  *   nul      this octet is NUL, which no command and no reply may hold (§4.1.2, §4.2)
@@ -33,8 +36,17 @@ export const LINE_EDGES: EdgeTable<LinePlace, LineEffect> = {
   cr:   [ ['cr', 'bare-cr'],  ['text', 'line'],     ['text', 'bare-cr'],  ['text', 'bare-cr'] ], // §2.3.8: CRLF does
 };
 
-const ROWS = link(LINE_EDGES);
+/** The same for a caller that takes a bare LF for the end of a line too. */
+export const LENIENT_LINE_EDGES: EdgeTable<LinePlace, LineEffect> = {
+  //      CR                  LF                    NUL                   other
+  text: [ ['cr'],             ['text', 'lf-line'],  ['text', 'nul'],      ['text']            ],
+  cr:   [ ['cr', 'bare-cr'],  ['text', 'line'],     ['text', 'bare-cr'],  ['text', 'bare-cr'] ],
+};
 
+const STRICT = link(LINE_EDGES).text;
+const LENIENT = link(LENIENT_LINE_EDGES).text;
+
+/** Reads lines, which CRLF alone ends (RFC 5321 §2.3.8). */
 export class LineDecoder {
   /**
    * The line that the last `read` met the end of, without its CRLF; undefined if it met none. A view of the octets given, or of
@@ -51,17 +63,23 @@ export class LineDecoder {
   /** Octets so far of the line under way, kept or dropped; 0 behind a whole line. What is too many is for the caller to say. */
   length = 0;
 
+  /** `line` was ended by a LF alone. */
+  lenient = false;
+
   readonly #limit: number;
-  #row = ROWS.text;
+  readonly #begin: Row<LineEffect>;
+  #row: Row<LineEffect>;
   #kept = EMPTY; // grows to the limit at most, and serves one line after the other
 
-  /** `limit` is the longest line in octets, CRLF counted (§4.5.3.1.4, §4.5.3.1.5). */
-  constructor(options: { readonly limit: number }) {
-    const { limit } = options;
+  /** `limit` is the longest line in octets, CRLF counted (§4.5.3.1.4, §4.5.3.1.5); with `bareLf` a LF alone ends a line too. */
+  constructor(options: { readonly limit: number; readonly bareLf?: boolean }) {
+    const { limit, bareLf = false } = options;
     if (!Number.isSafeInteger(limit) || limit < 2) {
       throw new UsageError(`a line has at least the 2 octets of its CRLF, not ${limit}`);
     }
     this.#limit = limit;
+    this.#begin = bareLf ? LENIENT : STRICT;
+    this.#row = this.#begin;
   }
 
   /** Reads from `at`, to the end of one line or of the octets; returns the index of the first octet not consumed. */
@@ -74,8 +92,9 @@ export class LineDecoder {
       const { to, effect } = step(row, octets[at], NUL);
       if (effect === undefined) {
         // most octets: nothing
-      } else if (effect === 'line') {
+      } else if (effect === 'line' || effect === 'lf-line') {
         ended = true;
+        this.lenient = effect === 'lf-line';
       } else if (this.fault === undefined) {
         this.fault = effect;
         this.faultAt = this.length + at - from - (effect === 'bare-cr' ? 1 : 0);
@@ -93,10 +112,11 @@ export class LineDecoder {
   reset(): void {
     this.#forgetLine();
     this.length = 0;
-    this.#row = ROWS.text;
+    this.#row = this.#begin;
   }
 
   #forgetLine(): void {
+    this.lenient = false;
     this.line = undefined;
     this.fault = undefined;
     this.faultAt = 0;
@@ -105,7 +125,7 @@ export class LineDecoder {
   /** Makes the line of what was kept and of these octets, which end with its CRLF, or with the LF of it. */
   #end(octets: Uint8Array, from: number, to: number): void {
     const length = this.length + to - from;
-    const shown = Math.min(length - 2, this.#limit);
+    const shown = Math.min(length - (this.lenient ? 1 : 2), this.#limit);
     if (this.length === 0) {
       this.line = octets.subarray(from, from + shown);
     } else {

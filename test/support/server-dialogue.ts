@@ -2,7 +2,9 @@
 
 import type { Reply } from '../../src/syntax/reply.ts';
 import type { Envelope } from '../../src/protocol/mail.ts';
+import type { LeniencyName } from '../../src/protocol/leniency.ts';
 import type { AbortReason, ServerQuestion } from '../../src/protocol/server/action.ts';
+import type { NoticeName } from '../../src/protocol/server/notice.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
 import type { AuthOptions, ServerOptions } from '../../src/protocol/server/option.ts';
 import type { AuthAnswer } from '../../src/protocol/sasl/exchange.ts';
@@ -35,6 +37,10 @@ export class ServerDialogue {
   readonly told: string[] = [];
   readonly aborts: AbortReason[] = [];
   readonly mails: TakenMail[] = [];
+  /** How transactions ended; `unheard`: no reply to the end of mail data was handed out. */
+  readonly ends: string[] = [];
+  readonly leniencies: LeniencyName[] = [];
+  readonly notices: NoticeName[] = [];
   closes = 0;
   /** The question that the application has left open. */
   open: ServerQuestion | undefined;
@@ -69,6 +75,11 @@ export class ServerDialogue {
   /** TLS is at work, as `start-tls` asked. */
   secured(): string[] {
     return this.#after(() => this.session.secured(this.now));
+  }
+
+  /** TLS is at work, and does not suffice. */
+  insecure(): string[] {
+    return this.#after(() => this.session.insecure(this.now));
   }
 
   /** The client closes its side. */
@@ -143,6 +154,9 @@ export class ServerDialogue {
           this.told.push('close');
           break;
         case 'start-tls': this.told.push('start-tls'); break;
+        case 'ended': this.ends.push(action.replied ? action.how : `${action.how} unheard`); break;
+        case 'leniency': this.leniencies.push(action.name); break;
+        case 'notice': this.notices.push(action.name); break;
         default: action satisfies never;
       }
     }

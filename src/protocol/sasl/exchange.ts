@@ -7,6 +7,7 @@
 // Rule 1  No octets of the peer throw; an answer that does not fit the question does (UsageError).
 // Rule 2  No secret stands in a fault or in a failure.
 
+/** A mechanism of SASL that this program knows. */
 export type MechanismName = 'SCRAM-SHA-256-PLUS' | 'SCRAM-SHA-256' | 'OAUTHBEARER' | 'XOAUTH2' | 'CRAM-MD5' | 'PLAIN' | 'LOGIN';
 
 /** The quick hashes that the mechanisms are made of. */
@@ -49,21 +50,39 @@ export type AuthQuestion =
     }
   | { readonly type: 'authority'; readonly mechanism: MechanismName; readonly authcid: string; readonly authzid: string }; // may the one act as the other?
 
+/** What the application answers to a question about AUTH. */
 export type AuthAnswer =
   | { readonly type: 'yes' } // to 'password' and 'authority'
   | { readonly type: 'credential'; readonly credential: ScramCredential }
   | { readonly type: 'secret'; readonly secret: Uint8Array }
   | { readonly type: 'identity'; readonly authcid: string } // to 'token': whose it is
-  | { readonly type: 'no'; readonly error?: Readonly<Record<string, string>> } // wrong, unknown, not allowed; `error` goes to a client with a bad token
-  | { readonly type: 'unavailable' }; // cannot be known now
+  | { readonly type: 'no'; readonly error?: Readonly<Record<string, string>>; readonly text?: string } // wrong, unknown, not allowed; `error` goes to a client with a bad token
+  | Refusal;
+
+/** Answers that fit every question (RFC 4954 §6). `text` takes the place of the reply's own; it must not tell what the client is not to know. */
+export type Refusal = {
+  readonly type:
+    | 'unavailable' // 454 4.7.0   cannot be known now
+    | 'transition' //  432 4.7.12  this user has to authenticate with PLAIN once, for this mechanism to work
+    | 'too-weak' //    534 5.7.9   this user may not use this mechanism
+    | 'needs-tls'; //  538 5.7.11  this user may use it under TLS only
+  readonly text?: string;
+};
+
+const REFUSALS = ['unavailable', 'transition', 'too-weak', 'needs-tls'] as const satisfies readonly Refusal['type'][];
+
+/** Tells whether the answer refuses whatever was asked. */
+export function isRefusal(answer: AuthAnswer): answer is Refusal {
+  return (REFUSALS as readonly string[]).includes(answer.type);
+}
 
 /** The answers that fit a question. */
 export const ANSWERS: Readonly<Record<AuthQuestion['type'], readonly AuthAnswer['type'][]>> = {
-  password:   ['yes', 'no', 'unavailable'],
-  credential: ['credential', 'no', 'unavailable'],
-  secret:     ['secret', 'no', 'unavailable'],
-  token:      ['identity', 'no', 'unavailable'],
-  authority:  ['yes', 'no', 'unavailable'],
+  password:   ['yes', 'no', ...REFUSALS],
+  credential: ['credential', 'no', ...REFUSALS],
+  secret:     ['secret', 'no', ...REFUSALS],
+  token:      ['identity', 'no', ...REFUSALS],
+  authority:  ['yes', 'no', ...REFUSALS],
 };
 
 /** Why a client is not authenticated, with the reply that RFC 4954 has for it. */
@@ -73,13 +92,15 @@ export type FailureReason =
   | 'credentials' //      535 5.7.8  unknown user, wrong password, bad token: not told apart
   | 'authority' //        535 5.7.8  authenticated, but may not act as the authzid
   | 'channel-binding' //  535 5.7.8  someone stands between (RFC 5802 §6)
-  | 'unavailable'; //     454 4.7.0
+  | Refusal['type']; //   as that has it
 
 export type Failure = {
   readonly type: 'failure';
   readonly reason: FailureReason;
   /** For the log: what was expected, by which rule. */
   readonly detail: string;
+  /** For the client, in place of the reply's own text. */
+  readonly text?: string;
 };
 
 /** Who it is (authcid), and as whom it acts (authzid), which is the same where the client named no other. */
@@ -94,8 +115,8 @@ export type ServerStep =
   | { readonly type: 'success'; readonly identity: Identity }
   | Failure;
 
-export function failure(reason: FailureReason, detail: string): Failure {
-  return { type: 'failure', reason, detail };
+export function failure(reason: FailureReason, detail: string, text?: string): Failure {
+  return { type: 'failure', reason, detail, ...(text === undefined ? {} : { text }) };
 }
 
 // ---- the client's side

@@ -7,7 +7,7 @@
 // (RFC 4422 §3.6): SMTP has no place for it in the 235 (RFC 4954 §4).
 
 import { UsageError } from '../../wire/usage.ts';
-import { ANSWERS, failure, type AuthAnswer, type AuthQuestion, type Failure, type Identity, type MechanismName, type ServerStep } from './exchange.ts';
+import { ANSWERS, failure, isRefusal, type AuthAnswer, type AuthQuestion, type Failure, type Identity, type MechanismName, type ServerStep } from './exchange.ts';
 import { prepare } from './prepare.ts';
 
 /** What a mechanism makes of a response or an answer. */
@@ -21,7 +21,7 @@ export interface ServerMechanism {
   readonly mechanism: MechanismName;
   /** `response` is undefined once at most, and then first: AUTH came without one (RFC 4954 §4). */
   respond(response: Uint8Array | undefined): MechanismStep;
-  /** Takes the answer to its question. 'unavailable' is not among them. */
+  /** Takes the answer to its question; a refusal is not among them. */
   answer(answer: AuthAnswer): MechanismStep;
 }
 
@@ -52,6 +52,7 @@ export class ServerExchange {
   #question: AuthQuestion | undefined;
   #identity: Identity = { authcid: '', authzid: '' };
   #last: Uint8Array | undefined;
+  #text: string | undefined; // what the application says to the client of its refusal
 
   constructor(mechanism: ServerMechanism) {
     this.#mechanism = mechanism;
@@ -73,7 +74,8 @@ export class ServerExchange {
     if (!ANSWERS[question.type].includes(answer.type)) throw new UsageError(`'${answer.type}' does not answer '${question.type}': expected ${ANSWERS[question.type].join(', ')}`);
     this.#question = undefined;
     const turn = question.type === 'authority' ? 'authority' : 'answer';
-    if (answer.type === 'unavailable') return this.#fail(turn, failure('unavailable', `'${question.type}' cannot be answered now`));
+    this.#text = answer.type === 'no' || isRefusal(answer) ? answer.text : undefined;
+    if (isRefusal(answer)) return this.#fail(turn, failure(answer.type, `the answer to '${question.type}'`));
     if (turn === 'answer') return this.#proceed(turn, this.#mechanism.answer(answer));
     return answer.type === 'yes' ? this.#conclude(turn) : this.#fail(turn, failure('authority', 'the authcid may not act as the authzid (RFC 4422 §3.4.1)'));
   }
@@ -124,7 +126,7 @@ export class ServerExchange {
 
   #fail(turn: Exclude<Turn, 'ended'>, why: Failure): Failure {
     this.#enter(turn, 'ended');
-    return why;
+    return this.#text === undefined || why.reason === 'malformed' ? why : { ...why, text: this.#text };
   }
 
   #enter<From extends Turn>(_from: From, to: (typeof EXCHANGE_EDGES)[From][number]): void {

@@ -4,8 +4,10 @@
 
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
 import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
+import type { LeniencyName } from '../leniency.ts';
 import type { Envelope, MailParameters, RecipientParameters } from '../mail.ts';
 import type { AuthQuestion } from '../sasl/exchange.ts';
+import type { NoticeName } from './notice.ts';
 
 /** The one open question. `accept()` means "go on as the RFC has it"; the default replies are in `reply.ts`. */
 export type ServerQuestion =
@@ -28,11 +30,29 @@ export type AbortReason =
   | 'reset' // RSET, EHLO, QUIT or a command out of order between two chunks
   | 'shutdown';
 
+/** How a mail transaction ended (RFC 5321 §3.3). */
+export type TransactionEnd =
+  | 'accepted' // by a 2yz to the end of mail data; in LMTP for one recipient at least
+  | 'refused' //  by a 4yz or 5yz to the end of mail data
+  | 'reset' //    by RSET, EHLO, QUIT or STARTTLS
+  | 'peer-gone'
+  | 'timeout' //  or too slow
+  | 'shutdown'
+  | 'dropped'; // by a 421 to whatever else
+
+/** What a `ServerSession` hands out, to be done by whoever holds the socket. */
 export type ServerAction =
   | { readonly type: 'send'; readonly octets: Uint8Array } // replies of a pipelined group, in one piece (RFC 2920 §3.2)
   | { readonly type: 'ask'; readonly question: ServerQuestion }
   | { readonly type: 'data'; readonly envelope: Envelope } // mail data begins: 354 is on its way
   | { readonly type: 'content'; readonly octets: Uint8Array } // a view, valid until the next `receive`
   | { readonly type: 'abort'; readonly reason: AbortReason } // mail data that was begun comes to nothing
+  /**
+   * The transaction that MAIL began is over. `replied`: the reply to the end of mail data was handed out, with the 'send' before
+   * this; false where there is none, or where nobody was left to hear it, in which case the client sends the mail again (RFC 1047).
+   */
+  | { readonly type: 'ended'; readonly how: TransactionEnd; readonly replied: boolean }
+  | { readonly type: 'leniency'; readonly name: LeniencyName; readonly source: string } // something was taken that the RFC forbids
+  | { readonly type: 'notice'; readonly name: NoticeName; readonly source: string } // once a session each
   | { readonly type: 'start-tls' } // shake hands, then call `secured`; what came in the clear behind STARTTLS is forgotten
   | { readonly type: 'close' };

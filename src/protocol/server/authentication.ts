@@ -14,18 +14,21 @@ export type AuthTurn =
   | { readonly type: 'challenge'; readonly text: string }
   | { readonly type: 'ask'; readonly question: AuthQuestion }
   | { readonly type: 'success' }
-  /** `last`: it has failed too often. */
-  | { readonly type: 'failure'; readonly reply: ReplyName; readonly last: boolean };
+  /** `last`: it has failed too often. `text`: in place of the reply's own. */
+  | { readonly type: 'failure'; readonly reply: ReplyName; readonly text?: string; readonly last: boolean };
 
 export class Authentication {
   /** Who the client is, once it has said so. */
   identity: Identity | undefined;
   readonly #options: AuthOptions | undefined;
   #exchange: ServerExchange | undefined;
+  readonly #most: number;
   #failures = 0;
 
-  constructor(options: AuthOptions | undefined) {
+  /** `most`: failures that are answered one by one. */
+  constructor(options: AuthOptions | undefined, most: number = MOST_AUTH_FAILURES) {
     this.#options = options;
+    this.#most = most;
   }
 
   /** The mechanisms that may be used now; none for a client that is authenticated (RFC 4954 §4: once a session). */
@@ -72,13 +75,13 @@ export class Authentication {
         this.#exchange = undefined;
         this.identity = step.identity;
         return { type: 'success' };
-      case 'failure': return this.#fail(AUTH_FAILURES[step.reason]);
+      case 'failure': return this.#fail(AUTH_FAILURES[step.reason], step.text);
       default: return step satisfies never;
     }
   }
 
-  #fail(reply: ReplyName): AuthTurn {
+  #fail(reply: ReplyName, text?: string): AuthTurn {
     this.#exchange = undefined;
-    return { type: 'failure', reply, last: ++this.#failures > MOST_AUTH_FAILURES };
+    return { type: 'failure', reply, ...(text === undefined ? {} : { text }), last: ++this.#failures > this.#most };
   }
 }

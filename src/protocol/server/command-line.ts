@@ -4,8 +4,10 @@ import { decodeLatin1, isAscii } from '../../wire/ascii.ts';
 import type { LineFault } from '../../wire/line-decoder.ts';
 import { decodeUtf8 } from '../../wire/utf8.ts';
 import { parseCommand, parseVerb, type Command, type Verb } from '../../syntax/command.ts';
-import { isFault, type FaultCode } from '../../syntax/fault.ts';
+import { isFault, type Fault, type FaultCode } from '../../syntax/fault.ts';
+import { repairCommandLine } from '../../syntax/leniency.ts';
 import type { Reply } from '../../syntax/reply.ts';
+import type { LeniencyName } from '../leniency.ts';
 import { faultReply, type ReplyName } from './reply.ts';
 
 /** No line, or no verb; or a verb, and the command or why it is none (which is said only where the verb may come). */
@@ -16,30 +18,43 @@ export type CommandLine = {
   | { readonly type: 'no line'; readonly reply: ReplyName }
   | { readonly type: 'no verb'; readonly fault: FaultCode; readonly reply: ReplyName }
   | { readonly type: 'bad'; readonly verb: Verb; readonly reply: Reply | ReplyName }
-  | { readonly type: 'command'; readonly verb: Verb; readonly command: Command }
+  | { readonly type: 'command'; readonly verb: Verb; readonly command: Command; /** Without which it were none. */ readonly leniencies?: readonly LeniencyName[] }
 );
 
 /** RFC 6531 §3.1: MAIL, RCPT, VRFY and EXPN may hold UTF-8; the name in EHLO is in A-labels (§3.7.1). */
 const UTF8_VERBS: ReadonlySet<Verb> = new Set(['MAIL', 'RCPT', 'VRFY', 'EXPN']);
 
 /** Reads a line without its CRLF. `utf8`: SMTPUTF8 is offered. */
-export function readCommandLine(line: Uint8Array, lineFault: LineFault | undefined, utf8: boolean): CommandLine {
-  const ascii = isAscii(line);
+export function readCommandLine(line: Uint8Array, lineFault: LineFault | undefined, utf8: boolean, leniencies: ReadonlySet<LeniencyName>): CommandLine {
   const latin1 = decodeLatin1(line);
   const chunk = chunkSize(latin1);
-  if (lineFault !== undefined) return { type: 'no line', reply: lineFault === 'line-too-long' ? 'line too long' : 'bare octet', chunk };
+  if (lineFault === 'line-too-long') return { type: 'no line', reply: 'line too long', chunk };
   const verb = parseVerb(latin1);
-  if (isFault(verb)) return { type: 'no verb', fault: verb.fault, reply: verb.fault === 'unimplemented-verb' ? 'not implemented' : ascii ? 'unknown command' : 'not ascii verb', chunk };
+  const ascii = isAscii(line);
+  if (isFault(verb)) return lineFault === undefined ? { type: 'no verb', fault: verb.fault, reply: verb.fault === 'unimplemented-verb' ? 'not implemented' : ascii ? 'unknown command' : 'not ascii verb', chunk } : { type: 'no line', reply: 'bare octet', chunk };
+  if (lineFault !== undefined) return { type: 'bad', verb, reply: 'bare octet in command', chunk }; // RFC 5321 §4.1.2: 501 where nothing else is wrong
   if (!ascii && !(utf8 && UTF8_VERBS.has(verb))) return { type: 'bad', verb, reply: 'not ascii', chunk };
   const text = ascii ? latin1 : decodeUtf8(line);
   if (text === undefined) return { type: 'bad', verb, reply: 'not utf8', chunk };
   const command = parseCommand(text, { utf8: !ascii });
-  if (isFault(command)) return { type: 'bad', verb, reply: faultReply(command, verb === 'MAIL' || verb === 'RCPT' ? verb : undefined), chunk };
-  return { type: 'command', verb, command, chunk };
+  if (!isFault(command)) return { type: 'command', verb, command, chunk };
+  return (leniencies.size > 0 ? readLeniently(text, leniencies, !ascii) : undefined) ?? { type: 'bad', verb, reply: replyTo(command, verb), chunk };
+}
+
+/** The line as a leniency reads it that the strict grammar does not take; undefined where none helps. */
+function readLeniently(text: string, leniencies: ReadonlySet<LeniencyName>, utf8: boolean): CommandLine | undefined {
+  const repaired = repairCommandLine(text, leniencies, utf8);
+  const command = repaired === undefined ? undefined : parseCommand(repaired.line, { utf8 });
+  return repaired === undefined || command === undefined || isFault(command) ? undefined : { type: 'command', verb: command.verb, command, chunk: 0, leniencies: repaired.used };
+}
+
+function replyTo(fault: Fault, verb: Verb): Reply {
+  return faultReply(fault, verb === 'MAIL' || verb === 'RCPT' ? verb : undefined);
 }
 
 /** What a line that begins as BDAT does announces, be it well-formed or not: what follows a malformed one is no command either. */
 function chunkSize(line: string): number {
+  if (!/^b/i.test(line)) return 0; // nearly always, and five times as fast
   const [, size] = /^BDAT[ \t]+([0-9]+)(?![!-~])/i.exec(line) ?? [];
   return Number(size ?? 0);
 }

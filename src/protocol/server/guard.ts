@@ -2,7 +2,7 @@
 
 import type { Command, Verb } from '../../syntax/command.ts';
 import type { Parameter } from '../../syntax/parameter.ts';
-import { isOffered, type Offer } from '../extension.ts';
+import { isOffered, isVerbOffered, type Offer } from '../extension.ts';
 import { findMechanism, MECHANISMS } from '../sasl/mechanism.ts';
 import type { Authentication } from './authentication.ts';
 import type { Settings } from './option.ts';
@@ -24,6 +24,10 @@ export interface GuardFacts {
   readonly clearTextAuth: boolean;
   /** Every mechanism of the server, whether it may be used now or not. */
   readonly mechanisms: readonly string[];
+  /** STARTTLS is offered, and cannot be done for now. */
+  readonly tlsUnavailable: boolean;
+  /** Domains of the recipients that the session has taken so far, by their keys; grows with them. */
+  readonly domains: ReadonlySet<string>;
 }
 
 type Guard<V extends Verb> = (facts: GuardFacts, command: Extract<Command, { readonly verb: V }>, transaction: Transaction | undefined) => ReplyName | undefined;
@@ -42,6 +46,7 @@ const GUARDS: Guards = {
   STARTTLS: [
     ({ offer }) => (offer.secured ? 'tls at work' : undefined), // RFC 3207 §4.2
     ({ offer }) => (isOffered('STARTTLS', offer) ? undefined : 'no tls'),
+    ({ tlsUnavailable }) => (tlsUnavailable ? 'tls not now' : undefined), // RFC 3207 §4
   ],
   AUTH: [
     ({ mechanisms }) => (mechanisms.length > 0 ? undefined : 'no auth'),
@@ -59,9 +64,11 @@ const GUARDS: Guards = {
   RCPT: [
     parametersNeedEhlo,
     ({ offer }, _, transaction) => ((transaction?.accepted ?? 0) >= offer.maxRecipients ? 'too many recipients' : undefined), // RFC 5321 §4.5.3.1.10
+    ({ offer: { maxRecipientDomains = Infinity }, domains }, { forwardPath }) => (domains.size >= maxRecipientDomains && forwardPath.type === 'path' && !domains.has(forwardPath.mailbox.domain.key) ? 'too many domains' : undefined), // RFC 9422 §4.3
     (_, { forwardPath }, transaction) => (isPlain(forwardPath.text) || transaction?.utf8 === true ? undefined : 'utf8 recipient'), // RFC 6531 §3.4
   ],
-  BDAT: [({ offer }) => (isOffered('CHUNKING', offer) ? undefined : 'not implemented')],
+  BDAT: [({ offer }) => (isVerbOffered('BDAT', offer) ? undefined : 'not implemented')],
+  HELP: [({ offer }) => (isVerbOffered('HELP', offer) ? undefined : 'not implemented')],
   VRFY: [utf8IsAskedFor],
   EXPN: [utf8IsAskedFor],
   DATA: [(_, __, transaction) => (transaction?.parameters.body === 'BINARYMIME' ? 'binary needs bdat' : undefined)], // RFC 3030 §3
@@ -73,9 +80,13 @@ const WITHOUT_TLS: ReadonlySet<Verb> = new Set(['EHLO', 'LHLO', 'STARTTLS', 'NOO
 const WITHOUT_AUTH: ReadonlySet<Verb> = new Set(['AUTH', 'EHLO', 'HELO', 'LHLO', 'STARTTLS', 'NOOP', 'RSET', 'QUIT']);
 
 /** What guards look at, from what was set and what the session has come to. */
-export function factsOf({ maxSize, maxRecipients, startTls, without, lmtp, requireTls, auth }: Settings, authentication: Authentication, secured: boolean, extended: boolean): GuardFacts {
+export function factsOf(settings: Settings, authentication: Authentication, secured: boolean, extended: boolean, domains: ReadonlySet<string>): GuardFacts {
+  const { maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls, without, lmtp, requireTls, auth } = settings;
   return {
-    offer: { maxSize, maxRecipients, startTls, secured, mechanisms: authentication.offered(secured), without: new Set(auth === undefined ? [...without, 'AUTH'] : without) },
+    offer: {
+      maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls: startTls !== false, secured, mechanisms: authentication.offered(secured),
+      without: new Set(auth === undefined ? [...without, 'AUTH'] : without),
+    },
     extended,
     lmtp,
     authenticated: authentication.identity !== undefined,
@@ -83,6 +94,8 @@ export function factsOf({ maxSize, maxRecipients, startTls, without, lmtp, requi
     requireAuth: auth?.required === true,
     clearTextAuth: auth?.clearText === true,
     mechanisms: without.includes('AUTH') ? [] : (auth?.mechanisms ?? []),
+    tlsUnavailable: startTls === 'unavailable',
+    domains,
   };
 }
 

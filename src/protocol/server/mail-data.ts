@@ -2,11 +2,14 @@
 //
 // Rule 1: what is found wrong is found at the same octet however the stream was cut; of two things the first one counts.
 // Rule 2: nothing that is wrong ends the reading: the mail data are read to their true end, or the session ends.
+// Rule 3: a leniency looks at content alone: where mail data end was decided in front of it.
 
 import { ChunkDecoder } from '../../wire/chunk-decoder.ts';
-import { DataDecoder } from '../../wire/data-decoder.ts';
-import { DataEncoder } from '../../wire/data-encoder.ts';
-import { EMPTY } from '../../wire/octet.ts';
+import { DataDecoder, type DataFault } from '../../wire/data-decoder.ts';
+import { LineEndRepair } from '../../wire/line-end-repair.ts';
+import { concat, EMPTY } from '../../wire/octet.ts';
+import { TextCheck } from '../../wire/text-check.ts';
+import type { LeniencyName } from '../leniency.ts';
 import { LIMITS } from '../limit.ts';
 import type { Envelope } from '../mail.ts';
 import type { AbortReason } from './action.ts';
@@ -16,6 +19,7 @@ export interface MailDataLimits {
   /** Octets; 0: no limit. */
   readonly maxSize: number;
   readonly maxTextLine: number;
+  readonly leniencies?: readonly LeniencyName[];
 }
 
 export class MailData {
@@ -29,14 +33,21 @@ export class MailData {
   underWay = false;
 
   readonly #limits: MailDataLimits;
+  readonly #repairs: boolean;
+  readonly #takesLong: boolean;
   readonly #data: DataDecoder;
   #chunk: ChunkDecoder | undefined;
-  #last = false; //                          the chunk under way is the last one
-  #text: DataEncoder | undefined; //         finds bare CR and LF in chunks, unless they are binary
+  #last = false; //                         the chunk under way is the last one
+  #text = true; //                          the content is lines, not BINARYMIME
+  #repair: LineEndRepair | undefined; //    where line ends are put right
+  #check: TextCheck | undefined; //         finds what the data decoder does not: in chunks, and in what was put right
+  #long: TextCheck | undefined; //          finds that a line was too long, where that is no fault
 
   constructor(limits: MailDataLimits) {
     this.#limits = limits;
-    this.#data = new DataDecoder({ lineLimit: limits.maxTextLine });
+    this.#repairs = limits.leniencies?.includes('repairLineEnds') === true;
+    this.#takesLong = limits.leniencies?.includes('longTextLines') === true;
+    this.#data = new DataDecoder({ lineLimit: this.#repairs ? Infinity : this.#lineLimit });
   }
 
   /** A new mail, of which the application is told. After BINARYMIME lines mean nothing. */
@@ -47,11 +58,20 @@ export class MailData {
     output.act({ type: 'data', envelope });
     this.#data.reset();
     this.#chunk = undefined;
-    this.#text = envelope.parameters.body === 'BINARYMIME' ? undefined : new DataEncoder();
+    const text = envelope.parameters.body !== 'BINARYMIME';
+    this.#repair = text && this.#repairs ? new LineEndRepair() : undefined;
+    this.#check = text && this.#repairs ? new TextCheck({ lineLimit: this.#lineLimit }) : undefined;
+    this.#long = text && this.#takesLong ? new TextCheck({ lineLimit: this.#limits.maxTextLine }) : undefined;
+    this.#text = text;
+  }
+
+  get #lineLimit(): number {
+    return this.#takesLong ? Infinity : this.#limits.maxTextLine;
   }
 
   /** A chunk of so many octets begins; one of none has been read with that. */
   beginChunk(size: number, last: boolean): void {
+    if (this.#text) this.#check ??= new TextCheck({ lineLimit: this.#lineLimit }); // RFC 3030 §3: only after BINARYMIME are lines none
     this.#chunk = new ChunkDecoder(size);
     this.#last = last;
     this.content = EMPTY;
@@ -65,6 +85,11 @@ export class MailData {
 
   get chunkEnded(): boolean {
     return this.#chunk?.ended ?? false;
+  }
+
+  /** The leniencies without which the mail data so far would have been refused. */
+  get used(): LeniencyName[] {
+    return [...(this.#repair?.used === true ? ['repairLineEnds' as const] : []), ...(this.#long?.fault === 'text-line-too-long' ? ['longTextLines' as const] : [])];
   }
 
   /** Tells whether it is so far beyond the limit that reading as many octets makes no sense any more. */
@@ -90,29 +115,41 @@ export class MailData {
   }
 
   #readData(octets: Uint8Array, at: number): number {
-    const end = this.#data.read(octets, at);
-    this.content = this.#data.content;
-    this.size = this.#data.size;
-    this.#judge(this.#data.fault, this.#data.faultAt);
+    const data = this.#data;
+    const end = data.read(octets, at);
+    this.#take(data.content, data.ended);
+    this.#judge(this.#repair === undefined ? data : this.#check);
     return end;
   }
 
   #readChunk(octets: Uint8Array, at: number, chunk: ChunkDecoder): number {
     const end = chunk.read(octets, at);
-    this.content = chunk.content;
-    this.size += chunk.content.length;
-    this.#text?.write(chunk.content);
-    if (this.ended) this.#text?.end(); // a CR as the very last octet is bare too
-    this.#judge(this.#text?.fault, this.#text?.faultAt ?? 0);
+    this.#take(chunk.content, this.ended);
+    if (this.ended) this.#check?.end(); // a CR as the very last octet is bare too
+    this.#judge(this.#check);
     return end;
+  }
+
+  /** Content comes; behind the last of it `ended`. */
+  #take(content: Uint8Array, ended: boolean): void {
+    this.content = this.#repair === undefined ? content : this.#repaired(this.#repair, content, ended);
+    this.size += this.content.length;
+    this.#check?.write(this.content);
+    this.#long?.write(this.content);
+  }
+
+  #repaired(repair: LineEndRepair, content: Uint8Array, ended: boolean): Uint8Array {
+    const repaired = repair.write(content);
+    const rest = ended ? repair.end() : EMPTY;
+    return rest.length === 0 ? repaired : concat([repaired, rest]);
   }
 
   tooBig(octets: number): boolean {
     return this.#limits.maxSize > 0 && octets > this.#limits.maxSize;
   }
 
-  #judge(fault: AbortReason | undefined, faultAt: number): void {
-    if (fault !== undefined && !this.tooBig(faultAt + 1)) this.fault ??= fault;
+  #judge(found: { readonly fault: DataFault | undefined; readonly faultAt: number } | undefined): void {
+    if (found?.fault !== undefined && !this.tooBig(found.faultAt + 1)) this.fault ??= found.fault;
     else if (this.tooBig(this.size)) this.fault ??= 'too-much-mail-data';
   }
 }

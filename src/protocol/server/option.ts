@@ -4,10 +4,12 @@ import { UsageError } from '../../wire/usage.ts';
 import { parseHost } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
 import type { ExtensionKeyword } from '../extension.ts';
-import { LIMITS, SERVER_TIMEOUT, type Milliseconds } from '../limit.ts';
+import { LENIENCIES, type LeniencyName } from '../leniency.ts';
+import { CAPS, DATA_RATE, LIMITS, MOST_AUTH_FAILURES, SERVER_TIMEOUT, SESSION_TIMEOUT, type Milliseconds } from '../limit.ts';
 import type { MechanismName } from '../sasl/exchange.ts';
 import type { ServerExchange } from '../sasl/server-exchange.ts';
 
+/** What is set about a `ServerSession`. */
 export interface ServerOptions {
   /** The server's name, a domain or an address literal: first word of banner and EHLO reply (RFC 5321 §4.3.1). */
   readonly hostname: string;
@@ -17,14 +19,41 @@ export interface ServerOptions {
   readonly maxRecipients?: number;
   /** Most octets of a line of mail data with its CRLF (RFC 5321 §4.5.3.1.6). Default: 1000. */
   readonly maxTextLine?: number;
-  /** Milliseconds without an octet after which the session ends (RFC 5321 §4.5.3.2.7). Default: five minutes. */
+  /** Milliseconds for the next command, or for a segment of mail data (RFC 5321 §4.5.3.2.7). Default: five minutes. */
   readonly timeout?: Milliseconds;
+  /** Milliseconds for the whole session. Default: six hours. */
+  readonly sessionTimeout?: Milliseconds;
+  /** Octets a second that mail data have to come in, over each `dataRateWindow`; 0: any pace will do. Default: 100. */
+  readonly minDataRate?: number;
+  /** Milliseconds over which that is measured. Default: five minutes. */
+  readonly dataRateWindow?: Milliseconds;
+  /** Commands of a session; one more gets 421. Default: 100000. */
+  readonly maxCommands?: number;
+  /** Commands refused for their syntax or order; one more gets 421. Default: 100. */
+  readonly maxErrors?: number;
+  /** Recipients of a session that the application refuses; one more gets 421. Default: 1000. */
+  readonly maxRefusedRecipients?: number;
+  /** Failed authentications of a session; one more gets 421 (RFC 4954 §9). Default: 5. */
+  readonly maxAuthFailures?: number;
+  /** MAIL commands of a session, announced as MAILMAX (RFC 9422 §4.1); one more gets 421. Default: no limit. */
+  readonly maxMails?: number;
+  /** Domains of the recipients of a session, announced as RCPTDOMAINMAX (RFC 9422 §4.3); more get 452. Default: no limit. */
+  readonly maxRecipientDomains?: number;
+  /** What the RFC forbids and is taken all the same, each use with an action 'leniency'. Default: nothing. */
+  readonly leniencies?: readonly LeniencyName[];
+  /**
+   * What becomes of a client that speaks before the banner. `refuse`: a banner of 554.
+   *
+   * Default: `take`. That a client waits is a SHOULD (RFC 5321 §4.3.1), and that it did not shows only where the application thinks
+   * about the banner for a while; some monitors and load balancers pipeline a whole session blindly. An action 'notice' tells.
+   */
+  readonly earlyTalk?: 'take' | 'refuse';
   /** Speaks LMTP (RFC 2033): LHLO, and a reply for each recipient at the end of mail data. Default: false. */
   readonly lmtp?: boolean;
   /** Extensions that are not offered, though they could be. Default: `NOT_BY_DEFAULT`. */
   readonly without?: readonly ExtensionKeyword[];
-  /** STARTTLS can be done: the shell answers `start-tls`. Default: false. */
-  readonly startTls?: boolean;
+  /** STARTTLS can be done: the shell answers `start-tls`. `unavailable`: it is offered, and gets 454 for now (RFC 3207 §4). Default: false. */
+  readonly startTls?: boolean | 'unavailable';
   /** TLS is at work from the first octet on (RFC 8314). Default: false. */
   readonly secured?: boolean;
   /** Everything but EHLO, STARTTLS, NOOP and QUIT needs TLS (RFC 3207 §4). Default: false. */
@@ -33,6 +62,7 @@ export interface ServerOptions {
   readonly auth?: AuthOptions;
 }
 
+/** How a server offers AUTH (RFC 4954). */
 export interface AuthOptions {
   readonly mechanisms: readonly MechanismName[];
   /** Begins an exchange; the nonce is its business. */
@@ -49,14 +79,27 @@ export const NOT_BY_DEFAULT = ['BINARYMIME', 'SMTPUTF8', 'DSN', 'REQUIRETLS'] as
 /** The options with the defaults put in. */
 export type Settings = Required<Omit<ServerOptions, 'auth'>> & { readonly auth: AuthOptions | undefined };
 
-/** Throws UsageError for a hostname that is none. */
+/** Throws UsageError for a hostname that is none, and for a name that is no leniency's. */
 export function settingsOf(options: ServerOptions): Settings {
+  const unknown = options.leniencies?.find((name) => !Object.hasOwn(LENIENCIES, name));
+  if (unknown !== undefined) throw new UsageError(`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not ${JSON.stringify(unknown)}`);
   if (isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
   return {
     maxSize: LIMITS.mailData,
     maxRecipients: LIMITS.recipients,
     maxTextLine: LIMITS.textLine,
     timeout: SERVER_TIMEOUT,
+    sessionTimeout: SESSION_TIMEOUT,
+    minDataRate: DATA_RATE.octetsPerSecond,
+    dataRateWindow: DATA_RATE.window,
+    maxCommands: CAPS.commands,
+    maxErrors: CAPS.errors,
+    maxRefusedRecipients: CAPS.refusedRecipients,
+    maxAuthFailures: MOST_AUTH_FAILURES,
+    maxMails: CAPS.mails,
+    maxRecipientDomains: Infinity,
+    leniencies: [],
+    earlyTalk: 'take',
     lmtp: false,
     without: NOT_BY_DEFAULT,
     startTls: false,

@@ -20,6 +20,9 @@ const OUT_OF_ORDER: Readonly<Record<State, ReplyName>> = {
   closed: 'no service', // not reached: nothing is read any more
 };
 
+/** Refusals that are no errors of the client's: a mailing list runs into them. */
+export const NO_ERROR: ReadonlySet<ReplyName> = new Set(['too many recipients', 'too many domains', 'tls not now']);
+
 /** The reply to a command that may not come now; undefined: none (RFC 2033 §4.3, as many as there are recipients). */
 export function outOfOrder(state: State, line: CommandLine & { readonly type: 'bad' | 'command' }, transaction: { readonly refused: number } | undefined, lmtp: boolean): ReplyName | undefined {
   const { verb } = line;

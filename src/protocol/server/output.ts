@@ -4,8 +4,12 @@
 import { concat } from '../../wire/octet.ts';
 import { encodeUtf8 } from '../../wire/utf8.ts';
 import { formatReply, type Reply } from '../../syntax/reply.ts';
+import { LENIENCIES, type LeniencyName } from '../leniency.ts';
 import { LIMITS } from '../limit.ts';
 import type { ServerAction } from './action.ts';
+import { NOTICES, type NoticeName } from './notice.ts';
+import type { OwnReplies } from './own-replies.ts';
+import { enhanced, type ReplyName } from './reply.ts';
 import type { State } from './table.ts';
 
 export class Output {
@@ -17,6 +21,15 @@ export class Output {
   #next = 0; //      of the actions, the first that was not handed out
   #behind: (ServerAction & { readonly type: 'ended' }) | undefined; // to be handed out behind the replies
   #closed = false; // the close was handed out
+  readonly #noticed = new Set<NoticeName>();
+  readonly #own: OwnReplies;
+  readonly #codes: boolean;
+
+  /** `codes`: ENHANCEDSTATUSCODES is offered. */
+  constructor(own: OwnReplies, codes: boolean) {
+    this.#own = own;
+    this.#codes = codes;
+  }
 
   /** The replies are to go out before anything further is read. */
   get due(): boolean {
@@ -28,14 +41,32 @@ export class Output {
     return concat(this.#replies);
   }
 
-  reply(reply: Reply, utf8: boolean): void {
-    this.put(encodeUtf8(formatReply(reply, { utf8 })));
+  /** A reply of ours by its name; or one of the application's, which gets an enhanced code where it has none (RFC 2034 §4). */
+  reply(reply: Reply | ReplyName, utf8: boolean): void {
+    if (typeof reply === 'string') this.#put(this.#own.octets(reply));
+    else this.#put(encodeUtf8(formatReply(this.#codes ? enhanced(reply) : reply, { utf8 })));
   }
 
-  /** A reply as octets, which are not written into. */
-  put(octets: Uint8Array): void {
+  /** A reply as it is: RFC 2034 §4 excepts the banner, those to EHLO and HELO, and 3yz. */
+  say(reply: Reply): void {
+    this.#put(encodeUtf8(formatReply(reply)));
+  }
+
+  #put(octets: Uint8Array): void {
     this.#replies.push(octets);
     this.#size += octets.length;
+  }
+
+  /** Something was taken that the RFC forbids. */
+  lenient(name: LeniencyName): void {
+    this.act({ type: 'leniency', name, source: LENIENCIES[name].source });
+  }
+
+  /** The client did what it had no right to; told once. */
+  notice(name: NoticeName): void {
+    if (this.#noticed.has(name)) return;
+    this.#noticed.add(name);
+    this.act({ type: 'notice', name, source: NOTICES[name].source });
   }
 
   act(action: ServerAction): void {

@@ -23,10 +23,15 @@ export class OpenQuestion {
     return this.#question;
   }
 
-  /** The question, to be answered. Throws UsageError where none was asked. */
+  /** Throws UsageError where no question was asked. */
+  mustBeAsked(): ServerQuestion {
+    if (this.#question === undefined || !this.#asked) throw new UsageError('no question is open');
+    return this.#question;
+  }
+
+  /** The question, to be answered. Throws as above. */
   answer(): ServerQuestion {
-    const question = this.#question;
-    if (question === undefined || !this.#asked) throw new UsageError('no question is open');
+    const question = this.mustBeAsked();
     this.#question = undefined;
     return question;
   }

@@ -1,13 +1,16 @@
 // Every reply that the server originates by itself, as a table (RFC 5321 §4.2, §4.3.2; codes of RFC 3463 and RFC 5248).
-// `{host}` stands for the server's name. Replies of the application come on top of these, through its verdicts.
+// `{host}` stands for the server's name, `{maxTextLine}` for that limit. Replies of the application come on top of these, through
+// its verdicts.
 
-import { reply } from '../../syntax/reply.ts';
+import type { Verb } from '../../syntax/command.ts';
+import { reply, replyClass } from '../../syntax/reply.ts';
 import type { Reply } from '../../syntax/reply.ts';
 import { formatFault } from '../../syntax/fault.ts';
 import type { Fault, FaultCode } from '../../syntax/fault.ts';
-import type { AbortReason } from './action.ts';
 import type { ParameterRefusal } from '../extension.ts';
+import { LIMITS } from '../limit.ts';
 import type { FailureReason } from '../sasl/exchange.ts';
+import type { AbortReason } from './action.ts';
 
 /** §4.3.1: the banner, and the replies to EHLO, QUIT and a forced end, begin with the server's name; RFC 2034 §4 gives no enhanced code to 220, 354 and EHLO. */
 export const REPLIES = {
@@ -20,7 +23,6 @@ export const REPLIES = {
   'mail ok':               reply(250, '2.0.0', 'mail accepted'),
   'reset':                 reply(250, '2.0.0', 'reset'),
   'noop':                  reply(250, '2.0.0', 'ok'),
-  'help':                  reply(214, '2.0.0', 'EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH', 'see RFC 5321'),
   'not verified':          reply(252, '2.5.0', 'cannot verify, send the mail and see'),         // §3.5.3, §7.3
   'chunk ok':              reply(250, '2.0.0', 'chunk received'),                               // RFC 3030 §2
   'start tls':             reply(220, '2.0.0', 'ready to start TLS'),                           // RFC 3207 §4
@@ -31,6 +33,7 @@ export const REPLIES = {
   'not implemented':       reply(502, '5.5.1', 'command not implemented'),                      // §4.2.4
   'line too long':         reply(500, '5.5.2', 'command line too long'),                        // §4.5.3.1.9
   'bare octet':            reply(500, '5.5.2', 'CR, LF or NUL inside a command line: only CRLF ends a line'), // §2.3.8
+  'bare octet in command': reply(501, '5.5.2', 'CR, LF or NUL inside a command line: only CRLF ends a line'), // §4.1.2: 501 where nothing else is wrong
   'not ascii verb':        reply(500, '5.5.2', 'octets above 127 in a command line'),           // §2.4
   'not ascii':             reply(501, '5.5.2', 'octets above 127 in a command line'),           // §4.1.2: 501 where nothing else is wrong
 
@@ -39,11 +42,14 @@ export const REPLIES = {
   'recipient first':       reply(503, '5.5.1', 'RCPT comes first'),
   'nested mail':           reply(503, '5.5.1', 'a mail transaction is under way'),
   'chunks under way':      reply(503, '5.5.1', 'BDAT under way: more chunks, or RSET'),         // RFC 3030 §2
+  'early talk':            reply(554, '5.5.0', 'commands came before the greeting'),            // §4.3.1, §3.1
+  'lack of security':      reply(554, '5.7.0', 'command refused due to lack of security'),      // RFC 3207 §4.1
   'no service':            reply(503, '5.5.1', 'no service here, QUIT is all that is left'),    // §3.1
   'no valid recipients':   reply(554, '5.5.1', 'no valid recipients'),                          // §3.3
 
   'say lhlo':              reply(500, '5.5.1', 'this is LMTP, say LHLO'),                       // RFC 2033 §4.1
   'no tls':                reply(502, '5.5.1', 'TLS is not available'),                         // RFC 3207 §4
+  'tls not now':           reply(454, '4.7.0', 'TLS is not available due to a temporary reason'), // RFC 3207 §4
   'tls at work':           reply(503, '5.5.1', 'TLS is at work already'),
   'tls first':             reply(530, '5.7.0', 'must issue a STARTTLS command first'),          // RFC 3207 §4
   'no auth':               reply(502, '5.5.1', 'AUTH is not available'),
@@ -57,6 +63,8 @@ export const REPLIES = {
   'response malformed':    reply(501, '5.5.2', 'not a response of this mechanism'),
   'initial response':      reply(501, '5.7.0', 'that mechanism takes no initial response'),     // RFC 4954 §4
   'bad credentials':       reply(535, '5.7.8', 'authentication credentials invalid'),           // RFC 4954 §6
+  'auth transition':       reply(432, '4.7.12', 'a password transition is needed'),              // RFC 4954 §6
+  'auth too weak':         reply(534, '5.7.9', 'authentication mechanism is too weak'),         // RFC 4954 §6
   'auth unavailable':      reply(454, '4.7.0', 'temporary authentication failure'),             // RFC 4954 §6
   'chunk refused':         reply(503, '5.5.1', 'that chunk is out of order, it is dropped'),    // RFC 3030 §2
   'binary needs bdat':     reply(503, '5.5.1', 'BINARYMIME needs BDAT'),                        // RFC 3030 §3
@@ -65,17 +73,23 @@ export const REPLIES = {
   'not utf8':              reply(501, '5.5.2', 'not UTF-8'),
 
   'too many recipients':   reply(452, '4.5.3', 'too many recipients, send the rest in another mail'), // §4.5.3.1.10
+  'too many domains':      reply(452, '4.5.3', 'too many recipient domains, send the rest in another session'), // RFC 9422 §4.3
   'size refused':          reply(552, '5.3.4', 'the declared size exceeds the limit'),          // RFC 1870 §6.1
   'parameters need ehlo':  reply(555, '5.5.4', 'parameters need EHLO'),                         // §2.2.1
 
   'size exceeded':         reply(552, '5.3.4', 'too much mail data'),                           // §4.5.3.1.9
   'bare lf':               reply(554, '5.6.0', 'mail data hold a LF without CR'),               // §2.3.8, §4.1.1.4
   'bare cr':               reply(554, '5.6.0', 'mail data hold a CR without LF'),               // §2.3.8
-  'text line too long':    reply(554, '5.6.0', 'mail data hold a line of more than 1000 octets'), // §4.5.3.1.6
+  'text line too long':    reply(554, '5.6.0', 'mail data hold a line of more than {maxTextLine} octets'), // §4.5.3.1.6
 
   'timeout':               reply(421, '4.4.2', '{host} waited too long, closing connection'),   // §4.5.3.2.7
+  'too slow':              reply(421, '4.7.0', '{host} mail data come too slowly, closing connection'),
+  'session too long':      reply(421, '4.4.2', '{host} session lasted too long, closing connection'),
   'shutdown':              reply(421, '4.3.2', '{host} shutting down, closing connection'),     // §3.8
   'too many errors':       reply(421, '4.7.0', '{host} too many errors, closing connection'),
+  'too many commands':     reply(421, '4.7.0', '{host} too many commands, closing connection'),
+  'too many mails':        reply(421, '4.7.0', '{host} too many mails, closing connection'),    // RFC 9422 §4.1
+  'too many refused':      reply(421, '4.7.0', '{host} too many recipients refused, closing connection'),
   'endless line':          reply(421, '4.7.0', '{host} endless line, closing connection'),
   'endless mail':          reply(421, '4.3.4', '{host} endless mail data, closing connection'),
   'too many auth errors':  reply(421, '4.7.0', '{host} too many failed authentications, closing connection'),
@@ -85,9 +99,28 @@ export const REPLIES = {
 export type ReplyName = keyof typeof REPLIES;
 
 /** The table with the server's name put in. */
-export function repliesOf(hostname: string): Readonly<Record<ReplyName, Reply>> {
-  const named = (plain: Reply): Reply => ({ ...plain, lines: plain.lines.map((line) => line.replace('{host}', () => hostname)) });
+export function repliesOf(hostname: string, maxTextLine: number = LIMITS.textLine): Readonly<Record<ReplyName, Reply>> {
+  const named = (plain: Reply): Reply => ({ ...plain, lines: plain.lines.map((line) => line.replace('{host}', () => hostname).replace('{maxTextLine}', String(maxTextLine))) });
   return Object.fromEntries(Object.entries(REPLIES).map(([name, plain]) => [name, named(plain)])) as Record<ReplyName, Reply>; // the keys are REPLIES' own
+}
+
+/** The reply to HELP (§4.1.1.8): the verbs that are carried out now. */
+export function helpReply(verbs: readonly Verb[]): Reply {
+  return reply(214, '2.0.0', verbs.join(' '), 'see RFC 5321');
+}
+
+/**
+ * Returns a reply of the application's with the server's name as its first word, where it is not that already: §4.2 Greeting,
+ * §4.1.1.1 ehlo-ok-rsp.
+ */
+export function named(said: Reply, hostname: string): Reply {
+  const [first = '', ...more] = said.lines;
+  return first.split(' ', 1)[0]?.toLowerCase() === hostname.toLowerCase() ? said : { ...said, lines: [`${hostname}${first === '' ? '' : ' '}${first}`, ...more] };
+}
+
+/** Returns a reply of the application's with an enhanced code, which every 2yz, 4yz and 5yz has to have (RFC 2034 §4): X.0.0 where it gave none (RFC 3463 §2). */
+export function enhanced(said: Reply): Reply {
+  return said.enhanced === undefined && replyClass(said.code) !== 3 ? { ...said, enhanced: `${replyClass(said.code)}.0.0` } : said;
 }
 
 /** The reply that mail data get which come to nothing. */
@@ -108,6 +141,9 @@ export const AUTH_FAILURES: Readonly<Record<FailureReason, ReplyName>> = {
   'initial-response': 'initial response',
   'credentials': 'bad credentials',
   'authority': 'bad credentials',
+  'transition': 'auth transition',
+  'too-weak': 'auth too weak',
+  'needs-tls': 'auth needs tls',
   'channel-binding': 'bad credentials',
   'unavailable': 'auth unavailable',
 };

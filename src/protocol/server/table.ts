@@ -14,7 +14,7 @@ export type State = CommandState | 'connected' | 'data' | 'chunk' | 'auth' | 'tl
 
 /** What can happen besides commands. */
 export type ServerEvent =
-  | 'welcomed' | 'turned away' | 'end of mail data' | 'end of chunk' | 'bad chunk' | 'authenticated' | 'not authenticated' | 'secured'
+  | 'welcomed' | 'turned away' | 'end of mail data' | 'end of chunk' | 'bad chunk' | 'authenticated' | 'not authenticated' | 'secured' | 'insecure'
   | 'lost' | 'timeout' | 'shutdown' | 'dropped';
 
 const COMMAND_STATES = ['refused', 'greeted', 'ready', 'mail', 'rcpt', 'bdat'] as const satisfies readonly CommandState[];
@@ -56,6 +56,7 @@ export const EVENT_ORDER: Readonly<Record<ServerEvent, EventRow>> = {
   'authenticated':      [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'ready',  'no',      'no' ], // RFC 4954 §4
   'not authenticated':  [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'ready',  'no',      'no' ],
   'secured':            [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'greeted', 'no' ], // RFC 3207 §4.2: all is forgotten
+  'insecure':           [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'refused', 'no' ], // RFC 3207 §4.1: 554 to all but QUIT
   'lost':               [ 'closed',  'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed',  'no' ], // §4.1.1.5: as QUIT
   'timeout':            [ 'no',      'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed',  'no' ], // §4.5.3.2.7; before the banner the application has the word
   'shutdown':           [ 'no',      'closed', 'closed', 'closed', 'closed', 'closed', 'closed', 'no',     'no',     'closed', 'no',      'no' ], // §3.8: mail data are finished first

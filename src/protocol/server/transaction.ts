@@ -1,6 +1,7 @@
 // The mail transaction under way (RFC 5321 §3.3): what MAIL and RCPT have said so far.
 
 import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
+import { replyClass, type Reply } from '../../syntax/reply.ts';
 import type { Envelope, MailParameters, RecipientParameters } from '../mail.ts';
 
 export class Transaction {
@@ -8,6 +9,9 @@ export class Transaction {
   readonly parameters: MailParameters;
   /** Recipients that were refused. */
   refused = 0;
+  /** LMTP: one of the replies to the end of mail data that were given was 2yz. */
+  taken = false;
+  #answered = 0;
   readonly #forwardPaths: ForwardPath[] = [];
   readonly #recipientParameters: RecipientParameters[] = [];
 
@@ -29,6 +33,17 @@ export class Transaction {
   add(forwardPath: ForwardPath, parameters: RecipientParameters): void {
     this.#forwardPaths.push(forwardPath);
     this.#recipientParameters.push(parameters);
+  }
+
+  /** LMTP: recipients whose reply to the end of mail data was not given yet (RFC 2033 §4.2). */
+  get unanswered(): number {
+    return this.accepted - this.#answered;
+  }
+
+  /** The end of mail data is answered for one more recipient. */
+  answer(reply: Reply): void {
+    this.#answered++;
+    this.taken ||= replyClass(reply.code) === 2;
   }
 
   get envelope(): Envelope {

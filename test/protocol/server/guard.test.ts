@@ -11,19 +11,20 @@ import type { MailParameters } from '../../../src/protocol/mail.ts';
 import { ANY_AUTH, HOST, plain } from '../../support/server-dialogue.ts';
 
 interface Situation extends Partial<ServerOptions> {
+  readonly domains?: readonly string[];
   readonly tls?: boolean;
   readonly helo?: boolean;
   readonly authenticated?: boolean;
 }
 
-function factsIn({ tls = false, helo = false, authenticated = false, ...options }: Situation): GuardFacts {
+function factsIn({ tls = false, helo = false, authenticated = false, domains = [], ...options }: Situation): GuardFacts {
   const settings = settingsOf({ hostname: HOST, ...options });
   const authentication = new Authentication(settings.auth);
   if (authenticated) {
     authentication.begin('PLAIN', plain('alice', 'secret'));
     authentication.answer({ type: 'yes' });
   }
-  return factsOf(settings, authentication, tls, !helo);
+  return factsOf(settings, authentication, tls, !helo, new Set(domains));
 }
 
 function refusal(line: string, situation: Situation = {}, transaction?: Transaction): string | undefined {

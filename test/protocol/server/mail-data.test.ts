@@ -3,15 +3,18 @@ import { LIMITS } from '../../../src/protocol/limit.ts';
 import type { Envelope } from '../../../src/protocol/mail.ts';
 import { MailData } from '../../../src/protocol/server/mail-data.ts';
 import { Output } from '../../../src/protocol/server/output.ts';
+import { ownReplies } from '../../../src/protocol/server/own-replies.ts';
 import { concat } from '../../../src/wire/octet.ts';
 import { everyCut, everyString, octetsOf, textOf } from '../../wire/every.ts';
+
+const newOutput = (): Output => new Output(ownReplies('mx.example.com', 1_000), true);
 
 const ENVELOPE: Envelope = { reversePath: { type: 'null', text: '<>', key: '' }, forwardPaths: [], parameters: {}, recipientParameters: [] };
 const BINARY: Envelope = { ...ENVELOPE, parameters: { body: 'BINARYMIME' } };
 
 /** What comes of chunks, each read in the pieces that it is given in. */
 function readChunks(chunks: readonly (readonly string[])[], { envelope = ENVELOPE, maxSize = 0 } = {}): { content: string; fault: string | undefined; size: number; told: string[] } {
-  const output = new Output();
+  const output = newOutput();
   const data = new MailData({ maxSize, maxTextLine: 1_000 });
   data.begin(envelope, output);
   for (const [index, pieces] of chunks.entries()) {
@@ -81,7 +84,7 @@ describe('mail data in chunks (RFC 3030 §2)', () => {
 
   it('leave the octets behind a chunk alone', () => {
     const data = new MailData({ maxSize: 0, maxTextLine: 1_000 });
-    data.begin(ENVELOPE, new Output());
+    data.begin(ENVELOPE, newOutput());
     data.beginChunk(3, false);
     expect(data.read(octetsOf('xabcQUIT\r\n'), 1)).toBe(4);
     expect(textOf(data.content)).toBe('abc');
@@ -90,7 +93,7 @@ describe('mail data in chunks (RFC 3030 §2)', () => {
 
 describe('mail data of either kind', () => {
   it('begin anew with each mail', () => {
-    const output = new Output();
+    const output = newOutput();
     const data = new MailData({ maxSize: 2, maxTextLine: 1_000 });
     data.begin(ENVELOPE, output);
     data.beginChunk(3, true);
@@ -103,7 +106,7 @@ describe('mail data of either kind', () => {
   });
 
   it('come to nothing once', () => {
-    const output = new Output();
+    const output = newOutput();
     const data = new MailData({ maxSize: 0, maxTextLine: 1_000 });
     data.abort('reset', output);
     expect(output.action()).toBeUndefined(); // none has begun

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EXTENSIONS } from '../../../src/protocol/extension.ts';
-import { LIMITS, SERVER_TIMEOUT } from '../../../src/protocol/limit.ts';
+import { CAPS, DATA_RATE, LIMITS, MOST_AUTH_FAILURES, MOST_ERRORS, SERVER_TIMEOUT, SESSION_TIMEOUT } from '../../../src/protocol/limit.ts';
 import { NOT_BY_DEFAULT, settingsOf } from '../../../src/protocol/server/option.ts';
 import { UsageError } from '../../../src/wire/usage.ts';
 import { ANY_AUTH, HOST } from '../../support/server-dialogue.ts';
@@ -9,16 +9,29 @@ describe('the options of a server session', () => {
   it('are safe where nothing is set: no TLS, no AUTH, no LMTP, none of the extensions that bind whoever relays the mail', () => {
     expect(settingsOf({ hostname: HOST })).toEqual({
       hostname: HOST, maxSize: LIMITS.mailData, maxRecipients: LIMITS.recipients, maxTextLine: LIMITS.textLine, timeout: SERVER_TIMEOUT,
+      sessionTimeout: SESSION_TIMEOUT, minDataRate: DATA_RATE.octetsPerSecond, dataRateWindow: DATA_RATE.window,
+      maxCommands: CAPS.commands, maxErrors: MOST_ERRORS, maxRefusedRecipients: CAPS.refusedRecipients, maxAuthFailures: MOST_AUTH_FAILURES,
+      maxMails: Infinity, maxRecipientDomains: Infinity, leniencies: [], earlyTalk: 'take',
       lmtp: false, without: NOT_BY_DEFAULT, startTls: false, secured: false, requireTls: false, auth: undefined,
     });
     expect(NOT_BY_DEFAULT.filter((keyword) => !(keyword in EXTENSIONS))).toEqual([]);
   });
 
+  const LATER = {
+    sessionTimeout: 2, minDataRate: 3, dataRateWindow: 4, maxCommands: 5, maxErrors: 6, maxRefusedRecipients: 7, maxAuthFailures: 8, maxMails: 9, maxRecipientDomains: 10,
+    leniencies: ['longTextLines'], earlyTalk: 'refuse',
+  } as const;
+
   it('are what is set, and the default where undefined is', () => {
-    const set = { hostname: HOST, maxSize: 0, maxRecipients: 100, maxTextLine: 500, timeout: 1, lmtp: true, without: [], startTls: true, secured: true, requireTls: true, auth: ANY_AUTH };
+    const set = { hostname: HOST, maxSize: 0, maxRecipients: 100, maxTextLine: 500, timeout: 1, ...LATER, lmtp: true, without: [], startTls: true, secured: true, requireTls: true, auth: ANY_AUTH };
     expect(settingsOf(set)).toEqual(set);
     // @ts-expect-error an option that is absent is left out
     expect(settingsOf({ hostname: HOST, maxSize: undefined, without: undefined })).toEqual(settingsOf({ hostname: HOST }));
+  });
+
+  it('have leniencies that there are', () => {
+    // @ts-expect-error no such leniency
+    expect(() => settingsOf({ hostname: HOST, leniencies: ['everything'] })).toThrow(UsageError);
   });
 
   it.each(['', ' ', 'a b', 'a..b', '[192.0.2.1', 'a\r\nb', '-'])('have a name that can stand in a reply, and not %j', (hostname) => {

@@ -24,7 +24,6 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'mail ok':              () => dialogueIn('data').say('.'),
   'reset':                () => dialogueIn('ready').say('RSET'),
   'noop':                 () => dialogueIn('ready').say('NOOP'),
-  'help':                 () => dialogueIn('ready').say('HELP'),
   'not verified':         () => dialogueIn('ready').say('VRFY bob'),
   'chunk ok':             () => dialogueIn('rcpt').receive('BDAT 2\r\nhi'),
   'start tls':            () => dialogueIn('ready', { startTls: true }).say('STARTTLS'),
@@ -34,7 +33,8 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'unknown command':      () => dialogueIn('ready').say('XYZZY'),
   'not implemented':      () => dialogueIn('ready').say('EXPN staff'),
   'line too long':        () => dialogueIn('ready').say(`NOOP ${'x'.repeat(LIMITS.commandLine)}`),
-  'bare octet':           () => dialogueIn('ready').say('NOOP\nNOOP'),
+  'bare octet':           () => dialogueIn('ready').say('XYZZY\nNOOP'),
+  'bare octet in command': () => dialogueIn('ready').say('NOOP \nNOOP'),
   'not ascii verb':       () => dialogueIn('ready').say('N\xd6\xd6P'),
   'not ascii':            () => dialogueIn('ready').say('MAIL FROM:<\xe4@example.org>'),
 
@@ -43,11 +43,18 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'recipient first':      () => dialogueIn('mail').say('DATA'),
   'nested mail':          () => dialogueIn('mail').say('MAIL FROM:<alice@example.org>'),
   'chunks under way':     () => dialogueIn('bdat').say('DATA'),
+  'early talk':           () => {
+    const server = new ServerDialogue({ earlyTalk: 'refuse' }, ({ about }) => (about === 'client' ? 'later' : 'accept'));
+    server.say('EHLO a.example');
+    return server.accept().slice(0, 1);
+  },
+  'lack of security':     () => insecure().say('EHLO a.example'),
   'no service':           () => turnedAway().say('EHLO client.example.org'),
   'no valid recipients':  () => dialogueIn('mail', {}, ({ about }) => (about === 'rcpt' ? NO : 'accept')).say('RCPT TO:<bob@example.com>', 'DATA').slice(1),
 
   'say lhlo':             () => new ServerDialogue({ lmtp: true }).say('EHLO client.example.org'),
   'no tls':               () => dialogueIn('ready').say('STARTTLS'),
+  'tls not now':          () => dialogueIn('ready', { startTls: 'unavailable' }).say('STARTTLS'),
   'tls at work':          () => dialogueIn('ready', { secured: true, startTls: true }).say('STARTTLS'),
   'tls first':            () => dialogueIn('ready', { startTls: true, requireTls: true }).say('MAIL FROM:<>'),
   'no auth':              () => dialogueIn('ready').say('AUTH PLAIN'),
@@ -62,6 +69,8 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'initial response':     () => authenticating('AUTH CRAM-MD5 AAAA'),
   'bad credentials':      () => dialogueIn('ready', { auth: ANY_AUTH }, ({ about }) => (about === 'auth' ? { type: 'no' } : 'accept')).say(`AUTH PLAIN ${plain('alice', 'secret')}`),
   'auth unavailable':     () => dialogueIn('ready', { auth: ANY_AUTH }, ({ about }) => (about === 'auth' ? { type: 'unavailable' } : 'accept')).say(`AUTH PLAIN ${plain('alice', 'secret')}`),
+  'auth transition':      () => answering({ type: 'transition' }),
+  'auth too weak':        () => answering({ type: 'too-weak' }),
   'chunk refused':        () => dialogueIn('ready').receive('BDAT 2\r\nhi'),
   'binary needs bdat':    () => dialogueIn('ready', { without: [] }).say('MAIL FROM:<> BODY=BINARYMIME', 'RCPT TO:<a@b>', 'DATA').slice(2),
   'utf8 sender':          () => dialogueIn('ready', { without: [] }).say('MAIL FROM:<\xc3\xa4@example.org>'),
@@ -69,6 +78,7 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'not utf8':             () => dialogueIn('ready', { without: [] }).say('MAIL FROM:<\xe4@example.org>'),
 
   'too many recipients':  () => dialogueIn('rcpt', { maxRecipients: 1 }).say('RCPT TO:<carol@example.com>'),
+  'too many domains':     () => dialogueIn('rcpt', { maxRecipientDomains: 1 }).say('RCPT TO:<carol@example.net>'),
   'size refused':         () => dialogueIn('ready', { maxSize: 10 }).say('MAIL FROM:<alice@example.org> SIZE=11'),
   'parameters need ehlo': () => new ServerDialogue().say('HELO client.example.org', 'MAIL FROM:<alice@example.org> SIZE=1').slice(1),
 
@@ -78,8 +88,18 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'text line too long':   () => dialogueIn('data').say('x'.repeat(LIMITS.textLine), '.'),
 
   'timeout':              () => dialogueIn('ready').wait(minutes(5)),
+  'too slow':             () => {
+    const server = dialogueIn('data', { minDataRate: 1, dataRateWindow: 10_000 });
+    server.receive('123456789');
+    server.wait(10_000);
+    return server.receive('0');
+  },
+  'session too long':     () => dialogueIn('ready', { sessionTimeout: 1_000 }).wait(1_000),
   'shutdown':             () => dialogueIn('ready').shutdown(),
   'too many errors':      () => dialogueIn('ready').say(...Array.from({ length: MOST_ERRORS + 1 }, () => '?')).slice(MOST_ERRORS),
+  'too many commands':    () => dialogueIn('ready', { maxCommands: 2 }).say('NOOP', 'NOOP').slice(1),
+  'too many mails':       () => dialogueIn('mail', { maxMails: 1 }).say('RSET', 'MAIL FROM:<>').slice(1),
+  'too many refused':     () => dialogueIn('mail', { maxRefusedRecipients: 1 }, ({ about }) => (about === 'rcpt' ? NO : 'accept')).say('RCPT TO:<a@b>', 'RCPT TO:<a@b>').slice(1),
   'endless line':         () => dialogueIn('ready').receive('x'.repeat(LIMITS.commandLineDrain + 1)),
   'endless mail':         () => dialogueIn('data', { maxSize: 10 }).say('x'.repeat(10 * LIMITS.mailDataDrain)),
   'too many auth errors': () => authenticating(...Array.from({ length: MOST_AUTH_FAILURES + 1 }, () => 'AUTH PLAIN AAAA')).slice(MOST_AUTH_FAILURES),
@@ -89,6 +109,19 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
 /** What a server that takes any mechanism in the clear says to the lines behind EHLO. */
 function authenticating(...lines: string[]): string[] {
   return dialogueIn('ready', { auth: ANY_AUTH }).say(...lines);
+}
+
+/** What it says to PLAIN that the application answers so. */
+function answering(answer: Answer): string[] {
+  return dialogueIn('ready', { auth: ANY_AUTH }, ({ about }) => (about === 'auth' ? answer : 'accept')).say(`AUTH PLAIN ${plain('alice', 'secret')}`);
+}
+
+/** A session whose handshake did not achieve enough. */
+function insecure(): ServerDialogue {
+  const server = dialogueIn('ready', { startTls: true });
+  server.say('STARTTLS');
+  server.session.insecure(server.now);
+  return server;
 }
 
 function turnedAway(): ServerDialogue {
@@ -385,16 +418,24 @@ describe('the time that a client has (§4.5.3.2.7)', () => {
     expect(server.aborts).toEqual(state === 'data' || state === 'bdat' ? ['timeout'] : []);
   });
 
-  it('begins anew with each octet, also of a line or of mail data that do not end', () => {
-    for (const state of ['ready', 'data'] as const) {
-      const server = dialogueIn(state);
-      for (let count = 0; count < 10; count++) {
+  it('begins anew with each octet of mail data, and with each command, but with no octet of one that does not end', () => {
+    const sending = dialogueIn('data', { minDataRate: 0 });
+    const commanding = dialogueIn('ready');
+    for (let count = 0; count < 10; count++) {
+      for (const [server, text] of [[sending, 'x'], [commanding, 'NOOP\r\n']] as const) {
         expect(server.wait(minutes(5) - 1)).toEqual([]);
-        server.receive('x');
+        server.receive(text);
         expect(server.session.deadline).toBe(server.now + minutes(5));
       }
-      expect(codesOf(server.wait(minutes(5)))).toEqual([421]);
     }
+    const end = commanding.session.deadline;
+    for (let count = 0; count < 10; count++) {
+      commanding.wait(1_000);
+      commanding.receive('x');
+      expect(commanding.session.deadline).toBe(end);
+    }
+    expect(codesOf(sending.wait(minutes(5)))).toEqual([421]);
+    expect(codesOf(commanding.wait(minutes(5)))).toEqual([421]);
   });
 
   it('does not run while the application has the word, and begins anew with its answer', () => {

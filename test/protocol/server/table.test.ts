@@ -57,7 +57,7 @@ describe('the server\'s tables', () => {
     const leaving = (state: State): string[] => EDGES.filter(({ from }) => from === state).map(({ on, to }) => `${on}: ${to}`).sort();
     expect(leaving('chunk')).toEqual(['bad chunk: ready', 'dropped: closed', 'end of chunk: bdat', 'end of mail data: ready', 'lost: closed', 'timeout: closed']);
     expect(leaving('auth')).toEqual(['authenticated: ready', 'dropped: closed', 'lost: closed', 'not authenticated: ready', 'shutdown: closed', 'timeout: closed']);
-    expect(leaving('tls')).toEqual(['lost: closed', 'secured: greeted', 'timeout: closed']);
+    expect(leaving('tls')).toEqual(['insecure: refused', 'lost: closed', 'secured: greeted', 'timeout: closed']);
   });
 
   it('take STARTTLS and AUTH between transactions alone, and forget everything at TLS (RFC 3207 §4.2, RFC 4954 §4)', () => {
@@ -169,7 +169,7 @@ describe('a session, walked through all its states', () => {
 });
 
 type Answers = 'accept' | 'refuse' | 'refuse 421';
-type World = 'time' | 'end' | 'lost' | 'shutdown' | 'secured';
+type World = 'time' | 'end' | 'lost' | 'shutdown' | 'secured' | 'insecure';
 type Input = { readonly line: string } | { readonly octets: string } | { readonly answer: Answers } | { readonly world: World };
 
 const WELL_FORMED: Readonly<Record<Verb, string>> = {
@@ -207,7 +207,7 @@ const ANSWERS: readonly Input[] = [...(['accept', 'refuse', 'refuse 421'] as con
 /** In a chunk: no input reaches beyond its end. */
 const PIECES: readonly Input[] = [...['QU', 'IT\r\n', 'a\nb\n', 'x'.repeat(21), 'x'.repeat(8 * MAX_SIZE + 1)].map((octets) => ({ octets })), ...inWorld('time', 'end', 'lost', 'shutdown')];
 /** While the handshake is awaited. */
-const IN_THE_CLEAR: readonly Input[] = [{ line: 'EHLO client.example.org' }, { line: 'QUIT' }, ...inWorld('secured', 'time', 'end', 'lost', 'shutdown')];
+const IN_THE_CLEAR: readonly Input[] = [{ line: 'EHLO client.example.org' }, { line: 'QUIT' }, ...inWorld('secured', 'insecure', 'time', 'end', 'lost', 'shutdown')];
 
 /** A session beside the words of the tables: what state it is in, and which question is open. */
 class ServerWalk implements Walk<Input> {
@@ -374,6 +374,11 @@ class ServerWalk implements Walk<Input> {
         this.#secured = true;
         this.#authenticated = false;
         this.#follow('secured');
+        break;
+      case 'insecure':
+        this.#dialogue.insecure();
+        this.#secured = true;
+        this.#follow('insecure');
         break;
       default: world satisfies never;
     }

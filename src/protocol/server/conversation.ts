@@ -1,0 +1,392 @@
+// What a client says and what it is told: commands, mail data and answers in, replies, questions and changes of state out.
+//
+// It is the inside of `ServerSession`, which has the rules; nothing here knows of time.
+
+import { decodeLatin1, isAscii } from '../../wire/ascii.ts';
+import type { LineDecoder } from '../../wire/line-decoder.ts';
+import type { Command } from '../../syntax/command.ts';
+import type { FaultCode } from '../../syntax/fault.ts';
+import type { Parameter } from '../../syntax/parameter.ts';
+import { replyClass, type Reply } from '../../syntax/reply.ts';
+import { ehloLines, endsGroup, isKnownParameter, isOffered, readMailParameters, readRecipientParameters, verbsOffered } from '../extension.ts';
+import type { LeniencyName } from '../leniency.ts';
+import type { AuthAnswer, Identity } from '../sasl/exchange.ts';
+import type { AbortReason, ServerQuestion, TransactionEnd } from './action.ts';
+import { Authentication, type AuthTurn } from './authentication.ts';
+import { readCommandLine, type CommandLine } from './command-line.ts';
+import { factsOf, refusalOf, type GuardFacts } from './guard.ts';
+import { readVerification, sayable } from './internationalized.ts';
+import { MailData } from './mail-data.ts';
+import type { Settings } from './option.ts';
+import { NO_ERROR, outOfOrder } from './order.ts';
+import { Output } from './output.ts';
+import { ownReplies, type OwnReplies } from './own-replies.ts';
+import { OpenQuestion } from './question.ts';
+import type { Reader } from './reader.ts';
+import { ABORT_REPLIES, helpReply, named, parameterReply, type ReplyName } from './reply.ts';
+import { onCommand, onEvent, type ServerEvent, type State } from './table.ts';
+import { CAP_REPLIES, Tally, type Counted } from './tally.ts';
+import { Transaction } from './transaction.ts';
+
+export class Conversation {
+  readonly output: Output;
+  readonly question = new OpenQuestion();
+  readonly data: MailData;
+  /** EHLO or LHLO, not HELO, opened the session. */
+  extended = false;
+  /** Octets of a refused chunk that are still to come. */
+  dropping = 0;
+
+  readonly #settings: Settings;
+  readonly #leniencies: ReadonlySet<LeniencyName>;
+  readonly #reader: Reader;
+  readonly #own: OwnReplies;
+  #facts: GuardFacts; //              change only with EHLO, TLS and AUTH,
+  #utf8 = false; //                   and so does whether SMTPUTF8 is offered
+
+  #state: State = 'connected';
+  #secured: boolean;
+  readonly #authentication: Authentication;
+  readonly #tally: Tally;
+  #transaction: Transaction | undefined;
+  #refusal: Reply | ReplyName | undefined; // said when the refused chunk has been dropped
+  #refusedBy: ReplyName = 'no service'; // said in the state 'refused', to all but QUIT
+
+  constructor(settings: Settings, reader: Reader) {
+    this.#settings = settings;
+    this.#leniencies = new Set(settings.leniencies);
+    this.#reader = reader;
+    this.#own = ownReplies(settings.hostname, settings.maxTextLine);
+    this.output = new Output(this.#own, !settings.without.includes('ENHANCEDSTATUSCODES'));
+    this.data = new MailData(settings);
+    this.#secured = settings.secured;
+    this.#authentication = new Authentication(settings.auth, settings.maxAuthFailures);
+    this.#tally = new Tally({ commands: settings.maxCommands, errors: settings.maxErrors, refusedRecipients: settings.maxRefusedRecipients, mails: settings.maxMails });
+    this.#facts = factsOf(settings, this.#authentication, this.#secured, this.extended, this.#tally.domains);
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get identity(): Identity | undefined {
+    return this.#authentication.identity;
+  }
+
+  /** Recipients of LMTP whose reply to the end of mail data is asked for; undefined: none is. */
+  get unanswered(): number | undefined {
+    return this.#settings.lmtp && this.question.about === 'message' ? this.#transaction?.unanswered : undefined;
+  }
+
+  /** The handshake is done; did it achieve enough? */
+  shaken(event: 'secured' | 'insecure'): void {
+    if (event === 'insecure') this.#refusedBy = 'lack of security';
+    this.#enter(onEvent(this.#state, event));
+    this.#secured = true;
+    this.extended = false;
+    this.#authentication.forget();
+    this.#learn();
+  }
+
+  /** The open question is answered with yes. */
+  accept(reply: Reply | undefined): void {
+    const question = this.#answered();
+    switch (question.about) {
+      case 'client': return this.#welcome(reply);
+      case 'helo': return this.#hello(question.verb, reply);
+      case 'mail':
+        this.#transaction = new Transaction(question.reversePath, question.parameters);
+        this.#enter(onCommand(this.#state, 'MAIL'));
+        return this.#reply(reply ?? 'sender ok');
+      case 'rcpt': {
+        const { forwardPath, parameters } = question;
+        this.#transaction?.add(forwardPath, parameters);
+        if (forwardPath.type === 'path' && this.#settings.maxRecipientDomains < Infinity) this.#tally.domains.add(forwardPath.mailbox.domain.key);
+        this.#enter(onCommand(this.#state, 'RCPT'));
+        return this.#reply(sayable(reply, this.#transaction?.utf8 === true) ?? 'recipient ok');
+      }
+      case 'vrfy': return this.#reply(sayable(reply, question.utf8) ?? 'not verified', question.utf8);
+      case 'message': return this.#conclude(reply ?? 'mail ok');
+      case 'auth': return; // not reached: it has answers of its own
+      default: question satisfies never;
+    }
+  }
+
+  /** The open question is answered with no. */
+  refuse(reply: Reply): void {
+    const question = this.#answered();
+    switch (question.about) {
+      case 'client':
+        this.#enter(onEvent(this.#state, 'turned away'));
+        this.output.say(reply);
+        break;
+      case 'rcpt':
+        if (this.#transaction !== undefined) this.#transaction.refused++;
+        if (this.#tally.exceeds('refusedRecipients')) return this.#capped('refusedRecipients');
+        this.#reply(sayable(reply, this.#transaction?.utf8 === true) ?? reply);
+        break;
+      case 'message': this.#conclude(reply); break;
+      case 'auth':
+        if (reply.code === 421) this.#reply(reply);
+        else this.#authenticate(this.#authentication.answer({ type: 'unavailable' }));
+        break;
+      case 'vrfy': this.#reply(sayable(reply, question.utf8) ?? reply, question.utf8); break;
+      case 'helo': this.output.say(reply); break; // §4.1.4: the state stays
+      case 'mail': this.#reply(reply); break; // likewise
+      default: question satisfies never;
+    }
+    if (reply.code === 421) this.#enter(onEvent(this.#state, 'dropped')); // §3.8: 421 says that the channel closes
+  }
+
+  /** The open question is answered for the next recipient of LMTP. */
+  answerNext(reply: Reply): void {
+    if (this.unanswered === 1) {
+      this.#answered();
+      return this.#conclude(reply);
+    }
+    this.question.mustBeAsked();
+    this.#transaction?.answer(reply);
+    this.output.reply(reply, this.#transaction?.utf8 === true);
+  }
+
+  answerAuth(answer: AuthAnswer): void {
+    this.#answered();
+    this.#authenticate(this.#authentication.answer(answer));
+  }
+
+  #answered(): ServerQuestion {
+    const question = this.question.answer();
+    if (question.about === 'helo' || question.about === 'vrfy') this.output.urgent = true; // RFC 2920 §3.2 (5): not held back
+    return question;
+  }
+
+  /** A line has been read. */
+  line({ line, fault, lenient }: LineDecoder): void {
+    if (line === undefined) return; // not reached: it has been read
+    if (lenient) this.output.lenient('bareLfInCommand');
+    if (this.#state === 'auth') return this.#authenticate(this.#authentication.respond(fault === undefined && isAscii(line) ? decodeLatin1(line) : undefined, fault === 'line-too-long'));
+    this.#command(readCommandLine(line, fault, this.#utf8, this.#leniencies));
+  }
+
+  /** So many octets of a refused chunk were dropped; tells whether that was the rest. */
+  drop(octets: number): boolean {
+    this.dropping -= octets;
+    if (this.dropping === 0) this.#error(this.#refusal);
+    return this.dropping === 0;
+  }
+
+  /** Tells what was read of mail data; at their end, or the chunk's, goes on. */
+  judge(): void {
+    const data = this.data;
+    data.tell(this.output);
+    if (data.isEndless(data.size)) this.end('dropped', 'too-much-mail-data', 'endless mail');
+    else if (data.ended) this.#endOfMailData();
+    else if (this.#state === 'chunk' && data.chunkEnded) this.#endOfChunk();
+  }
+
+  #endOfChunk(): void {
+    const { fault } = this.data;
+    this.#enter(onEvent(this.#state, fault === undefined ? 'end of chunk' : 'bad chunk'));
+    this.#reply(fault === undefined ? 'chunk ok' : ABORT_REPLIES[fault]);
+    if (fault !== undefined) this.#forget('refused');
+  }
+
+  #endOfMailData(): void {
+    const { fault, size } = this.data;
+    this.#enter(onEvent(this.#state, 'end of mail data'));
+    this.data.underWay = false;
+    if (fault !== undefined || this.#transaction === undefined) return this.#conclude(ABORT_REPLIES[fault ?? 'peer-gone']);
+    for (const name of this.data.used) this.output.lenient(name);
+    this.question.open({ about: 'message', envelope: this.#transaction.envelope, size });
+  }
+
+  /** The reply to end of mail data; LMTP has one for each recipient (RFC 2033 §4.2). */
+  #conclude(reply: Reply | ReplyName): void {
+    const { unanswered = 1, taken = false } = this.#transaction ?? {};
+    for (let each = this.#settings.lmtp ? unanswered : 1; each > 0; each--) this.#reply(reply);
+    const { code } = typeof reply === 'string' ? this.#own.reply(reply) : reply;
+    this.#forget(taken || replyClass(code) === 2 ? 'accepted' : 'refused');
+  }
+
+  #command(line: CommandLine): void {
+    if (this.#tally.exceeds('commands')) return this.#capped('commands');
+    if (line.type === 'no verb') return this.#unknown(line.fault, line.reply);
+    if (line.type === 'no line') return this.#refuse(line, line.reply);
+    const { verb } = line;
+    const last = endsGroup(verb);
+    if (last) this.output.urgent = true; // RFC 2920 §3.2 (5): not held back
+    if (!this.#reader.empty) this.#noticePipelining(last);
+    if (verb === 'MAIL' && this.#tally.exceeds('mails')) return this.#capped('mails');
+    if (onCommand(this.#state, verb) === 'no') return this.#refuse(line, this.#state === 'refused' ? this.#refusedBy : outOfOrder(this.#state, line, this.#transaction, this.#settings.lmtp));
+    if (line.type === 'bad') return this.#refuse(line, line.reply);
+    const refusal = refusalOf(this.#facts, this.#transaction, line.command);
+    if (refusal !== undefined) return NO_ERROR.has(refusal) ? this.#reply(refusal) : this.#refuse(line, refusal);
+    if (line.leniencies !== undefined) for (const name of line.leniencies) this.output.lenient(name);
+    this.#take(line.command);
+  }
+
+  /** A command came before the reply to the one before it; was that allowed (RFC 2920 §3.1)? */
+  #noticePipelining(last: boolean): void {
+    if (!this.extended || !isOffered('PIPELINING', this.#facts.offer)) this.output.notice('pipelining unoffered');
+    else if (last) this.output.notice('pipelining past a stop');
+  }
+
+  #take(command: Command): void {
+    switch (command.verb) {
+      case 'EHLO': case 'HELO': case 'LHLO': return this.question.open({ about: 'helo', verb: command.verb, domain: command.domain });
+      case 'STARTTLS':
+        this.#reply('start tls');
+        this.#forget('reset');
+        if (!this.#reader.empty) this.output.notice('clear text behind STARTTLS');
+        this.#reader.forget(); // RFC 3207 §5
+        return this.#enter(onCommand(this.#state, 'STARTTLS'));
+      case 'AUTH':
+        this.#enter(onCommand(this.#state, 'AUTH'));
+        return this.#authenticate(this.#authentication.begin(command.mechanism, command.initialResponse));
+      case 'MAIL': {
+        const parameters = readMailParameters(this.#known(command.parameters), this.#facts.offer);
+        if ('refused' in parameters) return this.#error(parameterReply(parameters));
+        if (this.data.tooBig(parameters.size ?? 0)) return this.#reply('size refused');
+        const believed = parameters.auth === undefined || this.identity !== undefined ? parameters : { ...parameters, auth: '<>' }; // RFC 4954 §5
+        return this.question.open({ about: 'mail', reversePath: command.reversePath, parameters: believed });
+      }
+      case 'RCPT': {
+        const parameters = readRecipientParameters(this.#known(command.parameters), this.#facts.offer);
+        if ('refused' in parameters) return this.#error(parameterReply(parameters));
+        if (this.#transaction === undefined) return; // not reached: the table has no RCPT without MAIL
+        return this.question.open({ about: 'rcpt', forwardPath: command.forwardPath, parameters, reversePath: this.#transaction.reversePath });
+      }
+      case 'DATA':
+        if (this.#transaction !== undefined) this.data.begin(this.#transaction.envelope, this.output);
+        this.#enter(onCommand(this.#state, 'DATA'));
+        return this.#reply('send data');
+      case 'BDAT':
+        if (this.#state === 'rcpt' && this.#transaction !== undefined) this.data.begin(this.#transaction.envelope, this.output);
+        this.#enter(onCommand(this.#state, 'BDAT'));
+        this.data.beginChunk(command.size, command.last);
+        return command.size === 0 ? this.judge() : undefined; // else its octets follow at once
+      case 'RSET':
+        this.#forget('reset');
+        this.#enter(onCommand(this.#state, 'RSET'));
+        return this.#reply('reset');
+      case 'NOOP': return this.#reply('noop');
+      case 'HELP': return this.#reply(helpReply(verbsOffered(this.#facts.offer, this.#settings.lmtp)));
+      case 'VRFY': return this.question.open({ about: 'vrfy', ...readVerification(command.text, this.#utf8) });
+      case 'EXPN': return this.#error('not implemented'); // Departs: §3.5.2 SHOULD: what it tells is for spammers alone (§7.3)
+      case 'QUIT':
+        this.#forget('reset');
+        this.#enter(onCommand(this.#state, 'QUIT'));
+        return this.#reply('goodbye');
+      default: command satisfies never;
+    }
+  }
+
+  /** Refuses a command line; a chunk that came with it is read and dropped before that is said (RFC 3030 §2). */
+  #refuse({ chunk }: CommandLine, reply: Reply | ReplyName | undefined): void {
+    if (chunk === 0) return this.#error(reply);
+    if (this.data.isEndless(chunk)) return this.end('dropped', 'too-much-mail-data', 'endless mail');
+    this.dropping = chunk;
+    this.#refusal = reply;
+  }
+
+  /** The parameters without those that are ignored. */
+  #known(parameters: readonly Parameter[]): readonly Parameter[] {
+    if (!this.#leniencies.has('unknownParameters')) return parameters;
+    const known = parameters.filter(({ keyword }) => isKnownParameter(keyword));
+    if (known.length < parameters.length) this.output.lenient('unknownParameters');
+    return known;
+  }
+
+  /** The banner (§3.1); §4.3.1: a client waits for it. RFC 2034 §4 gives it no enhanced code. */
+  #welcome(reply: Reply | undefined): void {
+    if (!this.#reader.empty) this.output.notice('early talk');
+    const refused = this.#settings.earlyTalk === 'refuse' && !this.#reader.empty;
+    this.#enter(onEvent(this.#state, refused ? 'turned away' : 'welcomed'));
+    if (refused) this.#reply('early talk');
+    else if (reply === undefined) this.#reply(this.#settings.lmtp ? 'lmtp banner' : 'banner');
+    else this.output.say({ ...named(reply, this.#settings.hostname), enhanced: undefined });
+  }
+
+  /** §4.1.1.1, §4.1.4: EHLO and HELO clear everything, as RSET does. HELO gets one line (§3.2), and neither an enhanced code (RFC 2034 §4). */
+  #hello(verb: 'EHLO' | 'HELO' | 'LHLO', reply: Reply = this.#own.reply('hello')): void {
+    const { code, lines: [first = '', ...more] } = named(reply, this.#settings.hostname);
+    this.#forget('reset');
+    this.extended = verb !== 'HELO';
+    this.#learn();
+    this.#enter(onCommand(this.#state, verb));
+    this.output.say({ code, enhanced: undefined, lines: this.extended ? [first, ...more, ...ehloLines(this.#facts.offer)] : [first] });
+  }
+
+  #unknown(fault: FaultCode, reply: ReplyName): void {
+    // Departs: §3.8 would have the session go on; but a browser made to speak to this port must not reach its second line.
+    if (fault === 'http') return this.end('dropped', 'peer-gone', 'not smtp');
+    this.output.urgent = true; // RFC 2920 §3.2 (6)
+    this.#error(this.#state === 'refused' ? this.#refusedBy : reply); // §3.1: to whatever comes before QUIT
+  }
+
+  /** Goes on as an exchange of SASL does (RFC 4954 §4). */
+  #authenticate(turn: AuthTurn): void {
+    switch (turn.type) {
+      case 'challenge': return this.output.say({ code: 334, enhanced: undefined, lines: [turn.text] });
+      case 'ask': return this.question.open({ about: 'auth', auth: turn.question });
+      case 'success':
+        this.#learn();
+        this.#enter(onEvent(this.#state, 'authenticated'));
+        return this.#reply('authenticated');
+      case 'failure':
+        this.#enter(onEvent(this.#state, 'not authenticated'));
+        if (turn.last) return this.end('dropped', 'peer-gone', 'too many auth errors');
+        return this.#error(turn.text === undefined ? turn.reply : { ...this.#own.reply(turn.reply), lines: [turn.text] });
+      default: turn satisfies never;
+    }
+  }
+
+  #learn(): void {
+    this.#facts = factsOf(this.#settings, this.#authentication, this.#secured, this.extended, this.#tally.domains);
+    this.#utf8 = isOffered('SMTPUTF8', this.#facts.offer);
+  }
+
+  /** A reply of ours by its name, or one of the application's. */
+  #reply(reply: Reply | ReplyName, utf8 = this.#transaction?.utf8 === true): void {
+    this.output.reply(reply, utf8);
+  }
+
+  #error(reply: Reply | ReplyName | undefined): void {
+    if (this.#tally.exceeds('errors')) return this.#capped('errors');
+    if (reply !== undefined) this.#reply(reply, false); // our own words are ASCII, also with SMTPUTF8 (RFC 6531 §3.7.4)
+  }
+
+  #capped(counted: Counted): void {
+    this.end('dropped', 'peer-gone', CAP_REPLIES[counted]);
+  }
+
+  /** Ends the session by an event: mail data under way are aborted, the peer is told `reply`. */
+  end(event: EndEvent, reason: AbortReason, reply?: ReplyName): void {
+    const to = onEvent(this.#state, event);
+    if (to === 'no') return;
+    this.data.abort(reason, this.output);
+    this.#forget(ENDS[event]);
+    this.question.drop();
+    this.#reader.clear();
+    if (reply !== undefined) this.#reply(reply);
+    this.#enter(to);
+  }
+
+  /** §4.1.1.5: clears the reverse-path buffer, the forward-path buffer and the mail data buffer. */
+  #forget(how: TransactionEnd): void {
+    this.data.abort('reset', this.output);
+    if (this.#transaction === undefined) return;
+    this.#transaction = undefined;
+    if (how === 'accepted' || how === 'refused') this.output.actBehindReply(how);
+    else this.output.act({ type: 'ended', how, replied: false });
+  }
+
+  #enter(state: State | 'no'): void {
+    if (state !== 'no') this.#state = state;
+  }
+}
+
+type EndEvent = Extract<ServerEvent, 'lost' | 'timeout' | 'shutdown' | 'dropped'>;
+
+/** What the end of a session is to the transaction under way. */
+const ENDS: Readonly<Record<EndEvent, TransactionEnd>> = { lost: 'peer-gone', timeout: 'timeout', shutdown: 'shutdown', dropped: 'dropped' };

@@ -1,0 +1,74 @@
+// The octets of the peer on their way to what reads them: lines of commands, responses of SASL, mail data, a chunk to be dropped.
+//
+// Rule 1: each octet goes to one of them, once. What is dropped was counted before, by the command that announced it.
+
+import { LineDecoder } from '../../wire/line-decoder.ts';
+import { LIMITS } from '../limit.ts';
+import { Input } from './input.ts';
+import type { MailData } from './mail-data.ts';
+
+export class Reader {
+  readonly #input = new Input();
+  readonly #bareLf: boolean;
+  #lines: LineDecoder;
+  #responses: LineDecoder | undefined;
+
+  /** `bareLf`: a LF alone ends a line too. */
+  constructor(bareLf: boolean) {
+    this.#bareLf = bareLf;
+    this.#lines = new LineDecoder({ limit: LIMITS.commandLine, bareLf });
+  }
+
+  /** Everything that came has been read. */
+  get empty(): boolean {
+    return this.#input.empty;
+  }
+
+  push(octets: Uint8Array): void {
+    this.#input.push(octets);
+  }
+
+  /** Reads on in a command line. Returns the decoder that holds its end, undefined where that is still to come. */
+  readCommand(): LineDecoder | 'endless' | undefined {
+    return this.#read(this.#lines);
+  }
+
+  /** Reads on in a response of SASL. */
+  readResponse(): LineDecoder | 'endless' | undefined {
+    return this.#read((this.#responses ??= new LineDecoder({ limit: LIMITS.authLine + 2, bareLf: this.#bareLf })));
+  }
+
+  #read(lines: LineDecoder): LineDecoder | 'endless' | undefined {
+    const input = this.#input;
+    const begin = input.at - lines.length; // of the line, were all of it here
+    const end = lines.read(input.octets, input.at);
+    input.advance(end);
+    if (end - begin > LIMITS.commandLineDrain) return 'endless'; // though it end here: else it would depend on the cuts
+    return lines.line === undefined ? undefined : lines;
+  }
+
+  /** Reads on in mail data; returns how many octets they took. */
+  readMailData(data: MailData): number {
+    const input = this.#input;
+    const { at } = input;
+    const end = data.read(input.octets, at);
+    input.advance(end);
+    return end - at;
+  }
+
+  /** Drops at most so many octets of those that are here; returns how many. */
+  drop(most: number): number {
+    return this.#input.skip(most);
+  }
+
+  /** Drops all that came. */
+  clear(): void {
+    this.#input.clear();
+  }
+
+  /** Drops all that came and the line under way with it: what was said in the clear must not be taken for what TLS protects (RFC 3207 §5). */
+  forget(): void {
+    this.clear();
+    this.#lines = new LineDecoder({ limit: LIMITS.commandLine, bareLf: this.#bareLf });
+  }
+}

@@ -1,0 +1,31 @@
+// What a client has done in its session, as far as there are caps on it.
+
+import { CAPS } from '../limit.ts';
+import type { ReplyName } from './reply.ts';
+
+export type Counted = keyof typeof CAPS;
+export type Caps = Readonly<Record<Counted, number>>;
+
+/** The reply with which the session ends when a cap is exceeded. */
+export const CAP_REPLIES: Readonly<Record<Counted, ReplyName>> = {
+  commands: 'too many commands',
+  errors: 'too many errors',
+  refusedRecipients: 'too many refused',
+  mails: 'too many mails', // RFC 9422 §4.1 leaves open what is said; 421 sends the client to another session, as Exim and Sendmail do
+};
+
+export class Tally {
+  /** Domains of the recipients accepted so far, by their keys (RFC 9422 §4.3). */
+  readonly domains = new Set<string>();
+  readonly #caps: Caps;
+  readonly #counts = { commands: 0, errors: 0, refusedRecipients: 0, mails: 0 };
+
+  constructor(caps: Caps) {
+    this.#caps = caps;
+  }
+
+  /** Counts one more; tells whether that is one too many. */
+  exceeds(counted: Counted): boolean {
+    return ++this.#counts[counted] > this.#caps[counted];
+  }
+}

@@ -1,0 +1,88 @@
+// What is wrong with text as lines, where nothing else of it is looked at: content in chunks (RFC 3030 §2 has no transparency,
+// but BODY=8BITMIME still means lines), or content that was put right.
+//
+// Rule 1  The first fault does not depend on how the text was cut.
+// Rule 2  Nothing is kept and nothing is allocated.
+
+import { type EdgeTable, link, step } from './edge.ts';
+import { NUL } from './octet.ts';
+import { skipText } from './text.ts';
+import type { DataFault } from './data-decoder.ts';
+
+export type TextPlace = 'text' | 'cr';
+export type TextEffect = 'line' | 'bare-lf' | 'bare-cr';
+
+/**
+ * Where each octet leads, and what becomes known with it.
+ *
+ *   text     within a line, or in front of one
+ *   cr       behind a CR that may be half of a CRLF
+ *
+ *   line     this LF ends a line
+ *   bare-cr  the CR in front of this octet is bare
+ *   bare-lf  this LF is bare
+ */
+export const TEXT_EDGES: EdgeTable<TextPlace, TextEffect> = {
+  //      CR                  LF                    NUL                   other
+  text: [ ['cr'],             ['text', 'bare-lf'],  ['text'],             ['text']            ], // RFC 5321 §2.3.8: LF ends no line
+  cr:   [ ['cr', 'bare-cr'],  ['text', 'line'],     ['text', 'bare-cr'],  ['text', 'bare-cr'] ], // §2.3.8: CRLF does
+};
+
+const ROWS = link(TEXT_EDGES);
+
+export class TextCheck {
+  /** The first thing that is wrong with the text so far; of two at one octet 'text-line-too-long'. */
+  fault: DataFault | undefined;
+  /** Offset of the octet at fault; for 'text-line-too-long' of the first octet too many, CRLF counted. */
+  faultAt = 0;
+
+  readonly #lineLimit: number;
+  #row = ROWS.text;
+  #size = 0;
+  #lineAt = 0; // offset of the line under way
+
+  /** `lineLimit` is the longest line in octets, CRLF counted (RFC 5321 §4.5.3.1.6); Infinity for none. */
+  constructor(options: { readonly lineLimit: number }) {
+    this.#lineLimit = options.lineLimit;
+  }
+
+  /** Looks at the next octets of the text; at none of them once something is wrong. */
+  write(octets: Uint8Array): void {
+    if (this.fault !== undefined) return;
+    let row = this.#row;
+    for (let at = 0; at < octets.length; at++) {
+      if (row === ROWS.text) {
+        at = skipText(octets, at);
+        if (at === octets.length) break;
+      }
+      const { to, effect } = step(row, octets[at], NUL);
+      if (effect === 'line') {
+        this.#measure(this.#size + at + 1);
+        this.#lineAt = this.#size + at + 1;
+      } else if (effect !== undefined) this.#note(effect, this.#size + at - (effect === 'bare-cr' ? 1 : 0));
+      row = to;
+    }
+    this.#row = row;
+    this.#size += octets.length;
+    this.#measure(this.#size);
+  }
+
+  /** The text ends here: a CR as its last octet is bare. */
+  end(): void {
+    if (this.#row === ROWS.cr) this.#note('bare-cr', this.#size - 1);
+  }
+
+  /** Judges the length of the line under way, of which the text so far ends at `end`. */
+  #measure(end: number): void {
+    if (end - this.#lineAt <= this.#lineLimit || this.fault !== undefined) return;
+    this.fault = 'text-line-too-long';
+    this.faultAt = this.#lineAt + this.#lineLimit;
+  }
+
+  #note(fault: 'bare-lf' | 'bare-cr', offset: number): void {
+    this.#measure(offset + 1);
+    if (this.fault !== undefined) return;
+    this.fault = fault;
+    this.faultAt = offset;
+  }
+}
