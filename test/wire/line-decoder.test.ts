@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LINE_EDGES, LineDecoder, type LinePlace } from '../../src/wire/line-decoder.ts';
+import { LENIENT_LINE_EDGES, LINE_EDGES, LineDecoder, type LinePlace } from '../../src/wire/line-decoder.ts';
 import { type Cuts, cut, everyCut, everyString, octetsOf, someCuts, textOf } from './every.ts';
 import { edgesTaken, everyEdge } from './walk.ts';
 
@@ -77,6 +77,56 @@ describe('lines, exhaustively (RFC 5321 §2.3.8)', () => {
 
   it('take every edge of their table', () => {
     expect(edgesTaken<LinePlace>(LINE_EDGES, 'text', ['\r', '\n', '\0', 'a'], 4)).toEqual(everyEdge(LINE_EDGES));
+  });
+});
+
+describe('lines that a bare LF ends too', () => {
+  /** The same from words: each LF ends a line, and one CR in front of it is not of the line. */
+  function lenientOracle(text: string, limit: number): string[] {
+    const lines = text.split('\n');
+    const underWay = lines.pop() ?? '';
+    const found = lines.map((all) => {
+      const line = all.endsWith('\r') ? all.slice(0, -1) : all;
+      const ended = all.endsWith('\r') ? 'CRLF' : 'LF';
+      if (all.length + 1 > limit) return `${ended}: ${say(line.slice(0, limit), 'line-too-long', limit)}`;
+      const bad = /[\r\0]/.exec(line);
+      return `${ended}: ${bad === null ? say(line, undefined, 0) : say(line, FAULTS.get(bad[0]), bad.index)}`;
+    });
+    return [...found, `${underWay.length} under way`];
+  }
+
+  function readLeniently(text: string, cuts: Cuts, limit: number): string[] {
+    const decoder = new LineDecoder({ limit, bareLf: true });
+    const found: string[] = [];
+    for (const segment of cut(text, cuts)) {
+      for (let at = 0; at < segment.length; ) {
+        at = decoder.read(segment, at);
+        if (decoder.line !== undefined) found.push(`${decoder.lenient ? 'LF' : 'CRLF'}: ${say(textOf(decoder.line), decoder.fault, decoder.faultAt)}`);
+      }
+    }
+    found.push(`${decoder.length} under way`);
+    return found;
+  }
+
+  for (const limit of [3, 512]) {
+    it(`are the same for every string up to 6 under every segmentation, by a limit of ${limit} octets`, () => {
+      for (let length = 0; length <= 6; length++) {
+        const ways = length < 6 ? everyCut(length) : someCuts(length);
+        for (const text of everyString(ALPHABET, length, length)) {
+          const wanted = lenientOracle(text, limit);
+          for (const cuts of ways) {
+            const found = readLeniently(text, cuts, limit);
+            if (found.join('|') !== wanted.join('|')) expect({ text, cuts, found }).toEqual({ text, cuts, found: wanted });
+          }
+        }
+      }
+    });
+  }
+
+  it('take every edge of their table, which differs from the strict one in one', () => {
+    expect(edgesTaken<LinePlace>(LENIENT_LINE_EDGES, 'text', ['\r', '\n', '\0', 'a'], 4)).toEqual(everyEdge(LENIENT_LINE_EDGES));
+    expect(LENIENT_LINE_EDGES.cr).toEqual(LINE_EDGES.cr);
+    expect(LENIENT_LINE_EDGES.text.map((edge, column) => column === 1 || edge.join() === LINE_EDGES.text[column]?.join())).toEqual([true, true, true, true]);
   });
 });
 
