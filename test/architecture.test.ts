@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '..');
 const LAYERS = ['wire', 'syntax', 'protocol', 'relay', 'transcript', 'node', 'cli'];
 const PURE = LAYERS.slice(0, LAYERS.indexOf('node'));
-const FORBIDDEN = /\b(?:Buffer|process|console|setTimeout|setInterval|setImmediate|queueMicrotask|performance|require|__dirname|globalThis|TextDecoder|TextEncoder|fetch|Date\.now|new Date\(\)|Math\.random|AbortController)\b|['"]node:/;
+const FORBIDDEN = /\b(?:Buffer|process|console|setTimeout|setInterval|setImmediate|queueMicrotask|performance|require(?=\()|__dirname|globalThis|TextDecoder|TextEncoder|fetch|Date\.now|new Date\(\)|Math\.random|AbortController)\b|['"]node:/;
 
 interface SourceFile {
   readonly path: string; // below src

@@ -95,7 +95,12 @@ describe('the transcripts together', () => {
     const drawn = new Set([...edges()].filter(({ from, to }) => from !== to).map(({ from, to }) => `${from} → ${to}`));
     const states = new Set([...edges()].map(({ to }) => to));
     const passing = ([from, to]: readonly string[]): boolean => [...states].some((state) => drawn.has(`${from} → ${state}`) && drawn.has(`${state} → ${to}`));
-    expect([...drawn].filter((arrow) => !taken[subject].has(arrow))).toEqual([]);
+    // A session that is set to begin TLS or AUTH is ready for no more than a moment: it passes over two arrows in one go.
+    const passedOver = (arrow: string): boolean => {
+      const [from = '', to = ''] = arrow.split(' → ');
+      return [...taken[subject]].some((change) => change.endsWith(`→ ${to}`) && !drawn.has(change) && drawn.has(`${change.split(' → ')[0]} → ${from}`));
+    };
+    expect([...drawn].filter((arrow) => !taken[subject].has(arrow) && !passedOver(arrow))).toEqual([]);
     expect([...taken[subject]].filter((arrow) => !drawn.has(arrow) && !passing(arrow.split(' → ')))).toEqual([]);
   });
 });

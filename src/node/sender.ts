@@ -1,117 +1,155 @@
-// One connection to a server: a ClientSession, its pump, and one mail for all of the recipients given.
+// Sends mails to one server: opens the connection, and does what takes more than one connection.
+//
+// Choice: after a handshake that failed under the policy 'opportunistic' the same host is asked once more, in clear: it would
+//         have been without TLS in any case, and a mail that waits for ever is no safer (RFC 7435). Postfix does so too.
 
 import type { Socket } from 'node:net';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
-import type { ClientAction, Outcome } from '../protocol/client/action.ts';
-import { REASONS } from '../protocol/client/reason.ts';
-import { ClientSession, type ClientOptions } from '../protocol/client/session.ts';
-import { now, Pump } from './pump.ts';
+import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
+import type { ClientTls, Outcome } from '../protocol/client/action.ts';
+import type { ClientAuth } from '../protocol/client/authentication.ts';
+import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
+import type { ClientSession } from '../protocol/client/session.ts';
+import { ClientConnection } from './client-connection.ts';
+import { ConnectError } from './connect.ts';
+import type { TlsClient } from './tls-client.ts';
 
 /** A mail on its way out; the content is read anew for each transaction, and is told to which host it goes. */
 export interface Outgoing {
   readonly reversePath: ReversePath;
   readonly content: (host?: string) => AsyncIterable<Uint8Array>;
+  /** All of the content, where it is in memory; `content` is not called then. */
+  readonly octets?: Uint8Array;
   /** Octets of the content. */
   readonly size?: number;
   /** The content holds octets above 0x7f. */
   readonly eightBit?: boolean;
+  /** What MAIL asked for when the mail came, to be asked for again. */
+  readonly parameters?: MailParameters;
+  /** The same of RCPT, one for each of the forward-paths that are sent to. */
+  readonly recipientParameters?: readonly RecipientParameters[];
 }
 
-export interface SenderOptions extends ClientOptions {
+export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtOnce' | 'auth'> {
   readonly timeout?: Milliseconds;
+  /** Default: opportunistic. */
+  readonly tlsPolicy?: TlsPolicy;
+  /** TLS before the greeting (RFC 8314 §3). Default: false. */
+  readonly tlsAtOnce?: boolean;
+  /** Whose authorities are trusted. Default: those that Node brings along. */
+  readonly tls?: TlsClient;
+  /** The host that is meant, for which the certificate is checked, and which the server is told of (RFC 6066 §3). */
+  readonly serverName?: string;
+  readonly auth?: Pick<ClientAuth, 'secret' | 'clearText'>;
   /** Breaks off whatever is under way. */
   readonly signal?: AbortSignal | undefined;
   /** Breaks off what has not come as far as MAIL, and begins nothing more. Aborted no later than `signal`. */
   readonly closing?: AbortSignal | undefined;
+  /** Makes the session. Default: a ClientSession. */
+  readonly session?: (options: ClientOptions, now: Milliseconds) => ClientSession;
 }
+
+/** Told of a recipient, by index, as soon as there is an outcome; a further transaction may bring another. */
+export type Report = (recipient: number, outcome: Outcome) => void;
 
 /**
  * Sends the mail over the connection, says QUIT, and resolves with an outcome for each recipient, in their order, before
  * the QUIT is answered. Never rejects: whatever goes wrong is an outcome.
- *
- * Recipients that the server had no room for (452, or the 552 of old, RFC 5321 §4.5.3.1.10) go into a further transaction,
- * as long as each takes some.
  */
-export function send(socket: Socket, mail: Outgoing, forwardPaths: readonly ForwardPath[], options: SenderOptions): Promise<readonly Outcome[]> {
-  return new Promise((resolve) => {
-    const outcomes = new Map<number, Outcome>();
-    let open: readonly number[] = forwardPaths.map((_, recipient) => recipient); // those of the transaction under way or to come
-    let begun = false;
-    let content: AsyncGenerator<Uint8Array, void> | undefined;
-
-    const session = new ClientSession(options, now());
-    const abort = (): void => {
-      session.abort();
-      pump.turn();
-    };
-    const leave = (): void => {
-      if (!begun) abort();
-    };
-    const begin = (): void => {
-      begun = true;
-      const recipients = open.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
-      session.send({ ...mail, forwardPaths: recipients }, now());
-    };
-    const supply = async (): Promise<void> => {
-      try {
-        content ??= inBlocks(mail.content());
-        const { done, value } = await content.next();
-        if (session.state !== 'content') return; // it broke meanwhile
-        if (done === true) session.contentEnd(now());
-        else session.content(value, now());
-      } catch {
-        if (session.state === 'content') session.contentLost(); // becomes the outcome 'content-lost'
-      }
-      pump.turn();
-    };
-    const act = (action: Exclude<ClientAction, { readonly type: 'send' | 'close' }>): void => {
-      switch (action.type) {
-        case 'ready': return open.length > 0 ? begin() : session.quit(now());
-        case 'want-content': return void supply();
-        case 'outcome': {
-          const recipient = open[action.recipient];
-          if (recipient !== undefined) outcomes.set(recipient, action.outcome);
-          return;
-        }
-        case 'done': {
-          content?.return().catch(() => undefined); // the mail has its outcomes: that a stream does not end well changes none
-          content = undefined;
-          open = roomless(open, outcomes);
-          if (open.length === 0 || session.state === 'closed') finish();
-          return;
-        }
-        default: action satisfies never;
-      }
-    };
-    const finish = (): void => {
-      open = [];
-      resolve(forwardPaths.map((_, recipient) => outcomes.get(recipient) ?? { ...REASONS['connection-lost'], inReplyTo: 'nothing', reason: 'connection-lost' }));
-    };
-    const pump: Pump<ClientAction> = new Pump<ClientAction>(socket, session, act, () => {
-      options.closing?.removeEventListener('abort', leave);
-      options.signal?.removeEventListener('abort', abort); // not before: an abort need not wait for the reply to QUIT
-      if (!begun) begin(); // the session ended before it was ready: every recipient gets its reason
-    });
-    options.closing?.addEventListener('abort', leave, { once: true });
-    options.signal?.addEventListener('abort', abort, { once: true });
-    if (options.closing?.aborted === true || options.signal?.aborted === true) session.abort();
-    pump.turn();
-  });
+export async function send(socket: Socket, mail: Outgoing, forwardPaths: readonly ForwardPath[], options: SenderOptions): Promise<readonly Outcome[]> {
+  const connection = new ClientConnection(socket, options);
+  const outcomes = await connection.send(mail, forwardPaths);
+  void connection.quit();
+  return outcomes;
 }
 
-/** Octets that the server has the time of RFC 5321 §4.5.3.2.5 to take: a slow line must not be too slow for a large piece. */
-const BLOCK = 65_536;
+/**
+ * Opens a connection, and resolves when it takes a mail, or when the session has ended: then each mail gets the reason.
+ * Rejects with what `connect` rejects with. That is called again, for the same host, where the first connection cannot do all:
+ * in clear, after a handshake that failed; and where a server takes no more in one session (RFC 9422 §4.1, §4.3).
+ */
+export async function openConnection(connect: () => Promise<Socket>, options: SenderOptions): Promise<SenderConnection> {
+  return new SenderConnection(connect, options, await open(connect, options));
+}
 
-async function* inBlocks(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  for await (const octets of content) {
-    for (let at = 0; at < octets.length; at += BLOCK) yield octets.subarray(at, at + BLOCK);
+async function open(connect: () => Promise<Socket>, options: SenderOptions): Promise<ClientConnection> {
+  const connection = new ClientConnection(await connect(), options);
+  await connection.settled();
+  if (!handshakeFailed(connection) || options.tlsAtOnce === true || (options.tlsPolicy ?? 'opportunistic') !== 'opportunistic') return connection;
+  const inClear = new ClientConnection(await connect(), { ...options, tlsPolicy: 'off' });
+  await inClear.settled();
+  return inClear;
+}
+
+/** The server has said that TLS can begin, or was asked whether it can, and then it came to nothing. */
+function handshakeFailed({ failure }: ClientConnection): boolean {
+  return failure?.reason === 'tls-failed' || (failure?.inReplyTo === 'STARTTLS' && (failure.reason === 'timeout' || failure.reason === 'connection-lost'));
+}
+
+/** A connection to one host for any number of mails, which is another one where its server has had enough of the first. */
+export class SenderConnection {
+  readonly #connect: () => Promise<Socket>;
+  readonly #options: SenderOptions;
+  #connection: ClientConnection;
+
+  /** Of `openConnection` alone. */
+  constructor(connect: () => Promise<Socket>, options: SenderOptions, connection: ClientConnection) {
+    this.#connect = connect;
+    this.#options = options;
+    this.#connection = connection;
+  }
+
+  /** It takes another mail now. */
+  get usable(): boolean {
+    return this.#connection.usable;
+  }
+
+  get tls(): ClientTls | undefined {
+    return this.#connection.tls;
+  }
+
+  /**
+   * Sends the mail, and resolves with an outcome for each recipient, in their order, when another mail can be sent, or none.
+   * Never rejects. One at a time.
+   */
+  async send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report: Report = () => undefined): Promise<readonly Outcome[]> {
+    const outcomes = [...(await this.#connection.send(mail, forwardPaths, report))];
+    for (let left = tooMany(outcomes), before = forwardPaths.length; left.length > 0 && left.length < before; ) {
+      if (!(await this.#reopen())) break;
+      const { recipientParameters: parameters } = mail;
+      const rest = parameters === undefined ? mail : { ...mail, recipientParameters: left.map((recipient) => parameters[recipient] ?? {}) };
+      const paths = left.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
+      const again = await this.#connection.send(rest, paths, (index, outcome) => report(left[index] ?? -1, outcome));
+      for (const [index, outcome] of again.entries()) outcomes[left[index] ?? -1] = outcome;
+      before = left.length;
+      left = tooMany(outcomes);
+    }
+    return outcomes;
+  }
+
+  /** Says QUIT as soon as that can be said, and resolves when the connection is gone. */
+  quit(): Promise<void> {
+    return this.#connection.quit();
+  }
+
+  /** Whether there is another connection; where there is none, what the first one said stands. */
+  async #reopen(): Promise<boolean> {
+    void this.#connection.quit();
+    try {
+      this.#connection = await open(this.#connect, this.#options);
+    } catch (error) {
+      if (!(error instanceof ConnectError)) throw error;
+      return false;
+    }
+    return true;
   }
 }
 
-/** The recipients to send to in a further transaction: the server took some, and had no room for these. */
-function roomless(recipients: readonly number[], outcomes: ReadonlyMap<number, Outcome>): readonly number[] {
-  const told = recipients.map((recipient) => ({ recipient, outcome: outcomes.get(recipient) }));
-  if (!told.some(({ outcome }) => outcome?.state === 'delivered')) return [];
-  return told.filter(({ outcome }) => outcome !== undefined && 'inReplyTo' in outcome && outcome.inReplyTo === 'RCPT' && (outcome.reply.code === 452 || outcome.reply.code === 552)).map(({ recipient }) => recipient);
+/** The recipients, by index, whom the server does not take in this session. */
+function tooMany(outcomes: readonly Outcome[]): readonly number[] {
+  return [...outcomes.keys()].filter((recipient) => {
+    const outcome = outcomes[recipient];
+    return outcome?.state === 'deferred' && outcome.reason === 'session-limit';
+  });
 }

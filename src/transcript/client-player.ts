@@ -1,11 +1,16 @@
 // Plays a ClientSession and its application.
 
+import { concat, EMPTY } from '../wire/octet.ts';
 import { formatReply } from '../syntax/reply.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { ClientSession } from '../protocol/client/session.ts';
-import type { Outcome } from '../protocol/client/action.ts';
+import type { ClientTls, Outcome } from '../protocol/client/action.ts';
+import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
+import type { DeriveQuestion, Hash } from '../protocol/sasl/exchange.ts';
+import type { ClientSecret } from '../protocol/sasl/mechanism.ts';
 import type { ApplicationLine } from './application.ts';
+import type { Header } from './header.ts';
 import type { Happening, Player, Said } from './player.ts';
 import { kindOf } from './script.ts';
 import type { Script } from './script.ts';
@@ -14,12 +19,16 @@ export class ClientPlayer implements Player {
   readonly readsLines = true;
   readonly #session: ClientSession;
   readonly #spoken: ReadonlySet<string>;
+  readonly #hash: Hash;
+  #question: DeriveQuestion | undefined;
+  #now: Milliseconds = 0; // of what was received last
   #ready = false; //  for a transaction, or QUIT
   #wanting = false; // content is wanted
 
-  constructor({ header: { options }, spoken }: Script) {
+  constructor({ header, spoken }: Script, hash: Hash) {
     this.#spoken = spoken;
-    this.#session = new ClientSession({ hostname: options.get('hostname') ?? 'client.example.org' }, 0);
+    this.#hash = hash;
+    this.#session = new ClientSession(optionsOf(header, hash), 0);
   }
 
   get state(): string {
@@ -35,6 +44,7 @@ export class ClientPlayer implements Player {
   }
 
   receive(octets: Uint8Array, now: Milliseconds): void {
+    this.#now = now;
     this.#session.receive(octets, now);
   }
 
@@ -42,8 +52,12 @@ export class ClientPlayer implements Player {
     this.#session.expire(now);
   }
 
-  meet(): undefined {
-    this.#session.receiveEnd();
+  meet(event: 'eof' | 'lost' | 'shutdown' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined {
+    if (event === 'shutdown') return 'a client is not shut down';
+    if (event === 'eof' || event === 'lost') this.#session.receiveEnd();
+    else if (this.#session.state !== 'tls') return `no handshake was asked for in state ${this.#session.state}`;
+    else this.#session.secured(event === 'tls' ? VERIFIED : UNVERIFIED, now);
+    return undefined;
   }
 
   supply(octets: Uint8Array, now: Milliseconds): void {
@@ -55,7 +69,7 @@ export class ClientPlayer implements Player {
     switch (said.say) {
       case 'mail': case 'quit':
         if (!this.#ready) return `the session is not ready for ${said.say}`;
-        this.#ready = false;
+        this.#ready = this.#session.state === 'closed'; // which takes any number of mails
         if (said.say === 'mail') this.#session.send(said.transaction, now);
         else this.#session.quit(now);
         return undefined;
@@ -73,12 +87,20 @@ export class ClientPlayer implements Player {
   }
 
   next(): readonly Happening[] | undefined {
+    if (this.#question !== undefined) {
+      this.#session.derived(derived(this.#question, this.#hash), this.#now);
+      this.#question = undefined;
+    }
     const action = this.#session.next();
     switch (action?.type) {
       case undefined: return undefined;
       case 'send': return [{ type: 'sent', octets: action.octets }];
       case 'outcome': return this.#tell(outcomeLines(action.forwardPath, action.outcome));
       case 'done': return this.#tell([{ say: 'done' }]);
+      case 'start-tls': return this.#tell([{ say: 'start-tls' }]);
+      case 'derive':
+        this.#question = action.question;
+        return [];
       case 'ready':
         this.#ready = true;
         return [];
@@ -98,8 +120,38 @@ export class ClientPlayer implements Player {
   }
 }
 
+const VERIFIED: ClientTls = { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', verified: true };
+const UNVERIFIED: ClientTls = { ...VERIFIED, verified: false, fault: 'the certificate is self-signed' };
+
+function optionsOf({ options }: Header, hash: Hash): ClientOptions {
+  const policy = options.get('tls-policy');
+  const [, authcid, password] = /^([^:]+):(.+)$/.exec(options.get('user') ?? '') ?? [];
+  const token = options.get('token');
+  const ownName = options.get('own-name');
+  const secret: ClientSecret | undefined = authcid !== undefined && password !== undefined ? { type: 'password', authcid, password } : token === undefined ? undefined : { type: 'token', token };
+  return {
+    hostname: options.get('hostname') ?? 'client.example.org',
+    lmtp: options.has('lmtp'),
+    tlsAtOnce: options.has('tls-at-once'),
+    ...(policy === undefined ? {} : { tlsPolicy: policy as TlsPolicy }), // the header has seen to it
+    ...(secret === undefined ? {} : { auth: { secret, hash, nonce: options.get('nonce') ?? 'nonce', clearText: options.has('secret-in-clear') } }),
+    ...(ownName === undefined ? {} : { ownNames: [ownName] }),
+  };
+}
+
+/** Hi of RFC 5802 §2.2, which a shell computes on a thread of its own. */
+function derived({ password, salt, iterations }: DeriveQuestion, { hmacSha256 }: Hash): Uint8Array {
+  let block = hmacSha256(password, concat([salt, Uint8Array.of(0, 0, 0, 1)]));
+  let sum = concat([block, EMPTY]);
+  for (let round = 1; round < iterations; round++) {
+    block = hmacSha256(password, block);
+    sum = sum.map((octet, at) => octet ^ (block[at] ?? 0));
+  }
+  return sum;
+}
+
 /** A line for each line of the reply, as a reply of several lines stands in a transcript. */
-function outcomeLines(forwardPath: ForwardPath, outcome: Outcome): ApplicationLine[] {
+export function outcomeLines(forwardPath: ForwardPath, outcome: Outcome): ApplicationLine[] {
   const { state, reply } = outcome;
   const [reason, inReplyTo] = outcome.state === 'delivered' ? [] : [outcome.reason, outcome.inReplyTo];
   const lines = formatReply(reply).split('\r\n').slice(0, -1);

@@ -1,8 +1,9 @@
 // A ClientSession that writes itself down: a session like any other, and a transcript of all that is done with it.
 
 import type { Milliseconds } from '../protocol/limit.ts';
-import type { ClientAction, Transaction } from '../protocol/client/action.ts';
-import { ClientSession, type ClientOptions } from '../protocol/client/session.ts';
+import type { ClientAction, ClientTls, Transaction } from '../protocol/client/action.ts';
+import type { ClientOptions } from '../protocol/client/option.ts';
+import { ClientSession } from '../protocol/client/session.ts';
 import { outcomeLines } from './client-player.ts';
 import { formatExact } from './exact.ts';
 import { TranscriptRecorder, type RecordHeader } from './record.ts';
@@ -12,7 +13,7 @@ export class RecordedClientSession extends ClientSession {
 
   constructor(options: ClientOptions, now: Milliseconds, header: Omit<RecordHeader, 'subject' | 'options'>, write: (text: string) => void) {
     super(options, now);
-    this.#recorder = new TranscriptRecorder(write, { ...header, subject: 'client', options: [`hostname=${options.hostname}`] }, now);
+    this.#recorder = new TranscriptRecorder(write, { ...header, subject: 'client', options: optionWords(options) }, now);
   }
 
   override send(transaction: Transaction, now: Milliseconds): void {
@@ -55,6 +56,16 @@ export class RecordedClientSession extends ClientSession {
     super.receiveEnd();
   }
 
+  override secured(tls: ClientTls, now: Milliseconds): void {
+    if (this.state === 'tls') this.#recorder.world(tls.verified ? 'tls' : 'tls insufficient');
+    super.secured(tls, now);
+  }
+
+  override tlsFailed(detail?: string): void {
+    if (this.state === 'tls') this.#recorder.world('lost');
+    super.tlsFailed(detail);
+  }
+
   override lost(reason?: 'connection-lost' | 'no-connection'): void {
     if (this.state !== 'closed') this.#recorder.world('lost');
     super.lost(reason);
@@ -67,8 +78,10 @@ export class RecordedClientSession extends ClientSession {
 
   override next(): ClientAction | undefined {
     const action = super.next();
-    switch (action?.type) {
-      case undefined: case 'ready': case 'want-content': break; // what the application does about it says so
+    if (action === undefined) return undefined;
+    switch (action.type) {
+      case 'ready': case 'want-content': case 'derive': break; // what the application does about it says so
+      case 'start-tls': this.#recorder.said({ say: 'start-tls' }); break;
       case 'send': this.#recorder.sent(action.octets); break;
       case 'close': this.#recorder.world('close'); break;
       case 'done': this.#recorder.said({ say: 'done' }); break;
@@ -79,4 +92,9 @@ export class RecordedClientSession extends ClientSession {
     }
     return action;
   }
+}
+
+/** The options as a header has them. Without the secret, which is not written down, a session that authenticates cannot be replayed. */
+function optionWords({ hostname, lmtp, tlsPolicy = 'off', tlsAtOnce }: ClientOptions): readonly string[] {
+  return [`hostname=${hostname}`, ...(lmtp === true ? ['lmtp'] : []), ...(tlsPolicy === 'off' ? [] : [`tls-policy=${tlsPolicy}`]), ...(tlsAtOnce === true ? ['tls-at-once'] : [])];
 }

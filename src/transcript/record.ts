@@ -72,8 +72,9 @@ export class TranscriptRecorder {
 
   /** What the world did, or that the session closed. */
   world(happens: Exclude<WorldEvent['happens'], 'clock'>): void {
-    if (happens === 'tls') this.#striker.secured();
-    const rest = happens === 'tls' ? EMPTY : this.#striker.end();
+    const secured = happens === 'tls' || happens === 'tls insufficient';
+    if (secured) this.#striker.secured();
+    const rest = secured ? EMPTY : this.#striker.end();
     if (rest.length > 0) this.#octets('C', rest);
     this.#line(`* ${happens}`);
   }

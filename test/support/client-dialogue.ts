@@ -3,9 +3,12 @@
 import type { ForwardPath, ReversePath } from '../../src/syntax/path.ts';
 import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import { isFault } from '../../src/syntax/fault.ts';
-import type { Outcome, Transaction } from '../../src/protocol/client/action.ts';
+import type { ClientTls, Outcome, Transaction } from '../../src/protocol/client/action.ts';
+import type { ClientAuth } from '../../src/protocol/client/authentication.ts';
+import type { ClientOptions } from '../../src/protocol/client/option.ts';
 import { ClientSession } from '../../src/protocol/client/session.ts';
-import type { ClientOptions } from '../../src/protocol/client/session.ts';
+import type { DeriveQuestion } from '../../src/protocol/sasl/exchange.ts';
+import { HASH } from '../../src/node/credential.ts';
 import type { Awaited, State } from '../../src/protocol/client/table.ts';
 import { octetsOf, textOf } from '../wire/every.ts';
 
@@ -14,7 +17,15 @@ export const BOB = '<bob@example.com>';
 export const CAROL = '<carol@example.com>';
 
 /** Commands whose failing tells something of the recipients. */
-export const IN_TRANSACTION: readonly Awaited[] = ['RSET', 'MAIL', 'RCPT', 'DATA', 'end of mail data'];
+export const IN_TRANSACTION: readonly Awaited[] = ['RSET', 'MAIL', 'RCPT', 'DATA', 'BDAT', 'BDAT LAST', 'one recipient', 'end of mail data'];
+
+/** Those to which silence leaves the fate of the mail unknown. */
+export const AT_THE_END: readonly Awaited[] = ['BDAT LAST', 'one recipient', 'end of mail data'];
+
+export const VERIFIED: ClientTls = { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', verified: true };
+export const UNVERIFIED: ClientTls = { ...VERIFIED, verified: false, fault: 'the certificate is self-signed' };
+
+export const ALICE: ClientAuth = { secret: { type: 'password', authcid: 'alice', password: 'open sesame' }, hash: HASH, nonce: 'fyko+d2lbbFgONRv9qkxdawL' };
 
 export class ClientDialogue {
   readonly session: ClientSession;
@@ -28,6 +39,10 @@ export class ClientDialogue {
   ready = false;
   /** Content is wanted. */
   wanting = false;
+  /** A handshake is wanted. */
+  shaking = false;
+  /** A key is wanted. */
+  question: DeriveQuestion | undefined;
   closes = 0;
 
   constructor(options: Partial<ClientOptions> = {}) {
@@ -66,6 +81,23 @@ export class ClientDialogue {
   giveUp(): string[] {
     this.wanting = false;
     return this.#after(() => this.session.contentLost());
+  }
+
+  /** The handshake is done. */
+  secure(tls: ClientTls = VERIFIED): string[] {
+    this.shaking = false;
+    return this.#after(() => this.session.secured(tls, this.now));
+  }
+
+  /** The handshake has failed. */
+  unsecure(detail?: string): string[] {
+    this.shaking = false;
+    return this.#after(() => this.session.tlsFailed(detail));
+  }
+
+  derive(octets: Uint8Array): string[] {
+    this.question = undefined;
+    return this.#after(() => this.session.derived(octets, this.now));
   }
 
   quit(): string[] {
@@ -107,15 +139,21 @@ export class ClientDialogue {
         case 'send': this.sent += textOf(action.octets); break;
         case 'ready': this.ready = true; break;
         case 'want-content': this.wanting = true; break;
+        case 'start-tls': this.shaking = true; break;
+        case 'derive': this.question = action.question; break;
         case 'outcome':
           this.outcomes.push(action);
           this.told.push(`${action.forwardPath.text} ${describe(action.outcome)}`);
           break;
-        case 'done': this.told.push('done'); break;
+        case 'done':
+          this.told.push('done');
+          this.wanting = false; // whatever was
+          break;
         case 'close':
           this.closes += 1;
           this.ready = false;
           this.wanting = false;
+          this.shaking = false;
           break;
         default: action satisfies never;
       }
@@ -151,8 +189,8 @@ export function reversePath(text: string): ReversePath {
 
 /** A session that has come so far, with a server that offers these keywords; its mail is for bob and carol. */
 export function clientIn(state: State, keywords: readonly string[] = ['PIPELINING'], options: Partial<ClientOptions> = {}): ClientDialogue {
-  const from = (earlier: State, step: (client: ClientDialogue) => void): ClientDialogue => {
-    const client = clientIn(earlier, keywords, options);
+  const from = (earlier: State, step: (client: ClientDialogue) => void, offered = keywords, given = options): ClientDialogue => {
+    const client = clientIn(earlier, offered, given);
     step(client);
     return client;
   };
@@ -160,9 +198,13 @@ export function clientIn(state: State, keywords: readonly string[] = ['PIPELININ
     case 'greeting': return new ClientDialogue(options);
     case 'ehlo': return from('greeting', (client) => client.reply('220 mx.example.com ESMTP'));
     case 'helo': return from('ehlo', (client) => client.reply('500 what'));
+    case 'starttls': return from('ehlo', (client) => client.reply(...ehloReply(['STARTTLS'])), keywords, { tlsPolicy: 'opportunistic', ...options });
+    case 'tls': return from('starttls', (client) => client.reply('220 go ahead'));
+    case 'auth': return from('ehlo', (client) => client.reply(...ehloReply(['AUTH CRAM-MD5', ...keywords])), keywords, { auth: ALICE, ...options });
     case 'ready': return from('ehlo', (client) => client.reply(...ehloReply(keywords)));
     case 'envelope': return from('ready', (client) => client.mail(['bob@example.com', 'carol@example.com']));
-    case 'content': return from('envelope', (client) => ['250 ok', '250 ok', '250 ok', '354 go'].forEach((line) => client.reply(line)));
+    case 'flight': return from('ready', (client) => client.mail(['bob@example.com', 'carol@example.com'], { content: octetsOf('Subject: hello\r\n') }), ['PIPELINING', 'CHUNKING']);
+    case 'content': return from('envelope', (client) => ['250 ok', '250 ok', '250 ok', ...(keywords.includes('CHUNKING') ? [] : ['354 go'])].forEach((line) => client.reply(line)));
     case 'ending': return from('content', (client) => {
       client.give('Subject: hello\r\n');
       client.finish();
@@ -182,7 +224,10 @@ export function clientAwaiting(awaited: Awaited): ClientDialogue {
   switch (awaited) {
     case 'greeting': return clientIn('greeting');
     case 'EHLO': return clientIn('ehlo');
+    case 'LHLO': return clientIn('ehlo', [], { lmtp: true });
     case 'HELO': return clientIn('helo');
+    case 'STARTTLS': return clientIn('starttls');
+    case 'AUTH': return clientIn('auth');
     case 'RSET': {
       const client = after(clientIn('envelope'), '250 ok', '550 no', '550 no', '503 no');
       client.takeTold();
@@ -192,6 +237,13 @@ export function clientAwaiting(awaited: Awaited): ClientDialogue {
     case 'MAIL': return clientIn('envelope');
     case 'RCPT': return after(clientIn('envelope'), '250 ok');
     case 'DATA': return after(clientIn('envelope'), '250 ok', '250 ok', '250 ok');
+    case 'BDAT': {
+      const client = clientIn('content', ['PIPELINING', 'CHUNKING']);
+      client.give('Subject: hello\r\n');
+      return client;
+    }
+    case 'BDAT LAST': return after(clientIn('flight'), '250 ok', '250 ok', '250 ok');
+    case 'one recipient': return clientIn('ending', ['PIPELINING'], { lmtp: true });
     case 'end of mail data': return clientIn('ending');
     case 'QUIT': return clientIn('quit');
     default: return awaited satisfies never;

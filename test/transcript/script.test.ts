@@ -76,7 +76,6 @@ describe('a transcript that makes no sense', () => {
     ['server', ['A: ask client', 'A: refuse 554-no', 'A: refuse 550 no'], 6, 'with one code'],
     ['server', ['A: each 250 ok'], 5, 'A: ask'],
     ['server', ['A: ask message', 'A: each 250 ok', 'A: each 250-ok'], 6, 'all lines of the reply'],
-    ['client', ['* tls'], 5, 'in the world of a client'],
     ['client', ['* shutdown'], 5, 'in the world of a client'],
   ])('is found: %s %j', (subject, lines, line, expected) => {
     expect(scriptOf(subject, ...lines)).toMatchObject({ line, expected: expect.stringContaining(expected) as string });

@@ -1,77 +1,65 @@
-// The client's side of an SMTP session (RFC 5321): octets in, actions and outcomes out, no socket and no clock.
+// The client's side of an SMTP or LMTP session (RFC 5321, RFC 2033): octets in, actions and outcomes out, no socket and no clock.
 //
 // Rule 1: every change of state is an edge of `table.ts`; `#enter` is the only writer of the state.
-// Rule 2: replies answer commands strictly in order. One that nothing awaits, that is no reply, or that has a class which
-//         the command cannot have, ends the session.
-// Rule 3: content goes out only after a 354, and only if it is clean: CRLF alone ends a line.
+// Rule 2: replies answer commands strictly in order. One that nothing awaits, that comes before its command was handed out,
+//         that is no reply, or that has a class which the command cannot have, ends the session.
+// Rule 3: content goes out only after a 354, or as chunks to a server that offered CHUNKING; and only if it is clean.
 // Rule 4: every recipient gets exactly one outcome. 'delivered' needs a 2yz to end of mail data; once that end is out,
 //         silence is 'unknown', never 'deferred' (RFC 1047).
-// Rule 5: commands are pipelined where the server offered it in this session, and only there (RFC 2920 §3.1).
+// Rule 5: commands are pipelined where the server offered it in this session, and only there (RFC 2920 §3.1); at most
+//         `PIPELINED` of them are unanswered, so that neither side fills the other's window (§3.1).
+// Rule 6: TLS makes forget everything; a reply that came in the clear behind STARTTLS's ends the session (RFC 3207 §4.2, §5).
+// Choice: a mail whose content is at hand goes in one flight with its envelope to a server that offers CHUNKING and PIPELINING.
+// Departs: RFC 3030 §2 would have the replies to RCPT awaited before it; what is sent in vain costs nobody a mail.
 
-import { DataEncoder } from '../../wire/data-encoder.ts';
-import { LineDecoder } from '../../wire/line-decoder.ts';
-import { decodeLatin1, encodeAscii } from '../../wire/ascii.ts';
+import { encodeAscii, isAscii } from '../../wire/ascii.ts';
 import { UsageError } from '../../wire/usage.ts';
-import { formatCommand } from '../../syntax/command.ts';
-import type { Command } from '../../syntax/command.ts';
-import { parseHost } from '../../syntax/domain.ts';
-import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
-import { isFault } from '../../syntax/fault.ts';
 import { parseEhloReply } from '../../syntax/keyword.ts';
-import { ReplyAssembler, replyClass } from '../../syntax/reply.ts';
-import type { Reply } from '../../syntax/reply.ts';
-import { CLIENT_TIMEOUTS, LIMITS } from '../limit.ts';
-import type { Milliseconds } from '../limit.ts';
-import type { ClientAction, Outcome, Reason, Transaction } from './action.ts';
-import { REASONS } from './reason.ts';
-import { AWAITED, CLIENT_EVENTS } from './table.ts';
-import type { Awaited, ClientEvent, State } from './table.ts';
+import { replyClass, type Reply, type ReplyClass } from '../../syntax/reply.ts';
+import { CLIENT_TIMEOUTS, type Milliseconds } from '../limit.ts';
+import type { ClientAction, ClientTls, Outcome, Reason, Transaction } from './action.ts';
+import { authLine, type AuthTurn } from './authentication.ts';
+import { ContentSender, contentSender } from './content.ts';
+import { envelopeOf } from './envelope.ts';
+import { Negotiation } from './negotiation.ts';
+import { settingsOf, type ClientOptions, type Settings } from './option.ts';
+import { broken, ours, outcomeOf, turnedAway, untried, type Failure } from './outcome.ts';
+import { lineOf, Pipeline, QUIT, RSET, type Exchange } from './pipeline.ts';
+import { Quota } from './quota.ts';
+import { OUR_DOING, replyOf } from './reason.ts';
+import { Recipients } from './recipient.ts';
+import { ReplyReader } from './reply-reader.ts';
+import { AWAITED, CAN_QUIT, END_IS_OUT, onEvent, type ClientEvent, type State } from './table.ts';
 
-export interface ClientOptions {
-  /** The client's name for EHLO: its domain, or an address literal (RFC 5321 §4.1.4). */
-  readonly hostname: string;
-  /** Most milliseconds for any wait; the waits of RFC 5321 §4.5.3.2 are cut to it. Default: Infinity. */
-  readonly timeout?: Milliseconds;
-}
-
-/** A command to be sent, and then the reply that is awaited to it; for RCPT with the recipient that it names. */
-interface Exchange {
-  readonly to: Awaited;
-  readonly command?: Command;
-  readonly recipient?: number;
-}
-
-type Failure = Exclude<Outcome, { readonly state: 'delivered' }>;
+/** Commands that may be unanswered at a time; their replies fit into any window. */
+const PIPELINED = 200;
 
 /** One session of an SMTP client. Call `next` until it returns undefined, feed it with `receive`. */
 export class ClientSession {
-  readonly #options: Required<ClientOptions>;
-  readonly #hostname: Domain | AddressLiteral;
-  readonly #lines = new LineDecoder({ limit: LIMITS.replyLine });
-  readonly #reply = new ReplyAssembler({ limit: LIMITS.replyLines });
+  readonly #settings: Settings;
+  readonly #negotiation: Negotiation;
+  readonly #replies = new ReplyReader();
+  readonly #pipeline: Pipeline;
+  readonly #quota = new Quota();
 
-  #state: State = 'greeting';
-  #deadline: Milliseconds;
-  #awaited: Exchange[] = [{ to: 'greeting' }]; // pipelining is this queue
-  #actions: ClientAction[] = [];
-  #keywords: ReadonlyMap<string, readonly string[]> = new Map();
+  #state: State;
   #failure: Failure | undefined; //             why the session ended, for transactions that come too late
 
   #transaction: Transaction | undefined;
+  #recipients = new Recipients([], () => undefined);
   #unsent: Exchange[] = []; //                  commands of the transaction still to be sent
-  #outcomes: (Outcome | undefined)[] = []; //   one for each recipient of the transaction; those that RCPT took have none until its end
-  #encoder = new DataEncoder();
+  #content = new ContentSender('mail data');
   #offered = false; //                          ready was handed out, and no transaction begun since
-  #accepted = false; //                         a recipient of the transaction was
   #wanted = false; //                           want-content was handed out
   #dirty = false; //                            the server may hold a transaction that only RSET ends
 
   constructor(options: ClientOptions, now: Milliseconds) {
-    const hostname = parseHost(options.hostname);
-    if (isFault(hostname)) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
-    this.#hostname = hostname;
-    this.#options = { hostname: options.hostname, timeout: options.timeout ?? Infinity };
-    this.#deadline = now + Math.min(AWAITED['greeting'].timeout, this.#options.timeout);
+    this.#settings = settingsOf(options);
+    this.#negotiation = new Negotiation(this.#settings);
+    this.#state = this.#settings.tlsAtOnce ? 'tls' : 'greeting';
+    this.#pipeline = new Pipeline(this.#settings.timeout);
+    if (this.#settings.tlsAtOnce) this.#shakeHands(now);
+    else this.#pipeline.expect([{ to: 'greeting' }], now);
   }
 
   get state(): State {
@@ -80,57 +68,77 @@ export class ClientSession {
 
   /** When to call `expire`, in the milliseconds of `now`. */
   get deadline(): Milliseconds {
-    return this.#state === 'closed' || this.#state === 'ready' ? Infinity : this.#deadline;
+    return this.#state === 'closed' || this.#state === 'ready' ? Infinity : this.#pipeline.deadline;
   }
 
   /** The service extensions that the server offers, by upper-case keyword, with their parameters (RFC 5321 §4.1.1.1). */
   get keywords(): ReadonlyMap<string, readonly string[]> {
-    return this.#keywords;
+    return this.#negotiation.offer.keywords;
+  }
+
+  /** TLS at work. */
+  get tls(): ClientTls | undefined {
+    return this.#negotiation.tls;
+  }
+
+  /** Why the session takes no mail any more: what every further recipient gets. */
+  get failure(): Failure | undefined {
+    return this.#failure;
+  }
+
+  /** The server takes no further transaction in this session (RFC 9422 §4.1). */
+  get spent(): boolean {
+    return this.#quota.spent(this.#negotiation.offer.limits);
+  }
+
+  /** A transaction with its content at hand would go in one flight. */
+  get takesOneFlight(): boolean {
+    return this.#negotiation.offer.has('CHUNKING') && this.#negotiation.chunksAhead > 1;
   }
 
   /** Begins a mail transaction; the session must be 'ready', or have ended (then every recipient gets that outcome). */
-  send(transaction: Transaction, now: Milliseconds): void {
-    if (transaction.forwardPaths.length === 0) throw new UsageError('a transaction needs a recipient');
+  send(given: Transaction, now: Milliseconds): void {
+    if (given.forwardPaths.length === 0) throw new UsageError('a transaction needs a recipient');
     if (this.#transaction !== undefined || (this.#state !== 'ready' && this.#failure === undefined)) throw new UsageError(`no transaction can begin in state ${this.#state}`);
+    const { content } = given;
+    const transaction = content === undefined ? given : { eightBit: !isAscii(content), ...given, size: content.length };
+    const { offer } = this.#negotiation;
+    const recipients = new Recipients(transaction.forwardPaths, (action) => this.#pipeline.push(this.tls === undefined ? action : { ...action, outcome: { ...action.outcome, tls: this.tls } }));
     this.#transaction = transaction;
-    this.#outcomes = transaction.forwardPaths.map(() => undefined);
+    this.#recipients = recipients;
     this.#offered = false;
-    this.#accepted = false;
-    this.#encoder = new DataEncoder();
-    const refusal = this.#refuseLocally(transaction);
-    if (refusal !== undefined) return this.#settle(refusal);
-    this.#event('transaction');
-    this.#unsent = [
-      ...(this.#dirty ? [{ to: 'RSET', command: { verb: 'RSET' } } as const] : []),
-      { to: 'MAIL', command: this.#mail(transaction) },
-      ...transaction.forwardPaths.map((forwardPath, recipient) => ({ to: 'RCPT', command: { verb: 'RCPT', forwardPath, parameters: [] }, recipient }) as const),
-      { to: 'DATA', command: { verb: 'DATA' } },
-    ];
+    if (this.#failure !== undefined) recipients.settle(this.#failure);
+    this.#quota.admit(transaction, recipients, offer, this.tls);
+    this.#content = contentSender(transaction, offer.has('CHUNKING'));
+    const whole = contentSender(transaction, true);
+    const chunk = content === undefined ? [] : whole.whole(content);
+    if (whole.fault !== undefined) recipients.settle(ours('bad-content')); // before anything of it is out
+    if (recipients.settled) return this.#conclude();
+    this.#unsent = [...(this.#dirty ? [RSET] : []), ...envelopeOf(transaction, recipients.open, offer, this.#negotiation.authenticated)];
     this.#dirty = true;
+    if (content !== undefined && this.takesOneFlight && this.#unsent.length < PIPELINED) {
+      this.#event('one flight');
+      this.#pipeline.put([...this.#unsent.splice(0), { to: 'BDAT LAST' }], now);
+      return chunk.forEach((octets) => this.#pipeline.push({ type: 'send', octets }));
+    }
+    this.#event('transaction');
+    if (!this.#content.chunked) this.#unsent.push({ to: 'DATA', command: { verb: 'DATA' } });
     this.#advance(now);
   }
 
   /** Gives a piece of the content that was wanted. The views handed out with `send` are valid until the next call. */
   content(octets: Uint8Array, now: Milliseconds): void {
-    this.#expectContent();
-    const pieces = this.#encoder.write(octets);
-    if (this.#encoder.fault !== undefined) return this.#break('bad-content');
-    for (const piece of pieces) this.#actions.push({ type: 'send', octets: piece });
-    this.#waitForBlock(now);
+    if (this.#takesContent()) this.#give(octets, now);
   }
 
   /** The content is complete: end of mail data goes out. */
   contentEnd(now: Milliseconds): void {
-    this.#expectContent();
-    const end = this.#encoder.end();
-    if (this.#encoder.fault !== undefined) return this.#break('bad-content');
-    this.#finish(end, now);
+    if (this.#takesContent()) this.#finish(this.#content.end(), now);
   }
 
   /** The content cannot be read to its end: the connection is closed, so that no part of it is taken for the whole. */
   contentLost(): void {
-    this.#expectContent();
-    this.#break('content-lost');
+    if (this.#takesContent()) this.#break('content-lost');
   }
 
   /** Says QUIT (RFC 5321 §4.1.1.10); the session must be 'ready'. */
@@ -138,32 +146,51 @@ export class ClientSession {
     if (this.#state === 'closed') return;
     if (this.#transaction !== undefined || this.#state !== 'ready') throw new UsageError(`no QUIT in state ${this.#state}`);
     this.#event('quit');
-    this.#put([{ to: 'QUIT', command: { verb: 'QUIT' } }], now);
+    this.#pipeline.put([QUIT], now);
+  }
+
+  /** The handshake that 'start-tls' asked for is done: everything is forgotten, EHLO is said again (RFC 3207 §4.2). */
+  secured(tls: ClientTls, now: Milliseconds): void {
+    if (this.#state === 'closed') return; // its time was over, or the server has gone
+    if (this.#state !== 'tls') throw new UsageError(`no handshake was asked for in state ${this.#state}`);
+    const event = this.#negotiation.secured(tls);
+    if (event === 'broken') return this.#break('tls-not-verified', tls.fault); // no QUIT: the server has not spoken yet
+    this.#event(event);
+    if (event === 'secured at once') this.#pipeline.expect([{ to: 'greeting' }], now);
+    else if (event === 'secured') this.#hello(now);
+    else this.#leave(turnedAway(replyOf('tls-not-verified', tls.fault), 'STARTTLS', 'tls-not-verified'), now); // RFC 3207 §4.1
+  }
+
+  /** The handshake failed, for a reason on one line: there is no way back to the clear. */
+  tlsFailed(detail?: string): void {
+    if (this.#state === 'tls') this.#break('tls-failed', detail);
+  }
+
+  /** Answers 'derive'. */
+  derived(octets: Uint8Array, now: Milliseconds): void {
+    if (this.#state === 'auth') this.#respond(this.#negotiation.derived(octets), now);
   }
 
   /** Takes octets of the server. */
   receive(octets: Uint8Array, now: Milliseconds): void {
     for (let at = 0; at < octets.length && this.#state !== 'closed'; ) {
-      at = this.#lines.read(octets, at);
-      const { line, fault } = this.#lines;
-      if (line === undefined) {
-        if (this.#lines.length > LIMITS.replyLine) this.#break('bad-reply');
-        continue;
-      }
-      const reply = fault === undefined ? this.#reply.add(decodeLatin1(line)) : undefined;
-      if (fault !== undefined || isFault(reply)) this.#break('bad-reply');
+      if (this.#state === 'tls') return this.#break('bad-reply'); // RFC 3207 §5: what comes in the clear now is nobody's
+      at = this.#replies.read(octets, at);
+      const { reply } = this.#replies;
+      if (reply === 'no reply') this.#break('bad-reply');
       else if (reply !== undefined) this.#receiveReply(reply, now);
     }
   }
 
   /** The server closed its side; the connection is of no use any more. */
   receiveEnd(): void {
-    this.#break('connection-lost');
+    this.lost();
   }
 
-  /** The connection broke, or never came about. */
+  /** The connection broke, or never came about. In the handshake that is its end. */
   lost(reason: 'connection-lost' | 'no-connection' = 'connection-lost'): void {
-    this.#break(reason);
+    if (this.#state === 'tls') this.#break('tls-failed', 'connection lost');
+    else this.#break(reason);
   }
 
   /** The deadline has passed. */
@@ -178,13 +205,13 @@ export class ClientSession {
 
   /** The next action, or undefined when a reply, a call or time is needed. */
   next(): ClientAction | undefined {
-    const action = this.#actions.shift();
+    const action = this.#pipeline.take();
     if (action !== undefined) return action;
     if (this.#state === 'ready' && !this.#offered) {
       this.#offered = true;
       return { type: 'ready' };
     }
-    if (this.#state !== 'content' || this.#wanted) return undefined;
+    if (this.#state !== 'content' || this.#wanted || this.#recipients.settled || this.#pipeline.length >= this.#negotiation.chunksAhead) return undefined;
     this.#wanted = true;
     return { type: 'want-content' };
   }
@@ -192,188 +219,199 @@ export class ClientSession {
   // Replies
 
   #receiveReply(reply: Reply, now: Milliseconds): void {
-    const [awaited] = this.#awaited;
-    if (reply.code === 421) return this.#turnedAway(reply, awaited?.to); // §3.8
-    if (awaited === undefined) return this.#break('bad-reply');
+    const { first: awaited } = this.#pipeline;
+    const turnAway = (): void => this.#close(turnedAway(reply, awaited === undefined ? 'nothing' : AWAITED[awaited.to].phrase)); // which is no verdict on the recipients
+    if (reply.code === 421) return turnAway(); // §3.8
+    if (awaited === undefined || this.#pipeline.early) return this.#break('bad-reply');
     const kind = replyClass(reply.code);
     const to = AWAITED[awaited.to].on[kind];
-    if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? this.#turnedAway(reply, awaited.to) : this.#break('bad-reply');
-    this.#awaited.shift();
-    this.#enter(to);
-    this.#wait(now);
-    if (to === 'quit') return this.#leave(reply, awaited.to, now);
-    this.#take(awaited, reply, kind === 2 || kind === 3, now);
+    if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? turnAway() : this.#break('bad-reply');
+    if (to !== 'stays') this.#enter(to);
+    this.#pipeline.answered(now);
+    if (to === 'quit') return this.#leave(turnedAway(reply, AWAITED[awaited.to].phrase), now);
+    this.#take(awaited, reply, kind, now);
   }
 
   /** Acts on a reply whose class its command can have. */
-  #take(awaited: Exchange, reply: Reply, positive: boolean, now: Milliseconds): void {
-    switch (awaited.to) {
-      case 'greeting': return this.#hello('EHLO', now);
-      case 'EHLO':
-        if (!positive) return this.#hello('HELO', now);
-        this.#keywords = parseEhloReply(reply).keywords;
-        return;
-      case 'HELO': return;
-      case 'RSET': break;
+  #take({ to, recipient }: Exchange, reply: Reply, kind: ReplyClass, now: Milliseconds): void {
+    const positive = kind === 2 || kind === 3;
+    const refused = (): Outcome => outcomeOf(reply, AWAITED[to].phrase);
+    switch (to) {
+      case 'greeting':
+        this.#negotiation.named(reply);
+        return this.#hello(now);
+      case 'EHLO': case 'LHLO': case 'HELO':
+        if (!positive) return this.#pipeline.put([{ to: 'HELO', command: { verb: 'HELO', domain: this.#settings.host } }], now);
+        this.#negotiation.hello(reply, to === 'HELO' ? new Map() : parseEhloReply(reply).keywords);
+        return this.#negotiate(now);
+      case 'STARTTLS':
+        if (positive) return this.#shakeHands(now);
+        this.#negotiation.startTlsRefused(reply);
+        return this.#negotiate(now);
+      case 'AUTH':
+        if (kind === 3) return this.#respond(this.#negotiation.challenged(reply), now);
+        this.#negotiation.authEnded(reply, positive);
+        return this.#negotiate(now);
+      case 'RSET': return this.#advance(now);
       case 'MAIL':
-        if (!positive) this.#outcomes.forEach((_, recipient) => this.#report(recipient, outcomeOf(reply, 'MAIL')));
-        break;
+        if (!positive) this.#recipients.settle(refused());
+        return this.#advance(now);
       case 'RCPT':
-        if (positive) this.#accepted = true;
-        else if (awaited.recipient !== undefined) this.#report(awaited.recipient, this.#outcomeOfRcpt(reply));
-        break;
+        if (recipient === undefined) return; // not reached
+        if (positive) this.#recipients.accept(recipient);
+        else this.#recipients.report(recipient, reply.code === 552 && this.#recipients.accepted.length > 0 ? turnedAway(reply, 'RCPT') : refused()); // §4.5.3.1.10: RFC 821's "too many recipients"; behind none that was accepted it says what it says
+        return this.#advance(now);
       case 'DATA':
-        if (!positive) return this.#settle(outcomeOf(reply, 'DATA'));
-        this.#waitForBlock(now);
-        if (!this.#settled()) return;
-        return this.#finish(encodeAscii('.\r\n'), now); // RFC 2920 §3.1: 354 though no recipient was taken: a lone dot
-      case 'end of mail data': return this.#settle(positive ? { state: 'delivered', reply } : outcomeOf(reply, 'end of mail data'));
-      case 'QUIT': return void this.#actions.push({ type: 'close' });
-      default: awaited.to satisfies never;
+        if (positive) return this.#beginContent(now);
+        this.#recipients.settle(refused());
+        return this.#conclude();
+      case 'BDAT':
+        if (!positive) this.#recipients.settle(refused()); // RFC 3030 §2: no further chunk
+        if (this.#pipeline.length > 0 || this.#state !== 'content') return;
+        if (!this.#recipients.settled) return this.#pipeline.allow(CLIENT_TIMEOUTS.block, now);
+        this.#event('nobody left');
+        return this.#conclude();
+      case 'one recipient': case 'end of mail data': case 'BDAT LAST': {
+        const outcome: Outcome = positive ? { state: 'delivered', reply } : refused();
+        if (positive) this.#dirty = false;
+        if (recipient === undefined) this.#recipients.settle(outcome);
+        else this.#recipients.report(recipient, outcome);
+        return to === 'one recipient' ? undefined : this.#conclude();
+      }
+      case 'QUIT': return this.#pipeline.push({ type: 'close' });
+      default: to satisfies never;
     }
-    this.#advance(now);
   }
 
-  /** Sends what can be sent of the envelope: all of it where the server pipelines, else the next command. */
+  // Towards the first transaction
+
+  #hello(now: Milliseconds): void {
+    const verb = this.#settings.lmtp ? 'LHLO' : 'EHLO';
+    this.#pipeline.put([{ to: verb, command: { verb, domain: this.#settings.host } }], now);
+  }
+
+  #shakeHands(now: Milliseconds): void {
+    this.#pipeline.push({ type: 'start-tls' });
+    this.#pipeline.allow(CLIENT_TIMEOUTS.handshake, now);
+  }
+
+  #negotiate(now: Milliseconds): void {
+    const step = this.#negotiation.next();
+    switch (step.type) {
+      case 'ready': return;
+      case 'start tls':
+        this.#event('start tls');
+        return this.#pipeline.put([{ to: 'STARTTLS', command: { verb: 'STARTTLS' } }], now);
+      case 'authenticate':
+        this.#event('authenticate');
+        return this.#respond(step.line, now);
+      case 'leave':
+        this.#event('quit');
+        return this.#leave(turnedAway(step.reply, step.inReplyTo, step.reason), now);
+      default: step satisfies never;
+    }
+  }
+
+  #respond(turn: AuthTurn, now: Milliseconds): void {
+    if (turn.type === 'derive') return this.#pipeline.push({ type: 'derive', question: turn.question });
+    const { text, shown } = turn.type === 'cancel' ? { text: '*', shown: '*' } : turn;
+    this.#pipeline.say({ type: 'send', octets: authLine(text), shown }, [{ to: 'AUTH' }], now);
+  }
+
+  // The transaction
+
+  /** Sends what can be sent of the envelope: a window of it where the server pipelines, else the next command. */
   #advance(now: Milliseconds): void {
-    const pipelined = this.#keywords.has('PIPELINING');
-    if (!pipelined && this.#settled()) this.#unsent = [];
-    const group: Exchange[] = [];
-    for (let exchange; (pipelined || this.#awaited.length + group.length === 0) && (exchange = this.#unsent.shift()); ) group.push(exchange);
-    if (group.length > 0) this.#put(group, now);
-    else if (this.#awaited.length === 0) {
+    if (this.#state === 'flight') return;
+    if (this.#recipients.settled) this.#unsent = [];
+    const room = this.#negotiation.offer.has('PIPELINING') ? PIPELINED : 1;
+    if (this.#unsent.length > 0) {
+      if (this.#pipeline.length <= room / 2) this.#pipeline.put(this.#unsent.splice(0, room - this.#pipeline.length), now);
+    } else if (this.#pipeline.length === 0 && this.#recipients.settled) {
       this.#event('nobody left');
-      this.#settle(undefined);
+      this.#conclude();
+    } else if (this.#pipeline.length === 0) {
+      this.#event('recipients taken');
+      this.#beginContent(now);
     }
   }
 
-  #put(group: readonly Exchange[], now: Milliseconds): void {
-    const lines = group.map(({ command }) => (command === undefined ? '' : `${formatCommand(command)}\r\n`));
-    this.#actions.push({ type: 'send', octets: encodeAscii(lines.join('')) });
-    this.#awaited.push(...group);
-    this.#wait(now);
+  #beginContent(now: Milliseconds): void {
+    const content = this.#transaction?.content;
+    this.#pipeline.allow(CLIENT_TIMEOUTS.block, now);
+    if (this.#recipients.settled) { // 354 though no recipient was taken: RFC 2920 §3.1 wants a lone dot, to which RFC 2033 §4.2 has no reply
+      if (this.#settings.lmtp) this.#break('bad-reply');
+      else this.#finish(encodeAscii('.\r\n'), now);
+    } else if (content !== undefined) {
+      this.#give(content, now);
+      this.#finish(this.#content.end(), now);
+    }
   }
 
-  #hello(to: 'EHLO' | 'HELO', now: Milliseconds): void {
-    this.#put([{ to, command: { verb: to, domain: this.#hostname } }], now);
+  #give(octets: Uint8Array, now: Milliseconds): void {
+    this.#pipeline.allow(CLIENT_TIMEOUTS.block, now);
+    if (octets.length === 0) return;
+    const pieces = this.#content.write(octets);
+    if (this.#content.fault !== undefined) return this.#break('bad-content');
+    for (const [index, piece] of pieces.entries()) this.#pipeline.say({ type: 'send', octets: piece }, this.#content.chunked && index === 0 ? [{ to: 'BDAT' }] : [], now);
   }
 
   #finish(end: Uint8Array, now: Milliseconds): void {
+    if (this.#content.fault !== undefined) return this.#break('bad-content');
+    const last = this.#content.chunked ? 'BDAT LAST' : 'end of mail data';
+    const { accepted } = this.#recipients;
     this.#event('content sent');
-    this.#actions.push({ type: 'send', octets: end });
-    this.#awaited.push({ to: 'end of mail data' });
-    this.#wait(now);
+    const replies: readonly Exchange[] = this.#settings.lmtp ? accepted.map((recipient, index) => ({ to: index === accepted.length - 1 ? last : 'one recipient', recipient })) : [{ to: last }];
+    this.#pipeline.say({ type: 'send', octets: end }, replies, now);
   }
 
-  #mail({ reversePath, size, eightBit }: Transaction): Command {
-    const parameters = [
-      ...(size !== undefined && this.#keywords.has('SIZE') ? [{ keyword: 'SIZE', value: String(size) }] : []), // RFC 1870 §6
-      ...(eightBit === true ? [{ keyword: 'BODY', value: '8BITMIME' }] : []), // RFC 6152 §3
-    ];
-    return { verb: 'MAIL', reversePath, parameters };
-  }
-
-  /** The outcome of a transaction that this server cannot take, found before anything is sent. */
-  #refuseLocally({ size, eightBit }: Transaction): Outcome | undefined {
-    if (this.#failure !== undefined) return this.#failure;
-    const [announced = ''] = this.#keywords.get('SIZE') ?? [];
-    const limit = /^[0-9]{1,20}$/.test(announced) ? Number(announced) : 0; // RFC 1870 §4: 0 or none is no limit
-    if (eightBit === true && !this.#keywords.has('8BITMIME')) return { ...REASONS['8bit-not-offered'], inReplyTo: 'EHLO', reason: '8bit-not-offered' };
-    if (size !== undefined && limit > 0 && size > limit) return { ...REASONS['size-not-accepted'], inReplyTo: 'EHLO', reason: 'size-not-accepted' };
-    return undefined;
-  }
-
-  // Outcomes
-
-  /** Gives `outcome` to every recipient that has none yet, and ends the transaction. */
-  #settle(outcome: Outcome | undefined): void {
-    if (this.#transaction === undefined) return;
-    if (outcome !== undefined) this.#outcomes.forEach((_, recipient) => this.#report(recipient, outcome));
-    if (outcome?.state === 'delivered') this.#dirty = false;
+  #conclude(): void {
     this.#transaction = undefined;
     this.#unsent = [];
-    this.#actions.push({ type: 'done' });
-  }
-
-  #report(recipient: number, outcome: Outcome): void {
-    const forwardPath = this.#transaction?.forwardPaths[recipient];
-    if (forwardPath === undefined || this.#outcomes[recipient] !== undefined) return;
-    this.#outcomes[recipient] = outcome;
-    this.#actions.push({ type: 'outcome', recipient, forwardPath, outcome });
-  }
-
-  /** §4.5.3.1.10: 552 is RFC 821's "too many recipients", which is 452; behind none that was accepted it says what it says. */
-  #outcomeOfRcpt(reply: Reply): Outcome {
-    return reply.code === 552 && this.#accepted ? { state: 'deferred', reply, inReplyTo: 'RCPT' } : outcomeOf(reply, 'RCPT');
-  }
-
-  #settled(): boolean {
-    return this.#outcomes.every((outcome) => outcome !== undefined);
+    this.#wanted = false;
+    this.#pipeline.push({ type: 'done' });
   }
 
   // Ends
 
-  /** The server lets us in under no name, or not at all: QUIT, and later transactions get what it said (RFC 5321 §3.1, §4.1.1.10). */
-  #leave(reply: Reply, to: Awaited, now: Milliseconds): void {
-    this.#failure = { state: 'deferred', reply, inReplyTo: AWAITED[to].phrase };
-    this.#put([{ to: 'QUIT', command: { verb: 'QUIT' } }], now);
+  /** We are not let in, or do not want in: QUIT, and later transactions get the reason (RFC 5321 §3.1, §4.1.1.10). */
+  #leave(failure: Failure, now: Milliseconds): void {
+    this.#failure = failure;
+    this.#pipeline.put([QUIT], now);
   }
 
-  /** The server ended the session by a reply: what it said is every open recipient's outcome, and no verdict on them. */
-  #turnedAway(reply: Reply, to: Awaited | undefined): void {
-    this.#close({ state: 'deferred', reply, inReplyTo: to === undefined ? 'nothing' : AWAITED[to].phrase });
-  }
-
-  /** The session ends without a reply that would say why. */
-  #break(reason: Reason): void {
-    const [awaited] = this.#awaited;
-    const inReplyTo = awaited === undefined ? 'nothing' : AWAITED[awaited.to].phrase;
-    const { state, reply } = REASONS[reason];
-    this.#close({ state: this.#state === 'ending' ? 'unknown' : state, reply, inReplyTo, reason });
+  /** The session ends without a reply that would say why. Where we end it we say so, if we can (§4.1.1.10). */
+  #break(reason: Reason, detail?: string): void {
+    if (this.#state === 'closed') return;
+    const { first } = this.#pipeline;
+    const inReplyTo = first !== undefined ? AWAITED[first.to].phrase : this.#state !== 'tls' ? 'nothing' : this.#settings.tlsAtOnce ? 'the connection' : 'STARTTLS';
+    if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: lineOf(QUIT) });
+    this.#close(broken(reason, inReplyTo, END_IS_OUT.has(this.#state), detail));
   }
 
   #close(failure: Failure): void {
-    if (this.#state === 'closed') return;
     this.#event('broken');
     this.#failure ??= untried(failure);
-    this.#awaited = [];
-    this.#settle(failure);
-    this.#actions.push({ type: 'close' });
+    this.#pipeline.clear();
+    if (this.#transaction !== undefined) {
+      this.#recipients.settle(failure);
+      this.#conclude();
+    }
+    this.#pipeline.push({ type: 'close' });
   }
 
-  // What the rest is made of
-
-  #expectContent(): void {
+  /** Whether content that was wanted is still. A chunk may have been refused meanwhile. */
+  #takesContent(): boolean {
     if (this.#state !== 'content' || !this.#wanted) throw new UsageError(`no content is wanted in state ${this.#state}`);
     this.#wanted = false;
-  }
-
-  #wait(now: Milliseconds): void {
-    const [awaited] = this.#awaited;
-    if (awaited !== undefined) this.#deadline = now + Math.min(AWAITED[awaited.to].timeout, this.#options.timeout);
-  }
-
-  /** §4.5.3.2.5: until the next piece of content is given, the one before having been taken. */
-  #waitForBlock(now: Milliseconds): void {
-    this.#deadline = now + Math.min(CLIENT_TIMEOUTS.block, this.#options.timeout);
+    return !this.#recipients.settled;
   }
 
   #event(event: ClientEvent): void {
-    this.#enter(CLIENT_EVENTS[event][this.#state]);
+    this.#enter(onEvent(this.#state, event));
   }
 
   #enter(state: State | 'no'): void {
     if (state !== 'no') this.#state = state;
   }
-}
-
-/** The outcome of transactions that come after the session's end: they were not tried, whatever became of the one that ended it. */
-function untried(failure: Failure): Failure {
-  const ours = failure.reason === 'bad-content' || failure.reason === 'content-lost';
-  return ours ? { ...REASONS['aborted'], inReplyTo: failure.inReplyTo, reason: 'aborted' } : { ...failure, state: 'deferred' };
-}
-
-/** A refusal as an outcome: 4yz defers, 5yz fails (RFC 5321 §4.2.1). */
-function outcomeOf(reply: Reply, inReplyTo: string): Outcome {
-  return { state: replyClass(reply.code) === 4 ? 'deferred' : 'failed', reply, inReplyTo };
 }

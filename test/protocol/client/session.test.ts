@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/protocol/limit.ts';
 import { AWAITED } from '../../../src/protocol/client/table.ts';
 import type { Awaited } from '../../../src/protocol/client/table.ts';
-import { BOB, CAROL, CLIENT, ClientDialogue, IN_TRANSACTION, after, clientAwaiting, clientIn, forwardPath, reversePath } from '../../support/client-dialogue.ts';
+import { AT_THE_END, BOB, CAROL, CLIENT, ClientDialogue, IN_TRANSACTION, after, clientAwaiting, clientIn, forwardPath, reversePath } from '../../support/client-dialogue.ts';
 
 const COMMANDS = Object.keys(AWAITED) as Awaited[]; // the keys are AWAITED's own
 
@@ -102,7 +102,7 @@ describe('a mail transaction', () => {
   it('that was accepted leaves the next to begin with MAIL, any other with RSET', () => {
     const good = after(clientIn('ending'), '250 ok');
     expect(good.mail()[0]).toBe('MAIL FROM:<alice@example.org>');
-    for (const client of [after(clientIn('ending'), '451 no'), after(clientIn('envelope'), '550 no', '503 no', '503 no', '503 no'), after(clientIn('envelope', []), '250 ok', '550 no', '550 no'), after(clientIn('envelope'), '250 ok', '250 ok', '250 ok', '451 no')]) {
+    for (const client of [after(clientIn('ending'), '451 no'), after(clientIn('envelope'), '550 no', '503 no', '503 no', '503 no'), after(after(after(clientIn('envelope', []), '250 ok'), '550 no'), '550 no'), after(clientIn('envelope'), '250 ok', '250 ok', '250 ok', '451 no')]) {
       expect(client.ready).toBe(true);
       client.takeTold();
       expect(client.mail()[0]).toBe('RSET');
@@ -169,13 +169,17 @@ describe('a reply', () => {
 
   it.each(COMMANDS.flatMap((awaited) => ([2, 3, 4, 5] as const).map((kind) => [awaited, kind] as const)))('to %s of class %d leads where the table says', (awaited, kind) => {
     const client = clientAwaiting(awaited);
-    client.reply(`${CODES[kind]} text`);
-    expect(client.session.state).toBe(AWAITED[awaited].on[kind]);
-    if (AWAITED[awaited].on[kind] !== 'closed') return expect(client.closes).toBe(0);
+    const { state } = client.session;
+    const { phrase, on } = AWAITED[awaited];
+    client.reply(`${CODES[kind]} ${awaited === 'AUTH' && kind === 3 ? 'PHg+' : 'text'}`);
+    if (awaited === 'AUTH' && kind === 2) return expect(client.session.state).toBe('quit'); // nothing was proven yet: ready, and on to the end
+    if (awaited === 'AUTH' && kind > 3) return expect(client.session.state).toBe('quit'); // the secret is wrong
+    if (awaited === 'BDAT' && kind > 3) return expect(client.session.state).toBe('ready'); // it was the only one on the way
+    expect(client.session.state).toBe(on[kind] === 'stays' ? state : on[kind]);
+    if (on[kind] !== 'closed') return expect(client.closes).toBe(0);
     expect(client.closes).toBe(1);
     if (!IN_TRANSACTION.includes(awaited)) return;
-    const { phrase } = AWAITED[awaited];
-    const verdict = kind === 4 || kind === 5 ? `deferred ${CODES[kind]} in reply to ${phrase}` : awaited === 'end of mail data' ? `unknown 451 in reply to ${phrase}: bad-reply` : `deferred 451 in reply to ${phrase}: bad-reply`;
+    const verdict = kind === 4 || kind === 5 ? `deferred ${CODES[kind]} in reply to ${phrase}` : AT_THE_END.includes(awaited) ? `unknown 451 in reply to ${phrase}: bad-reply` : `deferred 451 in reply to ${phrase}: bad-reply`;
     expect(client.told).toEqual([`${BOB} ${verdict}`, `${CAROL} ${verdict}`, 'done']);
   });
 
@@ -220,7 +224,7 @@ describe('a reply', () => {
       client.reply(text);
       expect(client.closes).toBe(1);
       if (!IN_TRANSACTION.includes(awaited)) continue;
-      const state = awaited === 'end of mail data' ? 'unknown' : 'deferred';
+      const state = AT_THE_END.includes(awaited) ? 'unknown' : 'deferred';
       expect(client.told.at(0)).toBe(`${BOB} ${state} 451 in reply to ${AWAITED[awaited].phrase}: bad-reply`);
     }
   });

@@ -1,0 +1,315 @@
+// A session with a server over one socket, for any number of mails: a ClientSession, its pump, TLS, and content from wherever it is.
+//
+// Rule 1: nothing that goes wrong rejects or throws: it is an outcome of each recipient.
+// Rule 2: recipients for whom there was no room (452, or the 552 of old, RFC 5321 §4.5.3.1.10; RCPTMAX, RFC 9422 §4.2) go into
+//         a further transaction, as long as each takes some.
+// Rule 3: content is read to its end before the end of mail data goes out, and anew for each transaction.
+// Rule 4: a mail goes in one flight with its envelope only while the connection is fresh: of a flight into a connection that
+//         the server has closed meanwhile nobody knows whether it arrived.
+
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { randomBytes } from 'node:crypto';
+import { encodeBase64 } from '../wire/base64.ts';
+import { concat } from '../wire/octet.ts';
+import type { ForwardPath } from '../syntax/path.ts';
+import type { Milliseconds } from '../protocol/limit.ts';
+import type { ClientAction, ClientTls, Outcome } from '../protocol/client/action.ts';
+import type { ClientOptions } from '../protocol/client/option.ts';
+import { REASONS } from '../protocol/client/reason.ts';
+import { ClientSession } from '../protocol/client/session.ts';
+import { derive, HASH } from './credential.ts';
+import { now, Pump } from './pump.ts';
+import type { Outgoing, Report, SenderOptions } from './sender.ts';
+import { TlsClient } from './tls-client.ts';
+
+/** The mail under way. */
+interface Task {
+  readonly mail: Outgoing;
+  readonly forwardPaths: readonly ForwardPath[];
+  readonly report: Report;
+  readonly outcomes: Map<number, Outcome>;
+  open: readonly number[]; //  the recipients of the transaction under way or to come
+  content: AsyncGenerator<Uint8Array, void> | undefined;
+  octets: Uint8Array | undefined; // all of the content, where it is in memory
+  given: number; //            of these
+  begun: boolean; //           in the hands of the session
+  readonly end: () => void;
+}
+
+/** Octets that the server has the time of RFC 5321 §4.5.3.2.5 to take: a slow line must not be too slow for a large piece. */
+const BLOCK = 65_536;
+
+/** Largest content that is kept in memory to go in one flight with its envelope. */
+const ONE_FLIGHT = BLOCK;
+
+/** A connection that has been idle for longer may have been closed, so that a whole mail in one flight might be lost unseen. */
+const FRESH: Milliseconds = 1_000;
+
+/** A session over one socket. It begins at once; mails go one after the other, and QUIT is said when asked for. */
+export class ClientConnection {
+  readonly #options: SenderOptions;
+  readonly #session: ClientSession;
+  readonly #pump: Pump<ClientAction>;
+  #socket: Duplex;
+  #ready = false; //            the session takes a transaction
+  #over = false; //             it has closed, or the socket is gone
+  #leaving = false;
+  #task: Task | undefined;
+  #begun = false; //            a mail has been
+  #usedAt: Milliseconds; //     when the last mail was done
+  #settled: (() => void)[] = []; // wait until the session is ready, or over
+  #gone: (() => void)[] = [];
+  readonly #abort = (): void => this.#breakOff();
+  readonly #leave = (): void => {
+    if (!this.#begun) this.#breakOff();
+  };
+
+  constructor(socket: Socket, options: SenderOptions) {
+    const { closing, signal, session = (given, at) => new ClientSession(given, at) } = options;
+    this.#options = options;
+    this.#socket = socket;
+    this.#usedAt = now();
+    this.#session = session(sessionOptions(options), now());
+    this.#pump = new Pump<ClientAction>(socket, this.#session, (action) => this.#act(action), () => this.#close());
+    closing?.addEventListener('abort', this.#leave, { once: true });
+    signal?.addEventListener('abort', this.#abort, { once: true });
+    if (closing?.aborted === true || signal?.aborted === true) this.#session.abort();
+    this.#pump.turn();
+  }
+
+  /** It takes another mail now. */
+  get usable(): boolean {
+    return this.#ready && !this.#over && !this.#leaving && this.#task === undefined && !this.#session.spent;
+  }
+
+  /** TLS at work. */
+  get tls(): ClientTls | undefined {
+    return this.#session.tls;
+  }
+
+  /** What every mail gets that cannot be sent any more. */
+  get failure(): ClientSession['failure'] {
+    return this.#session.failure;
+  }
+
+  /** Resolves when the server takes a mail, or the session has ended. */
+  async settled(): Promise<void> {
+    if (!this.#ready && !this.#over) await new Promise<void>((resolve) => this.#settled.push(resolve));
+  }
+
+  /**
+   * Sends the mail, and resolves with an outcome for each recipient, in their order, when another mail can be sent, or none.
+   * Never rejects. One at a time; it may be called before the session is ready.
+   */
+  async send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report: Report = () => undefined): Promise<readonly Outcome[]> {
+    const outcomes = new Map<number, Outcome>();
+    if (forwardPaths.length === 0) return [];
+    await new Promise<void>((end) => {
+      this.#task = { mail, forwardPaths, report, outcomes, open: forwardPaths.map((_, recipient) => recipient), octets: mail.octets, content: undefined, given: 0, begun: false, end };
+      if (this.#ready || this.#over) this.#begin(this.#task);
+    });
+    return forwardPaths.map((_, recipient) => outcomes.get(recipient) ?? { ...REASONS['connection-lost'], inReplyTo: 'nothing', reason: 'connection-lost' });
+  }
+
+  /** Says QUIT as soon as that can be said, and resolves when the connection is gone. */
+  async quit(): Promise<void> {
+    if (this.#over) return;
+    this.#leaving = true;
+    const gone = new Promise<void>((resolve) => this.#gone.push(resolve));
+    if (this.#ready && this.#task === undefined) this.#quit();
+    await gone;
+  }
+
+  #act(action: Exclude<ClientAction, { readonly type: 'send' | 'close' }>): void {
+    switch (action.type) {
+      case 'start-tls': return this.#startTls();
+      case 'derive':
+        return void derive(action.question).then(
+          (octets) => {
+            this.#session.derived(octets, now());
+            this.#pump.turn();
+          },
+          () => this.#breakOff(), // not reached: PBKDF2 takes whatever SCRAM lets through
+        );
+      case 'ready': return this.#onReady();
+      case 'want-content': return void this.#supply(this.#task);
+      case 'outcome': {
+        const recipient = this.#task?.open[action.recipient];
+        if (recipient === undefined) return;
+        const outcome = { ...action.outcome, time: Date.now() };
+        this.#task?.outcomes.set(recipient, outcome);
+        this.#task?.report(recipient, outcome);
+        return;
+      }
+      case 'done': return this.#onDone();
+      default: action satisfies never;
+    }
+  }
+
+  #onReady(): void {
+    this.#ready = true;
+    for (const wake of this.#settled.splice(0)) wake();
+    const task = this.#task;
+    if (task !== undefined && task.open.length > 0) return void this.#begin(task);
+    this.#task = undefined;
+    task?.end();
+    if (this.#leaving) this.#quit();
+  }
+
+  #quit(): void {
+    this.#ready = false;
+    this.#session.quit(now());
+    this.#pump.turn();
+  }
+
+  /** Hands the recipients that are open to the session, with the content where that can go along. */
+  #begin(task: Task): void {
+    const { octets, size = Infinity } = task.mail;
+    this.#ready = false;
+    this.#begun = true;
+    task.begun = false;
+    const eager = this.#session.takesOneFlight && now() - this.#usedAt < FRESH;
+    if (!eager || this.#over || (octets?.length ?? size) > ONE_FLIGHT) return this.#transact(task);
+    if (octets !== undefined) return this.#transact(task, octets);
+    collect(task.mail.content()).then(
+      (content) => this.#transact(task, content),
+      () => this.#transact(task), // what cannot be read is met again where it counts
+    );
+  }
+
+  #transact(task: Task, content?: Uint8Array): void {
+    const { mail: { reversePath, size, eightBit, parameters, recipientParameters }, open, forwardPaths } = task;
+    if (task.begun) return; // the session has ended meanwhile, and every recipient has its reason
+    task.begun = true;
+    this.#session.send(
+      {
+        reversePath,
+        forwardPaths: open.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined),
+        ...(size === undefined ? {} : { size }),
+        ...(eightBit === undefined ? {} : { eightBit }),
+        ...(content === undefined ? {} : { content }),
+        ...(parameters === undefined ? {} : { parameters }),
+        ...(recipientParameters === undefined ? {} : { recipientParameters: open.map((recipient) => recipientParameters[recipient] ?? {}) }),
+      },
+      now(),
+    );
+    this.#pump.turn();
+  }
+
+  /** Content in memory is given at once, so that it and its end go out together. */
+  #supplyOctets(task: Task, octets: Uint8Array): void {
+    const { given } = task;
+    task.given = Math.min(given + BLOCK, octets.length);
+    if (given === octets.length) this.#session.contentEnd(now());
+    else this.#session.content(octets.subarray(given, task.given), now());
+  }
+
+  /** Reads content that is small, to be given at once. */
+  async #fetch(task: Task): Promise<void> {
+    const wanted = (): boolean => this.#session.state === 'content' && this.#task === task && task.octets === undefined;
+    try {
+      const octets = await collect(task.mail.content());
+      if (!wanted()) return; // it broke meanwhile
+      task.octets = octets;
+      this.#supplyOctets(task, octets);
+    } catch {
+      if (wanted()) this.#session.contentLost();
+    }
+    this.#pump.turn();
+  }
+
+  async #supply(task: Task | undefined): Promise<void> {
+    const session = this.#session;
+    if (task === undefined) return;
+    if (task.octets !== undefined) return this.#supplyOctets(task, task.octets);
+    if ((task.mail.size ?? Infinity) <= BLOCK) return this.#fetch(task);
+    let content: Task['content'];
+    const wanted = (): boolean => session.state === 'content' && this.#task === task && task.content === content;
+    try {
+      content = task.content ??= inBlocks(task.mail.content());
+      const { done, value } = await content.next();
+      if (!wanted()) return; // it broke meanwhile
+      if (done === true) session.contentEnd(now());
+      else session.content(value, now());
+    } catch {
+      if (wanted()) session.contentLost(); // becomes the outcome 'content-lost'
+    }
+    this.#pump.turn();
+  }
+
+  /** The transaction is over: those for whom there was no room are left. */
+  #onDone(): void {
+    const task = this.#task;
+    if (task === undefined) return;
+    task.content?.return().catch(() => undefined); // the mail has its outcomes: that a stream does not end well changes none
+    task.content = undefined;
+    task.octets = task.mail.octets;
+    task.given = 0;
+    this.#usedAt = now();
+    task.open = this.#session.failure === undefined ? roomless(task.open, task.outcomes) : [];
+    if (this.#session.state !== 'closed' || !this.#over) return; // 'ready' or 'close' follows
+    this.#task = undefined;
+    task.end();
+  }
+
+  #startTls(): void {
+    const { tls = (usual ??= new TlsClient()), serverName = '' } = this.#options;
+    this.#socket = tls.secure(this.#socket, serverName, (result) => {
+      if (result instanceof Error) this.#session.tlsFailed(result.message);
+      else this.#session.secured(result, now());
+      this.#pump.turn();
+    });
+    this.#pump.replace(this.#socket);
+  }
+
+  #breakOff(): void {
+    this.#session.abort();
+    this.#pump.turn();
+  }
+
+  #close(): void {
+    const { closing, signal } = this.#options;
+    closing?.removeEventListener('abort', this.#leave);
+    signal?.removeEventListener('abort', this.#abort); // not before: an abort need not wait for the reply to QUIT
+    this.#over = true;
+    this.#ready = false;
+    const task = this.#task;
+    if (task !== undefined && !task.begun) this.#transact(task); // the session ended before it was ready: every recipient gets its reason
+    else if (task !== undefined) {
+      this.#task = undefined;
+      task.end();
+    }
+    for (const wake of [...this.#settled.splice(0), ...this.#gone.splice(0)]) wake();
+  }
+}
+
+/** Node's own authorities, read when they are first needed: that takes milliseconds. */
+let usual: TlsClient | undefined;
+
+function sessionOptions({ hostname, timeout, lmtp, tlsPolicy = 'opportunistic', tlsAtOnce, auth, ownNames }: SenderOptions): ClientOptions {
+  const options = { hostname, timeout, lmtp, tlsPolicy, tlsAtOnce, ownNames, auth: auth && { ...auth, hash: HASH, nonce: encodeBase64(Uint8Array.from(randomBytes(18))) } };
+  return { hostname, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) };
+}
+
+async function* inBlocks(content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  for await (const octets of content) {
+    for (let at = 0; at < octets.length; at += BLOCK) yield octets.subarray(at, at + BLOCK);
+  }
+}
+
+async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const octets of content) pieces.push(octets.slice()); // a view may end with the next one
+  return concat(pieces);
+}
+
+/** The recipients to send to in a further transaction: those whom we held back ourselves; and, where the server took some, those it had no room for. */
+function roomless(recipients: readonly number[], outcomes: ReadonlyMap<number, Outcome>): readonly number[] {
+  const took = recipients.some((recipient) => outcomes.get(recipient)?.state === 'delivered');
+  return recipients.filter((recipient) => {
+    const outcome = outcomes.get(recipient);
+    if (outcome?.state !== 'deferred') return false;
+    return outcome.reason === 'no-room' || (took && outcome.inReplyTo === 'RCPT' && (outcome.reply.code === 452 || outcome.reply.code === 552));
+  });
+}

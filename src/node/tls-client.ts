@@ -1,0 +1,89 @@
+// TLS on a client's connections (RFC 3207, RFC 8314 §3): the same for STARTTLS and for TLS at once.
+//
+// Rule 1: TLS 1.2 and later (RFC 8996).
+// Rule 2: the handshake is carried through with any certificate; whether it is good is a fact, and what follows from it is the
+//         session's to say (RFC 3207 §4.1). It is checked for the name by which the host was asked for (RFC 4954 §14).
+// Left out: DANE (RFC 7672), for which Node tells no authentic answers of the DNS; certificates of the client's own.
+
+import type { Duplex } from 'node:stream';
+import { checkServerIdentity, connect, createSecureContext, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls';
+import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
+import { UsageError } from '../wire/usage.ts';
+import type { ClientTls } from '../protocol/client/action.ts';
+
+export interface TlsClientOptions {
+  /** PEM: authorities to be trusted, instead of those that Node brings along. */
+  readonly ca?: string | Uint8Array;
+}
+
+/** Makes TLS of connections to any number of servers. */
+export class TlsClient {
+  readonly #context: SecureContext;
+
+  /** Throws UsageError for authorities that cannot be read. */
+  constructor({ ca }: TlsClientOptions = {}) {
+    try {
+      this.#context = createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) });
+    } catch (cause) {
+      throw new UsageError(`the certificates of authorities cannot be used: ${messageOf(cause)}`);
+    }
+  }
+
+  /**
+   * Shakes hands over the socket, and returns the one that is TLS. `settle` is told once, and at once, what came of it: an
+   * Error's message is one line. `name`: of the host that is meant, or its address.
+   */
+  secure(socket: Duplex, name: string, settle: (result: ClientTls | Error) => void): Duplex {
+    const address = parseIpv4(name) !== undefined || parseIpv6(name) !== undefined;
+    const tls = connect({
+      socket,
+      secureContext: this.#context,
+      rejectUnauthorized: false,
+      ...(address || name === '' ? {} : { servername: name }), // RFC 6066 §3: no addresses
+      // What Node would check is the name that was sent, which an address is not.
+      checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(name, certificate),
+    });
+    let settled = false;
+    const once = (result: () => ClientTls | Error): void => {
+      if (settled) return;
+      settled = true;
+      settle(result());
+    };
+    tls.on('secureConnect', () => once(() => factsOf(tls)));
+    tls.on('error', (error) => once(() => new Error(messageOf(error))));
+    for (const end of ['end', 'close'] as const) tls.on(end, () => once(() => new Error('the connection was closed')));
+    return tls;
+  }
+}
+
+function factsOf(tls: TLSSocket): ClientTls {
+  const { fingerprint256 = '' } = tls.getPeerCertificate();
+  const { authorized, authorizationError: error } = tls;
+  return {
+    version: tls.getProtocol() ?? '',
+    cipher: tls.getCipher().name,
+    verified: authorized,
+    ...(authorized ? {} : { fault: FAULTS[String(error ?? '')] ?? messageOf(error) }),
+    fingerprint: fingerprint256.replaceAll(':', '').toLowerCase(),
+  };
+}
+
+/** What OpenSSL and Node call it, in words; others stand as they are. */
+const FAULTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'the certificate has expired',
+  CERT_NOT_YET_VALID: 'the certificate is not valid yet',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate\'s authority is not known here',
+  UNABLE_TO_GET_ISSUER_CERT: 'the certificate\'s authority is not known here',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the certificate\'s authority is not known here',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate\'s authority is not known here',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is not for this host',
+};
+
+/** One line: OpenSSL's own have file names and line feeds. */
+function messageOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? FAULTS[String(error.code)] : undefined;
+  if (code !== undefined) return code;
+  const [first = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  return /:SSL routines:[^:]*:([^:]+)/.exec(first)?.[1] ?? first;
+}

@@ -1,0 +1,34 @@
+// The commands of an envelope, MAIL and its RCPTs, with the parameters that the server's extensions know.
+
+import { writeMailParameters, writeRecipientParameters, type ExtensionKeyword } from '../extension.ts';
+import type { MailParameters } from '../mail.ts';
+import type { Transaction } from './action.ts';
+import { isBinary, needsUtf8, type ServerOffer } from './offer.ts';
+import type { Exchange } from './pipeline.ts';
+
+/** MAIL, and RCPT for each of the recipients. `authenticated`: we are, so that the AUTH parameter may be said (RFC 4954 §5). */
+export function envelopeOf(transaction: Transaction, recipients: readonly number[], offer: ServerOffer, authenticated: boolean): Exchange[] {
+  const { reversePath, forwardPaths, recipientParameters } = transaction;
+  const offered = (keyword: ExtensionKeyword): boolean => (keyword === '8BITMIME' ? offer.has(keyword) || offer.has('BINARYMIME') : keyword === 'AUTH' ? authenticated && offer.has(keyword) : offer.has(keyword));
+  const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
+  const utf8 = needsUtf8(reversePath) || paths.some(needsUtf8);
+  return [
+    { to: 'MAIL', command: { verb: 'MAIL', reversePath, parameters: writeMailParameters(declared(transaction, utf8), offered) } },
+    ...paths.map((forwardPath, index): Exchange => {
+      const recipient = recipients[index] ?? 0;
+      return { to: 'RCPT', recipient, command: { verb: 'RCPT', forwardPath, parameters: writeRecipientParameters(recipientParameters?.[recipient] ?? {}, offered) } };
+    }),
+  ];
+}
+
+/** What is asked for on this hop: size and body are those of the content, whatever was declared to us. */
+function declared(transaction: Transaction, utf8: boolean): MailParameters {
+  const { parameters = {}, size, eightBit } = transaction;
+  const { size: _, body: __, ...asked } = parameters;
+  return {
+    ...(size === undefined ? {} : { size }), // RFC 1870 §6
+    ...(isBinary(transaction) ? { body: 'BINARYMIME' } : eightBit === true ? { body: '8BITMIME' } : {}), // RFC 3030 §3, RFC 6152 §3
+    ...asked,
+    ...(utf8 ? { smtpUtf8: true } : {}), // RFC 6531 §3.4
+  };
+}

@@ -1,0 +1,55 @@
+// What an embedder sets about a ClientSession, and what holds where nothing is set.
+
+import { UsageError } from '../../wire/usage.ts';
+import { parseHost } from '../../syntax/domain.ts';
+import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
+import { isFault } from '../../syntax/fault.ts';
+import type { Milliseconds } from '../limit.ts';
+import type { ClientAuth } from './authentication.ts';
+
+/**
+ * Whether TLS is used (RFC 3207 §6).
+ *
+ *   off            never
+ *   opportunistic  where it is offered, whatever the certificate; without it otherwise
+ *   require        nothing is sent without TLS; the certificate may be any
+ *   verify         nor to a server whose certificate is not good, or names another host
+ */
+export type TlsPolicy = 'off' | 'opportunistic' | 'require' | 'verify';
+
+/** What is set about a `ClientSession`. */
+export interface ClientOptions {
+  /** The client's name for EHLO: its domain, or an address literal (RFC 5321 §4.1.4). */
+  readonly hostname: string;
+  /** Most milliseconds for any wait; the waits of RFC 5321 §4.5.3.2 are cut to it. Default: Infinity. */
+  readonly timeout?: Milliseconds;
+  /** Speaks LMTP (RFC 2033): LHLO, and a reply for each recipient at the end of mail data. Default: false. */
+  readonly lmtp?: boolean;
+  /** Default: off, since TLS is for the embedder to do: the action 'start-tls' asks for it. */
+  readonly tlsPolicy?: TlsPolicy;
+  /** TLS comes before the greeting (RFC 8314 §3): 'start-tls' is the first action. Default: false. */
+  readonly tlsAtOnce?: boolean;
+  /** Authenticates, or sends nothing. */
+  readonly auth?: ClientAuth;
+  /** Names of the embedder's own: a server that calls itself so is this host, and gets no mail (RFC 5321 §5.1). Default: none. */
+  readonly ownNames?: readonly string[];
+}
+
+/** The options with the defaults put in. */
+export interface Settings {
+  readonly host: Domain | AddressLiteral;
+  readonly timeout: Milliseconds;
+  readonly lmtp: boolean;
+  readonly tlsPolicy: TlsPolicy;
+  readonly tlsAtOnce: boolean;
+  readonly auth: ClientAuth | undefined;
+  /** In lower case. */
+  readonly ownNames: ReadonlySet<string>;
+}
+
+/** Throws UsageError for a hostname that is none. */
+export function settingsOf({ hostname, timeout = Infinity, lmtp = false, tlsPolicy = 'off', tlsAtOnce = false, auth, ownNames = [] }: ClientOptions): Settings {
+  const host = parseHost(hostname);
+  if (isFault(host)) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
+  return { host, timeout, lmtp, tlsPolicy, tlsAtOnce, auth, ownNames: new Set(ownNames.map((name) => name.toLowerCase())) };
+}

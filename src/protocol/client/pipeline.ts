@@ -1,0 +1,112 @@
+// What a client has said and what it awaits: actions that wait to be handed out, and the queue of replies to come (RFC 2920 §3.1).
+//
+// Rule 1: replies answer exchanges strictly in their order.
+// Rule 2: one that comes before the command it would answer was handed out is early: nobody has asked for it yet.
+// Rule 3: each reply has the time of its own row from when it is the next one to come (RFC 5321 §4.5.3.2).
+
+import { concat, EMPTY } from '../../wire/octet.ts';
+import { encodeUtf8 } from '../../wire/utf8.ts';
+import { formatCommand } from '../../syntax/command.ts';
+import type { Command } from '../../syntax/command.ts';
+import type { Milliseconds } from '../limit.ts';
+import type { ClientAction } from './action.ts';
+import { AWAITED } from './table.ts';
+import type { Awaited } from './table.ts';
+
+/** A command to be sent, and then the reply that is awaited to it; for RCPT, and in LMTP, with the recipient whom it is about. */
+export interface Exchange {
+  readonly to: Awaited;
+  readonly command?: Command;
+  readonly recipient?: number;
+}
+
+export class Pipeline {
+  readonly #longest: Milliseconds;
+  #waiting: { readonly action: ClientAction; readonly replies: number }[] = []; // to be handed out; with how many replies each is to bring
+  #unsent = 0; //                                                                  of those replies
+  #awaited: Exchange[] = [];
+  deadline: Milliseconds = Infinity;
+
+  /** `longest`: most milliseconds for any wait. */
+  constructor(longest: Milliseconds) {
+    this.#longest = longest;
+  }
+
+  /** What the next reply answers. */
+  get first(): Exchange | undefined {
+    return this.#awaited[0];
+  }
+
+  /** Replies to come. */
+  get length(): number {
+    return this.#awaited.length;
+  }
+
+  /** A reply that came now would come before its command. */
+  get early(): boolean {
+    return this.#awaited.length <= this.#unsent;
+  }
+
+  awaits(to: Awaited): boolean {
+    return this.#awaited.some((exchange) => exchange.to === to);
+  }
+
+  /** The next action to be handed out. */
+  take(): ClientAction | undefined {
+    const first = this.#waiting.shift();
+    this.#unsent -= first?.replies ?? 0;
+    return first?.action;
+  }
+
+  /** An action that brings no reply. */
+  push(action: ClientAction): void {
+    this.#waiting.push({ action, replies: 0 });
+  }
+
+  /** Commands, in one piece. */
+  put(group: readonly Exchange[], now: Milliseconds): void {
+    this.say({ type: 'send', octets: concat(group.map(lineOf)) }, group, now);
+  }
+
+  /** Octets that bring these replies. */
+  say(action: Extract<ClientAction, { readonly type: 'send' }>, replies: readonly Exchange[], now: Milliseconds): void {
+    this.#waiting.push({ action, replies: replies.length });
+    this.#unsent += replies.length;
+    this.expect(replies, now);
+  }
+
+  /** Replies that nobody has to ask for any more. */
+  expect(replies: readonly Exchange[], now: Milliseconds): void {
+    this.#awaited.push(...replies);
+    this.#rearm(now);
+  }
+
+  /** The first reply has come. */
+  answered(now: Milliseconds): void {
+    this.#awaited.shift();
+    this.#rearm(now);
+  }
+
+  /** Nothing is awaited any more; what waits to be handed out stays. */
+  clear(): void {
+    this.#awaited = [];
+  }
+
+  /** So long, for something that is no reply. */
+  allow(time: Milliseconds, now: Milliseconds): void {
+    this.deadline = now + Math.min(time, this.#longest);
+  }
+
+  #rearm(now: Milliseconds): void {
+    const [awaited] = this.#awaited;
+    if (awaited !== undefined) this.allow(AWAITED[awaited.to].timeout, now);
+  }
+}
+
+export const RSET: Exchange = { to: 'RSET', command: { verb: 'RSET' } };
+export const QUIT: Exchange = { to: 'QUIT', command: { verb: 'QUIT' } };
+
+/** The command as octets; none for an exchange whose octets go otherwise. */
+export function lineOf({ command }: Exchange): Uint8Array {
+  return command === undefined ? EMPTY : encodeUtf8(`${formatCommand(command)}\r\n`);
+}
