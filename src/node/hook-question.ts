@@ -23,39 +23,52 @@ export function isHooked({ about }: CommandQuestion, hooks: AnyHooks): boolean {
   return hooks[about] !== undefined || (about === 'client' && hooks.sessionState !== undefined) || (about === 'mail' && hooks.mailState !== undefined);
 }
 
+/** Whom a hook is asked about, and in what. */
+export interface Occasion {
+  readonly session: SessionFacts;
+  readonly mailState: unknown;
+  readonly aborter: Aborter;
+  /** Cuts the connection. */
+  readonly drop: () => void;
+  readonly hostname: string;
+}
+
 /** Calls the hook of the question. */
-export function askHook(question: CommandQuestion, hooks: AnyHooks, session: SessionFacts, aborter: Aborter, { hostname, mailState }: { readonly hostname: string; readonly mailState: unknown }): HookAnswer | PromiseLike<HookAnswer> {
+export function askHook(question: CommandQuestion, hooks: AnyHooks, occasion: Occasion): HookAnswer | PromiseLike<HookAnswer> {
+  const { mailState } = occasion;
   switch (question.about) {
-    case 'client': return hooks.client?.(new Asking(session, aborter));
+    case 'client': return hooks.client?.(new Asking(occasion));
     case 'helo': {
       const { verb, domain } = question;
-      return hooks.helo?.(asking(session, aborter, { verb, domain }));
+      return hooks.helo?.(asking(occasion, { verb, domain }));
     }
     case 'mail': {
       const { reversePath, parameters } = question;
-      return hooks.mail?.(asking(session, aborter, { mailState, reversePath, parameters, mailbox: reversePath.type === 'path' ? reversePath.mailbox : undefined }));
+      return hooks.mail?.(asking(occasion, { mailState, reversePath, parameters, mailbox: reversePath.type === 'path' ? reversePath.mailbox : undefined }));
     }
     case 'rcpt': {
       const { forwardPath, parameters, reversePath } = question;
-      return hooks.rcpt?.(asking(session, aborter, { mailState, forwardPath, parameters, reversePath, mailbox: mailboxOf(forwardPath, hostname) }));
+      return hooks.rcpt?.(asking(occasion, { mailState, forwardPath, parameters, reversePath, mailbox: mailboxOf(forwardPath, occasion.hostname) }));
     }
-    case 'vrfy': return hooks.vrfy?.(asking(session, aborter, { text: question.text }));
+    case 'vrfy': return hooks.vrfy?.(asking(occasion, { text: question.text }));
     default: return question satisfies never;
   }
 }
 
 /** Calls the hook `auth`. */
-export function askAuth(auth: AuthQuestion, hooks: AnyHooks, session: SessionFacts, aborter: Aborter): AuthAnswer | PromiseLike<AuthAnswer> {
-  return hooks.auth === undefined ? { type: 'unavailable' } : hooks.auth(asking(session, aborter, { question: auth }));
+export function askAuth(auth: AuthQuestion, hooks: AnyHooks, occasion: Occasion): AuthAnswer | PromiseLike<AuthAnswer> {
+  return hooks.auth === undefined ? { type: 'unavailable' } : hooks.auth(asking(occasion, { question: auth }));
 }
 
 /** What every hook is told. The signal is made for who looks at it, and is not copied by a spread. */
 class Asking implements Asked {
   readonly session: SessionFacts;
+  readonly drop: () => void;
   readonly #aborter: Aborter;
 
-  constructor(session: SessionFacts, aborter: Aborter) {
+  constructor({ session, aborter, drop }: Occasion) {
     this.session = session;
+    this.drop = drop;
     this.#aborter = aborter;
   }
 
@@ -65,8 +78,8 @@ class Asking implements Asked {
 }
 
 /** The same, with what this one is told besides. */
-export function asking<Fields extends object>(session: SessionFacts, aborter: Aborter, fields: Fields): Asked & Fields {
-  return Object.assign(new Asking(session, aborter), fields);
+export function asking<Fields extends object>(occasion: Occasion, fields: Fields): Asked & Fields {
+  return Object.assign(new Asking(occasion), fields);
 }
 
 /** RFC 5321 §4.5.1: `<postmaster>` is that of this host. */

@@ -5,6 +5,9 @@ import type { Mailbox } from '../syntax/mailbox.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { AuthAnswer, AuthQuestion, Identity } from '../protocol/sasl/exchange.ts';
+import type { LeniencyName } from '../protocol/leniency.ts';
+import type { TransactionEnd } from '../protocol/server/action.ts';
+import type { NoticeName } from '../protocol/server/notice.ts';
 import type { Verdict } from '../protocol/server/verdict.ts';
 import type { TlsFacts } from './tls.ts';
 
@@ -29,6 +32,8 @@ export interface Asked<State = unknown> {
   readonly session: SessionFacts<State>;
   /** Aborts when the peer has gone or the answer comes too late. */
   readonly signal: AbortSignal;
+  /** Cuts the connection, without a reply. */
+  readonly drop: () => void;
 }
 
 /** What the hooks of a mail transaction are told besides (RFC 5321 §3.3). */
@@ -46,6 +51,27 @@ export interface Mail<State = unknown, MailState = unknown> extends AskedOfMail<
   readonly recipientParameters: readonly RecipientParameters[];
   /** The mail data without dot-stuffing, to be read once; not reading is legal. Ends with an error if they come to nothing. */
   readonly content: AsyncIterable<Uint8Array>;
+}
+
+/** How a mail transaction came to its end (RFC 5321 §3.3). */
+export interface EndedTransaction<State = unknown, MailState = unknown> {
+  readonly session: SessionFacts<State>;
+  readonly mailState: MailState;
+  readonly how: TransactionEnd;
+  /**
+   * What became of the reply to the end of mail data: the system has taken it (`flushed`); the connection broke before that
+   * (`lost`: where it was a 2yz, the client will send the mail again, RFC 1047); or there was none.
+   */
+  readonly reply: 'flushed' | 'lost' | 'none';
+}
+
+/** What a client did that it had no right to, and that was not refused: a leniency that was used, or a notice. */
+export interface Noticed<State = unknown> {
+  readonly session: SessionFacts<State>;
+  readonly type: 'leniency' | 'notice';
+  readonly name: LeniencyName | NoticeName;
+  /** The section that it breaks. */
+  readonly source: string;
 }
 
 /** The verdict on a mail; in LMTP it may be a list with one for each of `forwardPaths` (RFC 2033 §4.2). */
@@ -76,6 +102,10 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly vrfy?: (asked: Asked<State> & { readonly text: string }) => Answer;
   /** Called as the mail data begin; its verdict is the reply to their end, and must be given. */
   readonly message: (mail: Mail<State, MailState>) => MessageAnswer | PromiseLike<MessageAnswer>;
+  /** Told of the end of each transaction that MAIL began. */
+  readonly ended?: (end: EndedTransaction<State, MailState>) => void;
+  /** Told of what a client did that it had no right to; see `LENIENCIES` and `NOTICES`. */
+  readonly notice?: (noticed: Noticed<State>) => void;
   /** Told of what hooks throw, and of nothing that a client does. Default: a warning of the process. */
   readonly error?: (error: Error) => void;
 }

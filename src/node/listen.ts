@@ -22,7 +22,7 @@ import { endsOf, readProxyHeader, type Ends, type Stream } from './proxy.ts';
 import { Receiver } from './receiver.ts';
 import { ReceiverSettings, type ReceiverOptions } from './receiver-option.ts';
 import { Room, type Seat } from './room.ts';
-import { TlsServer, type TlsFacts, type TlsOptions } from './tls.ts';
+import { HANDSHAKE, TlsServer, type TlsFacts, type TlsOptions } from './tls.ts';
 
 /** What is set about a server. */
 export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, ServerLimits {
@@ -46,9 +46,6 @@ export interface ServerLimits {
   /** Proxies, as addresses or ranges such as `192.0.2.0/24`, whose connections begin with a PROXY header. Default: none. */
   readonly proxyFrom?: readonly string[];
 }
-
-/** Milliseconds for the handshake of TLS at once. */
-const HANDSHAKE: Milliseconds = seconds(60);
 
 /**
  * Listens for SMTP connections (RFC 5321 §3.1), and resolves when it does.

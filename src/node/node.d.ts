@@ -31,7 +31,7 @@ declare module 'node:stream' {
   export interface Duplex {
     readonly destroyed: boolean;
     readonly writableLength: number;
-    write(octets: Uint8Array): boolean;
+    write(octets: Uint8Array, taken?: (error?: Error | null) => void): boolean;
     end(): void;
     destroy(): void;
     pause(): void;

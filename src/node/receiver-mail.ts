@@ -4,9 +4,9 @@ import type { Envelope } from '../protocol/mail.ts';
 import { Aborter } from './aborter.ts';
 import type { Budget } from './budget.ts';
 import { ContentStream, type Flow } from './content.ts';
-import type { AnyHooks, SessionFacts } from './hook.ts';
+import type { AnyHooks } from './hook.ts';
 import { isPromise } from './hook-call.ts';
-import { asking, type HookAnswer } from './hook-question.ts';
+import { asking, type HookAnswer, type Occasion } from './hook-question.ts';
 import type { Patience, Wait } from './patience.ts';
 
 export class ReceivedMailData {
@@ -18,7 +18,8 @@ export class ReceivedMailData {
   readonly #content: ContentStream;
 
   /** Calls the hook, which may read the content as it comes. `flow` is held while it does not. */
-  constructor(envelope: Envelope, hooks: AnyHooks, session: SessionFacts, mailState: unknown, { flow, budget, patience }: { readonly flow: Flow; readonly budget: Budget; readonly patience: Patience }) {
+  constructor(envelope: Envelope, hooks: AnyHooks, occasionOf: (aborter: Aborter) => Occasion, { flow, budget, patience }: { readonly flow: Flow; readonly budget: Budget; readonly patience: Patience }) {
+    const occasion = occasionOf(this.aborter);
     let wait: Wait | undefined;
     const content: ContentStream = new ContentStream({
       hold: () => {
@@ -32,7 +33,7 @@ export class ReceivedMailData {
     }, budget);
     this.#content = content;
     this.utf8 = envelope.parameters.smtpUtf8 === true;
-    this.verdict = this.#ask(hooks, asking(session, this.aborter, { ...envelope, content, mailState }));
+    this.verdict = this.#ask(hooks, asking(occasion, { ...envelope, content, mailState: occasion.mailState }));
     // A rejection is reported when the question is asked; if it never is, because the data came to nothing, so did the hook.
     if (isPromise(this.verdict)) this.verdict.then(() => content.discard(), () => content.discard());
     else content.discard();

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { encodeBase64 } from '../wire/base64.ts';
 import { minutes, type Milliseconds } from '../protocol/limit.ts';
 import type { AuthOptions, ServerOptions } from '../protocol/server/option.ts';
+import { ServerSession } from '../protocol/server/session.ts';
 import { beginServerExchange } from '../protocol/sasl/mechanism.ts';
 import type { Decoy } from '../protocol/sasl/scram-key.ts';
 import { Budget } from './budget.ts';
@@ -25,6 +26,8 @@ export interface ReceiverOptions extends Omit<ServerOptions, 'startTls' | 'secur
   readonly hookTimeout?: Milliseconds;
   /** Octets that all connections may have in flight together before they are held back. Default: 67108864. */
   readonly maxBuffered?: number;
+  /** Makes the session; for one that writes itself down. Default: a plain one. */
+  readonly session?: (options: ServerOptions, now: Milliseconds) => ServerSession;
 }
 
 /** What the receivers of a server share. */
@@ -35,9 +38,8 @@ export class ReceiverSettings {
   readonly budget: Budget;
   readonly patience: Patience;
   readonly #options: ReceiverOptions;
-  #auth: AuthSettings | undefined; //              that the two below were made with
-  #inClear: ServerOptions | undefined;
-  #underTls: ServerOptions | undefined;
+  #auth: AuthSettings | undefined; // that the options below were made with
+  readonly #sessions = new Map<string, ServerOptions>();
 
   constructor(options: ReceiverOptions) {
     const { hostname, lmtp = false, tls, hookTimeout = minutes(4), maxBuffered } = options;
@@ -49,20 +51,29 @@ export class ReceiverSettings {
     this.#options = options;
   }
 
-  /** The options of a session, under TLS from its first octet on where it is `secured`: the same object until they change. */
-  sessionOptions(secured: boolean): ServerOptions {
-    const { auth } = this.#options;
+  /** A session, under TLS from its first octet on where it is `secured`. */
+  newSession(secured: boolean, now: Milliseconds): ServerSession {
+    const { session = (options, time) => new ServerSession(options, time) } = this.#options;
+    return session(this.#sessionOptions(secured), now);
+  }
+
+  /** The same object until something has changed. */
+  #sessionOptions(secured: boolean): ServerOptions {
+    const { auth, tlsAtOnce } = this.#options;
     const offered = typeof auth === 'function' ? auth() : auth;
-    if (offered !== this.#auth) this.#inClear = this.#underTls = undefined;
+    if (offered !== this.#auth) this.#sessions.clear();
     this.#auth = offered;
-    if (secured) return (this.#underTls ??= sessionOptions(this.#options, offered, true));
-    return (this.#inClear ??= sessionOptions(this.#options, offered, false));
+    const startTls = this.tls === undefined || tlsAtOnce === true ? false : this.tls.available ? true : 'unavailable';
+    const name = `${secured} ${startTls}`;
+    let options = this.#sessions.get(name);
+    if (options === undefined) this.#sessions.set(name, (options = sessionOptions(this.#options, offered, startTls, secured)));
+    return options;
   }
 }
 
-function sessionOptions({ tls, tlsAtOnce, auth: _, hookTimeout: __, maxBuffered: ___, ...options }: ReceiverOptions, auth: AuthSettings | undefined, secured: boolean): ServerOptions {
+function sessionOptions({ tls: _, tlsAtOnce: __, auth: ___, hookTimeout: ____, maxBuffered: _____, session: ______, ...options }: ReceiverOptions, auth: AuthSettings | undefined, startTls: boolean | 'unavailable', secured: boolean): ServerOptions {
   const { hostname } = options;
-  const session = { ...options, startTls: tls !== undefined && tlsAtOnce !== true, secured };
+  const session = { ...options, startTls, secured };
   if (auth === undefined) return session;
   const { decoy = DECOY, ...settings } = auth;
   return { ...session, auth: { ...settings, begin: (mechanism) => beginServerExchange(mechanism, { hash: HASH, nonce: encodeBase64(randomBytes(18)), hostname, decoy }) } };

@@ -5,22 +5,23 @@
 //         session goes on.
 
 import process from 'node:process';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { UsageError } from '../wire/usage.ts';
 import { reply, type Reply } from '../syntax/reply.ts';
 import type { Envelope } from '../protocol/mail.ts';
 import type { ServerAction, ServerQuestion } from '../protocol/server/action.ts';
-import { ServerSession } from '../protocol/server/session.ts';
+import type { ServerSession } from '../protocol/server/session.ts';
 import { acceptance, refuse } from '../protocol/server/verdict.ts';
 import { transmissionType } from '../protocol/transmission.ts';
 import { Aborter } from './aborter.ts';
 import type { AnyHooks, SessionFacts } from './hook.ts';
 import { awaitHook, isPromise, type HookOutcome } from './hook-call.ts';
-import { answerFault, askAuth, askHook, authFault, isHooked, isList, replyOf, type CommandQuestion, type HookAnswer } from './hook-question.ts';
+import { answerFault, askAuth, askHook, authFault, isHooked, isList, replyOf, type CommandQuestion, type HookAnswer, type Occasion } from './hook-question.ts';
 import { now, Pump } from './pump.ts';
 import type { Ends, Stream } from './proxy.ts';
 import { ReceivedMailData } from './receiver-mail.ts';
 import type { ReceiverSettings } from './receiver-option.ts';
-import type { TlsFacts } from './tls.ts';
+import { HANDSHAKE, type TlsFacts } from './tls.ts';
 
 const LOCAL_ERROR: Reply = reply(451, '4.3.0', 'local error in processing, try again later'); // RFC 5321 §4.2.2
 
@@ -44,10 +45,11 @@ export class Receiver {
   #endWait: (() => void) | undefined; //              for the answer: nobody waits any more
   #mail: ReceivedMailData | undefined; //             its data have begun, and it has not been answered
   #mailState: unknown;
+  readonly #drop = (): void => this.cut();
 
   /** `closed` is called once, when the session is over. Answers nothing before `start`. */
   constructor(socket: Stream, settings: ReceiverSettings, closed: () => void, { client, server, tls }: Ends & { readonly tls: TlsFacts | undefined }) {
-    const session = new ServerSession(settings.sessionOptions(tls !== undefined), now());
+    const session = settings.newSession(tls !== undefined, now());
     const { lmtp, budget } = settings;
     const needsUtf8 = (): boolean => this.#mail?.utf8 === true;
     this.#socket = socket;
@@ -81,6 +83,7 @@ export class Receiver {
 
   start(hooks: AnyHooks): void {
     this.#hooks = hooks;
+    this.#pump.watchesWrites = hooks.ended !== undefined;
     this.#pump.turn();
   }
 
@@ -102,7 +105,8 @@ export class Receiver {
       case 'content': return this.#mail?.push(action.octets);
       case 'abort': return this.#giveUp(new Error(`the mail data came to nothing: ${action.reason}`));
       case 'start-tls': return this.#startTls();
-      case 'ended': case 'leniency': case 'notice': return;
+      case 'ended': return this.#ended(action);
+      case 'leniency': case 'notice': return this.#hear(() => this.#hooks.notice?.({ session: this.#facts, type: action.type, name: action.name, source: action.source }));
       default: action satisfies never;
     }
   }
@@ -114,7 +118,8 @@ export class Receiver {
     const { socket, done } = tls.secure(this.#socket);
     this.#socket = socket;
     this.#pump.replace(socket);
-    done.then(
+    const timer = setTimeout(() => socket.destroy(), HANDSHAKE);
+    done.finally(() => clearTimeout(timer)).then(
       (facts) => {
         if (this.#session.state !== 'tls') return; // it has broken off since
         this.#facts.tls = facts;
@@ -131,7 +136,7 @@ export class Receiver {
     switch (question.about) {
       case 'auth': {
         const { auth } = question;
-        return this.#answer(question, (aborter) => askAuth(auth, this.#hooks, this.#facts, aborter), (answer) => authFault(auth, answer), (answer) => this.#session.answerAuth(answer, now()));
+        return this.#answer(question, (aborter) => askAuth(auth, this.#hooks, this.#occasion(aborter)), (answer) => authFault(auth, answer), (answer) => this.#session.answerAuth(answer, now()));
       }
       case 'message': {
         const mail = this.#mail;
@@ -151,7 +156,11 @@ export class Receiver {
   #call(question: CommandQuestion, aborter: Aborter): HookAnswer | PromiseLike<HookAnswer> {
     if (question.about === 'client') this.#facts.state = this.#hooks.sessionState?.();
     if (question.about === 'mail') this.#mailState = this.#hooks.mailState?.();
-    return askHook(question, this.#hooks, this.#facts, aborter, { hostname: this.#settings.hostname, mailState: this.#mailState });
+    return askHook(question, this.#hooks, this.#occasion(aborter));
+  }
+
+  #occasion(aborter: Aborter): Occasion {
+    return { session: this.#facts, mailState: this.#mailState, aborter, drop: this.#drop, hostname: this.#settings.hostname };
   }
 
   /** Answers the question with what the hook answers: at once, or while nothing is read until then. */
@@ -198,7 +207,26 @@ export class Receiver {
   #begin(envelope: Envelope): void {
     const { budget, patience } = this.#settings;
     const flow = { hold: () => this.#pump.hold(), release: () => this.#pump.release() };
-    this.#mail = new ReceivedMailData(envelope, this.#hooks, this.#facts, this.#mailState, { flow, budget, patience });
+    this.#mail = new ReceivedMailData(envelope, this.#hooks, (aborter) => this.#occasion(aborter), { flow, budget, patience });
+  }
+
+  /** The transaction is over; that is told when what was written is out, or can never be. */
+  #ended({ how, replied }: ServerAction & { readonly type: 'ended' }): void {
+    const { ended } = this.#hooks;
+    if (ended === undefined) return;
+    const facts = { session: this.#facts, mailState: this.#mailState, how };
+    if (!replied) return this.#hear(() => ended({ ...facts, reply: 'none' }));
+    this.#pump.flushed((taken) => this.#hear(() => ended({ ...facts, reply: taken ? 'flushed' : 'lost' })));
+  }
+
+  /** Calls a hook that has nothing to answer. */
+  #hear(hook: () => unknown): void {
+    try {
+      const returned = hook();
+      if (isPromise(returned)) returned.then(undefined, (error: unknown) => this.#report(error));
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   /** The mail in hand comes to nothing. */

@@ -6,8 +6,12 @@
 import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { UsageError } from '../wire/usage.ts';
+import { seconds, type Milliseconds } from '../protocol/limit.ts';
 
 /** Certificate, key and what else is set about TLS. */
+/** Milliseconds for a handshake, whoever is to begin it. */
+export const HANDSHAKE: Milliseconds = seconds(60);
+
 export interface TlsOptions {
   /** PEM: the certificate with its chain, and its key. */
   readonly cert: string | Uint8Array;
@@ -38,6 +42,7 @@ export class TlsServer {
   #options: TlsOptions;
   #context: SecureContext;
   #names: ReadonlyMap<string, SecureContext>;
+  #available = true;
 
   /** Throws UsageError for a certificate or key that cannot be used. */
   constructor(options: TlsOptions) {
@@ -49,6 +54,16 @@ export class TlsServer {
   reload(options: TlsOptions): void {
     [this.#context, this.#names] = contextsOf(options);
     this.#options = options;
+    this.#available = true;
+  }
+
+  /** Takes the certificates out of service until the next `reload`: STARTTLS gets 454 (RFC 3207 §4), TLS at once is closed. */
+  withdraw(): void {
+    this.#available = false;
+  }
+
+  get available(): boolean {
+    return this.#available;
   }
 
   /** Shakes hands over the socket; `done` rejects where that fails. From now on it is the socket that is TLS which can be destroyed. */

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Hooks } from '../../src/node/hook.ts';
-import { listen } from '../../src/node/listen.ts';
-import { accept, refuse } from '../../src/protocol/server/verdict.ts';
+import type { EndedTransaction, Hooks, Noticed } from '../../src/node/hook.ts';
+import { listen, type ListenOptions } from '../../src/node/listen.ts';
+import { ServerSession } from '../../src/protocol/server/session.ts';
+import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
+import { listening } from '../support/listening.ts';
 import { RawPeer } from '../support/raw-peer.ts';
+import { deferred, turns, until } from '../support/turn.ts';
 
 /** Says the lines to a server with these hooks, one after the other; returns the replies. */
 async function replies<State, MailState>(hooks: Hooks<State, MailState>, lines: readonly string[]): Promise<string[]> {
@@ -58,5 +61,105 @@ describe('the states that hooks make', () => {
       () => listen({}, { mailState: () => ({ score: 0 }), message: () => accept(), helo: ({ mailState }) => accept(mailState) }),
     ];
     expect(typed).toHaveLength(5); // that it compiles is the test
+  });
+});
+
+describe('the hook ended', () => {
+  const { serve, greeted } = listening();
+
+  /** The ends that are told when a client says the lines; `after` is done behind them. */
+  async function ends(lines: readonly string[], after: (peer: RawPeer) => void, options: ListenOptions = {}, hooks: Partial<Hooks> = {}): Promise<readonly Pick<EndedTransaction, 'how' | 'reply'>[]> {
+    const told: Pick<EndedTransaction, 'how' | 'reply'>[] = [];
+    const server = await serve(options, { ended: ({ how, reply }) => void told.push({ how, reply }), ...hooks });
+    const peer = await greeted(server);
+    for (const line of lines) await peer.command(line);
+    after(peer);
+    await until(() => told.length > 0);
+    await turns(5);
+    return told;
+  }
+
+  const none = (): void => undefined;
+
+  it.each<[string, readonly string[], (peer: RawPeer) => void, Partial<Hooks>, Pick<EndedTransaction, 'how' | 'reply'>]>([
+    ['accepted, its reply taken by the system', [...ENVELOPE, 'DATA', '.'], none, {}, { how: 'accepted', reply: 'flushed' }],
+    ['refused, likewise', [...ENVELOPE, 'DATA', '.'], none, { message: () => refuse(550, '5.7.1', 'no') }, { how: 'refused', reply: 'flushed' }],
+    ['reset by RSET', [...ENVELOPE, 'RSET'], none, {}, { how: 'reset', reply: 'none' }],
+    ['reset by QUIT', [...ENVELOPE, 'QUIT'], none, {}, { how: 'reset', reply: 'none' }],
+    ['peer-gone where the client breaks off', ENVELOPE, (peer) => peer.reset(), {}, { how: 'peer-gone', reply: 'none' }],
+    ['peer-gone where it ends its side in the mail data', [...ENVELOPE, 'DATA'], (peer) => peer.socket.end(), {}, { how: 'peer-gone', reply: 'none' }],
+  ])('tells once of a transaction that is %s', async (_, lines, after, hooks, end) => {
+    expect(await ends(lines, after, {}, hooks)).toEqual([end]);
+  });
+
+  it('tells of a reply that nobody takes any more as lost', async () => {
+    const answer = deferred<Verdict>();
+    const told: Pick<EndedTransaction, 'how' | 'reply'>[] = [];
+    const server = await serve({}, { message: () => answer.promise, ended: ({ how, reply }) => void told.push({ how, reply }) });
+    const peer = await greeted(server);
+    for (const line of [...ENVELOPE, 'DATA']) await peer.command(line);
+    peer.socket.pause();
+    peer.say('x\r\n.\r\n');
+    await turns(5);
+    answer.resolve(accept('x'.repeat(30_000_000))); // more than the system takes from one that does not read
+    await turns(20);
+    expect(told).toEqual([]);
+    peer.reset();
+    await until(() => told.length > 0);
+    expect(told).toEqual([{ how: 'accepted', reply: 'lost' }]);
+  });
+
+  it('knows the states, and one that throws or rejects ends no session', async () => {
+    const seen: unknown[] = [];
+    const errors: Error[] = [];
+    let count = 0;
+    const heard = await replies({
+      sessionState: () => 'session',
+      mailState: () => ++count,
+      message: () => accept(),
+      ended: async ({ session, mailState }) => {
+        seen.push([session.state, mailState]);
+        throw new Error('the log is full');
+      },
+      error: (error) => errors.push(error),
+    }, ['EHLO client.test', ...ENVELOPE, 'DATA', '.', ...ENVELOPE, 'RSET', 'NOOP']);
+    expect(heard.at(-1)).toMatch(/^250 /);
+    expect(seen).toEqual([['session', 1], ['session', 2]]);
+    expect(errors.map(({ message }) => message)).toEqual(['the log is full', 'the log is full']);
+  });
+});
+
+describe('the hook notice', () => {
+  it('tells of each leniency that is used, with the rule that it breaks', async () => {
+    const { serve, greeted } = listening();
+    const told: Pick<Noticed, 'type' | 'name' | 'source'>[] = [];
+    const peer = await greeted(await serve({ leniencies: ['spaceAroundColon'] }, { notice: ({ type, name, source }) => void told.push({ type, name, source }) }));
+    expect(await peer.command('MAIL FROM: <a@a.test>')).toMatch(/^250 /);
+    expect(told).toEqual([{ type: 'leniency', name: 'spaceAroundColon', source: 'RFC 5321 §3.3' }]);
+    peer.socket.destroy();
+  });
+});
+
+describe('a hook', () => {
+  const { serve, greeted } = listening();
+
+  it('may cut the connection: the client hears nothing more', async () => {
+    const server = await serve({}, { rcpt: ({ drop }) => drop() });
+    const peer = await greeted(server);
+    await peer.command('MAIL FROM:<>');
+    peer.say('RCPT TO:<b@b.test>\r\n');
+    expect(await peer.rest()).toBe('');
+    await until(() => server.sessions === 0);
+  });
+});
+
+describe('the session of a receiver', () => {
+  const { serve, greeted } = listening();
+
+  it('may be one of the embedder\'s own making, with the options of the server', async () => {
+    const made: string[] = [];
+    const server = await serve({ maxSize: 1_000_000, session: (options, now) => (made.push(`${options.hostname} ${options.maxSize}`), new ServerSession(options, now)) });
+    await greeted(server);
+    expect(made).toEqual(['mx.test 1000000']);
   });
 });

@@ -106,8 +106,8 @@ describe('AUTH (RFC 4954)', () => {
     ['throws', () => { throw unanswered; }, 'the directory is down'],
     ['rejects', () => Promise.reject(unanswered), 'the directory is down'],
     ['is late', () => new Promise<never>(() => undefined), "the hook 'auth' did not answer in 30 ms"],
-    ['answers another question', () => ({ type: 'secret', secret: encodeAscii(PASSWORD) }), "the hook 'auth' must answer 'password' with yes, no, unavailable"],
-    ['answers nothing', () => undefined as unknown as AuthAnswer, "the hook 'auth' must answer 'password' with yes, no, unavailable"],
+    ['answers another question', () => ({ type: 'secret', secret: encodeAscii(PASSWORD) }), "the hook 'auth' must answer 'password' with yes, no, unavailable, transition, too-weak, needs-tls"],
+    ['answers nothing', () => undefined as unknown as AuthAnswer, "the hook 'auth' must answer 'password' with yes, no, unavailable, transition, too-weak, needs-tls"],
   ])('is 454 where the hook %s; the session goes on, and the embedder is told', async (_, auth, message) => {
     const peer = await secured({ ...ALL, hookTimeout: 30 }, { auth });
     expect(await peer.command(`AUTH PLAIN ${base64(`\0tim\0${PASSWORD}`)}`)).toMatch(/^454 4\.7\.0 /);
