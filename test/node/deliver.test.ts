@@ -79,6 +79,7 @@ describe('delivery', () => {
     ['fails in RCPT', REFUSING_RCPT('550 5.1.1 no'), 'failed 550 5.1.1 mx1.test'],
     ['fails at the end', taking(1, '554 5.6.0 no'), 'failed 554 5.6.0 mx1.test'],
     ['is unknown', [...taking().slice(0, -3), '* reset'], 'unknown 451 4.4.2 mx1.test'],
+  // shows RFC5321:4.2.1-5 RFC5321:4.2.5-8
   ])('tries no further host for a recipient who %s', async (_, script, outcome) => {
     await using server = await startScriptedServer(script, taking());
     const { outcomes, asked } = await deliverTo([server.port, server.port], [BOB]);

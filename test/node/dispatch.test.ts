@@ -110,6 +110,7 @@ describe('a mail', () => {
     expect(done.filter((what) => what.startsWith('relay'))).toEqual(['relay m1 0', 'relay m2 0', 'relay m3 0']);
   });
 
+  // shows RFC5321:4.2.1-2 RFC5321:4.2.1-3 RFC5321:4.2.5-2 RFC5321:4.2.5-5
   it('is tried again at the times of the schedule, and given up at its end', async () => {
     const { queue, dispatcher, attempts, done, logged } = stage(() => [DEFERRED]);
     const mail = queue.put(TO_BOB, NOTHING);
@@ -128,6 +129,7 @@ describe('a mail', () => {
     expect(attempts).toEqual([0, 10, 60]);
   });
 
+  // shows RFC5321:4.2.5-3
   it('says in the failure why it could not be delivered in time', async () => {
     const states: unknown[] = [];
     const { queue, dispatcher } = stage(() => [DEFERRED], { notify: async (_, failures) => void states.push(...failures) });
@@ -136,6 +138,7 @@ describe('a mail', () => {
     expect(states).toMatchObject([{ recipient: 0, state: { state: 'failed', reply: { code: 451, enhanced: '4.4.7', lines: [expect.stringContaining('later')] } } }]);
   });
 
+  // shows RFC5321:4.2.1-5 RFC5321:4.2.5-8
   it('goes only to recipients that still wait', async () => {
     let attempt = 0;
     const { queue, dispatcher, done } = stage((_, recipients) => (attempt++ === 0 ? [DELIVERED, DEFERRED] : recipients.map(() => DELIVERED)));

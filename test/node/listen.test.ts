@@ -243,6 +243,7 @@ describe('a hook that fails', () => {
     ['outlives its deadline', () => never, "the hook 'rcpt' did not answer in 40 ms"],
   ];
 
+  // shows RFC5321:4.2.2-18
   it.each(failing)('and %s is 451 4.3.0, and the embedder hears why', async (_, rcpt, message) => {
     let first = true;
     const server = await serve({ rcpt: () => { if (first) { first = false; return rcpt(); } return undefined; } }, { hookTimeout: 40 });

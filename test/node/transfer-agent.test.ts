@@ -129,6 +129,7 @@ describe('a transfer agent', () => {
     expect([...host.queue.mails()]).toMatchObject([{ recipients: [{ state: 'waiting', reply: { code: 451, enhanced: '4.4.1' } }] }]);
   });
 
+  // shows RFC5321:4.2.5-1
   it('delivers what its queue held when it was started again', async () => {
     const nobody = await unusedPort();
     const before = await start('first.test', { routes: { 'b.test': nobody } });
@@ -169,6 +170,7 @@ describe('a transfer agent', () => {
     expect(last.delivered()[0]).toContain(`id ${id}`);
   });
 
+  // shows RFC5321:4.2.5-4
   it('keeps nothing of a mail that the Maildir did not take', async () => {
     const first = await start('first.test', { accept: ['a.test'], routes: { 'b.test': await unusedPort() }, options: { maildir: { deliver: () => Promise.reject(new Error('disk full')) } as unknown as Maildir } });
     expect((await submit(first, '<x@x.test>', ['<alice@a.test>', '<bob@b.test>'])).end).toMatch(/^451 4\.3\.0 /);
@@ -207,7 +209,7 @@ describe('who may send to whom (RFC 5321 §3.6.2, §7.9)', () => {
 });
 
 describe('a mail that cannot be delivered', () => {
-  // shows RFC5321:4.1.1.4-16
+  // shows RFC5321:4.1.1.4-16 RFC5321:4.2.5-3
   it('is reported to its sender, by way of his domain', async () => {
     const sender = await start('mx.a.test', { accept: ['a.test'], maildir: true });
     await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 5.1.1 no such user', ...FAREWELL]);
@@ -252,6 +254,7 @@ describe('a mail that cannot be delivered', () => {
 describe('a mail in a loop (RFC 5321 §6.3)', () => {
   const received = (count: number): string => 'Received: from x.test by y.test; Mon, 1 Jan 2024 00:00:00 +0000\r\n'.repeat(count);
 
+  // shows RFC5321:4.2.5-7
   it.each([[{ maildir: true }], [{ maildir: false }]])('is refused at a hundred Received fields: %j', async ({ maildir }) => {
     const host = await start('first.test', { accept: ['b.test'], maildir, routes: { 'b.test': await unusedPort() } });
     expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'], `${received(100)}\r\nhi\r\n`)).end).toMatch(/^554 5\.4\.6 /);

@@ -167,6 +167,7 @@ describe('what the server says of its extensions (§4.1.1.1)', () => {
 describe('a reply', () => {
   const CODES = { 2: '250', 3: '354', 4: '450', 5: '550' } as const;
 
+  // shows RFC5321:4.2-14 RFC5321:4.2-17
   it.each(COMMANDS.flatMap((awaited) => ([2, 3, 4, 5] as const).map((kind) => [awaited, kind] as const)))('to %s of class %d leads where the table says', (awaited, kind) => {
     const client = clientAwaiting(awaited);
     const { state } = client.session;

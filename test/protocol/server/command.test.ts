@@ -61,6 +61,7 @@ const RULES: readonly (readonly [rule: string, start: Start, line: string, code:
   ['§4.1.1.10: QUIT in a transaction', 'rcpt', 'QUIT', 221],
   ['§4.1.1.11: parameter of MAIL not recognized', 'ready', 'MAIL FROM:<a@b> X-OURS=1', 555],
   ['§4.1.1.11: parameter of RCPT not recognized', 'mail', 'RCPT TO:<a@b> NOTIFY=NEVER', 555],
+  // shows RFC5321:4.2.1-11 RFC5321:4.2.2-5
   ['§4.2.2: value of a parameter not implemented', 'ready', 'MAIL FROM:<a@b> BODY=BINARYMIME', 504],
   ['§4.1.1.11: parameter of an extension that is not offered', 'ready', 'MAIL FROM:<a@b> SMTPUTF8', 555],
   ['§4.1.1.11: value as its extension has it', 'ready', 'MAIL FROM:<a@b> BODY=7bit', 250],
@@ -159,6 +160,8 @@ describe('a command line', () => {
     }
   });
 
+  // shows RFC5321:4.2.1-7 RFC5321:4.3.1-5 RFC5321:4.3.1-7 RFC5321:4.3.2-12 RFC5321:4.3.2-14 RFC5321:4.3.2-16 RFC5321:4.3.2-17
+  // shows RFC5321:4.3.2-18 RFC5321:4.3.2-19 RFC5321:4.3.2-20 RFC5321:4.3.2-21
   it('gets a reply that the table of commands and replies has for it, in every state (§4.3.2)', () => {
     for (const start of STARTS) {
       for (const [, , line] of RULES) {
@@ -203,7 +206,7 @@ describe('the forward-path of RCPT', () => {
 });
 
 describe('the reply to EHLO', () => {
-  // shows RFC5321:4.1.1.1-19
+  // shows RFC5321:4.1.1.1-19 RFC5321:4.2.4-4
   it('lists a keyword for each optional command that is taken, and none that is not (§4.1.1.1, §4.2.4)', () => {
     const keywords = new ServerDialogue().say('EHLO a.example').slice(1).map((line) => line.slice(4).split(' ')[0] ?? '');
     expect(keywords.filter((keyword) => ['EXPN', 'HELP', 'VRFY', 'ETRN', 'TURN', 'SEND', 'SOML', 'SAML'].includes(keyword))).toEqual(['HELP']);

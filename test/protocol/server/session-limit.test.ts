@@ -9,6 +9,7 @@ import { HOST, ServerDialogue, codesOf, dialogueIn } from '../../support/server-
 const noop = (length: number): string => `NOOP ${'x'.repeat(length - 7)}\r\n`;
 
 describe('a command line (§4.5.3.1.4)', () => {
+  // shows RFC5321:4.3.2-7
   it.each([512, 513, 1000, LIMITS.commandLine])('of %d octets is taken', (length) => {
     const line = noop(length);
     expect(line.length).toBe(length);

@@ -129,6 +129,7 @@ function turnedAway(): ServerDialogue {
 }
 
 describe('the replies of a server (§4.2, §4.3.2)', () => {
+  // shows RFC5321:4.2-2 RFC5321:4.3.2-4
   it.each(Object.entries(PRODUCED))('hold "%s", sent as it stands in the table', (name, produce) => {
     expect(produce()).toEqual(formatReply(repliesOf(HOST)[name as ReplyName]).split('\r\n').slice(0, -1));
   });
@@ -138,7 +139,7 @@ describe('the replies of a server (§4.2, §4.3.2)', () => {
     expect(plain.map(({ code }) => code)).toEqual([220, 220, 250, 354]);
   });
 
-  // shows RFC5321:4.1.1.1-5
+  // shows RFC5321:4.1.1.1-5 RFC5321:4.2-11 RFC5321:4.2.2-8 RFC5321:4.2.2-9 RFC5321:4.2.2-10 RFC5321:4.3.1-4
   it('begin with the name of the server where §4.2.2 has it: 220 (but to STARTTLS), 221, 421 and the reply to EHLO', () => {
     const named = Object.entries(REPLIES).filter(([, { lines: [first = ''] }]) => first.startsWith('{host}')).map(([name]) => name);
     const wanted = Object.entries(REPLIES).filter(([name, { code }]) => ([220, 221, 421].includes(code) && name !== 'start tls') || name === 'hello').map(([name]) => name);
@@ -374,6 +375,7 @@ describe('a lost connection', () => {
 });
 
 describe('a shutdown (§3.8)', () => {
+  // shows RFC5321:4.3.2-10
   it.each(STARTS)('in state %s is a 421 and the end', (state) => {
     const server = dialogueIn(state);
     expect(server.shutdown()).toEqual([`421 4.3.2 ${HOST} shutting down, closing connection`]);
