@@ -8,17 +8,21 @@ import { LIMITS } from '../protocol/limit.ts';
 import { parseCidr, type Cidr } from '../relay/admission.ts';
 import { RETRY_SCHEDULE } from '../relay/schedule.ts';
 import { Users } from '../node/credential.ts';
+import { ControlServer } from '../node/control.ts';
 import { Journal } from '../node/journal.ts';
 import type { Server } from '../node/listen.ts';
 import { openLog } from '../node/log.ts';
 import { machineName } from '../node/machine-name.ts';
 import { Maildir } from '../node/maildir.ts';
+import { operate } from '../node/operation.ts';
 import { TlsServer, type TlsOptions } from '../node/tls.ts';
 import { TransferAgent } from '../node/transfer-agent.ts';
 import { EXIT, runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
 import { formatListener, LISTENER, SCHEMES } from './listener.ts';
 import { misuse, type Misuse } from './misuse.ts';
 import { choice, DIR, DURATION, FILE, integer, INTERVALS, many, one, type Kind } from './option.ts';
+import { reason } from './reason.ts';
+import { reportRecovery } from './recovery-text.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';
 
 const ACCEPTED: Kind<string> = {
@@ -53,6 +57,7 @@ const OPTIONS = {
   proxyFrom: many(RANGE, 'proxies whose connections begin with a PROXY header'),
   retry: one(INTERVALS, 'intervals between attempts; the last one stands for all further ones', '450s,30m,1h,2h,3h'),
   expire: one(DURATION, 'age at which mail is given up and returned', '5d'),
+  delayWarning: one(DURATION, 'age at which the sender of mail that still waits is told', '4h'),
   log: one(choice<'text' | 'json'>('text', 'json'), 'one line for each event', 'text'),
   config: one(FILE, 'JSON file with values for these options'),
 };
@@ -110,9 +115,7 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     await queue.close();
     return complain(`cannot open the Maildir ${options.maildir ?? ''}: ${reason(error)}`, CANNOT_STORE);
   }
-  const { torn, dead } = queue.report;
-  if (torn !== undefined) terminal.err(`ehlo: ${options.queue}: the last ${torn.octets} octets were half written when the program died, and never acknowledged; kept as dead/${torn.name}\n`);
-  for (const { name, reason: why } of dead) terminal.err(`ehlo: ${options.queue}: could not be read, kept as dead/${name}: ${why}\n`);
+  reportRecovery(terminal, options.queue, queue.report);
 
   const log = openLog(options.log);
   const agent = new TransferAgent({
@@ -122,7 +125,7 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     admission: { accept: new Set(options.accept), relayFrom: options.relayFrom },
     routing: routeOptions(options),
     resolver: resolverOf(options),
-    schedule: { ...RETRY_SCHEDULE, intervals: options.retry, expire: options.expire, expireBounce: Math.min(options.expire, RETRY_SCHEDULE.expireBounce) },
+    schedule: { ...RETRY_SCHEDULE, intervals: options.retry, expire: options.expire, expireBounce: Math.min(options.expire, RETRY_SCHEDULE.expireBounce), delayWarning: options.delayWarning },
     maxSize: options.maxSize,
     maxRecipients: options.maxRecipients,
     maxConnections: options.maxConnections,
@@ -139,6 +142,12 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     await agent.close(0);
     return complain(reason(error), CANNOT_LISTEN);
   }
+  let control: ControlServer | undefined;
+  try {
+    control = await ControlServer.open(options.queue, (request) => operate(queue, request, agent.relaying));
+  } catch (error) {
+    log('error', { text: `ehlo queue cannot reach this relay: ${reason(error)}` });
+  }
   agent.start();
   process.on('SIGHUP', () => {
     const reload = async (): Promise<void> => {
@@ -154,6 +163,7 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     terminal.err(`ehlo: listening on ${formatListener('host' in listener.place ? { ...listener, place: { host, port } } : listener, port)}\n`);
   }
   const failure = await ending.awaited;
+  await control?.close();
   await agent.close(failure === undefined ? undefined : 0);
   return failure === undefined ? EXIT.ok : complain(`the queue ${options.queue} has failed, nothing more was acknowledged; start again to recover: ${reason(failure)}`, QUEUE_FAILED);
 }
@@ -179,10 +189,4 @@ class Ending {
   fail(error: Error): void {
     this.#end(error);
   }
-}
-
-/** What a person can do something about: the system's message without its code and call. */
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message.replace(/^E[A-Z]+: ([^,]+), (\w+) '(.*)'.*$/s, '$1 ($3)').replace(/^E[A-Z]+: /, '');
 }

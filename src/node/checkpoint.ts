@@ -6,10 +6,12 @@
 //   3  A STATE record for each mail that waits; one sync.
 //   4  The old segments are removed, the oldest first, each gone for good before the next: no fact outlives one it rests on.
 //
+// Where there is no room it is broken off, and the old segments stay for the next one.
 // A mail that has its outcome while this runs has it in a record that 3 makes durable at the latest.
 
 import { encodeFact } from '../relay/queue/fact.ts';
 import type { MailState } from '../relay/queue/fold.ts';
+import { isFull } from './disk.ts';
 import { segmentPath, type SegmentLog } from './segment-log.ts';
 import { ContentFile, readContent, type ContentStore } from './stored-content.ts';
 
@@ -32,35 +34,49 @@ const SIDE_BY_SIDE = 3;
 const STATES_AT_A_TIME = 256;
 
 export async function checkpoint(context: CheckpointContext): Promise<void> {
-  const { store: { disk, perform }, log, segments, mails, closing } = context;
+  const { store: { disk, perform }, log, segments, closing } = context;
   await log.succeed();
   const old = segments.splice(0, segments.length, log.segment);
+  try {
+    await copyContents(context);
+    if (closing()) return;
+    await perform('write states', () => writeStates(context));
+    await log.flush('sync states');
+    while (old[0] !== undefined && !closing()) {
+      const segment = old[0];
+      await perform('drop segment', () => disk.unlink(segmentPath(segment)));
+      await perform('sync drop', () => disk.syncFolder('journal'));
+      old.shift();
+    }
+  } finally {
+    segments.unshift(...old); // those that have not gone
+  }
+}
 
-  const moved: string[] = [];
+async function copyContents({ store, log, mails, moved, closing }: CheckpointContext): Promise<void> {
+  const copied: string[] = [];
   const left = mails.values();
+  let failure: unknown;
   const copy = async (): Promise<void> => {
     for (const { envelope, content } of left) {
-      if (closing()) return;
+      if (closing() || failure !== undefined) return;
       if (envelope === undefined || content === undefined || content.segment === 0 || content.segment === log.segment) continue;
-      const file = new ContentFile(context.store, envelope);
-      for await (const octets of readContent(context.store, envelope, () => content)) await file.write(octets);
-      await file.finish(envelope.eightBit, 'sync copy');
-      moved.push(envelope.id);
+      const file = new ContentFile(store, envelope);
+      try {
+        for await (const octets of readContent(store, envelope, () => content)) await file.write(octets);
+        await file.finish(envelope.eightBit, 'sync copy');
+      } catch (error) {
+        if (isFull(error)) await file.discard();
+        throw (failure = error);
+      }
+      copied.push(envelope.id);
     }
   };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, copy));
-  if (moved.length > 0) await perform('sync copy names', () => disk.syncFolder('msg'));
-  for (const id of moved) context.moved(id);
-
-  if (closing()) return;
-  await perform('write states', () => writeStates(context));
-  await log.flush('sync states');
-
-  for (const segment of old) {
-    if (closing()) return;
-    await perform('drop segment', () => disk.unlink(segmentPath(segment)));
-    await perform('sync drop', () => disk.syncFolder('journal'));
-  }
+  const results = await Promise.allSettled(Array.from({ length: SIDE_BY_SIDE }, copy));
+  if (failure !== undefined && !isFull(failure)) throw failure;
+  if (copied.length > 0) await store.perform('sync copy names', () => store.disk.syncFolder('msg'));
+  for (const id of copied) moved(id);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 async function writeStates({ store: { checksum }, log, mails }: CheckpointContext): Promise<void> {

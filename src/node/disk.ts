@@ -35,6 +35,9 @@ export interface Disk {
 
 export const FOLDERS = ['journal', 'msg', 'tmp', 'dead'] as const;
 
+/** What may stand in the directory of a queue that is not made whole yet, or lies at the root of a file system. */
+const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'lock', 'control', 'lost+found']);
+
 /** A directory of the machine. A file that was written stays open until it is renamed or removed. */
 export class FileDisk implements Disk {
   readonly #directory: string;
@@ -44,9 +47,12 @@ export class FileDisk implements Disk {
     this.#directory = directory;
   }
 
-  /** Makes the directory and its folders where they are missing, durably. */
+  /** Makes the directory and its folders where they are missing, durably. Rejects, and changes nothing, where the directory is no queue's, and not empty. */
   static async open(directory: string): Promise<FileDisk> {
     await mkdir(directory, { recursive: true });
+    const names = await readdir(directory);
+    const foreign = names.filter((name) => !OWN_NAMES.has(name));
+    if (!names.includes('FORMAT') && foreign.length > 0) throw new Error(`it holds ${foreign.length > 2 ? `${foreign.slice(0, 2).join(', ')} and ${foreign.length - 2} more` : foreign.join(' and ')}, and no queue: a queue wants a folder of its own`);
     for (const folder of FOLDERS) await mkdir(join(directory, folder), { recursive: true });
     await syncDirectory(directory);
     await syncDirectory(dirname(directory));
@@ -140,7 +146,7 @@ export class FileDisk implements Disk {
 }
 
 /** Tells whether an error, or what caused it, says that there is no room. */
-export function isFull(error: unknown): boolean {
+export function isFull(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   return ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) || isFull(error.cause);
 }

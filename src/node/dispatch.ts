@@ -85,7 +85,10 @@ export class Dispatcher {
     const mail = queue.mail(id);
     if (mail === undefined) return;
     const { busy } = this.#part(id);
-    const anew = chargesOf(mail, Date.now(), { ...this.#options, log: () => undefined }, Date.now()).filter(({ destination }) => !busy.some((charge) => charge.destination === destination));
+    const taken = new Set(busy.flatMap(({ recipients }) => recipients));
+    const anew = chargesOf(mail, Date.now(), { ...this.#options, log: () => undefined }, Date.now())
+      .map((charge) => ({ ...charge, recipients: charge.recipients.filter((recipient) => !taken.has(recipient)) }))
+      .filter(({ recipients }) => recipients.length > 0);
     this.#charges.set(id, [...busy, ...anew]); // the others are in the scheduler still, and nobody's charge any more
     for (const charge of anew) {
       charge.at = Date.now();
@@ -94,6 +97,11 @@ export class Dispatcher {
     }
     log('retry', { id });
     this.#turn();
+  }
+
+  /** Tells whether an attempt at one of its destinations is under way. */
+  isTrying(id: string): boolean {
+    return this.#charges.get(id)?.some((charge) => this.#trying.has(charge)) === true;
   }
 
   /** Returns a mail to its sender, as the queue says of it; those who are being tried when that has come to its end. */

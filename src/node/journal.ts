@@ -13,7 +13,8 @@
 // Rule 3: a failure and the notification of it are one record (`bounce`). No crash leaves one without the other.
 // Rule 4: only an attempt whose outcome is not durable can be repeated: its beginning is (`attempt`), and the mail says so
 //         (`unsettled`). That this cannot be closed further is RFC 1047.
-// Rule 5: the first error of the disk stops the queue (fail-stop): nothing more is acknowledged, the next start recovers.
+// Rule 5: the first error of the disk stops the queue (fail-stop): nothing more is acknowledged, the next start recovers. That
+//         there is no room is no such error: what needs it is rejected, and what comes later finds everything as it was.
 //
 // Costs: some 600 octets of memory for a waiting mail; mail that waits longer than a segment lives is written twice.
 
@@ -29,7 +30,7 @@ import { formatMailParameters, formatRecipientParameters } from '../relay/queue/
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { StoredMail } from '../relay/queue/stored-mail.ts';
 import { checkpoint } from './checkpoint.ts';
-import { FileDisk, type Disk } from './disk.ts';
+import { FileDisk, isFull, type Disk } from './disk.ts';
 import { newId } from './file-queue.ts';
 import { takeIn } from './intake.ts';
 import { lockDirectory } from './lock.ts';
@@ -47,6 +48,8 @@ export interface JournalOptions {
   readonly segmentAge?: number;
   /** Octets of the disk that no mail may take, so that there is room for what becomes of those that have been taken. Default: 128 MiB. */
   readonly floor?: number;
+  /** Begins nothing that nobody asks for: no checkpoint, and a segment only for what has to be written. For who only looks. */
+  readonly idle?: boolean;
   /** Called once, when the disk has failed and the queue has stopped: end the program, and start it anew. */
   readonly failed?: (error: Error) => void;
   // What a test replaces:
@@ -77,6 +80,7 @@ export class Journal implements Queue {
   #fresh = { size: 0, time: 0 }; //  of the segment, after the last checkpoint
   #free = { octets: 0, time: 0 };
   #closing = false;
+  #begun: Promise<void> | undefined; // of a queue that was opened to look at
 
   /** Opens the queue in a directory, makes it on first use. Rejects when another process has it, and where it is of another version. */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
@@ -97,6 +101,7 @@ export class Journal implements Queue {
     const recovered = await recover({ disk, checksum: CHECKSUM, perform, random: options.random ?? (() => randomInt(2 ** 32)) });
     const journal = new Journal({ disk, secret: recovered.secret, checksum: CHECKSUM, perform }, recovered, options, release);
     await journal.#askFree();
+    if (options.idle === true) return journal;
     journal.#checkpointSoon(); // begins the segment that everything goes into
     await journal.#log.succeed();
     return journal;
@@ -168,7 +173,7 @@ export class Journal implements Queue {
 
   /** Makes all that is known durable. */
   async flush(): Promise<void> {
-    await this.#log.flush();
+    if (this.#log.size > 0) await this.#log.flush();
     await this.#removing;
   }
 
@@ -181,7 +186,9 @@ export class Journal implements Queue {
       },
       (error) => {
         this.#checkpoint = undefined;
-        throw this.#log.fail(error);
+        if (!isFull(error) || this.#log.failure !== undefined) throw this.#log.fail(error);
+        this.#fresh = { size: this.#log.size, time: this.#now() }; // there may be room by the time that another is wanted
+        throw error;
       },
     );
     return this.#checkpoint;
@@ -190,8 +197,10 @@ export class Journal implements Queue {
   async close(): Promise<void> {
     this.#closing = true;
     try {
-      await this.#checkpoint;
-      await this.#log.end();
+      await this.#checkpoint?.catch((error: unknown) => {
+        if (!isFull(error)) throw error; // the next start has another
+      });
+      if (this.#log.size > 0) await this.#log.end();
       await this.#removing;
     } catch (error) {
       if (this.#log.failure === undefined) throw error; // else everybody has been told
@@ -213,7 +222,12 @@ export class Journal implements Queue {
     const { pieces, size, eightBit } = await takeIn(this.#store, head, content, this.#options.inlineLimit ?? 256 * KIBIBYTE, (error) => this.#log.fail(error));
     const envelope = { ...head, size, eightBit };
     const fact: Fact = { type: 'ENQ', envelope, external: pieces === undefined, cause };
-    await this.#append(fact, 'durable', pieces);
+    try {
+      await this.#append(fact, 'durable', pieces);
+    } catch (error) {
+      if (isFull(error) && pieces === undefined) await this.#store.disk.unlink(contentPath(id)).catch(() => undefined); // what is left goes at the next start
+      throw error;
+    }
     const [[, state] = []] = statesOf(fact, OWN_FILE);
     if (state === undefined) throw new Error('an ENQ says nothing');
     return new StoredMail(envelope, state);
@@ -226,10 +240,18 @@ export class Journal implements Queue {
 
   /** Appends the fact; it is known here when it is as durable as was asked for. */
   async #append(fact: Exclude<Fact, { readonly type: 'SEG' }>, durability: Durability, content: readonly Uint8Array[] = []): Promise<void> {
+    if (this.#log.size === 0) await (this.#begun ??= this.#begin());
     await this.#log.append(encodeFact(fact, this.#store.checksum, content), durability, (place) => this.#book.learn(fact, place));
     const { size, time } = this.#fresh;
     const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
     if (this.#log.size - size > segmentSize || this.#now() - time > segmentAge) this.#checkpointSoon();
+  }
+
+  /** Begins the first segment of a queue that was opened to look at. */
+  async #begin(): Promise<void> {
+    await this.#log.succeed();
+    this.#segments.push(this.#log.segment);
+    this.#fresh = { size: this.#log.size, time: this.#now() };
   }
 
   /** What is durable says that these files may go. */

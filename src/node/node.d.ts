@@ -261,3 +261,11 @@ declare module 'node:tls' {
     readonly checkServerIdentity: (name: string, certificate: PeerCertificate) => Error | undefined;
   }): TLSSocket;
 }
+
+// node/control.ts
+declare module 'node:fs/promises' {
+  export interface FileHandle {
+    readonly fd: number;
+  }
+  export function chmod(path: string, mode: number): Promise<void>;
+}

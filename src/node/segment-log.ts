@@ -6,12 +6,14 @@
 // Rule 2: within a segment records stand in the order in which they were appended; `applied` is called in this order.
 // Rule 3: a segment is durable as a whole before it has a successor. So a segment with one cannot have been torn by a crash.
 // Rule 4: the first operation that fails is the last one (fail-stop): all that waits, and all that comes, is rejected.
+// Rule 5: but for a write for which there is no room: what was written of the batch is taken back, the batch is rejected, and
+//         what comes later finds the log as it was.
 
 import type { Checksum } from '../relay/queue/checksum.ts';
 import { encodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
 import { seal, secretOf, type Draft } from '../relay/queue/record.ts';
 import type { ContentPlace } from '../relay/queue/fold.ts';
-import type { Disk } from './disk.ts';
+import { isFull, type Disk } from './disk.ts';
 import type { Perform, Step } from './step.ts';
 
 /** `durable`: resolves when it is. `soon`: resolves when written, which outlives the process; durable with the next batch, or after a moment. `written`: as it comes. */
@@ -139,7 +141,7 @@ export class SegmentLog {
     const batch = (this.#batch = this.#waiting);
     this.#waiting = [];
     const places = await this.#write(batch);
-    if (this.#failure !== undefined) return; // something else on the disk has failed meanwhile: everybody has been told
+    if (places === undefined || this.#failure !== undefined) return; // something else on the disk has failed meanwhile: everybody has been told
     this.#conclude(batch, places, (durability) => durability !== 'durable');
 
     const wanted = batch.filter(({ durability }) => durability === 'durable');
@@ -157,12 +159,12 @@ export class SegmentLog {
     this.#batch = [];
   }
 
-  /** Writes the records of the batch; returns where each of them stands. */
-  async #write(batch: readonly Entry[]): Promise<readonly ContentPlace[]> {
+  /** Writes the records of the batch; returns where each of them stands; undefined where there is no room, and the batch has been rejected. */
+  async #write(batch: readonly Entry[]): Promise<readonly ContentPlace[] | undefined> {
     const { disk, checksum } = this.#options;
     const secret = secretOf(this.#options.secret, this.#segment);
     const pieces: Uint8Array[] = [];
-    const begin = this.#end;
+    const [begin, sequence] = [this.#end, this.#sequence];
     let end = begin;
     const places = batch.map(({ draft }) => {
       const place = { segment: this.#segment, at: end };
@@ -172,9 +174,30 @@ export class SegmentLog {
       end += draft.octets.length;
       return place;
     });
-    if (pieces.length > 0) await disk.write(segmentPath(this.#segment), pieces, begin);
+    try {
+      if (pieces.length > 0) await disk.write(segmentPath(this.#segment), pieces, begin);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#sequence = sequence;
+      await this.#takeBack();
+      this.#batch = [];
+      for (const { reject } of batch) reject(error);
+      return undefined;
+    }
     this.#end = end;
     return places;
+  }
+
+  /** Cuts off, durably, what was written behind the end. */
+  async #takeBack(): Promise<void> {
+    const { disk, perform, synced } = this.#options;
+    const path = segmentPath(this.#segment);
+    await perform('take back', async () => {
+      await disk.truncate(path, this.#end);
+      await disk.sync(path);
+      this.#durable = this.#end;
+    });
+    synced();
   }
 
   async #sync(step: Step): Promise<void> {
@@ -202,7 +225,14 @@ export class SegmentLog {
     const segment = this.#segment + 1;
     const draft = encodeFact({ type: 'SEG', version: FORMAT_VERSION, segment }, checksum);
     seal(draft, { secret: secretOf(secret, segment), sequence: 0, watermark: 0 }, checksum);
-    await disk.write(segmentPath(segment), [draft.octets], 0);
+    try {
+      await disk.write(segmentPath(segment), [draft.octets], 0);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#successor?.reject(error); // it goes on in the old one; what is left of the new one is written over
+      this.#successor = undefined;
+      return;
+    }
     await perform('sync segment name', () => disk.syncFolder('journal'));
     [this.#segment, this.#end, this.#durable, this.#sequence] = [segment, draft.octets.length, 0, 1];
     const successor = this.#successor;

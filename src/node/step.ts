@@ -8,6 +8,7 @@ export const STEPS = [
   'sync content', //        a large mail: its file is whole before it has a name
   'sync content name', //   and has its name before the journal speaks of it
   'sync mails', //          one for all that wait: the facts are durable before anybody is told
+  'take back', //           where there is no room for records, what was written of them: else it would look like decay later
   // what became of it
   'write intent', //        before the final dot: a crash leaves "unknown", not "never tried"
   'sync results', //        with the next mails, or by itself when idle

@@ -30,6 +30,7 @@ import type { Hooks, Mail } from './hook.ts';
 import { listen, type Server, type ServerLimits } from './listen.ts';
 import type { Log } from './log.ts';
 import type { Maildir } from './maildir.ts';
+import type { Relaying } from './operation.ts';
 import { Beginning, notify, type NotifierOptions } from './notifier.ts';
 import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { now } from './pump.ts';
@@ -99,14 +100,9 @@ export class TransferAgent {
     });
   }
 
-  /** Tries a mail of the queue now. */
-  retry(id: string): void {
-    this.#dispatcher.retry(id);
-  }
-
-  /** Returns a mail of the queue to its sender, which says that it is to be. */
-  giveUp(id: string): void {
-    this.#dispatcher.giveUp(id);
+  /** For orders of the operator (operation.ts). */
+  get relaying(): Relaying {
+    return this.#dispatcher;
   }
 
   get #notifier(): NotifierOptions {

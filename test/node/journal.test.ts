@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FileDisk, writeAll } from '../../src/node/disk.ts';
+import { FileQueue } from '../../src/node/file-queue.ts';
 import { Journal, type JournalOptions } from '../../src/node/journal.ts';
 import { collect } from '../../src/node/stored-content.ts';
 import { crc32 } from '../../src/relay/queue/checksum.ts';
@@ -15,6 +16,7 @@ import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { decodeBase64 } from '../../src/wire/base64.ts';
 import { concat, EMPTY } from '../../src/wire/octet.ts';
+import { randomOf } from '../support/random.ts';
 import { SimDisk, type Operation } from '../support/sim-disk.ts';
 
 const folders: string[] = [];
@@ -159,6 +161,27 @@ describe('the journal in a directory', () => {
     await journal.close();
     expect(readFileSync(join(directory, 'FORMAT'), 'utf8')).toBe('ehlo-queue 1 12345678\n');
     expect([...readFileSync(join(directory, 'journal', '000002.log')).subarray(20, 22)]).toEqual([2, 2]);
+  });
+
+  it('is not made in a folder that holds other things, and touches none of them', async () => {
+    const directory = folder();
+    mkdirSync(join(directory, 'tmp'));
+    writeFileSync(join(directory, 'tmp', 'precious'), '');
+    for (const name of ['a.txt', 'b.txt', 'c.txt']) writeFileSync(join(directory, name), '');
+    await expect(Journal.open(directory)).rejects.toThrow(/^it holds \S+, \S+ and 1 more, and no queue: a queue wants a folder of its own$/);
+    expect(readdirSync(directory).sort()).toEqual(['a.txt', 'b.txt', 'c.txt', 'tmp']);
+    expect(readdirSync(join(directory, 'tmp'))).toEqual(['precious']);
+  });
+
+  it('is not opened where the simple queue is, with or without its FORMAT', async () => {
+    const directory = folder();
+    const simple = await FileQueue.open(directory);
+    const { id } = await simple.add(mailTo('bob'), of('x'));
+    await simple.close();
+    await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 2"');
+    unlinkSync(join(directory, 'FORMAT'));
+    await expect(Journal.open(directory)).rejects.toThrow('and no queue: a queue wants a folder of its own');
+    expect(readdirSync(join(directory, 'mail'))).toEqual([id]);
   });
 
   it('says what a decayed octet has cost, and keeps the segment', async () => {
@@ -415,6 +438,90 @@ describe('the journal, on a disk that fails', () => {
     await journal.add(mailTo('bob'), of('x'));
     expect(told).toEqual([]);
     expect([...journal.mails()].length).toBe(1);
+  });
+
+  /** The disk is full: of a write it takes so many octets, and says so. */
+  const fill = (disk: SimDisk, path: string, octets: number): void => {
+    const write = disk.write.bind(disk);
+    disk.write = async (each, pieces, at) => {
+      if (!each.startsWith(path)) return write(each, pieces, at);
+      if (octets > 0) await write(each, [concat(pieces).subarray(0, octets)], at);
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    };
+  };
+  const empty = (disk: SimDisk): void => void Reflect.deleteProperty(disk, 'write');
+
+  it.each([0, 1, 30, 150])('refuses what there is no room for, takes back the %i octets of it that were written, and goes on when there is room', async (octets) => {
+    const told: string[] = [];
+    const { journal, disk } = await watched({ failed: ({ message }) => told.push(message) });
+    const first = await journal.add(mailTo('bob'), of('first'));
+    const before = await disk.read(LOG);
+    fill(disk, 'journal/', octets);
+    const refused = await Promise.allSettled([journal.add(mailTo('bob'), of('y')), journal.add(mailTo('bob'), of('z')), journal.settle(first.id, [DEFERRED], 9), journal.attempt(first.id, [0])]);
+    expect(refused.map((result) => (result.status === 'rejected' ? (result.reason as { readonly code: string }).code : 'done'))).toEqual(refused.map(() => 'ENOSPC'));
+    expect(await disk.read(LOG)).toEqual(before);
+    expect(journal.mail(first.id)?.nextAttempt).toBe(1000);
+    empty(disk);
+    const second = await journal.add(mailTo('bob'), of('x'));
+    await journal.settle(first.id, [DEFERRED], 9);
+    expect(told).toEqual([]);
+    for (const wreck of [disk.killed(), disk.powerless(randomOf(1), 1)]) {
+      const again = await Journal.on(wreck, { delay: () => () => undefined });
+      expect(again.report).toMatchObject({ torn: undefined, dead: [] });
+      expect([...again.mails()].map(({ id }) => id).sort()).toEqual([first.id, second.id].sort());
+    }
+  });
+
+  it('would take what it has not taken back for decay', async () => {
+    const { journal, disk } = await watched({ perform: async (step, action) => (step === 'take back' ? undefined : action()) });
+    const big = of('y'.repeat(300));
+    fill(disk, 'journal/', 200);
+    await expect(journal.add(mailTo('bob'), big)).rejects.toThrow('ENOSPC');
+    empty(disk);
+    await journal.add(mailTo('bob'), of('x'));
+    disk.before = ({ type }) => {
+      if (type === 'unlink') throw new Error('the power goes');
+    };
+    await expect(journal.checkpoint()).rejects.toThrow('the power goes');
+    disk.before = () => undefined;
+    const again = await Journal.on(disk.powerless(randomOf(1), 1), { delay: () => () => undefined });
+    expect(again.report.dead).toHaveLength(1);
+  });
+
+  it('leaves no file of a large mail for whose record there is no room', async () => {
+    const { journal, disk } = await watched({ inlineLimit: 10 });
+    fill(disk, 'journal/', 5);
+    await expect(journal.add(mailTo('bob'), of('x'.repeat(100)))).rejects.toThrow('ENOSPC');
+    expect([...(await disk.list('msg')), ...(await disk.list('tmp'))]).toEqual([]);
+  });
+
+  it.each([['tmp/', 'copies'], ['journal/000002', 'the next segment']])('breaks off a checkpoint when there is no room for %s, keeps the old segments, and has another later', async (path) => {
+    const told: string[] = [];
+    const { journal, disk } = await watched({ failed: ({ message }) => told.push(message) });
+    const { id } = await journal.add(mailTo('bob'), of('x'.repeat(100)));
+    fill(disk, path, 3);
+    await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
+    expect(await disk.list('journal')).toContain('000001.log');
+    expect(await disk.list('tmp')).toEqual([]);
+    empty(disk);
+    const other = await journal.add(mailTo('bob'), of('y'));
+    const again = await Journal.on(disk.killed(), { delay: () => () => undefined });
+    await again.checkpoint();
+    expect([...again.mails()].map((mail) => mail.id).sort()).toEqual([id, other.id].sort());
+    await journal.checkpoint();
+    expect((await disk.list('journal')).length).toBe(1);
+    expect(await contentOf(journal, id)).toBe('x'.repeat(100));
+    expect(told).toEqual([]);
+    await journal.close();
+  });
+
+  it('closes while a checkpoint finds no room', async () => {
+    const { journal, disk } = await watched();
+    await journal.add(mailTo('bob'), of('x'.repeat(100)));
+    fill(disk, 'tmp/', 0);
+    const checkpoint = journal.checkpoint().catch(() => undefined);
+    await journal.close();
+    await checkpoint;
   });
 
   it('has room for a mail only above the floor', async () => {

@@ -1,0 +1,156 @@
+// `ehlo queue`: looks at the queue, and says of mails what is to become of them; on a relay that runs, and on one that does not.
+//
+// A relay that runs is asked through its socket (node/control.ts). Where none does, the queue is opened here, under its lock, and
+// what is ordered is done when the relay runs again.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { ask, NobodyThere } from '../node/control.ts';
+import { Journal } from '../node/journal.ts';
+import { operate, ORDERS, type Answer, type OrderName, type Request } from '../node/operation.ts';
+import { pause } from '../node/pause.ts';
+import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { misuse, suggest, type Misuse } from './misuse.ts';
+import { DIR, flag, one } from './option.ts';
+import { reason } from './reason.ts';
+import { reportRecovery } from './recovery-text.ts';
+import { formatListed, formatShown, formatSum, LIST_HEAD } from './queue-text.ts';
+
+const OPTIONS = {
+  queue: one(DIR, 'the folder of the queue', './queue'),
+  json: flag('print JSON, an object a line'),
+};
+
+const USAGE: Usage<typeof OPTIONS> = {
+  name: 'ehlo queue',
+  operands: 'list | show|retry|hold|release|remove|bounce ID…',
+  operandCount: { least: 1, most: 1000 },
+  about:
+    'list: what waits, for whom, since when, why, and when next. show: all that is known of a mail, and its header.\n' +
+    'retry: try it now, held or not. hold: keep it, and do not try it. release: let it go on. remove: forget it, and tell nobody.\n' +
+    'bounce: return it to its sender. On a relay that runs, or else on its queue: then it is done when the relay runs.\n' +
+    'Exit status: 0; 66 where there is no such queue or mail; 69 where the queue cannot be read; 75 where it is busy.',
+  options: OPTIONS,
+};
+
+const NO_INPUT = 66; // EX_NOINPUT
+
+/** What is said when an order is durable: by a relay that runs, and by a queue that waits for one. */
+const DONE: Readonly<Record<Exclude<OrderName, 'show'>, readonly [running: string, stopped: string]>> = {
+  retry: ['is tried now', 'is tried when the relay runs'],
+  hold: ['is held', 'is held'],
+  release: ['goes on', 'goes on when the relay runs'],
+  remove: ['is removed', 'is removed'],
+  bounce: ['is returned to its sender', 'is returned to its sender when the relay runs'],
+};
+
+export function queue(args: readonly string[], terminal: Terminal): Promise<number> {
+  return runCommand(USAGE, args, terminal, async ({ options, operands }) => {
+    const request = requestOf(operands);
+    return 'text' in request ? request : run(request, options.queue, options.json, terminal);
+  });
+}
+
+function requestOf([command = '', ...ids]: readonly string[]): Request | Misuse {
+  if (command === 'list') return ids.length === 0 ? { command } : misuse(`unexpected ${JSON.stringify(ids[0])}: expected list alone`);
+  const order = ORDERS.find((each): each is OrderName => each === command);
+  if (order === undefined) return misuse(`${JSON.stringify(command)}: ${suggest(command, ['list', ...ORDERS])}`);
+  return ids.length > 0 ? { command: order, ids } : misuse(`${order}: expected the ID of a mail, as ehlo queue list shows it`);
+}
+
+async function run(request: Request, directory: string, json: boolean, terminal: Terminal): Promise<number> {
+  const complain = (text: string, status: number): number => {
+    terminal.err(`ehlo queue: ${directory}: ${text}\n`);
+    return status;
+  };
+  const format = await readFile(join(directory, 'FORMAT'), 'utf8').catch((error: Error & { readonly code?: string }) => error);
+  if (typeof format !== 'string') return complain(format.code === 'ENOENT' || format.code === 'ENOTDIR' ? 'there is no queue' : reason(format), NO_INPUT);
+  const printer = new Printer(request, json, terminal);
+  try {
+    try {
+      await printer.print(ask(directory, request), true);
+    } catch (error) {
+      if (!(error instanceof NobodyThere)) throw error;
+      const journal = await openJournal(directory);
+      if (journal === undefined) return complain('another program has the queue open, and does not answer; try again', EXIT.temporary);
+      reportRecovery(terminal, directory, journal.report);
+      try {
+        await printer.print(operate(journal, request), false);
+      } finally {
+        await journal.close();
+      }
+    }
+  } catch (error) {
+    return complain(reason(error), EXIT.unavailable);
+  }
+  for (const id of printer.unknown) complain(`there is no mail ${JSON.stringify(id)}`, NO_INPUT);
+  return printer.unknown.length > 0 ? NO_INPUT : EXIT.ok;
+}
+
+/** Opens the queue; a relay that is starting or ending has it for a moment. Undefined: for longer. */
+async function openJournal(directory: string): Promise<Journal | undefined> {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    try {
+      return await Journal.open(directory, { idle: true });
+    } catch (error) {
+      if (!(error instanceof Error && /another process/.test(error.message))) throw error;
+      await pause(100, new AbortController().signal);
+    }
+  }
+  return undefined;
+}
+
+/** Characters that are printed at a time: a queue may have a hundred thousand mails. */
+const PIECE = 65_536;
+
+/** Prints answers as they come. */
+class Printer {
+  readonly #request: Request;
+  readonly #json: boolean;
+  readonly #terminal: Terminal;
+  #text = '';
+  /** Mails that are asked for and not there. */
+  readonly unknown: string[] = [];
+
+  constructor(request: Request, json: boolean, terminal: Terminal) {
+    this.#request = request;
+    this.#json = json;
+    this.#terminal = terminal;
+  }
+
+  async print(answers: AsyncIterable<Answer>, running: boolean): Promise<void> {
+    const list = this.#request.command === 'list' && !this.#json;
+    const sum = { mails: 0, recipients: 0, size: 0, held: 0 };
+    for await (const answer of answers) {
+      if ('unknown' in answer) this.unknown.push(answer.unknown);
+      else if (this.#json) this.#out(`${JSON.stringify('mail' in answer ? answer.mail : { id: answer.done.id, done: answer.done.what, running })}\n`);
+      else if ('done' in answer) this.#out(`${answer.done.id} ${doneOf(answer.done.what, running)}\n`);
+      else if (!list) this.#out(formatShown(answer.mail, Date.now()));
+      else {
+        const { mail } = answer;
+        this.#out(`${sum.mails === 0 ? LIST_HEAD : ''}${formatListed(mail, Date.now())}`);
+        sum.mails += 1;
+        sum.recipients += mail.recipients.filter(({ state }) => state === 'waiting').length;
+        sum.size += mail.size;
+        if (mail.state === 'held') sum.held += 1;
+      }
+    }
+    if (list) this.#out(formatSum(sum));
+    this.#flush();
+  }
+
+  #out(text: string): void {
+    this.#text += text;
+    if (this.#text.length >= PIECE) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#text !== '') this.#terminal.out(this.#text);
+    this.#text = '';
+  }
+}
+
+function doneOf(what: OrderName, running: boolean): string {
+  return what === 'show' ? '' : DONE[what][running ? 0 : 1];
+}

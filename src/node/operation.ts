@@ -1,0 +1,147 @@
+// What an operator can do with the queue: look at it, and say of a mail that it is to be tried now, held, released, removed or
+// returned. The same on a queue whose relay runs (control.ts) and on one that nobody has open (cli/queue.ts).
+//
+// Rule 1: an order is durable before it is said to be done.
+// Rule 2: of several mails each has its own answer; that one is not there keeps none of the others from theirs.
+// Rule 3: what is told is data that JSON can hold: times as ISO 8601, octets that are not UTF-8 as `\xHH`.
+
+import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
+import { formatMailParameters, formatRecipientParameters } from '../relay/queue/parameter-text.ts';
+import { decodeLatin1 } from '../wire/ascii.ts';
+import { concat } from '../wire/octet.ts';
+import { decodeUtf8 } from '../wire/utf8.ts';
+import { inOneLine } from './conclusion.ts';
+import type { Journal } from './journal.ts';
+
+export const ORDERS = ['show', 'retry', 'hold', 'release', 'remove', 'bounce'] as const;
+export type OrderName = (typeof ORDERS)[number];
+
+/** What is asked for: all mails, or something about some of them. */
+export type Request = { readonly command: 'list' } | { readonly command: OrderName; readonly ids: readonly string[] };
+
+/** A mail as it is told. */
+export interface MailRow {
+  readonly id: string;
+  readonly from: string;
+  readonly arrival: string;
+  readonly size: number;
+  /** `sending`: an attempt is under way. */
+  readonly state: 'waiting' | 'sending' | 'held' | 'returned';
+  /** When it is due, unless it is held. */
+  readonly next: string;
+  readonly recipients: readonly RecipientRow[];
+  readonly parameters?: string;
+  /** With `show`: the header of the content. */
+  readonly header?: string;
+}
+
+export interface RecipientRow {
+  readonly to: string;
+  readonly state: RecipientState['state'];
+  /** What was said last, and by whom; absent: nobody has said anything. */
+  readonly reply?: string;
+  readonly host?: string;
+  /** An attempt began of whose outcome nothing is known; of whom, where that is known. */
+  readonly unsettled?: string;
+  /** The sender has been told of the delay. */
+  readonly warned?: true;
+  readonly parameters?: string;
+}
+
+export type Answer = { readonly mail: MailRow } | { readonly done: { readonly id: string; readonly what: OrderName } } | { readonly unknown: string };
+
+/** What a relay that runs does about orders; nothing where none runs. */
+export interface Relaying {
+  /** Tries a mail now. */
+  retry(id: string): void;
+  /** Returns a mail to its sender. */
+  giveUp(id: string): void;
+  isTrying(id: string): boolean;
+}
+
+const NOBODY: Relaying = { retry: () => undefined, giveUp: () => undefined, isTrying: () => false };
+
+/** Does what is asked for; yields the answers. */
+export async function* operate(journal: Journal, request: Request, relaying: Relaying = NOBODY): AsyncGenerator<Answer, void> {
+  if (request.command === 'list') {
+    for (const mail of journal.mails()) yield { mail: rowOf(mail, relaying) };
+    return;
+  }
+  for (const id of request.ids) {
+    const mail = journal.mail(id);
+    if (mail === undefined) yield { unknown: id };
+    else if (request.command === 'show') yield { mail: { ...rowOf(mail, relaying), header: await headerOf(journal, id) } };
+    else {
+      await order(journal, mail, request.command, relaying);
+      yield { done: { id, what: request.command } };
+    }
+  }
+}
+
+async function order(journal: Journal, { id, recipients, held, returned }: QueuedMail, what: Exclude<OrderName, 'show'>, relaying: Relaying): Promise<void> {
+  switch (what) {
+    case 'hold': return journal.hold(id, true);
+    case 'release':
+      await journal.hold(id, false);
+      return relaying.retry(id);
+    case 'retry':
+      if (held === true || returned === true) await journal.hold(id, false);
+      await journal.settle(id, recipients, Date.now()); // for the next start, where no relay runs
+      await journal.flush();
+      return relaying.retry(id);
+    case 'remove': return journal.remove(id);
+    case 'bounce':
+      await journal.giveUp(id);
+      return relaying.giveUp(id);
+    default: what satisfies never;
+  }
+}
+
+/** Returns what the operator is told of a mail. */
+export function rowOf(mail: QueuedMail, relaying: Pick<Relaying, 'isTrying'> = NOBODY): MailRow {
+  const { id, reversePath, forwardPaths, arrival, size, nextAttempt, recipients, parameters = {}, recipientParameters, held, returned } = mail;
+  const texts = recipientParameters?.map(formatRecipientParameters);
+  return {
+    id,
+    from: reversePath.text,
+    arrival: new Date(arrival).toISOString(),
+    size,
+    state: relaying.isTrying(id) ? 'sending' : held === true ? 'held' : returned === true ? 'returned' : 'waiting',
+    next: new Date(nextAttempt).toISOString(),
+    ...optional('parameters', formatMailParameters(parameters)),
+    recipients: forwardPaths.map(({ text }, recipient) => {
+      const { state = 'waiting', reply, host, unsettled, warned } = recipients[recipient] ?? {};
+      return {
+        to: text,
+        state,
+        ...(reply === undefined ? {} : { reply: inOneLine(reply) }),
+        ...(host === undefined ? {} : { host }),
+        ...(unsettled === undefined ? {} : { unsettled: unsettled.host }),
+        ...(warned === true ? { warned } : {}),
+        ...optional('parameters', texts?.[recipient] ?? ''),
+      };
+    }),
+  };
+}
+
+function optional(name: 'parameters', text: string): { readonly parameters?: string } {
+  return text === '' ? {} : { [name]: text };
+}
+
+/** Octets of a header that are shown. */
+const LONGEST_HEADER = 65_536;
+
+async function headerOf(journal: Journal, id: string): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const octets of journal.content(id)) {
+    pieces.push(octets);
+    size += octets.length;
+    if (size >= LONGEST_HEADER) break;
+  }
+  const beginning = concat(pieces).subarray(0, LONGEST_HEADER);
+  const latin1 = decodeLatin1(beginning);
+  const empty = latin1.startsWith('\r\n') ? 0 : latin1.indexOf('\r\n\r\n') + 2;
+  const header = empty === 1 ? beginning : beginning.subarray(0, empty);
+  return decodeUtf8(header) ?? decodeLatin1(header).replace(/[\x80-\xff]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16)}`);
+}

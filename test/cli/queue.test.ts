@@ -1,0 +1,153 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { queue } from '../../src/cli/queue.ts';
+import { ControlServer } from '../../src/node/control.ts';
+import { Journal } from '../../src/node/journal.ts';
+import { operate } from '../../src/node/operation.ts';
+import type { RecipientState } from '../../src/relay/queue/port.ts';
+import { encodeAscii } from '../../src/wire/ascii.ts';
+import { mailOf } from '../support/memory-queue.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+
+const DEFERRED: RecipientState = { state: 'waiting', reply: { code: 450, enhanced: '4.2.0', lines: ['greylisted \x1b[31m'] }, host: 'mx.b.test' };
+
+let directory: TemporaryDirectory;
+let path: string;
+let running: { readonly journal: Journal; readonly control: ControlServer } | undefined;
+beforeEach(() => {
+  directory = temporaryDirectory();
+  path = join(directory.path, 'queue');
+});
+afterEach(async () => {
+  await running?.control.close();
+  await running?.journal.close();
+  running = undefined;
+  directory[Symbol.dispose]();
+});
+
+async function* of(text: string): AsyncGenerator<Uint8Array, void> {
+  yield encodeAscii(text);
+}
+
+/** A queue with two mails, in which nothing happens. */
+async function fill(): Promise<Journal> {
+  const journal = await Journal.open(path);
+  await journal.add(mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>'), of(`Subject: x\r\n\r\n${'x'.repeat(5000)}\r\n`));
+  await journal.add(mailOf('m2', '<>', '<dave@d.test>'), of('\r\n'));
+  await journal.settle('m1', [DEFERRED, { state: 'delivered' }], Date.now() + 3_700_000);
+  return journal;
+}
+
+async function stopped(): Promise<void> {
+  await (await fill()).close();
+}
+
+/** What the relay that runs was told. */
+let told: string[];
+
+async function started(): Promise<void> {
+  const journal = await fill();
+  told = [];
+  const relaying = { retry: (id: string) => told.push(`retry ${id}`), giveUp: (id: string) => told.push(`give up ${id}`), isTrying: () => false };
+  running = { journal, control: await ControlServer.open(path, (request) => operate(journal, request, relaying)) };
+}
+
+async function run(...args: readonly string[]): Promise<{ readonly status: number; readonly out: string; readonly err: string }> {
+  let [out, err] = ['', ''];
+  const status = await queue([...args, '--queue', path], { out: (text) => (out += text), err: (text) => (err += text) });
+  return { status, out, err };
+}
+
+const LIST = `ID                        SIZE  SINCE   NEXT       FROM
+m1                      5.0 KB  0s      in 1h 1m   <alice@a.test>
+    <bob@b.test>  mx.b.test: 450 4.2.0 greylisted \\u001b[31m
+m2                         2 B  0s      due        <>
+    <dave@d.test>  not tried yet
+2 mails for 2 recipients, 5.0 KB
+`;
+
+describe.each([['on a queue that nobody has open', stopped], ['on a relay that runs', started]] as const)('ehlo queue, %s', (_, begin) => {
+  it('lists what waits, for whom, since when, why, and when next', async () => {
+    await begin();
+    expect(await run('list')).toEqual({ status: 0, out: LIST, err: '' });
+    const { out } = await run('list', '--json');
+    expect(out.split('\n').slice(0, -1).map((line) => (JSON.parse(line) as { readonly id: string }).id)).toEqual(['m1', 'm2']);
+  });
+
+  it('shows a mail, and says of one that is not there that it is not', async () => {
+    await begin();
+    const { status, out, err } = await run('show', 'm1', 'm9');
+    expect({ status, err }).toEqual({ status: 66, err: `ehlo queue: ${path}: there is no mail "m9"\n` });
+    expect(out).toMatch(/^id {12}m1\nfrom {10}<alice@a\.test>\n[^]*\nto {12}<carol@c\.test>\n {14}delivered: no reply\n\nSubject: x\n$/);
+    expect(JSON.parse((await run('show', 'm1', '--json')).out)).toMatchObject({ id: 'm1', header: 'Subject: x\r\n' });
+  });
+
+  it('holds, releases, removes and returns', async () => {
+    await begin();
+    expect(await run('hold', 'm1', 'm2')).toEqual({ status: 0, out: 'm1 is held\nm2 is held\n', err: '' });
+    expect((await run('list')).out).toMatch(/^m1 .* held .*\n[^]*; 2 held\n$/m);
+    expect((await run('release', 'm1', '--json')).out).toBe(`{"id":"m1","done":"release","running":${running !== undefined}}\n`);
+    expect((await run('remove', 'm2')).out).toBe('m2 is removed\n');
+    expect((await run('retry', 'm1')).status).toBe(0);
+    expect((await run('bounce', 'm1')).out).toMatch(/^m1 is returned to its sender/);
+    expect((await run('list')).out).toMatch(/^m1 .* returned .*\n[^]*\n1 mail for 1 recipient, 5\.0 KB\n$/m);
+    if (running !== undefined) expect(told).toEqual(['retry m1', 'retry m1', 'give up m1']);
+  });
+});
+
+describe('ehlo queue', () => {
+  it('says that an empty queue is empty', async () => {
+    await (await Journal.open(path)).close();
+    expect(await run('list')).toEqual({ status: 0, out: 'the queue is empty\n', err: '' });
+    expect(await run('list', '--json')).toEqual({ status: 0, out: '', err: '' });
+  });
+
+  it('writes nothing to a queue that it only looks at', async () => {
+    await stopped();
+    const before = readdirSync(join(path, 'journal'));
+    for (const command of ['list', 'show']) await run(command, ...(command === 'show' ? ['m1'] : []));
+    expect(readdirSync(join(path, 'journal'))).toEqual(before);
+    expect(readdirSync(join(path, 'msg'))).toEqual([]);
+  });
+
+  const file = (name: string, text: string): void => writeFileSync(join(path, name), encodeAscii(text));
+  const folder = (): void => void mkdirSync(path);
+  it.each<readonly [what: string, make: () => void, status: number, text: string]>([
+    ['a folder that is not there', () => undefined, 66, 'there is no queue'],
+    ['a folder that is no queue', folder, 66, 'there is no queue'],
+    ['a file', () => file('', 'x'), 66, 'there is no queue'],
+    ['the simple queue', () => (folder(), file('FORMAT', 'ehlo-files 1\n')), 69, 'the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 2"'],
+  ])('says what is wrong with %s, and makes none', async (_, make, status, text) => {
+    make();
+    expect(await run('list')).toEqual({ status, out: '', err: `ehlo queue: ${path}: ${text}\n` });
+  });
+
+  it('says that another program has the queue, where that does not answer', async () => {
+    const journal = await fill();
+    expect(await run('list')).toEqual({ status: 75, out: '', err: `ehlo queue: ${path}: another program has the queue open, and does not answer; try again\n` });
+    await journal.close();
+  });
+
+  it('asks a relay that has only just come to listen', async () => {
+    const journal = await fill();
+    const listed = run('list');
+    running = { journal, control: await ControlServer.open(path, (request) => operate(journal, request)) };
+    expect((await listed).out).toBe(LIST);
+  });
+
+  it('tells what it has found broken', async () => {
+    await stopped();
+    writeFileSync(join(path, 'journal', '000009.log'), encodeAscii('what is this'));
+    expect(await run('list')).toEqual({ status: 0, out: LIST, err: `ehlo: ${path}: the last 12 octets were half written when the program died, and never acknowledged; kept as dead/9.torn\n` });
+  });
+
+  it.each([
+    [['lst'], '"lst": did you mean list?'],
+    [['frobnicate'], '"frobnicate": expected one of list, show, retry, hold, release, remove, bounce'],
+    [['list', 'm1'], 'unexpected "m1": expected list alone'],
+    [['hold'], 'hold: expected the ID of a mail, as ehlo queue list shows it'],
+  ])('says what is wrong with %j', async (args, text) => {
+    expect(await run(...args)).toEqual({ status: 64, out: '', err: `ehlo queue: ${text}\n` });
+  });
+});

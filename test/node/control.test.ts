@@ -1,0 +1,175 @@
+import { existsSync, statSync, mkdirSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ask, ControlServer, readRequest } from '../../src/node/control.ts';
+import type { Answer, Request } from '../../src/node/operation.ts';
+import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+
+let directory: TemporaryDirectory;
+let servers: ControlServer[];
+beforeEach(() => {
+  directory = temporaryDirectory();
+  servers = [];
+});
+afterEach(async () => {
+  await Promise.all(servers.map((server) => server.close()));
+  directory[Symbol.dispose]();
+});
+
+async function start(answer: (request: Request) => AsyncIterable<Answer>, path = directory.path): Promise<void> {
+  servers.push(await ControlServer.open(path, answer));
+}
+
+async function* echo(request: Request): AsyncGenerator<Answer, void> {
+  if (request.command === 'list') return;
+  for (const id of request.ids) yield { done: { id, what: request.command } };
+}
+
+async function all(request: Request, path = directory.path): Promise<readonly Answer[]> {
+  const answers: Answer[] = [];
+  for await (const answer of ask(path, request)) answers.push(answer);
+  return answers;
+}
+
+/** Sends octets, and resolves with all that comes. */
+function raw(octets: Uint8Array, end = false): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const socket = connect({ path: join(directory.path, 'control') });
+    socket.on('connect', () => {
+      socket.write(octets);
+      if (end) socket.end();
+    });
+    socket.on('data', (some) => void (text += decodeLatin1(some)));
+    socket.on('error', reject);
+    socket.on('close', () => resolve(text));
+  });
+}
+
+const HOLD: Request = { command: 'hold', ids: ['m1', 'ü'] };
+
+describe('the control socket of a queue', () => {
+  it('takes a request and gives the answers, to its owner alone', async () => {
+    await start(echo);
+    expect(await all(HOLD)).toEqual([{ done: { id: 'm1', what: 'hold' } }, { done: { id: 'ü', what: 'hold' } }]);
+    expect(await all({ command: 'list' })).toEqual([]);
+    expect(statSync(join(directory.path, 'control')).mode & 0o777).toBe(0o600);
+  });
+
+  it('is gone with the relay', async () => {
+    await start(echo);
+    await servers.pop()?.close();
+    expect(existsSync(join(directory.path, 'control'))).toBe(false);
+    await expect(all(HOLD)).rejects.toThrow('no relay runs on the queue');
+  });
+
+  it('is that of the relay that runs, where an earlier one has died', async () => {
+    await start(echo);
+    await start(echo); // the first one as if it had died: its socket is still there
+    expect(await all(HOLD)).toHaveLength(2);
+  });
+
+  it('takes the place of nothing that is no socket', async () => {
+    writeFileSync(join(directory.path, 'control'), 'mine');
+    await expect(start(echo)).rejects.toThrow('is in the way, and no socket');
+  });
+
+  it('works where the path is longer than that of a socket can be', async () => {
+    const path = join(directory.path, 'a'.repeat(120), 'queue');
+    mkdirSync(path, { recursive: true });
+    await start(echo, path);
+    expect(await all(HOLD, path)).toHaveLength(2);
+    await servers.pop()?.close();
+    expect(existsSync(join(path, 'control'))).toBe(false);
+  });
+
+  it('says what went wrong with a request', async () => {
+    await start(async function* (request) {
+      yield* echo(request);
+      throw new Error('the disk is gone');
+    });
+    await expect(all(HOLD)).rejects.toThrow('the disk is gone');
+  });
+
+  it('tells an answer that breaks off from one that is whole', async () => {
+    const path = join(directory.path, 'control');
+    const broken = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => {
+      socket.on('data', () => {
+        socket.write(encodeAscii('{"done":{"id":"m1","what":"hold"}}\n{"do'));
+        socket.end();
+      });
+    });
+    await new Promise<void>((resolve) => {
+      broken.on('listening', resolve);
+      broken.listen({ path });
+    });
+    await expect(all(HOLD)).rejects.toThrow('in the middle of its answer');
+    await new Promise<void>((resolve) => broken.close(resolve));
+  });
+
+  it.each([
+    ['GET / HTTP/1.0\r\n', '{"error":"the request is none that this version knows"}\n'],
+    ['\n', '{"error":"the request is none that this version knows"}\n'],
+    ['\xff\xfe\n', '{"error":"the request is none that this version knows"}\n'],
+    ['{"command":"hold"}\n', '{"error":"the request is none that this version knows"}\n'],
+    [`{"command":"hold","ids":[${'1,'.repeat(10)}1]}\n`, '{"error":"the request is none that this version knows"}\n'],
+    ['{"command":"list"}\nand more\n', '{"end":true}\n'],
+    ['x'.repeat(70_000), ''],
+  ])('goes on after %j', async (sent, answer) => {
+    await start(echo);
+    expect(await raw(Uint8Array.from(sent, (character) => character.charCodeAt(0)))).toBe(answer);
+    expect(await all(HOLD)).toHaveLength(2);
+  });
+
+  it('goes on where a client ends without a request', async () => {
+    await start(echo);
+    expect(await raw(encodeAscii('{"comm'), true)).toBe('');
+    expect(await all(HOLD)).toHaveLength(2);
+  });
+
+  it('makes answers only as fast as they are taken, and stops where nobody takes them', async () => {
+    let made = 0;
+    let ended = false;
+    await start(async function* () {
+      try {
+        for (; made < 1_000_000; made += 1) yield { unknown: 'x'.repeat(1000) };
+      } finally {
+        ended = true;
+      }
+    });
+    const answers = ask(directory.path, { command: 'list' })[Symbol.asyncIterator]();
+    await answers.next();
+    await new Promise((resolve) => void setTimeout(() => resolve(undefined), 200));
+    expect(made).toBeLessThan(20_000);
+    await answers.return?.(undefined);
+    for (let turns = 0; !ended && turns < 200; turns += 1) await new Promise((resolve) => void setTimeout(() => resolve(undefined), 10));
+    expect(ended).toBe(true);
+  });
+
+  it('serves only so many clients at a time', async () => {
+    await start(echo);
+    const idle = Array.from({ length: 16 }, () => raw(encodeAscii('{'), false));
+    await new Promise((resolve) => void setTimeout(() => resolve(undefined), 50));
+    await expect(all(HOLD)).rejects.toThrow();
+    await servers.pop()?.close();
+    expect(await Promise.all(idle)).toEqual(idle.map(() => ''));
+  });
+});
+
+describe('a request', () => {
+  it.each([
+    ['{"command":"list"}', { command: 'list' }],
+    ['{"command":"show","ids":["a"]}', { command: 'show', ids: ['a'] }],
+    ['{"command":"show","ids":[]}', { command: 'show', ids: [] }],
+    ['{"command":"show","ids":["a",1]}', undefined],
+    ['{"command":"shown","ids":["a"]}', undefined],
+    ['null', undefined],
+    ['[]', undefined],
+    ['', undefined],
+  ])('%s', (text, request) => {
+    expect(readRequest(text)).toEqual(request);
+  });
+});

@@ -1,0 +1,107 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Journal } from '../../src/node/journal.ts';
+import { operate, type Answer, type Relaying, type Request } from '../../src/node/operation.ts';
+import type { RecipientState } from '../../src/relay/queue/port.ts';
+import { mailOf } from '../support/memory-queue.ts';
+import { SimDisk } from '../support/sim-disk.ts';
+
+const DEFERRED: RecipientState = { state: 'waiting', reply: { code: 450, enhanced: '4.2.0', lines: ['greylisted', 'later'] }, host: 'mx.b.test' };
+
+let disk = new SimDisk();
+let journal: Journal;
+afterEach(async () => journal.close());
+
+async function open(): Promise<void> {
+  disk = new SimDisk();
+  journal = await Journal.on(disk, { now: () => 1000, delay: () => () => undefined });
+  await journal.add({ ...mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>'), parameters: { ret: 'HDRS' }, recipientParameters: [{}, { notify: ['DELAY'] }] }, of('Subject: \xe9\r\nX: y\r\n\r\nbody\r\n'));
+  await journal.add(mailOf('m2', '<>', '<dave@d.test>'), of('\r\nno header\r\n'));
+}
+
+async function* of(text: string): AsyncGenerator<Uint8Array, void> {
+  yield Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+async function answers(request: Request, relaying?: Relaying): Promise<readonly Answer[]> {
+  const all: Answer[] = [];
+  for await (const answer of operate(journal, request, relaying)) all.push(answer);
+  return all;
+}
+
+/** What the relay is told. */
+function relayOf(told: string[], trying = ''): Relaying {
+  return { retry: (id) => told.push(`retry ${id}`), giveUp: (id) => told.push(`give up ${id}`), isTrying: (id) => id === trying };
+}
+
+/** The mail after a crash, as the next process finds it. */
+async function after(id: string): Promise<unknown> {
+  const again = await Journal.on(disk.killed(), { delay: () => () => undefined });
+  const mail = again.mail(id);
+  return mail === undefined ? undefined : { held: mail.held, returned: mail.returned, next: mail.nextAttempt };
+}
+
+describe('what the operator is told of the queue', () => {
+  it('is each mail, with what was said last of whom', async () => {
+    await open();
+    await journal.settle('m1', [DEFERRED, { state: 'delivered' }], 60_000);
+    await journal.attempt('m2', [0], 'mx.d.test');
+    expect(await answers({ command: 'list' }, relayOf([], 'm2'))).toEqual([
+      { mail: { id: 'm1', from: '<alice@a.test>', arrival: '1970-01-01T00:00:01.000Z', size: 26, state: 'waiting', next: '1970-01-01T00:01:00.000Z', parameters: 'RET=HDRS', recipients: [
+        { to: '<bob@b.test>', state: 'waiting', reply: '450 4.2.0 greylisted later', host: 'mx.b.test' },
+        { to: '<carol@c.test>', state: 'delivered', parameters: 'NOTIFY=DELAY' },
+      ] } },
+      { mail: { id: 'm2', from: '<>', arrival: '1970-01-01T00:00:01.000Z', size: 13, state: 'sending', next: '1970-01-01T00:00:01.000Z', recipients: [{ to: '<dave@d.test>', state: 'waiting', unsettled: 'mx.d.test' }] } },
+    ]);
+  });
+
+  it('is the header of a mail, its octets shown where they are not UTF-8', async () => {
+    await open();
+    const [first, second, third] = await answers({ command: 'show', ids: ['m1', 'm2', 'm3'] });
+    expect(first).toMatchObject({ mail: { id: 'm1', header: 'Subject: \\xe9\r\nX: y\r\n' } });
+    expect(second).toMatchObject({ mail: { id: 'm2', header: '' } });
+    expect(third).toEqual({ unknown: 'm3' });
+  });
+
+  it('is a header that has no end, up to a limit', async () => {
+    await open();
+    await journal.add(mailOf('m3', '<>', '<dave@d.test>'), of('x'.repeat(100_000)));
+    const [answer] = await answers({ command: 'show', ids: ['m3'] });
+    expect(answer !== undefined && 'mail' in answer ? answer.mail.header?.length : 0).toBe(65_536);
+  });
+});
+
+describe('an order of the operator', () => {
+  it.each([
+    ['hold', [], { held: true, returned: false }],
+    ['release', ['retry m1'], { held: false, returned: false }],
+    ['retry', ['retry m1'], { held: false, returned: false }],
+    ['remove', [], undefined],
+    ['bounce', ['give up m1'], { held: false, returned: true }],
+  ] as const)('%s is durable when it is said to be done, and the relay knows', async (command, expected, state) => {
+    await open();
+    if (command === 'release' || command === 'retry') await journal.hold('m1', true);
+    const told: string[] = [];
+    expect(await answers({ command, ids: ['m1', 'nobody'] }, relayOf(told))).toEqual([{ done: { id: 'm1', what: command } }, { unknown: 'nobody' }]);
+    expect(told).toEqual(expected);
+    if (state === undefined) expect(await after('m1')).toBeUndefined();
+    else expect(await after('m1')).toMatchObject(state);
+    expect(await after('m2')).toMatchObject({ held: false, returned: false });
+  });
+
+  it('to retry makes the mail due for a relay that is not there yet', async () => {
+    await open();
+    await journal.settle('m1', [DEFERRED, DEFERRED], 9e12);
+    await answers({ command: 'retry', ids: ['m1'] });
+    const { next } = (await after('m1')) as { readonly next: number };
+    expect(next).toBeLessThanOrEqual(Date.now());
+    expect(journal.mail('m1')?.recipients[0]).toMatchObject(DEFERRED);
+  });
+
+  it('takes nothing from what is known of an attempt under way', async () => {
+    await open();
+    await journal.attempt('m1', [0], 'mx.b.test');
+    for (const command of ['hold', 'release', 'retry', 'bounce'] as const) await answers({ command, ids: ['m1'] });
+    expect(journal.mail('m1')?.recipients[0]?.unsettled).toMatchObject({ host: 'mx.b.test' });
+  });
+});
+
