@@ -1,6 +1,7 @@
 // The log: one line for each event, on standard output. The lines that bear one id tell the story of one mail.
 
 import process from 'node:process';
+import { setImmediate } from 'node:timers';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -8,7 +9,7 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 export type Log = (event: string, fields: LogFields) => void;
 
 /** Makes a log. `text`: time, event, key=value; `json`: an object a line. */
-export function openLog(format: 'text' | 'json', write: (line: string) => void = (line) => void process.stdout.write(line)): Log {
+export function openLog(format: 'text' | 'json', write: (line: string) => void = writeTogether): Log {
   return (event, fields) => {
     const time = new Date().toISOString();
     const known = Object.entries(fields).filter(([, value]) => value !== undefined);
@@ -16,6 +17,21 @@ export function openLog(format: 'text' | 'json', write: (line: string) => void =
     write(`${[time, event, ...known.map(([name, value]) => `${name}=${quoted(String(value))}`)].join(' ')}\n`);
   };
 }
+
+let lines = '';
+
+/** Writes the lines of one turn of the event loop in one call of the system: at 4,000 mails a second the calls were a twentieth of it all. */
+function writeTogether(line: string): void {
+  if (lines === '') setImmediate(flush);
+  lines += line;
+}
+
+function flush(): void {
+  if (lines !== '') process.stdout.write(lines);
+  lines = '';
+}
+
+process.on('exit', flush); // of what ends before the turn does
 
 /** Values with white space, quotes or control characters are written as JSON strings, so that a line stays a line. */
 function quoted(text: string): string {

@@ -131,7 +131,7 @@ declare module 'node:process' {
     readonly stdin: AsyncIterable<Uint8Array>;
     readonly stdout: { write(text: string): boolean; readonly isTTY?: boolean; on(event: 'error', listener: () => void): void };
     readonly stderr: { write(text: string): boolean; on(event: 'error', listener: () => void): void };
-    on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: () => void): void;
+    on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'exit', listener: () => void): void;
     emitWarning(warning: Error): void;
     exit(status: number): never;
     kill(pid: number, signal: 0): true;
@@ -268,4 +268,9 @@ declare module 'node:fs/promises' {
     readonly fd: number;
   }
   export function chmod(path: string, mode: number): Promise<void>;
+}
+
+// node/log.ts
+declare module 'node:timers' {
+  export function setImmediate(callback: () => void): unknown;
 }

@@ -34,6 +34,7 @@ import type { Relaying } from './operation.ts';
 import { Beginning, notify, type NotifierOptions } from './notifier.ts';
 import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { now } from './pump.ts';
+import { RecentContent } from './recent-content.ts';
 import { relayTo } from './relay.ts';
 import type { ReceiverOptions } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
@@ -82,6 +83,7 @@ export class TransferAgent {
   readonly #servers: Server[] = [];
   readonly #dispatcher: Dispatcher;
   readonly #pool: ConnectionPool;
+  readonly #recent = new RecentContent();
   readonly #destinations: Destinations;
   #ownAddresses: { readonly list: RouteOptions['ownAddresses']; readonly until: Milliseconds } = { list: [], until: 0 };
 
@@ -160,7 +162,7 @@ export class TransferAgent {
     const story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(',') };
     try {
       let queued: QueuedMail | undefined;
-      if (relayed.forwardPaths.length > 0) queued = await queue.add({ id, reversePath, parameters, ...relayed }, this.#traced(mail, id, submission));
+      if (relayed.forwardPaths.length > 0) queued = await queue.add({ id, reversePath, parameters, ...relayed }, this.#recent.pass(id, this.#traced(mail, id, submission)));
       if (local.forwardPaths.length > 0) {
         const beginning = new Beginning(queued === undefined ? this.#traced(mail, id, submission) : queue.content(id));
         await this.#deliverHere(reversePath, beginning, queued);
@@ -239,8 +241,11 @@ export class TransferAgent {
     const { reversePath, forwardPaths, size, eightBit, parameters, recipientParameters } = mail;
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     const asked = { parameters: parameters ?? {}, recipientParameters: recipients.map((recipient) => recipientParameters?.[recipient] ?? {}) };
+    const recent = this.#recent;
     const content = async function* (host?: string): AsyncGenerator<Uint8Array, void> {
-      yield* queue.content(mail.id);
+      const octets = recent.take(mail.id);
+      if (octets === undefined) yield* queue.content(mail.id);
+      else yield octets;
       await queue.attempt?.(mail.id, recipients, host); // before the final dot: after that the mail may be taken
     };
     return relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, pool: this.#pool, routing: this.#routing });

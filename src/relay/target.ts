@@ -52,7 +52,7 @@ export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAn
       const reachable = found.filter((each) => each.host === host && isReachable(each, privateToo, notes));
       const planned: Target[] = [];
       for (const each of interleave(reachable)) if (hasRoom(each, [...targets, ...planned], notes)) planned.push(each);
-      targets.push(...planned.map((each, at) => ((planned[at + 1]?.family ?? each.family) === each.family ? each : { ...each, raced: true })));
+      targets.push(...planned.map((each, at): Target => ((planned[at + 1]?.family ?? each.family) === each.family ? each : { ...each, raced: true })));
     }
   }
 
