@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { deliver, type RecipientOutcome } from '../../src/node/deliver.ts';
-import type { Outgoing, SenderOptions } from '../../src/node/sender.ts';
+import type { DeliverOptions } from '../../src/node/deliver.ts';
+import type { Outgoing } from '../../src/node/sender.ts';
 import type { Target } from '../../src/relay/route.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
@@ -29,7 +30,7 @@ function mailFrom(text: string): Outgoing {
 }
 
 /** Delivers to the ports in turn; also which of them were asked for. */
-async function deliverTo(ports: readonly (number | Error)[], paths: readonly ForwardPath[], options: Partial<SenderOptions> & { readonly mail?: Outgoing } = {}): Promise<{ readonly outcomes: readonly RecipientOutcome[]; readonly asked: number }> {
+async function deliverTo(ports: readonly (number | Error)[], paths: readonly ForwardPath[], options: Partial<DeliverOptions> & { readonly mail?: Outgoing } = {}): Promise<{ readonly outcomes: readonly RecipientOutcome[]; readonly asked: number }> {
   let asked = 0;
   async function* targets(): AsyncGenerator<Target, void> {
     for (const port of ports) {
@@ -138,6 +139,89 @@ describe('delivery', () => {
 
   it('throws where not even a first host can be looked up', async () => {
     await expect(deliverTo([new Error('DNS on fire')], [BOB])).rejects.toThrow('DNS on fire');
+  });
+});
+
+describe('a host that greets as this host (RFC 5321 §5.1)', () => {
+  const OURS: readonly string[] = ['S: 220 Client.Test ESMTP', 'C: EHLO', 'S: 250 Client.Test', ...FAREWELL];
+  const mayNotGreetAs = (): readonly string[] => ['client.test'];
+
+  it('fails the mail where it is the best: it loops; and no further host is tried', async () => {
+    await using server = await startScriptedServer(OURS, taking());
+    const { outcomes, asked } = await deliverTo([server.port, server.port], [BOB], { mayNotGreetAs });
+    expect(brief(outcomes)).toEqual(['failed 554 5.4.6 mx1.test']);
+    expect(asked).toBe(1);
+  });
+
+  it('defers it where a better one does not answer, and no further host is tried', async () => {
+    await using server = await startScriptedServer(OURS, taking());
+    async function* targets(): AsyncGenerator<Target, void> {
+      yield targetOf(await unusedPort(), 'mx1.test');
+      yield { ...targetOf(server.port, 'mx2.test'), preference: 20 };
+      yield { ...targetOf(server.port, 'mx3.test'), preference: 30 };
+    }
+    expect(brief(await deliver(mailFrom('<alice@a.test>'), [BOB], targets(), { hostname: 'client.test', timeout: 5_000, mayNotGreetAs }))).toEqual(['deferred 451 4.4.6 mx2.test']);
+    expect(server.connections).toBe(1);
+  });
+
+  it('is another one of the same name where its address is private, unless somebody says otherwise', async () => {
+    await using server = await startScriptedServer(['S: 220 client.test ESMTP', ...taking().slice(1)]);
+    expect(brief((await deliverTo([server.port], [BOB], { ownNames: ['client.test'] })).outcomes)).toEqual(['delivered 250 2.0.0 mx1.test']);
+  });
+});
+
+describe('what a host does not offer', () => {
+  const EIGHT_BIT: Outgoing = { ...mailFrom('<alice@a.test>'), eightBit: true };
+  const PLAIN: readonly string[] = ['S: 220 mx.test ESMTP', 'C: EHLO', 'S: 250 mx.test', ...FAREWELL];
+
+  it('is asked of the next one', async () => {
+    await using server = await startScriptedServer(PLAIN, taking());
+    expect(brief((await deliverTo([server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['delivered 250 2.0.0 mx2.test']);
+  });
+
+  it('fails the mail where none offers it, nor said anything else', async () => {
+    await using server = await startScriptedServer(PLAIN);
+    expect(brief((await deliverTo([await unusedPort(), server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['failed 554 5.6.3 mx3.test']);
+  });
+
+  it('does not fail it where another one has deferred it', async () => {
+    await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 451 4.3.0 later', ...FAREWELL], PLAIN);
+    expect(brief((await deliverTo([server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['deferred 451 4.3.0 mx1.test']);
+  });
+});
+
+describe('two addresses of a host that are raced', () => {
+  const racedTo = async (first: Target, second: Target): Promise<readonly string[]> => {
+    async function* targets(): AsyncGenerator<Target, void> {
+      yield { ...first, raced: true };
+      yield second;
+    }
+    return brief(await deliver(mailFrom('<alice@a.test>'), [BOB], targets(), { hostname: 'client.test', timeout: 5_000 }));
+  };
+
+  it('are one attempt: the second is taken at once where the first refuses', async () => {
+    await using server = await startScriptedServer(taking());
+    expect(await racedTo(targetOf(await unusedPort(), 'mx1.test'), targetOf(server.port, 'mx1.test'))).toEqual(['delivered 250 2.0.0 mx1.test']);
+  });
+
+  it('are both tried where the winner defers', async () => {
+    await using winner = await startScriptedServer(['S: 421 4.3.2 busy', '* end']);
+    await using loser = await startScriptedServer(taking());
+    expect(await racedTo(targetOf(winner.port, 'mx1.test'), targetOf(loser.port, 'mx1.test'))).toEqual(['delivered 250 2.0.0 mx1.test']);
+    expect([winner.connections, loser.connections]).toEqual([1, 1]);
+  });
+
+  it('are no connection where both refuse', async () => {
+    expect(await racedTo(targetOf(await unusedPort(), 'mx1.test'), targetOf(await unusedPort(), 'mx1.test'))).toEqual(['deferred 451 4.4.1 mx1.test']);
+  });
+});
+
+describe('delivery that reports', () => {
+  it('tells of each recipient once, as soon as he is done with', async () => {
+    await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT TO:<bob@', 'S: 250 ok', 'C: RCPT TO:<carol@', 'S: 450 4.2.1 later', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 2.0.0 taken', ...FAREWELL], REFUSING_RCPT('450 4.2.1 again'));
+    const told: string[] = [];
+    await deliverTo([server.port, server.port], [BOB, CAROL], { report: (recipient, { outcome, target }) => told.push(`${recipient} ${outcome.state} ${target?.host}`) });
+    expect(told).toEqual(['0 delivered mx1.test', '1 deferred mx2.test']);
   });
 });
 

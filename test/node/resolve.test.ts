@@ -240,3 +240,25 @@ describe('aborting', () => {
     expect(dns.queries).toHaveLength(before);
   });
 });
+
+describe('the key of a domain', () => {
+  const keyOf = (domain: string): Promise<string | undefined> => resolver.keyOf(domain, OPTIONS);
+
+  it('is that of its route, and is found without a question for addresses', async () => {
+    const before = dns.queries.length;
+    const key = await keyOf('d.test');
+    expect(new Set(dns.queries.slice(before).map(({ type }) => type))).toEqual(new Set(['MX']));
+    const route = await resolver.route('d.test', OPTIONS);
+    expect(route).toMatchObject({ type: 'targets', key });
+    expect(await keyOf('alias-to-mx.test')).toBe(key);
+    expect(await keyOf('implicit.test')).not.toBe(key);
+  });
+
+  it.each(['nowhere.test', 'null.test', 'servfail.test', 'timeout.test', '[nonsense]'])('of %s is not to be had', async (domain) => {
+    expect(await keyOf(domain)).toBeUndefined();
+  });
+
+  it('is not to be had where this host is the best exchanger', async () => {
+    expect(await resolver.keyOf('d.test', { ...OPTIONS, ownNames: ['mx1.test'] })).toBeUndefined();
+  });
+});

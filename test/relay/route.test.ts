@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AddressAnswers, DnsAnswer, MxRecord } from '../../src/relay/dns-answer.ts';
 import { recordsOf } from '../../src/relay/dns-answer.ts';
 import { parseRoute } from '../../src/relay/next-hop.ts';
-import { locate, rank, type RouteOptions, type Step } from '../../src/relay/route.ts';
+import { locate, planKey, rank, type RouteOptions, type Step } from '../../src/relay/route.ts';
 import { planTargets } from '../../src/relay/target.ts';
 import { type VerdictEvent, VERDICTS } from '../../src/relay/verdict.ts';
 
@@ -331,6 +331,54 @@ describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
     const { asked, verdict } = find('d.test', zone);
     expect(verdict).toBe('no-usable-mx');
     expect(asked.slice(1)).toEqual(Array.from({ length: 64 }, (_, at) => `mx${at + 1}.test`));
+  });
+});
+
+describe('the families of a host', () => {
+  it('may be raced in pairs: each target tells whether the next one is the other family of its host', () => {
+    const zone: Zone = { MX: '10 a.test, 20 b.test', 'a.test': '192.0.2.1 192.0.2.2 2001:db8::1', 'b.test': '2001:db8::2' };
+    let plan = locate('d.test', OPTIONS);
+    if (plan.type === 'ask-mx') plan = rank(plan.domain, mxAnswer(zone.MX ?? ''), OPTIONS, steady);
+    if (plan.type !== 'hosts') return expect.fail(plan.type);
+    const known = new Map(['a.test', 'b.test'].map((host) => [host, hostAnswers(zone[host] ?? '')]));
+    expect(planTargets(plan, known, OPTIONS).targets.map(({ address, raced }) => [address, raced])).toEqual([
+      ['2001:db8::1', true],
+      ['192.0.2.1', undefined],
+      ['192.0.2.2', undefined],
+      ['2001:db8::2', undefined],
+    ]);
+  });
+});
+
+describe('the key of a plan', () => {
+  function keyOf(domain: string, MX: string, options: Partial<RouteOptions> = {}, random = steady): string {
+    let plan = locate(domain, { ...OPTIONS, ...options });
+    if (plan.type === 'ask-mx') plan = rank(plan.domain, mxAnswer(MX), { ...OPTIONS, ...options }, random);
+    return plan.type === 'hosts' ? planKey(plan) : expect.fail(plan.type);
+  }
+
+  it('is the same for domains with the same hosts in the same order, whatever the numbers, and however shuffled', () => {
+    const key = keyOf('d.test', '10 a.test, 10 b.test, 20 c.test');
+    expect(keyOf('e.test', '7 C.test., 5 b.test, 5 a.test')).toBe(key);
+    expect(keyOf('d.test', '10 a.test, 10 b.test, 20 c.test', {}, () => 0)).toBe(key);
+    expect(keyOf('d.test', '10 a.test, 10 b.test, 20 c.test, 30 relay.test, 40 d.test')).toBe(key); // what is behind this host does not count
+  });
+
+  it.each([
+    ['another order', '20 a.test, 20 b.test, 10 c.test'],
+    ['another level', '10 a.test, 11 b.test, 20 c.test'],
+    ['one host less', '10 a.test, 10 b.test'],
+    ['one host more', '10 a.test, 10 b.test, 20 c.test, 30 d.test'],
+    ['other hosts', '10 a.test, 10 b.test, 20 d.test'],
+  ])('is another for %s', (_, MX) => {
+    expect(keyOf('d.test', MX)).not.toBe(keyOf('d.test', '10 a.test, 10 b.test, 20 c.test'));
+  });
+
+  it('is that of the host for the implicit MX, and another where a next hop is configured', () => {
+    const explicit = keyOf('d.test', '10 a.test');
+    expect(keyOf('a.test', 'NODATA')).toBe(explicit);
+    expect(keyOf('d.test', '', { smarthost: { host: 'a.test', port: 25 } })).not.toBe(explicit);
+    expect(keyOf('d.test', '10 a.test', { mxPort: 26 })).not.toBe(explicit);
   });
 });
 
