@@ -87,6 +87,7 @@ describe('ehlo send', () => {
     expect((await send('--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', mailFile())).out).toContain(' 550 5.1.1 \\x1b[2Jgone\\x9b1m ');
   });
 
+  // shows RFC5321:4.5.3.2-3
   it('gives up a server that does not answer after --timeout', async () => {
     await using server = await startScriptedServer(['C: nothing']);
     expect(await send('--server', `127.0.0.1:${server.port}`, '--timeout', '1', '--to', 'bob@b.test', mailFile())).toMatchObject({ status: 75, out: expect.stringContaining('timed out') });

@@ -165,6 +165,7 @@ check('more recipients than --max-recipients get 452, the others their mail', as
   expectEqual(maildirMails(maildir).length, 1, 'mails in the Maildir');
 });
 
+// shows RFC5321:4.5.4.2-1 RFC5321:4.5.4.2-2
 check('200 clients at once that say nothing keep nobody else out', async (stage) => {
   const maildir = stage.folder('maildir');
   const server = await stage.serve(['--maildir', maildir, '--accept', '*', '--max-connections-per-client', '1000']);

@@ -68,6 +68,7 @@ for (const [verb, name] of [['RCPT', 'in reply to RCPT'], ['.', 'with all others
     expectInFront(peer.mails[0].content, CONTENT, ['Received']);
   });
 
+// shows RFC5321:4.4-29 RFC5321:4.4-30
 check('all recipients that smtp-sink refuses are reported in one notification', async (stage) => {
   const { mxPort, relay, maildir } = await startReportingRelay(stage);
   await startSink(stage, mxPort, '127.0.0.11', ['-f', 'RCPT', '-B', '550 5.7.1 go away']);
@@ -119,6 +120,7 @@ check('a recipient who is deferred gets the mail at the next attempt, and nobody
   expectMatch(relay.out, /^\S+ deferred .*to=<later@peer\.test>.*450 4\.2\.1/m, 'the log');
 });
 
+// shows RFC5321:4.5.4.1-8
 check('mail that expires is reported', async (stage) => {
   const { relay, maildir } = await startReportingRelay(stage, ['--retry', '1s', '--expire', '2s']);
   await sendWithSmtplib(stage, relay.port, 'alice@sender.test', ['bob@peer.test'], CONTENT); // nothing listens there

@@ -24,6 +24,7 @@ describe('connect', () => {
     expect(await failure(connect(targetOf(port)))).toMatchObject({ message: `127.0.0.1 port ${port}: connection refused`, local: false });
   });
 
+  // shows RFC5321:4.5.4-1
   it('gives up after its time-out', async () => {
     await using server = await startScriptedServer(['S: 220 mx.test']);
     const attempt = failure(connect(targetOf(server.port), { timeout: 1 }));

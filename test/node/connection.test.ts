@@ -72,6 +72,7 @@ describe('the accept loop', () => {
     expect(seen).toEqual(['client.test <alice@a.test> <bob@b.test> one\r\n', 'client.test <anna@a.test> <bob@b.test> two\r\n', 'over']);
   });
 
+  // shows RFC5321:4.5.4.2-2 RFC5321:4.5.4.2-4
   it('serves connections side by side', async () => {
     const server = await serve();
     const mails: ReceivedMail[] = [];

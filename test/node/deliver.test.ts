@@ -104,6 +104,7 @@ describe('delivery', () => {
     expect(server.heard[1]?.match(/^RCPT.*$/gm)).toEqual(['RCPT TO:<carol@b.test>']);
   });
 
+  // shows RFC5321:4.5.3.2.1-2
   it('counts the last word of a server for more than a connection that did not come about', async () => {
     await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 451 4.3.0 later', ...FAREWELL]);
     const nobody = await unusedPort();

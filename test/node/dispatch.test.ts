@@ -110,7 +110,7 @@ describe('a mail', () => {
     expect(done.filter((what) => what.startsWith('relay'))).toEqual(['relay m1 0', 'relay m2 0', 'relay m3 0']);
   });
 
-  // shows RFC5321:4.2.1-2 RFC5321:4.2.1-3 RFC5321:4.2.5-2 RFC5321:4.2.5-5
+  // shows RFC5321:4.2.1-2 RFC5321:4.2.1-3 RFC5321:4.2.5-2 RFC5321:4.2.5-5 RFC5321:4.5.4.1-1 RFC5321:4.5.4.1-3 RFC5321:4.5.4.1-5
   it('is tried again at the times of the schedule, and given up at its end', async () => {
     const { queue, dispatcher, attempts, done, logged } = stage(() => [DEFERRED]);
     const mail = queue.put(TO_BOB, NOTHING);
@@ -122,6 +122,7 @@ describe('a mail', () => {
     expect(logged.slice(-3)).toMatchObject([['deferred', { id: 'm1', gaveUp: true }], ['bounced', { id: 'm1', to: '<bob@b.test>', notification: 'n1' }], ['done', {}]]);
   });
 
+  // shows RFC5321:4.5.4.1-7
   it('that is a bounce is given up sooner', async () => {
     const { queue, dispatcher, attempts } = stage(() => [DEFERRED]);
     dispatcher.add(queue.put(mailOf('m1', '<>', '<bob@b.test>'), NOTHING));
@@ -364,6 +365,7 @@ describe('a recipient that failed', () => {
 });
 
 describe('attempts', () => {
+  // shows RFC5321:4.5.4.1-18 RFC5321:4.5.4.1-19
   it('are only so many at a time, and the mail that is due first goes first', async () => {
     const gates = new Map<string, Deferred<void>>();
     const { queue, dispatcher, done } = stage(async ({ id }) => {

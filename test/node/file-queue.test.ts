@@ -80,6 +80,7 @@ describe('a mail that is added', () => {
     expect(files('tmp')).toEqual([]);
   });
 
+  // shows RFC5321:4.5.4.1-2
   it('is what was found on the way: its size, whether it is 8-bit, when it came, and who waits', async () => {
     const queue = await open();
     const before = Date.now();

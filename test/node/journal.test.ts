@@ -53,6 +53,7 @@ const FIRST_VERSION =
   'AHi7HQMAAAAAJAAAAAIAAAAAV3/wUwJtMQEHAQAADG14LnBlZXIudGVzdMIDBTQuMi4wAQVsYXRlcg==';
 
 describe('the journal in a directory', () => {
+  // shows RFC5321:4.5.2-6 RFC5321:4.5.4.1-2
   it('gives back what it took, in the process and after the next start', async () => {
     const directory = folder();
     let journal = await Journal.open(directory);

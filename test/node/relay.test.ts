@@ -69,6 +69,7 @@ describe('relay', () => {
     expect(server.connections).toBe(1);
   });
 
+  // shows RFC5321:4.5.4.1-14 RFC5321:4.5.4.1-15 RFC5321:4.5.4.1-17
   it('sends one mail for domains that have the same mail exchangers, in whatever order of equal preference (RFC 5321 §4.5.4.1)', async () => {
     await using server = await startScriptedServer(taking(4));
     const outcomes = await relay('<>', ['1@same1.test', '2@same2.test', '3@SAME1.test', '4@same3.test'], HELLO, options({}, { routing: { mxPort: server.port } }));
@@ -120,6 +121,7 @@ describe('relay', () => {
     expect(server.heard[0]).toContain('DATA\r\nHello\r\n.\r\n');
   });
 
+  // shows RFC5321:4.5.3.1.7-4
   it('declares SIZE and 8BITMIME where the server offers them', async () => {
     const script = taking().map((line) => (line === 'S: 250 8BITMIME' ? 'S: 250-8BITMIME' : line));
     script.splice(script.indexOf('S: 250-8BITMIME') + 1, 0, 'S: 250 SIZE 1000');

@@ -31,6 +31,7 @@ describe('room for connections', () => {
 });
 
 describe('a full server', () => {
+  // shows RFC5321:4.5.4.2-3
   it.each([['in all', { maxConnections: 1 }], ['for the client', { maxConnectionsPerClient: 1 }]])('(%s) says 421 and closes, until one has gone', async (_, options) => {
     const server = await serve(options);
     const first = await connect(server);

@@ -52,6 +52,7 @@ describe('send', () => {
     expect(brief(await sendTo(server, ['a', 'b', 'c']))).toEqual(['delivered 250', 'failed 550 RCPT', 'deferred 450 RCPT']);
   });
 
+  // shows RFC5321:4.5.3.1.8-7 RFC5321:4.5.3.1.10-2 RFC5321:4.5.3.1.10-3 RFC5321:4.5.3.1.10-5
   it('sends to recipients that there was no room for in a second transaction of the same connection, with the content anew', async () => {
     const first = [...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT TO:<a@', 'S: 250 ok', 'C: RCPT TO:<b@', 'S: 452 4.5.3 too many', 'C: RCPT TO:<c@', 'S: 552 too many', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 taken'];
     const second = ['C: MAIL', 'S: 250 ok', 'C: RCPT TO:<b@', 'S: 250 ok', 'C: RCPT TO:<c@', 'S: 550 no', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 taken too', ...FAREWELL];

@@ -96,7 +96,7 @@ const CONTENT = 'Subject: hi\r\n\r\n.a dot, and octets above 127: \xfc\x80\r\n';
 const events = ({ logged }: Host): readonly string[] => logged.map(([event]) => event);
 
 describe('a transfer agent', () => {
-  // shows RFC5321:4.1.1.4-17 RFC5321:4.1.4-10
+  // shows RFC5321:4.1.1.4-17 RFC5321:4.1.4-10 RFC5321:4.4-1 RFC5321:4.4-4 RFC5321:4.4-8
   it('takes a mail into its queue, and relays it to the next, which has it octet for octet with two Received fields', async () => {
     const last = await start('last.test', { accept: ['b.test'], maildir: true });
     const first = await start('first.test', { routes: { 'b.test': last.server.port } });
@@ -114,6 +114,7 @@ describe('a transfer agent', () => {
     expect(events(last)).toEqual(['accepted']);
   });
 
+  // shows RFC5321:4.4-6 RFC5321:7.2-1 RFC5321:7.6-1
   it('tells none of several recipients of the others', async () => {
     const last = await start('last.test', { accept: ['b.test'], maildir: true });
     await submit(last, '<>', ['<bob@b.test>', '<carol@b.test>']);
@@ -193,6 +194,7 @@ describe('a transfer agent', () => {
 });
 
 describe('who may send to whom (RFC 5321 §3.6.2, §7.9)', () => {
+  // shows RFC5321:4.5.1-3 RFC5321:4.5.1-5 RFC5321:4.5.1-6
   it('anybody may send to domains that are accepted, and to the postmaster', async () => {
     const host = await start('first.test', { accept: ['b.test'], relayFrom: [], maildir: true });
     expect((await submit(host, '<>', ['<bob@B.TEST>', '<Postmaster>'])).rcpt.map((reply) => reply.slice(0, 3))).toEqual(['250', '250']);
@@ -209,7 +211,7 @@ describe('who may send to whom (RFC 5321 §3.6.2, §7.9)', () => {
 });
 
 describe('a mail that cannot be delivered', () => {
-  // shows RFC5321:4.1.1.4-16 RFC5321:4.2.5-3
+  // shows RFC5321:4.1.1.4-16 RFC5321:4.2.5-3 RFC5321:4.4-23 RFC5321:4.4-28 RFC5321:4.4-31 RFC5321:4.4-32
   it('is reported to its sender, by way of his domain', async () => {
     const sender = await start('mx.a.test', { accept: ['a.test'], maildir: true });
     await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 5.1.1 no such user', ...FAREWELL]);
@@ -224,6 +226,7 @@ describe('a mail that cannot be delivered', () => {
     expect(report).toContain('\r\nSubject: hi\r\n');
   });
 
+  // shows RFC5321:4.4-26 RFC5321:4.4-27
   it('goes to its other recipients all the same', async () => {
     const sender = await start('mx.a.test', { accept: ['a.test', 'c.test'], maildir: true });
     await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 550 5.7.1 not from you', ...FAREWELL]);
@@ -241,6 +244,7 @@ describe('a mail that cannot be delivered', () => {
     expect(relay.delivered()).toMatchObject([expect.stringMatching(/^Return-Path: <>\r\n.*Content-Type: multipart\/report/s)]);
   });
 
+  // shows RFC5321:4.5.4-2 RFC5321:4.5.5-3 RFC5321:3.6.3-4 RFC5321:6.1-6
   it('with the null reverse-path is reported to nobody (RFC 5321 §4.5.5)', async () => {
     await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 550 5.7.1 not from you', ...FAREWELL]);
     const relay = await start('first.test', { routes: { 'b.test': refusing.port } });

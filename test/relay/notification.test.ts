@@ -23,6 +23,7 @@ describe('whom a notification is sent to (RFC 5321 §6.1)', () => {
     expect(mayNotify(reversePath('<alice@example.com>'))).toBe(true);
   });
 
+  // shows RFC5321:4.4-32 RFC5321:4.5.5-1 RFC5321:6.1-4 RFC5321:6.1-5 RFC5321:6.1-7 RFC5321:6.1-8
   it('is the final hop of a source route, with the null reverse-path', () => {
     const envelope = notificationEnvelope(sender('<@a.example,@b.example:user@d.example>'));
     expect(envelope).toEqual({ reversePath: reversePath('<>'), forwardPaths: [forwardPath('<user@d.example>')], parameters: {} });
@@ -60,6 +61,7 @@ describe('what the sender wants to be told (RFC 3461 §4.1, §5.2)', () => {
 });
 
 describe('a delivery status notification (RFC 3464)', () => {
+  // shows RFC5321:4.4-18
   it('tells of a failure', () => {
     expect(written({ recipients: [failed()] })).toBe(
       crlf(`From: Mail Delivery System <postmaster@relay.example.org>
@@ -180,6 +182,7 @@ From: <alice@example.com>
     expect(bodies.map(({ type }) => type)).toEqual(['text/plain; charset=us-ascii', 'message/delivery-status', 'text/rfc822-headers']);
   });
 
+  // shows RFC5321:4.4-29 RFC5321:4.4-30
   it('tells of recipients with different fates in one report, each in a group of its own', () => {
     const fates = ['delivered', 'delayed', 'expanded', 'failed', 'relayed'] as const;
     const recipients = fates.map((action) => ({ ...failed(`<${action}@example.net>`), action, reply: reply(action === 'delayed' ? 450 : action === 'failed' ? 550 : 250, undefined, action) }));

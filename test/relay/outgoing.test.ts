@@ -33,6 +33,7 @@ describe('an outgoing path', () => {
     expect(outgoingReversePath(reverse(text))).toEqual(reverse(out));
   });
 
+  // shows RFC5321:4.5.5-4
   it('is itself where there is nothing to change', () => {
     const [to, from] = [forward('<bob@b.test>'), reverse('<>')];
     expect(outgoingForwardPath(to, 'mx.test')).toBe(to);
@@ -62,6 +63,7 @@ describe('recipients are grouped (RFC 5321 §4.5.4.1)', () => {
     return groups.map(({ destination, recipients }) => `${destination} ${recipients.join()}`);
   }
 
+  // shows RFC5321:4.5.4.1-14
   it('by domain, whatever its case, in the order in which domains appear', () => {
     expect(group(['<1@b.test>', '<2@c.test>', '<3@B.TEST>', '<4@b.test>'])).toEqual(['b.test 0,2,3', 'c.test 1']);
   });

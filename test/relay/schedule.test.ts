@@ -14,6 +14,7 @@ function attempts(id: string, schedule: RetrySchedule, bounce = false): readonly
 }
 
 describe('the retry schedule (RFC 5321 §4.5.4.1)', () => {
+  // shows RFC5321:4.5.4.1-10
   it('tries again quickly once, then after at least 30 minutes, then every three hours', () => {
     expect(attempts('x', STEADY).slice(0, 6).map((age) => age / MINUTE)).toEqual([7.5, 37.5, 97.5, 217.5, 397.5, 577.5]);
   });
@@ -28,6 +29,7 @@ describe('the retry schedule (RFC 5321 §4.5.4.1)', () => {
     }
   });
 
+  // shows RFC5321:4.5.4.1-5 RFC5321:4.5.4.1-6 RFC5321:4.5.4.1-7
   it('tries for the last time at the age of expiry: five days, one for a bounce', () => {
     expect(attempts('x', RETRY_SCHEDULE).at(-1)).toBe(5 * DAY);
     expect(attempts('x', RETRY_SCHEDULE, true).at(-1)).toBe(1 * DAY);
@@ -51,6 +53,7 @@ describe('the retry schedule (RFC 5321 §4.5.4.1)', () => {
     expect(attempts('18c9-0001', RETRY_SCHEDULE)).toEqual(attempts('18c9-0001', RETRY_SCHEDULE));
   });
 
+  // shows RFC5321:4.5.4.1-8
   it('takes any intervals, the last one for all further attempts', () => {
     expect(attempts('x', { ...STEADY, intervals: [1000, 2000], expire: 8000 })).toEqual([1000, 3000, 5000, 7000, 8000]);
   });

@@ -140,6 +140,7 @@ function dead(count = 10, options: Partial<SchedulerOptions> = {}): Stage {
 }
 
 describe('a dead destination (RFC 5321 §4.5.4.1)', () => {
+  // shows RFC5321:4.5.4.1-9
   it('is left alone, fresh mail for it too, until it is probed by one unit', () => {
     const stage = dead();
     expect(stage.begin(7.5 * MINUTE - 1)).toEqual([]);

@@ -1,56 +1,9 @@
 // What a relay and a final host do to content: nothing, but for trace fields in front (RFC 5321 §3.6.3, §4.4, §6.4).
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FileQueue } from '../../src/node/file-queue.ts';
-import { Maildir } from '../../src/node/maildir.ts';
-import { Resolver } from '../../src/node/resolve.ts';
-import { TransferAgent } from '../../src/node/transfer-agent.ts';
-import { parseCidr } from '../../src/relay/admission.ts';
-import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
-import { decodeLatin1 } from '../../src/wire/ascii.ts';
-import { RawPeer } from '../support/raw-peer.ts';
+import { describe, expect, it } from 'vitest';
+import { RelayHost } from '../support/relay-host.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';
-import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { until } from '../support/turn.ts';
-
-let directory: TemporaryDirectory;
-let agent: TransferAgent | undefined;
-beforeEach(() => {
-  directory = temporaryDirectory();
-});
-afterEach(async () => {
-  await agent?.close(0);
-  directory[Symbol.dispose]();
-});
-
-/** Mail for local.test comes into the Maildir, all other to `port`. Says it, and gives the reply to its end. */
-async function submit(to: string, content: string, port = 1): Promise<string> {
-  agent = new TransferAgent({
-    hostname: 'mx.test',
-    queue: await FileQueue.open(join(directory.path, 'queue')),
-    maildir: await Maildir.open(join(directory.path, 'box')),
-    admission: { accept: new Set(['local.test']), relayFrom: [parseCidr('127.0.0.0/8')].filter((range) => range !== undefined) },
-    routing: { smarthost: { host: '127.0.0.1', port }, routes: new Map(), mxPort: 25, allowPrivateTargets: false },
-    resolver: new Resolver({ servers: ['127.0.0.1:1'], timeout: 50 }),
-    schedule: RETRY_SCHEDULE,
-    log: () => undefined,
-  });
-  const server = await agent.listen({ place: { host: '127.0.0.1', port: 0 } });
-  agent.start();
-  const peer = await RawPeer.connect(server.port);
-  await peer.reply();
-  for (const line of ['EHLO client.test', 'MAIL FROM:<alice@a.test>', `RCPT TO:${to}`, 'DATA']) await peer.command(line);
-  const end = await peer.command(`${content.replace(/^\./gm, '..')}.`);
-  peer.reset();
-  return end;
-}
-
-const delivered = (): string | undefined => {
-  const [name] = readdirSync(join(directory.path, 'box', 'new'));
-  return name === undefined ? undefined : decodeLatin1(readFileSync(join(directory.path, 'box', 'new', name)));
-};
 
 /** All that a message can have wrong with it, and carries on. */
 const WRONG: readonly (readonly [string, string])[] = [
@@ -80,7 +33,8 @@ describe('a relay', () => {
   // shows RFC5321:6.2-1 RFC5321:6.4-2 RFC5321:7.2-3 RFC5321:7.2-4 RFC5321:C-9
   it.each(WRONG)('passes on content with %s as it is, behind one Received field', async (_, content) => {
     await using next = await startScriptedServer(['S: 220 next.test', 'C: EHLO', 'S: 250 next.test', 'C: MAIL FROM:<alice@a.test>', 'S: 250 ok', 'C: RCPT TO:<bob@b.test>', 'S: 250 ok', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 taken', 'C: QUIT', 'S: 221 bye']);
-    expect(await submit('<bob@b.test>', content, next.port)).toMatch(/^250 /);
+    await using host = await RelayHost.start(next.port);
+    expect((await host.submit('<alice@a.test>', ['<bob@b.test>'], content)).at(-1)).toMatch(/^250 /);
     await until(() => next.idle && next.connections === 1);
     const [, data = ''] = next.heard[0]?.split(/(?<=\r\nDATA\r\n)/) ?? [];
     expect(data).toMatch(new RegExp(`^${RECEIVED}`));
@@ -91,8 +45,9 @@ describe('a relay', () => {
 describe('a final host', () => {
   // shows RFC5321:3.3-28 RFC5321:4.4-16 RFC5321:4.5.3.1.8-4 RFC5321:6.2-1
   it.each(WRONG)('delivers content with %s as it is, behind Return-Path and one Received field', async (_, content) => {
-    expect(await submit('<bob@local.test>', content)).toMatch(/^250 /);
-    const text = delivered() ?? '';
+    await using host = await RelayHost.start();
+    expect((await host.submit('<alice@a.test>', ['<bob@local.test>'], content)).at(-1)).toMatch(/^250 /);
+    const [text = ''] = host.delivered();
     expect(text).toMatch(new RegExp(`^Return-Path: <alice@a\\.test>\r\n${RECEIVED}`));
     expect(text.endsWith(`\r\n${content}`)).toBe(true);
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { formatDate, parseDate } from '../../src/syntax/date-time.ts';
 import { testTable } from './table.ts';
 
+// shows RFC5321:4.4-36 RFC5321:F.5-1
 testTable('date', {
   parse: parseDate,
   result: (date) => new Date(date).toISOString(),

@@ -20,6 +20,8 @@ const short = ({ helo, client, by, via, with: protocol, id, for: path, date }: R
 
 const isReturnPath = (field: string): boolean => /^return-path/i.test(field);
 
+// shows RFC5321:4.4-3 RFC5321:4.4-6 RFC5321:4.4-33 RFC5321:4.4-34 RFC5321:4.4-35 RFC5321:4.4-37 RFC5321:4.4-38 RFC5321:4.4-39
+// shows RFC5321:4.4-40 RFC5321:4.4-41 RFC5321:4.4-42 RFC5321:4.4-43 RFC5321:4.4-45 RFC5321:4.4-46 RFC5321:4.4-48 RFC5321:4.4-50
 testTable('trace', {
   parse: (field) => (isReturnPath(field) ? parseReturnPath(field) : parseReceived(field)),
   result: (value) => ('type' in value ? value.key : short(value)),
@@ -52,7 +54,7 @@ const PLAIN: Received = {
 };
 
 describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
-  // shows RFC5321:4.1.1.4-18
+  // shows RFC5321:4.1.1.4-18 RFC5321:4.4-12 RFC5321:4.4-36 RFC5321:F.5-1
   it('names the client twice, the server, the protocol, the mail and the date', () => {
     expect(formatReceived(PLAIN)).toBe(
       [
@@ -64,12 +66,14 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
     );
   });
 
+  // shows RFC5321:4.4-3
   it('needs no more than names and a date', () => {
     expect(formatReceived({ helo: 'a.example', by: 'b.example', date })).toBe(
       'Received: from a.example by b.example; Mon, 23 Nov 2026 15:20:12 +0000\r\n',
     );
   });
 
+  // shows RFC5321:4.4-5 RFC5321:4.4-44
   it('is read back as it was written', () => {
     for (const received of [
       PLAIN,
@@ -86,6 +90,7 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
     }
   });
 
+  // shows RFC5321:4.4-10
   it('has the zone that is asked for', () => {
     expect(formatReceived({ ...PLAIN, zone: -480 })).toContain('Mon, 23 Nov 2026 07:20:12 -0800');
     expect(reread(formatReceived({ ...PLAIN, zone: -480 })).date).toBe(date);
@@ -120,6 +125,7 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
     'x'.repeat(100_000), '('.repeat(2000), '\\'.repeat(255), ' '.repeat(300), '; Mon, 1 Jan 2001 00:00:00 +0000', '',
   ];
 
+  // shows RFC5321:4.4-2
   it.each(['helo', 'by', 'via', 'with', 'id'] as const)('is one field of the grammar whatever `%s` holds', (name) => {
     for (const value of HOSTILE) {
       const field = formatReceived({ ...PLAIN, [name]: value });

@@ -6,6 +6,7 @@ import { octetsOf } from './every.ts';
 const EVERY_OCTET = Uint8Array.from({ length: 256 }, (_, octet) => octet);
 
 describe('ASCII (RFC 5321 §2.4)', () => {
+  // shows RFC5321:4.5.2-5 RFC5321:2.4-8 RFC5321:A-1
   it('has an octet for each character, and a question mark for one that it lacks', () => {
     expect(encodeAscii('250 ok\r\n')).toEqual(octetsOf('250 ok\r\n'));
     expect(encodeAscii('\x7fé€😀')).toEqual(octetsOf('\x7f????'));

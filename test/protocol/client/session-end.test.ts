@@ -45,6 +45,7 @@ describe('a connection that is lost', () => {
 });
 
 describe('the time that a server has (§4.5.3.2)', () => {
+  // shows RFC5321:4.5.3.2-1 RFC5321:4.5.3.2-2 RFC5321:4.5.4-1
   it.each(COMMANDS)('for %s is up exactly then, and not before', (awaited) => {
     const client = clientAwaiting(awaited);
     const { timeout, phrase } = AWAITED[awaited];
@@ -57,6 +58,7 @@ describe('the time that a server has (§4.5.3.2)', () => {
     expect(client.told).toEqual(IN_TRANSACTION.includes(awaited) ? [`${BOB} ${state} 451 in reply to ${phrase}: timeout`, `${CAROL} ${state} 451 in reply to ${phrase}: timeout`, 'done'] : []);
   });
 
+  // shows RFC5321:4.5.3.2-2 RFC5321:4.5.3.2-4
   it('begins anew with each reply of a pipelined group, and with none of its lines', () => {
     const client = clientIn('envelope');
     for (let count = 0; count < 3; count++) {
@@ -69,6 +71,7 @@ describe('the time that a server has (§4.5.3.2)', () => {
     expect(client.session.deadline).toBe(client.now + minutes(1));
   });
 
+  // shows RFC5321:4.5.3.2-4
   it('for a block of mail data is three minutes, from the 354 on and from each block (§4.5.3.2.5)', () => {
     const client = after(clientIn('envelope'), '250 ok', '250 ok', '250 ok');
     client.wait(minutes(2) - 1);
@@ -87,6 +90,7 @@ describe('the time that a server has (§4.5.3.2)', () => {
     for (const state of ['ready', 'closed'] as const) expect(clientIn(state).session.deadline).toBe(Infinity);
   });
 
+  // shows RFC5321:4.5.3.2-3
   it('may be cut', () => {
     const client = clientIn('envelope', ['PIPELINING'], { timeout: seconds(10) });
     client.wait(seconds(10));

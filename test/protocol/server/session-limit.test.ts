@@ -9,7 +9,7 @@ import { HOST, ServerDialogue, codesOf, dialogueIn } from '../../support/server-
 const noop = (length: number): string => `NOOP ${'x'.repeat(length - 7)}\r\n`;
 
 describe('a command line (§4.5.3.1.4)', () => {
-  // shows RFC5321:4.3.2-7
+  // shows RFC5321:4.3.2-7 RFC5321:4.5.3.1-3
   it.each([512, 513, 1000, LIMITS.commandLine])('of %d octets is taken', (length) => {
     const line = noop(length);
     expect(line.length).toBe(length);
@@ -119,6 +119,7 @@ describe('the size of mail data (§4.5.3.1.7, RFC 1870)', () => {
     }
   });
 
+  // shows RFC5321:4.5.3.1.7-2
   it('without a limit never does', () => {
     const server = dialogueIn('data', { maxSize: 0 });
     server.say(...Array.from({ length: 500 }, () => 'x'.repeat(998)));
@@ -126,6 +127,7 @@ describe('the size of mail data (§4.5.3.1.7, RFC 1870)', () => {
     expect(server.mails[0]?.size).toBe(500_000);
   });
 
+  // shows RFC5321:4.5.3.1.7-1
   it('is at least 64 K by default', () => {
     expect(LIMITS.mailData).toBeGreaterThanOrEqual(65_536);
   });

@@ -156,6 +156,7 @@ describe('the replies of a server (§4.2, §4.3.2)', () => {
     expect(dialogueIn('ready').say('EHLO b..c')[0]).toMatch(/^501 5\.5\.4 /);
   });
 
+  // shows RFC5321:4.5.3.1.5-2
   it('are lines of at most 512 octets, whatever a fault quotes (§4.5.3.1.5)', () => {
     const long = 'x'.repeat(LIMITS.commandLine - 20);
     for (const line of [`MAIL FROM:<${long}>`, `MAIL FROM:<a@b> ${long}`, `RCPT TO:<${long}>`, `EHLO ${long}`, `DATA ${long}`, `MAIL FROM:<a@b> SIZE=${long}`]) {
