@@ -110,9 +110,11 @@ const VERBS = new Map<string, { readonly pipelining: Pipelining; readonly extens
   ...ROWS.flatMap(([extension, { verbs = {} }]) => Object.entries(verbs).map(([verb, pipelining]) => [verb, { pipelining, extension }] as const)),
 ]);
 
+const ANYWHERE: ReadonlySet<string> = new Set([...VERBS].filter(([, { pipelining }]) => pipelining === 'anywhere').map(([verb]) => verb));
+
 /** Tells whether the command ends a pipelined group: what comes behind it must wait for its reply (RFC 2920 §3.1). */
 export function endsGroup(verb: Verb): boolean {
-  return VERBS.get(verb)?.pipelining !== 'anywhere';
+  return !ANYWHERE.has(verb);
 }
 
 /** Tells whether the verb needs no extension, or one that is offered now. */

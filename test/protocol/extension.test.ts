@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ehloLines, EXTENSIONS, isOffered, readMailParameters, readRecipientParameters } from '../../src/protocol/extension.ts';
+import { ehloLines, endsGroup, EXTENSIONS, isKnownParameter, isOffered, isVerbOffered, readMailParameters, readRecipientParameters, verbsOffered } from '../../src/protocol/extension.ts';
 import type { ExtensionKeyword, Offer } from '../../src/protocol/extension.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseEhloLine } from '../../src/syntax/keyword.ts';
@@ -43,6 +43,30 @@ describe('the keywords of the EHLO reply', () => {
     expect(isOffered(keyword, offer)).toBe(false);
     expect(isOffered(keyword, { ...offer, without: new Set() })).toBe(true);
     expect(ehloLines(offer).filter((line) => line.split(' ')[0] === keyword)).toEqual([]);
+  });
+});
+
+describe('the verbs', () => {
+  const VERBS = ['EHLO', 'HELO', 'LHLO', 'STARTTLS', 'AUTH', 'MAIL', 'RCPT', 'DATA', 'BDAT', 'RSET', 'NOOP', 'HELP', 'VRFY', 'EXPN', 'QUIT'] as const;
+
+  it('may stand anywhere in a group where RFC 2920 §3.1 names them, or RFC 3030 §4.2, and at its end else', () => {
+    expect(VERBS.filter((verb) => !endsGroup(verb))).toEqual(['MAIL', 'RCPT', 'BDAT', 'RSET']);
+  });
+
+  it('are offered with their extension', () => {
+    expect(VERBS.filter((verb) => !isVerbOffered(verb, { ...ALL, without: new Set(KEYWORDS) }))).toEqual(['STARTTLS', 'AUTH', 'BDAT', 'HELP']);
+    expect(isVerbOffered('STARTTLS', { ...ALL, secured: true })).toBe(false);
+    expect(isVerbOffered('AUTH', { ...ALL, mechanisms: [] })).toBe(false);
+  });
+
+  it('are named by HELP where they are carried out, in LMTP with its own hello (RFC 5321 §4.1.1.8, RFC 2033 §4.1)', () => {
+    expect(verbsOffered(ALL, false)).toEqual(['EHLO', 'HELO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'NOOP', 'QUIT', 'VRFY', 'HELP', 'STARTTLS', 'AUTH', 'BDAT']);
+    expect(verbsOffered({ ...ALL, startTls: false, without: new Set(['AUTH']) }, true)).toEqual(['LHLO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'NOOP', 'QUIT', 'VRFY', 'HELP', 'BDAT']);
+  });
+
+  it('that some extension defines have parameters that are known, whether it is offered or not', () => {
+    expect(['size', 'BODY', 'RequireTLS', 'NOTIFY', 'AUTH'].map(isKnownParameter)).toEqual([true, true, true, true, true]);
+    expect(['X', 'PIPELINING', 'constructor', ''].map(isKnownParameter)).toEqual([false, false, false, false]);
   });
 });
 
@@ -111,6 +135,15 @@ describe('the parameters of RCPT (RFC 3461 §4)', () => {
     'ORCPT', 'ORCPT=rfc822', 'ORCPT=rfc822;', 'ORCPT=;bob@example.com', 'ORCPT=rfc822;+', 'ORCPT=rfc822;a+0Ab', 'ORCPT=rfc_822;a', `ORCPT=rfc822;${'x'.repeat(494)}`,
   ].filter((text) => !isFault(parseParameters(text))))('are malformed as %s', (text) => {
     expect(readRcpt(text)).toBe(`${text.split('=')[0]}: malformed`);
+  });
+
+  it('are an address above ASCII in the two forms of RFC 6533 §3, the one in ASCII and the other', () => {
+    const read = (value: string): unknown => readRecipientParameters([{ keyword: 'ORCPT', value }], ALL);
+    const original = (address: string): unknown => ({ originalRecipient: { type: 'utf-8', address } });
+    expect(read('utf-8;j\\x{F6}rg@example.com')).toEqual(original('j\u{f6}rg@example.com'));
+    expect(read('utf-8;j\u{f6}rg@example.com')).toEqual(original('j\u{f6}rg@example.com'));
+    expect(read('utf-8;\\x{20}\\x{2B}\\x{3D}\\x{5C}\\x{1F600}')).toEqual(original(' +=\\\u{1f600}'));
+    for (const wrong of ['utf-8;a+b', 'utf-8;a=b', 'utf-8;\\x{D800}', 'utf-8;\\x{110000}', 'utf-8;\\x{0A}', 'utf-8;\\x{7F}', 'utf-8;\\x{85}', 'utf-8;\\x{f6}', 'utf-8;\\', 'utf-8;\\x{}', 'utf-8;a b']) expect(read(wrong)).toMatchObject({ refused: 'malformed' });
   });
 
   it('are not known where DSN is not offered', () => {

@@ -9,7 +9,6 @@ import type { FaultCode } from '../../syntax/fault.ts';
 import type { Parameter } from '../../syntax/parameter.ts';
 import { replyClass, type Reply } from '../../syntax/reply.ts';
 import { ehloLines, endsGroup, isKnownParameter, isOffered, readMailParameters, readRecipientParameters, verbsOffered } from '../extension.ts';
-import type { LeniencyName } from '../leniency.ts';
 import type { AuthAnswer, Identity } from '../sasl/exchange.ts';
 import type { AbortReason, ServerQuestion, TransactionEnd } from './action.ts';
 import { Authentication, type AuthTurn } from './authentication.ts';
@@ -38,7 +37,6 @@ export class Conversation {
   dropping = 0;
 
   readonly #settings: Settings;
-  readonly #leniencies: ReadonlySet<LeniencyName>;
   readonly #reader: Reader;
   readonly #own: OwnReplies;
   #facts: GuardFacts; //              change only with EHLO, TLS and AUTH,
@@ -54,10 +52,9 @@ export class Conversation {
 
   constructor(settings: Settings, reader: Reader) {
     this.#settings = settings;
-    this.#leniencies = new Set(settings.leniencies);
     this.#reader = reader;
     this.#own = ownReplies(settings.hostname, settings.maxTextLine);
-    this.output = new Output(this.#own, !settings.without.includes('ENHANCEDSTATUSCODES'));
+    this.output = new Output(this.#own, !settings.lacking.has('ENHANCEDSTATUSCODES'));
     this.data = new MailData(settings);
     this.#secured = settings.secured;
     this.#authentication = new Authentication(settings.auth, settings.maxAuthFailures);
@@ -165,7 +162,7 @@ export class Conversation {
     if (line === undefined) return; // not reached: it has been read
     if (lenient) this.output.lenient('bareLfInCommand');
     if (this.#state === 'auth') return this.#authenticate(this.#authentication.respond(fault === undefined && isAscii(line) ? decodeLatin1(line) : undefined, fault === 'line-too-long'));
-    this.#command(readCommandLine(line, fault, this.#utf8, this.#leniencies));
+    this.#command(readCommandLine(line, fault, this.#utf8, this.#settings.lenient));
   }
 
   /** So many octets of a refused chunk were dropped; tells whether that was the rest. */
@@ -227,7 +224,7 @@ export class Conversation {
 
   /** A command came before the reply to the one before it; was that allowed (RFC 2920 §3.1)? */
   #noticePipelining(last: boolean): void {
-    if (!this.extended || !isOffered('PIPELINING', this.#facts.offer)) this.output.notice('pipelining unoffered');
+    if (!this.extended || this.#settings.lacking.has('PIPELINING')) this.output.notice('pipelining unoffered');
     else if (last) this.output.notice('pipelining past a stop');
   }
 
@@ -291,7 +288,7 @@ export class Conversation {
 
   /** The parameters without those that are ignored. */
   #known(parameters: readonly Parameter[]): readonly Parameter[] {
-    if (!this.#leniencies.has('unknownParameters')) return parameters;
+    if (!this.#settings.lenient.has('unknownParameters')) return parameters;
     const known = parameters.filter(({ keyword }) => isKnownParameter(keyword));
     if (known.length < parameters.length) this.output.lenient('unknownParameters');
     return known;

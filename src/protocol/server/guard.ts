@@ -81,11 +81,10 @@ const WITHOUT_AUTH: ReadonlySet<Verb> = new Set(['AUTH', 'EHLO', 'HELO', 'LHLO',
 
 /** What guards look at, from what was set and what the session has come to. */
 export function factsOf(settings: Settings, authentication: Authentication, secured: boolean, extended: boolean, domains: ReadonlySet<string>): GuardFacts {
-  const { maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls, without, lmtp, requireTls, auth } = settings;
+  const { maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls, without, lacking, lmtp, requireTls, auth } = settings;
   return {
     offer: {
-      maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls: startTls !== false, secured, mechanisms: authentication.offered(secured),
-      without: new Set(auth === undefined ? [...without, 'AUTH'] : without),
+      maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls: startTls !== false, secured, mechanisms: authentication.offered(secured), without: lacking,
     },
     extended,
     lmtp,

@@ -76,14 +76,42 @@ export interface AuthOptions {
 /** Extensions that bind whoever relays the mail, so that a server has to ask for them. */
 export const NOT_BY_DEFAULT = ['BINARYMIME', 'SMTPUTF8', 'DSN', 'REQUIRETLS'] as const satisfies readonly ExtensionKeyword[];
 
-/** The options with the defaults put in. */
-export type Settings = Required<Omit<ServerOptions, 'auth'>> & { readonly auth: AuthOptions | undefined };
+/** The options with the defaults put in, and what follows from them for every session. */
+export type Settings = Required<Omit<ServerOptions, 'auth'>> & {
+  readonly auth: AuthOptions | undefined;
+  /** `without` as a set, and AUTH in it where it is not set up. */
+  readonly lacking: ReadonlySet<ExtensionKeyword>;
+  readonly lenient: ReadonlySet<LeniencyName>;
+};
 
-/** Throws UsageError for a hostname that is none, and for a name that is no leniency's. */
+/** Settings of the options seen so far: those of a server are the same for each of its sessions (a third of what opening one cost). */
+const remembered = new WeakMap<ServerOptions, Settings>();
+
+/** Throws UsageError for a hostname that is none, and for a name that is no leniency's. The options must not change afterwards. */
 export function settingsOf(options: ServerOptions): Settings {
+  let settings = remembered.get(options);
+  if (settings === undefined) {
+    settings = readOptions(options);
+    remembered.set(options, settings);
+  }
+  return settings;
+}
+
+/** Options that count something, and the least that makes sense of each. */
+const LEAST = {
+  maxSize: 0, maxRecipients: 1, maxTextLine: 2, timeout: 0, sessionTimeout: 0, minDataRate: 0, dataRateWindow: 1,
+  maxCommands: 0, maxErrors: 0, maxRefusedRecipients: 0, maxAuthFailures: 0, maxMails: 1, maxRecipientDomains: 1, // RFC 9422 §4: "0" is no limit's value
+} as const satisfies Readonly<Partial<Record<keyof ServerOptions, number>>>;
+
+function readOptions(options: ServerOptions): Settings {
   const unknown = options.leniencies?.find((name) => !Object.hasOwn(LENIENCIES, name));
   if (unknown !== undefined) throw new UsageError(`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not ${JSON.stringify(unknown)}`);
   if (isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
+  for (const [name, least] of Object.entries(LEAST)) {
+    const value = options[name as keyof typeof LEAST]; // the table's own keys
+    if (value !== undefined && !(value >= least)) throw new UsageError(`${name} must be a number of at least ${least}, not ${value}`);
+  }
+  const { without = NOT_BY_DEFAULT, leniencies = [], auth } = options;
   return {
     maxSize: LIMITS.mailData,
     maxRecipients: LIMITS.recipients,
@@ -108,5 +136,7 @@ export function settingsOf(options: ServerOptions): Settings {
     auth: undefined,
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     hostname: options.hostname,
+    lacking: new Set(auth === undefined ? [...without, 'AUTH'] : without),
+    lenient: new Set(leniencies),
   };
 }

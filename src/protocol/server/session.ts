@@ -33,7 +33,7 @@ export class ServerSession {
 
   constructor(options: ServerOptions, now: Milliseconds) {
     const settings = settingsOf(options);
-    this.#reader = new Reader(settings.leniencies.includes('bareLfInCommand'));
+    this.#reader = new Reader(settings.lenient.has('bareLfInCommand'));
     this.#conversation = new Conversation(settings, this.#reader);
     this.#pace = new Pace(settings, now);
   }

@@ -13,6 +13,7 @@ describe('the options of a server session', () => {
       maxCommands: CAPS.commands, maxErrors: MOST_ERRORS, maxRefusedRecipients: CAPS.refusedRecipients, maxAuthFailures: MOST_AUTH_FAILURES,
       maxMails: Infinity, maxRecipientDomains: Infinity, leniencies: [], earlyTalk: 'take',
       lmtp: false, without: NOT_BY_DEFAULT, startTls: false, secured: false, requireTls: false, auth: undefined,
+      lacking: new Set([...NOT_BY_DEFAULT, 'AUTH']), lenient: new Set(),
     });
     expect(NOT_BY_DEFAULT.filter((keyword) => !(keyword in EXTENSIONS))).toEqual([]);
   });
@@ -24,7 +25,7 @@ describe('the options of a server session', () => {
 
   it('are what is set, and the default where undefined is', () => {
     const set = { hostname: HOST, maxSize: 0, maxRecipients: 100, maxTextLine: 500, timeout: 1, ...LATER, lmtp: true, without: [], startTls: true, secured: true, requireTls: true, auth: ANY_AUTH };
-    expect(settingsOf(set)).toEqual(set);
+    expect(settingsOf(set)).toEqual({ ...set, lacking: new Set(), lenient: new Set(['longTextLines']) });
     // @ts-expect-error an option that is absent is left out
     expect(settingsOf({ hostname: HOST, maxSize: undefined, without: undefined })).toEqual(settingsOf({ hostname: HOST }));
   });
@@ -32,6 +33,17 @@ describe('the options of a server session', () => {
   it('have leniencies that there are', () => {
     // @ts-expect-error no such leniency
     expect(() => settingsOf({ hostname: HOST, leniencies: ['everything'] })).toThrow(UsageError);
+  });
+
+  it('are numbers that make sense', () => {
+    for (const wrong of [{ maxRecipients: 0 }, { maxTextLine: 1 }, { timeout: -1 }, { minDataRate: NaN }, { maxMails: 0 }, { maxRecipientDomains: 0 }]) expect(() => settingsOf({ hostname: HOST, ...wrong })).toThrow(UsageError);
+    expect(() => settingsOf({ hostname: HOST, maxSize: 0, timeout: Infinity, maxTextLine: Infinity, minDataRate: 0 })).not.toThrow();
+  });
+
+  it('are read once for all sessions of a server', () => {
+    const options = { hostname: HOST };
+    expect(settingsOf(options)).toBe(settingsOf(options));
+    expect(settingsOf({ ...options })).not.toBe(settingsOf(options));
   });
 
   it.each(['', ' ', 'a b', 'a..b', '[192.0.2.1', 'a\r\nb', '-'])('have a name that can stand in a reply, and not %j', (hostname) => {
