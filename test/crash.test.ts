@@ -20,9 +20,9 @@ describe('the journal, whenever it dies', () => {
     expect(states).toBeGreaterThan(200_000);
   });
 
-  it('acknowledges nothing after an error of the disk, whichever operation it is, and loses nothing by it', { timeout: 60_000 }, async () => {
+  it.each(['EIO', 'ENOSPC'] as const)('acknowledges nothing after an error of the disk (%s), whichever operation it is, but goes on where it was only full, and loses nothing by it', { timeout: 60_000 }, async (code) => {
     for (let operation = 0; ; operation++) {
-      const fault = await fail(operation);
+      const fault = await fail(operation, code);
       if (fault === 'never') {
         expect(operation).toBeGreaterThan(145);
         return;
@@ -42,7 +42,7 @@ const MUTATIONS: readonly Mutation[] = [
   without('sync content name', /has gone/),
   without('sync mails', LOST),
   without('write intent', /I6/),
-  without('sync results', /I5|I7|decayed/),
+  without('sync results', /I5|I7|decayed|has gone/),
   without('remove content', /I8/),
   without('sync segment', /decayed|has gone|I5/),
   without('sync segment name', LOST),
@@ -56,13 +56,14 @@ const MUTATIONS: readonly Mutation[] = [
   without('sync format name', /no FORMAT/),
   without('empty tmp', /I8/),
   without('cut tail', /decayed/),
-  without('sync tail', /decayed/),
+  without('sync tail', /decayed|has gone/),
   without('remove strays', /I8/),
   ['content is removed before the outcome is durable', { perform: putting('sync results', 'remove content') }, /decayed|has gone|I5/],
   ['old facts go before the new ones are written', { perform: putting('write states', 'drop segment') }, LOST],
   ['the newest of the old segments goes first', { disk: newestFirst }, /I5|I7|has gone/],
   ['a failure is recorded before its notification', { bouncing: 'failure first' }, /I1: lost/],
   ['a notification is queued before the failure is recorded', { bouncing: 'notification first' }, /I4/],
+  ['the notification of a delay is queued before that is recorded', { bouncing: 'warning first' }, /I10: told of a delay, and would be again/],
 ];
 
 describe('each step of the journal is needed', () => {

@@ -66,7 +66,7 @@ async function copyContents({ store, log, mails, moved, closing }: CheckpointCon
         for await (const octets of readContent(store, envelope, () => content)) await file.write(octets);
         await file.finish(envelope.eightBit, 'sync copy');
       } catch (error) {
-        if (isFull(error)) await file.discard();
+        if (isFull(error)) await file.discard().catch(() => undefined); // a left-over in tmp/ goes at the next start
         throw (failure = error);
       }
       copied.push(envelope.id);

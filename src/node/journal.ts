@@ -225,7 +225,7 @@ export class Journal implements Queue {
     try {
       await this.#append(fact, 'durable', pieces);
     } catch (error) {
-      if (isFull(error) && pieces === undefined) await this.#store.disk.unlink(contentPath(id)).catch(() => undefined); // what is left goes at the next start
+      if (isFull(error) && pieces === undefined && this.#log.failure === undefined) await this.#store.disk.unlink(contentPath(id)).catch(() => undefined); // what is left goes at the next start
       throw error;
     }
     const [[, state] = []] = statesOf(fact, OWN_FILE);

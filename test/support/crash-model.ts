@@ -2,7 +2,7 @@
 // that. What is found after the last recovery is held against what the world outside knew at the moment of the first death.
 //
 // The invariants, by the names that violations have:
-//   I0  content that was taken is what is stored
+//   I0  content that was taken is what is stored, and so is what MAIL and RCPT asked for
 //   I1  a recipient who was taken waits, has been delivered, or is named in a notification (nobody is lost)
 //   I2  nothing is attempted before it is durable (what whoever relays can see counts as taken)
 //   I3  nobody who was delivered is named in a notification
@@ -11,15 +11,18 @@
 //   I6  who was delivered and still waits is unsettled: an attempt began of which nothing is known
 //   I7  recovering once more finds the same
 //   I8  after recovery there is one segment, tmp/ is empty, and msg/ has what is wanted and nothing else
+//   I10 the sender has been told of a delay if and only if the queue knows that, and so is not told again
+//   I11 an order of the operator that was done holds
 //   I9  (in crash.test.ts) after an error of the disk nothing is acknowledged
 // and: nothing is in the queue that was never offered, and no crash alone ever looks like decay.
 
 import type { Disk } from '../../src/node/disk.ts';
 import { Journal, type JournalOptions } from '../../src/node/journal.ts';
 import type { Perform } from '../../src/node/step.ts';
+import { formatMailParameters, parseMailParameters } from '../../src/relay/queue/parameter-text.ts';
 import { equal } from '../../src/wire/octet.ts';
 import { setImmediate } from 'node:timers';
-import { bitsOf, contentOf, INLINE_LIMIT, newMail, NOTHING_YET, pieces, play, PLOT, World, type Bits, type Bouncing, type Ledger } from './crash-scenario.ts';
+import { bitsOf, contentOf, INLINE_LIMIT, newMail, NOTHING_YET, pieces, play, PLOT, World, type Bits, type Bouncing, type Ledger, type Orders } from './crash-scenario.ts';
 import { randomOf, type Random } from './random.ts';
 import { forgetImages, SimDisk, type Operation } from './sim-disk.ts';
 
@@ -56,7 +59,9 @@ interface Summary {
   readonly fault: string | undefined; // what is wrong whatever the ledger says
   readonly waiting: Bits;
   readonly unsettled: Bits;
+  readonly warned: Bits; // of those who wait
   readonly present: readonly string[]; // mails
+  readonly orders: Readonly<Record<string, 'hold' | 'release' | 'return'>>; // by mail
 }
 
 interface Wreck {
@@ -71,20 +76,20 @@ export function optionsOf(variant: Variant): JournalOptions {
 }
 
 /** Plays the day once; returns its moments: what the world knew, and what the disk was. */
-export async function record(variant: Variant): Promise<{ readonly moments: readonly { readonly ledger: Ledger; readonly disk: SimDisk; readonly next: Operation | undefined }[]; readonly fault: string | undefined }> {
+export async function record(variant: Variant): Promise<{ readonly moments: readonly { readonly ledger: Ledger; readonly orders: Orders; readonly disk: SimDisk; readonly next: Operation | undefined }[]; readonly fault: string | undefined }> {
   const disk = new SimDisk();
-  const moments: { readonly ledger: Ledger; readonly disk: SimDisk; readonly next: Operation | undefined }[] = [];
+  const moments: { readonly ledger: Ledger; readonly orders: Orders; readonly disk: SimDisk; readonly next: Operation | undefined }[] = [];
   let world: World | undefined;
   disk.before = (next) => {
     world?.look();
-    moments.push({ ledger: world?.ledger ?? NOTHING_YET, disk: disk.killed(), next });
+    moments.push({ ledger: world?.ledger ?? NOTHING_YET, orders: world?.orders ?? {}, disk: disk.killed(), next });
   };
   let failure: string | undefined;
   const open = (): Promise<Journal> => Journal.on(variant.disk?.(disk) ?? disk, { ...optionsOf(variant), failed: (error) => (failure ??= error.message) });
   try {
     world = new World(await open(), variant.bouncing ?? 'together');
     await play(world, open);
-    moments.push({ ledger: world.ledger, disk: disk.killed(), next: undefined });
+    moments.push({ ledger: world.ledger, orders: world.orders, disk: disk.killed(), next: undefined });
     const left = [...world.journal.mails()].map(({ id }) => id).concat(await disk.list('msg'), (await disk.list('journal')).slice(1));
     if (left.length > 0) failure ??= `I8: at the end of the day there is still ${left.join(', ')}`;
   } catch (error) {
@@ -93,13 +98,17 @@ export async function record(variant: Variant): Promise<{ readonly moments: read
   return { moments, fault: failure };
 }
 
-/** Plays the day on a disk that fails at one operation; returns what is wrong then (I9), or after the recovery that follows; 'never' where the day is over before. */
-export async function fail(operation: number): Promise<string | undefined> {
+/**
+ * Plays the day on a disk that fails at one operation; returns what is wrong then (I9), or after the recovery that follows;
+ * 'never' where the day is over before. That there is no room to write stops a queue that runs no more than it must.
+ */
+export async function fail(operation: number, code: 'EIO' | 'ENOSPC'): Promise<string | undefined> {
   const disk = new SimDisk();
   let count = 0;
   let failed = false;
   let told = 0;
   let late = '';
+  let goesOn = false; // so it must
   const options: JournalOptions = { ...optionsOf({}), failed: () => (told += 1) };
   let world: World | undefined;
   let running = false;
@@ -113,7 +122,8 @@ export async function fail(operation: number): Promise<string | undefined> {
     if (told > 0 && next.path.startsWith('journal/')) late = `I9: ${next.type} ${next.path} after the failure`;
     if (count++ !== operation) return;
     failed = true;
-    throw Object.assign(new Error(`EIO: i/o error, ${next.type}`), { code: 'EIO' });
+    goesOn = code === 'ENOSPC' && next.type === 'write' && running;
+    throw Object.assign(new Error(`${code}: ${next.type}`), { code });
   };
   try {
     world = new World(await start(), 'together');
@@ -125,14 +135,16 @@ export async function fail(operation: number): Promise<string | undefined> {
   await new Promise((resolve) => void setImmediate(resolve)); // whatever can still happen has happened
   if (!failed) return 'the day does not come to its end, though nothing failed';
   if (world === undefined) return undefined; // nothing could be acknowledged
+  if (goesOn && told > 0) return 'a full disk stops the queue';
+  if (goesOn) await world.journal.flush();
   if (told > 1) return `I9: the failure is told ${told} times`;
-  const refused = !running || (await world.journal.add({ ...newMail('m1'), id: 'late' }, pieces(contentOf('m1'))).then(() => false, () => true));
+  const refused = (code === 'ENOSPC' && told === 0) || !running || (await world.journal.add({ ...newMail('m1'), id: 'late' }, pieces(contentOf('m1'))).then(() => false, () => true));
   if (!refused) return 'I9: a mail is taken after the failure';
   if (late !== '') return late;
   // What was acknowledged is durable now: what was under way when the error came may have been completed since, and acknowledged.
   const findings: Findings = { states: 0, recoveries: 0, operations: 0, violation: undefined };
   for (const each of [disk.powerless(randomOf(0), 0), disk.powerless(randomOf(0), 1)]) {
-    const violation = judge(world.ledger, await recovered(each, {}, findings), false);
+    const violation = judge(world.ledger, world.orders, await recovered(each, {}, findings), false);
     if (violation !== undefined) return `I9: ${violation}`;
   }
   return undefined;
@@ -149,12 +161,12 @@ export async function explore(variant: Variant, effort: Effort): Promise<Finding
   if (fault !== undefined) return findings;
   const looked = new Map<string, readonly Finding[]>();
   const again = new Map<string, Summary>();
-  for (const [index, { ledger, disk, next }] of effort.shuffled === true ? shuffled([...moments.entries()], random) : moments.entries()) {
+  for (const [index, { ledger, orders, disk, next }] of effort.shuffled === true ? shuffled([...moments.entries()], random) : moments.entries()) {
     for (const wreck of wrecksOf(disk, next, random, effort.losses)) {
       const found = await look(wreck);
       for (const { summary, killed, story } of found) {
         findings.states += 1;
-        const violation = judge(ledger, summary, wreck.killed && killed);
+        const violation = judge(ledger, orders, summary, wreck.killed && killed);
         if (violation !== undefined) {
           findings.violation = `${violation}\n  at operation ${index} of the day (next: ${next?.type} ${next?.path}), ${wreck.story}${story}`;
           return findings;
@@ -179,7 +191,7 @@ export async function explore(variant: Variant, effort: Effort): Promise<Finding
       const { view } = each.disk;
       let summary = again.get(view) ?? (await recovered(each.disk, variant, findings));
       again.set(view, summary);
-      const same = summary.waiting === first.waiting && summary.unsettled === first.unsettled;
+      const same = summary.waiting === first.waiting && summary.unsettled === first.unsettled && summary.warned === first.warned;
       if (key !== undefined && !same) summary = { ...summary, fault: summary.fault ?? `I7: recovered once there wait ${first.waiting.toString(2)}, once more ${summary.waiting.toString(2)}` };
       found.push({ summary, killed: each.killed, story: `; in the recovery ${each.story}` });
     }
@@ -236,18 +248,23 @@ async function recovered(disk: SimDisk, variant: Variant, findings: Findings): P
     disk.before = () => undefined;
     return await summarize(journal, disk, failure);
   } catch (error) {
-    return { fault: `recovery fails: ${error instanceof Error ? error.message : String(error)}`, waiting: 0, unsettled: 0, present: [] };
+    return { fault: `recovery fails: ${error instanceof Error ? error.message : String(error)}`, waiting: 0, unsettled: 0, warned: 0, present: [], orders: {} };
   }
 }
 
 async function summarize(journal: Journal, disk: SimDisk, failure: string | undefined): Promise<Summary> {
-  let [waiting, unsettled, fault] = [0, 0, failure];
+  let [waiting, unsettled, warned, fault] = [0, 0, 0, failure];
   const present: string[] = [];
-  for (const { id, recipients } of journal.mails()) {
+  const orders: Record<string, 'hold' | 'release' | 'return'> = {};
+  for (const { id, recipients, parameters = {}, recipientParameters = [], held, returned } of journal.mails()) {
+    const plot = PLOT[id];
+    if (JSON.stringify(parameters) !== JSON.stringify(parseMailParameters(formatMailParameters(plot?.parameters ?? {}))) || JSON.stringify(recipientParameters) !== JSON.stringify(recipients.map((_, recipient) => plot?.recipientParameters?.[recipient] ?? {}))) fault = `I0: ${id} asks for something else`;
+    orders[id] = held === true ? 'hold' : returned === true ? 'return' : 'release';
     if (PLOT[id] === undefined) fault = `a mail that never was: ${id}`;
     present.push(id);
     for (const [recipient, state] of recipients.entries()) {
       if (state.state === 'waiting') waiting |= bitsOf(id, recipient);
+      if (state.state === 'waiting' && state.warned === true) warned |= bitsOf(id, recipient);
       if (state.unsettled !== undefined) unsettled |= bitsOf(id, recipient);
     }
     let at = 0;
@@ -262,15 +279,21 @@ async function summarize(journal: Journal, disk: SimDisk, failure: string | unde
   if (segments.length !== 1) fault = `I8: ${segments.length} segments`;
   if (temporary.length > 0) fault = `I8: tmp/ holds ${temporary.join()}`;
   if (files.some((name) => !present.includes(name))) fault = `I8: msg/ holds ${files.join()}, the queue ${present.join()}`;
-  return { fault, waiting, unsettled, present };
+  return { fault, waiting, unsettled, warned, present, orders };
 }
 
 /** What is wrong with what was found, given what the world knew. */
-function judge(ledger: Ledger, { fault, waiting, unsettled, present }: Summary, killed: boolean): string | undefined {
+function judge(ledger: Ledger, orders: Orders, { fault, waiting, unsettled, warned, present, orders: found }: Summary, killed: boolean): string | undefined {
   if (fault !== undefined) return fault;
-  let named: Bits = 0;
-  for (const [id, { about }] of Object.entries(PLOT)) {
-    if (about !== undefined && (present.includes(id) || (ledger.delivered & bitsOf(id)) !== 0)) named |= bitsOf(about.id, ...about.recipients);
+  let [named, told]: [Bits, Bits] = [0, 0];
+  for (const [id, { about, delay }] of Object.entries(PLOT)) {
+    if (!present.includes(id) && (ledger.delivered & bitsOf(id)) === 0) continue;
+    if (about !== undefined) named |= bitsOf(about.id, ...about.recipients);
+    if (delay !== undefined) told |= bitsOf(delay.id, ...delay.recipients);
+  }
+  for (const [id, order] of Object.entries(orders)) {
+    const now = found[id];
+    if (now !== undefined && !order.includes(now)) return `I11: ${id} has the order ${now}, not ${order.join(' or ')}`;
   }
   const wrong = (rule: string, bits: Bits): string | undefined => (bits === 0 ? undefined : `${rule}: ${Object.keys(PLOT).filter((id) => (bits & bitsOf(id)) !== 0).join(', ')}`);
   return (
@@ -278,6 +301,8 @@ function judge(ledger: Ledger, { fault, waiting, unsettled, present }: Summary, 
     wrong('I1: lost', ledger.taken & ~(waiting | ledger.delivered | named | ledger.dropped)) ??
     wrong('I3: delivered and named in a notification', ledger.delivered & named) ??
     wrong('I4: two notifications', waiting & named) ??
+    wrong('I10: told of a delay, and would be again', waiting & told & ~warned) ??
+    wrong('I10: told of no delay, and would not be', warned & ~told) ??
     wrong('I5: resurrected', waiting & (killed ? ledger.settled : ledger.durable)) ??
     wrong('I6: tried again as if never tried', killed ? waiting & ledger.delivered & ~unsettled : 0)
   );

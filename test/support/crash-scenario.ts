@@ -1,10 +1,12 @@
 // A day in the life of a queue, in a few hundred operations of its disk: eight mails with fourteen recipients, taken together
-// and one by one, two of them large; deliveries, deferrals and failures with their notifications; five checkpoints, three of
+// and one by one, two of them large, some with parameters; deliveries, deferrals and failures with their notifications, and
+// delays with theirs; orders of the operator; five checkpoints, three of
 // them with mail coming and going meanwhile; one death and restart. Beside it a ledger of what the world outside knows.
 
 import type { Journal } from '../../src/node/journal.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
+import type { MailParameters, RecipientParameters } from '../../src/protocol/mail.ts';
 import type { NewMail, RecipientState } from '../../src/relay/queue/port.ts';
 import { encodeAscii } from '../../src/wire/ascii.ts';
 import { EMPTY } from '../../src/wire/octet.ts';
@@ -16,21 +18,30 @@ interface Plot {
   readonly sender: string;
   readonly recipients: number;
   readonly size: number;
-  /** A notification: of which recipients of which mail. */
+  /** A notification: of the failure of which recipients of which mail. */
   readonly about?: { readonly id: string; readonly recipients: readonly number[] };
+  /** A notification of the delay of these. */
+  readonly delay?: { readonly id: string; readonly recipients: readonly number[] };
+  /** What MAIL and RCPT asked for. */
+  readonly parameters?: MailParameters;
+  readonly recipientParameters?: readonly RecipientParameters[];
 }
 
+const ASKED: Pick<Plot, 'parameters' | 'recipientParameters'> = { parameters: { ret: 'HDRS', envelopeId: 'a+b', smtpUtf8: true }, recipientParameters: [{ notify: ['DELAY'] }, { originalRecipient: { type: 'rfc822', address: 'x y@z' } }] };
+
 export const PLOT: Readonly<Record<string, Plot>> = {
-  m1: { sender: '<alice@sender.test>', recipients: 2, size: 60 },
+  m1: { sender: '<alice@sender.test>', recipients: 2, size: 60, ...ASKED },
   m2: { sender: '<alice@sender.test>', recipients: 1, size: 0 },
   m3: { sender: '<bert@sender.test>', recipients: 3, size: 130 },
   m4: { sender: '<alice@sender.test>', recipients: 1, size: 300 }, // large
-  m5: { sender: '<bert@sender.test>', recipients: 2, size: 700 }, //  large
+  m5: { sender: '<bert@sender.test>', recipients: 2, size: 700, ...ASKED }, //  large
   m6: { sender: '<alice@sender.test>', recipients: 2, size: 90 },
   m7: { sender: '<>', recipients: 1, size: 40 },
   m8: { sender: '<alice@sender.test>', recipients: 2, size: 200 },
   d3: { sender: '<>', recipients: 1, size: 80, about: { id: 'm3', recipients: [1] } },
   d5: { sender: '<>', recipients: 1, size: 280, about: { id: 'm5', recipients: [1] } }, // large
+  w6: { sender: '<>', recipients: 1, size: 70, delay: { id: 'm6', recipients: [1] } },
+  w3: { sender: '<>', recipients: 1, size: 60, delay: { id: 'm3', recipients: [2] } },
   d1: { sender: '<>', recipients: 1, size: 50, about: { id: 'm1', recipients: [1] } },
 };
 
@@ -72,11 +83,15 @@ const WAITING: RecipientState = { state: 'waiting', reply: { code: 450, enhanced
 const FAILED: RecipientState = { state: 'failed', reply: { code: 550, enhanced: undefined, lines: ['no'] }, host: 'mx.test' };
 const DELIVERED: RecipientState = { state: 'delivered' };
 
-/** How a failure and its notification come to the queue: as one, or, for the mutations, one after the other. */
-export type Bouncing = 'together' | 'failure first' | 'notification first';
+/** How a failure, or a delay, and its notification come to the queue: as one, or, for the mutations, one after the other. */
+export type Bouncing = 'together' | 'failure first' | 'notification first' | 'warning first';
+
+export type Orders = Readonly<Record<string, readonly ('hold' | 'release' | 'return')[]>>;
 
 export class World {
   ledger: Ledger = NOTHING_YET;
+  /** By mail, what the operator has ordered last; while that is under way also what was before. */
+  orders: Orders = {};
   /** The queue that runs. */
   journal: Journal;
   readonly #bouncing: Bouncing;
@@ -125,12 +140,35 @@ export class World {
   async #bounce(id: string, states: readonly RecipientState[], notification: string, final: Bits): Promise<void> {
     this.#note({ offered: bitsOf(notification) });
     const content = pieces(contentOf(notification));
-    if (this.#bouncing === 'together') await this.journal.bounce(id, states, 2000, newMail(notification), content);
+    const together = this.#bouncing === 'together' || this.#bouncing === 'warning first';
+    if (together) await this.journal.bounce(id, states, 2000, newMail(notification), content);
     if (this.#bouncing === 'failure first') await this.journal.settle(id, states, 2000);
-    if (this.#bouncing !== 'together') await this.journal.add(newMail(notification), content);
+    if (!together) await this.journal.add(newMail(notification), content);
     if (this.#bouncing === 'notification first') await this.journal.settle(id, states, 2000);
     this.#note({ settled: final, taken: bitsOf(notification) });
-    if (this.#bouncing === 'together') this.#note({ durable: final });
+    if (together) this.#note({ durable: final });
+  }
+
+  /** Tells the sender of a delay. */
+  async warn(notification: string): Promise<void> {
+    const { id = '', recipients = [] } = PLOT[notification]?.delay ?? {};
+    this.#note({ offered: bitsOf(notification) });
+    const states = (this.journal.mail(id)?.recipients ?? []).map((state, recipient) => (recipients.includes(recipient) ? { ...state, warned: true } : state));
+    const content = pieces(contentOf(notification));
+    if (this.#bouncing !== 'warning first') await this.journal.bounce(id, states, 2000, newMail(notification), content);
+    else {
+      await this.journal.add(newMail(notification), content);
+      await this.journal.settle(id, states, 2000);
+    }
+    this.#note({ taken: bitsOf(notification) });
+  }
+
+  /** An order of the operator: it holds from the moment at which it is said to be done. */
+  async order(id: string, order: 'hold' | 'release' | 'return'): Promise<void> {
+    this.orders = { ...this.orders, [id]: [this.orders[id]?.at(-1) ?? 'release', order] };
+    if (order === 'return') await this.journal.giveUp(id);
+    else await this.journal.hold(id, order === 'hold');
+    this.orders = { ...this.orders, [id]: [order] };
   }
 
   /** The moment passes for which results wait for company. */
@@ -163,28 +201,33 @@ export async function play(world: World, restart: () => Promise<Journal>): Promi
     world.attempt('m6', { 0: 'w' }),
   ]);
   await world.attempt('m6', { 0: 'd', 1: 'w' });
-  await world.attempt('m3', { 2: 'w' });
+  await Promise.all([world.attempt('m3', { 2: 'w' }), world.warn('w6')]);
 
   world.journal = await restart(); // a checkpoint begins
   await Promise.all([world.add('m8'), world.attempt('m7', { 0: 'f' })]);
   await world.attempt('d5', { 0: 'd' });
+  await world.order('m6', 'hold');
   await world.journal.checkpoint();
 
+  await world.order('m8', 'return');
+  await world.journal.attempt('m3', [2], 'mx.test'); // under way while the sender is told of it
+  await world.warn('w3');
+  await Promise.all([world.attempt('w6', { 0: 'd' }), world.order('m6', 'release')]);
   await world.attempt('m8', { 0: 'w', 1: 'd' });
   await Promise.all([world.journal.checkpoint(), world.attempt('m1', { 1: 'f' }), world.attempt('m3', { 2: 'd' })]);
   await world.idle();
-  await Promise.all([world.attempt('m6', { 1: 'd' }), world.attempt('d1', { 0: 'd' })]);
+  await Promise.all([world.attempt('m6', { 1: 'd' }), world.attempt('d1', { 0: 'd' }), world.attempt('w3', { 0: 'd' })]);
   await world.attempt('m8', { 0: 'd' });
   await world.idle();
   await world.journal.checkpoint();
 }
 
 export function newMail(id: string): NewMail {
-  const { sender = '', recipients = 0 } = PLOT[id] ?? {};
+  const { sender = '', recipients = 0, parameters, recipientParameters } = PLOT[id] ?? {};
   const reversePath = parseReversePath(sender);
   const forwardPaths = Array.from({ length: recipients }, (_, recipient) => parseForwardPath(`<${id}-${recipient}@peer.test>`)).filter((path): path is ForwardPath => !isFault(path));
   if (isFault(reversePath)) throw new Error(`${id} has no sender`);
-  return { id, reversePath, forwardPaths };
+  return { id, reversePath, forwardPaths, ...(parameters === undefined ? {} : { parameters }), ...(recipientParameters === undefined ? {} : { recipientParameters }) };
 }
 
 export async function* pieces(octets: Uint8Array): AsyncGenerator<Uint8Array, void> {
