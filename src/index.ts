@@ -4,6 +4,7 @@ export * from './core.ts';
 
 export { listen, Server, type ListenOptions } from './node/listen.ts';
 export type { Connection, ReceivedMail } from './node/connection.ts';
+export { collect, type CollectedMail, type Collector, type ScriptedFault, type FaultPlace } from './node/collect.ts';
 export type { Hooks, Mail, SessionFacts } from './node/hook.ts';
 export { connectTo, MailClient, type MailClientOptions, type MailToSend } from './node/client.ts';
 export type { Content } from './node/content-source.ts';

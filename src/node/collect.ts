@@ -1,0 +1,128 @@
+// Hooks of a server that keeps every mail in memory: a mail sink for the tests of programs that send mail. Faults can be
+// scripted: refusals, delays, connections that break.
+//
+//   const mails = collect({ at: 'rcpt', refuse: refuse(450, '4.2.1', 'try later'), times: 1 });
+//   const server = await listen({ port: 0 }, mails);
+//   …                                          the program under test sends to server.port
+//   const { forwardPaths, text } = await mails.next();
+//   await server.close();
+
+import { clearTimeout, setTimeout } from 'node:timers';
+import { decodeLatin1 } from '../wire/ascii.ts';
+import { concat } from '../wire/octet.ts';
+import { decodeUtf8 } from '../wire/utf8.ts';
+import type { Milliseconds } from '../protocol/limit.ts';
+import type { MailParameters } from '../protocol/mail.ts';
+import { accept, type Verdict } from '../protocol/server/verdict.ts';
+import type { Asked, Hooks, SessionFacts } from './hook.ts';
+import { pause } from './pause.ts';
+
+/** Where a fault can strike: before the banner, at EHLO or HELO, at MAIL, at RCPT, or when the mail data have come. */
+export type FaultPlace = 'client' | 'helo' | 'mail' | 'rcpt' | 'message';
+
+/** What goes wrong, and where. Of several that fit, the first one strikes. */
+/** Why a text is not what it should be: a value, not an exception. */
+export interface ScriptedFault {
+  readonly at: FaultPlace;
+  /** Only for this path, as `alice@example.org`: the reverse-path at `mail`, the forward-path at `rcpt`, any of them at `message`. */
+  readonly path?: string;
+  /** How often it strikes before it is over. Default: Infinity. */
+  readonly times?: number;
+  /** Waits so long before the reply. */
+  readonly delay?: Milliseconds;
+  /** Answers with this instead of taking what came. */
+  readonly refuse?: Verdict;
+  /** Breaks the connection instead of a reply; at `message` with the mail data read to half. */
+  readonly drop?: boolean;
+}
+
+/** A mail as it came. */
+export interface CollectedMail {
+  /** `alice@example.org`; empty for the null reverse-path. */
+  readonly reversePath: string;
+  readonly forwardPaths: readonly string[];
+  readonly parameters: MailParameters;
+  readonly content: Uint8Array;
+  /** The content as text: UTF-8, or one character an octet where it is none. */
+  readonly text: string;
+  readonly session: SessionFacts;
+}
+
+/** Hooks for `listen`, and the mails that came. */
+export interface Collector extends Hooks {
+  /** All of them, the first one first. */
+  readonly mails: readonly CollectedMail[];
+  /** The next mail that was not asked for yet; rejects after `timeout` milliseconds (default: 10,000). */
+  next(timeout?: Milliseconds): Promise<CollectedMail>;
+}
+
+/** Collects every mail, but for the faults. */
+export function collect(...faults: readonly ScriptedFault[]): Collector {
+  const mails: CollectedMail[] = [];
+  const wakers = new Set<() => void>();
+  const struck = faults.map(() => 0);
+  let asked = 0;
+
+  const faultAt = (place: FaultPlace, paths: readonly string[]): ScriptedFault | undefined => {
+    const index = faults.findIndex(({ at, path, times = Infinity }, each) => at === place && (struck[each] ?? 0) < times && (path === undefined || paths.includes(path)));
+    if (index >= 0) struck[index] = (struck[index] ?? 0) + 1;
+    return faults[index];
+  };
+  const meet = (place: FaultPlace, paths: readonly string[], { drop, signal }: Asked): Verdict | undefined | Promise<Verdict | undefined> => {
+    const fault = faultAt(place, paths);
+    if (fault === undefined) return undefined;
+    if (fault.delay === undefined) return strike(fault, drop);
+    return pause(fault.delay, signal).then(() => strike(fault, drop));
+  };
+
+  return {
+    mails,
+    next(timeout = 10_000) {
+      const index = asked++;
+      return new Promise((resolve, reject) => {
+        const wake = (): void => {
+          const mail = mails[index];
+          if (mail === undefined) return;
+          clearTimeout(timer);
+          wakers.delete(wake);
+          resolve(mail);
+        };
+        const timer = setTimeout(() => {
+          wakers.delete(wake);
+          asked = Math.min(asked, index); // whoever asks again is told of this one
+          reject(new Error(`no mail came in ${timeout} ms; ${mails.length} came before`));
+        }, timeout);
+        wakers.add(wake);
+        wake();
+      });
+    },
+    client: (question) => meet('client', [], question),
+    helo: (question) => meet('helo', [], question),
+    mail: (question) => meet('mail', [question.mailbox?.text ?? ''], question),
+    rcpt: (question) => meet('rcpt', [question.mailbox.text], question),
+    async message(mail) {
+      const { reversePath, forwardPaths, parameters, session } = mail;
+      const from = reversePath.type === 'path' ? reversePath.mailbox.text : '';
+      const to = forwardPaths.map((path) => (path.type === 'path' ? path.mailbox.text : path.text.slice(1, -1)));
+      const pieces: Uint8Array[] = [];
+      const fault = faultAt('message', to);
+      for await (const octets of mail.content) {
+        if (fault?.drop === true) return strike(fault, mail.drop) ?? accept();
+        pieces.push(octets.slice());
+      }
+      if (fault?.delay !== undefined) await pause(fault.delay, mail.signal);
+      const verdict = fault && strike(fault, mail.drop);
+      if (verdict !== undefined) return verdict;
+      const content = concat(pieces);
+      mails.push({ reversePath: from, forwardPaths: to, parameters, content, text: decodeUtf8(content) ?? decodeLatin1(content), session });
+      for (const wake of wakers) wake();
+      return accept();
+    },
+  };
+}
+
+/** What a fault does where it strikes: the verdict, or none where the connection is broken or nothing but time was lost. */
+function strike({ refuse, drop }: ScriptedFault, breakConnection: () => void): Verdict | undefined {
+  if (drop === true) breakConnection();
+  return refuse;
+}
