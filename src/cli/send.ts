@@ -1,18 +1,30 @@
 // `ehlo send`: one mail, now, without a queue. One line for each recipient says what became of it.
+//
+// Choice: lines of any length are sent as they are (RFC 5321 §4.5.3.1.6 has clients avoid more than 1000 octets "when possible");
+//         a bare CR is refused, because nobody can tell what it was meant to be (§2.3.8).
+// Choice: a secret goes to servers with a verified certificate (RFC 4954 §14), or to any where `--tls off` asks for it.
 
 import process from 'node:process';
 import { readFile } from 'node:fs/promises';
-import { formatFault, isFault } from '../syntax/fault.ts';
+import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
+import { replyClass } from '../syntax/reply.ts';
 import { isAscii, quote } from '../wire/ascii.ts';
 import { concat, CR, LF } from '../wire/octet.ts';
 import { seconds } from '../protocol/limit.ts';
+import type { TlsPolicy } from '../protocol/client/option.ts';
+import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
+import { decodeUtf8 } from '../wire/utf8.ts';
+import { UsageError } from '../wire/usage.ts';
+import { RecordedClientSession } from '../transcript/record-client.ts';
 import type { RecipientOutcome } from '../node/deliver.ts';
 import { machineName } from '../node/machine-name.ts';
 import { relayTo } from '../node/relay.ts';
+import type { SenderOptions } from '../node/sender.ts';
+import { TlsClient } from '../node/tls-client.ts';
 import { EXIT, runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
 import { misuse, type Misuse } from './misuse.ts';
-import { HOST_PORT, integer, many, one, type Kind } from './option.ts';
+import { choice, FILE, flag, integer, many, one, text, type Kind, type OptionValues } from './option.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';
 
 const bracketed = (written: string): string => (written.startsWith('<') ? written : `<${written}>`);
@@ -20,24 +32,49 @@ const bracketed = (written: string): string => (written.startsWith('<') ? writte
 const FROM: Kind<ReversePath> = {
   placeholder: 'PATH',
   expected: 'an address such as alice@example.org, or <> for none',
-  parse: (written) => soundOf(parseReversePath(bracketed(written))),
+  parse: (written) => soundOf(parseReversePath(bracketed(written), { utf8: true })),
 };
 
 const TO: Kind<ForwardPath> = {
   placeholder: 'PATH',
   expected: 'an address such as bob@example.com',
-  parse: (written) => soundOf(parseForwardPath(bracketed(written))),
+  parse: (written) => soundOf(parseForwardPath(bracketed(written), { utf8: true })),
 };
 
 function soundOf<Path extends object>(path: Path): Exclude<Path, { readonly fault: string }> | undefined {
   return isFault(path) ? undefined : (path as Exclude<Path, { readonly fault: string }>); // isFault has told them apart
 }
 
+/** How a server is spoken to, by the scheme in front of its name; the ports are those of the IANA. */
+const SCHEMES: Readonly<Record<string, { readonly port: number; readonly tlsAtOnce?: true; readonly lmtp?: true }>> = {
+  smtp: { port: 25 },
+  submission: { port: 587 },
+  smtps: { port: 465, tlsAtOnce: true }, // RFC 8314 §3.3
+  submissions: { port: 465, tlsAtOnce: true },
+  lmtp: { port: 24, lmtp: true }, // RFC 2033 §5: not 25
+};
+
+const SERVER: Kind<NextHop & Pick<SenderOptions, 'tlsAtOnce' | 'lmtp'>> = {
+  placeholder: 'HOST:PORT',
+  expected: 'HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// or lmtp://',
+  parse(written) {
+    const [, scheme = 'smtp', place = ''] = /^(?:([a-z]+):\/\/)?(.*?)\/?$/.exec(written) ?? [];
+    const way = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
+    const nextHop = way === undefined ? undefined : parseNextHop(place, way.port);
+    return nextHop === undefined || way === undefined ? undefined : { ...way, ...nextHop };
+  },
+};
+
 const OPTIONS = {
-  server: one(HOST_PORT, 'send to this host instead of the MX of each recipient'),
+  server: one(SERVER, 'send to this host instead of the MX of each recipient'),
   from: one(FROM, 'the reverse-path: who is told when the mail cannot be delivered', '<>'),
   to: many(TO, 'a recipient'),
+  tls: one(choice<TlsPolicy>('off', 'opportunistic', 'require', 'verify'), 'whether the mail goes under TLS', 'opportunistic'),
+  tlsCa: one(FILE, 'certificates of the authorities to be trusted, instead of the usual ones'),
+  user: one(text('NAME', 'a name to authenticate with'), 'authenticate under this name'),
+  passwordFile: one(FILE, 'file whose first line is the password'),
   timeout: one(integer('SECONDS', 1), 'longest wait for anything'),
+  trace: flag('print each dialogue on standard error, secrets struck out'),
   ...ROUTING,
 };
 
@@ -59,10 +96,13 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   try {
     written = file === '-' ? await collect(process.stdin) : await readFile(file);
   } catch (error) {
-    return misuse(`cannot read ${JSON.stringify(file)}: expected a file with a mail (${error instanceof Error ? error.message : String(error)})`);
+    return misuse(`cannot read ${JSON.stringify(file)}: expected a file with a mail (${messageOf(error)})`);
   }
   const content = withCrlf(written);
   if (typeof content === 'number') return misuse(`a CR without LF at octet ${content} of ${file === '-' ? 'standard input' : JSON.stringify(file)}: expected lines that end in LF or CRLF`);
+
+  const way = await senderOptions(options, terminal);
+  if ('text' in way) return way;
 
   const hostname = options.hostname ?? (await machineName());
   const routing = routeOptions({ ...options, hostname, ...(options.server === undefined ? {} : { smarthost: options.server, route: [] }) });
@@ -71,23 +111,58 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
     content: async function* (): AsyncGenerator<Uint8Array, void> {
       yield content;
     },
+    octets: content,
     size: content.length,
     eightBit: !isAscii(content),
   };
-  const timeout = options.timeout === undefined ? {} : { timeout: seconds(options.timeout) };
-  const outcomes = await relayTo(mail, options.to, { hostname, routing, resolver: resolverOf(options), ...timeout });
+  const outcomes = await relayTo(mail, options.to, { ...way, hostname, routing, resolver: resolverOf(options) });
   for (const outcome of outcomes) terminal.out(`${describe(outcome)}\n`);
   const states = outcomes.map(({ outcome }) => outcome.state);
   if (states.includes('failed')) return EXIT.unavailable;
   return states.every((state) => state === 'delivered') ? EXIT.ok : EXIT.temporary;
 }
 
-/** State, recipient, code, enhanced code, text, host. */
+/** What the options say of each session; or why that cannot be. */
+async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout, trace }: OptionValues<typeof OPTIONS>, terminal: Terminal): Promise<Omit<SenderOptions, 'hostname'> | Misuse> {
+  if ((user === undefined) !== (passwordFile === undefined)) return misuse(user === undefined ? '--password-file goes with --user NAME' : '--user needs --password-file FILE');
+  if (server?.tlsAtOnce === true && tls === 'off') return misuse('--tls off: expected another policy for a server with TLS at once');
+  const ca = tlsCa === undefined ? undefined : await readFile(tlsCa).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${messageOf(error)})`));
+  if (ca !== undefined && 'text' in ca) return ca;
+  const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
+  if (typeof password === 'object') return password;
+  try {
+    return {
+      tlsPolicy: tls,
+      ...(ca === undefined ? {} : { tls: new TlsClient({ ca }) }),
+      ...(server?.tlsAtOnce === undefined ? {} : { tlsAtOnce: true }),
+      ...(server?.lmtp === undefined ? {} : { lmtp: true }),
+      ...(timeout === undefined ? {} : { timeout: seconds(timeout) }),
+      ...(user === undefined || password === undefined ? {} : { auth: { secret: { type: 'password', authcid: user, password }, clearText: tls === 'off' } }),
+      ...(trace ? { session: (given, now) => new RecordedClientSession(given, now, { title: 'a session of ehlo send', source: 'ehlo send' }, terminal.err) } : {}),
+    };
+  } catch (error) {
+    if (error instanceof UsageError) return misuse(`--tls-ca ${JSON.stringify(tlsCa)}: ${error.message}`);
+    throw error;
+  }
+}
+
+async function readPassword(file: string): Promise<string | Misuse> {
+  const octets = await readFile(file).catch((error: unknown) => misuse(`--password-file ${JSON.stringify(file)}: expected a file with a password (${messageOf(error)})`));
+  if ('text' in octets) return octets;
+  const [password = ''] = (decodeUtf8(octets) ?? '').split(/\r?\n/, 1);
+  return password === '' ? misuse(`--password-file ${JSON.stringify(file)}: expected a password in UTF-8 on its first line`) : password;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** State, recipient, code, enhanced code, text, host. Without an enhanced code of the same class, that which says no more than the class (RFC 3463 §2). */
 function describe({ forwardPath, outcome, target }: RecipientOutcome): string {
   const { code, enhanced, lines } = outcome.reply;
   const where = target === undefined ? '' : ` (${target.host} [${target.address}]:${target.port})`;
   const when = 'reason' in outcome || !('inReplyTo' in outcome) ? '' : `, in reply to ${outcome.inReplyTo}`;
-  return `${outcome.state} ${forwardPath.text} ${code} ${enhanced ?? '-'} ${quote(lines.join(' '), 400)}${where}${when}`;
+  return `${outcome.state} ${forwardPath.text} ${code} ${enhanced ?? `${replyClass(code)}.0.0`} ${quote(lines.join(' '), 400)}${where}${when}`;
 }
 
 /** The octets with CRLF for every LF that has no CR in front of it; the offset of a CR without LF where there is one. */

@@ -99,7 +99,11 @@ describe('ehlo send', () => {
     [['--to', '<>'], 'ehlo send: --to "<>": expected an address such as bob@example.com\n'],
     [['--to', 'bob@b.test', '--from', 'alice'], 'ehlo send: --from "alice": expected an address such as alice@example.org, or <> for none\n'],
     [['--to', 'bob@b.test', '--timeout', '0'], 'ehlo send: --timeout "0": expected an integer, 1 or more\n'],
-    [['--to', 'bob@b.test', '--tls', 'off'], 'ehlo send: unknown option --tls: did you mean --to?\n'],
+    [['--to', 'bob@b.test', '--tsl', 'off'], 'ehlo send: unknown option --tsl: did you mean --tls?\n'],
+    [['--to', 'bob@b.test', '--tls', 'on'], 'ehlo send: --tls "on": expected one of off, opportunistic, require, verify\n'],
+    [['--to', 'bob@b.test', '--user', 'alice'], 'ehlo send: --user needs --password-file FILE\n'],
+    [['--to', 'bob@b.test', '--password-file', 'x'], 'ehlo send: --password-file goes with --user NAME\n'],
+    [['--to', 'bob@b.test', '--server', 'http://b.test'], 'ehlo send: --server "http://b.test": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// or lmtp://\n'],
     [['--to', 'bob@b.test', 'a', 'b'], 'ehlo send: unexpected "b": expected [FILE|-]\n'],
   ])('%j is misuse: one line and status 64', async (args, err) => {
     expect(await send(...args)).toEqual({ status: 64, out: '', err });
