@@ -444,6 +444,165 @@ describe('attempts', () => {
   });
 });
 
+describe('an order of the operator', () => {
+  it('to retry is done at once, and the schedule goes on from there', async () => {
+    const { queue, dispatcher, attempts } = stage(() => [DEFERRED]);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await vi.advanceTimersByTimeAsync(3 * MINUTE);
+    dispatcher.retry('m1');
+    dispatcher.retry('m1'); // it is being tried
+    await vi.advanceTimersByTimeAsync(17 * MINUTE);
+    expect(attempts).toEqual([0, 3, 13]);
+    dispatcher.retry('nobody');
+  });
+
+  it('to retry tries a destination that is dead', async () => {
+    let silent = true;
+    const { queue, dispatcher, attempts, done } = stage(() => [silent ? SILENT : DELIVERED]);
+    for (const id of ['m1', 'm2', 'm3', 'm4']) dispatcher.add(queue.put({ ...TO_BOB, id }, NOTHING));
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect(attempts).toHaveLength(3); // and the fourth waits for the probe
+    silent = false;
+    dispatcher.retry('m4');
+    await settle();
+    expect(done).toContain('settle m4 delivered');
+  });
+
+  it('to retry leaves those alone who are being tried', async () => {
+    const gate = deferred();
+    const { queue, dispatcher, done } = stage(async (_, recipients) => {
+      if (!recipients.includes(1)) await gate.promise;
+      return recipients.map(() => DEFERRED);
+    });
+    dispatcher.add(queue.put(TO_BOTH, NOTHING));
+    await settle();
+    dispatcher.retry('m1');
+    await settle();
+    expect(done.filter((what) => what.startsWith('relay'))).toEqual(['relay m1 0,2', 'relay m1 1', 'relay m1 1']);
+    expect(dispatcher.isTrying('m1')).toBe(true);
+    gate.resolve();
+    await vi.advanceTimersByTimeAsync(10 * MINUTE);
+    expect(done.filter((what) => what.startsWith('relay')).slice(3)).toEqual(['relay m1 0,2', 'relay m1 1']);
+    expect(dispatcher.isTrying('m1')).toBe(false);
+  });
+
+  const RETURNED = { ...TO_BOTH, id: 'm1' };
+  const returning = (queue: MemoryQueue): void => {
+    const { mail } = queue;
+    queue.mail = (id) => {
+      const found = mail.call(queue, id);
+      return found === undefined ? undefined : { ...found, returned: true };
+    };
+  };
+
+  it('to return a mail fails those who wait, and reports them', async () => {
+    const { queue, dispatcher, done, logged } = stage((_, recipients) => recipients.map(() => DEFERRED));
+    dispatcher.add(queue.put(RETURNED, NOTHING));
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    returning(queue);
+    done.length = 0;
+    dispatcher.giveUp('m1');
+    await vi.advanceTimersByTimeAsync(10 * HOUR);
+    expect(done).toEqual(['notify m1 0,2', 'settle m1 failed,waiting,failed', 'notify m1 1', 'settle m1 failed,failed,failed']);
+    expect(logged.filter(([event]) => event === 'failed').map(([, { reply }]) => reply)).toEqual(Array.from({ length: 3 }, () => '554 5.3.0 the operator of this host has given up the mail'));
+  });
+
+  it('to return a mail waits for the attempt under way, which is the last one', async () => {
+    const gate = deferred();
+    const { queue, dispatcher, done } = stage(async () => (await gate.promise, [DEFERRED]));
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    returning(queue);
+    dispatcher.giveUp('m1');
+    await settle();
+    expect(done).toEqual(['relay m1 0']);
+    gate.resolve();
+    await settle();
+    expect(done).toEqual(['relay m1 0', 'notify m1 0', 'settle m1 failed']);
+  });
+
+  it('to return a mail is done by the next process where this one has ended', async () => {
+    const { queue, dispatcher, done } = stage(() => [DELIVERED]);
+    const mail = queue.put(TO_BOB, NOTHING);
+    returning(queue);
+    queue.mails = () => [{ ...mail, returned: true }];
+    dispatcher.start();
+    await settle();
+    expect(done).toEqual(['notify m1 0', 'settle m1 failed']);
+  });
+});
+
+describe('mail that is delayed (RFC 3461 §5.2.5)', () => {
+  it('is reported once, of those who still wait', async () => {
+    const { queue, dispatcher, done, logged } = stage((_, recipients) => recipients.map((recipient) => (recipient === 1 ? DELIVERED : DEFERRED)));
+    dispatcher.add(queue.put(TO_BOTH, NOTHING));
+    dispatcher.start();
+    await vi.advanceTimersByTimeAsync(4 * HOUR);
+    expect(done.filter((what) => what.startsWith('notify'))).toEqual(['notify m1 0,2']);
+    expect(logged.filter(([event]) => event === 'warned')).toEqual([['warned', { id: 'm1', to: '<bob@b.test>,<dave@b.test>', notification: 'n1' }]]);
+    expect(queue.mail('m1')?.recipients.map(({ warned }) => warned)).toEqual([true, undefined, true]);
+  });
+
+  it('is reported only where the sender wants that, and has an address', async () => {
+    const { queue, dispatcher, done } = stage(() => [DEFERRED], { schedule: { ...SCHEDULE, expireBounce: 5 * HOUR } });
+    dispatcher.add(queue.put({ ...TO_BOB, id: 'm1', recipientParameters: [{ notify: ['FAILURE'] }] }, NOTHING));
+    dispatcher.add(queue.put({ ...TO_BOB, id: 'm2', recipientParameters: [{ notify: ['DELAY'] }] }, NOTHING));
+    dispatcher.add(queue.put({ ...mailOf('m3', '<>', '<bob@b.test>') }, NOTHING));
+    dispatcher.start();
+    await vi.advanceTimersByTimeAsync(4 * HOUR);
+    expect(done.filter((what) => what.startsWith('notify'))).toEqual(['notify m2 0']);
+  });
+
+  it('is reported behind a destination that is dead, where nobody tries it', async () => {
+    const { queue, dispatcher, done } = stage(() => [SILENT]);
+    for (const id of ['m1', 'm2', 'm3', 'm4']) dispatcher.add(queue.put({ ...TO_BOB, id }, NOTHING));
+    dispatcher.start();
+    await vi.advanceTimersByTimeAsync(HOUR + MINUTE);
+    expect(done.filter((what) => what.startsWith('notify')).sort()).toEqual(['notify m1 0', 'notify m2 0', 'notify m3 0', 'notify m4 0']);
+  });
+
+  it('is reported again where that could not be recorded', async () => {
+    let full = true;
+    const { queue, dispatcher, done, logged } = stage(() => [DEFERRED], {
+      async notify() {
+        if (full) throw new Error('disk full');
+        done.push('notify');
+        return { id: 'n1' };
+      },
+    });
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    dispatcher.start();
+    await vi.advanceTimersByTimeAsync(HOUR + MINUTE / 2);
+    expect(logged).toContainEqual(['error', { id: 'm1', text: 'disk full' }]);
+    full = false;
+    await vi.advanceTimersByTimeAsync(2 * MINUTE);
+    expect(done.filter((what) => what === 'notify')).toHaveLength(1);
+  });
+});
+
+describe('mail that is passed on (RFC 3461 §5.2.2)', () => {
+  it.each([
+    ['SUCCESS is asked for, and the next host reports nothing', ['SUCCESS'], undefined, ['notify m1 0']],
+    ['SUCCESS is asked for, and the next host reports itself', ['SUCCESS'], true, []],
+    ['only failures are asked for', ['FAILURE'], undefined, []],
+    ['nothing is asked for', undefined, undefined, []],
+  ] as const)('is reported, or not, where %s', async (_, notify, dsn, expected) => {
+    const { queue, dispatcher, done, logged } = stage(() => [{ ...DELIVERED, ...(dsn === undefined ? {} : { dsn }) }]);
+    dispatcher.add(queue.put({ ...TO_BOB, recipientParameters: [notify === undefined ? {} : { notify }] }, NOTHING));
+    await settle();
+    expect(done.filter((what) => what.startsWith('notify'))).toEqual(expected);
+    expect(logged.map(([event]) => event)).toEqual(expected.length > 0 ? ['delivered', 'reported', 'done'] : ['delivered', 'done']);
+  });
+
+  it('fails without a word where NOTIFY=NEVER', async () => {
+    const { queue, dispatcher, done, logged } = stage(() => [FAILED]);
+    dispatcher.add(queue.put({ ...TO_BOB, recipientParameters: [{ notify: [] }] }, NOTHING));
+    await settle();
+    expect(done).toEqual(['relay m1 0', 'settle m1 failed']);
+    expect(logged.map(([event]) => event)).toEqual(['failed', 'undeliverable', 'done']);
+  });
+});
+
 describe('a dispatcher that closes', () => {
   it('tries once more to record what could not be recorded', async () => {
     const { queue, dispatcher, done } = stage(() => [DELIVERED]);
