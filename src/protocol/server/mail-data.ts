@@ -101,6 +101,7 @@ export class MailData {
   tell(output: Output): void {
     if (this.fault !== undefined) this.abort(this.fault, output);
     else if (this.content.length > 0) output.act({ type: 'content', octets: this.content });
+    this.content = EMPTY; // a session that waits for more keeps no octets: a view of few keeps the whole segment (64 KiB a connection)
   }
 
   /** Tells it, once, that the mail data come to nothing. */
@@ -118,6 +119,7 @@ export class MailData {
     const data = this.#data;
     const end = data.read(octets, at);
     this.#take(data.content, data.ended);
+    data.content = EMPTY;
     this.#judge(this.#repair === undefined ? data : this.#check);
     return end;
   }
@@ -125,6 +127,7 @@ export class MailData {
   #readChunk(octets: Uint8Array, at: number, chunk: ChunkDecoder): number {
     const end = chunk.read(octets, at);
     this.#take(chunk.content, this.ended);
+    chunk.content = EMPTY;
     if (this.ended) this.#check?.end(); // a CR as the very last octet is bare too
     this.#judge(this.#check);
     return end;
