@@ -16,6 +16,8 @@ import { machineName } from '../node/machine-name.ts';
 import { Maildir } from '../node/maildir.ts';
 import { operate } from '../node/operation.ts';
 import { TlsServer, type TlsOptions } from '../node/tls.ts';
+import { TraceFolder } from '../node/trace-folder.ts';
+import { traceTo, type Tracing } from '../node/trace.ts';
 import { TransferAgent } from '../node/transfer-agent.ts';
 import { EXIT, runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
 import { formatListener, LISTENER, SCHEMES } from './listener.ts';
@@ -59,6 +61,7 @@ const OPTIONS = {
   expire: one(DURATION, 'age at which mail is given up and returned', '5d'),
   delayWarning: one(DURATION, 'age at which the sender of mail that still waits is told', '4h'),
   log: one(choice<'text' | 'json'>('text', 'json'), 'one line for each event', 'text'),
+  trace: one(DIR, 'write every session, with clients and with servers, into this folder as a transcript, secrets struck out; made on first use'),
   config: one(FILE, 'JSON file with values for these options'),
 };
 
@@ -117,6 +120,13 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
   }
   reportRecovery(terminal, options.queue, queue.report);
 
+  let trace: Tracing | undefined;
+  try {
+    trace = options.trace === undefined ? undefined : traceTo(new TraceFolder(options.trace, (text) => terminal.err(`ehlo: ${text}\n`)), 'ehlo serve');
+  } catch (error) {
+    await queue.close();
+    return complain(`cannot write traces to ${options.trace ?? ''}: ${reason(error)}`, CANNOT_STORE);
+  }
   const log = openLog(options.log);
   const agent = new TransferAgent({
     hostname: options.hostname ?? (await machineName()),
@@ -132,6 +142,7 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     maxConnectionsPerClient: options.maxConnectionsPerClient,
     proxyFrom: options.proxyFrom,
     log,
+    trace,
     tls,
     users: users === undefined ? undefined : () => users ?? NOBODY,
   });

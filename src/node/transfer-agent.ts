@@ -39,9 +39,10 @@ import { relayTo } from './relay.ts';
 import type { ReceiverOptions } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
 import type { TlsServer } from './tls.ts';
+import type { Tracing } from './trace.ts';
 
 /** What is set about a `TransferAgent`. */
-export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tlsAtOnce' | 'auth' | 'lmtp'>, ServerLimits {
+export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tlsAtOnce' | 'auth' | 'lmtp' | 'session'>, ServerLimits {
   readonly queue: Queue;
   /** Mail for accepted domains goes here instead of being relayed. */
   readonly maildir?: Maildir | undefined;
@@ -56,6 +57,8 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly tls?: TlsServer | undefined;
   /** Who may authenticate: AUTH is offered. The function is asked each time, so that the users can change. */
   readonly users?: (() => Users) | undefined;
+  /** Has every session write itself down. */
+  readonly trace?: Tracing | undefined;
 }
 
 /** Where the agent listens, and how. */
@@ -113,9 +116,9 @@ export class TransferAgent {
 
   /** Listens in one more place. */
   async listen({ place, tlsAtOnce = false, submission = false, lmtp = false }: Door): Promise<Server> {
-    const { tls, users, ...options } = this.#options;
+    const { tls, users, trace, ...options } = this.#options;
     const auth = users === undefined ? {} : { auth: { mechanisms: users().mechanisms, decoy: users().decoy, required: submission } };
-    const server = await listen({ ...options, ...place, ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
+    const server = await listen({ ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
     this.#servers.push(server);
     this.#ownAddresses = { list: [], until: 0 };
     return server;
@@ -248,7 +251,7 @@ export class TransferAgent {
       else yield octets;
       await queue.attempt?.(mail.id, recipients, host); // before the final dot: after that the mail may be taken
     };
-    return relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, pool: this.#pool, routing: this.#routing });
+    return relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, pool: this.#pool, routing: this.#routing, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
   }
 
   /** Hands a mail on, once it is known as well as may be which of its recipients have one destination. */

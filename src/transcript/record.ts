@@ -22,6 +22,8 @@ export interface RecordHeader {
   readonly subject: Subject;
   /** Of the session, as the header of a transcript has them: `size=1000`. */
   readonly options?: readonly string[];
+  /** Called when the session has closed: nothing more is written. */
+  readonly ended?: () => void;
 }
 
 /** Elapsed time that is worth a line. */
@@ -29,6 +31,7 @@ const WORTH_A_LINE: Milliseconds = 1_000;
 
 export class TranscriptRecorder {
   readonly #write: (text: string) => void;
+  readonly #ended: (() => void) | undefined;
   readonly #peer: Speaker;
   readonly #striker = new SecretStriker();
   #time: Milliseconds; //     as the transcript has it
@@ -36,8 +39,9 @@ export class TranscriptRecorder {
   #heardLast = false; //      the last line written was heard from the peer: what is heard next is another segment
 
   /** `write` gets the transcript piece by piece, the header at once. `now`: milliseconds, of a clock that never goes back. */
-  constructor(write: (text: string) => void, { title, source, subject, options = [] }: RecordHeader, now: Milliseconds) {
+  constructor(write: (text: string) => void, { title, source, subject, options = [], ended }: RecordHeader, now: Milliseconds) {
     this.#write = write;
+    this.#ended = ended;
     this.#peer = peerOf(subject);
     this.#time = now;
     this.#last = now;
@@ -77,6 +81,7 @@ export class TranscriptRecorder {
     const rest = secured ? EMPTY : this.#striker.end();
     if (rest.length > 0) this.#octets('C', rest);
     this.#line(`* ${happens}`);
+    if (happens === 'close') this.#ended?.();
   }
 
   /** Something falls due. */
