@@ -96,6 +96,7 @@ describe('ehlo serve', () => {
     expect(decodeLatin1(readFileSync(join(directory.path, 'box', 'new', name)))).toMatch(/^Return-Path: <alice@a\.test>\r\nReceived: [^]*\r\n\r\nhi\r\n$/);
   });
 
+  // shows RFC5321:7.9-2
   it('relays for nobody but the clients of --relay-from', async () => {
     const program = serve('--relay-from', '192.0.2.0/24', '--accept', 'c.test');
     const peer = await connect((await program.listening())[0]);
@@ -132,6 +133,7 @@ describe('ehlo serve', () => {
     expect(program.out.trim().split('\n').map((line) => (JSON.parse(line) as { readonly event: string }).event)[0]).toBe('accepted');
   });
 
+  // shows RFC5321:3.8-6
   it('finishes the mail in hand before it ends, and says 421 to the rest', async () => {
     const program = serve('--maildir', 'box', '--accept', '*');
     const [port] = await program.listening();

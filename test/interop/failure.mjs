@@ -127,6 +127,7 @@ check('mail that expires is reported', async (stage) => {
   expectFields(await notification(maildir), ['Final-Recipient: rfc822; bob@peer.test', 'Action: failed', 'Status: 4.4.7']);
 });
 
+// shows RFC5321:5.1-7
 check('while the DNS says SERVFAIL mail is kept, and delivered when it knows again', async (stage) => {
   const { zones, mxPort, relay, maildir } = await startReportingRelay(stage, ['--retry', '1s']);
   await sendWithSmtplib(stage, relay.port, 'alice@sender.test', ['bob@broken.test'], CONTENT);

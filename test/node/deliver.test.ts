@@ -59,6 +59,7 @@ describe('delivery', () => {
     expect(asked).toBe(1);
   });
 
+  // shows RFC5321:2.1-2 RFC5321:5.1-15 RFC5321:5.1-17 RFC5321:5.1-26
   it('goes on to the next host where one refuses the connection', async () => {
     await using server = await startScriptedServer(taking());
     expect(brief((await deliverTo([await unusedPort(), server.port], [BOB])).outcomes)).toEqual(['delivered 250 2.0.0 mx2.test']);
@@ -123,7 +124,9 @@ describe('delivery', () => {
     expect(brief((await deliverTo([server.port, await unusedPort()], [BOB])).outcomes)[0]).toMatch(/^deferred /);
   });
 
-  // shows RFC5321:4.1.1.3-1 RFC5321:4.1.1.3-4 RFC5321:4.1.1.3-5 RFC5321:4.1.2-6
+  // shows RFC5321:4.1.1.3-1 RFC5321:4.1.1.3-4 RFC5321:4.1.1.3-5 RFC5321:4.1.2-6 RFC5321:3.3-7 RFC5321:3.3-11 RFC5321:3.6.1-1
+  // shows RFC5321:3.6.1-3 RFC5321:3.6.1-4 RFC5321:3.6.1-5 RFC5321:C-1 RFC5321:C-2 RFC5321:C-4 RFC5321:C-6 RFC5321:C-7 RFC5321:C-8
+  // shows RFC5321:F.2-2 RFC5321:F.2-5
   it('strips source routes, and gives <postmaster> the domain of this host', async () => {
     await using server = await startScriptedServer(taking(2));
     await deliverTo([server.port], [pathOf('<@hop.test,@hop2.test:bob@b.test>'), pathOf('<Postmaster>')], { mail: mailFrom('<@back.test:alice@a.test>') });
@@ -175,6 +178,7 @@ describe('what a host does not offer', () => {
   const EIGHT_BIT: Outgoing = { ...mailFrom('<alice@a.test>'), eightBit: true };
   const PLAIN: readonly string[] = ['S: 220 mx.test ESMTP', 'C: EHLO', 'S: 250 mx.test', ...FAREWELL];
 
+  // shows RFC5321:2.2.3-1
   it('is asked of the next one', async () => {
     await using server = await startScriptedServer(PLAIN, taking());
     expect(brief((await deliverTo([server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['delivered 250 2.0.0 mx2.test']);

@@ -111,6 +111,7 @@ describe('a mail', () => {
   });
 
   // shows RFC5321:4.2.1-2 RFC5321:4.2.1-3 RFC5321:4.2.5-2 RFC5321:4.2.5-5 RFC5321:4.5.4.1-1 RFC5321:4.5.4.1-3 RFC5321:4.5.4.1-5
+  // shows RFC5321:2.1-2
   it('is tried again at the times of the schedule, and given up at its end', async () => {
     const { queue, dispatcher, attempts, done, logged } = stage(() => [DEFERRED]);
     const mail = queue.put(TO_BOB, NOTHING);

@@ -525,6 +525,7 @@ describe('the journal, on a disk that fails', () => {
     await checkpoint;
   });
 
+  // shows RFC5321:6.1-2
   it('has room for a mail only above the floor', async () => {
     const disk = new SimDisk();
     disk.free = async () => 1000;

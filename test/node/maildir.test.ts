@@ -43,7 +43,7 @@ describe('a Maildir', () => {
     expect(operations.filter((operation) => operation.startsWith('sync')).map((operation) => operation.replace(/ehlo-\w+/, '*'))).toEqual(['sync tmp/*', 'sync */box']);
   });
 
-  // shows RFC5321:4.4-13 RFC5321:4.4-14 RFC5321:4.4-15 RFC5321:4.4-16
+  // shows RFC5321:4.4-13 RFC5321:4.4-14 RFC5321:4.4-15 RFC5321:4.4-16 RFC5321:3.6.1-6
   it('holds the Return-Path, and then the content octet for octet (RFC 5321 §4.4)', async () => {
     const content = '.\r\n\r \n\0\x80\xff no line end';
     await maildir.deliver(from('<alice@a.test>'), inPieces(content.slice(0, 5), content.slice(5)));

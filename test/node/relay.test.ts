@@ -85,6 +85,7 @@ describe('relay', () => {
     expect(server.connections).toBe(2);
   });
 
+  // shows RFC5321:2.1-4 RFC5321:5.1-4
   it('finds hosts by MX', async () => {
     await using server = await startScriptedServer(taking());
     const [outcome] = await relay('<>', ['bob@a.test'], HELLO, options({}, { routing: { mxPort: server.port } }));

@@ -68,6 +68,7 @@ describe('what node:dns makes of answers to MX', () => {
     ['no MX is ENODATA', 'implicit.test', 'ENODATA'],
     ['a name that only has names below it is ENODATA', 'empty.test', 'ENODATA'],
     ['an alias of a name without MX is an empty list, and no error', 'alias-to-address.test', []],
+    // shows RFC5321:5.1-5
     ['an alias of a name with MX is its MX', 'alias-to-mx.test', [{ exchange: 'mx2.test', priority: 20 }, { exchange: 'mx1.test', priority: 10 }]],
     ['an alias of a name that does not exist is ENOTFOUND', 'alias-to-nothing.test', 'ENOTFOUND'],
     ['the null MX is the empty string', 'null.test', [{ exchange: '', priority: 0 }]],

@@ -96,7 +96,7 @@ const CONTENT = 'Subject: hi\r\n\r\n.a dot, and octets above 127: \xfc\x80\r\n';
 const events = ({ logged }: Host): readonly string[] => logged.map(([event]) => event);
 
 describe('a transfer agent', () => {
-  // shows RFC5321:4.1.1.4-17 RFC5321:4.1.4-10 RFC5321:4.4-1 RFC5321:4.4-4 RFC5321:4.4-8
+  // shows RFC5321:4.1.1.4-17 RFC5321:4.1.4-10 RFC5321:4.4-1 RFC5321:4.4-4 RFC5321:4.4-8 RFC5321:3.6.1-6 RFC5321:3.6.2-1
   it('takes a mail into its queue, and relays it to the next, which has it octet for octet with two Received fields', async () => {
     const last = await start('last.test', { accept: ['b.test'], maildir: true });
     const first = await start('first.test', { routes: { 'b.test': last.server.port } });
@@ -121,7 +121,7 @@ describe('a transfer agent', () => {
     expect(last.delivered()[0]).not.toMatch(/bob|carol/);
   });
 
-  // shows RFC5321:4.1.1.4-15
+  // shows RFC5321:4.1.1.4-15 RFC5321:2.1-5 RFC5321:3.3-20 RFC5321:6.1-9
   it('has a mail in the queue, durable, before it says 250', async () => {
     const host = await start('first.test', { routes: { 'b.test': await unusedPort() } });
     await submit(host, '<alice@a.test>', ['<bob@b.test>']);
@@ -160,6 +160,7 @@ describe('a transfer agent', () => {
     expect(before).toEqual([true]);
   });
 
+  // shows RFC5321:5.1-21
   it('delivers to recipients here and elsewhere with one id', async () => {
     const last = await start('last.test', { accept: ['b.test'], maildir: true });
     const first = await start('first.test', { accept: ['a.test'], maildir: true, routes: { 'b.test': last.server.port } });
@@ -200,6 +201,7 @@ describe('who may send to whom (RFC 5321 §3.6.2, §7.9)', () => {
     expect((await submit(host, '<>', ['<bob@B.TEST>', '<Postmaster>'])).rcpt.map((reply) => reply.slice(0, 3))).toEqual(['250', '250']);
   });
 
+  // shows RFC5321:3.3-15 RFC5321:3.6.2-2 RFC5321:7.9-3
   it('nobody else may send elsewhere: 550 5.7.1, and the others get their mail', async () => {
     const host = await start('first.test', { accept: ['b.test'], relayFrom: [], maildir: true });
     const { rcpt, end } = await submit(host, '<>', ['<bob@b.test>', '<eve@elsewhere.test>']);
@@ -211,7 +213,8 @@ describe('who may send to whom (RFC 5321 §3.6.2, §7.9)', () => {
 });
 
 describe('a mail that cannot be delivered', () => {
-  // shows RFC5321:4.1.1.4-16 RFC5321:4.2.5-3 RFC5321:4.4-23 RFC5321:4.4-28 RFC5321:4.4-31 RFC5321:4.4-32
+  // shows RFC5321:4.1.1.4-16 RFC5321:4.2.5-3 RFC5321:4.4-23 RFC5321:4.4-28 RFC5321:4.4-31 RFC5321:4.4-32 RFC5321:3.3-27 RFC5321:3.6.3-1
+  // shows RFC5321:3.6.3-2 RFC5321:3.6.3-3 RFC5321:3.6.3-5 RFC5321:6.1-3 RFC5321:6.2-2
   it('is reported to its sender, by way of his domain', async () => {
     const sender = await start('mx.a.test', { accept: ['a.test'], maildir: true });
     await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 5.1.1 no such user', ...FAREWELL]);
@@ -258,7 +261,7 @@ describe('a mail that cannot be delivered', () => {
 describe('a mail in a loop (RFC 5321 §6.3)', () => {
   const received = (count: number): string => 'Received: from x.test by y.test; Mon, 1 Jan 2024 00:00:00 +0000\r\n'.repeat(count);
 
-  // shows RFC5321:4.2.5-7
+  // shows RFC5321:4.2.5-7 RFC5321:6.3-1 RFC5321:6.3-2
   it.each([[{ maildir: true }], [{ maildir: false }]])('is refused at a hundred Received fields: %j', async ({ maildir }) => {
     const host = await start('first.test', { accept: ['b.test'], maildir, routes: { 'b.test': await unusedPort() } });
     expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'], `${received(100)}\r\nhi\r\n`)).end).toMatch(/^554 5\.4\.6 /);

@@ -14,6 +14,7 @@ function admission(accept: readonly string[], ...relayFrom: readonly string[]): 
 }
 
 describe('admission (RFC 5321 §3.6.2, §7.9)', () => {
+  // shows RFC5321:2.3.11-1 RFC5321:7.9-2
   it.each<[string, Admission, string, string]>([
     ['local', admission(['b.test']), '192.0.2.1', '<bob@b.test>'],
     ['local', admission(['b.test']), '192.0.2.1', '<bob@B.Test>'],

@@ -23,7 +23,7 @@ describe('whom a notification is sent to (RFC 5321 §6.1)', () => {
     expect(mayNotify(reversePath('<alice@example.com>'))).toBe(true);
   });
 
-  // shows RFC5321:4.4-32 RFC5321:4.5.5-1 RFC5321:6.1-4 RFC5321:6.1-5 RFC5321:6.1-7 RFC5321:6.1-8
+  // shows RFC5321:4.4-32 RFC5321:4.5.5-1 RFC5321:6.1-4 RFC5321:6.1-5 RFC5321:6.1-7 RFC5321:6.1-8 RFC5321:C-11
   it('is the final hop of a source route, with the null reverse-path', () => {
     const envelope = notificationEnvelope(sender('<@a.example,@b.example:user@d.example>'));
     expect(envelope).toEqual({ reversePath: reversePath('<>'), forwardPaths: [forwardPath('<user@d.example>')], parameters: {} });
@@ -271,6 +271,7 @@ From: <alice@example.com>
     expect(groups.map((group) => [group.has('original-envelope-id'), group.has('original-recipient')])).toEqual([[false, false], [false, false]]);
   });
 
+  // shows RFC5321:2.3.1-1
   it('writes an address that is not ASCII in the form for 7-bit mail, and as it is in the words', () => {
     const { groups, words, octets } = parts({ recipients: [failed('<jörg+x@例え.example>')] });
     expect(groups[1]?.get('final-recipient')).toBe('utf-8; j\\x{F6}rg\\x{2B}x@\\x{4F8B}\\x{3048}.example');

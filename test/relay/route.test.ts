@@ -102,7 +102,9 @@ function verdictOf(zone: Zone, options: Partial<RouteOptions> = {}, domain = 'd.
 
 describe('what the MX answer means (RFC 5321 §5.1)', () => {
   it.each<[string, Zone, VerdictEvent | undefined, readonly string[]]>([
+    // shows RFC5321:5.1-6
     ['no such domain is an error, and no address is asked for (RFC 8020 §2)', { MX: 'NXDOMAIN', 'd.test': '192.0.2.1' }, 'nxdomain', ['MX d.test']],
+    // shows RFC5321:5.1-7
     ['SERVFAIL is temporary, and no address is asked for', { MX: 'SERVFAIL', 'd.test': '192.0.2.1' }, 'dns-failure', ['MX d.test']],
     ['REFUSED is temporary, and no address is asked for', { MX: 'REFUSED', 'd.test': '192.0.2.1' }, 'dns-failure', ['MX d.test']],
     ['no answer is temporary, and no address is asked for', { MX: 'timeout', 'd.test': '192.0.2.1' }, 'dns-failure', ['MX d.test']],
@@ -112,19 +114,25 @@ describe('what the MX answer means (RFC 5321 §5.1)', () => {
     ['a null MX may have another preference', { MX: '10 .' }, 'null-mx', ['MX d.test']],
     ['two null MX are one', { MX: '0 ., 10 ' }, 'null-mx', ['MX d.test']],
     ['a null MX beside another record is left out (RFC 7505 §3)', { MX: '0 ., 10 mx1.test', 'mx1.test': '192.0.2.1' }, undefined, ['MX d.test', 'mx1.test']],
+    // shows RFC5321:5.1-8
     ['no MX is an implicit MX', { MX: 'NODATA', 'd.test': '192.0.2.1' }, undefined, ['MX d.test', 'd.test']],
+    // shows RFC5321:5.1-9
     ['an implicit MX without address is an error', { MX: 'NODATA', 'd.test': 'NODATA' }, 'no-address', ['MX d.test', 'd.test']],
     ['an implicit MX whose lookup fails is temporary', { MX: 'NODATA', 'd.test': 'SERVFAIL' }, 'dns-failure', ['MX d.test', 'd.test']],
     ['an implicit MX without address whose other family fails is temporary', { MX: 'NODATA', 'd.test': 'AAAA timeout' }, 'dns-failure', ['MX d.test', 'd.test']],
+    // shows RFC5321:5.1-10 RFC5321:5.1-11
     ['where there is MX, the address of the domain is not used', { MX: '10 mx1.test', 'd.test': '192.0.2.1' }, 'no-usable-mx', ['MX d.test', 'mx1.test']],
+    // shows RFC5321:5.1-12
     ['an address is no exchange', { MX: '10 192.0.2.1, 10 2001:db8::1' }, 'no-usable-mx', ['MX d.test']],
     ['a name of one label is no exchange', { MX: '10 localhost' }, 'no-usable-mx', ['MX d.test']],
     ['an exchange with a space in it is none', { MX: '10 m\\032x.test' }, 'no-usable-mx', ['MX d.test']],
     ['a bad exchange does not harm the others', { MX: '5 192.0.2.9, 10 mx1.test', 'mx1.test': '192.0.2.1' }, undefined, ['MX d.test', 'mx1.test']],
+    // shows RFC5321:5.1-9 RFC5321:5.1-11 RFC5321:5.1-13
     ['exchanges without addresses are an error', { MX: '10 mx1.test, 20 mx2.test', 'mx1.test': 'NODATA' }, 'no-usable-mx', ['MX d.test', 'mx1.test', 'mx2.test']],
     ['one failure among errors makes it temporary', { MX: '10 mx1.test, 20 mx2.test', 'mx2.test': 'SERVFAIL' }, 'dns-failure', ['MX d.test', 'mx1.test', 'mx2.test']],
     ['an error behind a failure leaves it temporary', { MX: '10 mx1.test, 20 mx2.test', 'mx1.test': 'SERVFAIL' }, 'dns-failure', ['MX d.test', 'mx1.test', 'mx2.test']],
     ['a failure does not harm the others', { MX: '10 mx1.test, 20 mx2.test', 'mx1.test': 'SERVFAIL', 'mx2.test': '192.0.2.2' }, undefined, ['MX d.test', 'mx1.test', 'mx2.test']],
+    // shows RFC5321:5.2-1
     ['one family is enough where the other fails', { MX: '10 mx1.test', 'mx1.test': '192.0.2.1 AAAA SERVFAIL' }, undefined, ['MX d.test', 'mx1.test']],
   ])('%s', (_, zone, verdict, asked) => {
     expect(verdictOf(zone)).toBe(verdict);
@@ -158,6 +166,7 @@ describe('the domain', () => {
     ['test', 'MX test'],
     ['_d.test', 'MX _d.test'],
     ['xn--bcher-kva.test', 'MX xn--bcher-kva.test'],
+  // shows RFC5321:2.3.5-3 RFC5321:5.1-2 RFC5321:5.1-3
   ])('%j is asked for as %s: nothing is appended', (domain, question) => {
     expect(find(domain, {}).asked[0]).toBe(question);
   });
@@ -223,14 +232,18 @@ describe('a next hop by configuration', () => {
 
 describe('this host among the exchanges (RFC 5321 §5.1)', () => {
   it.each<[string, Zone, VerdictEvent | undefined, readonly string[]]>([
+    // shows RFC5321:5.1-22 RFC5321:5.1-23 RFC5321:5.1-25
     ['as the only one: mail loops back', { MX: '10 relay.test' }, 'loops-back', []],
     ['as the best one: mail loops back', { MX: '10 relay.test, 20 mx2.test', 'mx2.test': '192.0.2.2' }, 'loops-back', []],
     ['in capitals', { MX: '10 RELAY.Test' }, 'loops-back', []],
+    // shows RFC5321:5.1-24
     ['beside one of equal preference: both are left out', { MX: '10 relay.test, 10 mx1.test', 'mx1.test': '192.0.2.1' }, 'loops-back', []],
+    // shows RFC5321:5.1-24 RFC5321:5.1-26
     ['behind another: only what is better is left', { MX: '10 mx1.test, 20 relay.test, 30 mx3.test', 'mx1.test': '192.0.2.1', 'mx3.test': '192.0.2.3' }, undefined, ['10 mx1.test [192.0.2.1]:25']],
     ['behind one that is not found: it may come back', { MX: '10 mx1.test, 20 relay.test' }, 'better-mx-not-found', []],
     ['behind one that the DNS does not know now: likewise', { MX: '10 mx1.test, 20 relay.test', 'mx1.test': 'SERVFAIL' }, 'better-mx-not-found', []],
     ['by address, as the best one', { MX: '10 mx1.test, 20 mx2.test', 'mx1.test': '192.0.2.99', 'mx2.test': '192.0.2.2' }, 'loops-back', []],
+    // shows RFC5321:5.1-23
     ['by one of several addresses', { MX: '10 mx1.test', 'mx1.test': '192.0.2.1 192.0.2.99' }, 'loops-back', []],
     ['by an IPv4-mapped address', { MX: '10 mx1.test', 'mx1.test': '::ffff:192.0.2.99' }, 'loops-back', []],
     ['by address, beside one of equal preference', { MX: '10 mx1.test, 10 mx2.test', 'mx1.test': '192.0.2.1', 'mx2.test': '192.0.2.99' }, 'loops-back', []],
@@ -270,16 +283,19 @@ describe('this host among the exchanges (RFC 5321 §5.1)', () => {
 describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
   const targets = (zone: Zone, options: Partial<RouteOptions> = {}, random = steady): readonly string[] => find('d.test', zone, options, random).targets;
 
+  // shows RFC5321:5.1-18
   it('is that of preference, not that of the answer', () => {
     const zone = { MX: '30 c.test, 10 a.test, 20 b.test', 'a.test': '192.0.2.1', 'b.test': '192.0.2.2', 'c.test': '192.0.2.3' };
     expect(targets(zone)).toEqual(['10 a.test [192.0.2.1]:25', '20 b.test [192.0.2.2]:25', '30 c.test [192.0.2.3]:25']);
   });
 
+  // shows RFC5321:5.1-20 RFC5321:5.2-1
   it('keeps the order of the resolver in each family, and takes the families in turn, IPv6 first', () => {
     const zone = { MX: '10 a.test', 'a.test': '192.0.2.9 192.0.2.1 192.0.2.5 2001:db8::9 2001:db8::1' };
     expect(targets(zone).map((text) => text.slice(11, -4))).toEqual(['2001:db8::9', '192.0.2.9', '2001:db8::1', '192.0.2.1', '192.0.2.5']);
   });
 
+  // shows RFC5321:5.1-19
   it('is random among hosts of equal preference, each permutation as likely as any other', () => {
     let seed = 1;
     const random = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647; // Park and Miller
@@ -316,6 +332,7 @@ describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
     expect(targets(zone, { allowPrivateTargets: true })).toEqual(['10 a.test [::1]:25', '10 a.test [127.0.0.1]:25']);
   });
 
+  // shows RFC5321:5.1-16
   it('has at most ten targets, eight of them of one family, so that the other is tried too', () => {
     const many = (prefix: string): string => Array.from({ length: 20 }, (_, at) => `${prefix}${at + 1}`).join(' ');
     const zone = { MX: '10 a.test, 20 b.test, 30 c.test', 'a.test': many('2001:db8::'), 'b.test': many('192.0.2.'), 'c.test': '192.0.2.200' };

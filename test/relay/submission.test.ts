@@ -31,6 +31,7 @@ describe('a submitted mail (RFC 6409 §8)', () => {
     ['has no body', 'Subject: hi\r\nDate: today\r\n', ID],
     ['has no line end', 'Date: today', ID],
     ['is empty', '', DATE + ID],
+  // shows RFC5321:6.4-1
   ])('that %s: what is missing stands in front, and the rest is as it was, however it is cut', (_, content, added) => {
     for (const step of [Infinity, 1, 2, 3, 5, 7]) expect(submitted(content, step)).toBe(added + content);
   });

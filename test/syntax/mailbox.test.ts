@@ -3,7 +3,8 @@ import { isFault } from '../../src/syntax/fault.ts';
 import { formatMailbox, parseMailbox } from '../../src/syntax/mailbox.ts';
 import { testTable } from './table.ts';
 
-// shows RFC5321:4.1.1-3 RFC5321:4.1.2-15 RFC5321:4.1.2-16 RFC5321:4.1.2-18 RFC5321:4.1.2-19 RFC5321:4.1.2-20 RFC5321:4.1.2-21
+// shows RFC5321:4.1.1-3 RFC5321:4.1.2-15 RFC5321:4.1.2-16 RFC5321:4.1.2-18 RFC5321:4.1.2-19 RFC5321:4.1.2-20 RFC5321:4.1.2-21 RFC5321:2.4-3
+// shows RFC5321:2.4-5
 testTable('mailbox', { parse: parseMailbox, result: ({ key }) => key, format: formatMailbox });
 
 const keyOf = (text: string): string => {

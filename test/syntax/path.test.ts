@@ -5,7 +5,7 @@ import { testTable } from './table.ts';
 
 const key = ({ key }: { readonly key: string }): string => key;
 
-// shows RFC5321:4.1.1.3-12 RFC5321:4.1.2-2 RFC5321:4.1.2-3 RFC5321:4.1.2-4 RFC5321:4.1.2-5
+// shows RFC5321:4.1.1.3-12 RFC5321:4.1.2-2 RFC5321:4.1.2-3 RFC5321:4.1.2-4 RFC5321:4.1.2-5 RFC5321:C-5
 testTable('path', { parse: parseForwardPath, result: key, format: formatPath });
 // shows RFC5321:4.1.2-1
 testTable('reverse-path', { parse: parseReversePath, result: key, format: formatPath });

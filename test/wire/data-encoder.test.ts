@@ -110,6 +110,7 @@ describe('the views', () => {
   });
 });
 
+// shows RFC5321:2.3.8-3
 describe('content that must not be sent (§2.3.8)', () => {
   it.each([
     ['a bare LF', 'a\nb\r\n', 'bare-lf', 1],

@@ -104,6 +104,7 @@ describe('the actions of a client session', () => {
 });
 
 describe('a server\'s octets', () => {
+  // shows RFC5321:2.1-1
   it('never throw, and leave each recipient one outcome: random ones', () => {
     for (let seed = 0; seed < 8_000; seed++) {
       const random = randomOf(seed);

@@ -144,6 +144,7 @@ describe('what the server says of its extensions (§4.1.1.1)', () => {
     expect(client.mail()).toEqual(['MAIL FROM:<alice@example.org>']);
   });
 
+  // shows RFC5321:2.4-9
   it('refuses a content that needs 8BITMIME where that is missing (RFC 6152 §3)', () => {
     const client = clientIn('ready', ['PIPELINING']);
     expect(client.mail(['bob@example.com', 'carol@example.com'], { eightBit: true })).toEqual([]);

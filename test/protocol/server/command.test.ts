@@ -22,6 +22,7 @@ const RULES: readonly (readonly [rule: string, start: Start, line: string, code:
   ['§3.3: no space behind the colon', 'mail', 'RCPT TO: <a@b>', 501],
   ['§3.3: no space before the colon', 'mail', 'RCPT TO :<a@b>', 501],
   ['§3.5.3: VRFY is not 250 where nothing was verified', 'ready', 'VRFY bob', 252],
+  // shows RFC5321:3.5.1-16
   ['§3.5.1: VRFY takes user@domain', 'ready', 'VRFY bob@example.com', 252],
   ['§3.5.2: EXPN may be disabled', 'ready', 'EXPN staff', 502],
 
@@ -193,7 +194,7 @@ const REPLY_SEQUENCES: Readonly<Record<Verb, readonly number[]>> = {
 };
 
 describe('the forward-path of RCPT', () => {
-  // shows RFC5321:4.1.1.3-3 RFC5321:4.1.1.3-12 RFC5321:4.1.2-7
+  // shows RFC5321:4.1.1.3-3 RFC5321:4.1.1.3-12 RFC5321:4.1.2-7 RFC5321:2.4-3 RFC5321:2.4-4 RFC5321:2.4-5 RFC5321:3.3-13
   it('keeps what was written, and is known by its mailbox: the source route is stripped (§4.1.1.3, §3.6.1)', () => {
     const server = dialogueIn('mail');
     server.say('RCPT TO:<@x.example:Bob@EXAMPLE.com>', 'RCPT TO:<POSTMASTER>');

@@ -111,7 +111,7 @@ describe('the actions of a server session', () => {
 });
 
 describe('the replies to any command lines', () => {
-  // shows RFC5321:4.2-1
+  // shows RFC5321:4.2-1 RFC5321:2.1-6
   it('are one for each line, in order, and the same when the lines are pipelined (§4.2, RFC 2920 §3.2)', () => {
     for (let seed = 0; seed < 600; seed++) {
       const random = randomOf(seed);

@@ -10,6 +10,7 @@ describe('a verdict', () => {
     expect(acceptance('message', 'queued')).toEqual({ ...REPLIES['mail ok'], lines: ['queued'] });
   });
 
+  // shows RFC5321:3.5.1-3 RFC5321:3.5.2-1
   it('is 250 to VRFY where the application names a mailbox, since 252 says that it was not verified (§3.5.3)', () => {
     expect(acceptance('vrfy', '<bob@example.com>')?.code).toBe(250);
   });
