@@ -53,7 +53,7 @@ export class Conversation {
   constructor(settings: Settings, reader: Reader) {
     this.#settings = settings;
     this.#reader = reader;
-    this.#own = ownReplies(settings.hostname, settings.maxTextLine);
+    this.#own = ownReplies(settings);
     this.output = new Output(this.#own, !settings.lacking.has('ENHANCEDSTATUSCODES'));
     this.data = new MailData(settings);
     this.#secured = settings.secured;
@@ -305,12 +305,13 @@ export class Conversation {
   }
 
   /** §4.1.1.1, §4.1.4: EHLO and HELO clear everything, as RSET does. HELO gets one line (§3.2), and neither an enhanced code (RFC 2034 §4). */
-  #hello(verb: 'EHLO' | 'HELO' | 'LHLO', reply: Reply = this.#own.reply('hello')): void {
-    const { code, lines: [first = '', ...more] } = named(reply, this.#settings.hostname);
+  #hello(verb: 'EHLO' | 'HELO' | 'LHLO', reply: Reply | undefined): void {
     this.#forget('reset');
     this.extended = verb !== 'HELO';
     this.#learn();
     this.#enter(onCommand(this.#state, verb));
+    if (reply === undefined && this.extended) return this.output.put(this.#own.hello(`${this.#secured} ${this.identity !== undefined}`, () => ehloLines(this.#facts.offer)));
+    const { code, lines: [first = '', ...more] } = named(reply ?? this.#own.reply('hello'), this.#settings.hostname);
     this.output.say({ code, enhanced: undefined, lines: this.extended ? [first, ...more, ...ehloLines(this.#facts.offer)] : [first] });
   }
 

@@ -43,16 +43,17 @@ export class Output {
 
   /** A reply of ours by its name; or one of the application's, which gets an enhanced code where it has none (RFC 2034 §4). */
   reply(reply: Reply | ReplyName, utf8: boolean): void {
-    if (typeof reply === 'string') this.#put(this.#own.octets(reply));
-    else this.#put(encodeUtf8(formatReply(this.#codes ? enhanced(reply) : reply, { utf8 })));
+    if (typeof reply === 'string') this.put(this.#own.octets(reply));
+    else this.put(encodeUtf8(formatReply(this.#codes ? enhanced(reply) : reply, { utf8 })));
   }
 
   /** A reply as it is: RFC 2034 §4 excepts the banner, those to EHLO and HELO, and 3yz. */
   say(reply: Reply): void {
-    this.#put(encodeUtf8(formatReply(reply)));
+    this.put(encodeUtf8(formatReply(reply)));
   }
 
-  #put(octets: Uint8Array): void {
+  /** A reply as octets, which are not written into. */
+  put(octets: Uint8Array): void {
     this.#replies.push(octets);
     this.#size += octets.length;
   }

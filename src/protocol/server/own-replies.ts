@@ -4,11 +4,17 @@ import { encodeAscii } from '../../wire/ascii.ts';
 import { formatReply, type Reply } from '../../syntax/reply.ts';
 import { repliesOf, type ReplyName } from './reply.ts';
 
+/** What of a server's settings stands in its replies. */
+interface Named {
+  readonly hostname: string;
+  readonly maxTextLine: number;
+}
+
 export class OwnReplies {
   readonly #replies: Readonly<Record<ReplyName, Reply>>;
-  readonly #octets = new Map<ReplyName, Uint8Array>();
+  readonly #octets = new Map<string, Uint8Array>();
 
-  constructor(hostname: string, maxTextLine: number) {
+  constructor({ hostname, maxTextLine }: Named) {
     this.#replies = repliesOf(hostname, maxTextLine);
   }
 
@@ -18,26 +24,31 @@ export class OwnReplies {
 
   /** The reply as it is sent; shared, so not to be written into. */
   octets(name: ReplyName): Uint8Array {
-    let octets = this.#octets.get(name);
-    if (octets === undefined) {
-      octets = encodeAscii(formatReply(this.#replies[name]));
-      this.#octets.set(name, octets);
-    }
+    return this.#octets.get(name) ?? this.#keep(name, this.#replies[name]);
+  }
+
+  /** The reply to EHLO, likewise; `offer` tells offers apart, of which `keywords` are the lines (a fifth of what a session cost). */
+  hello(offer: string, keywords: () => readonly string[]): Uint8Array {
+    const key = `hello ${offer}`;
+    const { code, lines } = this.#replies['hello'];
+    return this.#octets.get(key) ?? this.#keep(key, { code, enhanced: undefined, lines: [...lines, ...keywords()] });
+  }
+
+  #keep(key: string, reply: Reply): Uint8Array {
+    const octets = encodeAscii(formatReply(reply));
+    this.#octets.set(key, octets);
     return octets;
   }
 }
 
-const MOST_REMEMBERED = 16;
-const remembered = new Map<string, OwnReplies>();
+const remembered = new WeakMap<Named, OwnReplies>();
 
-/** The replies of a server: the same object for the same words, as long as there are few servers. */
-export function ownReplies(hostname: string, maxTextLine: number): OwnReplies {
-  const key = `${hostname} ${maxTextLine}`;
-  let replies = remembered.get(key);
+/** The replies of the server that has these settings. */
+export function ownReplies(settings: Named): OwnReplies {
+  let replies = remembered.get(settings);
   if (replies === undefined) {
-    if (remembered.size >= MOST_REMEMBERED) remembered.clear();
-    replies = new OwnReplies(hostname, maxTextLine);
-    remembered.set(key, replies);
+    replies = new OwnReplies(settings);
+    remembered.set(settings, replies);
   }
   return replies;
 }

@@ -97,7 +97,7 @@ describe('mail data with leniencies', () => {
 
   function leniently(text: string, cuts: Cuts): Read & { readonly fault: string | undefined } {
     const data = new MailData({ maxSize: 0, maxTextLine: 2, leniencies: ['repairLineEnds', 'longTextLines'] });
-    data.begin(ENVELOPE, new Output(ownReplies('mx.example.com', 1_000), true));
+    data.begin(ENVELOPE, new Output(ownReplies({ hostname: 'mx.example.com', maxTextLine: 1_000 }), true));
     let content = '';
     let consumed = 0;
     for (const segment of cut(text, cuts)) {

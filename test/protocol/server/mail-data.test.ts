@@ -7,7 +7,7 @@ import { ownReplies } from '../../../src/protocol/server/own-replies.ts';
 import { concat } from '../../../src/wire/octet.ts';
 import { everyCut, everyString, octetsOf, textOf } from '../../wire/every.ts';
 
-const newOutput = (): Output => new Output(ownReplies('mx.example.com', 1_000), true);
+const newOutput = (): Output => new Output(ownReplies({ hostname: 'mx.example.com', maxTextLine: 1_000 }), true);
 
 const ENVELOPE: Envelope = { reversePath: { type: 'null', text: '<>', key: '' }, forwardPaths: [], parameters: {}, recipientParameters: [] };
 const BINARY: Envelope = { ...ENVELOPE, parameters: { body: 'BINARYMIME' } };

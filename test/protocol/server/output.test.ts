@@ -7,7 +7,7 @@ import type { State } from '../../../src/protocol/server/table.ts';
 import { reply } from '../../../src/syntax/reply.ts';
 import { textOf } from '../../wire/every.ts';
 
-const newOutput = (): Output => new Output(ownReplies('mx.example.com', 1_000), true);
+const newOutput = (): Output => new Output(ownReplies({ hostname: 'mx.example.com', maxTextLine: 1_000 }), true);
 
 const OK = reply(250, '2.0.0', 'ok');
 

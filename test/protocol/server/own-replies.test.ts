@@ -4,11 +4,11 @@ import { enhanced, named, REPLIES } from '../../../src/protocol/server/reply.ts'
 import type { ReplyName } from '../../../src/protocol/server/reply.ts';
 import { formatReply, reply } from '../../../src/syntax/reply.ts';
 import { textOf } from '../../wire/every.ts';
-import { ServerDialogue, dialogueIn } from '../../support/server-dialogue.ts';
+import { ANY_AUTH, ServerDialogue, dialogueIn, plain } from '../../support/server-dialogue.ts';
 
 describe('our own replies', () => {
   it('are the octets of their table, with the server\'s name, made once', () => {
-    const replies = new OwnReplies('mx.example.com', 1_000);
+    const replies = new OwnReplies({ hostname: 'mx.example.com', maxTextLine: 1_000 });
     for (const name of Object.keys(REPLIES) as ReplyName[]) {
       expect(textOf(replies.octets(name))).toBe(formatReply(replies.reply(name)));
       expect(textOf(replies.octets(name))).not.toMatch(/[{}]/);
@@ -16,12 +16,27 @@ describe('our own replies', () => {
     }
   });
 
-  it('are one set for one name, however many there have been', () => {
-    const first = ownReplies('a.example', 1_000);
-    expect(ownReplies('a.example', 1_000)).toBe(first);
-    expect(textOf(ownReplies('a.example', 10).octets('text line too long'))).toContain(' 10 octets');
-    for (let count = 0; count < 100; count++) expect(textOf(ownReplies(`h${count}.example`, 1_000).octets('goodbye'))).toContain(` h${count}.example `);
-    expect(textOf(ownReplies('a.example', 1_000).octets('goodbye'))).toBe(textOf(first.octets('goodbye')));
+  it('are one set for all sessions of a server', () => {
+    const settings = { hostname: 'a.example', maxTextLine: 10 };
+    expect(ownReplies(settings)).toBe(ownReplies(settings));
+    expect(textOf(ownReplies(settings).octets('text line too long'))).toContain(' 10 octets');
+    expect(ownReplies({ ...settings })).not.toBe(ownReplies(settings));
+  });
+
+  it('are to EHLO what is offered then: before TLS, under it, and to a client that is authenticated', () => {
+    const options = { hostname: 'mx.example.com', startTls: true, auth: ANY_AUTH, without: ['LIMITS', 'CHUNKING', 'HELP', 'SIZE', 'PIPELINING', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SMTPUTF8', 'DSN'] } as const;
+    const server = new ServerDialogue(options);
+    const keywords = (): string[] => server.say('EHLO a.example').slice(1).map((line) => line.slice(4).split(' ')[0] ?? '');
+    expect([keywords(), keywords()]).toEqual([['STARTTLS', 'AUTH'], ['STARTTLS', 'AUTH']]);
+    server.say(`AUTH PLAIN ${plain('alice', 'secret')}`);
+    expect(keywords()).toEqual(['STARTTLS']);
+    server.say('STARTTLS');
+    server.secured();
+    expect(keywords()).toEqual(['AUTH', 'REQUIRETLS']);
+    const replies = new OwnReplies({ hostname: 'a.example', maxTextLine: 10 });
+    expect(textOf(replies.hello('one', () => ['X', 'Y']))).toBe('250-a.example\r\n250-X\r\n250 Y\r\n');
+    expect(replies.hello('one', () => ['asked once'])).toBe(replies.hello('one', () => []));
+    expect(textOf(replies.hello('two', () => []))).toBe('250 a.example\r\n');
   });
 });
 
