@@ -74,8 +74,9 @@ export class RecordedServerSession extends ServerSession {
 
   override next(): ServerAction | undefined {
     const action = super.next();
-    switch (action?.type) {
-      case undefined: case 'data': case 'content': break; // what the client sent says it already
+    if (action === undefined) return undefined;
+    switch (action.type) {
+      case 'data': case 'content': break; // what the client sent says it already
       case 'send':
         this.#recorder.sent(action.octets.subarray(this.#written));
         this.#written = 0;
