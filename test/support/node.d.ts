@@ -152,3 +152,32 @@ declare module 'node:stream' {
     readonly destroy: (error: Error | null, done: () => void) => void;
   }) => import('node:stream').Duplex & { push(octets: Uint8Array | null): void };
 }
+
+// test/fuzz: the fuzzer's worker, its coverage, what it keeps
+declare module 'node:inspector' {
+  export interface CoverageRange {
+    readonly startOffset: number;
+    readonly endOffset: number;
+    readonly count: number;
+  }
+  export interface ScriptCoverage {
+    readonly url: string;
+    readonly functions: readonly { readonly ranges: readonly CoverageRange[] }[];
+  }
+  /** What is posted to one's own thread is answered before `post` returns. */
+  export class Session {
+    connect(): void;
+    post(method: 'Profiler.enable'): void;
+    post(method: 'Profiler.startPreciseCoverage', options: { readonly callCount: boolean; readonly detailed: boolean }): void;
+    post(method: 'Profiler.takePreciseCoverage', then: (error: Error | null, answer: { readonly result: readonly ScriptCoverage[] }) => void): void;
+  }
+}
+
+declare module 'node:worker_threads' {
+  export const workerData: unknown;
+}
+
+// test/pair.test.ts
+declare module 'node:process' {
+  export const env: Readonly<Record<string, string | undefined>>;
+}
