@@ -4,7 +4,7 @@
 // Rule 1: a connection stops reading at HIGH_WATER; where the budget is exhausted, as soon as anything waits at all. A
 //         connection for which nothing waits may always read on: others that are stuck do not stop it.
 // Rule 2: so the budget is overdrawn by no more than a read of each connection, READ_AHEAD octets and what it has read.
-// Rule 3: where it is overdrawn, no further connection is taken in (`listen`).
+// Rule 3: where it is overdrawn by half all the same, no further connection is taken in (`listen`).
 
 /** Octets that may wait for their reader before the socket is not read any more. */
 export const HIGH_WATER = 65_536;
@@ -16,7 +16,6 @@ export class Budget {
   readonly #limit: number;
   #octets = 0;
 
-  /** Throws nothing: what is no number of octets is the caller's to refuse. */
   constructor(limit: number = BUDGET) {
     this.#limit = limit;
   }
@@ -28,6 +27,11 @@ export class Budget {
 
   get exhausted(): boolean {
     return this.#octets >= this.#limit;
+  }
+
+  /** The limit is passed by half of it: holding back was not enough. */
+  get overdrawn(): boolean {
+    return this.#octets >= 1.5 * this.#limit;
   }
 
   /** Octets that a connection may have waiting for their reader now. */

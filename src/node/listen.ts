@@ -108,6 +108,11 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     return this.#receivers.size;
   }
 
+  /** Octets in flight of all connections; see `maxBuffered`. */
+  get buffered(): number {
+    return this.#settings.budget.octets;
+  }
+
   /** Used by `listen`. */
   async open(place: Place): Promise<void> {
     await openPlace(this.#listener, place);
@@ -147,13 +152,14 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     socket.on('error', () => socket.destroy()); // the peer's fault, and nobody is left to tell
     const proxied = this.#proxies.some((range) => contains(range, socket.remoteAddress ?? ''));
     const ends = endsOf(socket);
+    if (this.#settings.budget.overdrawn) return this.#turnAway(socket, 'no memory');
     const seat = this.#closed ? undefined : this.#room.enter();
-    if (seat === undefined) return this.#turnAway(socket);
+    if (seat === undefined) return this.#turnAway(socket, 'no room');
     if (proxied || this.#tlsAtOnce !== undefined) void this.#prepare(socket, seat, ends, proxied);
     else if (seat.claim(ends.client.address)) this.#serve(socket, seat, ends, undefined);
     else {
       seat.leave();
-      this.#turnAway(socket);
+      this.#turnAway(socket, 'no room');
     }
   }
 
@@ -170,7 +176,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     let served = false;
     try {
       const ends = proxied ? await readProxyHeader(raw) : near;
-      if (!seat.claim(ends.client.address)) return this.#turnAway(raw);
+      if (!seat.claim(ends.client.address)) return this.#turnAway(raw, 'no room');
       const secured = this.#tlsAtOnce?.secure(raw);
       if (secured !== undefined) ({ socket } = secured);
       const facts = await secured?.done;
@@ -205,12 +211,11 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#wake?.();
   }
 
-  /** Too many connections: 421 in place of the banner (RFC 5321 §3.8, §7.8). */
-  #turnAway(socket: Stream): void {
+  #turnAway(socket: Stream, reason: keyof typeof TURNED_AWAY): void {
     if (this.#tlsAtOnce !== undefined || this.#turnedAway >= MOST_TURNED_AWAY) return socket.destroy();
     this.#turnedAway++;
     socket.on('close', () => this.#turnedAway--);
-    socket.write(encodeAscii(`421 4.7.0 ${this.#options.hostname} too many connections, try again later\r\n`));
+    socket.write(encodeAscii(TURNED_AWAY[reason].replace('{host}', () => this.#options.hostname)));
     socket.end();
     socket.resume();
     setTimeout(() => socket.destroy(), LINGER).unref();
@@ -237,6 +242,12 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
 const MOST_TURNED_AWAY = 100;
 
 const LINGER: Milliseconds = seconds(2);
+
+/** In place of the banner (RFC 5321 §3.8, §7.8). */
+const TURNED_AWAY = {
+  'no room':   '421 4.7.0 {host} too many connections, try again later\r\n',
+  'no memory': '421 4.3.2 {host} too much mail at a time, try again later\r\n',
+} as const;
 
 function rangeOf(text: string): Cidr {
   const range = parseCidr(text);
