@@ -92,6 +92,8 @@ export function send(args: readonly string[], terminal: Terminal): Promise<numbe
 
 async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number | Misuse> {
   if (options.to.length === 0) return misuse('expected at least one --to PATH, found none');
+  const way = await senderOptions(options, terminal);
+  if ('text' in way) return way;
   let written: Uint8Array;
   try {
     written = file === '-' ? await collect(process.stdin) : await readFile(file);
@@ -100,9 +102,6 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   }
   const content = withCrlf(written);
   if (typeof content === 'number') return misuse(`a CR without LF at octet ${content} of ${file === '-' ? 'standard input' : JSON.stringify(file)}: expected lines that end in LF or CRLF`);
-
-  const way = await senderOptions(options, terminal);
-  if ('text' in way) return way;
 
   const hostname = options.hostname ?? (await machineName());
   const routing = routeOptions({ ...options, hostname, ...(options.server === undefined ? {} : { smarthost: options.server, route: [] }) });

@@ -240,6 +240,12 @@ declare module 'node:tls' {
 }
 
 // node/tls-client.ts
+declare module 'node:crypto' {
+  export class X509Certificate {
+    constructor(pem: string | Uint8Array);
+  }
+}
+
 declare module 'node:tls' {
   import type { Duplex } from 'node:stream';
   export interface PeerCertificate {

@@ -99,7 +99,7 @@ describe('ehlo send', () => {
     [['--to', '<>'], 'ehlo send: --to "<>": expected an address such as bob@example.com\n'],
     [['--to', 'bob@b.test', '--from', 'alice'], 'ehlo send: --from "alice": expected an address such as alice@example.org, or <> for none\n'],
     [['--to', 'bob@b.test', '--timeout', '0'], 'ehlo send: --timeout "0": expected an integer, 1 or more\n'],
-    [['--to', 'bob@b.test', '--tsl', 'off'], 'ehlo send: unknown option --tsl: did you mean --tls?\n'],
+    [['--to', 'bob@b.test', '--tlss', 'off'], 'ehlo send: unknown option --tlss: did you mean --tls?\n'],
     [['--to', 'bob@b.test', '--tls', 'on'], 'ehlo send: --tls "on": expected one of off, opportunistic, require, verify\n'],
     [['--to', 'bob@b.test', '--user', 'alice'], 'ehlo send: --user needs --password-file FILE\n'],
     [['--to', 'bob@b.test', '--password-file', 'x'], 'ehlo send: --password-file goes with --user NAME\n'],
@@ -117,5 +117,28 @@ describe('ehlo send', () => {
 
   it('says in one line that FILE cannot be read', async () => {
     expect(await send('--to', 'bob@b.test', 'none.eml')).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: cannot read "none\.eml": expected a file with a mail \(.*\)\n$/) });
+  });
+});
+
+describe('ehlo send --trace', () => {
+  it('prints the dialogue on standard error, and no secret', async () => {
+    await using server = await startScriptedServer(['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 AUTH PLAIN', 'C: AUTH PLAIN AGFsaWNlAG9wZW4gc2VzYW1l', 'S: 235 2.7.0 welcome', ...taking().slice(GREETING.length)]);
+    const password = join(directory.path, 'password');
+    writeFileSync(password, 'open sesame\nnot this\n');
+    const { status, err } = await send('--server', `127.0.0.1:${server.port}`, '--tls', 'off', '--user', 'alice', '--password-file', password, '--trace', '--to', 'bob@b.test', mailFile());
+    expect(status).toBe(0);
+    for (const line of ['S: 220 mx.test', 'C: EHLO client.test', 'S: 235 2.7.0 welcome', 'C: MAIL FROM:<>', 'C: Subject: hi', 'S: 250 2.0.0 taken']) expect(err).toContain(`${line}\n`);
+    expect(err).toMatch(/^C: AUTH PLAIN \S+$/m);
+    expect(err).not.toContain('AGFsaWNlAG9wZW4gc2VzYW1l');
+    expect(err).not.toContain('sesame');
+  });
+});
+
+describe('ehlo send --tls', () => {
+  it('says in one line that the authorities of --tls-ca cannot be used, or the password be read', async () => {
+    const file = mailFile();
+    expect(await send('--to', 'bob@b.test', '--tls-ca', 'none.pem', file)).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: --tls-ca "none\.pem": expected a file with certificates \(.*\)\n$/) });
+    expect(await send('--to', 'bob@b.test', '--user', 'alice', '--password-file', 'none', file)).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: --password-file "none": expected a file with a password \(.*\)\n$/) });
+    expect(await send('--to', 'bob@b.test', '--tls', 'off', '--server', 'smtps://b.test', file)).toEqual({ status: 64, out: '', err: 'ehlo send: --tls off: expected another policy for a server with TLS at once\n' });
   });
 });

@@ -4,7 +4,15 @@
 import { reply } from '../../src/syntax/reply.ts';
 import type { Reply } from '../../src/syntax/reply.ts';
 import { ClientSession } from '../../src/protocol/client/session.ts';
-import type { ClientAction, Outcome } from '../../src/protocol/client/action.ts';
+import type { ClientAction, ClientTls, Outcome } from '../../src/protocol/client/action.ts';
+import type { ClientOptions, TlsPolicy } from '../../src/protocol/client/option.ts';
+import type { ExtensionKeyword } from '../../src/protocol/extension.ts';
+import type { MailParameters, RecipientParameters } from '../../src/protocol/mail.ts';
+import type { AuthAnswer, AuthQuestion, MechanismName } from '../../src/protocol/sasl/exchange.ts';
+import { beginServerExchange } from '../../src/protocol/sasl/mechanism.ts';
+import { scramCredential } from '../../src/protocol/sasl/scram-key.ts';
+import type { ServerOptions } from '../../src/protocol/server/option.ts';
+import { HASH } from '../../src/node/credential.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
 import type { ServerAction, ServerQuestion } from '../../src/protocol/server/action.ts';
 import { octetsOf, textOf } from '../wire/every.ts';
@@ -23,6 +31,10 @@ export interface SentMail {
   readonly content: string;
   /** The content cannot be read to its end. */
   readonly unreadable: boolean;
+  /** All of it is given to the session at once. */
+  readonly whole: boolean;
+  readonly parameters: MailParameters;
+  readonly recipientParameters: readonly RecipientParameters[];
   readonly outcomes: (Outcome | undefined)[];
   /** Outcomes told, counted also where one recipient got several. */
   told: number;
@@ -32,7 +44,12 @@ export interface SentMail {
 /** A mail as the server's application took it. */
 export interface TakenMail {
   readonly sender: string;
+  /** For whom it was taken. */
   readonly recipients: readonly string[];
+  readonly parameters: MailParameters;
+  readonly recipientParameters: readonly RecipientParameters[];
+  readonly secured: boolean;
+  readonly lmtp: boolean;
   readonly content: string;
 }
 
@@ -53,6 +70,51 @@ const MOST_HAPPENINGS = 20_000;
 export interface Sessions {
   readonly server: (...args: ConstructorParameters<typeof ServerSession>) => ServerSession;
   readonly client: (...args: ConstructorParameters<typeof ClientSession>) => ClientSession;
+}
+
+/** What the two sides are set to do. In a plain world there is SMTP in clear, as far as the first RFCs had it and PIPELINING. */
+interface Terms {
+  readonly server: Partial<ServerOptions>;
+  readonly client: Partial<ClientOptions>;
+  /** What comes of a handshake. */
+  readonly handshake: 'verified' | 'unverified' | 'failed';
+  readonly rightPassword: boolean;
+}
+
+const PLAIN_TERMS: Terms = { server: {}, client: {}, handshake: 'verified', rightPassword: true };
+
+const TLS: ClientTls = { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', verified: true };
+
+const SALT = octetsOf('0123456789abcdef');
+const SALTED = octetsOf('what PBKDF2 would make of it ...'); // it takes its time, and nothing here depends on how it is made
+const CREDENTIAL = scramCredential(SALTED, SALT, 4_096, HASH);
+
+/** Terms over all extensions. */
+function extendedTerms(random: Random): Terms {
+  const lmtp = random.chance(0.2);
+  const tlsAtOnce = random.chance(0.1);
+  const tlsPolicy = random.pick<TlsPolicy>(['off', 'opportunistic', 'opportunistic', 'require', 'verify']);
+  const mechanisms: readonly MechanismName[] = ['SCRAM-SHA-256', 'CRAM-MD5', 'PLAIN', 'LOGIN'].filter((name): name is MechanismName => random.chance(0.5) && name !== '');
+  const without: readonly ExtensionKeyword[] = (['PIPELINING', 'CHUNKING', 'BINARYMIME', 'SMTPUTF8', 'DSN', '8BITMIME', 'SIZE', 'LIMITS'] as const).filter(() => random.chance(0.2));
+  const authenticates = random.chance(0.3);
+  return {
+    server: {
+      lmtp,
+      secured: tlsAtOnce,
+      startTls: random.pick([true, true, false, 'unavailable']),
+      without,
+      maxMails: random.pick([1, 2, Infinity]),
+      ...(mechanisms.length === 0 ? {} : { auth: { mechanisms, clearText: random.chance(0.5), begin: (mechanism) => beginServerExchange(mechanism, { hash: HASH, nonce: 'nonce', hostname: 'mx.example.com', decoy: { secret: SALT, iterations: 4_096 } }) } }),
+    },
+    client: {
+      lmtp,
+      tlsAtOnce,
+      tlsPolicy,
+      ...(authenticates ? { auth: { secret: { type: 'password', authcid: 'alice', password: 'sesame' }, hash: HASH, nonce: 'client', clearText: random.chance(0.5) } } : {}),
+    },
+    handshake: random.pick(['verified', 'verified', 'unverified', 'failed']),
+    rightPassword: random.chance(0.8),
+  };
 }
 
 const PLAIN: Sessions = { server: (...args) => new ServerSession(...args), client: (...args) => new ClientSession(...args) };
@@ -81,15 +143,24 @@ export class Pair {
   #received = ''; //              of the content that the server is taking
   #sending = -1; //               index in `mails`
   #said = false; //               QUIT
+  readonly #terms: Terms;
+  readonly #extended: boolean;
+  #shaking = new Set<'server' | 'client'>(); // who waits for the handshake
+  #shakenAt = Infinity;
+  #secured = false;
 
-  constructor(seed: number, sessions: Sessions = PLAIN) {
+  /** `extended`: with TLS, which is a mark in time, AUTH, chunks, LMTP and parameters; else in clear. */
+  constructor(seed: number, sessions: Sessions = PLAIN, extended = false) {
     const random = (this.#random = randomOf(seed));
     this.trouble = random.pick(['none', 'none', 'none', 'break', 'client hears nothing', 'server hears nothing', 'shutdown', 'abort']);
     this.#troubleAt = random.below(80);
     this.#hostility = random.pick([0, 0.05, 0.3]);
+    this.#extended = extended;
+    this.#terms = extended ? extendedTerms(random) : PLAIN_TERMS;
     this.mails = Array.from({ length: 1 + random.below(3) }, (_, index) => this.#mail(index));
-    this.#server = sessions.server({ hostname: 'mx.example.com', maxSize: random.pick([0, 400]), maxRecipients: random.pick([3, 1_000]) }, 0);
-    this.#client = sessions.client({ hostname: 'client.example.org' }, 0);
+    this.#server = sessions.server({ hostname: 'mx.example.com', maxSize: random.pick([0, 400]), maxRecipients: random.pick([3, 1_000]), ...this.#terms.server }, 0);
+    this.#client = sessions.client({ hostname: 'client.example.org', ...this.#terms.client }, 0);
+    if (this.#terms.client.tlsAtOnce === true) this.#shakes('server'); // which does not know of it
   }
 
   /** Lets the two live until both have closed; throws when one of them never does. */
@@ -109,19 +180,37 @@ export class Pair {
     const random = this.#random;
     const recipients = Array.from({ length: 1 + random.below(4) }, (_, at) => `<r${at}@m${index}.example>`);
     const content = Array.from({ length: random.below(6) }, () => random.pick(random.chance(0.03) ? SPOILT : PIECES)).join('');
-    return { sender: `<m${index}@example.org>`, recipients, content, unreadable: random.chance(0.03), outcomes: recipients.map(() => undefined), told: 0, done: false };
+    const extended = this.#extended ? { ...this.#asked(), whole: random.chance(0.5), recipientParameters: recipients.map(() => this.#askedOf()) } : { parameters: {}, whole: false, recipientParameters: recipients.map(() => ({})) };
+    return { sender: `<m${index}@example.org>`, recipients, content, unreadable: !extended.whole && random.chance(0.03), ...extended, outcomes: recipients.map(() => undefined), told: 0, done: false };
+  }
+
+  #asked(): { readonly parameters: MailParameters } {
+    const random = this.#random;
+    return {
+      parameters: {
+        ...(random.chance(0.2) ? { body: 'BINARYMIME' } : {}),
+        ...(random.chance(0.2) ? { smtpUtf8: true } : {}),
+        ...(random.chance(0.1) ? { requireTls: true } : {}),
+        ...(random.chance(0.3) ? { ret: 'HDRS', envelopeId: 'a b+c' } : {}),
+      },
+    };
+  }
+
+  #askedOf(): RecipientParameters {
+    return { ...(this.#random.chance(0.3) ? { notify: this.#random.pick([[], ['SUCCESS', 'DELAY']] as const) } : {}), ...(this.#random.chance(0.3) ? { originalRecipient: { type: 'rfc822', address: 'Bob=+@Example.com' } } : {}) };
   }
 
   /** What comes next: a parcel that arrives, a word of an application, or a deadline that passes. */
   #happen(): void {
     const [server, client] = [this.#server, this.#client];
-    const next = Math.min(this.#up.next, this.#down.next, this.#answerAt, this.#contentAt, server.deadline, client.deadline);
+    const next = Math.min(this.#up.next, this.#down.next, this.#answerAt, this.#contentAt, this.#shakenAt, server.deadline, client.deadline);
     if (next === Infinity) throw new Error('nothing will ever happen again');
     this.now = Math.max(this.now, next);
     if (next === this.#up.next) this.#deliver(this.#up, (octets) => server.receive(octets, this.now), () => server.receiveEnd(this.now));
     else if (next === this.#down.next) this.#deliver(this.#down, (octets) => client.receive(octets, this.now), () => client.receiveEnd());
     else if (next === this.#answerAt) this.#answer();
     else if (next === this.#contentAt) this.#supply();
+    else if (next === this.#shakenAt) this.#shake();
     else {
       this.timeouts += 1;
       server.expire(this.now);
@@ -163,6 +252,29 @@ export class Pair {
     if (this.#client.state !== 'content') this.#contentAt = Infinity;
   }
 
+  // TLS
+
+  /** When both wait for the handshake, it takes a moment. */
+  #shakes(who: 'server' | 'client'): void {
+    this.#shaking.add(who);
+    if (this.#shaking.size === 2) this.#shakenAt = this.now + this.#random.below(LONGEST_DELAY);
+  }
+
+  #shake(): void {
+    const [server, client] = [this.#server, this.#client];
+    this.#shaking.clear();
+    this.#shakenAt = Infinity;
+    const { handshake } = this.#terms;
+    if (handshake === 'failed') {
+      client.tlsFailed();
+      server.lost();
+      return;
+    }
+    this.#secured = true;
+    if (server.state === 'tls') server.secured(this.now);
+    if (client.state === 'tls') client.secured({ ...TLS, verified: handshake === 'verified' }, this.now);
+  }
+
   // The server and its application
 
   #serve(action: ServerAction): void {
@@ -177,7 +289,8 @@ export class Pair {
       case 'content':
         this.#received += textOf(action.octets);
         return;
-      case 'abort': case 'start-tls': case 'ended': case 'leniency': case 'notice': return; // the client asks for no TLS
+      case 'abort': case 'ended': case 'leniency': case 'notice': return;
+      case 'start-tls': return this.#shakes('server');
       case 'ask':
         this.#question = action.question;
         if (this.#random.chance(0.5)) return this.#answer();
@@ -192,13 +305,29 @@ export class Pair {
     this.#question = undefined;
     this.#answerAt = Infinity;
     if (question === undefined) return;
+    if (question.about === 'auth') return this.#server.answerAuth(this.#answerAuth(question.auth), this.now);
     const refused = this.#random.chance(this.#hostility) || (question.about === 'helo' && question.verb === 'EHLO' && this.#random.chance(0.3));
     if (refused) return this.#server.refuse(this.#random.pick(REFUSALS), this.now);
-    if (question.about === 'message') {
-      const { reversePath: sender, forwardPaths } = question.envelope;
-      this.taken.push({ sender: sender.text, recipients: forwardPaths.map(({ text }) => text), content: this.#received });
+    if (question.about !== 'message') return this.#server.accept(undefined, this.now);
+    const { reversePath: sender, forwardPaths, parameters, recipientParameters } = question.envelope;
+    const lmtp = this.#terms.server.lmtp === true;
+    const each = forwardPaths.map(() => (lmtp && this.#random.chance(this.#hostility) ? reply(452, '4.2.2', 'full') : reply(250, '2.0.0', 'taken')));
+    const forWhom = [...forwardPaths.keys()].filter((at) => each[at]?.code === 250);
+    const recipients = forWhom.map((at) => forwardPaths[at]?.text ?? '');
+    this.taken.push({ sender: sender.text, recipients, parameters, recipientParameters: forWhom.map((at) => recipientParameters[at] ?? {}), secured: this.#secured, lmtp, content: this.#received });
+    if (lmtp) this.#server.answerEach(each, this.now);
+    else this.#server.accept(undefined, this.now);
+  }
+
+  #answerAuth(question: AuthQuestion): AuthAnswer {
+    if (!this.#terms.rightPassword || this.#random.chance(this.#hostility)) return this.#random.pick<AuthAnswer>([{ type: 'no' }, { type: 'unavailable' }]);
+    switch (question.type) {
+      case 'password': case 'authority': return { type: 'yes' };
+      case 'credential': return { type: 'credential', credential: CREDENTIAL };
+      case 'secret': return { type: 'secret', secret: octetsOf('sesame') };
+      case 'token': return { type: 'no' };
+      default: return question satisfies never;
     }
-    this.#server.accept(undefined, this.now);
   }
 
   // The client and its application
@@ -209,6 +338,8 @@ export class Pair {
       case 'close':
         this.clientCloses += 1;
         return this.#up.end(this.now);
+      case 'start-tls': return this.#shakes('client');
+      case 'derive': return this.#client.derived(SALTED, this.now);
       case 'ready':
         if (this.#sending + 1 < this.mails.length) return this.#begin();
         this.#said = true;
@@ -238,7 +369,9 @@ export class Pair {
     if (mail === undefined) return;
     this.#unread = mail.content;
     const size = this.#random.chance(0.5) ? { size: mail.content.length } : {};
-    this.#client.send({ reversePath: reversePath(mail.sender), forwardPaths: mail.recipients.map(forwardPath), ...size }, this.now);
+    const { parameters, recipientParameters, whole } = mail;
+    const asked = this.#extended ? { parameters, recipientParameters, eightBit: /[^\0-\x7f]/.test(mail.content) } : {}; // the plain world has always sent what was not declared
+    this.#client.send({ reversePath: reversePath(mail.sender), forwardPaths: mail.recipients.map(forwardPath), ...size, ...asked, ...(whole ? { content: octetsOf(mail.content) } : {}) }, this.now);
     if (this.#client.state === 'closed') this.#turn(); // the outcomes are this mail's
   }
 
