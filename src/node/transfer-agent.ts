@@ -118,7 +118,7 @@ export class TransferAgent {
   async listen({ place, tlsAtOnce = false, submission = false, lmtp = false }: Door): Promise<Server> {
     const { tls, users, trace, ...options } = this.#options;
     const auth = users === undefined ? {} : { auth: { mechanisms: users().mechanisms, decoy: users().decoy, required: submission } };
-    const server = await listen({ ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
+    const server = await listen({ without: [], ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
     this.#servers.push(server);
     this.#ownAddresses = { list: [], until: 0 };
     return server;

@@ -60,7 +60,7 @@ type Use = 'where offered' | { readonly needed: (needs: Needs) => boolean; reado
  * One row for each of the extension table, in the order in which their lack is reported.
  */
 const USE: Readonly<Record<ExtensionKeyword, Use>> = {
-  REQUIRETLS:          { needed: ({ transaction }) => transaction.parameters?.requireTls === true, reason: 'require-tls-not-offered' }, // RFC 8689 §4.2.1
+  REQUIRETLS:          { needed: ({ transaction }) => bindsToTls(transaction), reason: 'require-tls-not-offered' }, // RFC 8689 §4.2.1
   SMTPUTF8:            { needed: ({ transaction }) => transaction.parameters?.smtpUtf8 === true, reason: 'utf8-header-not-offered' }, // RFC 6531 §3.5; addresses: `needsUtf8`
   BINARYMIME:          { needed: ({ transaction }) => isBinary(transaction), reason: 'binary-not-offered' }, // RFC 3030 §3
   CHUNKING:            'where offered',
@@ -77,7 +77,7 @@ const USE: Readonly<Record<ExtensionKeyword, Use>> = {
 
 /** Why none of the recipients can be sent to with this server; undefined: they can. */
 export function missingFor(transaction: Transaction, offer: ServerOffer, tls: ClientTls | undefined): Reason | undefined {
-  if (transaction.parameters?.requireTls === true && tls?.verified !== true) return 'require-tls-not-secured';
+  if (bindsToTls(transaction) && tls?.verified !== true) return 'require-tls-not-secured';
   const needs = { transaction, tls };
   for (const [keyword, use] of USES) if (use !== 'where offered' && use.needed(needs) && !offer.has(keyword)) return use.reason;
   if (!offer.has('SMTPUTF8') && needsUtf8(transaction.reversePath)) return 'utf8-not-offered';
@@ -90,6 +90,11 @@ const USES = Object.entries(USE) as readonly (readonly [ExtensionKeyword, Use])[
 /** RFC 6531 §3.2: only a server with SMTPUTF8 may be given such an address. */
 export function needsUtf8({ text }: ReversePath | ForwardPath): boolean {
   return !isAscii(encodeUtf8(text));
+}
+
+/** Only TLS will do; a notification, of which no more than a header goes back, need not be lost for that (RFC 8689 §5). */
+function bindsToTls({ parameters, reversePath }: Transaction): boolean {
+  return parameters?.requireTls === true && reversePath.type !== 'null';
 }
 
 /** The content may hold anything, so that only BINARYMIME can carry it. */

@@ -272,7 +272,7 @@ export class ClientSession {
         this.#event('nobody left');
         return this.#conclude();
       case 'one recipient': case 'end of mail data': case 'BDAT LAST': {
-        const outcome: Outcome = positive ? { state: 'delivered', reply } : refused();
+        const outcome: Outcome = positive ? { state: 'delivered', reply, ...(this.#negotiation.offer.has('DSN') ? { dsn: true } : {}) } : refused();
         if (positive) this.#dirty = false;
         if (recipient === undefined) this.#recipients.settle(outcome);
         else this.#recipients.report(recipient, outcome);

@@ -3,30 +3,23 @@
 // Rule 1: what is read back is what was given, but for SIZE, which is not kept.
 // Rule 2: a parameter that this version does not know (a later one took the mail) is passed over; the others count.
 
-import { readMailParameters, readRecipientParameters, type Offer, type ParameterRefusal } from '../../protocol/extension.ts';
+import { readMailParameters, readRecipientParameters, writeMailParameters, writeRecipientParameters, type Offer, type ParameterRefusal } from '../../protocol/extension.ts';
 import type { MailParameters, RecipientParameters } from '../../protocol/mail.ts';
 import { isFault } from '../../syntax/fault.ts';
 import { formatParameters, parseParameters, type Parameter } from '../../syntax/parameter.ts';
-import { encodeXtext } from '../../wire/xtext.ts';
 
 /** Returns '' where nothing is asked for. Throws UsageError for a value that no client can have written. */
-export function formatMailParameters({ body, smtpUtf8, auth, ret, envelopeId, requireTls }: MailParameters): string {
-  return formatParameters([
-    ...valued('BODY', body),
-    ...plain('SMTPUTF8', smtpUtf8),
-    ...plain('REQUIRETLS', requireTls),
-    ...valued('RET', ret),
-    ...valued('ENVID', envelopeId === undefined ? undefined : encodeXtext(envelopeId)),
-    ...valued('AUTH', auth === undefined ? undefined : encodeXtext(auth)),
-  ]);
+export function formatMailParameters({ size: _, ...parameters }: MailParameters): string {
+  return formatParameters(writeMailParameters(parameters, anything));
 }
 
 /** The same for RCPT. */
-export function formatRecipientParameters({ notify, originalRecipient }: RecipientParameters): string {
-  return formatParameters([
-    ...valued('NOTIFY', notify === undefined ? undefined : notify.length === 0 ? 'NEVER' : notify.join(',')),
-    ...valued('ORCPT', originalRecipient === undefined ? undefined : `${originalRecipient.type};${encodeXtext(originalRecipient.address)}`),
-  ]);
+export function formatRecipientParameters(parameters: RecipientParameters): string {
+  return formatParameters(writeRecipientParameters(parameters, anything));
+}
+
+function anything(): boolean {
+  return true;
 }
 
 export function parseMailParameters(text: string): MailParameters {
@@ -50,12 +43,4 @@ function parse<Parameters extends object>(text: string, read: (parameters: reado
     if (!('refused' in value)) known = { ...known, ...value };
   }
   return known;
-}
-
-function valued(keyword: string, value: string | undefined): readonly Parameter[] {
-  return value === undefined ? [] : [{ keyword, value }];
-}
-
-function plain(keyword: string, given: true | undefined): readonly Parameter[] {
-  return given === undefined ? [] : [{ keyword, value: undefined }];
 }
