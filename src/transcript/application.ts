@@ -37,6 +37,7 @@ export type ApplicationLine =
   | { readonly say: 'accept'; readonly reply: string | undefined }
   | { readonly say: 'refuse'; readonly reply: string }
   | { readonly say: 'each'; readonly reply: string } // of the replies of LMTP, one for each recipient
+  | { readonly say: 'next'; readonly reply: string } // likewise, of the next recipient alone
   | { readonly say: 'auth'; readonly answer: AuthAnswer }
   | { readonly say: 'data' }
   | { readonly say: 'start-tls' }
@@ -89,6 +90,7 @@ const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
     accept: { grammar: 'accept [REPLY of 2yz]', pattern: /^accept(?: (?<reply>2.+))?$/, read: readAccept },
     refuse: { grammar: 'refuse REPLY of 4yz or 5yz', pattern: /^refuse (?<reply>[45].+)$/, read: readRefuse },
     each: { grammar: 'each REPLY of 2yz, 4yz or 5yz', pattern: /^each (?<reply>[245].+)$/, read: readEach },
+    next: { grammar: 'next REPLY of 2yz, 4yz or 5yz', pattern: /^next (?<reply>[245].+)$/, read: readNext },
     auth: { grammar: 'auth yes|no|unavailable|transition|too-weak|needs-tls|identity NAME|secret TEXT|credential SCRAM-SHA-256$…', pattern: /^auth (?<type>[\w-]+)(?: (?<value>.+))?$/, read: readAuth },
     data: { grammar: 'data', pattern: /^data$/, read: () => ({ say: 'data' }) },
     start: { grammar: 'start-tls', pattern: /^start-tls$/, read: () => ({ say: 'start-tls' }) },
@@ -133,7 +135,7 @@ export function formatApplicationLine(line: ApplicationLine): string {
     case 'content': return `content "${line.text}"`;
     case 'ask': return `ask ${line.about}${line.detail === undefined ? '' : ` ${line.detail}`}`;
     case 'accept': return line.reply === undefined ? 'accept' : `accept ${line.reply}`;
-    case 'refuse': case 'each': return `${line.say} ${line.reply}`;
+    case 'refuse': case 'each': case 'next': return `${line.say} ${line.reply}`;
     case 'auth': return `auth ${formatAnswer(line.answer)}`;
     case 'ended': return `ended ${line.how}${line.replied || !isConclusion(line.how) ? '' : ' unheard'}`;
     case 'leniency': case 'notice': return `${line.say} ${line.name}`;
@@ -170,6 +172,10 @@ function readRefuse({ reply = '' }: Groups): ApplicationLine | undefined {
 
 function readEach({ reply = '' }: Groups): ApplicationLine | undefined {
   return isReplyLine(reply) ? { say: 'each', reply } : undefined;
+}
+
+function readNext({ reply = '' }: Groups): ApplicationLine | undefined {
+  return isReplyLine(reply) ? { say: 'next', reply } : undefined;
 }
 
 function readAuth({ type, value = '' }: Groups): ApplicationLine | undefined {

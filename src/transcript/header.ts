@@ -45,8 +45,8 @@ const OPTIONS = {
   domains:    { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
   rate:       { of: ['server'],           value: /^(?:0|[1-9]\d{0,8})$/ }, // octets a second of mail data
   time:       { of: ['server'],           value: /^[1-9]\d{0,8}$/ }, //        seconds of a session
-  commands:   { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
-  refusals:   { of: ['server'],           value: /^[1-9]\d{0,8}$/ }, //        of recipients
+  commands:   { of: ['server'],           value: /^(?:0|[1-9]\d{0,8})$/ },
+  refusals:   { of: ['server'],           value: /^(?:0|[1-9]\d{0,8})$/ }, //        of recipients
   lenient:    { of: ['server'],           value: someOf(LENIENCIES) },
   'early-talk-refused': { of: ['server'], value: undefined },
   lmtp:       { of: ['server', 'client'], value: undefined },

@@ -52,6 +52,11 @@ export class RecordedServerSession extends ServerSession {
     super.secured(now);
   }
 
+  override insecure(now: Milliseconds): void {
+    this.#recorder.world('tls insufficient');
+    super.insecure(now);
+  }
+
   override accept(reply?: Reply, now?: Milliseconds): void {
     this.#say(replyLines(reply && formatReply(reply)).map((text) => ({ say: 'accept', reply: text })), now);
     super.accept(reply, now);
@@ -67,6 +72,11 @@ export class RecordedServerSession extends ServerSession {
     super.answerEach(replies, now);
   }
 
+  override answerNext(reply: Reply, now?: Milliseconds): void {
+    this.#say(replyLines(formatReply(reply)).map((text) => ({ say: 'next', reply: text ?? '' })), now);
+    super.answerNext(reply, now);
+  }
+
   override answerAuth(answer: AuthAnswer, now?: Milliseconds): void {
     this.#say([{ say: 'auth', answer }], now);
     super.answerAuth(answer, now);
@@ -76,7 +86,7 @@ export class RecordedServerSession extends ServerSession {
     const action = super.next();
     if (action === undefined) return undefined;
     switch (action.type) {
-      case 'data': case 'content': break; // what the client sent says it already
+      case 'data': case 'content': case 'notice': break; // what the client sent says it already, and when
       case 'send':
         this.#recorder.sent(action.octets.subarray(this.#written));
         this.#written = 0;
@@ -96,15 +106,24 @@ export class RecordedServerSession extends ServerSession {
 }
 
 /** The options as the header of a transcript has them. */
-function optionWords({ hostname, maxSize, maxRecipients, lmtp, without = NOT_BY_DEFAULT, startTls, secured, requireTls, auth }: ServerOptions): string[] {
+function optionWords(options: ServerOptions): string[] {
+  const { hostname, maxSize, maxRecipients, maxMails, maxRecipientDomains, maxCommands, maxRefusedRecipients, minDataRate, sessionTimeout } = options;
+  const { leniencies, earlyTalk, lmtp, without = NOT_BY_DEFAULT, startTls, secured, requireTls, auth } = options;
   const by: readonly string[] = NOT_BY_DEFAULT;
   const added = NOT_BY_DEFAULT.filter((keyword) => !without.includes(keyword));
   const removed = without.filter((keyword) => !by.includes(keyword));
-  const tls = secured === true ? 'implicit' : requireTls === true ? 'required' : startTls === true ? 'offered' : undefined;
+  const tls = secured === true ? 'implicit' : requireTls === true ? 'required' : startTls === true ? 'offered' : startTls === 'unavailable' ? startTls : undefined;
   const words: readonly (readonly [string, string | number | undefined])[] = [
-    ['hostname', hostname], ['size', maxSize], ['recipients', maxRecipients], ['lmtp', lmtp === true ? '' : undefined], ['with', added.join(' ') || undefined],
+    ['hostname', hostname], ['size', maxSize], ['recipients', maxRecipients], ['mails', finite(maxMails)], ['domains', finite(maxRecipientDomains)], ['commands', finite(maxCommands)],
+    ['refusals', finite(maxRefusedRecipients)], ['rate', minDataRate], ['time', sessionTimeout === undefined ? undefined : finite(Math.ceil(sessionTimeout / 1_000))], ['lenient', leniencies?.join(' ') || undefined],
+    ['early-talk-refused', earlyTalk === 'refuse' ? '' : undefined], ['lmtp', lmtp === true ? '' : undefined], ['with', added.join(' ') || undefined],
     ['without', removed.join(' ') || undefined], ['tls', tls], ['auth', auth?.mechanisms.join(' ')], ['auth-required', auth?.required === true ? '' : undefined],
     ['auth-in-clear', auth?.clearText === true ? '' : undefined],
   ];
   return words.flatMap(([name, value]) => (value === undefined ? [] : [value === '' ? name : `${name}=${value}`]));
+}
+
+/** A limit; undefined where there is none, which is what a replay has where nothing is said. */
+function finite(limit: number | undefined): number | undefined {
+  return limit === Infinity ? undefined : limit;
 }

@@ -45,7 +45,7 @@ export function readScript({ header, entries }: Transcript): Script | Transcript
   for (const step of steps) {
     const expected = misfit(step, header.subject, asked);
     if (expected !== undefined) return { line: step.entry.line, expected, found: formatEntry(step.entry) };
-    asked = (asked && !isAnswer(step)) || (step.type === 'told' && step.said.say === 'ask');
+    asked = (asked && (!isAnswer(step) || (step.type === 'say' && step.said.say === 'next'))) || (step.type === 'told' && step.said.say === 'ask');
   }
   return { header, steps, spoken: new Set(steps.flatMap((step) => (step.type === 'told' ? [kindOf(step.said)] : []))) };
 }
@@ -83,7 +83,7 @@ function readStep(entry: Entry, subject: Subject): Step | undefined {
 function isTold(said: ApplicationLine): boolean {
   switch (said.say) {
     case 'ask': case 'data': case 'start-tls': case 'ended': case 'leniency': case 'notice': case 'content': case 'outcome': case 'done': return true;
-    case 'accept': case 'refuse': case 'each': case 'auth': case 'mail': case 'content ends': case 'content lost': case 'quit': return false;
+    case 'accept': case 'refuse': case 'each': case 'next': case 'auth': case 'mail': case 'content ends': case 'content lost': case 'quit': return false;
     case 'abort': return said.reason !== undefined;
     default: return said satisfies never;
   }
@@ -111,7 +111,7 @@ function isUnfinished(step: Step): boolean {
 }
 
 function isAnswer(step: Step): boolean {
-  return step.type === 'say' && ['accept', 'refuse', 'each', 'auth'].includes(step.said.say);
+  return step.type === 'say' && ['accept', 'refuse', 'each', 'next', 'auth'].includes(step.said.say);
 }
 
 /** What was expected in the step's place, if it makes no sense there. */

@@ -27,10 +27,13 @@ export class ServerPlayer implements Player {
   readonly wanting = false;
   readonly #session: ServerSession;
   readonly #spoken: ReadonlySet<string>;
+  readonly #lmtp: boolean;
   #open: ServerQuestion | undefined; // a question that the transcript speaks of
+  #answered = 0; //                     of its recipients, one at a time
 
   constructor({ header, spoken }: Script, hash: Hash) {
     this.#spoken = spoken;
+    this.#lmtp = header.options.has('lmtp');
     this.#session = new ServerSession(optionsOf(header, hash), 0);
   }
 
@@ -73,8 +76,13 @@ export class ServerPlayer implements Player {
     const question = this.#open;
     if (question === undefined) return 'no question is open';
     const replies = assemble(replyLines);
-    const trouble = misfit(said, question, replies.length);
+    const trouble = misfit(said, question, replies.length) ?? (this.#lmtp || (said.say !== 'each' && said.say !== 'next') ? undefined : 'a server that does not speak LMTP');
     if (trouble !== undefined) return trouble;
+    if (said.say === 'next' && replies[0] !== undefined) {
+      this.#session.answerNext(replies[0], now);
+      if (++this.#answered === recipientsOf(question)) this.#open = undefined;
+      return undefined;
+    }
     this.#open = undefined;
     if (said.say === 'auth') this.#session.answerAuth(said.answer, now);
     else if (said.say === 'each') this.#session.answerEach(replies, now);
@@ -94,6 +102,7 @@ export class ServerPlayer implements Player {
     const said = lineOf(action);
     const spoken = this.#spoken.has(kindOf(said));
     if (action.type === 'ask') {
+      this.#answered = 0;
       if (spoken) this.#open = action.question;
       else if (action.question.about === 'auth') this.#session.answerAuth({ type: 'unavailable' }); // nobody is let in unseen
       else this.#session.accept();
@@ -150,6 +159,10 @@ function wordsOf<Word extends string>(name: OptionName, options: ReadonlyMap<Opt
   return (options.get(name)?.split(' ') ?? []) as Word[];
 }
 
+function recipientsOf(question: ServerQuestion): number {
+  return question.about === 'message' ? question.envelope.forwardPaths.length : 0;
+}
+
 /** Why the line does not answer the question, if it does not. */
 function misfit(said: ApplicationLine, question: ServerQuestion, replies: number): string | undefined {
   if (question.about === 'auth') {
@@ -158,8 +171,9 @@ function misfit(said: ApplicationLine, question: ServerQuestion, replies: number
     return fits ? undefined : `the question about a ${question.auth.type}`;
   }
   if (said.say === 'auth') return 'no question about AUTH';
-  if (said.say !== 'each') return undefined;
+  if (said.say !== 'each' && said.say !== 'next') return undefined;
   if (question.about !== 'message') return `the question about ${question.about}`;
+  if (said.say === 'next') return undefined;
   const { length } = question.envelope.forwardPaths;
   return length === replies ? undefined : `a mail for ${length}`;
 }

@@ -8,7 +8,7 @@ const LINES: Readonly<Record<Subject, readonly string[]>> = {
     'ask rcpt <"a> b"@example.com>', 'ask vrfy Smith and Jones',
     'ask message <a@example.org> to <b@example.com> size=0',
     'accept', 'accept 250 2.1.5 ok', 'accept 220-two', 'accept 250', 'refuse 550 5.1.1 no such user', 'refuse 450-', 'refuse 421',
-    'each 250 2.0.0 ok', 'each 450 4.2.1 busy', 'each 550-no', 'start-tls', 'ask auth', 'ask auth password alice', 'ask auth authority alice as bob',
+    'each 250 2.0.0 ok', 'each 450 4.2.1 busy', 'each 550-no', 'next 250 2.0.0 ok', 'start-tls', 'ask auth', 'ask auth password alice', 'ask auth authority alice as bob',
     'auth yes', 'auth no', 'auth unavailable', 'auth identity bob the builder', 'auth secret tanstaaftanstaaf',
     'auth credential SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
     'data', 'content ""', 'content "a\\r\\n\\x00\\u00e9"', 'abort bare-lf', 'abort peer-gone',
@@ -37,7 +37,7 @@ const REJECTED: Readonly<Record<Subject, readonly string[]>> = {
     '', 'Ask client', 'asks client', 'ask', 'ask sender', 'ask rcpt ', 'constructor',
     'accept  250 ok', 'accept ok', 'accept 550 no', 'accept 2500',
     'refuse', 'refuse 250 ok', 'refuse 354 ok', 'refuse 650 x', 'refuse no',
-    'each', 'each 354 ok', 'auth', 'auth maybe', 'auth yes please', 'auth identity', 'auth secret ', 'auth secret é', 'auth credential', 'auth credential x', 'start', 'start-tls now',
+    'each', 'each 354 ok', 'next', 'next 354 ok', 'auth', 'auth maybe', 'auth yes please', 'auth identity', 'auth secret ', 'auth secret é', 'auth credential', 'auth credential x', 'start', 'start-tls now',
     'auth credential $scrypt$ln=14,r=8,p=5$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'tls',
     'data 354', 'content', 'content x', 'content "x', 'content "\\q"', 'content "x" ', 'content ends', 'abort', 'abort bare', 'ended', 'ended well', 'ended reset unheard', 'leniency', 'leniency all', 'leniency toString', 'notice', 'notice early',
     'mail <> to <b@example.com>', 'quit', 'outcome <b@example.com> delivered 250 ok',
@@ -68,6 +68,6 @@ describe.each(['server', 'client'] as const)('a line of the application of a %s'
 describe('the fault of a line of the application', () => {
   it('is the grammar of its first word, or the words that there are', () => {
     expect(parseApplicationLine('ask sender', 'server')).toBe('ask client|helo|auth|mail|rcpt|vrfy|message [DETAIL]');
-    expect(parseApplicationLine('mail', 'server')).toBe('one of ask, accept, refuse, each, auth, data, start, ended, leniency, notice, content, abort');
+    expect(parseApplicationLine('mail', 'server')).toBe('one of ask, accept, refuse, each, next, auth, data, start, ended, leniency, notice, content, abort');
   });
 });

@@ -51,6 +51,33 @@ describe('a session that was recorded', () => {
   });
 });
 
+describe('a session of LMTP that was recorded', () => {
+  it('says again what was said of each recipient, when, and by which options', () => {
+    const paper = new Paper();
+    const session = new RecordedServerSession({ hostname: 'mx.example.com', lmtp: true, leniencies: ['spaceAroundColon'], maxMails: 5, minDataRate: 0, sessionTimeout: 60_000, startTls: true }, 0, HEADER, paper.write);
+    const turn = (text: string): void => {
+      session.receive(octetsOf(text), 0);
+      for (let action; (action = session.next()) !== undefined; ) {
+        if (action.type === 'ask' && action.question.about !== 'message') session.accept();
+      }
+    };
+    turn('');
+    turn('LHLO a.example\r\nMAIL FROM: <alice@example.org>\r\nRCPT TO:<bob@example.com>\r\nRCPT TO:<carol@example.com>\r\nDATA\r\n');
+    turn('hello\r\n.\r\n');
+    session.answerNext(reply(250, '2.0.0', 'delivered'), 1_000);
+    turn('');
+    session.answerNext(reply(452, '4.2.2', 'full'), 2_000);
+    turn('');
+    turn('STARTTLS\r\n');
+    session.insecure(3_000);
+    turn('NOOP\r\n');
+    turn('QUIT\r\n');
+    expect(paper.text).toContain('Options: hostname=mx.example.com, mails=5, rate=0, time=60, lenient=spaceAroundColon, lmtp');
+    for (const line of ['A: leniency spaceAroundColon', 'A: next 250 2.0.0 delivered', 'S: 452 4.2.2 full', 'A: ended accepted', '* tls insufficient', 'S: 554 5.7.0 command refused due to lack of security', '* close']) expect(paper.text).toContain(`${line}\n`);
+    expect(troubleOf(paper, 'all')).toBeUndefined();
+  });
+});
+
 describe('a record', () => {
   const record = (subject: 'server' | 'client'): { recorder: TranscriptRecorder; paper: Paper } => {
     const paper = new Paper();

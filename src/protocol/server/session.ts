@@ -127,13 +127,15 @@ export class ServerSession {
   /** Answers the open question 'message' of LMTP with a reply for each recipient that RCPT took, in their order (RFC 2033 §4.2). */
   answerEach(replies: readonly Reply[], now?: Milliseconds): void {
     const { unanswered } = this.#conversation;
-    if (unanswered !== undefined && replies.length !== unanswered) throw new UsageError(`${unanswered} recipients need ${unanswered} replies, not ${replies.length}`);
-    for (const each of replies) this.answerNext(each, now);
+    if (unanswered === undefined) throw new UsageError(NOT_EACH);
+    if (replies.length !== unanswered) throw new UsageError(`${unanswered} recipients need ${unanswered} replies, not ${replies.length}`);
+    for (const each of replies) this.#conversation.answerNext(each);
+    this.#renew(now);
   }
 
   /** The same for the next recipient alone, as soon as its reply is known: it goes out at once (RFC 2033 §5). The last one answers the question. */
   answerNext(reply: Reply, now?: Milliseconds): void {
-    if (this.#conversation.unanswered === undefined) throw new UsageError('a reply for each recipient is for the question "message" of LMTP');
+    if (this.#conversation.unanswered === undefined) throw new UsageError(NOT_EACH);
     this.#conversation.answerNext(reply);
     this.#renew(now);
   }
@@ -205,3 +207,5 @@ export class ServerSession {
     this.#conversation.line(read);
   }
 }
+
+const NOT_EACH = 'a reply for each recipient is for the question "message" of LMTP';
