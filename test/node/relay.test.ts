@@ -122,7 +122,7 @@ describe('relay', () => {
     expect(server.heard[0]).toContain('DATA\r\nHello\r\n.\r\n');
   });
 
-  // shows RFC5321:4.5.3.1.7-4
+  // shows RFC5321:4.5.3.1.7-4 RFC1870:6-1
   it('declares SIZE and 8BITMIME where the server offers them', async () => {
     const script = taking().map((line) => (line === 'S: 250 8BITMIME' ? 'S: 250-8BITMIME' : line));
     script.splice(script.indexOf('S: 250-8BITMIME') + 1, 0, 'S: 250 SIZE 1000');

@@ -111,6 +111,7 @@ describe('the parameters of MAIL', () => {
     expect(grammar({ ...ALL, without: new Set(['BINARYMIME']) })).toMatchObject({ grammar: '"7BIT" / "8BITMIME"' });
   });
 
+  // shows RFC3030:3-2
   it('are BODY=BINARYMIME only where there is BDAT (RFC 3030 §3)', () => {
     expect(ehloLines({ ...ALL, without: new Set(['CHUNKING']) })).not.toContain('BINARYMIME');
     expect(readBy(readMailParameters, { ...ALL, without: new Set(['CHUNKING']) })('BODY=BINARYMIME')).toBe('BODY: not implemented');

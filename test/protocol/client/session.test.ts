@@ -152,6 +152,7 @@ describe('what the server says of its extensions (§4.1.1.1)', () => {
     expect(client.ready).toBe(true);
   });
 
+  // shows RFC1870:3-2 RFC1870:3-3
   it('refuses a mail that is larger than SIZE allows; 0, no number and nothing are no limit (RFC 1870 §4)', () => {
     for (const [keyword, size, refused] of [['SIZE 10', 11, true], ['SIZE 10', 10, false], ['SIZE 0', 11, false], ['SIZE', 11, false], ['SIZE 1e1', 11, false], ['SIZE -1', 11, false], ['SIZE 0x1', 11, false]] as const) {
       const client = clientIn('ready', [keyword]);
@@ -315,6 +316,7 @@ describe('a recipient', () => {
     expect(after(clientIn('envelope', []), '450 not now').told).toEqual([`${BOB} deferred 450 in reply to MAIL`, `${CAROL} deferred 450 in reply to MAIL`, 'done']);
   });
 
+  // shows RFC2920:3.1-8 RFC2920:3.1-10
   it('is named by its place among the recipients, even if two are the same', () => {
     const client = clientIn('ready');
     client.mail(['bob@example.com', 'bob@example.com', 'bob@example.com']);

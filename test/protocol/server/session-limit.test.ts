@@ -39,6 +39,7 @@ describe('a command line (§4.5.3.1.4)', () => {
     expect(server.receive('\r\nNOOP\r\n')).toEqual([]);
   });
 
+  // shows RFC1870:3-5 RFC3030:3-4
   it('of 1600 octets is taken as MAIL too, parameters and all', () => {
     const line = `MAIL FROM:<alice@example.org> SIZE=${'0'.repeat(19)}1`;
     expect(codesOf(dialogueIn('ready').say(line))).toEqual([250]);
@@ -90,6 +91,7 @@ describe('the size of mail data (§4.5.3.1.7, RFC 1870)', () => {
     expect(codesOf(server.say(`MAIL FROM:<> SIZE=${'9'.repeat(20)}`))).toEqual([250]);
   });
 
+  // shows RFC1870:6.3-1
   it('of exactly the limit is taken, and one octet more refused, after which the session goes on', () => {
     for (const [length, code] of [[8, 250], [9, 552], [70, 552]] as const) {
       const server = dialogueIn('data', { maxSize: 10 });
@@ -99,6 +101,7 @@ describe('the size of mail data (§4.5.3.1.7, RFC 1870)', () => {
     }
   });
 
+  // shows RFC1870:5-1
   it('counts content: neither a dot that transparency put in nor the end', () => {
     const server = dialogueIn('data', { maxSize: 10 });
     expect(codesOf(server.say('..', '..45678', '.'))).toEqual([552]);

@@ -111,7 +111,7 @@ describe('the actions of a server session', () => {
 });
 
 describe('the replies to any command lines', () => {
-  // shows RFC5321:4.2-1 RFC5321:2.1-6
+  // shows RFC5321:4.2-1 RFC5321:2.1-6 RFC2920:3.2-1
   it('are one for each line, in order, and the same when the lines are pipelined (§4.2, RFC 2920 §3.2)', () => {
     for (let seed = 0; seed < 600; seed++) {
       const random = randomOf(seed);
@@ -131,6 +131,7 @@ describe('the replies to any command lines', () => {
 });
 
 describe('octets', () => {
+  // shows RFC3030:2-24
   it('never throw: random ones', () => {
     for (let seed = 0; seed < 10_000; seed++) {
       const random = randomOf(seed);
@@ -208,6 +209,7 @@ describe('chunks', () => {
     }
   });
 
+  // shows RFC3030:2-23
   it('are handed over as they were sent, and no octet more', () => {
     for (let seed = 0; seed < 1_500; seed++) {
       const random = randomOf(seed);

@@ -134,6 +134,7 @@ describe('the replies of a server (§4.2, §4.3.2)', () => {
     expect(produce()).toEqual(formatReply(repliesOf(HOST)[name as ReplyName]).split('\r\n').slice(0, -1));
   });
 
+  // shows RFC2034:3-3 RFC2034:4-1 RFC2034:4-3 RFC2034:4-4
   it('have an enhanced code of the class of the reply code, but for the banner, EHLO and 354 (RFC 2034 §4)', () => {
     const plain = Object.values(REPLIES).filter(({ enhanced }) => enhanced === undefined);
     expect(plain.map(({ code }) => code)).toEqual([220, 220, 250, 354]);
@@ -281,6 +282,7 @@ describe('a mail transaction (§3.3)', () => {
 });
 
 describe('the replies to a pipelined group (RFC 2920 §3.2)', () => {
+  // shows RFC2920:3.2-2 RFC2920:3.2-7
   it('are sent in one piece where every question is answered at once, but those to EHLO, which are held back for nothing', () => {
     const session = new ServerSession({ hostname: HOST }, 0);
     const sends: number[] = [];
@@ -292,6 +294,7 @@ describe('the replies to a pipelined group (RFC 2920 §3.2)', () => {
     expect(sends).toEqual([1 + 8, 4]); // the banner waited for the input
   });
 
+  // shows RFC2920:3.2-5 RFC2920:3.2-6
   it.each(['EHLO a.example', 'DATA', 'VRFY bob', 'EXPN staff', 'NOOP', 'XYZZY', 'HELP'])('are not held back behind %s (RFC 2920 §3.2 (5), (6))', (line) => {
     const sends: string[] = [];
     const { session } = dialogueIn('ready');
@@ -305,6 +308,7 @@ describe('the replies to a pipelined group (RFC 2920 §3.2)', () => {
     expect(codesOf(last.split('\r\n').slice(0, -1))).toEqual([250, 250]);
   });
 
+  // shows RFC2920:3.2-7
   it('are sent as far as they are known while a question is open', () => {
     const server = new ServerDialogue({}, ({ about }) => (about === 'rcpt' ? 'later' : 'accept'));
     expect(codesOf(server.say('EHLO a.example', 'MAIL FROM:<>', 'RCPT TO:<a@b>', 'NOOP'))).toEqual([250, 250]);
