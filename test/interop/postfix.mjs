@@ -26,9 +26,9 @@ export async function startPostfix(stage, { port, cert, key, lines = [] }) {
     queue_directory: spool, data_directory: data, daemon_directory: daemons, command_directory: join(PEERS, 'usr/sbin'), shlib_directory: join(PEERS, 'usr/lib/postfix'), meta_directory: config,
     mail_owner: 'mail', setgid_group: 'tape', default_privs: 'nobody',
     import_environment: `LD_LIBRARY_PATH=${libraries} MAIL_CONFIG=${config}`,
-    maillog_file: '/dev/stdout',
+    maillog_file: join(folder, 'log'), maillog_file_prefixes: '/',
     inet_interfaces: '127.0.0.1', inet_protocols: 'ipv4', myhostname: 'postfix.test', mydestination: '', mynetworks: '127.0.0.0/8', alias_maps: '', alias_database: '', local_recipient_maps: '',
-    relay_domains: '', smtpd_relay_restrictions: 'permit', smtpd_tls_cert_file: cert, smtpd_tls_key_file: key, smtpd_tls_security_level: 'may', smtputf8_enable: 'yes',
+    relay_domains: '', smtpd_relay_restrictions: 'reject_unauth_destination', smtpd_tls_cert_file: cert, smtpd_tls_key_file: key, smtpd_tls_security_level: 'may', smtputf8_enable: 'yes',
     virtual_mailbox_domains: 'static:all', virtual_mailbox_maps: 'static:all/', virtual_mailbox_base: mail, virtual_uid_maps: `static:${uid}`, virtual_gid_maps: `static:${gid}`, virtual_mailbox_limit: '0', message_size_limit: '50000000', line_length_limit: '2048', smtp_line_length_limit: '0',
   };
   writeFileSync(join(config, 'main.cf'), [...Object.entries(settings).map(([name, value]) => `${name} = ${value}`), ...lines, ''].join('\n'));

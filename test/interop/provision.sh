@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings the programs that the checks run against into a folder (default: one under TMPDIR) and prints its name: Postfix's
-# smtp-sink and smtp-source, swaks with TLS, msmtp, HAProxy, and curl and openssl where there is none. They are unpacked from
+# smtp-sink and smtp-source and the rest of it, Exim, aiosmtpd, smtp-server, swaks with TLS, msmtp, HAProxy, and curl and
+# openssl where there is none. They are unpacked from
 # Debian's packages; nothing is installed, but where swaks finds no Perl or a program no library of its own even among the
 # unpacked ones.
 set -euo pipefail
@@ -64,6 +65,23 @@ fi
 if [[ ! -x haproxy ]]; then
   bring haproxy usr/sbin/haproxy
   wrap haproxy usr/sbin/haproxy
+fi
+# Real servers for real-servers.mjs: Postfix is here already; Exim, aiosmtpd, and smtp-server from npm.
+if [[ ! -x usr/sbin/exim4 ]]; then
+  bring exim4-daemon-light usr/sbin/exim4
+  ln -sf exim4 usr/sbin/exim
+fi
+# Exim wants the user that it was built for to exist.
+getent passwd Debian-exim >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin Debian-exim 2>>"$folder/apt.log" || true
+if [[ ! -x aiosmtpd ]]; then
+  command -v python3 >/dev/null || apt_get install -y --no-install-recommends python3
+  unpack python3-aiosmtpd python3-attr python3-public python3-typing-extensions
+  printf '#!/bin/sh\nPYTHONPATH=%s/usr/lib/python3/dist-packages exec python3 "$@"\n' "$folder" >aiosmtpd
+  chmod +x aiosmtpd
+fi
+if [[ ! -d smtp-server/node_modules/smtp-server ]]; then
+  mkdir -p smtp-server
+  (cd smtp-server && npm init -y && npm install --no-audit --no-fund smtp-server@3.21.6) >>"$folder/apt.log" 2>&1
 fi
 command -v curl >/dev/null && command -v openssl >/dev/null || apt_get install -y --no-install-recommends curl openssl
 echo "$folder"
