@@ -47,9 +47,10 @@ export class ContentSender {
     return encodeAscii(this.#open() ? 'BDAT 2 LAST\r\n\r\n' : 'BDAT 0 LAST\r\n');
   }
 
-  /** The whole content as one chunk, which is the last. */
+  /** The whole content with its end: mail data, or one chunk, which is the last. */
   whole(octets: Uint8Array): readonly Uint8Array[] {
-    if (this.#form !== 'binary chunks') this.#encoder.write(octets);
+    const encoded = this.#form === 'binary chunks' ? [] : this.#encoder.write(octets);
+    if (!this.chunked) return [...encoded, this.#encoder.end()];
     const end = this.#open() ? encodeAscii('\r\n') : EMPTY;
     return [encodeAscii(`BDAT ${octets.length + end.length} LAST\r\n`), octets, end].filter(({ length }) => length > 0);
   }

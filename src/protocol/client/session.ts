@@ -13,6 +13,7 @@
 // Departs: RFC 3030 §2 would have the replies to RCPT awaited before it; what is sent in vain costs nobody a mail.
 
 import { encodeAscii, isAscii } from '../../wire/ascii.ts';
+import { EMPTY } from '../../wire/octet.ts';
 import { UsageError } from '../../wire/usage.ts';
 import { parseEhloReply } from '../../syntax/keyword.ts';
 import { replyClass, type Reply, type ReplyClass } from '../../syntax/reply.ts';
@@ -133,7 +134,7 @@ export class ClientSession {
 
   /** The content is complete: end of mail data goes out. */
   contentEnd(now: Milliseconds): void {
-    if (this.#takesContent()) this.#finish(this.#content.end(), now);
+    if (this.#takesContent()) this.#finish([this.#content.end()], now);
   }
 
   /** The content cannot be read to its end: the connection is closed, so that no part of it is taken for the whole. */
@@ -341,11 +342,8 @@ export class ClientSession {
     this.#pipeline.allow(CLIENT_TIMEOUTS.block, now);
     if (this.#recipients.settled) { // 354 though no recipient was taken: RFC 2920 §3.1 wants a lone dot, to which RFC 2033 §4.2 has no reply
       if (this.#settings.lmtp) this.#break('bad-reply');
-      else this.#finish(encodeAscii('.\r\n'), now);
-    } else if (content !== undefined) {
-      this.#give(content, now);
-      this.#finish(this.#content.end(), now);
-    }
+      else this.#finish([encodeAscii('.\r\n')], now);
+    } else if (content !== undefined) this.#finish(this.#content.whole(content), now);
   }
 
   #give(octets: Uint8Array, now: Milliseconds): void {
@@ -356,13 +354,15 @@ export class ClientSession {
     for (const [index, piece] of pieces.entries()) this.#pipeline.say({ type: 'send', octets: piece }, this.#content.chunked && index === 0 ? [{ to: 'BDAT' }] : [], now);
   }
 
-  #finish(end: Uint8Array, now: Milliseconds): void {
+  /** Sends these pieces, the last of the content. */
+  #finish([first = EMPTY, ...rest]: readonly Uint8Array[], now: Milliseconds): void {
     if (this.#content.fault !== undefined) return this.#break('bad-content');
     const last = this.#content.chunked ? 'BDAT LAST' : 'end of mail data';
     const { accepted } = this.#recipients;
     this.#event('content sent');
     const replies: readonly Exchange[] = this.#settings.lmtp ? accepted.map((recipient, index) => ({ to: index === accepted.length - 1 ? last : 'one recipient', recipient })) : [{ to: last }];
-    this.#pipeline.say({ type: 'send', octets: end }, replies, now);
+    this.#pipeline.say({ type: 'send', octets: first }, replies, now);
+    for (const octets of rest) this.#pipeline.push({ type: 'send', octets });
   }
 
   #conclude(): void {

@@ -369,11 +369,9 @@ class ClientWalk implements Walk<Input> {
 
   #giveWhole(): void {
     if (!this.#whole) return;
-    this.#sent.push(...(this.#chunking ? ['BDAT'] : []), 'x');
-    if (this.#chunking) this.#awaited.push('BDAT');
     const sent = this.#sent;
     this.#finish(this.#chunking ? 'BDAT' : '.');
-    this.#sent = [...sent, ...this.#sent];
+    this.#sent = [...sent, ...(this.#chunking ? ['BDAT', 'x'] : ['x', '.'])];
   }
 
   #finish(end: string): void {
