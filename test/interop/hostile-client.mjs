@@ -16,6 +16,7 @@ import { LMTP } from './hostile/lmtp.mjs';
 import { ORDER } from './hostile/order.mjs';
 import { startServer } from './hostile/server.mjs';
 import { STARTTLS } from './hostile/starttls.mjs';
+import './hostile/stop.mjs';
 
 const SERVERS = new Map();
 /** The last case on each server; the next one begins when it is over. */

@@ -48,7 +48,7 @@ export const TO_DATA = [MAIL, 250, RCPT, 250, 'DATA', 354];
 export const TO_RCPT = [MAIL, 250, RCPT, 250];
 
 /** How a case begins, by name. */
-const OPENINGS = {
+export const OPENINGS = {
   greeted: [220, 'EHLO client.test', 250],
   lmtp: [220, 'LHLO client.test', 250],
   connected: [220],
@@ -63,21 +63,35 @@ const FIELDS = ['Return-Path', 'Received'];
  * Plays a case against a server, and looks at what arrived.
  * @param {{ name: string, steps: unknown[], open?: keyof OPENINGS, mails?: string[] | number, fields?: string[], front?: RegExp }} it
  *   `mails`: the contents that arrive, as latin1, in any order; or how many. `front`: what stands in front of each
- * @param {{ host?: string, port: number, maildir: string, tls: object }} server
+ * @param {{ port: number, maildir: string, tls: object }} server
  */
-export async function play({ steps, open = 'greeted', mails = [], fields = FIELDS, front = /^/ }, server) {
-  const before = new Set(readdirSync(join(server.maildir, 'new')));
+export async function play({ steps, open = 'greeted', ...arrives }, server) {
+  const before = new Set(mailsIn(server.maildir));
+  const over = [CALM, CLOSED, OVER, RST].includes(steps.at(-1));
+  const conversation = await converse([...OPENINGS[open], ...steps, ...(over ? [] : CLOSING)], server);
+  conversation.destroy();
+  expectArrived(mailsIn(server.maildir).filter((name) => !before.has(name)), arrives, server);
+}
+
+/** Begins a conversation and takes the steps; returns it as it is then. */
+export async function converse(steps, server) {
   const conversation = await Conversation.open({ host: '127.0.0.1', port: server.port });
   try {
-    const all = [...OPENINGS[open], ...steps];
-    const over = [CALM, CLOSED, OVER, RST].includes(steps.at(-1));
-    for (const step of over ? all : [...all, ...CLOSING]) await take(step, conversation, server);
-  } finally {
+    for (const step of steps) await take(step, conversation, server);
+  } catch (fault) {
     conversation.destroy();
+    throw fault;
   }
-  const arrived = readdirSync(join(server.maildir, 'new')).filter((name) => !before.has(name)).map((name) => readFileSync(join(server.maildir, 'new', name)));
-  expectEqual(arrived.length, typeof mails === 'number' ? mails : mails.length, 'mails in the Maildir');
+  return conversation;
+}
+
+const mailsIn = (maildir) => readdirSync(join(maildir, 'new'));
+
+/** Fails unless the files of those names are the mails of a case. */
+export function expectArrived(names, { mails = [], fields = FIELDS, front = /^/ }, { maildir }) {
+  expectEqual(names.length, typeof mails === 'number' ? mails : mails.length, 'mails in the Maildir');
   if (typeof mails === 'number') return;
+  const arrived = names.map((name) => readFileSync(join(maildir, 'new', name)));
   for (const content of mails) {
     const found = arrived.findIndex((mail) => mail.toString('latin1').endsWith(content));
     const [mail] = arrived.splice(Math.max(found, 0), 1);
@@ -86,7 +100,8 @@ export async function play({ steps, open = 'greeted', mails = [], fields = FIELD
   }
 }
 
-async function take(step, conversation, server) {
+/** Takes one step of a conversation. */
+export async function take(step, conversation, server) {
   if (typeof step === 'number' || step instanceof RegExp) return conversation.hear(step);
   if (typeof step === 'string') return conversation.say(lines(step));
   if (Array.isArray(step)) return conversation.say(lines(...step));
