@@ -13,7 +13,7 @@ import type { SimDisk } from './support/sim-disk.ts';
 import { collect } from '../src/node/stored-content.ts';
 
 describe('the journal, whenever it dies', () => {
-  // shows RFC5321:6.1-1 RFC5321:6.1-2
+  // shows RFC5321:6.1-1 RFC5321:6.1-2 RFC2033:4.2-4 RFC2033:4.2-5 RFC2033:4.3-3
   it('loses nobody, doubles nothing, and knows what it does not know, in 200,000 states', { timeout: 180_000 }, async () => {
     const { states, operations, violation } = await explore({}, { seed: 1, losses: 20, deepLosses: 2, deep: 1 });
     expect(violation).toBeUndefined();

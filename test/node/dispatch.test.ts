@@ -149,6 +149,7 @@ describe('a mail', () => {
     expect(done).toEqual(['relay m1 0,1', 'settle m1 delivered,waiting', 'relay m1 1', 'settle m1 delivered,delivered']);
   });
 
+  // shows RFC2033:5-9
   it('whose fate is unknown is tried again on the schedule, not at once (RFC 1047)', async () => {
     let attempt = 0;
     const { queue, dispatcher, attempts } = stage(() => [attempt++ === 0 ? UNKNOWN : DELIVERED]);

@@ -96,6 +96,7 @@ describe('relay', () => {
     ['nowhere.test', 'failed', '5.1.2'],
     ['null.test', 'failed', '5.1.10'],
     ['broken.test', 'deferred', '4.4.3'],
+  // shows RFC7505:1-1 RFC7505:4.1-1
   ])('of mail for %s is %s %s, and no server is asked', async (domain, state, enhanced) => {
     const [outcome] = await relay('<>', [`bob@${domain}`], HELLO, options());
     expect(outcome?.outcome).toMatchObject({ state, reply: { enhanced }, reason: 'not-routed' });

@@ -21,6 +21,7 @@ function snapshots(): { readonly facts: SessionFacts[]; readonly note: (asked: {
 }
 
 describe('STARTTLS (RFC 3207)', () => {
+  // shows RFC3207:3-1
   it('is announced where there is a certificate, and not any more under TLS (§4.2)', async () => {
     const server = await serve({ tls });
     const peer = await connect(server);
@@ -32,6 +33,7 @@ describe('STARTTLS (RFC 3207)', () => {
     expect(await (await greeted(await serve())).command('STARTTLS')).toMatch(/^50[23] /);
   });
 
+  // shows RFC3207:4.2-6
   it('takes a mail, of which the hooks learn that TLS is at work', async () => {
     const { facts, note } = snapshots();
     const server = await serve({ tls }, { mail: note });

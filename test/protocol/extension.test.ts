@@ -28,6 +28,7 @@ describe('the keywords of the EHLO reply', () => {
     expect(ehloLines({ ...ALL, maxSize: 0 })).toContain('SIZE 0');
   });
 
+  // shows RFC3207:3-1 RFC3207:4.2-8
   it('are STARTTLS before TLS alone, and REQUIRETLS under it alone (RFC 3207 §4.2, RFC 8689 §2)', () => {
     const [before, under] = [ehloLines(ALL), ehloLines({ ...ALL, secured: true })];
     expect([before, under].map((lines) => [lines.includes('STARTTLS'), lines.includes('REQUIRETLS')])).toEqual([[true, false], [false, true]]);

@@ -6,6 +6,7 @@ import { UsageError } from '../../../src/wire/usage.ts';
 import { ANY_AUTH, HOST } from '../../support/server-dialogue.ts';
 
 describe('the options of a server session', () => {
+  // shows RFC3207:4-4
   it('are safe where nothing is set: no TLS, no AUTH, no LMTP, none of the extensions that bind whoever relays the mail', () => {
     expect(settingsOf({ hostname: HOST })).toEqual({
       hostname: HOST, maxSize: LIMITS.mailData, maxRecipients: LIMITS.recipients, maxTextLine: LIMITS.textLine, timeout: SERVER_TIMEOUT,
