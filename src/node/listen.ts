@@ -18,7 +18,7 @@ import { Connection } from './connection.ts';
 import type { AnyHooks, Hooks } from './hook.ts';
 import { machineName } from './machine-name.ts';
 import { openPlace, type Place } from './place.ts';
-import { endsOf, readProxyHeader, type Ends, type Stream } from './proxy.ts';
+import { clientOf, endsOf, readProxyHeader, type Ends, type Stream } from './proxy.ts';
 import { Receiver } from './receiver.ts';
 import { ReceiverSettings, type ReceiverOptions } from './receiver-option.ts';
 import { Room, type Seat } from './room.ts';
@@ -84,6 +84,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   #turnedAway = 0;
   #host = '';
   #port = 0;
+  #own: Ends['server'] | undefined; // where there is only one
 
   constructor(options: ReceiverOptions & ServerLimits, hooks: AnyHooks | undefined) {
     this.#options = options;
@@ -120,6 +121,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     if (address !== null && typeof address !== 'string') {
       this.#host = address.address;
       this.#port = address.port;
+      if (address.address !== '0.0.0.0' && address.address !== '::') this.#own = { address: this.#host, port: this.#port };
     }
     this.#listener.on('error', this.#hooks?.error ?? ((error) => process.emitWarning(error))); // one connection was not accepted; the next may be
   }
@@ -149,9 +151,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
 
   /** Serves a connection that came some other way: any duplex stream, so that a server can be tested without a port. */
   accept(socket: Stream): void {
-    socket.on('error', () => socket.destroy()); // the peer's fault, and nobody is left to tell
     const proxied = this.#proxies.some((range) => contains(range, socket.remoteAddress ?? ''));
-    const ends = endsOf(socket);
+    const ends = this.#endsOf(socket);
     if (this.#settings.budget.overdrawn) return this.#turnAway(socket, 'no memory');
     const seat = this.#closed ? undefined : this.#room.enter();
     if (seat === undefined) return this.#turnAway(socket, 'no room');
@@ -163,6 +164,11 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     }
   }
 
+  /** Where the server listens on one address, that is the server's end of every connection: one object for all, and no call of the system. */
+  #endsOf(socket: Stream): Ends {
+    return this.#own === undefined ? endsOf(socket) : { client: clientOf(socket), server: this.#own };
+  }
+
   get #tlsAtOnce(): TlsServer | undefined {
     return this.#options.tlsAtOnce === true ? this.#options.tls : undefined;
   }
@@ -170,6 +176,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   /** What comes before the session: the header of a proxy, the handshake of TLS at once. */
   async #prepare(raw: Stream, seat: Seat, near: Ends, proxied: boolean): Promise<void> {
     let socket = raw;
+    raw.on('error', () => raw.destroy()); // the peer's fault, and nobody is left to tell
     const cut = (): void => socket.destroy();
     const timer = setTimeout(cut, HANDSHAKE);
     this.#preparing.add(cut);
@@ -214,6 +221,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   #turnAway(socket: Stream, reason: keyof typeof TURNED_AWAY): void {
     if (this.#tlsAtOnce !== undefined || this.#turnedAway >= MOST_TURNED_AWAY) return socket.destroy();
     this.#turnedAway++;
+    socket.on('error', () => socket.destroy()); // the peer's fault, and nobody is left to tell
     socket.on('close', () => this.#turnedAway--);
     socket.write(encodeAscii(TURNED_AWAY[reason].replace('{host}', () => this.#options.hostname)));
     socket.end();

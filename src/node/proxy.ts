@@ -16,9 +16,13 @@ export type Stream = Duplex & Partial<Pick<Socket, 'remoteAddress' | 'remotePort
 /** The two ends of a connection; an address is empty where there is none. */
 export type Ends = Pick<SessionFacts, 'client' | 'server'>;
 
+export function clientOf(socket: Stream): Ends['client'] {
+  return { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+}
+
 export function endsOf(socket: Stream): Ends {
   return {
-    client: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
+    client: clientOf(socket),
     server: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
   };
 }

@@ -28,6 +28,13 @@ export interface Pumped<Action extends { readonly type: string }> {
 type WireAction = { readonly type: 'send'; readonly octets: Uint8Array } | { readonly type: 'close' };
 
 const NOTHING = new Uint8Array(0);
+const NONE: readonly Uint8Array[] = [];
+
+/** Somebody to be told when so many writes have been taken. */
+interface Flush {
+  readonly written: number;
+  readonly told: (taken: boolean) => void;
+}
 
 /** Milliseconds that a peer has to close its side after we closed ours, before the socket is destroyed. */
 const LINGER = 2_000;
@@ -66,12 +73,12 @@ export class Pump<Action extends { readonly type: string }> {
   #holds = 0;
   #blocked = false; //  the socket's buffer is full
   #paused = true; //    nothing is taken from the socket
-  #kept: Uint8Array[] = []; // what came while nothing was to be read: one read, since the socket was paused then
+  #kept = NONE; //      what came while nothing was to be read: one read, since the socket was paused then
   #keptEnd = false; //  and the peer's end behind it
   #unwritten: Uint8Array | undefined; // to be written with what follows at once
   #written = 0; //      writes of the socket's so far,
   #taken = 0; //        of which the system has taken so many
-  #flushes: { readonly written: number; readonly told: (taken: boolean) => void }[] = [];
+  #flushes: Flush[] | undefined; // who asked whether so many of them were
   #turning = false;
   #ended = false; //    the session has closed, or the socket is gone
 
@@ -90,7 +97,7 @@ export class Pump<Action extends { readonly type: string }> {
     this.#socket = socket;
     this.#blocked = false;
     this.#paused = true;
-    this.#kept = [];
+    this.#kept = NONE;
     this.#attend(socket);
   }
 
@@ -185,20 +192,20 @@ export class Pump<Action extends { readonly type: string }> {
     this.#write(); // what this turn has kept back
     if (this.#socket.destroyed) told(false);
     else if (this.#taken === this.#written) told(true);
-    else this.#flushes.push({ written: this.#written, told });
+    else (this.#flushes ??= []).push({ written: this.#written, told });
   }
 
   /** Tells those who wait for so many writes. */
   #tellFlushes(written: number, taken: boolean): void {
-    for (let [first] = this.#flushes; first !== undefined && first.written <= written; [first] = this.#flushes) {
-      this.#flushes.shift();
+    for (let first; (first = this.#flushes?.[0]) !== undefined && first.written <= written; ) {
+      this.#flushes?.shift();
       first.told(taken);
     }
   }
 
   /** Nothing is to be read now: keeps what came all the same, and lets nothing further come. */
   #keep(octets: Uint8Array): void {
-    this.#kept.push(octets);
+    this.#kept = [...this.#kept, octets];
     this.#charge(octets.length);
     if (this.#paused) return;
     this.#paused = true;
@@ -209,9 +216,11 @@ export class Pump<Action extends { readonly type: string }> {
   /** Gives the session what was kept, where it may be read now; returns whether there was any. */
   #feed(): boolean {
     if (this.#blocked || this.#holds > 0 || this.#ended) return false;
-    const octets = this.#kept.shift();
-    if (octets !== undefined) this.#session.receive(octets, now());
-    else if (this.#keptEnd) {
+    const [octets, ...more] = this.#kept;
+    if (octets !== undefined) {
+      this.#kept = more;
+      this.#session.receive(octets, now());
+    } else if (this.#keptEnd) {
       this.#keptEnd = false;
       this.#session.receiveEnd(now());
     } else return false;
@@ -240,7 +249,7 @@ export class Pump<Action extends { readonly type: string }> {
   #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#kept = [];
+    this.#kept = NONE;
     this.#charge(-this.#charged);
     clearTimeout(this.#timer);
     this.#closed();

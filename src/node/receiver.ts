@@ -50,24 +50,10 @@ export class Receiver {
   /** `closed` is called once, when the session is over. Answers nothing before `start`. */
   constructor(socket: Stream, settings: ReceiverSettings, closed: () => void, { client, server, tls }: Ends & { readonly tls: TlsFacts | undefined }) {
     const session = settings.newSession(tls !== undefined, now());
-    const { lmtp, budget } = settings;
-    const needsUtf8 = (): boolean => this.#mail?.utf8 === true;
     this.#socket = socket;
     this.#settings = settings;
     this.#session = session;
-    this.#facts = {
-      client,
-      server,
-      helo: undefined,
-      tls,
-      get protocol() {
-        return transmissionType({ extended: session.extended, lmtp, secured: this.tls !== undefined, authenticated: session.identity !== undefined, utf8: needsUtf8() });
-      },
-      get identity() {
-        return session.identity;
-      },
-      state: undefined,
-    };
+    this.#facts = { client, server, helo: undefined, protocol: 'SMTP', tls, identity: undefined, state: undefined };
     this.#pump = new Pump<ServerAction>(socket, session, (action) => this.#act(action), () => {
       if (this.#mail !== undefined || this.#aborter !== undefined) { // an Error costs more than a session's end (35 µs)
         const error = new Error('the client has gone');
@@ -76,7 +62,7 @@ export class Receiver {
       }
       this.#clear();
       closed();
-    }, budget);
+    }, settings.budget);
   }
 
   get session(): SessionFacts {
@@ -161,7 +147,12 @@ export class Receiver {
     return askHook(question, this.#hooks, this.#occasion(aborter));
   }
 
-  #occasion(aborter: Aborter): Occasion {
+  /** What a hook is told of. The facts are as they are now; plain fields, since an object with getters costs 1 KiB a connection. */
+  #occasion(aborter: Aborter, utf8 = this.#mail?.utf8 === true): Occasion {
+    const { extended, identity } = this.#session;
+    const facts = this.#facts;
+    facts.identity = identity;
+    facts.protocol = transmissionType({ extended, lmtp: this.#settings.lmtp, secured: facts.tls !== undefined, authenticated: identity !== undefined, utf8 });
     return { session: this.#facts, mailState: this.#mailState, aborter, drop: this.#drop, hostname: this.#settings.hostname };
   }
 
@@ -209,7 +200,7 @@ export class Receiver {
   #begin(envelope: Envelope): void {
     const { budget, patience } = this.#settings;
     const flow = { hold: () => this.#pump.hold(), release: () => this.#pump.release() };
-    this.#mail = new ReceivedMailData(envelope, this.#hooks, (aborter) => this.#occasion(aborter), { flow, budget, patience });
+    this.#mail = new ReceivedMailData(envelope, this.#hooks, (aborter) => this.#occasion(aborter, envelope.parameters.smtpUtf8 === true), { flow, budget, patience });
   }
 
   /** The transaction is over; that is told when what was written is out, or can never be. */

@@ -18,32 +18,48 @@ export class Room {
   enter(): Seat | undefined {
     if (this.#all >= this.#most) return undefined;
     this.#all++;
-    let client = '';
-    let left = false;
-    return {
-      claim: (address) => {
-        const there = this.#clients.get(address) ?? 0;
-        if (address !== '' && there >= this.#mostPerClient) return false;
-        if (address !== '') this.#clients.set(address, there + 1);
-        client = address;
-        return true;
-      },
-      leave: () => {
-        if (left) return;
-        left = true;
-        this.#all--;
-        const others = (this.#clients.get(client) ?? 0) - 1;
-        if (others > 0) this.#clients.set(client, others);
-        else this.#clients.delete(client);
-      },
-    };
+    return new Seat(this);
+  }
+
+  /** Used by seats. */
+  claim(address: string): boolean {
+    if (address === '') return true;
+    const there = this.#clients.get(address) ?? 0;
+    if (there >= this.#mostPerClient) return false;
+    this.#clients.set(address, there + 1);
+    return true;
+  }
+
+  /** Used by seats. */
+  leave(address: string): void {
+    this.#all--;
+    const others = (this.#clients.get(address) ?? 0) - 1;
+    if (others > 0) this.#clients.set(address, others);
+    else this.#clients.delete(address);
   }
 }
 
 /** The seat of one connection. */
-export interface Seat {
+export class Seat {
+  readonly #room: Room;
+  #client = '';
+  #left = false;
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
   /** Takes it for the client at this address, once; false: that client has too many. */
-  claim(address: string): boolean;
+  claim(address: string): boolean {
+    if (!this.#room.claim(address)) return false;
+    this.#client = address;
+    return true;
+  }
+
   /** Gives it back; a second time does nothing. */
-  leave(): void;
+  leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#room.leave(this.#client);
+  }
 }
