@@ -28,14 +28,15 @@ export async function startPostfix(stage, { port, cert, key, lines = [] }) {
     import_environment: `LD_LIBRARY_PATH=${libraries} MAIL_CONFIG=${config}`,
     maillog_file: join(folder, 'log'), maillog_file_prefixes: '/',
     inet_interfaces: '127.0.0.1', inet_protocols: 'ipv4', myhostname: 'postfix.test', mydestination: '', mynetworks: '127.0.0.0/8', alias_maps: '', alias_database: '', local_recipient_maps: '',
-    relay_domains: '', smtpd_relay_restrictions: 'reject_unauth_destination', smtpd_tls_cert_file: cert, smtpd_tls_key_file: key, smtpd_tls_security_level: 'may', smtputf8_enable: 'yes',
-    virtual_mailbox_domains: 'static:all', virtual_mailbox_maps: 'static:all/', virtual_mailbox_base: mail, virtual_uid_maps: `static:${uid}`, virtual_gid_maps: `static:${gid}`, virtual_mailbox_limit: '0', message_size_limit: '50000000', line_length_limit: '2048', smtp_line_length_limit: '0',
+    relay_domains: '', smtpd_relay_restrictions: 'reject_unauth_destination', smtpd_tls_cert_file: cert, smtpd_tls_key_file: key, smtpd_tls_security_level: 'may', smtputf8_enable: 'yes', local_header_rewrite_clients: '',
+    virtual_mailbox_domains: 'static:all', virtual_mailbox_maps: 'static:all/', virtual_mailbox_base: mail, virtual_uid_maps: `static:${uid}`, virtual_gid_maps: `static:${gid}`, virtual_mailbox_limit: '0', virtual_minimum_uid: '1', message_size_limit: '50000000', line_length_limit: '2048', smtp_line_length_limit: '0',
   };
   writeFileSync(join(config, 'main.cf'), [...Object.entries(settings).map(([name, value]) => `${name} = ${value}`), ...lines, ''].join('\n'));
-  const service = (name, type, command, more = '') => `${name} ${type} n - n - - ${command}${more}`;
+  const service = (name, type, command, open = '-') => `${name} ${type} ${open} ${command === 'virtual' ? 'n' : '-'} n - ${LIMITS[command] ?? '-'} ${command}`; // `n`: not for Postfix alone
   writeFileSync(join(config, 'master.cf'), [
-    service(`127.0.0.1:${port}`, 'inet', 'smtpd'),
-    ...['cleanup', 'bounce', 'trivial-rewrite', 'proxymap', 'virtual', 'error', 'anvil', 'scache', 'tlsmgr', 'local', 'smtp'].map((name) => service(NAMES[name] ?? name, 'unix', name)),
+    service(`127.0.0.1:${port}`, 'inet', 'smtpd', 'n'),
+    service('cleanup', 'unix', 'cleanup', 'n'),
+    ...['bounce', 'trivial-rewrite', 'proxymap', 'virtual', 'error', 'anvil', 'scache', 'tlsmgr', 'local', 'smtp'].map((name) => service(NAMES[name] ?? name, 'unix', name)),
     service('retry', 'unix', 'error'), service('defer', 'unix', 'bounce'), service('trace', 'unix', 'bounce'),
     'qmgr unix n - n 300 1 qmgr', 'postlog unix-dgram n - n - 1 postlogd', '',
   ].join('\n'));
@@ -56,6 +57,9 @@ export async function startPostfix(stage, { port, cert, key, lines = [] }) {
     whole: () => list(box).map((name) => readFileSync(join(box, name), 'latin1')),
   };
 }
+
+/** How many processes of a kind there must be, 0 for any number. */
+const LIMITS = { anvil: 1, scache: 1, tlsmgr: 1, cleanup: 0, bounce: 0 };
 
 const NAMES = { 'trivial-rewrite': 'rewrite' };
 
