@@ -166,6 +166,7 @@ export class ClientConnection {
   /** Hands the recipients that are open to the session, with the content where that can go along. */
   #begin(task: Task): void {
     const { octets, size = Infinity } = task.mail;
+    if (this.#over && this.#session.failure === undefined) return this.#end(task); // QUIT was said
     this.#ready = false;
     this.#begun = true;
     task.begun = false;
@@ -248,7 +249,10 @@ export class ClientConnection {
     task.given = 0;
     this.#usedAt = now();
     task.open = this.#session.failure === undefined ? roomless(task.open, task.outcomes) : [];
-    if (this.#session.state !== 'closed' || !this.#over) return; // 'ready' or 'close' follows
+    if (this.#session.state === 'closed' && this.#over) this.#end(task); // else 'ready' or 'close' follows
+  }
+
+  #end(task: Task): void {
     this.#task = undefined;
     task.end();
   }
@@ -276,10 +280,7 @@ export class ClientConnection {
     this.#ready = false;
     const task = this.#task;
     if (task !== undefined && !task.begun) this.#transact(task); // the session ended before it was ready: every recipient gets its reason
-    else if (task !== undefined) {
-      this.#task = undefined;
-      task.end();
-    }
+    else if (task !== undefined) this.#end(task);
     for (const wake of [...this.#settled.splice(0), ...this.#gone.splice(0)]) wake();
   }
 }

@@ -1,0 +1,210 @@
+// The client's connections against our own server, and against scripts where a server of ours would not do so.
+
+import { performance } from 'node:perf_hooks';
+import { describe, expect, it, vi } from 'vitest';
+import { connect } from '../../src/node/connect.ts';
+import { makeCredential, Users } from '../../src/node/credential.ts';
+import type { Mail } from '../../src/node/hook.ts';
+import type { Server } from '../../src/node/listen.ts';
+import { openConnection, type Outgoing, type SenderConnection, type SenderOptions } from '../../src/node/sender.ts';
+import { TlsClient } from '../../src/node/tls-client.ts';
+import { TlsServer } from '../../src/node/tls.ts';
+import type { Outcome } from '../../src/protocol/client/action.ts';
+import { accept, refuse } from '../../src/protocol/server/verdict.ts';
+import { reply } from '../../src/syntax/reply.ts';
+import { UsageError } from '../../src/wire/usage.ts';
+import { concat, equal } from '../../src/wire/octet.ts';
+import { forwardPath, reversePath } from '../support/client-dialogue.ts';
+import { listening } from '../support/listening.ts';
+import { latin1 } from '../support/raw-peer.ts';
+import { FAREWELL, startScriptedServer, taking, targetOf } from '../support/scripted-server.ts';
+import { certificate } from '../support/tls-peer.ts';
+
+const { serve } = listening();
+const MX = certificate('mx');
+
+/** A server that keeps what it takes. */
+async function serveKeeping(options: Parameters<typeof serve>[0] = {}): Promise<{ readonly server: Server; readonly mails: Mail[]; readonly contents: Uint8Array[] }> {
+  const mails: Mail[] = [];
+  const contents: Uint8Array[] = [];
+  const server = await serve(options, {
+    message: async (mail) => {
+      const pieces: Uint8Array[] = [];
+      for await (const octets of mail.content) pieces.push(octets.slice());
+      mails.push(mail);
+      contents.push(concat(pieces));
+      return accept();
+    },
+  });
+  return { server, mails, contents };
+}
+
+function open({ port }: { readonly port: number }, options: Partial<SenderOptions> = {}): Promise<SenderConnection> {
+  return openConnection(() => connect(targetOf(port)), { hostname: 'client.test', timeout: 5_000, serverName: 'mx.test', ...options });
+}
+
+function mailOf(text: string, more: Partial<Outgoing> = {}): Outgoing {
+  const octets = latin1(text);
+  return { reversePath: reversePath('<alice@a.test>'), size: octets.length, ...more, content: async function* () {
+    yield octets;
+  } };
+}
+
+const TO = (...names: readonly string[]): ReturnType<typeof forwardPath>[] => names.map((name) => forwardPath(`<${name}>`));
+
+function brief(outcomes: readonly Outcome[]): readonly string[] {
+  return outcomes.map(({ state, reply: { code, enhanced }, ...rest }) => [state, code, enhanced, ...('reason' in rest ? [rest.reason] : [])].join(' '));
+}
+
+async function sendOne(server: { readonly port: number }, options: Partial<SenderOptions>): Promise<Outcome | undefined> {
+  const connection = await open(server, options);
+  const [outcome] = await connection.send(mailOf('Subject: hi\r\n\r\nhi\r\n'), TO('bob@b.test'));
+  await connection.quit();
+  return outcome;
+}
+
+describe('TLS (RFC 3207)', () => {
+  it('is begun where it is offered, and is a fact of the outcome', async () => {
+    const { server, mails } = await serveKeeping({ tls: new TlsServer(MX) });
+    expect(await sendOne(server, {})).toMatchObject({ state: 'delivered', tls: { version: 'TLSv1.3', verified: false, fault: 'the certificate is self-signed', fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) }, time: expect.any(Number) });
+    expect(mails[0]?.session).toMatchObject({ protocol: 'ESMTPS', tls: { serverName: 'mx.test' } });
+  });
+
+  it('is verified for the name that was meant', async () => {
+    const { server } = await serveKeeping({ tls: new TlsServer(MX) });
+    const tls = new TlsClient({ ca: MX.cert });
+    expect(await sendOne(server, { tls, tlsPolicy: 'verify' })).toMatchObject({ state: 'delivered', tls: { verified: true } });
+    expect(await sendOne(server, { tls, tlsPolicy: 'verify', serverName: '127.0.0.1' })).toMatchObject({ state: 'delivered', tls: { verified: true } }); // an address may stand in a certificate too
+    expect(await sendOne(server, { tls, tlsPolicy: 'verify', serverName: 'other.test' })).toMatchObject({ state: 'deferred', reason: 'tls-not-verified', reply: { lines: [expect.stringContaining('the certificate is not for this host')] } });
+    expect(await sendOne(server, { tls: new TlsClient({ ca: certificate('other').cert }), tlsPolicy: 'verify' })).toMatchObject({ state: 'deferred', reason: 'tls-not-verified' });
+  });
+
+  it('may come before the greeting (RFC 8314 §3)', async () => {
+    const { server, mails } = await serveKeeping({ tls: new TlsServer(MX), tlsAtOnce: true });
+    expect(await sendOne(server, { tlsAtOnce: true, tlsPolicy: 'verify', tls: new TlsClient({ ca: MX.cert }) })).toMatchObject({ state: 'delivered', tls: { verified: true } });
+    expect(await sendOne(server, { tlsAtOnce: true, tlsPolicy: 'verify' })).toMatchObject({ state: 'deferred', reason: 'tls-not-verified' });
+    expect(mails).toHaveLength(1);
+  });
+
+  it('that cannot be had is done without, or not, as the policy says', async () => {
+    const { server } = await serveKeeping();
+    for (const tlsPolicy of ['off', 'opportunistic'] as const) expect(await sendOne(server, { tlsPolicy })).toMatchObject({ state: 'delivered' });
+    for (const tlsPolicy of ['require', 'verify'] as const) expect(await sendOne(server, { tlsPolicy })).toMatchObject({ state: 'deferred', reason: 'tls-not-offered' });
+  });
+
+  it('that fails is done without on a second connection, where the policy is opportunistic', async () => {
+    const broken = ['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 STARTTLS', 'C: STARTTLS', 'S: 220 go', '* end'];
+    for (const [tlsPolicy, states, connections] of [['opportunistic', 'delivered', 2], ['require', 'deferred', 1], ['verify', 'deferred', 1]] as const) {
+      await using server = await startScriptedServer(broken, taking());
+      expect((await sendOne(server, { tlsPolicy }))?.state).toBe(states);
+      expect(server.connections).toBe(connections);
+    }
+  });
+
+  it('wants authorities that are some', () => {
+    for (const ca of ['', 'rubbish', '-----BEGIN CERTIFICATE-----\nrubbish\n-----END CERTIFICATE-----\n']) expect(() => new TlsClient({ ca })).toThrow(UsageError);
+    expect(() => new TlsClient({ ca: MX.cert })).not.toThrow();
+  });
+});
+
+describe('AUTH (RFC 4954)', () => {
+  it('proves the password, by SCRAM where that can be', async () => {
+    const credential = await makeCredential('scram-sha-256', 'open sesame');
+    if (credential === undefined) throw new Error('no credential');
+    const users = new Users(new Map([['alice', credential]]));
+    const mechanisms: string[] = [];
+    const server = await serve({ auth: { mechanisms: users.mechanisms, decoy: users.decoy, required: true } }, {
+      auth: ({ question }) => {
+        mechanisms.push(question.mechanism);
+        return users.answer(question);
+      },
+    });
+    const auth = (password: string): Partial<SenderOptions> => ({ auth: { secret: { type: 'password', authcid: 'alice', password } } });
+    expect(await sendOne(server, auth('open sesame'))).toMatchObject({ state: 'delivered' });
+    expect(await sendOne(server, auth('wrong'))).toMatchObject({ state: 'deferred', reply: { code: 535 } });
+    expect(mechanisms).toEqual(['SCRAM-SHA-256', 'SCRAM-SHA-256']);
+    expect(await sendOne(server, {})).toMatchObject({ state: 'failed', reply: { code: 530 } });
+  });
+});
+
+describe('a connection', () => {
+  it('serves one mail after the other, and says when it takes another', async () => {
+    const { server, contents } = await serveKeeping();
+    const connection = await open(server);
+    expect(connection.usable).toBe(true);
+    for (const text of ['one\r\n', '.two', '']) {
+      const sending = connection.send(mailOf(text), TO('bob@b.test'));
+      expect(connection.usable).toBe(false);
+      expect(brief(await sending)).toEqual(['delivered 250 2.0.0']);
+      expect(connection.usable).toBe(true);
+    }
+    expect(contents.map((octets) => String.fromCharCode(...octets))).toEqual(['one\r\n', '.two\r\n', '']);
+    const gone = connection.quit();
+    expect(connection.usable).toBe(false);
+    await gone;
+    expect(brief(await connection.send(mailOf('late\r\n'), TO('bob@b.test')))).toEqual(['deferred 451 4.4.2 connection-lost']);
+  });
+
+  it('carries a large mail in chunks, octet for octet', async () => {
+    const { server, contents } = await serveKeeping();
+    const octets = Uint8Array.from({ length: 1_500_000 }, (_, at) => (at % 78 === 76 ? 0x0d : at % 78 === 77 ? 0x0a : 0x21 + ((at * 31) % 90)));
+    const connection = await open(server);
+    const outcomes = await connection.send({ reversePath: reversePath('<>'), octets, size: octets.length, content: () => { throw new Error('the octets are at hand'); } }, TO('bob@b.test'));
+    expect(brief(outcomes)).toEqual(['delivered 250 2.0.0']);
+    const received = contents[0] ?? new Uint8Array();
+    expect(received.length).toBe(octets.length + (octets.at(-1) === 0x0a ? 0 : 2));
+    expect(equal(received.subarray(0, octets.length), octets)).toBe(true);
+    await connection.quit();
+  });
+
+  it('keeps to LIMITS: further transactions, and further sessions (RFC 9422)', async () => {
+    const { server, mails } = await serveKeeping({ maxRecipients: 2, maxMails: 2 });
+    const connection = await open(server);
+    const names = Array.from({ length: 7 }, (_, at) => `user${at}@b.test`);
+    expect(brief(await connection.send(mailOf('hi\r\n'), TO(...names)))).toEqual(names.map(() => 'delivered 250 2.0.0'));
+    expect(mails.map(({ forwardPaths }) => forwardPaths.map(({ text }) => text)).flat().sort()).toEqual(names.map((name) => `<${name}>`).sort());
+    expect(mails.map(({ forwardPaths }) => forwardPaths.length)).toEqual([2, 2, 2, 1]);
+    await connection.quit();
+  });
+
+  it('passes on what MAIL and RCPT asked for, to the recipient whom it is about', async () => {
+    const { server, mails } = await serveKeeping({ without: [], maxRecipients: 1 });
+    const connection = await open(server);
+    const mail = mailOf('hi\r\n', { parameters: { ret: 'HDRS', envelopeId: 'QQ 1' }, recipientParameters: [{ notify: [] }, { originalRecipient: { type: 'rfc822', address: 'Bob+x@B.test' } }] });
+    expect(brief(await connection.send(mail, TO('carol@b.test', 'bob@b.test')))).toEqual(['delivered 250 2.0.0', 'delivered 250 2.0.0']);
+    expect(mails.map(({ parameters: { ret, envelopeId }, recipientParameters }) => ({ ret, envelopeId, recipientParameters }))).toEqual([
+      { ret: 'HDRS', envelopeId: 'QQ 1', recipientParameters: [{ notify: [] }] },
+      { ret: 'HDRS', envelopeId: 'QQ 1', recipientParameters: [{ originalRecipient: { type: 'rfc822', address: 'Bob+x@B.test' } }] },
+    ]);
+    await connection.quit();
+  });
+
+  it('tells of each recipient as soon as there is an outcome, in LMTP of each by itself (RFC 2033 §4.2)', async () => {
+    const server = await serve({ lmtp: true }, { rcpt: ({ mailbox }) => (mailbox?.localPart === 'nobody' ? refuse(550, '5.1.1', 'no such user') : undefined), message: () => [accept(), { type: 'refuse', reply: reply(452, '4.2.2', 'full') }] });
+    const connection = await open(server, { lmtp: true });
+    const told: string[] = [];
+    const outcomes = await connection.send(mailOf('hi\r\n'), TO('bob@b.test', 'nobody@b.test', 'carol@b.test'), (recipient, { state }) => told.push(`${recipient} ${state}`));
+    expect(brief(outcomes)).toEqual(['delivered 250 2.0.0', 'failed 550 5.1.1', 'deferred 452 4.2.2']);
+    expect(told).toEqual(['1 failed', '0 delivered', '2 deferred']);
+    await connection.quit();
+  });
+
+  it('sends a small mail in one flight while it is fresh, and not into a connection that may have been closed', async () => {
+    const hello = ['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250-PIPELINING', 'S: 250 CHUNKING', 'C: MAIL', 'C: RCPT'];
+    await using server = await startScriptedServer(
+      [...hello, 'C: BDAT 4 LAST', 'C: hi', 'S: 250 ok', 'S: 250 ok', 'S: 250 2.0.0 taken', ...FAREWELL],
+      [...hello, 'S: 250 ok', 'S: 250 ok', 'C: BDAT 4', 'C: hi', 'C: BDAT 0 LAST', 'S: 250 ok', 'S: 250 2.0.0 taken', ...FAREWELL],
+    );
+    for (const idle of [0, 2_000]) {
+      const connection = await open(server);
+      const later = performance.now() + idle;
+      const clock = vi.spyOn(performance, 'now').mockReturnValue(later);
+      try {
+        expect(brief(await connection.send(mailOf('hi\r\n'), TO('bob@b.test')))).toEqual(['delivered 250 2.0.0']);
+      } finally {
+        clock.mockRestore();
+      }
+      await connection.quit();
+    }
+  });
+});
