@@ -84,7 +84,8 @@ const STATES = ['waiting', 'delivered', 'failed'] as const; // by their numbers
 
 /** Returns the draft of a record of the fact; for an ENQ that is not external the content belongs to it. */
 export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uint8Array[] = []): Draft {
-  const to = new PayloadWriter(HEADER);
+  const size = content.reduce((sum, { length }) => sum + length, 0);
+  const to = new PayloadWriter(HEADER, 236 + size);
   let flags = 0;
   switch (fact.type) {
     case 'SEG':
@@ -97,7 +98,7 @@ export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uin
       to.number(fact.cause === undefined ? 0 : 1);
       if (fact.cause !== undefined) writeResults(to, fact.cause);
       if (fact.external) to.number(fact.envelope.size);
-      to.reserve(content.reduce((sum, { length }) => sum + length, 0));
+      to.reserve(size);
       for (const octets of content) to.octets(octets);
       break;
     case 'RES':

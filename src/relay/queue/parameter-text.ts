@@ -9,13 +9,22 @@ import { isFault } from '../../syntax/fault.ts';
 import { formatParameters, parseParameters, type Parameter } from '../../syntax/parameter.ts';
 
 /** Returns '' where nothing is asked for. Throws UsageError for a value that no client can have written. */
-export function formatMailParameters({ size: _, ...parameters }: MailParameters): string {
+export function formatMailParameters(all: MailParameters): string {
+  if (asksNothing(all)) return '';
+  const { size: _, ...parameters } = all;
   return formatParameters(writeMailParameters(parameters, anything));
 }
 
 /** The same for RCPT. */
 export function formatRecipientParameters(parameters: RecipientParameters): string {
+  if (asksNothing(parameters)) return '';
   return formatParameters(writeRecipientParameters(parameters, anything));
+}
+
+/** Most mail asks for nothing, and is told from the others at a glance. */
+function asksNothing(parameters: object): boolean {
+  for (const name in parameters) if (name !== 'size') return false;
+  return true;
 }
 
 function anything(): boolean {

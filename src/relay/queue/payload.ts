@@ -8,9 +8,9 @@ export class PayloadWriter {
   #buffer: Uint8Array;
   #length: number;
 
-  /** `reserved`: octets at the beginning that are left for the caller to fill. */
-  constructor(reserved: number) {
-    this.#buffer = new Uint8Array(reserved + 236);
+  /** `reserved`: octets at the beginning that are left for the caller to fill; `expected`: about how many follow. */
+  constructor(reserved: number, expected = 236) {
+    this.#buffer = new Uint8Array(reserved + expected);
     this.#length = reserved;
   }
 
