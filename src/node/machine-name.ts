@@ -1,11 +1,12 @@
 // The name by which this machine is known, for EHLO and the banner (RFC 5321 §2.3.5, §4.1.4).
 
 import { lookup, lookupService } from 'node:dns/promises';
-import { hostname } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { isFault } from '../syntax/fault.ts';
 import { parseDomain } from '../syntax/domain.ts';
+import { parseIpv4 } from '../syntax/ip-address.ts';
 
-/** The fully qualified name where the system knows one, else the plain host name, else the loopback literal. */
+/** The fully qualified name where the system knows one; else the literal of an address of this machine, since no other host knows what a plain name means (§2.3.5). */
 export async function machineName(): Promise<string> {
   const short = hostname();
   if (short.includes('.') && isName(short)) return short;
@@ -14,9 +15,11 @@ export async function machineName(): Promise<string> {
     const { hostname: full } = await lookupService(found?.address ?? '127.0.0.1', 0);
     if (full.startsWith(`${short}.`) && isName(full)) return full;
   } catch {
-    // the system's resolver does not know its own machine: the plain name will do
+    // the system's resolver does not know its own machine
   }
-  return isName(short) ? short : '[127.0.0.1]'; // §4.1.4: a client without a name says its literal
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []).map(({ address }) => address);
+  const own = addresses.find((address) => parseIpv4(address) !== undefined && !address.startsWith('127.'));
+  return `[${own ?? '127.0.0.1'}]`; // §4.1.4: a client without a name says its literal
 }
 
 const isName = (text: string): boolean => !isFault(parseDomain(text));

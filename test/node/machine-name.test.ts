@@ -2,23 +2,23 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { machineName } from '../../src/node/machine-name.ts';
 
 /** What the system says of its own machine. */
-const system = vi.hoisted(() => ({ hostname: '', address: '', full: '' }));
+const system = vi.hoisted(() => ({ hostname: '', address: '', full: '', interfaces: [] as readonly string[] }));
 
-vi.mock('node:os', () => ({ hostname: () => system.hostname }));
+vi.mock('node:os', () => ({ hostname: () => system.hostname, networkInterfaces: () => ({ lo: [{ address: '127.0.0.1' }], eth0: system.interfaces.map((address) => ({ address })) }) }));
 vi.mock('node:dns/promises', () => ({
   lookup: async () => (system.address === '' ? Promise.reject(new Error('ENOTFOUND')) : [{ address: system.address, family: 4 }]),
   lookupService: async (address: string) => (address === system.address ? { hostname: system.full, service: '' } : Promise.reject(new Error('ENOTFOUND'))),
 }));
 
-afterEach(() => Object.assign(system, { hostname: '', address: '', full: '' }));
+afterEach(() => Object.assign(system, { hostname: '', address: '', full: '', interfaces: [] }));
 
 describe('the name of the machine (RFC 5321 §2.3.5, §4.1.4)', () => {
-  // shows RFC5321:4.1.1.1-1 RFC5321:4.1.4-7 RFC5321:2.3.4-1
+  // shows RFC5321:4.1.1.1-1 RFC5321:4.1.1.1-2 RFC5321:4.1.4-7 RFC5321:4.1.4-8 RFC5321:2.3.4-1 RFC5321:2.3.5-2 RFC5321:2.3.5-4 RFC5321:2.3.5-5
   it.each<[string, Partial<typeof system>, string]>([
     ['its host name where that is fully qualified', { hostname: 'mx.example.org', address: '192.0.2.1', full: 'other.example.org' }, 'mx.example.org'],
     ['its fully qualified name where the system knows it', { hostname: 'mx', address: '192.0.2.1', full: 'mx.example.org' }, 'mx.example.org'],
-    ['its plain name where the system knows another', { hostname: 'mx', address: '127.0.0.1', full: 'localhost' }, 'mx'],
-    ['its plain name where the system does not know it', { hostname: 'mx' }, 'mx'],
+    ['the literal of an address where the system knows another name', { hostname: 'mx', address: '127.0.0.1', full: 'localhost', interfaces: ['fe80::1', '192.0.2.7', '192.0.2.8'] }, '[192.0.2.7]'],
+    ['the literal of an address where the system does not know its name', { hostname: 'mx', interfaces: ['192.0.2.7'] }, '[192.0.2.7]'],
     ['a literal where it has a name that is none', { hostname: 'my_machine' }, '[127.0.0.1]'],
     ['a literal where it has none', { hostname: '' }, '[127.0.0.1]'],
   ])('is %s', async (_, facts, name) => {
