@@ -66,6 +66,7 @@ describe('AUTH (RFC 4954)', () => {
   it.each<[MechanismName, string, string]>([
     ['PLAIN', 'tim', 'wrong'], ['LOGIN', 'tim', 'wrong'], ['SCRAM-SHA-256', 'tim', 'wrong'],
     ['PLAIN', 'nobody', PASSWORD], ['LOGIN', 'nobody', PASSWORD], ['SCRAM-SHA-256', 'nobody', PASSWORD], ['SCRAM-SHA-256', 'tom', PASSWORD],
+  // shows RFC4954:4-30 RFC4954:6-9
   ])('by %s of %s with %j is 535, and leaves nobody authenticated', async (mechanism, name, password) => {
     const identities: unknown[] = [];
     const peer = await secured(ALL, { ...answers, mail: ({ session }) => void identities.push(session.identity) });

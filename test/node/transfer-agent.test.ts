@@ -97,6 +97,7 @@ const events = ({ logged }: Host): readonly string[] => logged.map(([event]) => 
 
 describe('a transfer agent', () => {
   // shows RFC5321:4.1.1.4-17 RFC5321:4.1.4-10 RFC5321:4.4-1 RFC5321:4.4-4 RFC5321:4.4-8 RFC5321:3.6.1-6 RFC5321:3.6.2-1 RFC6152:3-6
+  // shows RFC4954:7-1
   it('takes a mail into its queue, and relays it to the next, which has it octet for octet with two Received fields', async () => {
     const last = await start('last.test', { accept: ['b.test'], maildir: true });
     const first = await start('first.test', { routes: { 'b.test': last.server.port } });

@@ -37,7 +37,7 @@ const written = (line: string): string =>
     .replace(/^BDAT 0*([0-9]+)(.*)/, (_, size: string, rest: string) => `BDAT ${size}${rest.toUpperCase()}`);
 
 // shows RFC5321:4.1.1.1-11 RFC5321:4.1.1.2-4 RFC5321:4.1.1.3-11 RFC5321:4.1.1.4-19 RFC5321:4.1.1.6-3 RFC5321:4.1.1.7-3 RFC5321:4.1.1.8-6
-// shows RFC5321:4.1.1.9-4 RFC5321:2.4-1 RFC5321:2.4-2 RFC5321:3.3-18 RFC3030:2-2
+// shows RFC5321:4.1.1.9-4 RFC5321:2.4-1 RFC5321:2.4-2 RFC5321:3.3-18 RFC3030:2-2 RFC4954:8-2
 testTable('command', { parse: parseCommand, result: short, format: formatCommand, written });
 testTable('command-utf8', { parse: (line) => parseCommand(line, { utf8: true }), result: short, format: formatCommand, written });
 

@@ -35,6 +35,7 @@ describe('base 64 (RFC 4648 §4)', () => {
 });
 
 describe('what is not base 64', () => {
+  // shows RFC4954:4-21 RFC4954:4-22 RFC4954:8-4
   it('is all that no octets encode to: every string up to 8 of four characters', () => {
     for (const text of everyString('AB=+', 0, 8)) {
       const octets = Buffer.from(text, 'base64'); // lenient: takes what it can

@@ -32,6 +32,7 @@ describe('PLAIN', () => {
     expect(runPair('PLAIN', { type: 'password', authcid: 'tom', password: 'x' }).server).toEqual(wrong);
   });
 
+  // shows RFC4954:4-27
   it('prepares names and password before it asks (§2)', () => {
     const asked: unknown[] = [];
     runPair('PLAIN', { type: 'password', authcid: 't\u00adim', password: '\u2168' }, { answer: (question) => (asked.push(question), { type: 'no' }) });
@@ -42,6 +43,7 @@ describe('PLAIN', () => {
     ['a name', { authcid: 'a\x07', password: 'x' }, 'malformed'],
     ['a password', { authcid: 'a', password: 'x\x07' }, 'credentials'],
     ['an authzid', { authcid: 'tim', password: 'tanstaaftanstaaf', authzid: '\x07' }, 'malformed'],
+  // shows RFC4954:4-28
   ])('refuses %s that SASLprep prohibits', (_, secret, reason) => {
     expect(runPair('PLAIN', { type: 'password', ...secret }).server).toMatchObject({ type: 'failure', reason });
   });

@@ -129,7 +129,7 @@ function turnedAway(): ServerDialogue {
 }
 
 describe('the replies of a server (§4.2, §4.3.2)', () => {
-  // shows RFC5321:4.2-2 RFC5321:4.3.2-4
+  // shows RFC5321:4.2-2 RFC5321:4.3.2-4 RFC4954:6-1
   it.each(Object.entries(PRODUCED))('hold "%s", sent as it stands in the table', (name, produce) => {
     expect(produce()).toEqual(formatReply(repliesOf(HOST)[name as ReplyName]).split('\r\n').slice(0, -1));
   });
