@@ -7,6 +7,7 @@ export type { Connection, ReceivedMail } from './node/connection.ts';
 export { collect, type CollectedMail, type Collector, type ScriptedFault, type FaultPlace } from './node/collect.ts';
 export type { Hooks, Mail, SessionFacts } from './node/hook.ts';
 export { connectTo, MailClient, type MailClientOptions, type MailToSend } from './node/client.ts';
+export { TlsClient, type TlsClientOptions } from './node/tls-client.ts';
 export type { Content } from './node/content-source.ts';
 export { delivered, relay, type Relaying, type RelayOptions } from './node/relay.ts';
 export { TlsServer, type TlsFacts, type TlsOptions } from './node/tls.ts';

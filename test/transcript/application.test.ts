@@ -20,7 +20,7 @@ const LINES: Readonly<Record<Subject, readonly string[]>> = {
     'mail <a@example.org> to <b@example.com> size=0',
     'mail <a@example.org> to <b@example.com> 8bit',
     'mail <a@example.org> to <b@example.com> size=3 8bit content "a\\r\\n"',
-    'mail <a@example.org> BODY=BINARYMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=x AUTH=<> to <jürgen@example.com>',
+    'mail <a@example.org> BODY=BINARYMIME AUTH=<> SMTPUTF8 RET=HDRS ENVID=x REQUIRETLS to <jürgen@example.com>',
     'mail <a@example.org> to <b@example.com> NOTIFY=NEVER <c@example.com> <d@example.com> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;D+2B@Example.com',
     'start-tls',
     'mail <@x.example,@y.example:a@example.org> to <b@example.com> size=12345 8bit',
