@@ -178,7 +178,7 @@ describe('what a host does not offer', () => {
   const EIGHT_BIT: Outgoing = { ...mailFrom('<alice@a.test>'), eightBit: true };
   const PLAIN: readonly string[] = ['S: 220 mx.test ESMTP', 'C: EHLO', 'S: 250 mx.test', ...FAREWELL];
 
-  // shows RFC5321:2.2.3-1
+  // shows RFC5321:2.2.3-1 RFC6531:3.2-13
   it('is asked of the next one', async () => {
     await using server = await startScriptedServer(PLAIN, taking());
     expect(brief((await deliverTo([server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['delivered 250 2.0.0 mx2.test']);

@@ -150,6 +150,7 @@ describe('a sender who asks (RFC 3461)', () => {
 });
 
 describe('a sender whose address is not ASCII (RFC 6533)', () => {
+  // shows RFC6531:3.2-12 RFC6531:3.2-15
   it('is told in UTF-8', async () => {
     await using next = await startScriptedServer([...hello('8BITMIME', 'SMTPUTF8'), 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 5.1.1 no such user', 'C: QUIT', 'S: 221 bye']);
     const host = await start(next.port);
@@ -161,6 +162,7 @@ describe('a sender whose address is not ASCII (RFC 6533)', () => {
     expect(text).toContain('Subject: été\r\n');
   });
 
+  // shows RFC6531:3.2-11
   it('is told that the next host takes no such mail', async () => {
     await using next = await startScriptedServer([...hello('8BITMIME'), 'C: QUIT', 'S: 221 bye']);
     const host = await start(next.port);

@@ -137,6 +137,7 @@ describe('a route', () => {
     ['address.test', 'no-usable-mx'],
     ['twice.test', ['mx1.test 2001:db8::1 25', 'mx1.test 192.0.2.1 25']],
     ['single', ['mx1.test 2001:db8::1 25', 'mx1.test 192.0.2.1 25']],
+    // shows RFC6531:3.2-3 RFC6531:3.2-4
     ['bücher.test', ['mx2.test 192.0.2.2 25']],
     ['BÜCHER.test', ['mx2.test 192.0.2.2 25']],
     ['１２７.0.0.1', 'bad-domain'], // which the URL standard takes for 127.0.0.1

@@ -22,7 +22,7 @@ describe('how a mail came (RFC 3848 §1, RFC 6531 §4.3)', () => {
     [true,  true,  true,  false, true,  'UTF8LMTPS'],
     [true,  true,  false, true,  true,  'UTF8LMTPA'],
     [true,  true,  true,  true,  true,  'UTF8LMTPSA'],
-  // shows RFC4954:7-2
+  // shows RFC4954:7-2 RFC6531:3.1-13 RFC6531:3.7.3-4 RFC6531:4.3-1 RFC6531:4.3-2
   ] as const)('EHLO %s, LMTP %s, TLS %s, AUTH %s, SMTPUTF8 %s: %s', (extended, lmtp, secured, authenticated, utf8, type) => {
     expect(transmissionType({ extended, lmtp, secured, authenticated, utf8 })).toBe(type);
   });

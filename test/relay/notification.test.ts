@@ -290,6 +290,7 @@ describe('a notification to a sender whose address is not ASCII (RFC 6533)', () 
   const carol = { ...failed('<jörg+x@例え.example>'), originalRecipient: 'utf-8;j\\x{F6}rg@c' };
   const utf8 = (octets: string): string | undefined => decodeUtf8(Uint8Array.from(octets, (character) => character.charCodeAt(0)));
 
+  // shows RFC6531:3.2-12 RFC6531:3.2-15
   it('writes addresses in its fields as they are', () => {
     const { bodies, groups, header } = parts({ sender: jörg, recipients: [carol] });
     expect(bodies[1]).toMatchObject({ type: 'message/global-delivery-status', encoding: '8bit' });

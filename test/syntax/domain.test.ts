@@ -4,6 +4,7 @@ import { testTable } from './table.ts';
 
 // shows RFC5321:4.1.2-12 RFC5321:4.1.2-13 RFC5321:4.1.2-29 RFC5321:4.1.2-30 RFC5321:2.3.5-1
 testTable('domain', { parse: parseDomain, result: ({ key }) => key, format: formatDomain });
+// shows RFC6531:3.3-1 RFC6531:3.3-2
 testTable('domain-utf8', { parse: (text) => parseDomain(text, { utf8: true }), result: ({ key }) => key, format: formatDomain });
 // shows RFC5321:4.1.2-14 RFC5321:4.1.3-1 RFC5321:4.1.3-2 RFC5321:4.1.3-3 RFC5321:4.1.3-4 RFC5321:4.1.3-5 RFC5321:4.1.3-7 RFC5321:4.1.3-8
 // shows RFC5321:4.1.3-9 RFC5321:4.1.3-10 RFC5321:4.1.3-11

@@ -17,6 +17,7 @@ describe('parameters of MAIL and RCPT (RFC 5321 §4.1.2)', () => {
     expect(parseParameters(`${many} k7`)).toMatchObject({ fault: 'duplicate-parameter', at: many.length + 1 });
   });
 
+  // shows RFC6531:3.3-5
   it('may have other characters than ASCII in their values only where utf8 is permitted (RFC 6531 §3.3)', () => {
     expect(parseParameters('A=ö')).toMatchObject({ fault: 'utf8-not-allowed', at: 2 });
     expect(parseParameters('A=ö', { utf8: true })).toEqual([{ keyword: 'A', value: 'ö' }]);

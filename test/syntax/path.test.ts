@@ -9,6 +9,7 @@ const key = ({ key }: { readonly key: string }): string => key;
 testTable('path', { parse: parseForwardPath, result: key, format: formatPath });
 // shows RFC5321:4.1.2-1
 testTable('reverse-path', { parse: parseReversePath, result: key, format: formatPath });
+// shows RFC6531:3.2-2 RFC6531:3.3-3 RFC6531:3.3-4
 testTable('path-utf8', { parse: (text) => parseForwardPath(text, { utf8: true }), result: key, format: formatPath });
 
 describe('a path (RFC 5321 §4.1.2)', () => {

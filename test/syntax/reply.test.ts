@@ -4,7 +4,7 @@ import { formatReply, parseReplyLine, reply, ReplyAssembler, replyClass } from '
 import type { Reply } from '../../src/syntax/reply.ts';
 import { testTable } from './table.ts';
 
-// shows RFC5321:4.2-9
+// shows RFC5321:4.2-9 RFC6531:3.7.4.1-1
 testTable('reply', {
   parse: parseReplyLine,
   result: ({ code, last, text }) => `${code} ${last ? 'last' : 'more'} ${text}`,

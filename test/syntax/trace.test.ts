@@ -125,7 +125,7 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
     'x'.repeat(100_000), '('.repeat(2000), '\\'.repeat(255), ' '.repeat(300), '; Mon, 1 Jan 2001 00:00:00 +0000', '',
   ];
 
-  // shows RFC5321:4.4-2
+  // shows RFC5321:4.4-2 RFC6531:3.7.3-2
   it.each(['helo', 'by', 'via', 'with', 'id'] as const)('is one field of the grammar whatever `%s` holds', (name) => {
     for (const value of HOSTILE) {
       const field = formatReceived({ ...PLAIN, [name]: value });

@@ -11,6 +11,7 @@ describe('the argument of VRFY (RFC 6531 §3.7.4.2)', () => {
     ['bob SMTPUTF8 ', true, 'bob SMTPUTF8 ', false],
     ['bob SMTPUTF8=1', true, 'bob SMTPUTF8=1', false],
     ['bob SMTPUTF8', false, 'bob SMTPUTF8', false],
+  // shows RFC6531:3.7.4.2-4
   ])('%j, SMTPUTF8 offered: %j', (argument, offered, text, utf8) => {
     expect(readVerification(argument, offered)).toEqual({ text, utf8 });
   });
