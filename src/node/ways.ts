@@ -5,12 +5,12 @@
 // Rule 3: a connection that is open already, and good for the domain, is used before the DNS is asked.
 
 import type { Outcome } from '../protocol/client/action.ts';
-import { REASONS } from '../protocol/client/reason.ts';
 import { type DestinationGroup, groupByDestination } from '../relay/outgoing.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import { verdict, type Verdict } from '../relay/verdict.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { deliver, type DeliverOptions, type RecipientOutcome } from './deliver.ts';
+import { ABORTED } from './opener.ts';
 import { pause } from './pause.ts';
 import type { Held } from './pool.ts';
 import type { Resolver, Route } from './resolve.ts';
@@ -27,57 +27,58 @@ export interface WaysOptions extends Omit<DeliverOptions, 'open' | 'destinations
 /** The domains that an open connection was good for go different ways by now. */
 class PartedWays extends Error {}
 
+type Targets = Extract<Route, { readonly type: 'targets' }>;
+
 /** Sends the mail to all of the recipients; an outcome for each, in their order. Never rejects for what the network does. */
 export async function sendAllWays(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: WaysOptions): Promise<readonly RecipientOutcome[]> {
-  const { resolver, routing, pool, report, hostname, closing = options.signal } = options;
-  const results: RecipientOutcome[] = [];
+  const ways = new Ways(mail, forwardPaths, options);
+  const left = new Set(groupByDestination(forwardPaths, options.hostname, options.routing));
+  const begun: Promise<void>[] = [];
+  for (const group of left) {
+    const open = options.pool?.take(group.key);
+    if (open === undefined) continue;
+    const together = [...left].filter(({ key }) => open.destinations.has(key));
+    for (const each of together) left.delete(each);
+    begun.push(ways.overOpen(together, open));
+  }
+  if (left.size > 0) begun.push(ways.find([...left]));
+  await Promise.all(begun);
+  return ways.results;
+}
 
-  const settle = (recipient: number, result: RecipientOutcome): void => {
-    results[recipient] = result;
-    report?.(recipient, result);
-  };
-  const settleAll = (groups: readonly DestinationGroup[], outcome: Outcome): void => {
-    for (const recipient of groups.flatMap(({ recipients }) => recipients)) {
-      const forwardPath = forwardPaths[recipient];
-      if (forwardPath !== undefined) settle(recipient, { forwardPath, outcome: { ...outcome, time: Date.now() } });
-    }
-  };
-  const routeOf = ({ destination }: DestinationGroup): Promise<Route> => resolver.route(destination, routing, closing === undefined ? {} : { signal: closing });
+/** What has become of each recipient, and what is done for groups of them. */
+class Ways {
+  readonly results: RecipientOutcome[] = [];
+  readonly #mail: Outgoing;
+  readonly #paths: readonly ForwardPath[];
+  readonly #options: WaysOptions;
 
-  /** Delivers to groups that go one way; those of `open` while it serves, then where `route` says. */
-  const go = async (groups: readonly DestinationGroup[], find: () => Promise<Extract<Route, { readonly type: 'targets' }>>, open?: Held): Promise<void> => {
-    const recipients = groups.flatMap((group) => group.recipients).sort((a, b) => a - b);
-    const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
-    const parameters = mail.recipientParameters === undefined ? {} : { recipientParameters: recipients.map((recipient) => mail.recipientParameters?.[recipient] ?? {}) };
-    const targets = (async function* () {
-      yield* (await find()).targets;
-    })();
-    await deliver({ ...mail, ...parameters }, paths, targets, {
-      ...options,
-      destinations: groups.map(({ key }) => key),
-      ownNames: groups.some(({ destination, key }) => destination !== key) ? [] : routing.ownNames, // the operator may have a next hop that he calls as this host
-      open,
-      report: (index, result) => settle(recipients[index] ?? -1, result),
-    });
-  };
+  constructor(mail: Outgoing, paths: readonly ForwardPath[], options: WaysOptions) {
+    this.#mail = mail;
+    this.#paths = paths;
+    this.#options = options;
+  }
 
-  /** Finds the ways of groups, and sends those together whose ways are the same. */
-  const findWays = async (groups: readonly DestinationGroup[]): Promise<void> => {
-    const found: { readonly group: DestinationGroup; readonly route: Extract<Route, { readonly type: 'targets' }> }[] = [];
-    const under: Promise<void>[] = [];
-    const begin = (): void => {
-      const ways = new Map<string, DestinationGroup[]>();
-      const batch = found.splice(0);
-      for (const { group, route } of batch) ways.set(route.key, [...(ways.get(route.key) ?? []), group]);
-      for (const { route } of batch) {
-        const together = ways.get(route.key) ?? [];
-        if (ways.delete(route.key)) under.push(guarded(together, () => go(together, async () => route)));
-      }
+  /** Sends to groups over a connection that is good for all of them; what it leaves, where they go now. */
+  overOpen(groups: readonly DestinationGroup[], open: Held): Promise<void> {
+    const findAgain = async (): Promise<Targets> => {
+      const routes = await Promise.all(groups.map((group) => this.#route(group)));
+      const [first] = routes;
+      if (first?.type !== 'targets' || routes.some((route) => route.type !== 'targets' || route.key !== first.key)) throw new PartedWays();
+      return first;
     };
+    return this.#guard(groups, () => this.#go(groups, findAgain, open));
+  }
+
+  /** Finds the ways of groups, and sends to those together whose ways are the same. */
+  async find(groups: readonly DestinationGroup[]): Promise<void> {
+    const found: { readonly group: DestinationGroup; readonly route: Targets }[] = [];
+    const begun: Promise<void>[] = [];
+    const begin = (): void => void begun.push(...this.#goTogether(found.splice(0)));
     const lookUps = groups.map((group) =>
-      guarded([group], async () => {
-        const route = await routeOf(group);
-        if (route.type === 'verdict') settleAll([group], outcomeOf(route.verdict));
+      this.#guard([group], async () => {
+        const route = await this.#route(group);
+        if (route.type === 'verdict') this.#settleAll([group], outcomeOf(route.verdict));
         else found.push({ group, route });
       }),
     );
@@ -88,38 +89,65 @@ export async function sendAllWays(mail: Outgoing, forwardPaths: readonly Forward
       begin();
     }
     await Promise.all(lookUps.map((lookUp) => lookUp.then(begin)));
-    await Promise.all(under);
-  };
+    await Promise.all(begun);
+  }
+
+  #goTogether(found: readonly { readonly group: DestinationGroup; readonly route: Targets }[]): readonly Promise<void>[] {
+    const ways = new Map<string, { readonly route: Targets; readonly groups: DestinationGroup[] }>();
+    for (const { group, route } of found) {
+      const way = ways.get(route.key);
+      if (way === undefined) ways.set(route.key, { route, groups: [group] });
+      else way.groups.push(group);
+    }
+    return [...ways.values()].map(({ route, groups }) => this.#guard(groups, () => this.#go(groups, async () => route)));
+  }
+
+  /** Delivers to groups that go one way: over `open` first, then where `find` says. */
+  async #go(groups: readonly DestinationGroup[], find: () => Promise<Targets>, open?: Held): Promise<void> {
+    const { routing } = this.#options;
+    const { recipientParameters } = this.#mail;
+    const recipients = groups.flatMap((group) => group.recipients).sort((a, b) => a - b);
+    const paths = recipients.map((recipient) => this.#paths[recipient]).filter((path) => path !== undefined);
+    const parameters = recipientParameters === undefined ? {} : { recipientParameters: recipients.map((recipient) => recipientParameters[recipient] ?? {}) };
+    const targets = (async function* () {
+      yield* (await find()).targets;
+    })();
+    await deliver({ ...this.#mail, ...parameters }, paths, targets, {
+      ...this.#options,
+      destinations: groups.map(({ key }) => key),
+      ownNames: groups.some(({ destination, key }) => destination !== key) ? [] : routing.ownNames, // the operator may have a next hop that he calls as this host
+      open,
+      report: (index, result) => this.#settle(recipients[index] ?? -1, result),
+    });
+  }
 
   /** What goes wrong on our own side is an outcome too. */
-  const guarded = async (groups: readonly DestinationGroup[], work: () => Promise<void>): Promise<void> => {
+  async #guard(groups: readonly DestinationGroup[], work: () => Promise<void>): Promise<void> {
+    const { closing = this.#options.signal } = this.#options;
     try {
       await work();
     } catch (error) {
-      if (error instanceof PartedWays) return findWays(groups);
-      settleAll(groups, closing?.aborted === true ? { ...REASONS['aborted'], inReplyTo: 'nothing', reason: 'aborted' } : outcomeOf(verdict('local-failure', error instanceof Error ? error.message : String(error))));
+      if (error instanceof PartedWays) return this.find(groups);
+      this.#settleAll(groups, closing?.aborted === true ? ABORTED : outcomeOf(verdict('local-failure', error instanceof Error ? error.message : String(error))));
     }
-  };
-
-  const groups = groupByDestination(forwardPaths, hostname, routing);
-  const left = new Set(groups);
-  const begun: Promise<void>[] = [];
-  for (const group of pool === undefined ? [] : groups) {
-    const open = left.has(group) ? pool?.take(group.key) : undefined;
-    if (open === undefined) continue;
-    const together = [...left].filter(({ key }) => open.destinations.has(key));
-    for (const each of together) left.delete(each);
-    const findAgain = async (): Promise<Extract<Route, { readonly type: 'targets' }>> => {
-      const routes = await Promise.all(together.map(routeOf));
-      const [first] = routes;
-      if (first?.type !== 'targets' || routes.some((route) => route.type !== 'targets' || route.key !== first.key)) throw new PartedWays();
-      return first;
-    };
-    begun.push(guarded(together, () => go(together, findAgain, open)));
   }
-  if (left.size > 0) begun.push(findWays([...left]));
-  await Promise.all(begun);
-  return results;
+
+  #route({ destination }: DestinationGroup): Promise<Route> {
+    const { resolver, routing, signal, closing = signal } = this.#options;
+    return resolver.route(destination, routing, closing === undefined ? {} : { signal: closing });
+  }
+
+  #settleAll(groups: readonly DestinationGroup[], outcome: Outcome): void {
+    for (const recipient of groups.flatMap(({ recipients }) => recipients)) {
+      const forwardPath = this.#paths[recipient];
+      if (forwardPath !== undefined) this.#settle(recipient, { forwardPath, outcome: { ...outcome, time: Date.now() } });
+    }
+  }
+
+  #settle(recipient: number, result: RecipientOutcome): void {
+    this.results[recipient] = result;
+    this.#options.report?.(recipient, result);
+  }
 }
 
 /** The verdict of routing as an outcome; nothing was said by a server. */

@@ -65,9 +65,10 @@ export async function startDnsServer(zones, { host = '127.0.0.1', port = 0 } = {
     });
   });
 
-  await new Promise((resolve, reject) => udp.once('error', reject).bind(port, host, resolve));
-  const bound = udp.address().port;
-  await new Promise((resolve, reject) => tcp.once('error', reject).listen(bound, host, resolve));
+  // TCP chooses the port: of those that are free for it, nearly all are free for UDP too, but not the other way round.
+  await new Promise((resolve, reject) => tcp.once('error', reject).listen(port, host, resolve));
+  const bound = tcp.address().port;
+  await new Promise((resolve, reject) => udp.once('error', reject).bind(bound, host, resolve));
 
   const close = async () => {
     for (const socket of sockets) socket.destroy();
