@@ -57,7 +57,7 @@ export class ClientConnection {
   #leaving = false;
   #task: Task | undefined;
   #begun = false; //            a mail has been
-  #usedAt: Milliseconds; //     when the last mail was done
+  #usedAt: Milliseconds; //     when the server last said that it takes a mail
   #settled: (() => void)[] = []; // wait until the session is ready, or over
   #gone: (() => void)[] = [];
   readonly #abort = (): void => this.#breakOff();
@@ -149,6 +149,7 @@ export class ClientConnection {
 
   #onReady(): void {
     this.#ready = true;
+    this.#usedAt = now();
     for (const wake of this.#settled.splice(0)) wake();
     const task = this.#task;
     if (task !== undefined && task.open.length > 0) return void this.#begin(task);
