@@ -12,7 +12,10 @@ interface Command {
 }
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries<Command>({
-  serve: { about: 'receive mail, keep it safely, relay it by MX', run: async (args, terminal) => (await import('./serve.ts')).serve(args, terminal) },
+  serve: { about: 'receive mail, keep it safely, relay it by MX', run: async (args, terminal) => {
+    process.on('SIGHUP', () => undefined); // there is nothing yet to be read again, and it must not end the program
+    return (await import('./serve.ts')).serve(args, terminal);
+  } },
   send:  { about: 'send one mail, now',                           run: async (args, terminal) => (await import('./send.ts')).send(args, terminal) },
   queue: { about: 'look at the queue, and say what is to become of a mail', run: async (args, terminal) => (await import('./queue.ts')).queue(args, terminal) },
   route: { about: 'show where mail for an address goes, and why', run: async (args, terminal) => (await import('./route.ts')).route(args, terminal) },

@@ -1,6 +1,5 @@
 // `ehlo serve`: receives mail, keeps it safely, relays it by MX.
 
-import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
@@ -15,7 +14,6 @@ import { openLog } from '../node/log.ts';
 import { machineName } from '../node/machine-name.ts';
 import { Maildir } from '../node/maildir.ts';
 import { operate } from '../node/operation.ts';
-import { TlsServer, type TlsOptions } from '../node/tls.ts';
 import { TraceFolder } from '../node/trace-folder.ts';
 import { traceTo, type Tracing } from '../node/trace.ts';
 import { TransferAgent } from '../node/transfer-agent.ts';
@@ -25,6 +23,7 @@ import { misuse, type Misuse } from './misuse.ts';
 import { choice, DIR, DURATION, FILE, integer, INTERVALS, many, one, type Kind } from './option.ts';
 import { reason } from './reason.ts';
 import { reportRecovery } from './recovery-text.ts';
+import { Hangup, ReloadedFiles } from './reloading.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';
 
 const ACCEPTED: Kind<string> = {
@@ -94,13 +93,10 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     terminal.err(`ehlo: ${text}\n`);
     return status;
   };
-  const readTls = async (): Promise<TlsOptions | undefined> => (tlsCert === undefined || tlsKey === undefined ? undefined : { cert: await readFile(tlsCert), key: await readFile(tlsKey) });
-  let tls: TlsServer | undefined;
-  let users: Users | undefined;
+  const hangup = new Hangup();
+  let files: ReloadedFiles;
   try {
-    const pair = await readTls();
-    tls = pair === undefined ? undefined : new TlsServer(pair);
-    users = options.users === undefined ? undefined : await Users.read(options.users);
+    files = await ReloadedFiles.read({ tlsCert, tlsKey, users: options.users });
   } catch (error) {
     return complain(reason(error), CANNOT_READ);
   }
@@ -143,8 +139,8 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     proxyFrom: options.proxyFrom,
     log,
     trace,
-    tls,
-    users: users === undefined ? undefined : () => users ?? NOBODY,
+    tls: files.tls,
+    users: options.users === undefined ? undefined : () => files.users ?? NOBODY,
   });
   const servers: Server[] = [];
   try {
@@ -160,15 +156,12 @@ async function run({ options }: CommandLine<typeof OPTIONS>, terminal: Terminal)
     log('error', { text: `ehlo queue cannot reach this relay: ${reason(error)}` });
   }
   agent.start();
-  process.on('SIGHUP', () => {
-    const reload = async (): Promise<void> => {
-      const pair = await readTls();
-      if (pair !== undefined) tls?.reload(pair);
-      if (options.users !== undefined) users = await Users.read(options.users);
-      log('reloaded', {});
-    };
-    reload().catch((error: unknown) => log('error', { text: `not reloaded, the old ones stay: ${reason(error)}` }));
-  });
+  hangup.onEach(() =>
+    files.reload().then(
+      () => log('reloaded', {}),
+      (error: unknown) => log('error', { text: `not reloaded, the old ones stay: ${reason(error)}` }),
+    ),
+  );
   for (const [index, listener] of options.listen.entries()) {
     const { host = '', port = 0 } = servers[index] ?? {};
     terminal.err(`ehlo: listening on ${formatListener('host' in listener.place ? { ...listener, place: { host, port } } : listener, port)}\n`);

@@ -36,7 +36,7 @@ import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { now } from './pump.ts';
 import { RecentContent } from './recent-content.ts';
 import { relayTo } from './relay.ts';
-import type { ReceiverOptions } from './receiver-option.ts';
+import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
 import type { TlsServer } from './tls.ts';
 import type { Tracing } from './trace.ts';
@@ -117,7 +117,7 @@ export class TransferAgent {
   /** Listens in one more place. */
   async listen({ place, tlsAtOnce = false, submission = false, lmtp = false }: Door): Promise<Server> {
     const { tls, users, trace, ...options } = this.#options;
-    const auth = users === undefined ? {} : { auth: { mechanisms: users().mechanisms, decoy: users().decoy, required: submission } };
+    const auth = users === undefined ? {} : { auth: authOf(users, submission) };
     const server = await listen({ without: [], ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
     this.#servers.push(server);
     this.#ownAddresses = { list: [], until: 0 };
@@ -276,4 +276,16 @@ function addressesOf(host: string): readonly string[] {
   if (host !== '0.0.0.0' && host !== '::') return [host];
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return [host, ...all.filter(({ family }) => host === '::' || family === 'IPv4').map(({ address }) => address)];
+}
+
+/** What AUTH offers to the connections to come: the same object as long as the users are the same. */
+function authOf(users: () => Users, required: boolean): () => AuthSettings {
+  let last: Users | undefined;
+  let settings: AuthSettings | undefined;
+  return () => {
+    const now = users();
+    if (settings === undefined || now !== last) settings = { mechanisms: now.mechanisms, decoy: now.decoy, required };
+    last = now;
+    return settings;
+  };
 }

@@ -244,6 +244,10 @@ export class Program {
     this.#child.stdout.destroy();
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** Octets of memory that it holds; 0 where the system does not tell. */
   memory() {
     const status = `/proc/${this.#child.pid}/status`;

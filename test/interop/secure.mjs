@@ -34,7 +34,7 @@ async function serveSecure(stage, args = []) {
     const printed = server.out + server.err;
     for (const secret of [PASSWORD, PLAIN, Buffer.from(PASSWORD).toString('base64')]) expect(!printed.includes(secret), 'a password stands in what ehlo serve printed');
   });
-  return { server, maildir, socket, pair, smtp: server.port, smtps: await portOf('smtps'), submission: await portOf('submission'), submissions: await portOf('submissions') };
+  return { server, maildir, socket, pair, users, smtp: server.port, smtps: await portOf('smtps'), submission: await portOf('submission'), submissions: await portOf('submissions') };
 }
 
 /** A file with the content. */
@@ -189,6 +189,34 @@ check('SIGHUP takes another certificate, and a bad one leaves the old one in pla
   await server.find(/not reloaded, the old ones stay/);
   expectEqual(await shown(), 'other.test', 'certificate');
   expectEqual((await client.say('NOOP')).code, 250, 'reply in a session that began before');
+});
+
+check('SIGHUP takes other users: who is gone may not send, who is new may, and SCRAM is offered as long as somebody can use it', async (stage) => {
+  const { server, users, submissions, maildir } = await serveSecure(stage);
+  const offered = async () => /^250.AUTH (.*)\r?$/m.exec((await stage.run('openssl', ['s_client', '-connect', `127.0.0.1:${submissions}`, '-quiet'], { input: 'EHLO openssl.test\r\nQUIT\r\n' })).out)?.[1];
+  const send = async (user) => (await curl(stage, `smtps://localhost:${submissions}/curl.test`, CONTENT, '-4', '--user', `${user}:${PASSWORD}`, '--login-options', 'AUTH=PLAIN')).status;
+  expectEqual(await offered(), 'SCRAM-SHA-256 PLAIN LOGIN', 'mechanisms');
+  const lines = readFileSync(users, 'utf8').split('\n');
+  writeFileSync(users, `${lines.find((line) => line.startsWith('tom:'))}\n`);
+  server.signal('SIGHUP');
+  await server.find(/ reloaded$/m);
+  expectEqual(await offered(), 'PLAIN LOGIN', 'mechanisms');
+  expectEqual(await send('tim'), 67, 'exit status of curl for a user who is gone (login denied)');
+  expectEqual(await send('tom'), 0, 'exit status of curl for one who is still there');
+  writeFileSync(users, 'no line of a user\n');
+  server.signal('SIGHUP');
+  await server.find(/not reloaded, the old ones stay/);
+  expectEqual(await send('tom'), 0, 'exit status of curl after a bad file');
+  expectEqual(maildirMails(maildir).length, 2, 'mails');
+});
+
+check('SIGHUP that comes before ehlo serve is ready does not end it', async (stage) => {
+  const server = stage.start(process.execPath, [EHLO, 'serve', '--listen', 'smtp://127.0.0.1:0', '--hostname', 'relay.test', '--queue', join(stage.folder('queue'), 'queue')]);
+  await until('the program has begun', () => /^\S*node\0/.test(readFileSync(`/proc/${server.pid}/cmdline`, 'utf8')) && /SigCgt:\s*[0-9a-f]*[13579bdf]$/m.test(readFileSync(`/proc/${server.pid}/status`, 'utf8'))); // it catches SIGHUP
+  for (let count = 0; count < 20; count += 1) server.signal('SIGHUP');
+  await server.find(/^ehlo: listening on /m);
+  for (let count = 0; count < 20; count += 1) server.signal('SIGHUP');
+  expectEqual(await server.stop(), 0, 'exit status after SIGTERM');
 });
 
 check('a Unix socket that was left behind when ehlo serve was killed is taken over', async (stage) => {

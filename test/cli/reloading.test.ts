@@ -1,0 +1,48 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ReloadedFiles } from '../../src/cli/reloading.ts';
+import { makeCredential } from '../../src/node/credential.ts';
+import { formatUser } from '../../src/protocol/sasl/credential.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const pem = (name: string): string => readFileSync(join(import.meta.dirname, '../../fixtures/tls', `${name}.pem`), 'utf8');
+
+const lines = { tim: '', tom: '' };
+beforeAll(async () => {
+  for (const [name, scheme] of [['tim', 'scram-sha-256'], ['tom', 'scrypt']] as const) {
+    const credential = await makeCredential(scheme, 'tanstaaf');
+    if (credential !== undefined) lines[name] = `${formatUser({ name, credential })}\n`;
+  }
+});
+
+describe('the files that are read again', () => {
+  it('are taken as they are then', async () => {
+    using folder = temporaryDirectory();
+    const users = join(folder.path, 'users');
+    writeFileSync(users, lines.tim + lines.tom);
+    const files = await ReloadedFiles.read({ tlsCert: undefined, tlsKey: undefined, users });
+    expect(files.users?.mechanisms).toEqual(['SCRAM-SHA-256', 'PLAIN', 'LOGIN']);
+    writeFileSync(users, lines.tom);
+    await files.reload();
+    expect(files.users?.mechanisms).toEqual(['PLAIN', 'LOGIN']);
+  });
+
+  it('are taken all or not at all: beside a bad key the users stay as well, and the error is one line', async () => {
+    using folder = temporaryDirectory();
+    const [tlsCert, tlsKey, users] = ['cert', 'key', 'users'].map((name) => join(folder.path, name)) as [string, string, string];
+    writeFileSync(tlsCert, pem('mx'));
+    writeFileSync(tlsKey, pem('mx-key'));
+    writeFileSync(users, lines.tim);
+    const files = await ReloadedFiles.read({ tlsCert, tlsKey, users });
+    const before = files.users;
+    writeFileSync(users, lines.tom);
+    writeFileSync(tlsKey, pem('other-key'));
+    await expect(files.reload()).rejects.toThrow(/^the TLS certificate and key cannot be used: .*$/);
+    expect(files.users).toBe(before);
+    writeFileSync(tlsKey, pem('mx-key'));
+    writeFileSync(users, 'no user\n');
+    await expect(files.reload()).rejects.toThrow(`${users}:1: expected NAME:CREDENTIAL`);
+    expect(files.users).toBe(before);
+  });
+});
