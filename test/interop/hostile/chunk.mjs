@@ -8,6 +8,7 @@ const LAST = ' LAST';
 const HEADER = 'Subject: x\r\n\r\n';
 /** A chunk that would be noticed if it were executed. */
 const COMMANDS = lines('HELP', 'HELP');
+const BINARY = ['MAIL FROM:<alice@sender.test> BODY=BINARYMIME', 250, RCPT, 250];
 
 export const CHUNK = [
   ...cases({ at: 'plain' }, [
@@ -25,6 +26,8 @@ export const CHUNK = [
     ['BDAT in a chunk is content', [...TO_RCPT, octets(`${bdat('BDAT 6 LAST\r\nQUIT\r\n', LAST)}NOOP\r\n`), 250, 250], { mails: ['BDAT 6 LAST\r\nQUIT\r\n'] }],
     ['a bare LF in chunks that are not BINARYMIME is refused, and nothing of them is executed', [...TO_RCPT, octets(`${bdat(`${HEADER}a\n.\n${lines(MAIL, RCPT)}`, LAST)}NOOP\r\n`), /^55\d 5\.6\.\d /, 250]],
     ['a bare CR in chunks that are not BINARYMIME is refused', [...TO_RCPT, octets(`${bdat(`${HEADER}a\r.\r\r\n`, LAST)}NOOP\r\n`), /^55\d 5\.6\.\d /, 250]],
+    ['BINARYMIME takes every octet', [...BINARY, octets(`${bdat(`${HEADER}\n.\r\n\r.\r\0\xff\n.\n\r\n`, LAST)}NOOP\r\n`), 250, 250], { mails: [`${HEADER}\n.\r\n\r.\r\0\xff\n.\n\r\n`] }],
+    ['DATA for BINARYMIME is 503', [...BINARY, 'DATA', /^503 /, 'NOOP', 250, octets(bdat('text\r\n', LAST)), /^(?:250|503)/], { mails: 1 }],
     ['a chunk without MAIL is taken and never executed', [octets(`${bdat(COMMANDS)}NOOP\r\n`), 503, 250]],
     ['a last chunk without MAIL is taken and never executed', [octets(`${bdat(COMMANDS, LAST)}NOOP\r\n`), 503, 250]],
     ['a chunk without RCPT is taken and never executed', [MAIL, 250, octets(`${bdat(COMMANDS)}NOOP\r\n`), /^(?:503|554) /, 250]],

@@ -21,6 +21,7 @@ export const LIMIT = [
     ['seven times too large is 552 once, and the session goes on', [...TO_DATA, octets(`${content(7000)}.\r\nNOOP\r\n`), TOO_LARGE, 250, ...TO_DATA, octets('.\r\n'), 250], { mails: [''] }],
     ['SIZE above the limit is 552, at it 250', [`${MAIL} SIZE=1001`, TOO_LARGE, RCPT, 503, `${MAIL} SIZE=1000`, 250]],
     ['a SIZE that was too small does not let more in', [`${MAIL} SIZE=1`, 250, RCPT, 250, 'DATA', 354, octets(`${content(2000)}.\r\n`), TOO_LARGE]],
+    // shows RFC5321:4.5.3.1.10-1 RFC5321:4.5.3.1.10-4
     ['the recipient above the limit is 452, and mail to the others goes on', [MAIL, 250, octets(HUNDRED), ...times(100, 250), recipient(101), /^452 4\.5\.3 /, recipient(102), 452, 'DATA', 354, octets(`${TEXT}.\r\n`), 250, ...TO_RCPT], { mails: [TEXT] }],
     ['recipients that were refused do not count', [MAIL, 250, 'RCPT TO:<bob@other.test>', 550, 'RCPT TO:<', 501, octets(HUNDRED), ...times(100, 250), recipient(101), 452]],
     ['RSET makes room for recipients', [MAIL, 250, octets(HUNDRED), ...times(100, 250), 'RSET', 250, MAIL, 250, recipient(101), 250]],

@@ -9,16 +9,22 @@ const TEXT = 'Subject: x\r\n\r\ntext\r\n';
 
 export const LMTP = [
   ...cases({ at: 'secure/lmtp', open: 'nothing' }, [
+    // shows RFC2033:4.1-2 RFC2033:4.1-3
     ['LHLO begins, EHLO and HELO do not', [220, 'EHLO client.test', /^50[02] /, 'HELO client.test', /^50[02] /, MAIL, 503, 'LHLO client.test', 250, MAIL, 250]],
     ['LHLO wants a domain', [220, 'LHLO', 501, 'LHLO a..b', 501, 'LHLO client.test', /^(?=[^]*PIPELINING)(?=[^]*ENHANCEDSTATUSCODES)250-relay\.test/]],
   ]),
   ...cases({ at: 'secure/lmtp', open: 'lmtp' }, [
+    // shows RFC2033:4.2-2
     ['behind the final dot each recipient has a reply', [...TWO, 'DATA', 354, octets(`${TEXT}.\r\n`), /^250 2/, /^250 2/, 'NOOP', 250], { mails: [TEXT], front: /\swith LMTP\s/ }],
     ['one recipient has one reply', [MAIL, 250, RCPT, 250, 'DATA', 354, octets(`${TEXT}.\r\nNOOP\r\n`), 250, 250], { mails: [TEXT] }],
     ['a recipient that was refused has none', [MAIL, 250, RCPT, 250, ELSEWHERE, 550, CAROL, 250, 'RCPT TO:<', 501, 'DATA', 354, octets(`${TEXT}.\r\n`), 250, 250, 'NOOP', 250], { mails: [TEXT] }],
+    // shows RFC2033:4.2-3
     ['a recipient named twice has two', [MAIL, 250, RCPT, 250, RCPT, 250, 'DATA', 354, octets(`${TEXT}.\r\n`), 250, 250, 'NOOP', 250], { mails: [TEXT] }],
+    // shows RFC2033:4.2-1
     ['without a recipient DATA is 503, and there is no reply more', [MAIL, 250, 'DATA', /^503 |^554 /, ELSEWHERE, 550, 'DATA', /^503 |^554 /, 'NOOP', 250]],
+    // shows RFC2033:4.3-1 RFC2033:4.3-4
     ['behind the last chunk each recipient has a reply, behind the others one', [...TWO, octets(`BDAT 6\r\ntext\r\n`), 250, octets('BDAT 6 LAST\r\nmore\r\nNOOP\r\n'), 250, 250, 250], { mails: ['text\r\nmore\r\n'] }],
+    // shows RFC2033:4.3-2
     ['without a recipient the last chunk has no reply, and is never executed', [MAIL, 250, octets('BDAT 6 LAST\r\nHELP\r\nNOOP\r\n'), 250, 'BDAT 0 LAST', 'NOOP', 250]],
     ['without a recipient a chunk that is not the last has one reply, and is never executed', [MAIL, 250, octets('BDAT 6\r\nHELP\r\nNOOP\r\n'), /^503 |^554 /, 250]],
     ['a refused content has its reply for each recipient', [...TWO, 'DATA', 354, octets(`a\n.\r\n${lines('HELP')}.\r\nNOOP\r\n`), /^55\d 5\.[56]\.\d /, /^55\d 5\.[56]\.\d /, 250]],

@@ -9,6 +9,8 @@ export const ORDER = [
   ...cases({ at: 'plain', open: 'nothing' }, [
     ['the banner names the host first', [/^220 relay\.test /]],
     ['nothing but the banner is said to a client that is silent', [220, 'NOOP', 250]],
+    // shows RFC3461:2-1 RFC3461:2-2 RFC6531:3.1-1 RFC6531:3.1-2 RFC6531:3.1-10 RFC6531:3.7.1-2
+    ['EHLO is answered with the host and the keywords of what is served', [220, EHLO, /^250-relay\.test(?: .*)?\r\n(?=[^]*^250.PIPELINING\r)(?=[^]*^250.8BITMIME\r)(?=[^]*^250.SIZE 35882577\r)(?=[^]*^250.ENHANCEDSTATUSCODES\r)(?=[^]*^250.CHUNKING\r)(?=[^]*^250.BINARYMIME\r)(?=[^]*^250.SMTPUTF8\r)(?=[^]*^250.DSN\r)(?=[^]*^250.LIMITS .*RCPTMAX=1000)/m]],
     ['without certificate and users, neither STARTTLS nor AUTH nor REQUIRETLS is offered', [220, EHLO, /^(?![^]*(?:STARTTLS|AUTH|REQUIRETLS))250/]],
     ['HELO is answered with one line', [220, 'HELO client.test', /^250 relay\.test[^\n]*\n$/]],
     ['mail goes through after HELO', [220, 'HELO client.test', 250, ...TO_DATA, octets(`${TEXT}.\r\n`), 250], { mails: [TEXT] }],

@@ -11,6 +11,8 @@ const HELLO = '\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03'.padEnd(253, '\x5a')
 export const STARTTLS = [
   ...cases({ at: 'secure' }, [
     ['STARTTLS is offered in the clear, and AUTH PLAIN and LOGIN are not', [EHLO, /^(?=[^]*^250.STARTTLS\r)(?![^]*^250.AUTH[^\r]*(?:PLAIN|LOGIN))(?![^]*REQUIRETLS)/m]],
+    // shows RFC4954:3-1 RFC4954:3-2 RFC4954:4-43
+    ['after the handshake STARTTLS is offered no more, and AUTH and REQUIRETLS are', [...BEGIN, EHLO, /^(?=[^]*^250.AUTH (?=[^\r]*PLAIN)(?=[^\r]*LOGIN)(?=[^\r]*SCRAM-SHA-256))(?![^]*STARTTLS)(?=[^]*^250.REQUIRETLS\r)/m]],
     ['after the handshake EHLO comes first', [...BEGIN, MAIL, 503, RCPT, 503, 'DATA', 503, EHLO, 250, MAIL, 250]],
     ['HELO after the handshake is enough', [...BEGIN, 'HELO client.test', 250, ...TO_RCPT]],
     ['STARTTLS in a transaction is 503, and the transaction goes on', [...TO_RCPT, 'STARTTLS', /^503 5\.5\.1 /, 'DATA', 354, octets('.\r\n'), 250, ...BEGIN, EHLO, 250, RCPT, 503], { mails: [''] }],
@@ -30,6 +32,7 @@ export const STARTTLS = [
     ['pipelined in TLS, each command has its reply', [...BEGIN, octets(lines(EHLO, MAIL, RCPT, 'NOOP', 'RSET')), 250, 250, 250, 250, 250]],
     ['a client that trusts no such certificate gets no reply and hurts nobody', ['STARTTLS', 220, async (c) => c.failHandshake(), RST]],
     ['REQUIRETLS is refused in the clear', [`${MAIL} REQUIRETLS`, /^5(?:30|55|0[13]) /, MAIL, 250]],
+    ['REQUIRETLS is taken in TLS, and takes no value', [...BEGIN, EHLO, 250, `${MAIL} REQUIRETLS=1`, 501, `${MAIL} REQUIRETLS`, 250]],
     ['a server with TLS is no open relay for those who use it', [...BEGIN, EHLO, 250, MAIL, 250, 'RCPT TO:<bob@other.test>', /^550 5\.7\.1 /]],
     ['a client of TLS 1.0 or 1.1 is refused', ['STARTTLS', 220, async (c, { tls }) => c.failHandshake({ ...tls, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }), RST]],
   ]),
