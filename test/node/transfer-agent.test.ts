@@ -12,7 +12,8 @@ import type { NextHop } from '../../src/relay/next-hop.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { RawPeer } from '../support/raw-peer.ts';
-import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
+import { startDnsServer, type DnsServer } from '../support/dns-server.mjs';
+import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort, type ScriptedServer } from '../support/scripted-server.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { turns, until } from '../support/turn.ts';
 
@@ -300,5 +301,41 @@ describe('a transfer agent that closes', () => {
     const queue = await FileQueue.open(join(directory.path, 'first.test', 'queue'));
     expect([...queue.mails()]).toMatchObject([{ recipients: [{ state: 'waiting' }] }]);
     await queue.close();
+  });
+});
+
+describe('a transfer agent that relays by MX', () => {
+  const ZONES = { 'b.test': { MX: [[10, 'mx.test']] }, 'c.test': { MX: [[20, 'mx.test']] }, 'd.test': { MX: [[5, 'MX.test']] }, 'mx.test': { A: ['127.0.0.1'] } } as const;
+
+  async function startRelay(script: readonly string[]): Promise<{ readonly server: ScriptedServer; readonly host: Host; readonly dns: DnsServer }> {
+    const [server, dns] = [await startScriptedServer(script), await startDnsServer(ZONES)];
+    const routing = { routes: new Map(), mxPort: server.port, allowPrivateTargets: true };
+    const host = await start('relay.test', { options: { resolver: new Resolver({ servers: [dns.address], timeout: 500 }), routing } });
+    return { server, host, dns };
+  }
+
+  const oneMail = (recipients: number): readonly string[] => ['C: MAIL', 'S: 250 ok', ...Array.from({ length: recipients }, () => ['C: RCPT', 'S: 250 ok']).flat(), 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 taken'];
+
+  it('sends one mail to three domains with the same exchanger in one transaction (RFC 5321 §4.5.4.1)', async () => {
+    const { server, host, dns } = await startRelay([...GREETING, ...oneMail(3), ...FAREWELL]);
+    await submit(host, '<alice@a.test>', ['<1@b.test>', '<2@c.test>', '<3@d.test>']);
+    await until(() => events(host).includes('done'));
+    expect(events(host).filter((event) => event === 'delivered')).toHaveLength(3);
+    expect(server.connections).toBe(1);
+    expect(server.heard[0]?.match(/^RCPT.*$/gm)).toEqual(['RCPT TO:<1@b.test>', 'RCPT TO:<2@c.test>', 'RCPT TO:<3@d.test>']);
+    await Promise.all([server[Symbol.asyncDispose](), dns.close()]);
+  });
+
+  it('sends the next mail over the same connection, whose server hears QUIT when the agent closes', async () => {
+    const { server, host, dns } = await startRelay([...GREETING, ...oneMail(1), ...oneMail(1), ...FAREWELL]);
+    for (const [at, to] of ['<1@b.test>', '<2@b.test>'].entries()) {
+      await submit(host, '<alice@a.test>', [to]);
+      await until(() => events(host).filter((event) => event === 'done').length === at + 1);
+    }
+    await host.agent.close(1_000);
+    await until(() => server.idle);
+    expect(server.connections).toBe(1);
+    expect(server.heard[0]?.match(/^(?:MAIL|RSET|QUIT)/gm)).toEqual(['MAIL', 'MAIL', 'QUIT']);
+    await Promise.all([server[Symbol.asyncDispose](), dns.close()]);
   });
 });
