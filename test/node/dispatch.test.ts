@@ -349,6 +349,7 @@ describe('a recipient that failed', () => {
     expect(logged.map(([event]) => event)).toEqual(['delivered', 'failed', 'bounced', 'done']);
   });
 
+  // shows RFC3461:5.2-2
   it('is logged as undeliverable where there is nobody to tell', async () => {
     const { queue, dispatcher, logged } = stage(() => [FAILED], { notify: async () => undefined });
     dispatcher.add(queue.put(mailOf('m1', '<>', '<bob@b.test>'), NOTHING));

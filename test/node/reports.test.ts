@@ -78,6 +78,7 @@ async function report(host: Host): Promise<string> {
 }
 
 describe('a sender who asks (RFC 3461)', () => {
+  // shows RFC3461:5.2.2-2 RFC3461:6.3-1 RFC3461:6.3-3 RFC3464:2.2.1-1 RFC3464:2.3.3-6
   it('is told in his words that a mail was passed on to a host without DSN', async () => {
     await using next = await startScriptedServer([...hello(), 'C: MAIL FROM:<alice@a.test>', 'S: 250 ok', 'C: RCPT TO:<bob@b.test>', 'S: 250 ok', 'C: DATA', 'S: 354 go on', 'C: …', 'S: 250 2.0.0 taken', 'C: QUIT', 'S: 221 bye']);
     const host = await start(next.port);
@@ -90,6 +91,7 @@ describe('a sender who asks (RFC 3461)', () => {
     expect(host.events).toEqual(['accepted', 'delivered', 'reported', 'done']);
   });
 
+  // shows RFC3461:3-1 RFC3461:5.2.1-1 RFC3461:5.2.1-3 RFC3461:5.2.1-5 RFC3461:5.2.1-7 RFC3461:5.2.1-8
   it('is not told by us where the next host has DSN: it is asked in his words', async () => {
     await using next = await startScriptedServer([...hello('DSN'), 'C: MAIL FROM:<alice@a.test> RET=HDRS ENVID=my+2Bid', 'S: 250 ok', 'C: RCPT TO:<bob@b.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+2BX@b.test', 'S: 250 ok', 'C: DATA', 'S: 354 go on', 'C: …', 'S: 250 2.0.0 taken', 'C: QUIT', 'S: 221 bye']);
     const host = await start(next.port);
@@ -101,6 +103,7 @@ describe('a sender who asks (RFC 3461)', () => {
 
   const REFUSING = [...hello(), 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 5.1.1 no such user', 'C: QUIT', 'S: 221 bye'];
 
+  // shows RFC3461:4.3-2 RFC3461:6.2-3
   it('gets the whole mail back with RET=FULL, and the header without', async () => {
     await using next = await startScriptedServer(REFUSING);
     const host = await start(next.port);
@@ -108,6 +111,7 @@ describe('a sender who asks (RFC 3461)', () => {
     expect(await report(host)).toMatch(/Content-Type: message\/rfc822\r\n[^]*\r\n\r\nReceived: [^]*Subject: hi\r\n\r\nlong body\r\n/);
   });
 
+  // shows RFC3461:4.1-7 RFC3461:4.3-2 RFC3461:4.3-4 RFC3461:5.2.2-3 RFC3461:5.2.2-8 RFC3461:5.2.6-1 RFC3461:5.2.6-4
   it.each([['RET=HDRS', ''], ['', 'NOTIFY=FAILURE']])('gets the header back with %j and %j', async (mail, rcpt) => {
     await using next = await startScriptedServer(REFUSING);
     const host = await start(next.port);
@@ -116,6 +120,7 @@ describe('a sender who asks (RFC 3461)', () => {
     expect([field(text, 'Action'), text.includes('long body')]).toEqual(['failed', false]);
   });
 
+  // shows RFC3461:4.1-6 RFC3461:5.2.2-4 RFC3461:5.2.6-2
   it.each(['NEVER', 'SUCCESS', 'SUCCESS,DELAY'])('is told of no failure with NOTIFY=%s', async (notify) => {
     await using next = await startScriptedServer(REFUSING);
     const host = await start(next.port);
@@ -125,6 +130,7 @@ describe('a sender who asks (RFC 3461)', () => {
     expect(host.mails()).toEqual([]);
   });
 
+  // shows RFC3461:4.1-6 RFC3461:4.1-7 RFC3461:5.2.3-1 RFC3461:5.2.3-2 RFC3461:5.2.3-3 RFC3461:5.2.8-1 RFC3464:2.3.3-5
   it('is told of a delivery into the Maildir, and only if he asks', async () => {
     const host = await start(1);
     await submit(host, '<alice@a.test> ENVID=x', ['<carol@a.test> NOTIFY=SUCCESS', '<dave@a.test>', '<erin@a.test> NOTIFY=NEVER']);
@@ -135,6 +141,7 @@ describe('a sender who asks (RFC 3461)', () => {
     expect(text).toContain('\r\nSubject: hi\r\n');
   });
 
+  // shows RFC3461:4.1-8 RFC3461:5.2.5-1 RFC3461:5.2.5-2 RFC3461:5.2.5-4
   it('is told of a delay, once', async () => {
     await using next = await startScriptedServer([...hello(), 'C: MAIL', 'S: 450 4.2.0 later', 'C: QUIT', 'S: 221 bye']);
     const host = await start(next.port, 100);

@@ -98,7 +98,7 @@ const events = ({ logged }: Host): readonly string[] => logged.map(([event]) => 
 
 describe('a transfer agent', () => {
   // shows RFC5321:4.1.1.4-17 RFC5321:4.1.4-10 RFC5321:4.4-1 RFC5321:4.4-4 RFC5321:4.4-8 RFC5321:3.6.1-6 RFC5321:3.6.2-1 RFC6152:3-6
-  // shows RFC4954:7-1
+  // shows RFC4954:7-1 RFC3461:5.2.2-7 RFC3464:2.3.3-7
   it('takes a mail into its queue, and relays it to the next, which has it octet for octet with two Received fields', async () => {
     const last = await start('last.test', { accept: ['b.test'], maildir: true });
     const first = await start('first.test', { routes: { 'b.test': last.server.port } });
@@ -249,7 +249,7 @@ describe('a mail that cannot be delivered', () => {
     expect(relay.delivered()).toMatchObject([expect.stringMatching(/^Return-Path: <>\r\n.*Content-Type: multipart\/report/s)]);
   });
 
-  // shows RFC5321:4.5.4-2 RFC5321:4.5.5-3 RFC5321:3.6.3-4 RFC5321:6.1-6
+  // shows RFC5321:4.5.4-2 RFC5321:4.5.5-3 RFC5321:3.6.3-4 RFC5321:6.1-6 RFC3461:5.2-1
   it('with the null reverse-path is reported to nobody (RFC 5321 §4.5.5)', async () => {
     await using refusing = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 550 5.7.1 not from you', ...FAREWELL]);
     const relay = await start('first.test', { routes: { 'b.test': refusing.port } });

@@ -125,6 +125,7 @@ describe('the parameters of MAIL', () => {
 });
 
 describe('the parameters of RCPT (RFC 3461 §4)', () => {
+  // shows RFC3461:4.2-6
   it('are when to notify, and the recipient that was first named', () => {
     expect(readRcpt('NOTIFY=NEVER')).toEqual({ notify: [] });
     expect(readRcpt('notify=success,Failure,DELAY')).toEqual({ notify: ['SUCCESS', 'FAILURE', 'DELAY'] });

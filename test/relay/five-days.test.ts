@@ -110,6 +110,7 @@ const longest = (mails: readonly Mail[]): number => Math.max(...ages(mails));
 const ends = (mails: readonly Mail[]): readonly string[] => [...new Set(mails.map(({ ended }) => ended?.how ?? 'lost'))];
 
 describe('five days of a relay', () => {
+  // shows RFC3464:3-3
   it('end every mail, once, and never with more attempts at a time than there are places', () => {
     expect(story.mails.filter(({ ended }) => ended === undefined)).toEqual([]);
     expect(story.mostInHand).toBeLessThanOrEqual(100);

@@ -23,7 +23,8 @@ describe('whom a notification is sent to (RFC 5321 §6.1)', () => {
     expect(mayNotify(reversePath('<alice@example.com>'))).toBe(true);
   });
 
-  // shows RFC5321:4.4-32 RFC5321:4.5.5-1 RFC5321:6.1-4 RFC5321:6.1-5 RFC5321:6.1-7 RFC5321:6.1-8 RFC5321:C-11
+  // shows RFC5321:4.4-32 RFC5321:4.5.5-1 RFC5321:6.1-4 RFC5321:6.1-5 RFC5321:6.1-7 RFC5321:6.1-8 RFC5321:C-11 RFC3461:6.1-1 RFC3461:6.1-2
+  // shows RFC3461:6.1-3 RFC3464:2-6 RFC3464:2-8 RFC3464:2-9 RFC3464:2-10
   it('is the final hop of a source route, with the null reverse-path', () => {
     const envelope = notificationEnvelope(sender('<@a.example,@b.example:user@d.example>'));
     expect(envelope).toEqual({ reversePath: reversePath('<>'), forwardPaths: [forwardPath('<user@d.example>')], parameters: {} });
@@ -50,10 +51,12 @@ describe('what the sender wants to be told (RFC 3461 §4.1, §5.2)', () => {
     [['DELAY'], 'delayed'],
     [['SUCCESS'], 'delivered,relayed,expanded'],
     [['SUCCESS', 'FAILURE', 'DELAY'], 'failed,delayed,delivered,relayed,expanded'],
+  // shows RFC3461:4.1-9 RFC3461:5.2.5-3
   ] as const)('NOTIFY %j: %s', (notify, actions) => {
     expect(told(notify)).toBe(actions);
   });
 
+  // shows RFC3461:6.2-4
   it('is asked for the whole content by RET=FULL, unless that is large, or was to travel under TLS only', () => {
     expect(returnsContent({ ret: 'FULL' }, LARGEST_RETURNED)).toBe(true);
     for (const [parameters, size] of [[{}, 1], [{ ret: 'HDRS' }, 1], [{ ret: 'FULL' }, LARGEST_RETURNED + 1], [{ ret: 'FULL', requireTls: true }, 1]] as const) expect(returnsContent(parameters, size)).toBe(false);
@@ -61,7 +64,10 @@ describe('what the sender wants to be told (RFC 3461 §4.1, §5.2)', () => {
 });
 
 describe('a delivery status notification (RFC 3464)', () => {
-  // shows RFC5321:4.4-18
+  // shows RFC5321:4.4-18 RFC3461:6.3-2 RFC3461:6.3-4 RFC3461:6.3-5 RFC3461:6.3-6 RFC3461:6.3-8 RFC3461:6.3-10 RFC3461:6.3-11 RFC3461:6.3-12
+  // shows RFC3461:6.3-13 RFC3461:6.3-14 RFC3461:6.3-17 RFC3461:6.3-18 RFC3461:6.3-20 RFC3461:9.2-2 RFC3461:9.3-2 RFC3464:2-6 RFC3464:2-7
+  // shows RFC3464:2-11 RFC3464:2.1-1 RFC3464:2.1-2 RFC3464:2.2-1 RFC3464:2.2.1-2 RFC3464:2.2.2-1 RFC3464:2.2.2-2 RFC3464:2.2.3-1
+  // shows RFC3464:2.2.5-1 RFC3464:2.3.1-2 RFC3464:2.3.2-1 RFC3464:2.3.6-1 RFC3464:2.3.6-3 RFC3464:2.3.7-2 RFC3464:3-1 RFC3464:3-2
   it('tells of a failure', () => {
     expect(written({ recipients: [failed()] })).toBe(
       crlf(`From: Mail Delivery System <postmaster@relay.example.org>
@@ -117,6 +123,8 @@ From: <alice@example.com>
     );
   });
 
+  // shows RFC3461:6.3-1 RFC3461:6.3-3 RFC3461:6.3-9 RFC3464:2.1-3 RFC3464:2.2-2 RFC3464:2.2.1-3 RFC3464:2.2.1-4 RFC3464:2.3-2
+  // shows RFC3464:2.3.1-2 RFC3464:2.3.9-2
   it('tells of a delay', () => {
     const date = ARRIVAL + 4 * HOUR;
     const carol = { ...failed(), ...delayed, originalRecipient: 'rfc822;Carol+2Bx@Example.Net' };
@@ -176,13 +184,14 @@ From: <alice@example.com>
     );
   });
 
+  // shows RFC3461:6.2-1 RFC3461:6.2-2 RFC3461:6.2-6 RFC3464:2-1 RFC3464:2-2 RFC3464:2-3 RFC3464:2-4 RFC3464:2-5
   it('has three parts, the second of the type that its report-type names (RFC 6522 §3)', () => {
     const { header, bodies } = parts({});
     expect(header.get('content-type')).toMatch(/^multipart\/report; report-type=delivery-status; boundary=/);
     expect(bodies.map(({ type }) => type)).toEqual(['text/plain; charset=us-ascii', 'message/delivery-status', 'text/rfc822-headers']);
   });
 
-  // shows RFC5321:4.4-29 RFC5321:4.4-30
+  // shows RFC5321:4.4-29 RFC5321:4.4-30 RFC3464:2-12 RFC3464:2.3-1 RFC3464:2.3.3-1 RFC3464:2.3.3-2 RFC3464:2.3.3-3 RFC3464:2.3.3-4
   it('tells of recipients with different fates in one report, each in a group of its own', () => {
     const fates = ['delivered', 'delayed', 'expanded', 'failed', 'relayed'] as const;
     const recipients = fates.map((action) => ({ ...failed(`<${action}@example.net>`), action, reply: reply(action === 'delayed' ? 450 : action === 'failed' ? 550 : 250, undefined, action) }));
@@ -199,18 +208,21 @@ From: <alice@example.com>
     expect([...words.matchAll(/^<(\w+)@/gm)].map(([, name]) => name)).toEqual(['failed', 'delayed', 'delivered', 'relayed', 'expanded']);
   });
 
+  // shows RFC3464:2.3.9-1
   it('says Will-Retry-Until of what is delayed only (§2.3.9)', () => {
     const { groups, words } = parts({ recipients: [{ ...failed(), willRetryUntil: ARRIVAL }] });
     expect(groups[1]?.has('will-retry-until')).toBe(false);
     expect(words).not.toContain('It is tried until');
   });
 
+  // shows RFC3464:2.3.3-3
   it('fails expired mail with what was said last, in class 4 (RFC 3464 §2.3.3)', () => {
     const { groups, words } = parts({ recipients: [{ ...failed(), reply: reply(450, '4.2.0', 'try later') }] });
     expect([groups[1]?.get('action'), groups[1]?.get('status')]).toEqual(['failed', '4.2.0']);
     expect(words).toContain('It was tried until Thu, 1 Jan 2026 10:00:01 +0000, and then given up.');
   });
 
+  // shows RFC3464:2.3.5-1
   it('names no remote host, and no smtp, for a verdict of its own (§2.3.5)', () => {
     const { groups, words } = parts({ recipients: [{ forwardPath: forwardPath('<bob@nowhere.example>'), action: 'failed', reply: verdict('nxdomain').reply }] });
     expect(groups[1]?.has('remote-mta')).toBe(false);
@@ -227,10 +239,12 @@ From: <alice@example.com>
     ['class 4 for a delay, whatever the reply', 'delayed', { code: 552, enhanced: '5.5.3' }, '4.0.0'],
     ['class 5 for a failure that no class says', 'failed', { code: 354, enhanced: undefined }, '5.0.0'],
     ['class 2 for success, whatever the reply', 'delivered', { code: 550, enhanced: '5.1.1' }, '2.0.0'],
+  // shows RFC3461:6.3-15 RFC3461:6.3-16 RFC3464:2.3.4-1 RFC3464:2.3.4-6
   ] as const)('has as its status %s', (_, action, codes, status) => {
     expect(parts({ recipients: [{ ...failed(), action, reply: { ...codes, lines: ['x'] } }] }).groups[1]?.get('status')).toBe(status);
   });
 
+  // shows RFC3461:6.3-7
   it('does not call a name that is not fully qualified one of the DNS (RFC 3461 §6.3 (b))', () => {
     expect(parts({ reportingMta: 'localhost' }).groups[0]?.get('reporting-mta')).toBe('x-local-hostname; localhost');
     expect(parts({ reportingMta: '[192.0.2.1]' }).groups[0]?.get('reporting-mta')).toBe('dns; [192.0.2.1]');
@@ -249,6 +263,7 @@ From: <alice@example.com>
     expect(parts({ recipients: [failed('<Postmaster>')] }).groups[1]?.get('final-recipient')).toBe('rfc822; Postmaster');
   });
 
+  // shows RFC3461:9.1-1 RFC3464:2.3.2-3
   it('keeps the spelling of a quoted local part', () => {
     expect(parts({ recipients: [failed('<"a  (b"@example.net>')] }).groups[1]?.get('final-recipient')).toBe('rfc822; "a  (b"@example.net');
   });
@@ -262,6 +277,7 @@ From: <alice@example.com>
     ['utf-8;\\x{E9}@c', 'utf-8; \\x{E9}@c'],
     ['utf-8;é@c', 'utf-8; \\x{E9}@c'],
     ['no address', undefined],
+  // shows RFC3461:6.3-9
   ])('makes of the ORCPT %j the Original-Recipient %j (RFC 3461 §6.3 (d))', (originalRecipient, expected) => {
     expect(parts({ recipients: [{ ...failed(), originalRecipient }] }).groups[1]?.get('original-recipient')).toBe(expected);
   });
@@ -317,12 +333,14 @@ describe('a notification to a sender whose address is not ASCII (RFC 6533)', () 
 });
 
 describe('what peers said', () => {
+  // shows RFC3461:9.2-1 RFC3461:9.2-3
   it('is written with each of its lines, whose code says which is the last (RFC 3461 §9.2)', () => {
     const text = written({ recipients: [{ ...failed(), reply: reply(550, '5.1.1', 'mailbox unavailable', 'user has moved') }] });
     expect(text).toContain('\r\nDiagnostic-Code: smtp; 550-5.1.1 mailbox unavailable\r\n 550 5.1.1 user has moved\r\n');
     expect(text).toContain('\r\n    mx.example.net said: 550-5.1.1 mailbox unavailable\r\n    550 5.1.1 user has moved\r\n');
   });
 
+  // shows RFC3464:2.1.1-1
   it('is folded at its spaces', () => {
     const said = Array.from({ length: 40 }, (_, index) => `word${index}`).join(' ');
     const { octets, groups } = parts({ recipients: [{ ...failed(), reply: reply(550, undefined, said) }] });
@@ -350,6 +368,7 @@ describe('what peers said', () => {
     '',
   ];
 
+  // shows RFC3464:2.4-1
   it.each(attacks)('makes no field, part or line of its own: %j', (attack) => {
     const { header, groups, bodies } = parts({
       envelopeId: attack,
@@ -397,6 +416,7 @@ describe('the returned part', () => {
 
   const eightBit = concat([encodeAscii(`${HEADER}\r\n`), Uint8Array.of(0xe9, 0x0d, 0x0a)]);
 
+  // shows RFC3461:6.2-3
   it('is the whole content where that is wanted and a recipient failed (RFC 3461 §6.2)', () => {
     const content = encodeAscii(`${HEADER}\r\n.\r\n--=_1_m1-0\r\nno end of line`);
     const { bodies, returned, header } = parts({ original: { header: content, content } });
@@ -405,6 +425,7 @@ describe('the returned part', () => {
     expect(header.has('content-transfer-encoding')).toBe(false);
   });
 
+  // shows RFC3461:6.2-6
   it('is labelled 8bit, and so is the report, where the content is (RFC 2045 §6.4)', () => {
     const { bodies, returned, header } = parts({ original: { header: eightBit, content: eightBit } });
     expect(bodies[2]).toMatchObject({ type: 'message/rfc822', encoding: '8bit' });
@@ -417,6 +438,7 @@ describe('the returned part', () => {
     ['the header is not ASCII', {}, 'S: \xe9\r\n', Uint8Array.from('S: \xe9\r\n\r\nx', (character) => character.charCodeAt(0))],
     ['the content has a bare LF', {}, HEADER, encodeAscii(`${HEADER}\r\na\nb`)],
     ['the content has a line of 999 octets', {}, HEADER, encodeAscii(`${HEADER}\r\n${'x'.repeat(999)}`)],
+  // shows RFC3461:4.3-5 RFC3461:6.2-5
   ])('is the header all the same where %s', (_, change, header, content) => {
     const { bodies, returned } = parts({ ...change, original: { header: content, content } });
     expect(bodies[2]?.type).toBe('text/rfc822-headers');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { formatParameters, parseParameters } from '../../src/syntax/parameter.ts';
 import { shortParameters, testTable } from './table.ts';
 
-// shows RFC5321:4.1.2-8 RFC5321:4.1.2-9 RFC5321:4.1.2-10
+// shows RFC5321:4.1.2-8 RFC5321:4.1.2-9 RFC5321:4.1.2-10 RFC3461:4-1
 testTable('parameter', { parse: parseParameters, result: shortParameters, format: formatParameters });
 
 describe('parameters of MAIL and RCPT (RFC 5321 §4.1.2)', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { agrees, formatEnhancedStatus, parseEnhancedStatus } from '../../src/syntax/status.ts';
 import { testTable } from './table.ts';
 
-// shows RFC2034:4-2
+// shows RFC2034:4-2 RFC3464:2.3.4-2 RFC3464:2.3.4-3 RFC3464:2.3.4-5
 testTable('status', { parse: parseEnhancedStatus, result: formatEnhancedStatus, format: formatEnhancedStatus });
 
 describe('an enhanced status code (RFC 3463 §2)', () => {

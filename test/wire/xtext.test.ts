@@ -4,6 +4,7 @@ import { decodeXtext, encodeXtext } from '../../src/wire/xtext.ts';
 const EVERY_CHARACTER = Array.from({ length: 256 }, (_, octet) => String.fromCharCode(octet));
 
 describe('xtext (RFC 3461 §4)', () => {
+  // shows RFC3461:4-2 RFC3461:4-3 RFC3461:4-5
   it('leaves "!" to "~" as they are, but for "+" and "="', () => {
     for (const character of EVERY_CHARACTER) {
       const plain = character >= '!' && character <= '~' && character !== '+' && character !== '=';
@@ -23,6 +24,7 @@ describe('xtext (RFC 3461 §4)', () => {
     expect(encodeXtext('e+mc2=x y@example.org')).toBe('e+2Bmc2+3Dx+20y@example.org');
   });
 
+  // shows RFC3461:4-4
   it('may write as hexchar what it need not', () => {
     expect(decodeXtext('+41+2Bb')).toBe('A+b');
   });
@@ -54,6 +56,7 @@ describe('what is not xtext', () => {
     expect(decodeXtext(text)).toBeUndefined();
   });
 
+  // shows RFC3461:4-2
   it('is every single character that is not an xchar', () => {
     for (const character of EVERY_CHARACTER) {
       expect(decodeXtext(character)).toBe(encodeXtext(character) === character ? character : undefined);

@@ -39,7 +39,7 @@ describe('a command line (§4.5.3.1.4)', () => {
     expect(server.receive('\r\nNOOP\r\n')).toEqual([]);
   });
 
-  // shows RFC1870:3-5 RFC3030:3-4 RFC4954:3-3 RFC6531:3.1-8
+  // shows RFC1870:3-5 RFC3030:3-4 RFC4954:3-3 RFC6531:3.1-8 RFC3461:5.4-8
   it('of 1600 octets is taken as MAIL too, parameters and all', () => {
     const line = `MAIL FROM:<alice@example.org> SIZE=${'0'.repeat(19)}1`;
     expect(codesOf(dialogueIn('ready').say(line))).toEqual([250]);
