@@ -193,6 +193,10 @@ describe('a client for many mails', () => {
     expect(() => connectTo(url)).toThrow(/^expected smtp:\/\/HOST:PORT, smtps:\/\/HOST:PORT or lmtp:\/\/HOST:PORT, found /);
   });
 
+  it('does not speak LMTP to port 25 (RFC 2033 §5)', () => {
+    expect(() => connectTo('lmtp://mx.test:25')).toThrow(UsageError);
+  });
+
   it('does not repeat what may be a password', () => {
     expect(() => connectTo('smtp://alice:secret@mx.test:25')).toThrow(/^(?!.*secret)/);
   });
