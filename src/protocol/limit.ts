@@ -25,8 +25,9 @@ export const LIMITS = {
   textLine: 1_000,
   /** §4.5.3.1.7 asks for at least 64 K. Choice: 34.2 MiB, 25 MiB of attachments in base64. */
   mailData: 35_882_577,
-  /** Mail data beyond the limit are read and dropped up to this many times the limit, then the connection is closed. */
+  /** Mail data beyond the limit are read and dropped up to this many times the limit, and at least up to so many octets; then the connection is closed. */
   mailDataDrain: 8,
+  leastDrain: 1_048_576,
   /** §4.5.3.1.8 asks for at least 100. */
   recipients: 1_000,
   /** Replies to a pipelined group are handed on when they have grown to this. */
@@ -44,8 +45,8 @@ export const CAPS = {
   commands: 100_000,
   /** Commands refused for their syntax or order. */
   errors: 100,
-  /** Recipients that the application refused. Choice: the recipients of one whole mail, since a mailing list may be that old. */
-  refusedRecipients: 1_000,
+  /** Recipients that the application refused. Choice: five times what Postfix takes (`smtpd_hard_error_limit`); the rest of an old mailing list comes again. */
+  refusedRecipients: 100,
   /** MAIL commands, announced as MAILMAX (RFC 9422 §4.1). Choice: none; `commands` bounds them. */
   mails: Infinity,
 } as const satisfies Readonly<Record<string, number>>;

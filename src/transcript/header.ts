@@ -40,6 +40,7 @@ const someOf = (table: object): RegExp => {
 const OPTIONS = {
   hostname:   { of: ['server', 'client'], value: /^[A-Za-z0-9.-]+$/ },
   size:       { of: ['server'],           value: /^(?:0|[1-9]\d{0,14})$/ },
+  drain:      { of: ['server'],           value: /^(?:0|[1-9]\d{0,14})$/ }, // octets after which no end of mail data is waited for
   recipients: { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
   mails:      { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
   domains:    { of: ['server'],           value: /^[1-9]\d{0,8}$/ },

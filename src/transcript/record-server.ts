@@ -107,14 +107,14 @@ export class RecordedServerSession extends ServerSession {
 
 /** The options as the header of a transcript has them. */
 function optionWords(options: ServerOptions): string[] {
-  const { hostname, maxSize, maxRecipients, maxMails, maxRecipientDomains, maxCommands, maxRefusedRecipients, minDataRate, sessionTimeout } = options;
+  const { hostname, maxSize, maxDrain, maxRecipients, maxMails, maxRecipientDomains, maxCommands, maxRefusedRecipients, minDataRate, sessionTimeout } = options;
   const { leniencies, earlyTalk, lmtp, without = NOT_BY_DEFAULT, startTls, secured, requireTls, auth } = options;
   const by: readonly string[] = NOT_BY_DEFAULT;
   const added = NOT_BY_DEFAULT.filter((keyword) => !without.includes(keyword));
   const removed = without.filter((keyword) => !by.includes(keyword));
   const tls = secured === true ? 'implicit' : requireTls === true ? 'required' : startTls === true ? 'offered' : startTls === 'unavailable' ? startTls : undefined;
   const words: readonly (readonly [string, string | number | undefined])[] = [
-    ['hostname', hostname], ['size', maxSize], ['recipients', maxRecipients], ['mails', finite(maxMails)], ['domains', finite(maxRecipientDomains)], ['commands', finite(maxCommands)],
+    ['hostname', hostname], ['size', maxSize], ['drain', finite(maxDrain)], ['recipients', maxRecipients], ['mails', finite(maxMails)], ['domains', finite(maxRecipientDomains)], ['commands', finite(maxCommands)],
     ['refusals', finite(maxRefusedRecipients)], ['rate', minDataRate], ['time', sessionTimeout === undefined ? undefined : finite(Math.ceil(sessionTimeout / 1_000))], ['lenient', leniencies?.join(' ') || undefined],
     ['early-talk-refused', earlyTalk === 'refuse' ? '' : undefined], ['lmtp', lmtp === true ? '' : undefined], ['with', added.join(' ') || undefined],
     ['without', removed.join(' ') || undefined], ['tls', tls], ['auth', auth?.mechanisms.join(' ')], ['auth-required', auth?.required === true ? '' : undefined],

@@ -143,7 +143,7 @@ function optionsOf({ options }: Header, hash: Hash): ServerOptions {
 
 /** The options that are numbers, by their names in a header, as a session has them. */
 const NUMBERS = {
-  size: 'maxSize', recipients: 'maxRecipients', mails: 'maxMails', domains: 'maxRecipientDomains',
+  size: 'maxSize', drain: 'maxDrain', recipients: 'maxRecipients', mails: 'maxMails', domains: 'maxRecipientDomains',
   commands: 'maxCommands', refusals: 'maxRefusedRecipients', rate: 'minDataRate', time: 'sessionTimeout',
 } as const satisfies Readonly<Partial<Record<OptionName, keyof ServerOptions>>>;
 

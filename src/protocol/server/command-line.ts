@@ -28,8 +28,8 @@ const UTF8_VERBS: ReadonlySet<Verb> = new Set(['MAIL', 'RCPT', 'VRFY', 'EXPN']);
 export function readCommandLine(line: Uint8Array, lineFault: LineFault | undefined, utf8: boolean, leniencies: ReadonlySet<LeniencyName>): CommandLine {
   const latin1 = decodeLatin1(line);
   const chunk = chunkSize(latin1);
-  if (lineFault === 'line-too-long') return { type: 'no line', reply: 'line too long', chunk };
   const verb = parseVerb(latin1);
+  if (lineFault === 'line-too-long') return { type: 'no line', reply: verb === 'AUTH' ? 'response too long' : 'line too long', chunk }; // RFC 4954 §6: 500 5.5.6
   const ascii = isAscii(line);
   if (isFault(verb)) return lineFault === undefined ? { type: 'no verb', fault: verb.fault, reply: verb.fault === 'unimplemented-verb' ? 'not implemented' : ascii ? 'unknown command' : 'not ascii verb', chunk } : { type: 'no line', reply: 'bare octet', chunk };
   if (lineFault !== undefined) return { type: 'bad', verb, reply: 'bare octet in command', chunk }; // RFC 5321 §4.1.2: 501 where nothing else is wrong

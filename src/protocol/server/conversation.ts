@@ -13,7 +13,7 @@ import type { AuthAnswer, Identity } from '../sasl/exchange.ts';
 import type { AbortReason, ServerQuestion, TransactionEnd } from './action.ts';
 import { Authentication, type AuthTurn } from './authentication.ts';
 import { readCommandLine, type CommandLine } from './command-line.ts';
-import { factsOf, refusalOf, type GuardFacts } from './guard.ts';
+import { factsOf, refusalOf, requirementOf, type GuardFacts } from './guard.ts';
 import { readVerification, sayable } from './internationalized.ts';
 import { MailData } from './mail-data.ts';
 import type { Settings } from './option.ts';
@@ -132,7 +132,7 @@ export class Conversation {
       case 'mail': this.#reply(reply); break; // likewise
       default: question satisfies never;
     }
-    if (reply.code === 421) this.#enter(onEvent(this.#state, 'dropped')); // §3.8: 421 says that the channel closes
+    if (reply.code === 421) this.end('dropped', 'peer-gone'); // §3.8: 421 says that the channel closes
   }
 
   /** The open question is answered for the next recipient of LMTP. */
@@ -176,9 +176,16 @@ export class Conversation {
   judge(): void {
     const data = this.data;
     data.tell(this.output);
-    if (data.isEndless(data.size)) this.end('dropped', 'too-much-mail-data', 'endless mail');
+    if (data.isEndless(data.size)) this.#endless();
     else if (data.ended) this.#endOfMailData();
     else if (this.#state === 'chunk' && data.chunkEnded) this.#endOfChunk();
+  }
+
+  /** 552 for the mail, which is as large tomorrow, and 421 for the session. */
+  #endless(): void {
+    this.data.abort('too-much-mail-data', this.output);
+    this.#conclude('size exceeded');
+    this.end('dropped', 'too-much-mail-data', 'endless mail');
   }
 
   #endOfChunk(): void {
@@ -214,7 +221,10 @@ export class Conversation {
     if (last) this.output.urgent = true; // RFC 2920 §3.2 (5): not held back
     if (!this.#reader.empty) this.#noticePipelining(last);
     if (verb === 'MAIL' && this.#tally.exceeds('mails')) return this.#capped('mails');
-    if (onCommand(this.#state, verb) === 'no') return this.#refuse(line, this.#state === 'refused' ? this.#refusedBy : outOfOrder(this.#state, line, this.#transaction, this.#settings.lmtp));
+    if (this.#state === 'refused' && verb !== 'QUIT') return this.#refuse(line, this.#refusedBy);
+    const missing = requirementOf(this.#facts, verb);
+    if (missing !== undefined) return this.#refuse(line, missing);
+    if (onCommand(this.#state, verb) === 'no') return this.#refuse(line, outOfOrder(this.#state, line, this.#transaction, this.#settings.lmtp));
     if (line.type === 'bad') return this.#refuse(line, line.reply);
     const refusal = refusalOf(this.#facts, this.#transaction, line.command);
     if (refusal !== undefined) return NO_ERROR.has(refusal) ? this.#reply(refusal) : this.#refuse(line, refusal);
@@ -281,7 +291,10 @@ export class Conversation {
   /** Refuses a command line; a chunk that came with it is read and dropped before that is said (RFC 3030 §2). */
   #refuse({ chunk }: CommandLine, reply: Reply | ReplyName | undefined): void {
     if (chunk === 0) return this.#error(reply);
-    if (this.data.isEndless(chunk)) return this.end('dropped', 'too-much-mail-data', 'endless mail');
+    if (this.data.isEndless(chunk)) {
+      this.#error(reply);
+      return this.end('dropped', 'too-much-mail-data', 'endless mail');
+    }
     this.dropping = chunk;
     this.#refusal = reply;
   }

@@ -98,10 +98,14 @@ export function factsOf(settings: Settings, authentication: Authentication, secu
   };
 }
 
+/** What has to come before any command of that verb, whatever its order and its arguments; undefined: nothing. */
+export function requirementOf(facts: GuardFacts, verb: Verb): ReplyName | undefined {
+  if (facts.requireTls && !facts.offer.secured && !WITHOUT_TLS.has(verb)) return 'tls first';
+  return facts.requireAuth && !facts.authenticated && !WITHOUT_AUTH.has(verb) ? 'auth first' : undefined;
+}
+
 /** The refusal of the command, where a guard has one. */
 export function refusalOf(facts: GuardFacts, transaction: Transaction | undefined, command: Command): ReplyName | undefined {
-  if (facts.requireTls && !facts.offer.secured && !WITHOUT_TLS.has(command.verb)) return 'tls first';
-  if (facts.requireAuth && !facts.authenticated && !WITHOUT_AUTH.has(command.verb)) return 'auth first';
   // The one cast: a row's guards take the command of the row's verb, and the verb chose the row.
   const guards = (GUARDS[command.verb] ?? []) as readonly ((facts: GuardFacts, command: Command, transaction: Transaction | undefined) => ReplyName | undefined)[];
   for (const guard of guards) {

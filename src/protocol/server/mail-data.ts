@@ -10,7 +10,6 @@ import { LineEndRepair } from '../../wire/line-end-repair.ts';
 import { concat, EMPTY } from '../../wire/octet.ts';
 import { TextCheck } from '../../wire/text-check.ts';
 import type { LeniencyName } from '../leniency.ts';
-import { LIMITS } from '../limit.ts';
 import type { Envelope } from '../mail.ts';
 import type { AbortReason } from './action.ts';
 import type { Output } from './output.ts';
@@ -19,6 +18,7 @@ export interface MailDataLimits {
   /** Octets; 0: no limit. */
   readonly maxSize: number;
   readonly maxTextLine: number;
+  readonly maxDrain?: number;
   readonly leniencies?: readonly LeniencyName[];
 }
 
@@ -92,9 +92,9 @@ export class MailData {
     return [...(this.#repair?.used === true ? ['repairLineEnds' as const] : []), ...(this.#long?.fault === 'text-line-too-long' ? ['longTextLines' as const] : [])];
   }
 
-  /** Tells whether it is so far beyond the limit that reading as many octets makes no sense any more. */
+  /** Tells whether it is so far beyond the limit that no end is waited for any more. */
   isEndless(octets: number): boolean {
-    return octets > LIMITS.mailDataDrain * (this.#limits.maxSize || Infinity);
+    return octets > (this.#limits.maxDrain ?? Infinity);
   }
 
   /** Tells the application what the last read has found: content, or once that something is wrong. */

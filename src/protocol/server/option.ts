@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly hostname: string;
   /** Most octets of mail data, announced with SIZE (RFC 1870). Default: 35882577. */
   readonly maxSize?: number;
+  /** Octets of mail data, or of a refused chunk, after which no end is waited for any more. Default: eight times `maxSize`, and a MiB at least. */
+  readonly maxDrain?: number;
   /** Most recipients of one mail; more get 452 (RFC 5321 §4.5.3.1.10). Default: 1000, at least 100. */
   readonly maxRecipients?: number;
   /** Most octets of a line of mail data with its CRLF (RFC 5321 §4.5.3.1.6). Default: 1000. */
@@ -31,7 +33,7 @@ export interface ServerOptions {
   readonly maxCommands?: number;
   /** Commands refused for their syntax or order; one more gets 421. Default: 100. */
   readonly maxErrors?: number;
-  /** Recipients of a session that the application refuses; one more gets 421. Default: 1000. */
+  /** Recipients of a session that the application refuses; one more gets 421. Default: 100. */
   readonly maxRefusedRecipients?: number;
   /** Failed authentications of a session; one more gets 421 (RFC 4954 §9). Default: 5. */
   readonly maxAuthFailures?: number;
@@ -99,7 +101,7 @@ export function settingsOf(options: ServerOptions): Settings {
 
 /** Options that count something, and the least that makes sense of each. */
 const LEAST = {
-  maxSize: 0, maxRecipients: 1, maxTextLine: 2, timeout: 0, sessionTimeout: 0, minDataRate: 0, dataRateWindow: 1,
+  maxSize: 0, maxDrain: 0, maxRecipients: 1, maxTextLine: 2, timeout: 0, sessionTimeout: 0, minDataRate: 0, dataRateWindow: 1,
   maxCommands: 0, maxErrors: 0, maxRefusedRecipients: 0, maxAuthFailures: 0, maxMails: 1, maxRecipientDomains: 1, // RFC 9422 §4: "0" is no limit's value
 } as const satisfies Readonly<Partial<Record<keyof ServerOptions, number>>>;
 
@@ -111,9 +113,10 @@ function readOptions(options: ServerOptions): Settings {
     const value = options[name as keyof typeof LEAST]; // the table's own keys
     if (value !== undefined && !(value >= least)) throw new UsageError(`${name} must be a number of at least ${least}, not ${value}`);
   }
-  const { without = NOT_BY_DEFAULT, leniencies = [], auth } = options;
+  const { without = NOT_BY_DEFAULT, leniencies = [], auth, maxSize = LIMITS.mailData } = options;
   return {
-    maxSize: LIMITS.mailData,
+    maxSize,
+    maxDrain: maxSize === 0 ? Infinity : Math.max(LIMITS.mailDataDrain * maxSize, LIMITS.leastDrain),
     maxRecipients: LIMITS.recipients,
     maxTextLine: LIMITS.textLine,
     timeout: SERVER_TIMEOUT,

@@ -21,7 +21,7 @@ export class Output {
   #next = 0; //      of the actions, the first that was not handed out
   #behind: (ServerAction & { readonly type: 'ended' }) | undefined; // to be handed out behind the replies
   #closed = false; // the close was handed out
-  readonly #noticed = new Set<NoticeName>();
+  #noticed: Set<NoticeName> | undefined; // most sessions have none
   readonly #own: OwnReplies;
   readonly #codes: boolean;
 
@@ -65,8 +65,8 @@ export class Output {
 
   /** The client did what it had no right to; told once. */
   notice(name: NoticeName): void {
-    if (this.#noticed.has(name)) return;
-    this.#noticed.add(name);
+    if (this.#noticed?.has(name) === true) return;
+    (this.#noticed ??= new Set()).add(name);
     this.act({ type: 'notice', name, source: NOTICES[name].source });
   }
 

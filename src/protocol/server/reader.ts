@@ -7,6 +7,9 @@ import { LIMITS } from '../limit.ts';
 import { Input } from './input.ts';
 import type { MailData } from './mail-data.ts';
 
+/** The first octet of TLS (RFC 8446 §5.1, RFC 5246 §6.2.1), with which no command begins. */
+const TLS_HANDSHAKE = 0x16;
+
 export class Reader {
   readonly #input = new Input();
   readonly #bareLf: boolean;
@@ -29,7 +32,9 @@ export class Reader {
   }
 
   /** Reads on in a command line. Returns the decoder that holds its end, undefined where that is still to come. */
-  readCommand(): LineDecoder | 'endless' | undefined {
+  readCommand(): LineDecoder | 'endless' | 'tls' | undefined {
+    const input = this.#input;
+    if (this.#lines.length === 0 && input.octets[input.at] === TLS_HANDSHAKE) return 'tls';
     return this.#read(this.#lines);
   }
 

@@ -200,11 +200,13 @@ export class ServerSession {
     }
   }
 
-  #readLine(read: LineDecoder | 'endless' | undefined): void {
+  #readLine(read: LineDecoder | 'endless' | 'tls' | undefined): void {
     if (read === undefined) return;
+    if (read === 'tls') return this.#conversation.end('dropped', 'peer-gone', 'not smtp'); // as to HTTP: what is behind it is not for us
     if (read === 'endless') return this.#conversation.end('dropped', 'peer-gone', 'endless line');
     this.#pace.renew();
     this.#conversation.line(read);
+    read.reset(); // an idle session keeps no view of what it has read
   }
 }
 

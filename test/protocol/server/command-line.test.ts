@@ -17,6 +17,7 @@ describe('a command line of a session', () => {
     const readFault = (fault: 'bare-lf' | 'bare-cr' | 'nul' | 'line-too-long') => readCommandLine(octetsOf('XNOOP'), fault, false, new Set());
     expect((['bare-lf', 'bare-cr', 'nul'] as const).map(readFault)).toEqual(Array.from({ length: 3 }, () => ({ type: 'no line', reply: 'bare octet', chunk: 0 })));
     expect(readFault('line-too-long')).toMatchObject({ type: 'no line', reply: 'line too long' });
+    expect(readCommandLine(octetsOf('AUTH PLAIN AAAA'), 'line-too-long', false, new Set())).toMatchObject({ type: 'no line', reply: 'response too long' }); // RFC 4954 §6: 500 5.5.6
   });
 
   it('is a command all the same where the verb is one, which then is not taken: 501 (§4.1.2)', () => {

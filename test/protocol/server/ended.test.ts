@@ -63,6 +63,14 @@ describe('the end of a transaction', () => {
     expect([gone, lost, late, stopped, dropped].map(({ ends }) => ends)).toEqual([['peer-gone unheard'], ['peer-gone unheard'], ['timeout unheard'], ['shutdown unheard'], ['dropped unheard']]);
   });
 
+  it('is that of a 421 that the application answers to anything (§3.8)', () => {
+    for (const about of ['rcpt', 'vrfy'] as const) {
+      const server = dialogueIn('mail', {}, (question) => (question.about === about ? reply(421, '4.3.0', 'no more') : 'accept'));
+      server.say(about === 'rcpt' ? 'RCPT TO:<a@b>' : 'VRFY bob');
+      expect([server.ends, server.closes]).toEqual([['dropped unheard'], 1]);
+    }
+  });
+
   it('is not heard where the connection breaks between the answer and the reply (RFC 1047)', () => {
     const server = dialogueIn('data', {}, ({ about }) => (about === 'message' ? 'later' : 'accept'));
     server.say('.');

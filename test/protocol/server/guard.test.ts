@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Authentication } from '../../../src/protocol/server/authentication.ts';
-import { factsOf, refusalOf } from '../../../src/protocol/server/guard.ts';
+import { factsOf, refusalOf, requirementOf } from '../../../src/protocol/server/guard.ts';
 import type { GuardFacts } from '../../../src/protocol/server/guard.ts';
 import { settingsOf } from '../../../src/protocol/server/option.ts';
 import type { ServerOptions } from '../../../src/protocol/server/option.ts';
@@ -30,7 +30,8 @@ function factsIn({ tls = false, helo = false, authenticated = false, domains = [
 function refusal(line: string, situation: Situation = {}, transaction?: Transaction): string | undefined {
   const command = parseCommand(line, { utf8: true });
   if (isFault(command)) throw new Error(`${line} is no command`);
-  return refusalOf(factsIn(situation), transaction, command);
+  const facts = factsIn(situation);
+  return requirementOf(facts, command.verb) ?? refusalOf(facts, transaction, command);
 }
 
 const transactionOf = (parameters: MailParameters, recipients = 0): Transaction => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/protocol/limit.ts';
 import type { Envelope } from '../../../src/protocol/mail.ts';
 import { MailData } from '../../../src/protocol/server/mail-data.ts';
+import { settingsOf } from '../../../src/protocol/server/option.ts';
 import { Output } from '../../../src/protocol/server/output.ts';
 import { ownReplies } from '../../../src/protocol/server/own-replies.ts';
 import { concat } from '../../../src/wire/octet.ts';
@@ -117,7 +118,9 @@ describe('mail data of either kind', () => {
   });
 
   it('are endless at so many times the limit, and never without one', () => {
-    const endless = (maxSize: number, octets: number): boolean => new MailData({ maxSize, maxTextLine: 1_000 }).isEndless(octets);
-    expect([endless(10, 10 * LIMITS.mailDataDrain), endless(10, 10 * LIMITS.mailDataDrain + 1), endless(0, 1e20), endless(0, Infinity)]).toEqual([false, true, false, false]);
+    const endless = (maxSize: number, octets: number): boolean => new MailData(settingsOf({ hostname: 'mx.example.com', maxSize })).isEndless(octets);
+    const large = 10_000_000;
+    expect([endless(large, large * LIMITS.mailDataDrain), endless(large, large * LIMITS.mailDataDrain + 1), endless(0, 1e20), endless(0, Infinity)]).toEqual([false, true, false, false]);
+    expect([endless(10, LIMITS.leastDrain), endless(10, LIMITS.leastDrain + 1)]).toEqual([false, true]);
   });
 });

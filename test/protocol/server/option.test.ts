@@ -9,7 +9,7 @@ describe('the options of a server session', () => {
   // shows RFC3207:4-4
   it('are safe where nothing is set: no TLS, no AUTH, no LMTP, none of the extensions that bind whoever relays the mail', () => {
     expect(settingsOf({ hostname: HOST })).toEqual({
-      hostname: HOST, maxSize: LIMITS.mailData, maxRecipients: LIMITS.recipients, maxTextLine: LIMITS.textLine, timeout: SERVER_TIMEOUT,
+      hostname: HOST, maxSize: LIMITS.mailData, maxDrain: 8 * LIMITS.mailData, maxRecipients: LIMITS.recipients, maxTextLine: LIMITS.textLine, timeout: SERVER_TIMEOUT,
       sessionTimeout: SESSION_TIMEOUT, minDataRate: DATA_RATE.octetsPerSecond, dataRateWindow: DATA_RATE.window,
       maxCommands: CAPS.commands, maxErrors: MOST_ERRORS, maxRefusedRecipients: CAPS.refusedRecipients, maxAuthFailures: MOST_AUTH_FAILURES,
       maxMails: Infinity, maxRecipientDomains: Infinity, leniencies: [], earlyTalk: 'take',
@@ -25,7 +25,7 @@ describe('the options of a server session', () => {
   } as const;
 
   it('are what is set, and the default where undefined is', () => {
-    const set = { hostname: HOST, maxSize: 0, maxRecipients: 100, maxTextLine: 500, timeout: 1, ...LATER, lmtp: true, without: [], startTls: true, secured: true, requireTls: true, auth: ANY_AUTH };
+    const set = { hostname: HOST, maxSize: 0, maxDrain: 1, maxRecipients: 100, maxTextLine: 500, timeout: 1, ...LATER, lmtp: true, without: [], startTls: true, secured: true, requireTls: true, auth: ANY_AUTH };
     expect(settingsOf(set)).toEqual({ ...set, lacking: new Set(), lenient: new Set(['longTextLines']) });
     // @ts-expect-error an option that is absent is left out
     expect(settingsOf({ hostname: HOST, maxSize: undefined, without: undefined })).toEqual(settingsOf({ hostname: HOST }));

@@ -8,7 +8,7 @@ function linesOf(reader: Reader): string[] {
   const lines: string[] = [];
   while (!reader.empty) {
     const read = reader.readCommand();
-    if (read === 'endless') lines.push(read);
+    if (read === 'endless' || read === 'tls') return [...lines, read];
     else if (read?.line !== undefined) lines.push(`${textOf(read.line)}${read.lenient ? ' (LF)' : ''}`);
   }
   return lines;
@@ -42,6 +42,16 @@ describe('what reads the octets of a peer', () => {
     }
   });
 
+  it('knows TLS by the octet that a line begins with, and by no other in it', () => {
+    for (const [text, wanted] of [['\x16\x03\x01', ['tls']], ['NOOP\r\n\x16', ['NOOP', 'tls']], ['NO\x16OP\r\n', ['NO\x16OP']]] as const) {
+      for (const pieces of [[text], [...text]]) {
+        const reader = new Reader(false);
+        for (const piece of pieces) reader.push(octetsOf(piece));
+        expect(linesOf(reader)).toEqual(wanted);
+      }
+    }
+  });
+
   it('forgets the line under way with all that came, where that was said in the clear (RFC 3207 §5)', () => {
     const reader = new Reader(false);
     reader.push(octetsOf('MAIL FROM:<e'));
@@ -55,6 +65,6 @@ describe('what reads the octets of a peer', () => {
 });
 
 function lineOf(read: ReturnType<Reader['readCommand']>): Uint8Array {
-  if (read === undefined || read === 'endless' || read.line === undefined) throw new Error('no line');
+  if (read === undefined || read === 'endless' || read === 'tls' || read.line === undefined) throw new Error('no line');
   return read.line;
 }

@@ -1,7 +1,7 @@
 // The limits of RFC 5321 §4.5.3.1 in a session: what is still taken, what is one too many, and that the session goes on.
 
 import { describe, expect, it } from 'vitest';
-import { LIMITS, MOST_ERRORS } from '../../../src/protocol/limit.ts';
+import { CAPS, LIMITS, MOST_ERRORS } from '../../../src/protocol/limit.ts';
 import { reply } from '../../../src/syntax/reply.ts';
 import { HOST, ServerDialogue, codesOf, dialogueIn } from '../../support/server-dialogue.ts';
 
@@ -114,15 +114,20 @@ describe('the size of mail data (§4.5.3.1.7, RFC 1870)', () => {
     expect(codesOf(server.say('MAIL FROM:<> SIZE=1', 'RCPT TO:<a@b>', 'DATA', 'x'.repeat(50), '.'))).toEqual([250, 250, 354, 250]);
   });
 
-  it('beyond eight times the limit ends the session', () => {
-    for (const [length, codes] of [[80 - 2, [552]], [80 - 1, [421]]] as const) {
-      const server = dialogueIn('data', { maxSize: 10 });
+  it('beyond what is drained ends the session, with 552 for the mail and 421 for the session', () => {
+    for (const [length, codes] of [[80 - 2, [552]], [80 - 1, [552, 421]]] as const) {
+      const server = dialogueIn('data', { maxSize: 10, maxDrain: 80 });
       expect(codesOf(server.say('x'.repeat(length), '.'))).toEqual(codes);
-      expect(server.closes).toBe(codes[0] === 421 ? 1 : 0);
+      expect([server.closes, server.ends, server.aborts]).toEqual([codes.length - 1, ['refused'], ['too-much-mail-data']]);
     }
   });
 
   // shows RFC5321:4.5.3.1.7-2
+  it('is drained up to a MiB, however small the limit', () => {
+    const server = dialogueIn('data', { maxSize: 10 });
+    expect(codesOf(server.say('x'.repeat(900_000), '.', 'NOOP'))).toEqual([552, 250]);
+  });
+
   it('without a limit never does', () => {
     const server = dialogueIn('data', { maxSize: 0 });
     server.say(...Array.from({ length: 500 }, () => 'x'.repeat(998)));
@@ -186,7 +191,7 @@ describe('the errors of a client', () => {
 
   it('are of syntax and of order; what limits and the application refuse is none', () => {
     const server = dialogueIn('mail', { maxRecipients: 1, maxSize: 10 }, (question) => (question.about === 'rcpt' && question.forwardPath.text.startsWith('<bad') ? reply(550, '5.1.1', 'unknown') : 'accept'));
-    server.say(...Array.from({ length: 3 * MOST_ERRORS }, () => 'RCPT TO:<bad@example.com>'), 'RCPT TO:<a@b>', ...Array.from({ length: 3 * MOST_ERRORS }, () => 'RCPT TO:<a@b>'), 'RSET');
+    server.say(...Array.from({ length: CAPS.refusedRecipients }, () => 'RCPT TO:<bad@example.com>'), 'RCPT TO:<a@b>', ...Array.from({ length: 3 * MOST_ERRORS }, () => 'RCPT TO:<a@b>'), 'RSET');
     server.say(...Array.from({ length: 3 * MOST_ERRORS }, () => 'MAIL FROM:<> SIZE=11'));
     expect(codesOf(server.say('NOOP'))).toEqual([250]);
   });

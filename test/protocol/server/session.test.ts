@@ -101,7 +101,7 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'too many mails':       () => dialogueIn('mail', { maxMails: 1 }).say('RSET', 'MAIL FROM:<>').slice(1),
   'too many refused':     () => dialogueIn('mail', { maxRefusedRecipients: 1 }, ({ about }) => (about === 'rcpt' ? NO : 'accept')).say('RCPT TO:<a@b>', 'RCPT TO:<a@b>').slice(1),
   'endless line':         () => dialogueIn('ready').receive('x'.repeat(LIMITS.commandLineDrain + 1)),
-  'endless mail':         () => dialogueIn('data', { maxSize: 10 }).say('x'.repeat(10 * LIMITS.mailDataDrain)),
+  'endless mail':         () => dialogueIn('data', { maxSize: 10, maxDrain: 80 }).say('x'.repeat(80)).slice(1),
   'too many auth errors': () => authenticating(...Array.from({ length: MOST_AUTH_FAILURES + 1 }, () => 'AUTH PLAIN AAAA')).slice(MOST_AUTH_FAILURES),
   'not smtp':             () => dialogueIn('ready').say('GET / HTTP/1.1'),
 };
@@ -512,6 +512,25 @@ describe('the embedder of a server session', () => {
       expect(codesOf(lines).at(-1)).toBe(421);
       expect(server.closes).toBe(1);
     }
+  });
+});
+
+describe('a server that requires TLS or AUTH', () => {
+  it('says so before it says anything of order or syntax, and takes the chunk of a BDAT first (RFC 3207 §4, RFC 4954 §6)', () => {
+    const auth = dialogueIn('ready', { auth: { ...ANY_AUTH, required: true } });
+    expect(codesOf(auth.receive('RCPT TO:<a@b>\r\nDATA\r\nBDAT 6\r\nQUIT\r\nMAIL FROM:\r\nNOOP\r\n'))).toEqual([530, 530, 530, 530, 250]);
+    const tls = new ServerDialogue({ startTls: true, requireTls: true });
+    expect(codesOf(tls.say('MAIL FROM:<>', 'HELO a.example', 'RSET', 'NOOP'))).toEqual([530, 530, 530, 250]);
+  });
+});
+
+describe('another protocol at the port', () => {
+  it.each([['HTTP', 'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n'], ['HTTP', 'POST /mail HTTP/1.1\r\n'], ['TLS', '\x16\x03\x01\0\xf8\x01\0\0\xf4\x03\x03']] as const)('is told 421 at once and nothing behind it is run: %s', (_, octets) => {
+    const server = new ServerDialogue();
+    expect(codesOf(server.receive(`${octets}\r\nEHLO a.example\r\nMAIL FROM:<a@b>\r\n`))).toEqual([421]);
+    expect([server.closes, server.questions.map(({ about }) => about)]).toEqual([1, ['client']]);
+    const slow = new ServerDialogue();
+    expect(codesOf([...octets].flatMap((octet) => slow.receive(octet)))).toEqual([421]);
   });
 });
 

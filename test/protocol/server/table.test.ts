@@ -228,7 +228,7 @@ class ServerWalk implements Walk<Input> {
 
   constructor(protocol: 'SMTP' | 'LMTP', taken: Set<string>) {
     this.#lmtp = protocol === 'LMTP';
-    this.#dialogue = new ServerDialogue({ maxSize: MAX_SIZE, lmtp: this.#lmtp, startTls: true, auth: ANY_AUTH }, () => 'later');
+    this.#dialogue = new ServerDialogue({ maxSize: MAX_SIZE, maxDrain: 8 * MAX_SIZE, lmtp: this.#lmtp, startTls: true, auth: ANY_AUTH }, () => 'later');
     this.#taken = taken;
   }
 
@@ -299,7 +299,7 @@ class ServerWalk implements Walk<Input> {
 
   #beginChunk(size: number, rest: string): void {
     const taken = onCommand(this.#state, 'BDAT') !== 'no' && (rest === '' || rest === ' LAST');
-    if (!taken && size > LIMITS.mailDataDrain * MAX_SIZE) return this.#follow('dropped');
+    if (!taken && size > 8 * MAX_SIZE) return this.#follow('dropped');
     this.#chunk = !taken ? 'refused' : rest === '' ? 'more' : 'last';
     this.#remaining = size;
     if (taken) this.#follow('BDAT');
@@ -331,7 +331,7 @@ class ServerWalk implements Walk<Input> {
   }
 
   #endless(size: number): void {
-    if (size > LIMITS.mailDataDrain * MAX_SIZE) this.#follow('dropped');
+    if (size > 8 * MAX_SIZE) this.#follow('dropped');
   }
 
   #answer(answer: Answers): void {
