@@ -4,7 +4,7 @@
 // The cases stand in hostile/*.mjs, the words they are written in are explained in hostile/case.mjs.
 // Cases that need the same server follow one another on it; the servers end, and have to end well, when all are over.
 
-import { check, checkLast, Stage } from './harness.mjs';
+import { check, checkLast, expect, Stage } from './harness.mjs';
 import { AUTH } from './hostile/auth.mjs';
 import { play } from './hostile/case.mjs';
 import { CHUNK } from './hostile/chunk.mjs';
@@ -14,7 +14,7 @@ import { GRAMMAR } from './hostile/grammar.mjs';
 import { LIMIT } from './hostile/limit.mjs';
 import { LMTP } from './hostile/lmtp.mjs';
 import { ORDER } from './hostile/order.mjs';
-import { startServer } from './hostile/server.mjs';
+import { SECRETS, startServer } from './hostile/server.mjs';
 import { STARTTLS } from './hostile/starttls.mjs';
 import './hostile/stop.mjs';
 
@@ -39,5 +39,10 @@ for (const it of [...ORDER, ...GRAMMAR, ...DATA, ...CHUNK, ...STARTTLS, ...AUTH,
 async function begin(name) {
   const stage = new Stage();
   checkLast(`after all that, the server "${name}" is there, ends with status 0, and has printed no stack trace`, () => stage.end());
-  return startServer(name, stage);
+  const server = await startServer(name, stage);
+  stage.onEnd(async () => {
+    const printed = server.program.out + server.program.err;
+    for (const secret of SECRETS) expect(!printed.includes(secret), `the server "${name}" printed a password`);
+  });
+  return server;
 }

@@ -2,7 +2,7 @@
 
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { expect } from '../harness.mjs';
-import { base64, cases, CLOSED, lines, MAIL, octets, RCPT, TLS, TO_DATA } from './case.mjs';
+import { base64, cases, CLOSED, FIN, lines, MAIL, octets, RCPT, slowly, TLS, TO_DATA } from './case.mjs';
 import { PASSWORD, USER } from './server.mjs';
 
 const EHLO = 'EHLO client.test';
@@ -54,6 +54,8 @@ export const AUTH = [
     ['an initial response that is too long is 500', [`AUTH PLAIN ${'A'.repeat(20_000)}`, /^500 5\.5\.[26] |^501 /, 'NOOP', 250]],
     // shows RFC4954:4-23 RFC4954:4-24
     ['a response of 12288 octets is taken, and wrong', ['AUTH PLAIN', 334, base64(`\0${USER}\0${'p'.repeat(9208 - 5)}`).slice(0, 12_284), NOT_TAKEN, 'NOOP', 250]],
+    ['FIN in an exchange ends the session', ['AUTH LOGIN', 334, base64(USER), 334, FIN, CLOSED]],
+    ['exchange and commands octet by octet are the same', [slowly(lines('AUTH LOGIN', base64(USER), base64(PASSWORD), MAIL, ELSEWHERE, 'RSET')), 334, 334, 235, 250, 250, 250]],
     ['exchange and commands in one segment are taken in turn', [octets(lines('AUTH PLAIN', base64(`\0${USER}\0${PASSWORD}`), MAIL, ELSEWHERE, 'RSET')), 334, 235, 250, 250, 250]],
     // shows RFC4954:5-1 RFC4954:5-3 RFC4954:8-3
     ['AUTH of MAIL is taken, and its faults are 501', [`${MAIL} AUTH=<>`, 250, 'RSET', 250, `${MAIL} AUTH=e+3Dmc2@example.test`, 250, 'RSET', 250, `${MAIL} AUTH`, 501, `${MAIL} AUTH=`, 501, `${MAIL} AUTH=a+zz`, 501, `${MAIL} AUTH=<> AUTH=<>`, 501, GOOD, 235, `${MAIL} AUTH=<>`, 250, 'RSET', 250, `${MAIL} AUTH=alice@sender.test`, 250]],
@@ -86,7 +88,7 @@ export const AUTH = [
     ['credentials behind STARTTLS in the same segment count nothing', [octets(lines('STARTTLS', EHLO, GOOD)), 220, TLS, EHLO, 250, MAIL, 250, ELSEWHERE, 550]],
   ]),
   ...cases({ at: 'secure/submissions', open: 'smtps', fields: ['Return-Path', 'Received', 'Date', 'Message-ID'] }, [
-    ['submission wants AUTH first', [MAIL, /^530 5\.7\.0 /, RCPT, 503, GOOD, 235, MAIL, 250, RCPT, 250]],
+    ['submission wants AUTH first', [MAIL, /^530 5\.7\.0 /, RCPT, /^5(?:30|03) /, GOOD, 235, MAIL, 250, RCPT, 250]],
     ['submission puts Date and Message-ID in where they are missing', [GOOD, 235, ...TO_DATA, octets('Subject: x\r\n\r\ntext\r\n.\r\n'), 250], { mails: ['Subject: x\r\n\r\ntext\r\n'] }],
     ['submission leaves Date and Message-ID that are there', [GOOD, 235, ...TO_DATA, octets('Date: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <a@b.test>\r\n\r\n.\r\n'), 250], { mails: ['Date: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <a@b.test>\r\n\r\n'], fields: ['Return-Path', 'Received'] }],
   ]),

@@ -83,6 +83,8 @@ export const DATA = [
     ['every octet of 8 bits arrives as it was sent', [...TO_DATA, octets(stuffed(CONTENTS['every octet but NUL, CR and LF']).toString('latin1')), 250], { mails: [CONTENTS['every octet but NUL, CR and LF'].toString('latin1')] }],
     ['with BODY=8BITMIME, too', ['MAIL FROM:<alice@sender.test> BODY=8BITMIME', 250, RCPT, 250, 'DATA', 354, octets(stuffed(CONTENTS['UTF-8 in header and body']).toString('latin1')), 250], { mails: [CONTENTS['UTF-8 in header and body'].toString('latin1')] }],
     ['lines of 1000 octets with CRLF arrive, dots stuffed on top', [...TO_DATA, octets(`${'x'.repeat(998)}\r\n.${'.'.repeat(998)}\r\n.\r\n`), 250], { mails: [`${'x'.repeat(998)}\r\n${'.'.repeat(998)}\r\n`] }],
+    ['a line of 1001 octets with CRLF is refused once, and the session goes on', [...TO_DATA, octets(`${'x'.repeat(999)}\r\n${lines('NOOP')}.\r\nNOOP\r\n`), /^55\d 5\.6\.\d |^500 /, 250]],
+    ['a content above the SIZE that was said, and below the limit, is taken', ['MAIL FROM:<alice@sender.test> SIZE=1', 250, RCPT, 250, 'DATA', 354, octets('text\r\n.\r\n'), 250], { mails: ['text\r\n'] }],
     ['10 MB arrive', [...TO_DATA, octets(stuffed(tenMegabytes()).toString('latin1')), 250], { mails: [tenMegabytes().toString('latin1')], seconds: 30 }],
     ['1 MB of dots is one line too long, or arrives, and the session goes on', [...TO_DATA, octets(`${'.'.repeat(1_000_000)}\r\n.\r\n`), /^(?:5|250)/, 'NOOP', 250]],
     ['1 MB of CR is refused once', [...TO_DATA, octets(`${'\r'.repeat(1_000_000)}\r\n.\r\nNOOP\r\n`), REFUSED, 250]],

@@ -35,6 +35,10 @@ export const LIMIT = [
       for (let errors = 0; errors < 1000; errors += 1) if ((await c.hear(/^(?:500|421) /)).startsWith('421')) return expect(errors >= 5, `after ${errors} errors`);
       expect(false, 'it took 1000 errors');
     }, CLOSED]],
+    ['who asks for one unknown recipient after the other is sent away with 421', [MAIL, 250, octets('RCPT TO:<bob@other.test>\r\n'.repeat(2000)), async (c) => {
+      for (let errors = 0; errors < 2000; errors += 1) if ((await c.hear(/^(?:550|421) /)).startsWith('421')) return expect(errors >= 5, `after ${errors} recipients`);
+      expect(false, 'it took 2000 recipients');
+    }, CLOSED]],
     ['a line of 1 MB is one error, or ends the session', [octets(`${'x'.repeat(1_000_000)}\r\n`), /^(?:500 5|421 4)/, CALM]],
     ['a client that says its commands one octet at a time is served', [segments('N', 'O', 'O', 'P', '\r', '\n'), 250]],
     ['FIN behind QUIT: 221', ['QUIT', FIN, 221, CLOSED]],

@@ -1,6 +1,6 @@
 // LMTP (RFC 2033): a reply for each recipient.
 
-import { cases, CLOSED, FIN, lines, MAIL, octets, RCPT, RST, times } from './case.mjs';
+import { cases, CLOSED, FIN, lines, MAIL, octets, RCPT, RST, times, TLS } from './case.mjs';
 
 const CAROL = 'RCPT TO:<carol@local.test>';
 const ELSEWHERE = 'RCPT TO:<carol@other.test>';
@@ -32,6 +32,8 @@ export const LMTP = [
     ['everything pipelined, the replies come in order', [octets(`${lines(MAIL, RCPT, CAROL, ELSEWHERE, 'DATA')}${TEXT}.\r\n${lines(MAIL, RCPT, 'DATA')}${TEXT}.\r\nQUIT\r\n`), 250, 250, 250, 550, 354, 250, 250, 250, 250, 354, 250, 221, CLOSED], { mails: [TEXT, TEXT] }],
     ['FIN behind the final dot: taken once, and answered for each', [...TWO, 'DATA', 354, octets(`${TEXT}.\r\n`), FIN, 250, 250, CLOSED], { mails: [TEXT] }],
     ['RST in the middle of mail data: no mail', [...TWO, 'DATA', 354, octets(TEXT), RST]],
+    ['STARTTLS is as in SMTP, and the mail came with LMTPS', ['STARTTLS', 220, TLS, MAIL, 503, 'LHLO client.test', 250, ...TWO, 'DATA', 354, octets('text\r\n.\r\n'), 250, 250], { mails: ['text\r\n'], front: /\swith LMTPS\s/ }],
+    ['mail to elsewhere is denied to strangers', [MAIL, 250, ELSEWHERE, /^550 5\.7\.1 /]],
     ['RSET and LHLO end a transaction', [...TWO, 'RSET', 250, RCPT, 503, ...TWO, 'LHLO client.test', 250, RCPT, 503]],
   ]),
   ...cases({ at: 'small/lmtp', open: 'lmtp' }, [

@@ -7,6 +7,8 @@ import { expectEqual, ROOT } from '../harness.mjs';
 
 export const USER = 'tim';
 export const PASSWORD = 'tanstaaf tanstaaf';
+/** The password, and what stands for it on the wire. */
+export const SECRETS = [PASSWORD, ...[PASSWORD, `\0${USER}\0${PASSWORD}`].map((text) => Buffer.from(text).toString('base64'))];
 const CERTIFICATE = join(ROOT, 'fixtures/tls/mx.pem');
 const STRANGER = ['--accept', 'local.test', '--relay-from', '192.0.2.0/24', '--max-connections-per-client', '1000'];
 const SECURE = ['--tls-cert', CERTIFICATE, '--tls-key', join(ROOT, 'fixtures/tls/mx-key.pem')];
