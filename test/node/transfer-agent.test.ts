@@ -123,7 +123,7 @@ describe('a transfer agent', () => {
     expect(last.delivered()[0]).not.toMatch(/bob|carol/);
   });
 
-  // shows RFC5321:4.1.1.4-15 RFC5321:2.1-5 RFC5321:3.3-20 RFC5321:6.1-9
+  // shows RFC5321:4.1.1.4-15 RFC5321:2.1-5 RFC5321:3.3-20
   it('has a mail in the queue, durable, before it says 250', async () => {
     const host = await start('first.test', { routes: { 'b.test': await unusedPort() } });
     await submit(host, '<alice@a.test>', ['<bob@b.test>']);
@@ -290,6 +290,7 @@ describe('a transfer agent that closes', () => {
     await (await FileQueue.open(join(directory.path, 'first.test', 'queue'))).close();
   });
 
+  // shows RFC5321:6.1-9
   it('leaves mail whose server does not answer in the queue', async () => {
     await using server = await startScriptedServer(['C: nothing']);
     const host = await start('first.test', { routes: { 'b.test': server.port } });
