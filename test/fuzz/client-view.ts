@@ -19,6 +19,7 @@ interface SeenReply {
 /** How the next octet will be read, by what was replied. */
 type Mode = 'lines' | 'responses' | 'mail data' | 'chunk' | 'nothing';
 
+const NONE: readonly SeenReply[] = [];
 const LONGEST_REPLY_LINE = 512; // §4.5.3.1.5
 
 export class ClientView {
@@ -149,6 +150,7 @@ export class ClientView {
     }
     if (size !== undefined && last) {
       if (state === 'rcpt') this.#beginMailData();
+      this.#recipients = recipients;
       if ((state === 'rcpt' || state === 'bdat') && !this.#refused(replies, state)) return this.#endOfMailData(this.#data, replies);
       if (this.#run.lmtp && state === 'mail' && replies.length === 0) return; // RFC 2033 §4.3
     }
@@ -254,7 +256,8 @@ export class ClientView {
   }
 
   /** Replies since the last time, whole. */
-  #replies(): SeenReply[] {
+  #replies(): readonly SeenReply[] {
+    if (this.#at === this.#run.sent.length) return NONE;
     const fresh = this.#run.sent.slice(this.#at);
     this.#at = this.#run.sent.length;
     this.#striker.server(Uint8Array.from(fresh, (character) => character.charCodeAt(0)));

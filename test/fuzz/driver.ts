@@ -1,9 +1,8 @@
-// `npm run fuzz -- [--seed N] [--seconds S] [target…]`, in the worker that fuzz.mjs makes, and watches.
+// `npm run fuzz -- [--seed N] [--seconds S] [target…]`, in the process that fuzz.mjs makes, and watches.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { workerData } from 'node:worker_threads';
 import { crc32 } from '../../src/relay/queue/checksum.ts';
 import { CodeCoverage } from './coverage.ts';
 import { Fuzzer, show, type Finding } from './fuzzer.ts';
@@ -11,18 +10,20 @@ import { features } from './property.ts';
 import { corpusOf, seedsOf } from './seed.ts';
 import { TARGETS, type TargetName } from './targets.ts';
 
-/** What the launcher says. `current`: an octet that changes with each execution, two of length, and the input. */
+/** What the launcher says. */
 interface Task {
   readonly root: string;
   readonly code: string; // the folder of the built sources
   readonly seed: number;
   readonly seconds: number;
   readonly targets: readonly string[];
-  readonly input: Uint8Array | undefined; // one to run, and nothing else
-  readonly current: Uint8Array;
+  readonly input?: string; // a file: run it, and nothing else
+  readonly current: string; // a file: the input that runs, should it never come back
 }
 
-const task = workerData as Task; // the launcher's own
+const task = JSON.parse(process.argv[2] ?? '') as Task; // the launcher's own
+const current = openSync(task.current, 'w');
+const written = new Uint8Array(0x10000);
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -33,11 +34,11 @@ function isTarget(name: string): name is TargetName {
 }
 
 function before(octets: Uint8Array): void {
-  const { current } = task;
-  current[1] = octets.length >> 8;
-  current[2] = octets.length;
-  current.set(octets.subarray(0, current.length - 3), 3);
-  current[0] = (current[0] ?? 0) + 1;
+  written[0] = ((written[0] ?? 0) + 1) & 0xff; // an octet that changes each time, two of length, the input
+  written[1] = octets.length >> 8;
+  written[2] = octets.length;
+  written.set(octets.subarray(0, written.length - 3), 3);
+  writeSync(current, written, 0, Math.min(octets.length, written.length - 3) + 3, 0);
 }
 
 /** Writes the input down; returns the file. */
@@ -89,7 +90,8 @@ const unknown = names.find((name) => !isTarget(name));
 if (unknown !== undefined) throw new Error(`targets are ${Object.keys(TARGETS).join(', ')}, not ${unknown}`);
 const targets = names.filter(isTarget);
 if (task.input !== undefined) {
-  for (const target of targets) TARGETS[target](task.input);
+  const octets = Uint8Array.from(readFileSync(task.input));
+  for (const target of targets) TARGETS[target](octets);
   say('nothing is wrong');
 } else {
   const coverage = new CodeCoverage((script) => script.startsWith(task.code));
@@ -97,6 +99,5 @@ if (task.input !== undefined) {
   for (const target of targets) found += fuzz(target, task.seconds / targets.length, coverage);
   reportCoverage(coverage);
   say(`${found} found`);
-  task.current[0] = 0;
-  if (found > 0) throw new Error(`${found} found`);
+  if (found > 0) process.exitCode = 1;
 }

@@ -5,17 +5,16 @@
 // What is found is made small, written to fixtures/corpus/<target>/, where `npm test` runs it from then on, and told on one line.
 // The exit status is 0 when nothing was found. An input that does not come back within 20 seconds is a finding too.
 //
-// The sources and the targets are built, as TypeScript, into a folder that is removed in the end; they run in a worker, so that this
-// thread can watch them.
+// The sources and the targets are built, as TypeScript, into a folder that is removed in the end; they run in a process of their own,
+// which this one watches.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Worker } from 'node:worker_threads';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const PATIENCE = 20; // seconds
@@ -48,32 +47,32 @@ if (destination !== undefined) {
   process.exit(0);
 }
 const folder = build(mkdtempSync(join(tmpdir(), 'ehlo-fuzz-')));
-const current = new Uint8Array(new SharedArrayBuffer(0x10000));
-const worker = new Worker(join(folder, 'test/fuzz/driver.js'), {
-  workerData: { root: ROOT, code: pathToFileURL(join(folder, 'src')).href, seed, seconds, targets, current, input: input === undefined ? undefined : new Uint8Array(readFileSync(input)) },
-});
+const current = join(folder, 'current');
+const task = { root: ROOT, code: pathToFileURL(join(folder, 'src')).href, seed, seconds, targets, current, input: input && resolve(input) };
+const child = spawn(process.execPath, [join(folder, 'test/fuzz/driver.js'), JSON.stringify(task)], { stdio: 'inherit' });
 
-let status = 0;
+/** The input that was running is the finding. */
+function keep(how) {
+  const [, high, low, ...octets] = readFileSync(current);
+  const input = Uint8Array.from(octets.slice(0, (high << 8) + low));
+  const file = join('fixtures/corpus', targets[0] ?? 'any', createHash('sha256').update(input).digest('hex').slice(0, 8));
+  mkdirSync(dirname(join(ROOT, file)), { recursive: true });
+  writeFileSync(join(ROOT, file), input);
+  console.log(`FOUND an input that ${how}: ${file}`);
+}
+
 let [seen, still] = [-1, 0];
 const watch = setInterval(() => {
   const before = seen;
-  seen = current[0];
+  seen = existsSync(current) ? readFileSync(current)[0] : -1;
   still = seen === before ? still + 1 : 0;
   if (still < PATIENCE) return;
-  const octets = current.slice(3, 3 + (current[1] << 8) + current[2]);
-  const file = join(ROOT, 'fixtures/corpus', targets[0] ?? 'any', createHash('sha256').update(octets).digest('hex').slice(0, 12));
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, octets);
-  console.log(`FOUND an input that does not come back: ${file}`);
-  status = 1;
-  void worker.terminate();
+  keep('does not come back');
+  child.kill('SIGKILL');
 }, 1_000);
-worker.on('error', (error) => {
-  if (!/^\d+ found$/.test(error.message)) console.error(input === undefined ? error : error.message);
-  status = 1;
-});
-worker.on('exit', () => {
+child.on('exit', (status, signal) => {
   clearInterval(watch);
+  if (signal !== null && signal !== 'SIGKILL') keep('ends the process');
   rmSync(folder, { recursive: true });
-  process.exit(status);
+  process.exit(status ?? 1);
 });

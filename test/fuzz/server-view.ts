@@ -28,6 +28,7 @@ export class ServerView {
   #line = ''; //                 of the client
   #chunk = 0; //                 octets of it to come
   #broken = false; //            the server has said what no server may
+  #closing = false; //           or that it closes, whatever else was sent (§3.8)
   #extensions: readonly string[] = [];
 
   // Of the transaction
@@ -68,6 +69,7 @@ export class ServerView {
     const answered = this.#awaiting.shift();
     if (answered === undefined || code === 421) {
       if (answered !== undefined) this.#judge(answered, code);
+      this.#closing ||= code === 421;
       this.#broken = true;
       return;
     }
@@ -196,7 +198,7 @@ export class ServerView {
       if (this.#options.lmtp !== true) claim(unsent(this.#data, this.#content), () => `delivered, but ${JSON.stringify(this.#data)} was sent for ${JSON.stringify(this.#content)}`);
     }
     if (state === 'unknown') claim(this.#ended, () => 'unknown, where the end of mail data was never sent');
-    const silent = this.#ended && this.#verdicts.length === 0 && this.#mail !== undefined && this.#mail < 300 && recipient !== undefined && recipient < 300;
+    const silent = !this.#closing && this.#ended && this.#verdicts.length === 0 && this.#mail !== undefined && this.#mail < 300 && recipient !== undefined && recipient < 300;
     if (state === 'failed' || state === 'deferred') claim(!silent, () => `${state} (${reply.code}), where nothing was said to the end of mail data`);
     if (state !== 'delivered' && this.#options.lmtp !== true) claim(verdict === undefined || verdict >= 300 || (recipient ?? 0) >= 300, () => `${state}, where the server took the mail`);
   }

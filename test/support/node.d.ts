@@ -173,8 +173,9 @@ declare module 'node:inspector' {
   }
 }
 
-declare module 'node:worker_threads' {
-  export const workerData: unknown;
+declare module 'node:fs' {
+  export function openSync(path: string, flags: 'w'): number;
+  export function writeSync(descriptor: number, octets: Uint8Array, offset: number, length: number, position: number): number;
 }
 
 // test/pair.test.ts
