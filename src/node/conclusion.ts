@@ -45,7 +45,18 @@ export function conclude(mail: QueuedMail, recipients: readonly number[], result
     if (state !== undefined && outcome.state === 'delivered' && outcome.dsn !== true) news.push({ recipient, action: 'relayed', state }); // nobody behind us reports
   }
   const waits = [...states.values()].some(({ state }) => state === 'waiting');
-  return { states, failures, news: askedFor(mail, news), again: !waits ? undefined : results.some(isBrokenOff) ? now : next };
+  const again = results.some(isBrokenOff) ? now : results.some(({ outcome }) => outcome.state === 'unknown') ? unhurried(mail, next, schedule, now) : next;
+  return { states, failures, news: askedFor(mail, news), again: waits ? again : undefined };
+}
+
+/**
+ * When a mail is due again that may have been taken (RFC 1047): not by the first interval, which is short for the sake of
+ * greylisting. A server that has it, and was only slow to say so, is done by then, and may know it again.
+ */
+function unhurried({ arrival, reversePath }: QueuedMail, next: number | undefined, { intervals, expire, expireBounce }: RetrySchedule, now: number): number | undefined {
+  if (next === undefined) return undefined;
+  const last = arrival + (reversePath.type === 'null' ? expireBounce : expire);
+  return Math.min(Math.max(next, now + (intervals[1] ?? 0)), Math.max(next, last));
 }
 
 /** What of the news the sender of the mail wants to be told (RFC 3461 §4.1). */

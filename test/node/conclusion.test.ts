@@ -36,7 +36,8 @@ describe('what an attempt means for recipients', () => {
   it.each<readonly [what: string, outcomes: readonly (keyof typeof OUTCOMES)[], now: number, expected: ReturnType<typeof after>]>([
     ['who is delivered or has failed is done with', ['delivered', 'failed'], 0, { states: ['delivered mx.test 2.0.0', 'failed mx.test 5.1.1'], failures: [1], again: undefined }],
     ['who is deferred waits for the next time', ['deferred'], 0, { states: ['waiting mx.test 4.3.0'], failures: [], again: 450_000 }],
-    ['whose fate is unknown does too (RFC 1047); no host has said so', ['unknown'], 0, { states: ['waiting - 4.4.2'], failures: [], again: 450_000 }],
+    ['whose fate is unknown does too, but not as soon (RFC 1047); no host has said so', ['unknown'], 0, { states: ['waiting - 4.4.2'], failures: [], again: 1_800_000 }],
+    ['whose fate is unknown is tried once more before the end', ['unknown'], 5 * DAY - 1000, { states: ['waiting - 4.4.2'], failures: [], again: 5 * DAY }],
     ['one who waits is enough', ['delivered', 'deferred', 'failed'], 0, { states: ['delivered mx.test 2.0.0', 'waiting mx.test 4.3.0', 'failed mx.test 5.1.1'], failures: [0], again: 450_000 }],
     ['who waits after five days has failed', ['deferred', 'unknown'], 5 * DAY, { states: ['failed - 4.4.7', 'failed - 4.4.7'], failures: [2, 1], again: undefined }],
     ['who was broken off is as before, and due', ['aborted'], 7_000, { states: ['waiting earlier.test -'], failures: [], again: 7_000 }],
