@@ -56,6 +56,7 @@ export const CHUNK = [
     ['leading zeros count nothing', [...TO_RCPT, octets('BDAT 0006 LAST\r\ntext\r\nNOOP\r\n'), 250, 250], { mails: ['text\r\n'] }],
     ...['BDAT', 'BDAT ', 'BDAT x', 'BDAT -1', 'BDAT +5', 'BDAT 1.5', 'BDAT 0x5', 'BDAT 5e0', 'BDAT LAST', 'BDAT ,', 'BDAT 5LAST']
       .map((command) => [`${command} is 501, and what follows it is not taken for a mail`, [...TO_RCPT, command, /^50[01] /, CALM]]),
+    ['BDAT 99999999999999999999999 LAST is 552 or 501', [...TO_RCPT, 'BDAT 99999999999999999999999 LAST', /^(?:50[01]|552) /, CALM]],
     ...['BDAT 12 FIRST', 'BDAT 12 LAST LAST', 'BDAT 12 LASTX', 'BDAT 12 5']
       .map((command) => [`${command} is 501, and its chunk is never executed`, [...TO_RCPT, octets(`${command}\r\n${COMMANDS}`), /^50[01] /, CALM]]),
   ]),

@@ -19,6 +19,7 @@ export const LIMIT = [
     ['one octet above the limit is 552, and the session goes on', [...TO_DATA, octets(`${content(900)}${'z'.repeat(99)}\r\n.\r\nNOOP\r\n`), TOO_LARGE, 250, RCPT, 503]],
     ['of a content too large nothing is executed', [...TO_DATA, octets(`${content(1000)}${lines('NOOP', 'QUIT', MAIL)}.\r\nNOOP\r\n`), TOO_LARGE, 250]],
     ['seven times too large is 552 once, and the session goes on', [...TO_DATA, octets(`${content(7000)}.\r\nNOOP\r\n`), TOO_LARGE, 250, ...TO_DATA, octets('.\r\n'), 250], { mails: [''] }],
+    ['1 MB too large is 552 once, and the session goes on', [...TO_DATA, octets(`${content(1_000_000)}.\r\nNOOP\r\n`), TOO_LARGE, 250, ...TO_DATA, octets('.\r\n'), 250], { mails: [''] }],
     ['SIZE above the limit is 552, at it 250', [`${MAIL} SIZE=1001`, TOO_LARGE, RCPT, 503, `${MAIL} SIZE=1000`, 250]],
     ['a SIZE that was too small does not let more in', [`${MAIL} SIZE=1`, 250, RCPT, 250, 'DATA', 354, octets(`${content(2000)}.\r\n`), TOO_LARGE]],
     // shows RFC5321:4.5.3.1.10-1 RFC5321:4.5.3.1.10-4

@@ -54,5 +54,7 @@ export const STARTTLS = [
     }, TLS, 220]],
   ]),
   ...cases({ at: 'plain', open: 'nothing' }, [
+    ['a TLS handshake at the plain port is turned away, and nothing in it is executed', [octets(`${HELLO}\r\n${lines(EHLO, MAIL)}`), async (c) => c.expectTurnedAway(), OVER]],
+    ['a TLS handshake after the banner is turned away', [220, octets(HELLO), async (c) => c.expectTurnedAway(), OVER]],
   ]),
 ];
