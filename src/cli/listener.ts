@@ -25,7 +25,7 @@ export interface Listener {
 
 export const LISTENER: Kind<Listener> = {
   placeholder: 'URL',
-  expected: 'SCHEME://HOST:PORT, SCHEME:/PATH or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp',
+  expected: 'SCHEME://HOST:PORT, SCHEME:/PATH or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp (not on port 25)',
   parse(written) {
     const [, name = '', rest = ''] = /^([a-z]+):(.+)$/.exec(written) ?? [];
     const scheme = (Object.keys(SCHEMES) as Scheme[]).find((known) => known === name); // the keys are the table's own
@@ -36,6 +36,7 @@ export const LISTENER: Kind<Listener> = {
     const [, bracketed, plain, digits] = /^\/\/(?:\[([^\]]+)\]|([^:[\]/]+))(?::(\d{1,5}))?\/?$/.exec(rest) ?? [];
     const host = bracketed === undefined ? hostOf(plain) : parseIpv6(bracketed) && bracketed;
     const port = digits === undefined ? SCHEMES[scheme].port : Number(digits);
+    if (scheme === 'lmtp' && port === 25) return undefined; // RFC 2033 §5: the port of SMTP must not speak it
     return host === undefined || port > 65_535 ? undefined : { scheme, place: { host, port } };
   },
 };

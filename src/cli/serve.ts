@@ -52,7 +52,7 @@ const OPTIONS = {
   tlsKey: one(FILE, 'PEM file with its key'),
   users: one(FILE, 'who may authenticate: lines made by ehlo passwd; read again on SIGHUP'),
   maxSize: one(integer('OCTETS', 0), 'largest mail; 0: no limit', String(LIMITS.mailData)),
-  maxRecipients: one(integer('N', 100), 'most recipients of a mail', String(LIMITS.recipients)),
+  maxRecipients: one(integer('N', 1), 'most recipients of a mail', String(LIMITS.recipients)),
   maxConnections: one(integer('N', 1), 'most connections at a time', '1000'),
   maxConnectionsPerClient: one(integer('N', 1), 'most of them from one address', '50'),
   proxyFrom: many(RANGE, 'proxies whose connections begin with a PROXY header'),

@@ -57,6 +57,7 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   const { host = 'localhost', port = 2525, path, fd, tls, hostname = await machineName(), ...others } = options;
   if (isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
+  if (others.lmtp === true && port === 25) throw new UsageError('LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)');
   if (hooks !== undefined && typeof hooks.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
   if (others.tlsAtOnce === true && tls === undefined) throw new UsageError('tlsAtOnce needs tls, with a certificate and a key');
   if (others.auth !== undefined && hooks?.auth === undefined) throw new UsageError('auth needs the hook "auth", which answers for the users');

@@ -8,7 +8,7 @@ import { readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { encodeAscii } from '../wire/ascii.ts';
+import { encodeUtf8 } from '../wire/utf8.ts';
 import { formatReturnPath } from '../syntax/trace.ts';
 import type { ReversePath } from '../syntax/path.ts';
 import { DurableFile, makeDirectories } from './durable.ts';
@@ -41,7 +41,7 @@ export class Maildir {
     const name = `${newId()}.${process.pid}_${++this.#count}.${hostname().replace(/[/:]/g, '_')}`;
     const file = await DurableFile.create(join(this.#directory, 'tmp'), name);
     try {
-      await file.write(encodeAscii(formatReturnPath(reversePath)));
+      await file.write(encodeUtf8(formatReturnPath(reversePath)));
       for await (const octets of content) await file.write(octets);
       await file.commit(join(this.#directory, 'new'), name);
     } catch (error) {

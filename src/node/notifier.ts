@@ -8,6 +8,7 @@ import { formatNotification, LONGEST_HEADER, mayNotify, notificationEnvelope, re
 import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { Action, ReportedRecipient } from '../relay/report.ts';
 import { REASONS } from '../protocol/client/reason.ts';
+import { formatOriginalRecipient } from '../protocol/extension.ts';
 import { VERDICTS } from '../relay/verdict.ts';
 import type { Reply } from '../syntax/reply.ts';
 import { concat } from '../wire/octet.ts';
@@ -62,7 +63,7 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
         lastAttempt: date,
         willRetryUntil: arrival + expire,
         ...(host === undefined ? {} : { host }),
-        ...(original === undefined ? {} : { originalRecipient: `${original.type};${encodeXtext(original.address)}` }),
+        ...(original === undefined ? {} : { originalRecipient: formatOriginalRecipient(original) }),
       }];
     }),
     original: { header: content, ...(whole ? { content } : {}) },

@@ -77,6 +77,7 @@ export class Receiver {
 
   /** 421 as soon as nothing is in hand (RFC 5321 §3.8). */
   shutdown(): void {
+    if (this.#session.state === 'tls') return this.cut(); // a handshake that has not come, or is not done: nothing is in hand
     this.#session.shutdown();
     this.#pump.turn();
   }

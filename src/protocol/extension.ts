@@ -87,7 +87,7 @@ export const EXTENSIONS = {
     },
     rcpt: {
       NOTIFY: { grammar: '"NEVER" / 1#("SUCCESS" / "FAILURE" / "DELAY")', read: readNotify, write: ({ notify }) => (notify?.length === 0 ? 'NEVER' : notify?.join(',')) },
-      ORCPT:  { grammar: 'addr-type ";" xtext', read: readOriginalRecipient, write: ({ originalRecipient: original }) => original && `${original.type};${encodeXtext(original.address)}` },
+      ORCPT:  { grammar: 'addr-type ";" xtext', read: readOriginalRecipient, write: ({ originalRecipient: original }) => original && formatOriginalRecipient(original) },
     } },
   LIMITS:              { source: 'RFC 9422', announce: limitsOf },
   REQUIRETLS:          { source: 'RFC 8689', when: ['TLS is at work'], // §3
@@ -255,12 +255,21 @@ function readNotify(value: string | undefined): ReturnType<Read<RecipientParamet
   return words.length > 0 && notify.length === words.length && new Set(words).size === words.length ? { notify } : 'malformed';
 }
 
-/** RFC 3461 §4.2: at most 500 characters. */
+/**
+ * RFC 3461 §4.2: at most 500 characters. Choice: octets above 127 are taken, and passed on as they came, also where the type is
+ * not utf-8: Postfix says rfc822 of an address in UTF-8.
+ */
 function readOriginalRecipient(value: string | undefined): ReturnType<Read<RecipientParameters>> {
   const [, type = '', encoded = ''] = /^([A-Za-z0-9-]+);(.+)$/u.exec(value ?? '') ?? [];
   const long = (value?.length ?? 0) > 500;
   const address = long ? undefined : type.toLowerCase() === 'utf-8' ? decodeUtf8Address(encoded) : decodeXtext(encoded);
-  return type !== '' && address !== undefined && (/^[ -~]+$/.test(address) || type.toLowerCase() === 'utf-8') ? { originalRecipient: { type, address } } : 'malformed';
+  return type !== '' && address !== undefined && (/^[ -~\x80-\xff]+$/.test(address) || type.toLowerCase() === 'utf-8') ? { originalRecipient: { type, address } } : 'malformed';
+}
+
+/** Returns the value of ORCPT: xtext, and of the type utf-8 what next hops take that speak no SMTPUTF8 (RFC 6533 §3). */
+export function formatOriginalRecipient({ type, address }: NonNullable<RecipientParameters['originalRecipient']>): string {
+  if (type.toLowerCase() !== 'utf-8') return `${type};${encodeXtext(address)}`;
+  return `${type};${address.replace(/[^!-*,-<>-[\]-~]/gu, (character) => `\\x{${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, '0')}}`)}`;
 }
 
 /**

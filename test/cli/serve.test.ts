@@ -220,7 +220,7 @@ describe('ehlo serve that cannot', () => {
     [['--listen', 'smtp://[127.0.0.1]:25]'], /^ehlo serve: --listen /],
     [['--accept', 'a b'], 'ehlo serve: --accept "a b": expected a domain such as example.org, or * for every domain\n'],
     [['--relay-from', '10.0.0.0/33'], 'ehlo serve: --relay-from "10.0.0.0/33": expected a range of addresses such as 192.0.2.0/24 or 2001:db8::/32\n'],
-    [['--max-recipients', '99'], 'ehlo serve: --max-recipients "99": expected an integer, 100 or more\n'],
+    [['--max-recipients', '0'], 'ehlo serve: --max-recipients "0": expected an integer, 1 or more\n'],
     [['--max-size', '-1'], /^ehlo serve: --max-size "-1": expected an integer, 0 or more\n$/],
     [['--retry', '5 minutes'], 'ehlo serve: --retry "5 minutes": expected durations parted by commas, such as 7m,30m,1h,3h\n'],
     [['--expire', '0'], 'ehlo serve: --expire "0": expected a duration such as 90s, 30m, 2h or 5d\n'],

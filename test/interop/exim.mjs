@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { PEERS, until } from './harness.mjs';
 import { Client } from './peer.mjs';
 
-/** Starts it; needs root, as Exim does. Returns the mails that have arrived, without the fields that Exim puts in front. */
-export async function startExim(stage, { port, cert, key, user, password }) {
+/** Starts it; needs root, as Exim does. With `relayTo`, a port, it relays all mail there, under TLS. Returns the mails that have arrived, without the fields that Exim puts in front. */
+export async function startExim(stage, { port, cert, key, user, password, relayTo }) {
   const folder = stage.folder('exim');
   for (let up = folder; up !== '/tmp' && up !== '/'; up = join(up, '..')) chmodSync(up, 0o755);
   const [spool, log, mail] = ['spool', 'log', 'mail'].map((name) => join(folder, name));
@@ -28,7 +28,7 @@ spool_directory = ${spool}
 log_file_path = ${log}/%slog
 acl_smtp_rcpt = accept
 acl_smtp_data = accept
-domainlist local_domains = *
+domainlist local_domains = ${relayTo === undefined ? '*' : ''}
 tls_advertise_hosts = *
 tls_certificate = ${cert}
 tls_privatekey = ${keys}
@@ -48,10 +48,17 @@ smtp_accept_max_per_connection = 1000
 local_from_check = false
 message_id_header_text =
 begin routers
-all:
-  driver = accept
-  transport = maildir
+${relayTo === undefined ? 'all:\n  driver = accept\n  transport = maildir' : 'all:\n  driver = manualroute\n  domains = *\n  route_list = * 127.0.0.1\n  self = send\n  transport = onward'}
 begin transports
+onward:
+  driver = smtp
+  port = ${relayTo ?? port}
+  hosts_try_chunking = *
+  hosts_require_tls = *
+  tls_verify_certificates = ${cert}
+  tls_verify_cert_hostnames =
+  tls_verify_hosts = *
+  utf8_downconvert = 0
 maildir:
   driver = appendfile
   directory = ${mail}/box

@@ -5,6 +5,7 @@ import { Maildir } from '../../src/node/maildir.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseReversePath, type ReversePath } from '../../src/syntax/path.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { decodeUtf8 } from '../../src/wire/utf8.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { failing, operations } from '../support/watched-disk.ts';
@@ -28,7 +29,7 @@ const files = (name: string): readonly string[] => readdirSync(join(directory.pa
 const delivered = (): readonly string[] => files('new').map((name) => decodeLatin1(readFileSync(join(directory.path, 'box', 'new', name))));
 
 function from(text: string): ReversePath {
-  const path = parseReversePath(text);
+  const path = parseReversePath(text, { utf8: true });
   if (isFault(path)) throw new Error(text);
   return path;
 }
@@ -49,6 +50,11 @@ describe('a Maildir', () => {
     await maildir.deliver(from('<alice@a.test>'), inPieces(content.slice(0, 5), content.slice(5)));
     await maildir.deliver(from('<>'), inPieces());
     expect([...delivered()].sort()).toEqual(['Return-Path: <>\r\n', `Return-Path: <alice@a.test>\r\n${content}`]);
+  });
+
+  it('keeps a return path in UTF-8 as it is (RFC 6531 §3.7.3)', async () => {
+    await maildir.deliver(from('<用户@a.test>'), inPieces('x\r\n'));
+    expect(delivered().map((mail) => decodeUtf8(latin1(mail)))).toEqual(['Return-Path: <用户@a.test>\r\nx\r\n']);
   });
 
   it('has a mail durable when that resolves: written under tmp/, synced, renamed into new/, and new/ synced', async () => {

@@ -102,6 +102,18 @@ describe('STARTTLS (RFC 3207)', () => {
     expect(await (await connect(server)).reply()).toMatch(/^220/);
   });
 
+  it('gets 454 while the certificates are withdrawn, and is done again when there are others (§4)', async () => {
+    const certificates = new TlsServer(certificate('mx'));
+    const server = await serve({ tls: certificates });
+    certificates.withdraw();
+    const early = await greeted(server);
+    expect(await early.command('STARTTLS')).toMatch(/^454 4\.7\.0 /);
+    expect(await early.command('NOOP')).toMatch(/^250 /);
+    certificates.reload(certificate('other'));
+    const peer = await startTls(await greeted(server));
+    expect(await peer.command('EHLO client.test')).toMatch(/^250/);
+  });
+
   it('ends without a word where no handshake comes in time', async () => {
     const server = await serve({ tls, timeout: 30 });
     const peer = await greeted(server);
@@ -114,7 +126,7 @@ describe('STARTTLS (RFC 3207)', () => {
     const server = await serve({ tls });
     const peer = await greeted(server);
     await peer.command('STARTTLS');
-    await server.close(0);
+    await server.close(60_000); // at once all the same: nothing is in hand
     expect(await peer.rest()).toBe('');
   });
 });

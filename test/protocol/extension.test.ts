@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ehloLines, endsGroup, EXTENSIONS, isKnownParameter, isOffered, isVerbOffered, readMailParameters, readRecipientParameters, verbsOffered } from '../../src/protocol/extension.ts';
+import { ehloLines, endsGroup, EXTENSIONS, formatOriginalRecipient, isKnownParameter, isOffered, isVerbOffered, readMailParameters, readRecipientParameters, verbsOffered } from '../../src/protocol/extension.ts';
 import type { ExtensionKeyword, Offer } from '../../src/protocol/extension.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseEhloLine } from '../../src/syntax/keyword.ts';
@@ -130,6 +130,7 @@ describe('the parameters of RCPT (RFC 3461 §4)', () => {
     expect(readRcpt('NOTIFY=NEVER')).toEqual({ notify: [] });
     expect(readRcpt('notify=success,Failure,DELAY')).toEqual({ notify: ['SUCCESS', 'FAILURE', 'DELAY'] });
     expect(readRcpt('ORCPT=rfc822;Bob+2Bx@example.com')).toEqual({ originalRecipient: { type: 'rfc822', address: 'Bob+x@example.com' } });
+    expect(readRcpt('ORCPT=rfc822;gr+C3+BC+C3+9Fe@example.com')).toEqual({ originalRecipient: { type: 'rfc822', address: 'gr\u00c3\u00bc\u00c3\u009fe@example.com' } }); // as Postfix writes it
     expect(readRcpt(`ORCPT=rfc822;${'x'.repeat(493)}`)).toMatchObject({ originalRecipient: { type: 'rfc822' } });
   });
 
@@ -152,5 +153,19 @@ describe('the parameters of RCPT (RFC 3461 §4)', () => {
   it('are not known where DSN is not offered', () => {
     expect(readBy(readRecipientParameters, { ...ALL, without: new Set(['DSN']) })('NOTIFY=NEVER')).toBe('NOTIFY: unknown');
     expect(readRcpt('RET=FULL')).toBe('RET: unknown'); // it is MAIL's
+  });
+});
+
+describe('ORCPT as it is passed on', () => {
+  it.each([
+    ['rfc822;Bob+2Bx@example.com', 'rfc822;Bob+2Bx@example.com'],
+    ['rfc822;gr+C3+BC+C3+9Fe@example.com', 'rfc822;gr+C3+BC+C3+9Fe@example.com'],
+    ['utf-8;gr\\x{FC}\\x{DF}e@example.com', 'utf-8;gr\\x{FC}\\x{DF}e@example.com'],
+    ['utf-8;\u7528\u6237@example.com', 'utf-8;\\x{7528}\\x{6237}@example.com'],
+    ['utf-8;a\\x{5C}b\\x{2B}@example.com', 'utf-8;a\\x{5C}b\\x{2B}@example.com'],
+  ])('of %s is %s', (came, goes) => {
+    const read = readRecipientParameters([{ keyword: 'ORCPT', value: came }], ALL);
+    if ('refused' in read || read.originalRecipient === undefined) throw new Error('it was refused');
+    expect(formatOriginalRecipient(read.originalRecipient)).toBe(goes);
   });
 });
