@@ -13,6 +13,7 @@ import { DOOR } from './hostile/door.mjs';
 import { GRAMMAR } from './hostile/grammar.mjs';
 import { LIMIT } from './hostile/limit.mjs';
 import { LMTP } from './hostile/lmtp.mjs';
+import { NOTIFY } from './hostile/notify.mjs';
 import { ORDER } from './hostile/order.mjs';
 import { SECRETS, startServer } from './hostile/server.mjs';
 import { STARTTLS } from './hostile/starttls.mjs';
@@ -22,7 +23,7 @@ const SERVERS = new Map();
 /** The last case on each server; the next one begins when it is over. */
 const TURNS = new Map();
 
-for (const it of [...ORDER, ...GRAMMAR, ...DATA, ...CHUNK, ...STARTTLS, ...AUTH, ...LIMIT, ...LMTP, ...DOOR]) {
+for (const it of [...ORDER, ...GRAMMAR, ...DATA, ...CHUNK, ...STARTTLS, ...AUTH, ...LIMIT, ...LMTP, ...NOTIFY, ...DOOR]) {
   const [name, scheme = 'smtp'] = it.at.split('/');
   check(`${it.name} [${it.at}]`, async () => {
     const before = TURNS.get(name);
