@@ -88,6 +88,26 @@ check('swaks is offered no CRAM-MD5, and no PLAIN in the clear', async (stage) =
   }
 });
 
+check('swaks with AUTH CRAM-MD5 is taken by a server of the library whose hook knows the secrets, and refused with a wrong one', async (stage) => {
+  const program = [
+    `import { accept, listen } from ${JSON.stringify(join(ROOT, 'dist/index.js'))};`,
+    `const secret = Buffer.from(${JSON.stringify(PASSWORD)});`,
+    "const server = await listen({ host: '127.0.0.1', port: 0, hostname: 'relay.test', auth: { mechanisms: ['CRAM-MD5'], required: true } }, {",
+    `  auth: ({ question }) => (question.type === 'secret' && question.authcid === '${USER}' ? { type: 'secret', secret } : { type: 'no' }),`,
+    '  message: ({ session }) => accept(`from ${session.identity.authcid}`),',
+    '});',
+    "console.log('port', server.port);",
+  ].join('\n');
+  const server = stage.start(process.execPath, ['--input-type=module', '-e', program]);
+  const [, port] = await server.find(/^port (\d+)$/m);
+  const { status, out } = await swaks(stage, '--server', `127.0.0.1:${port}`, ...credentials('CRAM-MD5'));
+  expectEqual(status, 0, `exit status of swaks, which said ${out.slice(-400)}`);
+  expectMatch(out, /^<~? +250 2\.0\.0 from tim$|^<- +250 2\.0\.0 from tim$/m, 'the conversation');
+  const { status: refused, out: why } = await swaks(stage, '--server', `127.0.0.1:${port}`, ...credentials('CRAM-MD5', 'wrong'));
+  expect(refused !== 0, 'exit status 0');
+  expectMatch(why, /^<\*\* 535 5\.7\.8 /m, 'the conversation');
+});
+
 check('swaks may not submit without AUTH: 530', async (stage) => {
   const { submissions } = await serveSecure(stage);
   const { status, out } = await swaks(stage, '--server', `127.0.0.1:${submissions}`, '--tls-on-connect');
