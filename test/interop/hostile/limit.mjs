@@ -27,6 +27,9 @@ export const LIMIT = [
     ['recipients that were refused do not count', [MAIL, 250, 'RCPT TO:<bob@other.test>', 550, 'RCPT TO:<', 501, octets(HUNDRED), ...times(100, 250), recipient(101), 452]],
     ['RSET makes room for recipients', [MAIL, 250, octets(HUNDRED), ...times(100, 250), 'RSET', 250, MAIL, 250, recipient(101), 250]],
   ]),
+  ...cases({ at: 'few' }, [
+    ['a limit below that of RFC 5321 is announced and kept', [EHLO, /^250.LIMITS (?:[^\r]* )?RCPTMAX=3[ \r]/m, MAIL, 250, recipient(1), 250, recipient(2), 250, recipient(3), 250, recipient(4), /^452 4\.5\.3 /, 'DATA', 354, octets(`${TEXT}.\r\n`), 250], { mails: [TEXT] }],
+  ]),
   ...cases({ at: 'plain' }, [
     ['1000 recipients are taken; the next is 452', [MAIL, 250, octets(lines(...Array.from({ length: 1001 }, (_, at) => recipient(at)))), ...times(1000, 250), /^452 4\.5\.3 /, 'DATA', 354, octets(`${TEXT}.\r\n`), 250], { mails: [TEXT] }],
     ['10 000 NOOPs in one segment have 10 000 replies', [octets('NOOP\r\n'.repeat(10_000)), ...times(10_000, 250)]],

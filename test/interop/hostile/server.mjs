@@ -18,7 +18,7 @@ const SERVERS = {
   plain: STRANGER,
   small: [...STRANGER, '--max-size', '1000', '--max-recipients', '100'],
   secure: [...STRANGER, ...SECURE, '--users', 'USERS'],
-  few: [...STRANGER.slice(0, -1), '3'],
+  few: [...STRANGER.slice(0, -1), '3', '--max-recipients', '3'],
   fewer: [...STRANGER, '--max-connections', '2'],
   proxied: [...STRANGER, '--proxy-from', '127.0.0.0/8'],
 };

@@ -19,6 +19,7 @@ const SESSIONS = {
   'in LMTP': ['lmtp', [...lmtp, MAIL, 250], [SHUTS, CLOSED]],
   'between chunks': ['smtp', [...greeted, ...TO_RCPT, octets('BDAT 6\r\nlost\r\n'), 250], [SHUTS, CLOSED]],
   'in an exchange of AUTH': ['smtps', [...smtps, 'AUTH PLAIN', 334], [SHUTS, CLOSED]],
+  'instead of a handshake': ['smtp', [...greeted, 'STARTTLS', 220], [CLOSED]],
   'in mail data': ['smtp', [...greeted, ...TO_DATA, octets('one')], [octets('\r\n.\r\n'), 250, SHUTS, CLOSED], ['one\r\n']],
   'in mail data in TLS': ['smtps', [...smtps, ...TO_DATA, octets('two\r\n.')], [octets('\r\n'), 250, SHUTS, CLOSED], ['two\r\n']],
   'in the last chunk': ['smtp', [...greeted, ...TO_RCPT, octets('BDAT 7 LAST\r\nthr')], [octets('ee\r\n'), 250, SHUTS, CLOSED], ['three\r\n']],
