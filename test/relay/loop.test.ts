@@ -49,7 +49,6 @@ describe('counting Received fields (RFC 5321 §6.3)', () => {
     }
   });
 
-  // shows RFC5321:6.3-1
   it('tells a loop from the hundredth field on', () => {
     const counter = new ReceivedCounter();
     const field = encodeAscii('Received: from a by b; Thu, 1 Jan 1970 00:00:00 +0000\r\n');

@@ -109,7 +109,7 @@ describe('what the MX answer means (RFC 5321 §5.1)', () => {
     ['REFUSED is temporary, and no address is asked for', { MX: 'REFUSED', 'd.test': '192.0.2.1' }, 'dns-failure', ['MX d.test']],
     ['no answer is temporary, and no address is asked for', { MX: 'timeout', 'd.test': '192.0.2.1' }, 'dns-failure', ['MX d.test']],
     ['a name that cannot be asked for is an error', { MX: 'EBADNAME' }, 'bad-domain', ['MX d.test']],
-    // shows RFC7505:1-1 RFC7505:3-1
+    // shows RFC7505:3-1
     ['a null MX is an error (RFC 7505 §3)', { MX: '0 ', 'd.test': '192.0.2.1' }, 'null-mx', ['MX d.test']],
     // shows RFC7505:3-1
     ['a null MX may be written as a dot', { MX: '0 .' }, 'null-mx', ['MX d.test']],
