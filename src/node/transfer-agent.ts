@@ -91,7 +91,7 @@ export class TransferAgent {
   #ownAddresses: { readonly list: RouteOptions['ownAddresses']; readonly until: Milliseconds } = { list: [], until: 0 };
 
   constructor(options: TransferAgentOptions) {
-    this.#options = options;
+    this.#options = { ...options, admission: { ...options.admission, hostname: options.hostname } };
     const { hostname, queue, resolver, schedule, log, reuse } = options;
     this.#pool = new ConnectionPool({ ...reuse, clock: now });
     this.#destinations = new Destinations(resolver, hostname, () => this.#routing);

@@ -17,14 +17,17 @@ export interface Admission {
   readonly accept: ReadonlySet<string>;
   /** Clients that may send to any domain. */
   readonly relayFrom: readonly Cidr[];
+  /** Name of this host: its postmaster is always taken, by name too. */
+  readonly hostname?: string;
 }
 
 /** `local`: the domain is one of ours. `relay`: the client may have its mail relayed. */
 export type Admitted = 'local' | 'relay' | 'denied';
 
 /** Tells whether a client at this address (text) may send to the path. */
-export function admit({ accept, relayFrom }: Admission, clientAddress: string, path: ForwardPath): Admitted {
-  if (path.type === 'postmaster' || accept.has('*') || accept.has(path.mailbox.domain.key)) return 'local';
+export function admit({ accept, relayFrom, hostname }: Admission, clientAddress: string, path: ForwardPath): Admitted {
+  if (path.type === 'postmaster' || (path.mailbox.unquoted.toLowerCase() === 'postmaster' && path.mailbox.domain.key === hostname?.toLowerCase())) return 'local';
+  if (accept.has('*') || accept.has(path.mailbox.domain.key)) return 'local';
   return relayFrom.some((range) => contains(range, clientAddress)) ? 'relay' : 'denied';
 }
 

@@ -24,6 +24,11 @@ describe('admission (RFC 5321 §3.6.2, §7.9)', () => {
     ['local', admission(['*']), '192.0.2.1', '<bob@b.test>'],
     ['local', admission([]), '192.0.2.1', '<Postmaster>'],
     ['denied', admission([]), '192.0.2.1', '<postmaster@b.test>'],
+    // shows RFC3461:9.3-1
+    ['local', { ...admission([]), hostname: 'MX.b.test' }, '192.0.2.1', '<postMaster@mx.B.test>'], // §4.5.1
+    ['local', { ...admission([]), hostname: 'mx.b.test' }, '192.0.2.1', '<"postmaster"@mx.b.test>'],
+    ['denied', { ...admission([]), hostname: 'mx.b.test' }, '192.0.2.1', '<postmaster@b.test>'],
+    ['denied', { ...admission([]), hostname: 'mx.b.test' }, '192.0.2.1', '<bob@mx.b.test>'],
     ['relay', admission([], '192.0.2.0/24'), '192.0.2.1', '<bob@b.test>'],
     ['local', admission(['b.test'], '192.0.2.0/24'), '192.0.2.1', '<bob@b.test>'],
     ['denied', admission([], '192.0.2.0/24'), '192.0.3.1', '<bob@b.test>'],

@@ -41,6 +41,7 @@ export const GRAMMAR = [
     ['a path has at most 256 octets', [...each(250, from(`<a@${domainOf(252)}>`)), ...each(/^5(?:0[01]|5[03])/, from(`<a@${domainOf(253)}>`, `<a@${domainOf(300)}>`, `<${'@one.test,'.repeat(30)}@two.test:a@b.test>`))]],
     ['the null path is no recipient', inMail(/^5(?:01|5[03])/, to('<>'))],
     ['postmaster without a domain is a recipient, in every case', [MAIL, 250, ...to('<postmaster>'), 250, ...to('<PostMaster>'), 250, ...to('<postmaster@local.test>'), 250, 'DATA', 354, octets('.\r\n'), 250], { mails: [''] }],
+    ['postmaster of the host itself is a recipient', [MAIL, 250, ...to('<postmaster@relay.test>'), 250]],
     ['postmaster without a domain is no sender', each(/^5(?:01|53)/, from('<postmaster>'))],
     ['domains are compared without regard to case', inMail(250, to('<bob@LOCAL.test>', '<Bob@Local.TEST>'))],
     ['mail to elsewhere is denied to strangers', inMail(/^550 5\.7\.1 /, to('<bob@other.test>', '<bob@sub.local.test>', '<bob@xlocal.test>', '<bob@local.test.other.test>', '<bob@[127.0.0.1]>', '<bob@[192.0.2.1]>', '<bob@[IPv6:::1]>', '<bob@test>'))],
