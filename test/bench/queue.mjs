@@ -1,15 +1,17 @@
 // What durability costs: the rate at which mails are taken, beside a floor; and a queue of 100,000 mails: how long a start takes,
-// how much memory a mail, how many octets are written for one. After `npm run build`:
+// how much memory a mail, how many octets are written for one, how long `ehlo queue list` takes. After `npm run build`:
 //
 //   node --expose-gc test/bench/queue.mjs [mails]
 //
 // The floor is a loop of one writev and one fdatasync for all that wait, with nothing around it: what the disk can do. Its file
 // grows as the journal does. Fails if a start takes more than three seconds, or a waiting mail more than a KiB.
 
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, openSync, closeSync, writev, fdatasync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { exit, argv, memoryUsage } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { exit, argv, execPath, memoryUsage } from 'node:process';
 import { performance } from 'node:perf_hooks';
 import { FileDisk } from '../../dist/node/disk.js';
 import { Journal } from '../../dist/node/journal.js';
@@ -156,6 +158,12 @@ for (const story of ['after a crash', 'after a checkpoint']) {
   if (started > LONGEST_START) faults.push(`a start takes more than ${LONGEST_START} s`);
   if (globalThis.gc !== undefined && memory > MOST_MEMORY) faults.push(`a mail takes more than ${MOST_MEMORY} octets`);
   await journal.close();
+}
+{
+  const begin = performance.now();
+  const list = execFileSync(execPath, [fileURLToPath(new URL('../../dist/cli/ehlo.js', import.meta.url)), 'queue', 'list', '--queue', directory], { maxBuffer: 2 ** 30 }).toString();
+  row('ehlo queue list', `${((performance.now() - begin) / 1000).toFixed(2)} s, its start included`);
+  if (!list.endsWith(`${MAILS} mails for ${MAILS} recipients, ${list.split(' ').slice(-2).join(' ')}`)) faults.push(`ehlo queue list ends with ${list.slice(-100)}`);
 }
 rmSync(folder, { recursive: true });
 for (const fault of faults) console.log(fault);
