@@ -62,7 +62,7 @@ describe('the diagrams', () => {
 });
 
 describe('the examples', () => {
-  test('are four programs', () => expect(EXAMPLES).toHaveLength(4));
+  test('are six programs', () => expect(EXAMPLES).toHaveLength(6));
 
   test('the accept loop relays while the client waits, and says so when it cannot', async () => {
     const port = await freePort();
@@ -81,16 +81,30 @@ describe('the examples', () => {
     expect(program.output()).toBe(`<a@example.org> sent ${CONTENT.length} octets\n`);
   });
 
+  test('the mail sink refuses once, and keeps what it took', async () => {
+    const program = run(EXAMPLES[2] ?? '', 1);
+    expect(await program.ended).toBe(0);
+    expect(program.output()).toBe("alice@example.org [ 'carol@example.com' ] Subject: hello\r\n\n");
+  });
+
+  test('the client for many mails delivers them all', async () => {
+    const server = await listen({ host: '127.0.0.1', port: 0, hostname: 'mx.example' }, { message: () => accept() });
+    const program = run(EXAMPLES[4] ?? '', server.port);
+    expect(await program.ended).toBe(0);
+    expect(program.output()).toBe('20 of 20 delivered\n');
+    await server.close();
+  });
+
   test('the client prints an outcome', async () => {
     const server = await listen({ host: '127.0.0.1', port: 0, hostname: 'mx.example' }, { message: () => accept() });
-    const program = run(EXAMPLES[2] ?? '', server.port);
+    const program = run(EXAMPLES[3] ?? '', server.port);
     expect(await program.ended).toBe(0);
     expect(program.output()).toBe('<bob@example.com> delivered 250 2.0.0 mail accepted\n');
     await server.close();
   });
 
   test('the core alone greets', async () => {
-    const program = run(EXAMPLES[3] ?? '', 1);
+    const program = run(EXAMPLES[5] ?? '', 1);
     expect(await program.ended).toBe(0);
     expect(program.output()).toBe('220 mx.example.org ESMTP ehlo\r\n\n');
   });
