@@ -30,6 +30,7 @@ export class RelayHost implements AsyncDisposable {
       routing: { smarthost: { host: '127.0.0.1', port }, routes: new Map(), mxPort: 25, allowPrivateTargets: false },
       resolver: new Resolver({ servers: ['127.0.0.1:1'], timeout: 50 }),
       schedule: RETRY_SCHEDULE,
+      reuse: { idle: 0 },
       log: (event) => this.events.push(event),
     });
   }
