@@ -216,9 +216,9 @@ export class Pump<Action extends { readonly type: string }> {
   /** Gives the session what was kept, where it may be read now; returns whether there was any. */
   #feed(): boolean {
     if (this.#blocked || this.#holds > 0 || this.#ended) return false;
-    const [octets, ...more] = this.#kept;
+    const octets = this.#kept[0];
     if (octets !== undefined) {
-      this.#kept = more;
+      this.#kept = this.#kept.slice(1);
       this.#session.receive(octets, now());
     } else if (this.#keptEnd) {
       this.#keptEnd = false;

@@ -37,7 +37,7 @@ export function readCommandLine(line: Uint8Array, lineFault: LineFault | undefin
   const text = ascii ? latin1 : decodeUtf8(line);
   if (text === undefined) return { type: 'bad', verb, reply: 'not utf8', chunk };
   const command = parseCommand(text, { utf8: !ascii });
-  if (!isFault(command)) return { type: 'command', verb, command, chunk };
+  if (!('fault' in command)) return { type: 'command', verb, command, chunk };
   return (leniencies.size > 0 ? readLeniently(text, leniencies, !ascii) : undefined) ?? { type: 'bad', verb, reply: replyTo(command, verb), chunk };
 }
 
