@@ -63,7 +63,8 @@ export class ClientRun {
       case 'e': session.receiveEnd(); break;
       case 'l': session.lost(); break;
       case 'q': session.abort(); break;
-      case 'h': if (session.state === 'tls') this.#shake(); break;
+      case 'h': if (session.state === 'tls') this.#shake(this.#plan.handshake); break;
+      case 'i': if (session.state === 'tls') this.#shake('unverified'); break;
       case 'w': this.#patient = !this.#patient; break;
       case 'g': if (this.#wanting) this.#supply(); break;
       case 'z':
@@ -180,8 +181,7 @@ export class ClientRun {
     else this.session.contentEnd(this.now);
   }
 
-  #shake(): void {
-    const { handshake } = this.#plan;
+  #shake(handshake: ClientPlan['handshake']): void {
     if (handshake === 'failed') return this.session.tlsFailed('no shared cipher');
     const tls: ClientTls = { version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', verified: handshake === 'verified', channelBinding: { name: 'tls-exporter', data: octetsOf('a channel') } };
     this.#view?.secured(tls);

@@ -232,8 +232,8 @@ export class ClientView {
   }
 
   #one(replies: readonly SeenReply[], to: string): void {
-    const closing = this.#stopping && this.#run.session.state === 'closed' ? 1 : 0;
-    claim(replies.length === 1 || (closing === 1 && replies.length === 2), () => `${replies.length} replies to ${to}`);
+    const closing = this.#run.session.state === 'closed' && replies.length === 2 && replies[1]?.code === 421; // §3.8: that the channel closes is said besides
+    claim(replies.length === 1 || closing, () => `${replies.length} replies to ${to}`);
   }
 
   /** What was shown to be let in comes back in no reply, and must not be written down. */
@@ -272,6 +272,7 @@ export class ClientView {
       if (hyphen === ' ') replies.push({ code: Number(code), text });
     }
     claim(first === undefined, () => 'half a reply');
+    claim(replies.at(-1)?.code !== 421 || this.#run.session.state === 'closed', () => 'a 421, and the session goes on'); // §3.8
     return replies;
   }
 }

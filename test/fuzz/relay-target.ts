@@ -73,6 +73,12 @@ function checkFold(facts: readonly Fact[]): void {
   const forward = fold(facts);
   if (!contradict(facts)) claimEqual(fold([...facts].reverse()), forward, 'facts backwards');
   claimEqual(fold([...facts, ...facts]), forward, 'facts twice');
+  // "delivered" never becomes anything else
+  const all = new Fold();
+  for (const fact of facts) all.add(fact, { segment: 1, at: 0 });
+  for (const [id, { recipients }] of facts.flatMap((fact) => statesOf(fact, { segment: 1, at: 0 }))) {
+    for (const [recipient, { state }] of recipients.entries()) claim(state !== 'delivered' || all.mails.get(id)?.recipients[recipient]?.state === 'delivered', () => `recipient ${recipient} of ${id} was delivered`);
+  }
   for (const fact of facts) {
     for (const [, state] of statesOf(fact, { segment: 1, at: 0 })) {
       claimEqual(join(state, state), state, 'a state joined with itself');

@@ -115,8 +115,10 @@ function serverInput({ header: { options }, steps }: Script): Uint8Array {
 /** The replies of a server to a client with other mails than the transcript's: to one whose content is asked for, and to one that has it. */
 function clientInputs({ header: { options }, steps }: Script): Uint8Array[] {
   const cues = formatCues(cuesOf(steps));
-  const tls = options.has('tls') ? { opportunistic: 1, required: 2, require: 2, verify: 3 }[String(options.get('tls'))] ?? 1 : 0;
-  return [0, 8].map((atHand) => concat([Uint8Array.of(options.has('lmtp') ? 1 : 0, tls, options.has('auth') ? 5 : 0, 0b10 | atHand, 0, 0), cues]));
+  const tls = Math.max(0, ['off', 'opportunistic', 'require', 'verify'].indexOf(options.get('tls-policy') ?? 'off')) | (options.has('tls-at-once') ? 4 : 0);
+  const auth = (options.has('user') ? 1 : options.has('token') ? 2 : 0) | (options.has('secret-in-clear') ? 4 : 0);
+  const kind = (options.has('lmtp') ? 1 : 0) | (options.has('own-name') ? 4 : 0);
+  return [0, 8].map((atHand) => concat([Uint8Array.of(kind, tls, auth, 0b10 | atHand, 0, 0), cues]));
 }
 
 const AWKWARD_COMMANDS = ['MAIL FROM: <a@b>', 'RCPT TO:a@b', 'MAIL FROM:<a..b@c>', 'RCPT TO:<"a@b"@c> ORCPT=rfc822;a+40b', 'BDAT 00012 LAST', 'AUTH PLAIN =', 'GET / HTTP/1.1', 'MAIL FROM:<ü@ü> SMTPUTF8 SIZE=1'];
@@ -135,7 +137,7 @@ const FACTS: readonly Fact[] = [
   { type: 'ENQ', envelope: { ...ENVELOPE, parameters: 'RET=HDRS', recipientParameters: ['NOTIFY=NEVER', ''] }, external: true, cause: { id: 'm', turn: 1, nextAttempt: 9, recipients: [], warned: [0, 2] } },
   { type: 'RES', results: { id: 'm0-1', turn: 3, nextAttempt: 17, recipients: [{ recipient: 0, state: { state: 'delivered' } }, { recipient: 1, state: { state: 'waiting', reply: REPLY } }], warned: [1] } },
   { type: 'ATT', id: 'm0-1', turn: 4, host: 'mx.test', recipients: [0, 1] },
-  { type: 'STATE', envelope: ENVELOPE, next: { turn: 21, value: 2 }, held: { turn: 22, value: 1 }, recipients: [{ state: 'waiting', turn: 24, attempted: { turn: 23, host: 'mx' } }, { state: 'failed', reply: REPLY, turn: 26, attempted: { turn: 0, host: '' } }] },
+  { type: 'STATE', envelope: ENVELOPE, next: { turn: 21, value: 2 }, held: { turn: 22, value: 1 }, recipients: [{ state: 'failed', reply: REPLY, turn: 24, attempted: { turn: 23, host: 'mx' } }, { state: 'failed', reply: REPLY, turn: 26, attempted: { turn: 0, host: '' } }] },
   { type: 'HOLD', id: 'm0-1', turn: 5, order: 'return' },
   { type: 'KILL', id: 'm' },
 ];

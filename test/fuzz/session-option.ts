@@ -34,7 +34,7 @@ const REMOVABLE = ['PIPELINING', 'SIZE', '8BITMIME', 'ENHANCEDSTATUSCODES', 'HEL
 
 const BINDING: ChannelBinding = { name: 'tls-exporter', data: encodeAscii('a channel') };
 
-/** Octet 0: what the server is; 1: leniencies; 2 and 3: extensions; 4 to 6: limits; 7: time. All 0: the defaults. */
+/** Octet 0: what the server is; 1: leniencies; 2 and 3: extensions; 4 to 6: limits; 7: time, and what is drained. All 0: the defaults. */
 export function serverOptionsOf(octets: Uint8Array): ServerOptions {
   const [kind = 0, lenient = 0, without = 0, added = 0, sizes = 0, caps = 0, more = 0, time = 0] = octets;
   const bit = (octet: number, at: number): boolean => ((octet >> at) & 1) === 1;
@@ -64,6 +64,7 @@ export function serverOptionsOf(octets: Uint8Array): ServerOptions {
     minDataRate: one(more, 2, [100, 0, 1, 10_000]),
     sessionTimeout: one(time, 0, [SESSION_TIMEOUT, minutes(3), minutes(20), SESSION_TIMEOUT]),
     timeout: one(time, 2, [minutes(5), minutes(1), minutes(5), minutes(5)]),
+    ...(bit(time, 6) ? { maxDrain: bit(time, 7) ? 64 : 400 } : {}),
     dataRateWindow: one(time, 4, [minutes(5), minutes(2), minutes(5), minutes(5)]),
   };
 }

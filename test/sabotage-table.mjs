@@ -1,0 +1,88 @@
+// Single mistakes, each in one place, of a kind that is easily made: a cell of a table, a reset that was forgotten, a limit that is off
+// by one. [what it is, file below src/, the exact text, what stands in its place, the tests that have to notice].
+//
+// The text has to occur once. Where the sources have changed so that it does not, the mistake is to be described anew.
+
+const WIRE = 'test/wire';
+const SERVER = 'test/protocol/server';
+const CLIENT = 'test/protocol/client';
+
+export const MISTAKES = [
+  // Decoders
+  ['a bare LF ends a command', 'wire/line-decoder.ts', "['text', 'bare-lf'],  ['text', 'nul']", "['text', 'line'],  ['text', 'nul']", `${WIRE}/line-decoder`],
+  ['a line may be an octet shorter than its limit', 'wire/line-decoder.ts', 'if (length > this.#limit) {', 'if (length >= this.#limit) {', `${WIRE}/line-decoder`],
+  ['a reset forgets the line, and not the CR in front', 'wire/line-decoder.ts', '    this.length = 0;\n    this.#row = this.#begin;\n', '    this.length = 0;\n', `${WIRE}/line-decoder`],
+  ['a kept line grows beyond its limit', 'wire/line-decoder.ts', 'const wanted = Math.min(this.length + to - from, this.#limit);', 'const wanted = this.length + to - from;', `${WIRE}/line-decoder`],
+  ['a dot and a bare LF end mail data', 'wire/data-decoder.ts', "['dot cr', 'hold'],  ['text', 'bare-lf']", "['dot cr', 'hold'],  ['start', 'end']", `${WIRE}/data-decoder`],
+  ['a bare LF begins a line of mail data', 'wire/data-decoder.ts', "  text:     [ ['cr'],              ['text', 'bare-lf'],", "  text:     [ ['cr'],              ['start', 'bare-lf'],", `${WIRE}/data-decoder`],
+  ['the stuffed dot stays', 'wire/data-decoder.ts', "['dot', 'hold'],       ['text']            ], // §4.5.2: check the first", "['dot'],       ['text']            ], // §4.5.2: check the first", `${WIRE}/data-decoder`],
+  ['the CR behind a lone dot is lost', 'wire/data-decoder.ts', "'dot cr': [ ['cr', 'release'],   ['start', 'end'],     ['text', 'release'],   ['text', 'release'] ],", "'dot cr': [ ['cr', 'release'],   ['start', 'end'],     ['text', 'release'],   ['text'] ],", `${WIRE}/data-decoder`],
+  ['a text line may be an octet shorter than its limit', 'wire/data-decoder.ts', 'if (end - this.#lineAt <= this.#lineLimit', 'if (end - this.#lineAt < this.#lineLimit', `${WIRE}/data-decoder`],
+  ['the next mail begins within a line', 'wire/data-decoder.ts', '    this.size = 0;\n    this.#row = ROWS.start;', '    this.size = 0;\n    this.#row = ROWS.text;', `${WIRE}/data-decoder`],
+  ['a dot at the start of a line is sent once', 'wire/data-encoder.ts', "['text', 'stuff']", "['text']", `${WIRE}/data-encoder`],
+  ['an open line runs into the end of mail data', 'wire/data-encoder.ts', 'ROWS.start ? END : END_OF_OPEN_LINE', 'ROWS.start ? END : END', `${WIRE}/data-encoder`],
+  ['a CR as the last octet of content is sent', 'wire/data-encoder.ts', "    if (this.#row === ROWS.cr) this.#note('bare-cr', this.#size - 1);\n", '', `${WIRE}/data-encoder`],
+  ['a chunk takes one octet of what follows', 'wire/chunk-decoder.ts', 'Math.min(octets.length, at + this.remaining)', 'Math.min(octets.length, at + this.remaining + 1)', `${WIRE}/chunk-decoder`],
+  ['the fast scan passes over CR', 'wire/text.ts', 'const ABOVE_CR = 0x0e0e0e0e;', 'const ABOVE_CR = 0x0d0d0d0d;', `${WIRE}/data-decoder ${WIRE}/text`],
+  ['one credential has two spellings in base 64', 'wire/base64.ts', 'return trailing === 0 ? octets : undefined;', 'return octets;', `${WIRE}/base64`],
+  ['xtext takes lower case', 'wire/xtext.ts', '(?![0-9A-F]{2})', '(?![0-9A-Fa-f]{2})', `${WIRE}/xtext`],
+  ['UTF-8 takes surrogates', 'wire/utf8.ts', '[0xed, 0xed,   0x80, 0x9f,', '[0xed, 0xed,   0x80, 0xbf,', `${WIRE}/utf8`],
+  ['a PROXY header takes any octet for its LF', 'wire/proxy-header.ts', "        if (octet !== LF) return this.#fail('bare-cr');\n", '', `${WIRE}/proxy-header`],
+  ['one of two CR is not put right', 'wire/line-end-repair.ts', "cr:   [ ['cr', 'put-lf'],", "cr:   [ ['cr'],", `${WIRE}/line-end-repair`],
+  ['a CR at the end of chunks is no fault', 'wire/text-check.ts', "    if (this.#row === ROWS.cr) this.#note('bare-cr', this.#size - 1);\n", '', `${WIRE}/text-check`],
+
+  // Syntax
+  ['a local part has 65 octets', 'syntax/mailbox.ts', 'exceeds(text, at, end, 64)', 'exceeds(text, at, end, 65)', 'test/syntax/mailbox test/syntax/path'],
+  ['a reply may begin with 1', 'syntax/reply.ts', '/^[2-5][0-9][0-9]/', '/^[1-5][0-9][0-9]/', 'test/syntax/reply'],
+  ['lines of one reply may have several codes', 'syntax/reply.ts', 'if (parsed.code !== this.#code) return', 'if (parsed.code === 0) return', 'test/syntax/reply'],
+  ['a text begins a line of its own in a reply', 'syntax/reply.ts', 'if (run(text, 0, PRINTABLE) === text.length) return text;', 'return text;', 'test/syntax/reply'],
+  ['the greeting of EHLO counts as a keyword', 'syntax/keyword.ts', 'for (const line of others) {', 'for (const line of reply.lines) {', 'test/syntax/keyword'],
+
+  // The server: its tables
+  ['MAIL within a transaction', 'protocol/server/table.ts', "MAIL:     [  'no',      'no',      'mail',    'no',", "MAIL:     [  'no',      'no',      'mail',    'mail',", `${SERVER}/table -t tables`],
+  ['DATA without a recipient', 'protocol/server/table.ts', "DATA:     [  'no',      'no',      'no',      'no',      'data',", "DATA:     [  'no',      'no',      'no',      'data',    'data',", `${SERVER}/table -t tables`],
+  ['RSET keeps the recipients', 'protocol/server/table.ts', "RSET:     [  'no',      'greeted', 'ready',   'ready',   'ready',", "RSET:     [  'no',      'greeted', 'ready',   'ready',   'rcpt',", `${SERVER}/table -t tables`],
+  ['DATA behind a chunk', 'protocol/server/table.ts', "'no',      'data',    'no'     ], // §3.3", "'no',      'data',    'data'   ], // §3.3", `${SERVER}/table -t tables`],
+  ['a chunk at fault is followed by others', 'protocol/server/table.ts', "'no',     'ready',  'no',     'no',      'no' ], // RFC 3030 §2: what follows", "'no',     'bdat',   'no',     'no',      'no' ], // RFC 3030 §2: what follows", `${SERVER}/table -t tables`],
+  ['chunks are read as commands', 'protocol/server/table.ts', "  chunk: 'chunk',", "  chunk: 'lines',", `${SERVER}/table -t tables`],
+
+  // The server: what it does
+  ['what came in the clear behind STARTTLS is carried out under TLS', 'protocol/server/conversation.ts', '        this.#reader.forget(); // RFC 3207 §5\n', '', 'test/transcripts -t rfc3207'],
+  ['TLS leaves the client authenticated', 'protocol/server/conversation.ts', '    this.#authentication.forget();\n', '', 'test/transcripts -t rfc3207'],
+  ['STARTTLS is offered again under TLS', 'protocol/server/conversation.ts', '    this.#secured = true;\n    this.extended = false;\n', '    this.extended = false;\n', 'test/transcripts -t rfc3207'],
+  ['EHLO keeps the transaction', 'protocol/server/conversation.ts', "    this.#forget('reset');\n    this.extended = verb !== 'HELO';", "    this.extended = verb !== 'HELO';", 'test/fuzz/fuzz -t serverSession'],
+  ['RSET keeps the transaction', 'protocol/server/conversation.ts', "      case 'RSET':\n        this.#forget('reset');\n", "      case 'RSET':\n", 'test/fuzz/fuzz -t serverSession'],
+  ['the octets of a refused chunk are commands', 'protocol/server/conversation.ts', '    this.dropping = chunk;\n', '    if (reply === undefined) this.dropping = chunk;\n    else return this.#error(reply);\n', 'test/transcripts -t rfc3030'],
+  ['mail data that hold a bare LF are asked about', 'protocol/server/conversation.ts', 'if (fault !== undefined || this.#transaction === undefined) return this.#conclude', 'if (this.#transaction === undefined) return this.#conclude', 'test/transcripts -t smuggling'],
+  ['LMTP replies once', 'protocol/server/conversation.ts', 'let each = this.#settings.lmtp ? unanswered : 1;', 'let each = 1;', 'test/transcripts -t rfc2033'],
+  ['an application that closes leaves a transaction open', 'protocol/server/conversation.ts', "default: question satisfies never;\n    }\n    if (reply.code === 421)", "default: question satisfies never;\n    }\n    if (reply.code === 420)", 'test/fuzz/fuzz test/transcripts -t serverSession|421'],
+  ['replies come in another order', 'protocol/server/output.ts', 'this.#replies.push(octets)', 'this.#replies.unshift(octets)', 'test/transcripts -t rfc2920'],
+  ['a mail as large as may be is too large', 'protocol/server/mail-data.ts', 'octets > this.#limits.maxSize;', 'octets >= this.#limits.maxSize;', `${SERVER}/mail-data ${SERVER}/session-limit`],
+  ['the first chunk of the next mail is checked as text of the last', 'protocol/server/mail-data.ts', '    this.#chunk = undefined;\n    const text', '    const text', `${SERVER}/session ${SERVER}/session-octets test/transcripts -t rfc3030`],
+  ['one recipient too many', 'protocol/server/guard.ts', '(transaction?.accepted ?? 0) >= offer.maxRecipients', '(transaction?.accepted ?? 0) > offer.maxRecipients', `${SERVER}/guard ${SERVER}/session-limit`],
+  ['a mechanism that shows the secret needs no TLS', 'protocol/server/authentication.ts', 'secured || clearText || !MECHANISMS[name].revealsSecret', 'secured || clearText || MECHANISMS[name].revealsSecret', `${SERVER}/authentication test/transcripts -t rfc4954`],
+  ['one failure of AUTH too many', 'protocol/server/authentication.ts', '++this.#failures > this.#most', '++this.#failures > this.#most + 1', `${SERVER}/authentication test/transcripts -t rfc4954`],
+  ['a deadline that has come has not passed', 'protocol/server/pace.ts', "return now >= this.#since + this.#limits.timeout ? 'timeout' : undefined;", "return now > this.#since + this.#limits.timeout ? 'timeout' : undefined;", 'test/transcripts -t timeout'],
+  ['what a malformed BDAT announces is not known', 'protocol/server/command-line.ts', 'return Number(size ?? 0);', 'return 0;', 'test/transcripts -t rfc3030'],
+
+  // The client
+  ['content without a 354', 'protocol/client/table.ts', "'DATA':             { in: ['envelope'],   on: { 2: closed,     3: 'content',", "'DATA':             { in: ['envelope'],   on: { 2: 'content',  3: 'content',", `${CLIENT}/table -t tables`],
+  ['a 354 to MAIL is taken', 'protocol/client/table.ts', "'MAIL':             { in: paired,         on: { 2: stays,      3: closed,", "'MAIL':             { in: paired,         on: { 2: stays,      3: stays, ", `${CLIENT}/table -t tables`],
+  ['a lost reply to the end of mail data defers', 'protocol/client/table.ts', "END_IS_OUT: ReadonlySet<State> = new Set(['flight', 'ending'])", "END_IS_OUT: ReadonlySet<State> = new Set(['flight'])", 'test/transcripts -t client-end'],
+  ['QUIT is said within content', 'protocol/client/table.ts', '  content: false, //  it would be content', '  content: true, //  it would be content', `${CLIENT}/session ${CLIENT}/session-end test/transcripts -t client-content`],
+  ['421 is a reply like others', 'protocol/client/session.ts', '    if (reply.code === 421) return turnAway(); // §3.8\n', '', 'test/transcripts -t 421'],
+  ['a reply counts that came before its command', 'protocol/client/session.ts', 'if (awaited === undefined || this.#pipeline.early)', 'if (awaited === undefined)', `${CLIENT}/session ${CLIENT}/session-octets test/transcripts -t client`],
+  ['commands are pipelined to everybody', 'protocol/client/session.ts', "const room = this.#negotiation.offer.has('PIPELINING') ? PIPELINED : 1;", 'const room = PIPELINED;', 'test/fuzz/fuzz -t clientSession'],
+  ['a transaction begins behind one that was not finished', 'protocol/client/session.ts', '...(this.#dirty ? [RSET] : [])', '...[]', 'test/transcripts -t client'],
+  ['what comes in the clear during the handshake is read', 'protocol/client/session.ts', "      if (this.#state === 'tls') return this.#break('bad-reply');", "      if (this.#state === 'closed') return this.#break('bad-reply');", 'test/transcripts -t client-injected'],
+  ['a recipient has two outcomes', 'protocol/client/recipient.ts', 'if (forwardPath === undefined || this.#outcomes[recipient] !== undefined) return;', 'if (forwardPath === undefined) return;', 'test/fuzz/fuzz -t clientSession'],
+  ['a 4yz is for good', 'protocol/client/outcome.ts', "replyClass(reply.code) === 4 ? 'deferred' : 'failed'", "replyClass(reply.code) === 3 ? 'deferred' : 'failed'", 'test/transcripts -t client-data-451'],
+  ['a secret is shown to whoever answers', 'protocol/client/authentication.ts', 'secured: clearText || tls?.verified === true', 'secured: true', 'test/transcripts -t client-plain-unverified'],
+
+  // The relay, and what it keeps
+  ['a mail goes round once more', 'relay/loop.ts', 'return this.count >= MOST_RECEIVED;', 'return this.count > MOST_RECEIVED;', 'test/relay/loop'],
+  ['a host of our own preference is tried', 'relay/route.ts', 'self === undefined || preference < self.preference', 'self === undefined || preference <= self.preference', 'test/relay/route'],
+  ['a delivery that failed outweighs one that succeeded', 'relay/queue/fold.ts', 'failed: 1, delivered: 2', 'failed: 2, delivered: 1', 'test/fuzz/fuzz -t journalRecord'],
+  ['a record that has decayed is read', 'relay/queue/record.ts', '  if (!isSound(octets.subarray(at, at + HEADER), checksum(payload), secret, checksum)) return undefined;\n', '', 'test/relay/queue/record test/relay/queue/segment'],
+  ['a response of SASL stands in the transcript', 'transcript/secret.ts', "if (this.#exchange !== undefined) return [encodeAscii(`${strike(text, this.#exchange)}${end}`)];", 'if (this.#exchange !== undefined) return held;', 'test/transcript/secret'],
+];
