@@ -82,6 +82,7 @@ describe('listen', () => {
 
   it.each<[string, ListenOptions, Hooks | undefined]>([
     ['hostname must be a domain or an address literal, not "a b"', { hostname: 'a b' }, undefined],
+    // shows RFC2033:1-1 RFC2033:5-1
     ['LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)', { lmtp: true, port: 25 }, undefined],
     ['port must be an integer from 0 to 65535, not 65536', { port: 65_536 }, undefined],
     ['hooks need at least "message", which decides about each mail', {}, {} as Hooks],
