@@ -134,8 +134,9 @@ export class ClientView {
     const last = /^BDAT [0-9]+ LAST[ \t]*$/i.test(line);
     for (const { code } of replies) feature(`${state} ${verb.slice(0, 8)} ${code} ${session.state}`);
     if (verb === 'AUTH') {
-      this.#mechanism = line.split(' ')[1]?.toUpperCase() ?? '';
-      this.#keepSecret(line.split(' ')[2], replies);
+      const [, mechanism = '', initialResponse] = line.split(/ +/);
+      this.#mechanism = mechanism.toUpperCase();
+      this.#keepSecret(initialResponse, replies);
     }
     if (Number(size ?? 0) > 0 && session.state !== 'closed') {
       claim(replies.length === 0, () => `${replies[0]?.code} before the chunk has come`);
