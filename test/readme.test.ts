@@ -10,6 +10,7 @@ import { draw } from '../src/cli/draw.ts';
 import { accept } from '../src/protocol/server/verdict.ts';
 import { listen } from '../src/node/listen.ts';
 import { relay } from '../src/node/relay.ts';
+import { formatApi, publicNames } from './support/api.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -107,6 +108,16 @@ describe('the examples', () => {
     const program = run(EXAMPLES[5] ?? '', 1);
     expect(await program.ended).toBe(0);
     expect(program.output()).toBe('220 mx.example.org ESMTP ehlo\r\n\n');
+  });
+});
+
+describe('the public names', () => {
+  test('have a sentence each', () => {
+    expect(publicNames().filter(({ kind, sentence }) => kind === 'unknown' || sentence === '').map(({ name }) => name)).toEqual([]);
+  });
+
+  test('stand in the README as they are', () => {
+    expect(README).toContain(formatApi(publicNames()));
   });
 });
 

@@ -12,6 +12,7 @@ import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { ClientTls } from '../protocol/client/action.ts';
 
+/** What is set about TLS on the client's side. */
 export interface TlsClientOptions {
   /** PEM: authorities to be trusted, instead of those that Node brings along. */
   readonly ca?: string | Uint8Array;

@@ -12,6 +12,7 @@ import { seconds, type Milliseconds } from '../protocol/limit.ts';
 /** Milliseconds for a handshake, whoever is to begin it. */
 export const HANDSHAKE: Milliseconds = seconds(60);
 
+/** Certificate, key and what else is set about TLS. */
 export interface TlsOptions {
   /** PEM: the certificate with its chain, and its key. */
   readonly cert: string | Uint8Array;

@@ -22,4 +22,5 @@ export const LENIENCIES = {
   repairLineEnds:       { source: 'RFC 5321 §2.3.8' },
 } as const satisfies Readonly<Record<string, { readonly source: string }>> & Readonly<Record<SyntaxLeniency, { readonly source: string }>>;
 
+/** The name of a leniency: what the RFC forbids and a server can be told to take. */
 export type LeniencyName = keyof typeof LENIENCIES;

@@ -14,4 +14,5 @@ export const NOTICES = {
   'clear text behind STARTTLS': { source: 'RFC 3207 §5' },
 } as const satisfies Readonly<Record<string, { readonly source: string }>>;
 
+/** What a client did that is worth knowing, though nothing forbids it. */
 export type NoticeName = keyof typeof NOTICES;
