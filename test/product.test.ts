@@ -23,7 +23,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   'LMTP': { ...PLAIN, server: { lmtp: true }, client: { lmtp: true }, verdicts: TWO },
   'LMTP without chunks': { ...PLAIN, server: { lmtp: true, without: ['CHUNKING'] }, client: { lmtp: true }, verdicts: TWO },
   'STARTTLS and AUTH': { ...PLAIN, server: { startTls: true, requireTls: true, auth: { ...ANY_AUTH, mechanisms: ['PLAIN', 'LOGIN'], required: true } }, client: { tlsPolicy: 'verify', auth: AUTH }, recipients: 1 },
-  'two mails': { ...PLAIN, mails: 2, recipients: 1, verdicts: TWO },
+  'two mails, one command at a time': { ...PLAIN, server: { without: ['CHUNKING', 'PIPELINING'] }, mails: 2, recipients: 1, verdicts: TWO },
   'troubles': { ...PLAIN, recipients: 1, verdicts: ['accept'], troubles: true },
 };
 

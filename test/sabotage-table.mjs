@@ -74,6 +74,7 @@ export const MISTAKES = [
   ['a reply counts that came before its command', 'protocol/client/session.ts', 'if (awaited === undefined || this.#pipeline.early)', 'if (awaited === undefined)', `${CLIENT}/session ${CLIENT}/session-octets test/transcripts -t client`],
   ['commands are pipelined to everybody', 'protocol/client/session.ts', "const room = this.#negotiation.offer.has('PIPELINING') ? PIPELINED : 1;", 'const room = PIPELINED;', 'test/fuzz/fuzz -t clientSession'],
   ['a transaction begins behind one that was not finished', 'protocol/client/session.ts', '...(this.#dirty ? [RSET] : [])', '...[]', 'test/transcripts -t client'],
+  ['nothing follows the reply to RSET', 'protocol/client/session.ts', "case 'RSET': return this.#advance(now);", "case 'RSET': return;", 'test/product -t two'],
   ['a certificate that proves nothing will do', 'protocol/client/negotiation.ts', "if (tls.verified || tlsPolicy !== 'verify')", "if (tls.verified || tlsPolicy === 'verify')", 'test/transcripts -t client-not-verified'],
   ['a recipient has two outcomes', 'protocol/client/recipient.ts', 'if (forwardPath === undefined || this.#outcomes[recipient] !== undefined) return;', 'if (forwardPath === undefined) return;', `${CLIENT}/session ${CLIENT}/session-end test/transcripts -t client`],
   ['a 4yz is for good', 'protocol/client/outcome.ts', "replyClass(reply.code) === 4 ? 'deferred' : 'failed'", "replyClass(reply.code) === 3 ? 'deferred' : 'failed'", 'test/transcripts -t client-data-451'],
