@@ -11,6 +11,7 @@ import { accept } from '../src/protocol/server/verdict.ts';
 import { listen } from '../src/node/listen.ts';
 import { relay } from '../src/node/relay.ts';
 import { formatApi, publicNames } from './support/api.mjs';
+import { formatChoices, formatDepartures } from './support/choices.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -119,6 +120,11 @@ describe('the public names', () => {
   test('stand in the README as they are', () => {
     expect(README).toContain(formatApi(publicNames()));
   });
+});
+
+test('the choices and departures are those of the sources and of the ledger', () => {
+  expect(formatChoices().split('\n').length).toBeGreaterThan(30);
+  expect(README).toContain(`Where the RFC leaves it open:\n\n${formatChoices()}\nWhere it is not followed:\n\n${formatDepartures()}`);
 });
 
 test('every file that the README names exists', () => {

@@ -1,0 +1,2 @@
+export function formatChoices(): string;
+export function formatDepartures(): string;
