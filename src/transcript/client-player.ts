@@ -128,11 +128,13 @@ function optionsOf({ options }: Header, hash: Hash): ClientOptions {
   const [, authcid, password] = /^([^:]+):(.+)$/.exec(options.get('user') ?? '') ?? [];
   const token = options.get('token');
   const ownName = options.get('own-name');
+  const timeout = options.get('timeout');
   const secret: ClientSecret | undefined = authcid !== undefined && password !== undefined ? { type: 'password', authcid, password } : token === undefined ? undefined : { type: 'token', token };
   return {
     hostname: options.get('hostname') ?? 'client.example.org',
     lmtp: options.has('lmtp'),
     tlsAtOnce: options.has('tls-at-once'),
+    ...(timeout === undefined ? {} : { timeout: Number(timeout) * 1_000 }),
     ...(policy === undefined ? {} : { tlsPolicy: policy as TlsPolicy }), // the header has seen to it
     ...(secret === undefined ? {} : { auth: { secret, hash, nonce: options.get('nonce') ?? 'nonce', clearText: options.has('secret-in-clear') } }),
     ...(ownName === undefined ? {} : { ownNames: [ownName] }),

@@ -56,7 +56,8 @@ const OPTIONS = {
   tls:        { of: ['server'],           value: /^(?:offered|required|implicit|unavailable)$/ },
   'tls-policy': { of: ['client'],         value: /^(?:opportunistic|require|verify)$/ },
   'tls-at-once': { of: ['client'],        value: undefined },
-  user:       { of: ['client'],           value: /^[a-z]+:[!-+\--~]+$/ }, // and the password
+  user:       { of: ['client'],           value: /^[!-+\--9;-~]+:[!-+\--~]+(?: [!-+\--~]+)*$/ }, // and the password
+  timeout:    { of: ['client'],           value: /^[1-9]\d{0,8}$/ }, //      seconds, of any wait
   token:      { of: ['client'],           value: /^[A-Za-z0-9._~+/-]+=*$/ },
   'secret-in-clear': { of: ['client'],    value: undefined },
   'own-name': { of: ['client'],           value: /^[A-Za-z0-9.-]+$/ },

@@ -7,9 +7,11 @@ import { ClientSession } from '../protocol/client/session.ts';
 import { outcomeLines } from './client-player.ts';
 import { formatExact } from './exact.ts';
 import { TranscriptRecorder, type RecordHeader } from './record.ts';
+import { STRUCK_OUT } from './secret.ts';
 
 export class RecordedClientSession extends ClientSession {
   readonly #recorder: TranscriptRecorder;
+  #ending = false; // the session makes a loss of it, which was written down as an end
 
   constructor(options: ClientOptions, now: Milliseconds, header: Omit<RecordHeader, 'subject' | 'options'>, write: (text: string) => void) {
     super(options, now);
@@ -52,8 +54,10 @@ export class RecordedClientSession extends ClientSession {
   }
 
   override receiveEnd(): void {
-    this.#recorder.world('eof');
+    if (this.state !== 'closed') this.#recorder.world('eof');
+    this.#ending = true;
     super.receiveEnd();
+    this.#ending = false;
   }
 
   override secured(tls: ClientTls, now: Milliseconds): void {
@@ -67,7 +71,7 @@ export class RecordedClientSession extends ClientSession {
   }
 
   override lost(reason?: 'connection-lost' | 'no-connection'): void {
-    if (this.state !== 'closed') this.#recorder.world('lost');
+    if (this.state !== 'closed' && !this.#ending) this.#recorder.world('lost');
     super.lost(reason);
   }
 
@@ -94,7 +98,13 @@ export class RecordedClientSession extends ClientSession {
   }
 }
 
-/** The options as a header has them. Without the secret, which is not written down, a session that authenticates cannot be replayed. */
-function optionWords({ hostname, lmtp, tlsPolicy = 'off', tlsAtOnce }: ClientOptions): readonly string[] {
-  return [`hostname=${hostname}`, ...(lmtp === true ? ['lmtp'] : []), ...(tlsPolicy === 'off' ? [] : [`tls-policy=${tlsPolicy}`]), ...(tlsAtOnce === true ? ['tls-at-once'] : [])];
+/** The options as a header has them. The password is what PLAIN and LOGIN were struck out to; what SCRAM and CRAM-MD5 prove cannot be replayed. */
+function optionWords({ hostname, lmtp, tlsPolicy = 'off', tlsAtOnce, timeout = Infinity, auth, ownNames: [ownName, ...others] = [] }: ClientOptions): readonly string[] {
+  const user = auth?.secret.type === 'password' && /^[!-+\--9;-~]+$/.test(auth.secret.authcid) ? auth.secret.authcid : undefined;
+  return [
+    `hostname=${hostname}`, ...(lmtp === true ? ['lmtp'] : []), ...(tlsPolicy === 'off' ? [] : [`tls-policy=${tlsPolicy}`]), ...(tlsAtOnce === true ? ['tls-at-once'] : []),
+    ...(timeout === Infinity ? [] : [`timeout=${Math.ceil(timeout / 1_000)}`]),
+    ...(user === undefined ? [] : [`user=${user}:${STRUCK_OUT}`]), ...(auth?.clearText === true ? ['secret-in-clear'] : []),
+    ...(ownName === undefined || others.length > 0 || !/^[A-Za-z0-9.-]+$/.test(ownName) ? [] : [`own-name=${ownName}`]),
+  ];
 }

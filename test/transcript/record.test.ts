@@ -2,8 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { reply } from '../../src/syntax/reply.ts';
+import type { ClientOptions } from '../../src/protocol/client/option.ts';
 import { HASH } from '../../src/node/credential.ts';
 import { formatTranscriptFault, isTranscriptFault, parseTranscript, type Transcript } from '../../src/transcript/format.ts';
+import { encodeBase64 } from '../../src/wire/base64.ts';
 import { TranscriptRecorder } from '../../src/transcript/record.ts';
 import { RecordedClientSession } from '../../src/transcript/record-client.ts';
 import { RecordedServerSession } from '../../src/transcript/record-server.ts';
@@ -76,6 +78,51 @@ describe('a session of LMTP that was recorded', () => {
     for (const line of ['A: leniency spaceAroundColon', 'A: next 250 2.0.0 delivered', 'S: 452 4.2.2 full', 'A: ended accepted', '* tls insufficient', 'S: 554 5.7.0 command refused due to lack of security', '* close']) expect(paper.text).toContain(`${line}\n`);
     expect(troubleOf(paper, 'all')).toBeUndefined();
   });
+});
+
+describe('a client that was recorded', () => {
+  it('replays the end of what its server says, which is no loss besides', () => {
+    const { paper, session } = clientOf({ hostname: 'client.example.org' });
+    session.receive(octetsOf('220 mx.example.com\r\n'), 0);
+    act(session);
+    session.receiveEnd();
+    act(session);
+    session.receiveEnd(); // of a session that has closed: nothing is left to tell
+    act(session);
+    expect(paper.text).toMatch(/EHLO client\.example\.org\n\* eof\n\* close\n$/);
+    expect(troubleOf(paper, 'all')).toBeUndefined();
+  });
+
+  it('replays a PLAIN exchange with the password that was struck out', () => {
+    const { paper, session } = clientOf({ hostname: 'client.example.org', auth: { secret: { type: 'password', authcid: 'alice@example.org', password: 'open-sesame' }, hash: HASH, nonce: 'n', clearText: true } });
+    for (const text of ['220 mx.example.com\r\n', '250-mx.example.com\r\n250 AUTH PLAIN\r\n', '235 ok\r\n', '421 mx.example.com\r\n']) {
+      session.receive(octetsOf(text), 0);
+      act(session);
+    }
+    expect(paper.text).toContain('Options: hostname=client.example.org, user=alice@example.org:struck out, secret-in-clear\n');
+    expect(paper.text).toContain(`C: AUTH PLAIN ${encodeBase64(octetsOf('\0alice@example.org\0struck out'))}\n`);
+    expect(paper.text).not.toMatch(/sesame/);
+    expect(troubleOf(paper, 'all')).toBeUndefined();
+  });
+
+  it('replays a wait that was cut short by its own options, and knows a server that is itself', () => {
+    const { paper, session } = clientOf({ hostname: 'client.example.org', timeout: 2_000, ownNames: ['mx.example.com'] });
+    act(session);
+    session.expire(2_000);
+    act(session);
+    expect(paper.text).toContain('Options: hostname=client.example.org, timeout=2, own-name=mx.example.com\n');
+    expect(paper.text).toContain('* clock +2000ms\n');
+    expect(troubleOf(paper, 'all')).toBeUndefined();
+  });
+
+  function clientOf(options: ClientOptions): { paper: Paper; session: RecordedClientSession } {
+    const paper = new Paper();
+    return { paper, session: new RecordedClientSession(options, 0, HEADER, paper.write) };
+  }
+
+  function act(session: RecordedClientSession): void {
+    while (session.next() !== undefined); // what it does is written down
+  }
 });
 
 describe('a record', () => {
