@@ -25,15 +25,16 @@ import { UsageError } from '../wire/usage.ts';
 import { Book } from '../relay/queue/book.ts';
 import { crc32, type Checksum } from '../relay/queue/checksum.ts';
 import { encodeFact, NO_PARAMETERS, type Fact, type Order, type Results, type StoredEnvelope } from '../relay/queue/fact.ts';
-import { OWN_FILE, statesOf } from '../relay/queue/fold.ts';
 import { formatMailParameters, formatRecipientParameters } from '../relay/queue/parameter-text.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
+import type { Draft } from '../relay/queue/record.ts';
 import { StoredMail } from '../relay/queue/stored-mail.ts';
 import { checkpoint } from './checkpoint.ts';
 import { FileDisk, isFull, type Disk } from './disk.ts';
 import { newId } from './file-queue.ts';
 import { takeIn } from './intake.ts';
 import { lockDirectory } from './lock.ts';
+import { RecentContent } from './recent-content.ts';
 import { recover, type Recovered, type RecoveryReport } from './recovery.ts';
 import { SegmentLog, type Durability } from './segment-log.ts';
 import type { Perform } from './step.ts';
@@ -59,6 +60,9 @@ export interface JournalOptions {
   readonly perform?: Perform;
 }
 
+/** What is known of mails; of the others the segments know themselves. */
+type KnownFact = Exclude<Fact, { readonly type: 'SEG' }>;
+
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
 const RESULT_DELAY = 50; // milliseconds that a result waits for company
@@ -75,6 +79,7 @@ export class Journal implements Queue {
   readonly #release: () => Promise<void>;
   /** What the start has found. */
   readonly report: RecoveryReport;
+  readonly #recent = new RecentContent();
   #removing = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
   #fresh = { size: 0, time: 0 }; //  of the segment, after the last checkpoint
@@ -137,6 +142,10 @@ export class Journal implements Queue {
 
   content(id: string): AsyncIterable<Uint8Array> {
     return readContent(this.#store, this.#book.find(id).envelope, () => this.#book.mails.get(id)?.content);
+  }
+
+  recent(id: string): Uint8Array | undefined {
+    return this.#recent.take(id);
   }
 
   async attempt(id: string, recipients: readonly number[], host = ''): Promise<void> {
@@ -223,14 +232,14 @@ export class Journal implements Queue {
     const envelope = { ...head, size, eightBit };
     const fact: Fact = { type: 'ENQ', envelope, external: pieces === undefined, cause };
     try {
-      await this.#append(fact, 'durable', pieces);
+      const draft = encodeFact(fact, this.#store.checksum, pieces);
+      await this.#enter(fact, draft, 'durable');
+      if (pieces !== undefined) this.#recent.keep(id, draft.octets.subarray(draft.octets.length - size));
     } catch (error) {
       if (isFull(error) && pieces === undefined && this.#log.failure === undefined) await this.#store.disk.unlink(contentPath(id)).catch(() => undefined); // what is left goes at the next start
       throw error;
     }
-    const [[, state] = []] = statesOf(fact, OWN_FILE);
-    if (state === undefined) throw new Error('an ENQ says nothing');
-    return new StoredMail(envelope, state);
+    return new StoredMail(envelope, this.#book.find(id));
   }
 
   async #order(id: string, order: Order): Promise<void> {
@@ -239,9 +248,13 @@ export class Journal implements Queue {
   }
 
   /** Appends the fact; it is known here when it is as durable as was asked for. */
-  async #append(fact: Exclude<Fact, { readonly type: 'SEG' }>, durability: Durability, content: readonly Uint8Array[] = []): Promise<void> {
+  #append(fact: KnownFact, durability: Durability): Promise<void> {
+    return this.#enter(fact, encodeFact(fact, this.#store.checksum), durability);
+  }
+
+  async #enter(fact: KnownFact, draft: Draft, durability: Durability): Promise<void> {
     if (this.#log.size === 0) await (this.#begun ??= this.#begin());
-    await this.#log.append(encodeFact(fact, this.#store.checksum, content), durability, (place) => this.#book.learn(fact, place));
+    await this.#log.append(draft, durability, (place) => this.#book.learn(fact, place));
     const { size, time } = this.#fresh;
     const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
     if (this.#log.size - size > segmentSize || this.#now() - time > segmentAge) this.#checkpointSoon();

@@ -14,7 +14,6 @@ import { encodeUtf8 } from '../wire/utf8.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { admit, type Admission } from '../relay/admission.ts';
-import { ReceivedCounter } from '../relay/loop.ts';
 import type { NewMail, Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import type { RetrySchedule } from '../relay/schedule.ts';
@@ -34,11 +33,11 @@ import type { Relaying } from './operation.ts';
 import { Beginning, notify, type NotifierOptions } from './notifier.ts';
 import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { now } from './pump.ts';
-import { RecentContent } from './recent-content.ts';
 import { relayTo } from './relay.ts';
 import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
 import type { TlsServer } from './tls.ts';
+import { LoopError, TracedContent } from './traced-content.ts';
 import type { Tracing } from './trace.ts';
 
 /** What is set about a `TransferAgent`. */
@@ -77,16 +76,12 @@ const NO_ROOM = refuse(452, '4.3.1', 'not enough room to keep the mail');
 /** Milliseconds for which the addresses of this machine are taken to be the same. */
 const INTERFACES_LIFE: Milliseconds = 30_000;
 
-/** Content that has too many Received fields: thrown into whoever stores it, so that nothing is stored. */
-class LoopError extends Error {}
-
 /** A mail transfer agent: receives mail into a queue, delivers and relays it, and tells senders of failures. */
 export class TransferAgent {
   readonly #options: TransferAgentOptions;
   readonly #servers: Server[] = [];
   readonly #dispatcher: Dispatcher;
   readonly #pool: ConnectionPool;
-  readonly #recent = new RecentContent();
   readonly #destinations: Destinations;
   #ownAddresses: { readonly list: RouteOptions['ownAddresses']; readonly until: Milliseconds } = { list: [], until: 0 };
 
@@ -165,7 +160,7 @@ export class TransferAgent {
     const story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(',') };
     try {
       let queued: QueuedMail | undefined;
-      if (relayed.forwardPaths.length > 0) queued = await queue.add({ id, reversePath, parameters, ...relayed }, this.#recent.pass(id, this.#traced(mail, id, submission)));
+      if (relayed.forwardPaths.length > 0) queued = await queue.add({ id, reversePath, parameters, ...relayed }, this.#traced(mail, id, submission));
       if (local.forwardPaths.length > 0) {
         const beginning = new Beginning(queued === undefined ? this.#traced(mail, id, submission) : queue.content(id));
         await this.#deliverHere(reversePath, beginning, queued);
@@ -214,8 +209,8 @@ export class TransferAgent {
     }
   }
 
-  /** The content with our Received field in front (§4.4), counting those that are there. */
-  async *#traced(mail: Mail, id: string, submission: boolean): AsyncGenerator<Uint8Array, void> {
+  /** The content with our Received field in front (§4.4). */
+  #traced(mail: Mail, id: string, submission: boolean): AsyncIterable<Uint8Array> {
     const { helo, client, protocol } = mail.session;
     const [only, ...more] = mail.forwardPaths;
     const field = formatReceived({
@@ -227,16 +222,14 @@ export class TransferAgent {
       ...(only !== undefined && more.length === 0 ? { for: only } : {}), // §7.2: one recipient is not told of the others
       date: Date.now(),
     });
-    yield encodeUtf8(field);
-    const counter = new ReceivedCounter();
-    const fields = submission ? new Submission({ id, hostname: this.#options.hostname, date: Date.now() }) : undefined;
-    for await (const octets of mail.content) {
-      counter.read(octets);
-      if (counter.looped) throw new LoopError('the mail is in a loop');
-      if (fields === undefined) yield octets;
-      else yield* fields.read(octets);
-    }
-    if (fields !== undefined) yield* fields.end();
+    return new TracedContent(encodeUtf8(field), submission ? this.#submitted(mail, id) : mail.content);
+  }
+
+  /** The content with the fields that a submission may lack. */
+  async *#submitted(mail: Mail, id: string): AsyncGenerator<Uint8Array, void> {
+    const fields = new Submission({ id, hostname: this.#options.hostname, date: Date.now() });
+    for await (const octets of mail.content) yield* fields.read(octets);
+    yield* fields.end();
   }
 
   async #relay(mail: QueuedMail, recipients: readonly number[], signals: Signals): ReturnType<typeof relayTo> {
@@ -244,9 +237,8 @@ export class TransferAgent {
     const { reversePath, forwardPaths, size, eightBit, parameters, recipientParameters } = mail;
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     const asked = { parameters: parameters ?? {}, recipientParameters: recipients.map((recipient) => recipientParameters?.[recipient] ?? {}) };
-    const recent = this.#recent;
     const content = async function* (host?: string): AsyncGenerator<Uint8Array, void> {
-      const octets = recent.take(mail.id);
+      const octets = queue.recent?.(mail.id);
       if (octets === undefined) yield* queue.content(mail.id);
       else yield octets;
       await queue.attempt?.(mail.id, recipients, host); // before the final dot: after that the mail may be taken

@@ -305,6 +305,19 @@ describe('the journal, taking mail', () => {
     expect([...journal.mails()].length).toBe(1);
   });
 
+  it('has the content of a mail just taken in memory, once, and it is what is read back', async () => {
+    const { journal, operations } = await watched({ inlineLimit: 10 });
+    await journal.add({ ...mailTo('bob'), id: 'n1' }, of('a ', 'mail'));
+    await journal.add({ ...mailTo('bob'), id: 'n2' }, of('a larger', ' mail'));
+    operations.length = 0;
+    const octets = journal.recent('n1');
+    expect(operations).toEqual([]);
+    expect(decodeLatin1(octets ?? EMPTY)).toBe('a mail');
+    expect(await contentOf(journal, 'n1')).toBe('a mail');
+    expect(journal.recent('n1')).toBeUndefined();
+    expect(journal.recent('n2')).toBeUndefined(); // it has a file of its own
+  });
+
   it('takes no id that could be a path', async () => {
     const { journal } = await watched();
     for (const id of ['', '../x', 'a/b', 'a.b']) await expect(journal.add({ ...mailTo('bob'), id }, of('x'))).rejects.toThrow('letters, digits and hyphens');

@@ -28,8 +28,8 @@ export class Book {
   /** Returns what is known of a mail; throws where nothing is left to do for it. */
   find(id: string): MailState & { readonly envelope: StoredEnvelope } {
     const state = this.#mails.get(id);
-    if (state?.envelope === undefined) throw new Error(`the queue has no mail ${id}`);
-    return { ...state, envelope: state.envelope };
+    if (state === undefined || !hasEnvelope(state)) throw new Error(`the queue has no mail ${id}`);
+    return state;
   }
 
   /** Returns what is news in `recipients`: not what was read here, nor anything about those whose outcome is known. */
@@ -66,4 +66,8 @@ export class Book {
     this.#unwanted = [];
     return ids;
   }
+}
+
+function hasEnvelope(state: MailState): state is MailState & { readonly envelope: StoredEnvelope } {
+  return state.envelope !== undefined;
 }
