@@ -1,4 +1,4 @@
-"""Runs aiosmtpd as a server that keeps what it takes: aiosmtpd_server.py smtp|lmtp PORT FOLDER CERT KEY USER PASSWORD
+"""Runs aiosmtpd as a server that keeps what it takes: aiosmtpd_server.py smtp|lmtp PORT FOLDER CERT KEY USER PASSWORD [HOSTNAME]
 
 Each mail becomes a file FOLDER/N.json (how it came) and FOLDER/N.eml (its octets). Prints "ready" when it listens.
 """
@@ -12,7 +12,7 @@ import sys
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, AuthResult
 
-kind, port, folder, cert, key, user, password = sys.argv[1:]
+kind, port, folder, cert, key, user, password, *names = sys.argv[1:]
 count = 0
 
 
@@ -35,7 +35,7 @@ def authenticate(server, session, envelope, mechanism, data):
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(cert, key)
-options = dict(hostname='aiosmtpd.test', tls_context=context, authenticator=authenticate, enable_SMTPUTF8=True)
+options = dict(hostname=(names or ['aiosmtpd.test'])[0], tls_context=context, authenticator=authenticate, enable_SMTPUTF8=True)
 
 
 async def main():

@@ -7,7 +7,7 @@ import { PEERS, until } from './harness.mjs';
 import { Client } from './peer.mjs';
 
 /** Starts it; needs root, as Exim does. With `relayTo`, a port, it relays all mail there, under TLS. Returns the mails that have arrived, without the fields that Exim puts in front. */
-export async function startExim(stage, { port, cert, key, user, password, relayTo }) {
+export async function startExim(stage, { port, cert, key, user, password, relayTo, hostname = 'exim.test' }) {
   const folder = stage.folder('exim');
   for (let up = folder; up !== '/tmp' && up !== '/'; up = join(up, '..')) chmodSync(up, 0o755);
   const [spool, log, mail] = ['spool', 'log', 'mail'].map((name) => join(folder, name));
@@ -23,7 +23,7 @@ export async function startExim(stage, { port, cert, key, user, password, relayT
 exim_user = mail
 exim_group = mail
 never_users =
-primary_hostname = exim.test
+primary_hostname = ${hostname}
 spool_directory = ${spool}
 log_file_path = ${log}/%slog
 acl_smtp_rcpt = accept
@@ -39,7 +39,7 @@ accept_8bitmime = true
 message_size_limit = 50M
 host_lookup =
 rfc1413_hosts =
-qualify_domain = exim.test
+qualify_domain = ${hostname}
 keep_environment = LD_LIBRARY_PATH
 exim_path = ${join(PEERS, 'usr/sbin/exim4')}
 smtp_accept_max = 100

@@ -84,4 +84,19 @@ if [[ ! -d smtp-server/node_modules/smtp-server ]]; then
   (cd smtp-server && npm init -y && npm install --no-audit --no-fund smtp-server@3.21.6) >>"$folder/apt.log" 2>&1
 fi
 command -v curl >/dev/null && command -v openssl >/dev/null || apt_get install -y --no-install-recommends curl openssl
+# More for record.mjs, which no check needs: provision.sh FOLDER record.
+if [[ ${2:-} == record ]]; then
+  [[ -x usr/sbin/smtpd ]] || bring opensmtpd usr/sbin/smtpd
+  [[ -x usr/bin/msmtpd ]] || bring msmtp-mta usr/bin/msmtpd
+  if [[ ! -x s-nail ]]; then
+    bring s-nail usr/bin/s-nail
+    wrap s-nail usr/bin/s-nail
+  fi
+  [[ -x usr/lib/nullmailer/smtp ]] || bring nullmailer usr/lib/nullmailer/smtp
+  [[ -d usr/share/perl5/Net/SMTP/Server && -e usr/share/perl5/Mail/Address.pm ]] || unpack git-email libmailtools-perl libnet-smtp-server-perl
+  if [[ ! -d nodemailer/node_modules/nodemailer ]]; then
+    mkdir -p nodemailer
+    (cd nodemailer && npm init -y && npm install --no-audit --no-fund nodemailer@10.6.0) >>"$folder/apt.log" 2>&1
+  fi
+fi
 echo "$folder"

@@ -1,16 +1,17 @@
-// Runs npm's smtp-server as a server that keeps what it takes: smtp-server.cjs MODULES smtp|lmtp PORT FOLDER CERT KEY USER PASSWORD
+// Runs npm's smtp-server as a server that keeps what it takes: smtp-server.cjs MODULES smtp|lmtp PORT FOLDER CERT KEY USER PASSWORD [HOSTNAME]
 //
 // Each mail becomes a file FOLDER/N.json (how it came) and FOLDER/N.eml (its octets). Prints "ready" when it listens.
 
 const { readFileSync, renameSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 
-const [modules, kind, port, folder, cert, key, user, password] = process.argv.slice(2);
+const [modules, kind, port, folder, cert, key, user, password, name = 'smtp-server.test'] = process.argv.slice(2);
 const { SMTPServer } = require(join(modules, 'smtp-server'));
 let count = 0;
 
 new SMTPServer({
-  name: 'smtp-server.test',
+  name,
+  disableReverseLookup: true, // it would name the machine
   lmtp: kind === 'lmtp',
   cert: readFileSync(cert),
   key: readFileSync(key),
