@@ -5,7 +5,7 @@ import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { decodeBase64 } from '../../src/wire/base64.ts';
 import { LIMITS } from '../../src/protocol/limit.ts';
 import type { ServerOptions } from '../../src/protocol/server/option.ts';
-import { FRAMING } from '../../src/protocol/server/table.ts';
+import { COMMAND_ORDER, FRAMING } from '../../src/protocol/server/table.ts';
 import { SecretStriker } from '../../src/transcript/secret.ts';
 import { claim, claimEqual, feature } from './property.ts';
 import type { ServerRun } from './server-run.ts';
@@ -132,7 +132,7 @@ export class ClientView {
     const verb = /^[!-~]*/.exec(line)?.[0].toUpperCase() ?? '';
     const [, size] = /^BDAT[ \t]+([0-9]+)(?![!-~])/i.exec(line.slice(0, LIMITS.commandLine)) ?? [];
     const last = /^BDAT [0-9]+ LAST[ \t]*$/i.test(line);
-    for (const { code } of replies) feature(`${state} ${verb.slice(0, 8)} ${code} ${session.state}`);
+    for (const { code } of replies) feature(`${state} ${verb in COMMAND_ORDER ? verb : 'no verb'} ${code} ${session.state}`);
     if (verb === 'AUTH') {
       const [, mechanism = '', initialResponse] = line.split(/ +/);
       this.#mechanism = mechanism.toUpperCase();

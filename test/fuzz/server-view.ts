@@ -100,7 +100,7 @@ export class ServerView {
   /** Octets of the client. `revealed`: there is a secret in them. */
   sent(text: string, revealed: boolean): void {
     claim(!this.#shaking, () => 'something is sent in the clear between STARTTLS and the handshake');
-    if (revealed) claim(this.#tls?.verified === true || this.#options.auth?.clearText === true, () => 'a secret is shown to who has not shown who it is');
+    if (revealed) claim(this.#tls?.verified === true || (this.#tls !== undefined && this.#options.tlsPolicy === 'require') || this.#options.auth?.clearText === true, () => 'a secret is shown to who has not shown who it is');
     for (let rest = text; rest !== ''; ) rest = this.#read(rest);
   }
 
