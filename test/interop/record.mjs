@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 process.env.EHLO_INTEROP_PEERS ||= execFileSync('bash', [join(HERE, 'provision.sh'), '', 'record'], { encoding: 'utf8' }).trim();
 const { EHLO, Failure, ROOT, Stage, expect, expectEqual } = await import('./harness.mjs');
-const RECORDINGS = [...(await import('./record-clients.mjs')).CLIENTS, ...(await import('./record-servers.mjs')).SERVERS];
+export const RECORDINGS = [...(await import('./record-clients.mjs')).CLIENTS, ...(await import('./record-servers.mjs')).SERVERS];
 
 const FOLDER = join(ROOT, 'fixtures/transcripts/recorded');
 
@@ -28,7 +28,7 @@ const FOLDER = join(ROOT, 'fixtures/transcripts/recorded');
  *   transcript as it was traced, `version` the program and its version; `shows`: what must stand in it for the title to be
  *   true; a remark goes above the first line that is like its pattern
  */
-async function record(stage, { name, title, verifies, shows, remarks = [], struck = 'nothing struck out', version, play }, folder) {
+export async function record(stage, { name, title, verifies, shows, remarks = [], struck = 'nothing struck out', version, play }, folder) {
   const traced = await play(stage);
   const [, fields, body] = /^([^]*?)\n\n([^]*)$/.exec(traced) ?? ['', '', ''];
   const options = /^Options: .*$/m.exec(fields)?.[0] ?? '';
@@ -43,25 +43,24 @@ async function record(stage, { name, title, verifies, shows, remarks = [], struc
   const source = `${await version(stage)}, ${new Date().toISOString().slice(0, 10)}, ${struck}`;
   const text = `${[`Title: ${title}`, `Source: ${source}`, subject, `Verifies: ${verifies}`, options].filter((line) => line !== '').join('\n')}\n\n${lines.join('\n')}`;
   for (const word of PRIVATE) expect(!word.test(text), `${word} stands in it:\n${text}`);
-  const file = join(folder, `${name}.smtp`);
   const draft = join(stage.folder('draft'), `${name}.smtp`);
   writeFileSync(draft, text);
   const { status, out } = await stage.run(process.execPath, [EHLO, 'replay', draft]);
   expectEqual(status, 0, `exit status of ehlo replay, which said ${out}of\n${text}`);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(file, text);
+  writeFileSync(join(folder, `${name}.smtp`), text);
 }
 
 /** What must not stand in a recording: names of this machine, and domains that are not those of RFC 2606 §3. */
 const OWN_NAMES = [hostname(), ...readFileSync('/etc/hosts', 'utf8').split('\n').filter((line) => /^127\./.test(line)).flatMap((line) => line.split(/\s+/).slice(1))].filter((name) => !/^(?:localhost)?$/.test(name));
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 const PRIVATE = [
-  ...OWN_NAMES.map((name) => new RegExp(`(?<![\\w.-])${escaped(name)}(?![\\w-])`)), new RegExp(`${escaped(homedir())}(?=[/\\s])`), /\/tmp\//, /\broot@/, /localdomain/, /\w\.(?:test|local|lan|internal|invalid)\b/,
+  ...OWN_NAMES.map((name) => new RegExp(`(?<![\\w.-])${escaped(name)}(?![\\w-])`)), ...[homedir()].filter((path) => path.length > 1).map((path) => new RegExp(`${escaped(path)}(?=[/\\s])`)), /\/tmp\//, /\broot@/, /localdomain/, /\w\.(?:test|local|lan|internal|invalid)\b/,
   /@(?!\[)(?!(?:[\w-]+\.)*example\.(?:com|org|net)\b)[\w-]+\.[a-z]{2,}/,
 ];
 
 /** Makes the recordings whose names hold the filter; returns how many were made and how many were not. */
-export async function recordAll(filter, folder = FOLDER) {
+async function recordAll(filter, folder = FOLDER) {
   const count = { made: 0, failed: 0 };
   for (const recording of RECORDINGS.filter(({ name }) => name.includes(filter))) {
     const stage = new Stage();
