@@ -62,7 +62,7 @@ interface Job {
 
 const SCHEMES: Readonly<Record<string, { readonly port: number; readonly options: Partial<SenderOptions> }>> = {
   'smtp:':  { port: 25,  options: {} },
-  'smtps:': { port: 465, options: { tlsAtOnce: true, tlsPolicy: 'require' } }, // RFC 8314 §3.3
+  'smtps:': { port: 465, options: { tlsAtOnce: true } }, // RFC 8314 §3.3: TLS whatever the policy; which certificates will do is for whoever sets one
   'lmtp:':  { port: 24,  options: { lmtp: true } }, // RFC 2033 §5 forbids 25
 };
 

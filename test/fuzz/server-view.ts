@@ -73,6 +73,10 @@ export class ServerView {
       this.#broken = true;
       return;
     }
+    if (OWN[code]?.includes(answered.verb) === false && answered.verb !== 'QUIT') {
+      this.#broken = true;
+      return;
+    }
     const kind = Math.floor(code / 100);
     if (answered.verb === 'EHLO' || answered.verb === 'LHLO') this.#extensions = kind === 2 ? lines.slice(1).map((line) => line.slice(4).split(' ')[0]?.toUpperCase() ?? '') : [];
     if (answered.verb === 'HELO') this.#extensions = [];
@@ -203,6 +207,9 @@ export class ServerView {
     if (state !== 'delivered' && this.#options.lmtp !== true) claim(verdict === undefined || verdict >= 300 || (recipient ?? 0) >= 300, () => `${state}, where the server took the mail`);
   }
 }
+
+/** Codes that say something about these alone (RFC 5321 §4.2.2, RFC 4954 §4). */
+const OWN: Readonly<Record<number, readonly string[]>> = { 220: ['greeting', 'STARTTLS'], 221: ['QUIT'], 235: ['AUTH'], 334: ['AUTH'], 354: ['DATA'] };
 
 /** Commands behind which a client has to wait (RFC 2920 §3.1). */
 function isStop(verb: string): boolean {

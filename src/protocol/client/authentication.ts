@@ -2,7 +2,10 @@
 //
 // Rule 1: the strongest mechanism first; the next one only where the server says that it was the mechanism that did not suit it
 //         (504, 534), never because it called the secret wrong.
-// Rule 2: what shows the secret needs TLS with a verified certificate (RFC 4954 §14), unless the embedder asked for clear text.
+// Rule 2: what shows the secret needs TLS with a verified certificate (RFC 4954 §14). Two ways lead round that, both to be asked
+//         for: the policy 'require' is content with any certificate, for AUTH as for mail; `clearText` needs no TLS at all (§4).
+// Choice: 'opportunistic' asks for neither: who is in the middle could show a certificate of his own as well as hide STARTTLS.
+//         What does not show the secret (SCRAM, CRAM-MD5) goes to anyone. Postfix keeps plain text back alike.
 // Rule 3: success counts only where the mechanism is complete: of SCRAM, when the server has proven that it knows the password.
 
 import { encodeAscii } from '../../wire/ascii.ts';
@@ -10,6 +13,7 @@ import { decodeBase64, encodeBase64 } from '../../wire/base64.ts';
 import type { ClientExchange, DeriveQuestion, Hash, MechanismName } from '../sasl/exchange.ts';
 import { beginClientExchange, usableMechanisms, type ClientSecret } from '../sasl/mechanism.ts';
 import type { ClientTls } from './action.ts';
+import type { TlsPolicy } from './option.ts';
 
 /** Who a client says it is, and what it can show for it (RFC 4954). */
 export interface ClientAuth {
@@ -18,7 +22,7 @@ export interface ClientAuth {
   readonly hash: Hash;
   /** Printable, without commas, new and unpredictable for each session: at least 18 random octets in base 64. */
   readonly nonce: string;
-  /** Shows the secret without TLS, or to a server whose certificate proves nothing. Default: false. */
+  /** Shows the secret without TLS, or to a server whose certificate proves nothing. Default: false; to the latter also under the policy 'require'. */
   readonly clearText?: boolean;
 }
 
@@ -36,21 +40,24 @@ const STRUCK_OUT = '…';
 
 export class Authentication {
   readonly #options: ClientAuth;
+  readonly #tlsPolicy: TlsPolicy;
   readonly #tried = new Set<MechanismName>();
   #exchange: ClientExchange | undefined;
   #initial: Uint8Array | undefined; // that did not fit into the command
   /** Why the exchange was cancelled by us. */
   cancelled: string | undefined;
 
-  constructor(options: ClientAuth) {
+  constructor(options: ClientAuth, tlsPolicy: TlsPolicy) {
     this.#options = options;
+    this.#tlsPolicy = tlsPolicy;
   }
 
   /** Begins with the best mechanism of those offered that was not tried; undefined: there is none. */
   begin(offered: readonly string[], tls: ClientTls | undefined): Extract<AuthTurn, { readonly type: 'line' }> | undefined {
     const { secret, hash, nonce, clearText = false } = this.#options;
     const channelBinding = tls?.channelBinding;
-    const usable = usableMechanisms(offered, secret, { secured: clearText || tls?.verified === true, bindable: channelBinding !== undefined });
+    const trusted = tls?.verified === true || (tls !== undefined && this.#tlsPolicy === 'require');
+    const usable = usableMechanisms(offered, secret, { secured: clearText || trusted, bindable: channelBinding !== undefined });
     for (const mechanism of usable) {
       if (this.#tried.has(mechanism)) continue;
       this.#tried.add(mechanism);

@@ -72,6 +72,11 @@ export class Negotiation {
     this.#startTlsRefusal = reply;
   }
 
+  /** We have broken the exchange off; what follows is its end. */
+  get cancelled(): boolean {
+    return this.#authentication?.cancelled !== undefined;
+  }
+
   /** A 334: what to answer. */
   challenged(reply: Reply): AuthTurn {
     return this.#authentication?.respond(reply.lines) ?? { type: 'cancel', detail: 'expected no challenge' };
@@ -102,7 +107,7 @@ export class Negotiation {
   #authenticate(auth: NonNullable<Settings['auth']>): NextStep {
     const refusal = this.#authRefusal;
     if (refusal !== undefined && !suggestsAnother(refusal.code)) return this.#unauthenticated(refusal);
-    this.#authentication ??= new Authentication(auth);
+    this.#authentication ??= new Authentication(auth, this.#settings.tlsPolicy);
     const line = this.#authentication.begin(this.offer.keywords.get('AUTH') ?? [], this.tls);
     if (line !== undefined) return { type: 'authenticate', line };
     return refusal === undefined ? leave('auth-not-offered') : this.#unauthenticated(refusal);

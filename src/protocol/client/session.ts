@@ -30,7 +30,7 @@ import { Quota } from './quota.ts';
 import { OUR_DOING, replyOf } from './reason.ts';
 import { Recipients } from './recipient.ts';
 import { ReplyReader } from './reply-reader.ts';
-import { AWAITED, CAN_QUIT, END_IS_OUT, onEvent, type ClientEvent, type State } from './table.ts';
+import { AWAITED, CAN_QUIT, END_IS_OUT, isMisplaced, onEvent, type ClientEvent, type State } from './table.ts';
 
 /** Commands that may be unanswered at a time; their replies fit into any window. */
 const PIPELINED = 200;
@@ -223,8 +223,9 @@ export class ClientSession {
     const { first: awaited } = this.#pipeline;
     const turnAway = (): void => this.#close(turnedAway(reply, awaited === undefined ? 'nothing' : AWAITED[awaited.to].phrase)); // which is no verdict on the recipients
     if (reply.code === 421) return turnAway(); // §3.8
-    if (awaited === undefined || this.#pipeline.early) return this.#break('bad-reply');
     const kind = replyClass(reply.code);
+    if (awaited === undefined || this.#pipeline.early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply');
+    if (awaited.to === 'AUTH' && kind === 3 && this.#negotiation.cancelled) return this.#break('bad-reply'); // RFC 4954 §4: the star MUST be refused
     const to = AWAITED[awaited.to].on[kind];
     if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? turnAway() : this.#break('bad-reply');
     if (to !== 'stays') this.#enter(to);

@@ -1,7 +1,8 @@
 // The client's state machine (RFC 5321 §3, §4.3): awaited command × class of its reply, and what happens besides.
 //
 // Rule 1: code may refuse an edge but never takes one that is not here.
-// Rule 2: a reply of a class that the command cannot have (a 250 to DATA, a 354 to MAIL) closes the connection (§4.3.2).
+// Rule 2: a reply of a class that the command cannot have (a 250 to DATA, a 354 to MAIL) closes the connection (§4.3.2); so does
+//         one that is known as the reply to something else (a second 220, a 334 to DATA). Unknown codes go by their first digit.
 // Rule 3: 421 closes it in whatever state it comes (§3.8).
 // Rule 4: a client that is not let in, or does not want in, says QUIT (§4.1.1.10).
 
@@ -62,6 +63,20 @@ export const AWAITED: Readonly<Record<Awaited, AwaitedRow>> = {
   'end of mail data': { in: ['ending'],     on: { 2: 'ready',    3: closed,    4: 'ready',   5: 'ready' }, timeout: CLIENT_TIMEOUTS.ending,   phrase: 'end of mail data' },
   'QUIT':             { in: ['quit'],       on: { 2: closed,     3: closed,    4: closed,    5: closed  }, timeout: CLIENT_TIMEOUTS.QUIT,     phrase: 'QUIT' },
 };
+
+/** Codes that answer these alone (§4.2.2; RFC 3207 §4; RFC 4954 §4): elsewhere they show that replies and commands are out of step. */
+const ANSWERS_ONLY: ReadonlyMap<number, readonly Awaited[]> = new Map<number, readonly Awaited[]>([
+  [220, ['greeting', 'STARTTLS']],
+  [221, ['QUIT']],
+  [235, ['AUTH']],
+  [334, ['AUTH']],
+  [354, ['DATA']],
+]);
+
+/** Whether the code is known, and as a reply to something else. */
+export function isMisplaced(code: number, awaited: Awaited): boolean {
+  return ANSWERS_ONLY.get(code)?.includes(awaited) === false;
+}
 
 /** What can happen besides replies. */
 export type ClientEvent =

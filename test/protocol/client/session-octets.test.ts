@@ -129,7 +129,7 @@ describe('a server\'s octets', () => {
       const replies = Array.from({ length: 12 }, () => lines(random.pick(['250 ok', '250 ok', '250 ok', '354 go', '550 no', '451 no', '421 bye', '221 bye'])));
       delivered += Number(survive([lines('220 mx'), random.chance(0.5) ? PIPELINED : lines('250 mx'), ...replies], random, seed).client.told.some((told) => told.includes('delivered')));
     }
-    expect(delivered).toBeGreaterThan(20); // so that the rule was at stake
+    expect(delivered).toBeGreaterThan(10); // so that the rule was at stake
   });
 });
 

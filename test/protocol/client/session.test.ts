@@ -174,7 +174,7 @@ describe('a reply', () => {
     const client = clientAwaiting(awaited);
     const { state } = client.session;
     const { phrase, on } = AWAITED[awaited];
-    client.reply(`${CODES[kind]} ${awaited === 'AUTH' && kind === 3 ? 'PHg+' : 'text'}`);
+    client.reply(awaited === 'AUTH' && kind === 3 ? '334 PHg+' : `${CODES[kind]} text`);
     if (awaited === 'AUTH' && kind === 2) return expect(client.session.state).toBe('quit'); // nothing was proven yet: ready, and on to the end
     if (awaited === 'AUTH' && kind > 3) return expect(client.session.state).toBe('quit'); // the secret is wrong
     if (awaited === 'BDAT' && kind > 3) return expect(client.session.state).toBe('ready'); // it was the only one on the way
@@ -184,6 +184,15 @@ describe('a reply', () => {
     if (!IN_TRANSACTION.includes(awaited)) return;
     const verdict = kind === 4 || kind === 5 ? `deferred ${CODES[kind]} in reply to ${phrase}` : AT_THE_END.includes(awaited) ? `unknown 451 in reply to ${phrase}: bad-reply` : `deferred 451 in reply to ${phrase}: bad-reply`;
     expect(client.told).toEqual([`${BOB} ${verdict}`, `${CAROL} ${verdict}`, 'done']);
+  });
+
+  const OWN: Readonly<Record<number, readonly Awaited[]>> = { 220: ['greeting', 'STARTTLS'], 221: ['QUIT'], 235: ['AUTH'], 334: ['AUTH'], 354: ['DATA'] };
+  it.each(COMMANDS.filter((awaited) => awaited !== 'QUIT').flatMap((awaited) => Object.keys(OWN).filter((code) => OWN[Number(code)]?.includes(awaited) === false).map((code) => [awaited, code] as const)))('to %s with the code %s, which is known as the reply to something else, ends the session (§4.2.2)', (awaited, code) => {
+    const client = clientAwaiting(awaited);
+    client.reply(`${code} PHg+`);
+    expect(client.session.state).toBe('closed');
+    expect(client.session.failure?.reason).toBe('bad-reply');
+    if (IN_TRANSACTION.includes(awaited)) expect(client.told.map((told) => told.split(' ')[1])).toEqual(AT_THE_END.includes(awaited) ? ['unknown', 'unknown', undefined] : ['deferred', 'deferred', undefined]);
   });
 
   it.each(COMMANDS)('of 421 to %s ends the session, and says nothing of the recipients but "not now" (§3.8)', (awaited) => {

@@ -119,12 +119,13 @@ type Input =
 
 const REPLIES: readonly Input[] = [
   { reply: ['250 ok'], replyClass: 2 },
-  { reply: ['354 PHg+'], replyClass: 3 },
+  { reply: ['354 go on'], replyClass: 3 },
   { reply: ['451 not now'], replyClass: 4 },
   { reply: ['550 no'], replyClass: 5 },
   { reply: ['421 closing'], replyClass: 'closing' },
   { reply: ['hello'], replyClass: undefined },
 ];
+const CHALLENGE: Input = { reply: ['334 PHg+'], replyClass: 3 };
 const WORLD: readonly Input[] = (['abort', 'time', 'end', 'lost'] as const).map((world) => ({ world }));
 const MAILS: readonly Input[] = [{ mail: 1 }, { mail: 2 }];
 const CONTENT: readonly Input[] = (['clean', 'bare', 'end', 'lost'] as const).map((content) => ({ content }));
@@ -162,14 +163,14 @@ class ClientWalk implements Walk<Input> {
   }
 
   get key(): string {
-    return [this.#state, this.#awaited, this.#unsent, this.#open, this.#accepted, this.#offered, this.#secured, this.#begun, this.#failed, this.#proven].join(' ');
+    return [this.#state, this.#awaited, this.#unsent, this.#open, this.#accepted, this.#offered, this.#secured, this.#begun, this.#failed, this.#proven, this.#cancelled].join(' ');
   }
 
   get inputs(): readonly Input[] {
     const mails = this.#state === 'ready' || (this.#failed && (this.#state === 'closed' || this.#state === 'quit'));
     const offers: readonly Input[] = this.#state === 'ehlo' ? [{ reply: ehloReply(this.#keywords), replyClass: 2 }] : [];
     return [
-      ...REPLIES,
+      ...(this.#state === 'auth' ? REPLIES.map((input) => ('reply' in input && input.replyClass === 3 ? CHALLENGE : input)) : REPLIES),
       ...offers,
       ...WORLD,
       ...(mails ? [...MAILS, { mail: 2, whole: true } as const] : []),
@@ -307,6 +308,7 @@ class ClientWalk implements Walk<Input> {
         return this.#negotiate(false);
       case 'STARTTLS': return positive ? undefined : this.#negotiate(true);
       case 'AUTH':
+        if (replyClass === 3 && this.#cancelled) return this.#break(); // the star is refused or the session is over
         if (replyClass === 3) {
           this.#sent.push(this.#proven ? '*' : 'YWxp'); // a second challenge is none that CRAM-MD5 has
           this.#awaited.push('AUTH');
