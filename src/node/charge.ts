@@ -34,20 +34,25 @@ const UNSETTLED_DELAY = 10_000;
 /** Returns a charge for each destination of the recipients that wait, due at `at`; a little later, where an earlier process was just sending to them. */
 export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, schedule, log }: ChargeOptions, now: number): readonly Charge[] {
   const { id, reversePath, forwardPaths, recipients, arrival } = mail;
-  const groups = new Map<string, number[]>();
-  for (const [recipient, path] of forwardPaths.entries()) {
-    const { state, unsettled } = recipients[recipient] ?? {};
-    if (state !== 'waiting') continue;
-    const key = keyOf(path);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [recipient]);
-    else group.push(recipient);
-    if (unsettled !== undefined) log('unknown', { id, to: path.text, host: unsettled.host === '' ? undefined : unsettled.host, reply: inOneLine(REASONS['aborted'].reply), inReplyTo: AWAITED['end of mail data'].phrase });
-  }
+  const sender = reversePath.key;
   const expires = arrival + (reversePath.type === 'null' ? schedule.expireBounce : schedule.expire);
-  return [...groups].map(([destination, group]) => {
-    const fresh = group.every((recipient) => recipients[recipient]?.reply === undefined);
-    const unsettled = group.some((recipient) => recipients[recipient]?.unsettled !== undefined);
-    return { id, destination, sender: reversePath.key, expires, recipients: group, fresh, at: unsettled ? now + UNSETTLED_DELAY : at };
-  });
+  const charges: { -readonly [Name in keyof Charge]: Name extends 'recipients' ? number[] : Charge[Name] }[] = [];
+  const byDestination = new Map<string, (typeof charges)[number]>();
+  for (let recipient = 0; recipient < forwardPaths.length; recipient++) {
+    const [path, known] = [forwardPaths[recipient], recipients[recipient]];
+    if (path === undefined || known?.state !== 'waiting') continue;
+    const destination = keyOf(path);
+    let charge = byDestination.get(destination);
+    if (charge === undefined) {
+      charge = { id, destination, sender, expires, recipients: [], fresh: true, at };
+      charges.push(charge);
+      byDestination.set(destination, charge);
+    }
+    charge.recipients.push(recipient);
+    if (known.reply !== undefined) charge.fresh = false;
+    if (known.unsettled === undefined) continue;
+    charge.at = now + UNSETTLED_DELAY;
+    log('unknown', { id, to: path.text, host: known.unsettled.host === '' ? undefined : known.unsettled.host, reply: inOneLine(REASONS['aborted'].reply), inReplyTo: AWAITED['end of mail data'].phrase });
+  }
+  return charges;
 }

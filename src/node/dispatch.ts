@@ -52,6 +52,7 @@ export class Dispatcher {
   readonly #closing = new AbortController();
   readonly #aborter = new AbortController();
   #timer: Timeout | undefined;
+  #timerAt = Infinity; // when it goes off
   #turning = false;
 
   constructor(options: DispatchOptions) {
@@ -138,12 +139,21 @@ export class Dispatcher {
   #turn(): void {
     if (this.#turning || this.#closing.signal.aborted) return; // turning: an attempt that ended at once; the loop below goes on
     this.#turning = true;
-    clearTimeout(this.#timer);
     const now = Date.now();
     for (let charge; (charge = this.#scheduler.next(now)) !== undefined; ) this.#keep(this.#attempt(charge));
     const { wakeAt } = this.#scheduler;
-    if (wakeAt < Infinity) this.#timer = setTimeout(() => this.#turn(), Math.min(Math.max(0, wakeAt - now), LONGEST_TIMER));
+    if (wakeAt !== this.#timerAt) this.#setTimer(wakeAt, now); // most turns change nothing about that
     this.#turning = false;
+  }
+
+  #setTimer(at: number, now: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    if (at === Infinity) return;
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity;
+      this.#turn();
+    }, Math.min(Math.max(0, at - now), LONGEST_TIMER));
   }
 
   /** Has our end wait for the work. */

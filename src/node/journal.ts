@@ -239,7 +239,7 @@ export class Journal implements Queue {
       if (isFull(error) && pieces === undefined && this.#log.failure === undefined) await this.#store.disk.unlink(contentPath(id)).catch(() => undefined); // what is left goes at the next start
       throw error;
     }
-    return new StoredMail(envelope, this.#book.find(id));
+    return new StoredMail(envelope, this.#book.find(id), mail);
   }
 
   async #order(id: string, order: Order): Promise<void> {

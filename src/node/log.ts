@@ -12,9 +12,13 @@ export type Log = (event: string, fields: LogFields) => void;
 export function openLog(format: 'text' | 'json', write: (line: string) => void = writeTogether): Log {
   return (event, fields) => {
     const time = new Date().toISOString();
-    const known = Object.entries(fields).filter(([, value]) => value !== undefined);
-    if (format === 'json') return write(`${toJson({ time, event, ...Object.fromEntries(known) })}\n`);
-    write(`${[time, event, ...known.map(([name, value]) => `${name}=${quoted(String(value))}`)].join(' ')}\n`);
+    if (format === 'json') return write(`${toJson({ time, event, ...fields })}\n`);
+    let line = `${time} ${event}`;
+    for (const name in fields) {
+      const value = fields[name];
+      if (value !== undefined) line += ` ${name}=${typeof value === 'string' ? quoted(value) : value}`;
+    }
+    write(`${line}\n`);
   };
 }
 

@@ -71,6 +71,10 @@ export interface Door {
   readonly lmtp?: boolean;
 }
 
+type Recipients = Pick<NewMail, 'forwardPaths' | 'recipientParameters'>;
+
+const NOBODY: Recipients = { forwardPaths: [], recipientParameters: [] };
+
 const NO_ROOM = refuse(452, '4.3.1', 'not enough room to keep the mail');
 
 /** Milliseconds for which the addresses of this machine are taken to be the same. */
@@ -83,7 +87,7 @@ export class TransferAgent {
   readonly #dispatcher: Dispatcher;
   readonly #pool: ConnectionPool;
   readonly #destinations: Destinations;
-  #ownAddresses: { readonly list: RouteOptions['ownAddresses']; readonly until: Milliseconds } = { list: [], until: 0 };
+  #known: { readonly routing: RouteOptions | undefined; readonly until: Milliseconds } = { routing: undefined, until: 0 };
 
   constructor(options: TransferAgentOptions) {
     this.#options = { ...options, admission: { ...options.admission, hostname: options.hostname } };
@@ -115,7 +119,7 @@ export class TransferAgent {
     const auth = users === undefined ? {} : { auth: authOf(users, submission) };
     const server = await listen({ without: [], ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
     this.#servers.push(server);
-    this.#ownAddresses = { list: [], until: 0 };
+    this.#known = { routing: undefined, until: 0 };
     return server;
   }
 
@@ -147,16 +151,10 @@ export class TransferAgent {
   }
 
   async #take(mail: Mail, submission: boolean): Promise<Verdict> {
-    const { admission, maildir, queue, log } = this.#options;
-    const { reversePath, forwardPaths, parameters, recipientParameters, session } = mail;
+    const { queue, log } = this.#options;
+    const { reversePath, forwardPaths, parameters, session } = mail;
     const id = newId();
-    const isLocal = (path: (typeof forwardPaths)[number]): boolean => maildir !== undefined && admit(admission, session.client.address, path) === 'local';
-    const isRelayed = forwardPaths.map((path) => !isLocal(path));
-    const having = (wanted: boolean): Pick<NewMail, 'forwardPaths' | 'recipientParameters'> => ({
-      forwardPaths: forwardPaths.filter((_, recipient) => isRelayed[recipient] === wanted),
-      recipientParameters: recipientParameters.filter((_, recipient) => isRelayed[recipient] === wanted),
-    });
-    const [relayed, local] = [having(true), having(false)];
+    const { relayed, local } = this.#split(mail);
     const story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(',') };
     try {
       let queued: QueuedMail | undefined;
@@ -181,6 +179,18 @@ export class TransferAgent {
       if (mail.signal.aborted) log('lost', { ...story, reason: error instanceof Error ? error.message : String(error) });
       throw error;
     }
+  }
+
+  /** The recipients whose mail is relayed, and those who have it in the Maildir. */
+  #split({ forwardPaths, recipientParameters, session }: Mail): { readonly relayed: Recipients; readonly local: Recipients } {
+    const { admission, maildir } = this.#options;
+    if (maildir === undefined) return { relayed: { forwardPaths, recipientParameters }, local: NOBODY };
+    const isLocal = forwardPaths.map((path) => admit(admission, session.client.address, path) === 'local');
+    const having = (wanted: boolean): Recipients => ({
+      forwardPaths: forwardPaths.filter((_, recipient) => isLocal[recipient] === wanted),
+      recipientParameters: recipientParameters.filter((_, recipient) => isLocal[recipient] === wanted),
+    });
+    return { relayed: having(false), local: having(true) };
   }
 
   /** Into the Maildir; where that fails the mail must not stay in the queue either, since the client hears a refusal. */
@@ -254,12 +264,13 @@ export class TransferAgent {
   }
 
   get #routing(): RouteOptions {
-    const { hostname, routing } = this.#options;
-    if (this.#ownAddresses.until <= now()) {
-      const list = this.#servers.flatMap(({ host, port }) => addressesOf(host).map((address) => ({ address, port })));
-      this.#ownAddresses = { list, until: now() + INTERFACES_LIFE };
-    }
-    return { ...routing, ownNames: [hostname], ownAddresses: this.#ownAddresses.list };
+    const { routing, until } = this.#known;
+    if (routing !== undefined && until > now()) return routing;
+    const { hostname } = this.#options;
+    const ownAddresses = this.#servers.flatMap(({ host, port }) => addressesOf(host).map((address) => ({ address, port })));
+    const found = { ...this.#options.routing, ownNames: [hostname], ownAddresses };
+    this.#known = { routing: found, until: now() + INTERFACES_LIFE };
+    return found;
   }
 }
 

@@ -23,8 +23,12 @@ export class StoredMail implements QueuedMail {
   readonly held: boolean;
   readonly returned: boolean;
   readonly #envelope: StoredEnvelope;
+  // Made once somebody has asked:
+  #reversePath: ReversePath | undefined;
+  #forwardPaths: readonly ForwardPath[] | undefined;
 
-  constructor(envelope: StoredEnvelope, { recipients, next, held }: MailState) {
+  /** `paths`: those that the text of the envelope is, where somebody knows them already. */
+  constructor(envelope: StoredEnvelope, { recipients, next, held }: MailState, paths?: Pick<QueuedMail, 'reversePath' | 'forwardPaths'>) {
     this.id = envelope.id;
     this.arrival = envelope.arrival;
     this.size = envelope.size;
@@ -35,20 +39,23 @@ export class StoredMail implements QueuedMail {
     this.held = order === 'hold';
     this.returned = order === 'return';
     this.#envelope = envelope;
+    this.#reversePath = paths?.reversePath;
+    this.#forwardPaths = paths?.forwardPaths;
   }
 
   /** A path that this version does not understand (an older one, or a newer one, took it) is the null path: nobody is told. */
   get reversePath(): ReversePath {
+    if (this.#reversePath !== undefined) return this.#reversePath;
     const path = parseReversePath(this.#envelope.reversePath, UTF8);
-    return isFault(path) ? NULL_PATH : path;
+    return (this.#reversePath = isFault(path) ? NULL_PATH : path);
   }
 
   /** A path that this version does not understand is that of the postmaster: a person will find it. */
   get forwardPaths(): readonly ForwardPath[] {
-    return this.#envelope.forwardPaths.map((text) => {
+    return (this.#forwardPaths ??= this.#envelope.forwardPaths.map((text) => {
       const path = parseForwardPath(text, UTF8);
       return isFault(path) ? { type: 'postmaster', text: '<postmaster>', key: 'postmaster' } : path;
-    });
+    }));
   }
 
   get parameters(): MailParameters {
