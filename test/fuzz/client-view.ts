@@ -3,10 +3,11 @@
 
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { decodeBase64 } from '../../src/wire/base64.ts';
+import { EMPTY } from '../../src/wire/octet.ts';
 import { LIMITS } from '../../src/protocol/limit.ts';
 import type { ServerOptions } from '../../src/protocol/server/option.ts';
 import { COMMAND_ORDER, FRAMING } from '../../src/protocol/server/table.ts';
-import { SecretStriker } from '../../src/transcript/secret.ts';
+import { SecretStriker, STRUCK_OUT } from '../../src/transcript/secret.ts';
 import { claim, claimEqual, feature } from './property.ts';
 import type { ServerRun } from './server-run.ts';
 import { unstuffed } from './wire-target.ts';
@@ -133,7 +134,7 @@ export class ClientView {
     const [, size] = /^BDAT[ \t]+([0-9]+)(?![!-~])/i.exec(line.slice(0, LIMITS.commandLine)) ?? [];
     const last = /^BDAT [0-9]+ LAST[ \t]*$/i.test(line);
     for (const { code } of replies) feature(`${state} ${verb in COMMAND_ORDER ? verb : 'no verb'} ${code} ${session.state}`);
-    if (verb === 'AUTH') {
+    if (/^AUTH +[!-~]+ /i.test(line)) {
       const [, mechanism = '', initialResponse] = line.split(/ +/);
       this.#mechanism = mechanism.toUpperCase();
       this.#keepSecret(initialResponse, replies);
@@ -240,10 +241,10 @@ export class ClientView {
   /** What was shown to be let in comes back in no reply, and must not be written down. */
   #keepSecret(word: string | undefined, replies: readonly SeenReply[]): void {
     if (word === undefined || !/^(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/]{10,}={0,2}$/.test(word)) return;
-    const octets = decodeBase64(word);
-    const words = [word, ...(octets === undefined ? [] : decodeLatin1(octets).split('\0'))].filter((each) => /^(?=.*\d)(?=.*[A-Za-z]).{10,}$/.test(each));
+    const said = decodeLatin1(decodeBase64(word) ?? EMPTY);
+    const words = [word, ...said.split('\0')].filter((each) => /^(?=.*\d)(?=.*[A-Za-z]).{10,}$/.test(each));
     for (const { code, text } of replies) if (code !== 334) claim(!words.some((each) => text.includes(each)), () => `the secret ${word} in the reply ${code} ${text}`);
-    if (this.#mechanism !== 'LOGIN') this.#secrets.push(word); // whose first response is a name
+    if (this.#mechanism !== 'LOGIN' && !said.includes(STRUCK_OUT)) this.#secrets.push(word); // the first response of LOGIN is a name
   }
 
   /** Where we stand, against the session's own word. */
