@@ -10,7 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import { replyClass } from '../syntax/reply.ts';
-import { isAscii, quote } from '../wire/ascii.ts';
+import { quote } from '../wire/ascii.ts';
 import { concat, CR, LF } from '../wire/octet.ts';
 import { seconds } from '../protocol/limit.ts';
 import type { TlsPolicy } from '../protocol/client/option.ts';
@@ -18,6 +18,7 @@ import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { UsageError } from '../wire/usage.ts';
 import { RecordedClientSession } from '../transcript/record-client.ts';
+import { ofOctets } from '../node/content-source.ts';
 import type { RecipientOutcome } from '../node/deliver.ts';
 import { machineName } from '../node/machine-name.ts';
 import { relayTo } from '../node/relay.ts';
@@ -106,16 +107,8 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
 
   const hostname = options.hostname ?? (await machineName());
   const routing = routeOptions({ ...options, hostname, ...(options.server === undefined ? {} : { smarthost: options.server, route: [] }) });
-  const mail = {
-    reversePath: options.from,
-    content: async function* (): AsyncGenerator<Uint8Array, void> {
-      yield content;
-    },
-    octets: content,
-    size: content.length,
-    eightBit: !isAscii(content),
-  };
-  const outcomes = await relayTo(mail, options.to, { ...way, hostname, routing, resolver: resolverOf(options) });
+  const toServer = options.server === undefined ? {} : { serverPostmaster: true };
+  const outcomes = await relayTo(ofOctets(options.from, content), options.to, { ...way, ...toServer, hostname, routing, resolver: resolverOf(options) });
   for (const outcome of outcomes) terminal.out(`${describe(outcome)}\n`);
   const states = outcomes.map(({ outcome }) => outcome.state);
   if (states.includes('failed')) return EXIT.unavailable;
@@ -168,17 +161,18 @@ function describe({ forwardPath, outcome, target }: RecipientOutcome): string {
 /** The octets with CRLF for every LF that has no CR in front of it; the offset of a CR without LF where there is one. */
 function withCrlf(octets: Uint8Array): Uint8Array | number {
   for (let at = octets.indexOf(CR); at >= 0; at = octets.indexOf(CR, at + 1)) if (octets[at + 1] !== LF) return at;
-  const pieces: Uint8Array[] = [];
-  let from = 0;
-  for (let at = octets.indexOf(LF); at >= 0; at = octets.indexOf(LF, at + 1)) {
-    if (octets[at - 1] === CR) continue;
-    pieces.push(octets.subarray(from, at), CRLF);
-    from = at + 1;
+  let bare = 0;
+  for (let at = 0; at < octets.length; at++) if (octets[at] === LF && octets[at - 1] !== CR) bare++;
+  if (bare === 0) return octets;
+  const output = new Uint8Array(octets.length + bare);
+  let end = 0;
+  for (let at = 0; at < octets.length; at++) {
+    const octet = octets[at] ?? 0;
+    if (octet === LF && octets[at - 1] !== CR) output[end++] = CR;
+    output[end++] = octet;
   }
-  return pieces.length === 0 ? octets : concat([...pieces, octets.subarray(from)]);
+  return output;
 }
-
-const CRLF = Uint8Array.of(CR, LF);
 
 async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];

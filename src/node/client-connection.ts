@@ -18,6 +18,7 @@ import type { ClientAction, ClientTls, Outcome } from '../protocol/client/action
 import type { ClientOptions } from '../protocol/client/option.ts';
 import { REASONS } from '../protocol/client/reason.ts';
 import { ClientSession } from '../protocol/client/session.ts';
+import { asciiPath } from './ascii-path.ts';
 import { derive, HASH } from './credential.ts';
 import { now, Pump } from './pump.ts';
 import type { Outgoing, Report, SenderOptions } from './sender.ts';
@@ -184,10 +185,12 @@ export class ClientConnection {
     const { mail: { reversePath, size, eightBit, parameters, recipientParameters }, open, forwardPaths } = task;
     if (task.begun) return; // the session has ended meanwhile, and every recipient has its reason
     task.begun = true;
+    const utf8 = this.#session.keywords.has('SMTPUTF8'); // RFC 6531 §3.7: U-labels where that is offered, else A-labels
+    const paths = open.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     this.#session.send(
       {
-        reversePath,
-        forwardPaths: open.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined),
+        reversePath: utf8 ? reversePath : asciiPath(reversePath),
+        forwardPaths: utf8 ? paths : paths.map(asciiPath),
         ...(size === undefined ? {} : { size }),
         ...(eightBit === undefined ? {} : { eightBit }),
         ...(content === undefined ? {} : { content }),

@@ -2,6 +2,7 @@
 
 import { isAscii } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
+import { HeaderScan } from '../relay/header-scan.ts';
 import type { ReversePath } from '../syntax/path.ts';
 import type { Outgoing } from './sender.ts';
 
@@ -15,8 +16,16 @@ export function outgoingOf(reversePath: ReversePath, content: Content): Outgoing
   return collect(content).then((octets) => ofOctets(reversePath, octets));
 }
 
-function ofOctets(reversePath: ReversePath, octets: Uint8Array): Outgoing {
-  return { reversePath, octets, content: () => once(octets), size: octets.length, eightBit: !isAscii(octets) };
+/** RFC 6531 §3.2: an internationalized header must not go to a server without SMTPUTF8. */
+function neededFor({ internationalized }: HeaderScan): Pick<Outgoing, 'parameters'> {
+  return internationalized ? { parameters: { smtpUtf8: true } } : {};
+}
+
+export function ofOctets(reversePath: ReversePath, octets: Uint8Array): Outgoing {
+  const eightBit = !isAscii(octets);
+  const header = new HeaderScan();
+  if (eightBit) header.read(octets);
+  return { reversePath, octets, content: () => once(octets), size: octets.length, eightBit, ...neededFor(header) };
 }
 
 async function* once(octets: Uint8Array): AsyncGenerator<Uint8Array, void> {
@@ -29,12 +38,14 @@ async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> 
   return concat(pieces);
 }
 
-async function measure(content: AsyncIterable<Uint8Array>): Promise<{ readonly size: number; readonly eightBit: boolean }> {
+async function measure(content: AsyncIterable<Uint8Array>): Promise<Pick<Outgoing, 'size' | 'eightBit' | 'parameters'>> {
+  const header = new HeaderScan();
   let size = 0;
   let eightBit = false;
   for await (const octets of content) {
     size += octets.length;
+    header.read(octets);
     eightBit ||= !isAscii(octets);
   }
-  return { size, eightBit };
+  return { size, eightBit, ...neededFor(header) };
 }

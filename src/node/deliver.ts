@@ -31,6 +31,8 @@ export interface DeliverOptions extends SenderOptions {
   readonly pool?: ConnectionPool | undefined;
   /** The domains of the recipients, or next hops, for which the pool is to know the connection. */
   readonly destinations?: readonly string[];
+  /** `<postmaster>` is that of the server, and is sent as it is (RFC 5321 §4.5.1). Default: it is that of this host. */
+  readonly serverPostmaster?: boolean;
   /** A connection of the pool to begin with. */
   readonly open?: Held | undefined;
   /** The names of this host by which a target must not greet. Default: targets with public addresses must not by `ownNames`. */
@@ -131,14 +133,14 @@ class Delivery {
   }
 
   #send(held: Held): Promise<readonly Outcome[]> {
-    const { hostname, destinations = [] } = this.#options;
+    const { hostname, destinations = [], serverPostmaster = false } = this.#options;
     held.mails += 1;
     for (const destination of destinations) held.destinations.add(destination);
     const open = this.#open();
     const paths = open.map((recipient) => this.#paths[recipient]).filter((path) => path !== undefined);
     const { content, recipientParameters } = this.#mail;
     const parameters = recipientParameters === undefined ? {} : { recipientParameters: open.map((recipient) => recipientParameters[recipient] ?? {}) };
-    return held.connection.send({ ...this.#mail, content: () => content(held.target.host), ...parameters }, paths.map((path) => outgoingForwardPath(path, hostname)));
+    return held.connection.send({ ...this.#mail, content: () => content(held.target.host), ...parameters }, paths.map((path) => outgoingForwardPath(path, serverPostmaster ? undefined : hostname)));
   }
 
   #back(held: Held): void {

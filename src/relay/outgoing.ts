@@ -11,9 +11,10 @@ export function outgoingReversePath(path: ReversePath): ReversePath {
   return path.type === 'null' ? path : withoutRoute(path);
 }
 
-/** `<postmaster>` is that of `hostname`, the host that took the mail; it stays as it is where that is an address literal that no path can hold. */
-export function outgoingForwardPath(path: ForwardPath, hostname: string): ForwardPath {
+/** `<postmaster>` is that of `hostname`, the host that took the mail; it stays as it is where that is an address literal that no path can hold, and without a hostname. */
+export function outgoingForwardPath(path: ForwardPath, hostname: string | undefined): ForwardPath {
   if (path.type === 'path') return withoutRoute(path);
+  if (hostname === undefined) return path;
   const named = parseForwardPath(`<postmaster@${hostname}>`);
   return isFault(named) ? path : named;
 }

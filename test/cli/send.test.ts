@@ -45,6 +45,34 @@ describe('ehlo send', () => {
     expect(server.heard[0]).toBe('EHLO client.test\r\nMAIL FROM:<alice@a.test>\r\nRCPT TO:<bob@b.test>\r\nDATA\r\nSubject: hi\r\n\r\nhi\r\n.\r\nQUIT\r\n');
   });
 
+  it('asks for SMTPUTF8 where the header holds UTF-8, and sends it nowhere without (RFC 6531 §3.2)', async () => {
+    const mail = mailFile('Subject: k\xc3\xa4se\n\nhi\n');
+    await using offering = await startScriptedServer(['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250-8BITMIME', 'S: 250 SMTPUTF8', 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: DATA', 'S: 354 go on', 'C: …', 'S: 250 taken', ...FAREWELL]);
+    expect((await send('--server', `127.0.0.1:${offering.port}`, '--to', 'bob@b.test', mail)).status).toBe(0);
+    expect(offering.heard[0]).toContain('MAIL FROM:<> BODY=8BITMIME SMTPUTF8\r\n');
+    await using other = await startScriptedServer(['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 8BITMIME', ...FAREWELL]);
+    const ended = await send('--server', `127.0.0.1:${other.port}`, '--to', 'bob@b.test', mail);
+    expect(ended.out).toMatch(/^failed <bob@b\.test> 554 5\.6\.9 /);
+    expect(ended.status).toBe(69);
+    expect(other.heard[0]).not.toContain('MAIL');
+  });
+
+  it('writes a domain in U-labels as A-labels to a server without SMTPUTF8, but no local part (RFC 6531 §3.7)', async () => {
+    await using server = await startScriptedServer(taking());
+    const ended = await send('--server', `127.0.0.1:${server.port}`, '--from', 'alice@m\u00fcll.test', '--to', 'bob@k\u00e4se.test', '--to', 'b\u00f6b@b.test', mailFile());
+    await until(() => server.idle);
+    expect(server.heard[0]?.match(/^(?:MAIL|RCPT).*$/gm)).toEqual(['MAIL FROM:<alice@xn--mll-hoa.test>', 'RCPT TO:<bob@xn--kse-qla.test>']);
+    expect(ended.out.split('\n').map((line) => line.split(' ').slice(0, 4).join(' '))).toEqual(['delivered <bob@k\u00e4se.test> 250 2.0.0', 'failed <b\u00f6b@b.test> 553 5.6.7', '']);
+  });
+
+  it('writes to the postmaster of --server as such (§4.5.1)', async () => {
+    await using server = await startScriptedServer(taking());
+    const ended = await send('--server', `127.0.0.1:${server.port}`, '--to', 'Postmaster', mailFile());
+    await until(() => server.idle);
+    expect(server.heard[0]).toContain('RCPT TO:<Postmaster>\r\n');
+    expect(ended.out).toMatch(/^delivered <Postmaster> 250 /);
+  });
+
   it.each<[string, string, string]>([
     ['LF', 'a\n\n.b\n', 'a\r\n\r\n..b\r\n'],
     ['CRLF', 'a\r\n\r\n.b\r\n', 'a\r\n\r\n..b\r\n'],

@@ -11,7 +11,7 @@
 import { encodeAscii } from '../../wire/ascii.ts';
 import { decodeBase64, encodeBase64 } from '../../wire/base64.ts';
 import type { ClientExchange, DeriveQuestion, Hash, MechanismName } from '../sasl/exchange.ts';
-import { beginClientExchange, usableMechanisms, type ClientSecret } from '../sasl/mechanism.ts';
+import { beginClientExchange, MECHANISMS, usableMechanisms, type ClientSecret } from '../sasl/mechanism.ts';
 import type { ClientTls } from './action.ts';
 import type { TlsPolicy } from './option.ts';
 
@@ -44,6 +44,8 @@ export class Authentication {
   readonly #tried = new Set<MechanismName>();
   #exchange: ClientExchange | undefined;
   #initial: Uint8Array | undefined; // that did not fit into the command
+  /** What would do, but that it shows the secret. */
+  withheld: string | undefined;
   /** Why the exchange was cancelled by us. */
   cancelled: string | undefined;
 
@@ -58,6 +60,8 @@ export class Authentication {
     const channelBinding = tls?.channelBinding;
     const trusted = tls?.verified === true || (tls !== undefined && this.#tlsPolicy === 'require');
     const usable = usableMechanisms(offered, secret, { secured: clearText || trusted, bindable: channelBinding !== undefined });
+    const shown = usableMechanisms(offered, secret, { secured: true, bindable: false }).filter((name) => MECHANISMS[name].revealsSecret);
+    this.withheld = clearText || trusted || shown.length === 0 ? undefined : `${shown.join(', ')} only under TLS with a verified certificate`;
     for (const mechanism of usable) {
       if (this.#tried.has(mechanism)) continue;
       this.#tried.add(mechanism);

@@ -110,7 +110,7 @@ export class Negotiation {
     this.#authentication ??= new Authentication(auth, this.#settings.tlsPolicy);
     const line = this.#authentication.begin(this.offer.keywords.get('AUTH') ?? [], this.tls);
     if (line !== undefined) return { type: 'authenticate', line };
-    return refusal === undefined ? leave('auth-not-offered') : this.#unauthenticated(refusal);
+    return refusal === undefined ? leave('auth-not-offered', this.#authentication.withheld) : this.#unauthenticated(refusal);
   }
 
   /** A cancelled exchange, and a success that the mechanism does not bear out, are our verdict; everything else is the server's. */
