@@ -92,6 +92,12 @@ if [[ ${2:-} == record ]]; then
     bring s-nail usr/bin/s-nail
     wrap s-nail usr/bin/s-nail
   fi
+  if [[ ! -x usr/libexec/sendmail/sendmail || ! -x usr/bin/m4 ]]; then
+    bring sendmail-bin usr/libexec/sendmail/sendmail
+    chmod g-s usr/libexec/sendmail/sendmail # or it would not look for libraries here
+    unpack sendmail-cf m4
+    [[ -z $(missing usr/bin/m4) ]] || unpack libsigsegv2
+  fi
   [[ -x usr/lib/nullmailer/smtp ]] || bring nullmailer usr/lib/nullmailer/smtp
   [[ -d usr/share/perl5/Net/SMTP/Server && -e usr/share/perl5/Mail/Address.pm ]] || unpack git-email libmailtools-perl libnet-smtp-server-perl
   if [[ ! -d nodemailer/node_modules/nodemailer ]]; then

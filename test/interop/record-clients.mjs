@@ -6,7 +6,8 @@ import { freePort, PEERS } from './harness.mjs';
 import { startExim } from './exim.mjs';
 import { startOpensmtpd } from './opensmtpd.mjs';
 import { startPostfix } from './postfix.mjs';
-import { CERT, CONTENT, EXIM, FROM, KEY, OPENSMTPD, PASSWORD, POSTFIX, PYTHON, SMTP_SOURCE, TO, UNPACKED, USER, debianVersion, file, npmVersion, run, send, serve, serveSecure, version } from './record-stage.mjs';
+import { startSendmail } from './sendmail.mjs';
+import { CERT, CONTENT, EXIM, FROM, KEY, OPENSMTPD, PASSWORD, POSTFIX, PYTHON, SENDMAIL, SMTP_SOURCE, TO, UNPACKED, USER, debianVersion, file, npmVersion, run, send, serve, serveSecure, version } from './record-stage.mjs';
 
 const SWAKS = join(PEERS, 'swaks');
 const ELSEWHERE = 'carol@example.net'; // whom the server does not know
@@ -106,6 +107,21 @@ export const CLIENTS = [
     },
   },
   {
+    name: 'sendmail-relay',
+    title: 'an MTA declares fewer octets than come, and pipelines DATA behind its only recipient, who is refused',
+    verifies: 'RFC 2920 §3.1, RFC 2920 §3.2, RFC 1870 §6.1, RFC 5321 §4.1.1.5, RFC 5321 §4.5.5',
+    remarks: [[/^C: MAIL From:<alice/, 'SIZE is that of the mail as it came in, without the Received field that goes in front (RFC 1870 §6). What comes is counted:\nit is within the limit, and so the mail is taken.'], [/^S: 554 /, 'There is nobody to send to when DATA comes, which was pipelined: 554 (RFC 5321 §3.3), so that no mail data follow.']],
+    version: SENDMAIL,
+    shows: [/^C: MAIL From:<alice@example\.org> SIZE=\d+$/m, /^C: RSET$[^]*^C: MAIL From:<>[^]*^C: RCPT .*\nC: DATA\n(?:A.*\n)*S: 550 .*\n(?:#.*\n)*S: 554 /m],
+    async play(stage) {
+      const { port: to, traced } = await serve(stage);
+      const port = await freePort();
+      await startSendmail(stage, { port, hostname: 'relay.example.org', relayTo: to, env: UNPACKED });
+      await give(stage, port, [TO, ELSEWHERE]);
+      return traced(/^C: MAIL From:<alice/m);
+    },
+  },
+  {
     name: 'msmtp-auth-login',
     title: 'a client shows name and password in answers of their own, as AUTH LOGIN has it',
     verifies: 'RFC 4954 §4, RFC 3207 §4.2',
@@ -136,7 +152,7 @@ export const CLIENTS = [
     title: 'a client that passes on the line ends of a file has its mail refused',
     verifies: 'RFC 5321 §2.3.8, RFC 5321 §4.1.1.4',
     version: version('curl', 'curl', ['--version'], /^curl (\S+)/),
-    remarks: [[/^C: DATA$/, 'Each line of the mail data ends in LF alone, which RFC 5321 §2.3.8 forbids, as it does to make CRLF of it. We read to the\nend, which curl puts behind with CR and LF, and answer 554: whoever took it as it is could be made to see two mails.']],
+    remarks: [[/^C: DATA$/, 'Each line of the mail data ends in LF alone, which is no end of a line (RFC 5321 §2.3.8). We read on to the end of mail data,\nand answer 554: of a mail like this two systems can make different ones.']],
     shows: [/^C= ".*[^r]\\n/m, /^S: 554 5\.6\.0 /m],
     async play(stage) {
       const { port, traced } = await serve(stage);
@@ -209,7 +225,7 @@ export const CLIENTS = [
       await run(stage, process.execPath, ['-e', `
         const { createTransport } = require(process.argv[1]);
         const transport = createTransport({ host: '127.0.0.1', port: Number(process.argv[2]), name: 'client.example.org' });
-        transport.sendMail({ envelope: { from: '${FROM}', to: ['${TO}'] }, raw: process.argv[3], dsn: { id: '1', return: 'headers', notify: ['success', 'failure'], recipient: '${TO}' } }).then(() => transport.close());
+        transport.sendMail({ envelope: { from: '${FROM}', to: ['${TO}'] }, raw: process.argv[3], dsn: { id: '1', return: 'headers', notify: ['success', 'failure'], recipient: '${TO}' } });
       `, join(PEERS, 'nodemailer/node_modules/nodemailer'), String(port), CONTENT]);
       return traced(/^C: MAIL/m);
     },

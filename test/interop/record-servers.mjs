@@ -6,7 +6,8 @@ import { startExim } from './exim.mjs';
 import { startOpensmtpd } from './opensmtpd.mjs';
 import { Client } from './peer.mjs';
 import { startPostfix } from './postfix.mjs';
-import { CERT, EXIM, KEY, OPENSMTPD, PASSWORD, POSTFIX, PYTHON, SMTP_SINK, TO, UNPACKED, USER, file, npmVersion, send, version } from './record-stage.mjs';
+import { startSendmail } from './sendmail.mjs';
+import { CERT, EXIM, KEY, OPENSMTPD, PASSWORD, POSTFIX, PYTHON, SENDMAIL, SMTP_SINK, TO, UNPACKED, USER, file, npmVersion, send, serveRelay, version } from './record-stage.mjs';
 
 const HOST = 'mx.example.com';
 const OTHER = 'dave@example.com';
@@ -43,6 +44,9 @@ async function opensmtpd(stage) {
 
 const AIOSMTPD = version('aiosmtpd', join(PEERS, 'aiosmtpd'), ['-c', 'import aiosmtpd; print(aiosmtpd.__version__)'], /(\S+)/);
 
+/** Of smtp-sink. */
+const EMPTY_KEYWORD = [/^S= "250 /, 'The last line of the reply to EHLO names no extension, though each has to (RFC 5321 §4.1.1.1). We pass over it.'];
+
 export const SERVERS = [
   {
     name: 'postfix-smtpd-refused-recipient',
@@ -70,6 +74,20 @@ export const SERVERS = [
     },
   },
   {
+    name: 'exim-two-mails',
+    title: 'a relay hands two mails to a server in one session, each in one chunk behind its envelope',
+    verifies: 'RFC 5321 §3.3, RFC 3030 §2, RFC 3030 §4.1, RFC 2920 §3.1',
+    version: EXIM,
+    shows: [/^C: BDAT \d+ LAST$[^]*^C: MAIL [^]*^C: BDAT \d+ LAST$/m],
+    async play(stage) {
+      const port = await freePort();
+      await startExim(stage, { port, cert: CERT, key: KEY, user: USER, password: PASSWORD, hostname: HOST });
+      const relay = await serveRelay(stage, port);
+      for (const to of [TO, OTHER]) await send(stage, `127.0.0.1:${relay.port}`, { to: [to] });
+      return relay.traced(/^Subject: client$[^]*^C: MAIL/m); // when nothing more comes for a while
+    },
+  },
+  {
     name: 'opensmtpd-failed-handshake',
     title: 'a server offers STARTTLS, breaks off in the handshake, and gets no mail in that session',
     verifies: 'RFC 3207 §4, RFC 3207 §4.1',
@@ -85,6 +103,18 @@ export const SERVERS = [
     version: OPENSMTPD,
     shows: [/^C: MAIL .*\nS: 250 .*\nC: RCPT .*\nS: 250 .*\nC: RCPT /m],
     play: async (stage) => send(stage, await opensmtpd(stage), { args: [], to: [TO, OTHER], pattern: /^C: MAIL/m }),
+  },
+  {
+    name: 'sendmail-unknown-mechanisms',
+    title: 'a server offers mechanisms and extensions that the client does not know, and SIZE without a limit',
+    verifies: 'RFC 5321 §4.1.1.1, RFC 1870 §4, RFC 2920 §3.1',
+    version: SENDMAIL,
+    shows: [/^S: 250-SIZE$/m, /^S: 250-AUTH /m, /^A: outcome <bob@example\.com> delivered /m],
+    async play(stage) {
+      const port = await freePort();
+      await startSendmail(stage, { port, hostname: HOST, env: UNPACKED });
+      return send(stage, `127.0.0.1:${port}`);
+    },
   },
   {
     name: 'aiosmtpd-lmtp-one-reply',
@@ -133,7 +163,7 @@ export const SERVERS = [
     title: 'a server refuses each recipient for now, and the mail data are not sent',
     verifies: 'RFC 5321 §4.2.1, RFC 2920 §3.1',
     version: SMTP_SINK,
-    remarks: [[/^S= "250 /, 'The last line of the reply to EHLO names no extension, though each has to (RFC 5321 §4.1.1.1). We pass over it.']],
+    remarks: [EMPTY_KEYWORD],
     shows: [/^A: outcome <bob@example\.com> deferred .*in reply to RCPT/m],
     async play(stage) {
       return send(stage, await startSink(stage, '-r', 'RCPT'), { status: 75 });
@@ -155,7 +185,7 @@ export const SERVERS = [
     title: 'a server closes the connection instead of replying to the end of mail data, and nobody knows whether it has the mail',
     verifies: 'RFC 1047, RFC 5321 §4.2.5',
     version: SMTP_SINK,
-    remarks: [[/^\* (?:eof|lost)$/, 'A server must not close before QUIT but after 421 (RFC 5321 §3.8). Whether the mail arrived cannot be known: it is tried again.']],
+    remarks: [EMPTY_KEYWORD, [/^\* (?:eof|lost)$/, 'A server must not close before QUIT but after 421 (RFC 5321 §3.8). Whether the mail arrived cannot be known: a queue tries it again.']],
     shows: [/^A: outcome <bob@example\.com> unknown /m],
     async play(stage) {
       return send(stage, await startSink(stage, '-q', '.'), { status: 75 });

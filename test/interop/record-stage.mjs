@@ -45,6 +45,13 @@ export async function serveSecure(stage) {
   return { server, port: server.port, submission: Number(submission), socket, traced: find };
 }
 
+/** Starts `ehlo serve` as a relay for all mail to the port `to`; as `serve`. */
+export async function serveRelay(stage, to) {
+  const traces = stage.folder('traces');
+  const server = await stage.serve(['--hostname', 'relay.example.org', '--smarthost', `127.0.0.1:${to}`, '--trace', traces]);
+  return { server, port: server.port, traced: (pattern) => traced(traces, pattern) };
+}
+
 function traced(folder, pattern) {
   return until(`a session in which ${pattern} is found`, () => {
     const texts = readdirSync(folder).sort().map((name) => readFileSync(join(folder, name), 'utf8'));
@@ -95,3 +102,4 @@ export const [POSTFIX, SMTP_SOURCE, SMTP_SINK] = ['Postfix', "Postfix's smtp-sou
 export const EXIM = version('Exim', join(PEERS, 'usr/sbin/exim4'), ['--version'], /^Exim version (\S+)/);
 export const OPENSMTPD = version('OpenSMTPD', join(PEERS, 'usr/sbin/smtpd'), ['-h'], /OpenSMTPD (\S+)/);
 export const PYTHON = (name) => version(name, '/usr/bin/python3', ['--version'], /^Python (\S+)/);
+export const SENDMAIL = debianVersion('Sendmail', 'sendmail-bin');
