@@ -19,7 +19,7 @@ export function serverSession(octets: Uint8Array): void {
     if (cue.type === 'octets') for (const octet of singly(cue.octets)) view.octet(octet);
     else view.cue(cue.letter);
   }
-  view.end(decodeLatin1(octets));
+  view.end(decodeLatin1(concat(cues.flatMap((cue) => (cue.type === 'octets' ? [cue.octets] : [])))));
   lockstep.end();
 
   // Rule 5 of the session: the actions depend on the octets, not on how they were cut.

@@ -64,7 +64,7 @@ export function serverOptionsOf(octets: Uint8Array): ServerOptions {
     minDataRate: one(more, 2, [100, 0, 1, 10_000]),
     sessionTimeout: one(time, 0, [SESSION_TIMEOUT, minutes(3), minutes(20), SESSION_TIMEOUT]),
     timeout: one(time, 2, [minutes(5), minutes(1), minutes(5), minutes(5)]),
-    ...(bit(time, 6) ? { maxDrain: bit(time, 7) ? 64 : 400 } : {}),
+    ...(bit(time, 6) && bit(sizes, 1) ? { maxDrain: 400 } : {}), // above a maximum of 20 or 300: one below it makes no sense
     dataRateWindow: one(time, 4, [minutes(5), minutes(2), minutes(5), minutes(5)]),
   };
 }
