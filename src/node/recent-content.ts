@@ -5,12 +5,15 @@
 // Rule 2: the octets are those of the record that was written (measured: a copy besides costs 5 µs a mail), so what counts is
 //         all of the memory that they keep: a small mail may have a large envelope in front of it.
 
+import { Turns } from '../relay/turns.ts';
+
 /** Octets of memory for one mail. */
 const MOST_OF_A_MAIL = 65_536;
 
 export class RecentContent {
   readonly #most: number;
-  readonly #mails = new Map<string, Uint8Array>(); // the oldest first
+  readonly #mails = new Map<string, Uint8Array>();
+  readonly #ids = new Turns<string>(); // of #mails, the oldest first
   #octets = 0;
 
   /** `most`: octets that are kept in all. */
@@ -23,12 +26,9 @@ export class RecentContent {
     if (content.buffer.byteLength > MOST_OF_A_MAIL) return;
     this.take(id);
     this.#mails.set(id, content);
+    this.#ids.add(id);
     this.#octets += content.buffer.byteLength;
-    if (this.#octets <= this.#most) return;
-    for (const oldest of this.#mails.keys()) {
-      this.take(oldest);
-      if (this.#octets <= this.#most) return;
-    }
+    for (let oldest; this.#octets > this.#most && (oldest = this.#ids.take()) !== undefined; ) this.take(oldest);
   }
 
   /** Returns the content, once; undefined where it is not kept. */
@@ -36,6 +36,7 @@ export class RecentContent {
     const octets = this.#mails.get(id);
     if (octets === undefined) return undefined;
     this.#mails.delete(id);
+    this.#ids.delete(id);
     this.#octets -= octets.buffer.byteLength;
     return octets;
   }

@@ -17,6 +17,7 @@
 import { Agenda } from './agenda.ts';
 import { Destination, type Effect } from './destination.ts';
 import type { RetrySchedule } from './schedule.ts';
+import { Turns } from './turns.ts';
 
 export interface Unit {
   readonly destination: string;
@@ -53,8 +54,8 @@ export class Scheduler<Work extends Unit> {
   readonly #groups = new Map<string, Group<Work>>();
   readonly #agenda = new Agenda<Appointment<Work>>();
   // Groups with work and room, the one whose turn it is first.
-  readonly #trusted = new Set<Group<Work>>();
-  readonly #doubtful = new Set<Group<Work>>();
+  readonly #trusted = new Turns<Group<Work>>();
+  readonly #doubtful = new Turns<Group<Work>>();
   readonly #inHand = new Map<Work, { readonly group: Group<Work>; readonly doubtful: boolean }>();
   #doubtfulInHand = 0;
   #trustedLast = false; // the last unit that went was for a destination in #trusted
@@ -156,45 +157,47 @@ export class Scheduler<Work extends Unit> {
     const { places } = this.#options;
     if (this.#inHand.size >= places) return undefined;
     const doubtful = this.#doubtfulInHand < Math.max(1, places >> 1) ? this.#doubtful : undefined;
-    for (const ring of this.#trustedLast ? [doubtful, this.#trusted] : [this.#trusted, doubtful])
-      for (const group of ring ?? []) {
-        ring?.delete(group);
-        return group;
-      }
-    return undefined;
+    return this.#trustedLast ? (doubtful?.take() ?? this.#trusted.take()) : (this.#trusted.take() ?? doubtful?.take());
   }
 }
 
 /** Units in the order in which they came, but that senders take turns. */
 class Line<Work extends Unit> {
-  readonly #senders = new Map<string, Set<Work>>(); // the one whose turn it is first
+  readonly #senders = new Map<string, Turns<Work>>(); // those who have units
+  readonly #turns = new Turns<string>(); //              the same
 
   get empty(): boolean {
-    return this.#senders.size === 0;
+    return this.#turns.size === 0;
   }
 
   add(unit: Work): void {
-    const units = this.#senders.get(unit.sender);
-    if (units === undefined) this.#senders.set(unit.sender, new Set([unit]));
-    else units.add(unit);
+    const { sender } = unit;
+    let units = this.#senders.get(sender);
+    if (units === undefined) {
+      this.#senders.set(sender, (units = new Turns()));
+      this.#turns.add(sender);
+    }
+    units.add(unit);
   }
 
   take(): Work | undefined {
-    for (const [sender, units] of this.#senders)
-      for (const unit of units) {
-        units.delete(unit);
-        this.#senders.delete(sender);
-        if (units.size > 0) this.#senders.set(sender, units); // behind the others
-        return unit;
-      }
-    return undefined;
+    const sender = this.#turns.take();
+    const units = sender === undefined ? undefined : this.#senders.get(sender);
+    if (sender === undefined || units === undefined) return undefined;
+    const unit = units.take();
+    if (units.size > 0) this.#turns.add(sender); // behind the others
+    else this.#senders.delete(sender);
+    return unit;
   }
 
   remove(condition: (unit: Work) => boolean): readonly Work[] {
     const removed: Work[] = [];
-    for (const [sender, units] of this.#senders) {
-      for (const unit of units) if (condition(unit) && units.delete(unit)) removed.push(unit);
-      if (units.size === 0) this.#senders.delete(sender);
+    for (const sender of this.#turns) {
+      const units = this.#senders.get(sender);
+      for (const unit of units ?? []) if (condition(unit) && units?.delete(unit) === true) removed.push(unit);
+      if (units !== undefined && units.size > 0) continue;
+      this.#senders.delete(sender);
+      this.#turns.delete(sender);
     }
     return removed;
   }
