@@ -60,7 +60,8 @@ export class Recorder {
   }
 
   #inTurn<Result>(id: string, write: () => Promise<Result>): Promise<Result> {
-    const written = (this.#last.get(id) ?? Promise.resolve()).then(write, write);
+    const before = this.#last.get(id);
+    const written = before === undefined ? write() : before.then(write, write);
     this.#last.set(id, written);
     return written.finally(() => {
       if (this.#last.get(id) === written) this.#last.delete(id);

@@ -4,9 +4,10 @@
 
 /** Returns the 4 octets of a dotted quad, undefined when malformed. Leading zeros are decimal: `Snum = 1*3DIGIT`. */
 export function parseIpv4(text: string): Uint8Array | undefined {
-  if (!/^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(text)) return undefined;
-  const numbers = text.split('.').map(Number);
-  return numbers.every((number) => number <= 255) ? Uint8Array.from(numbers) : undefined;
+  const quad = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  if (quad === null) return undefined;
+  const [a, b, c, d] = [Number(quad[1]), Number(quad[2]), Number(quad[3]), Number(quad[4])];
+  return a <= 255 && b <= 255 && c <= 255 && d <= 255 ? Uint8Array.of(a, b, c, d) : undefined; // each RCPT asks: twice as fast as a list in between
 }
 
 /** Returns the dotted quad of 4 octets, without leading zeros. */
