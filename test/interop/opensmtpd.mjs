@@ -10,15 +10,17 @@ import { Client } from './peer.mjs';
 export async function startOpensmtpd(stage, { port, cert, key, hostname, relayTo, env }) {
   const folder = stage.folder('opensmtpd');
   for (let up = folder; up !== '/tmp' && up !== '/'; up = join(up, '..')) chmodSync(up, 0o755); // its processes are not root, and must come by
-  const [config, passwd, group, own] = ['smtpd.conf', 'passwd', 'group', 'key.pem'].map((name) => join(folder, name));
+  const [config, passwd, group, ...own] = ['smtpd.conf', 'passwd', 'group', 'cert.pem', 'key.pem'].map((name) => join(folder, name));
   mkdirSync(join(folder, 'mail'), { mode: 0o777 });
   chmodSync(join(folder, 'mail'), 0o777);
-  copyFileSync(key, own);
-  chmodSync(own, 0o600);
+  for (const [at, given] of [cert, key].entries()) {
+    copyFileSync(given, own[at]);
+    chmodSync(own[at], 0o600); // it takes no file that others may write
+  }
   writeFileSync(passwd, `${readFileSync('/etc/passwd', 'utf8')}opensmtpd:x:64201:64201::/var/lib/opensmtpd/empty:/bin/false\nopensmtpq:x:64202:64202::/var/lib/opensmtpd/empty:/bin/false\n`);
   writeFileSync(group, `${readFileSync('/etc/group', 'utf8')}opensmtpd:x:64201:\nopensmtpq:x:64202:\n`);
   writeFileSync(config, [
-    `pki ${hostname} cert "${cert}"`, `pki ${hostname} key "${own}"`,
+    `pki ${hostname} cert "${own[0]}"`, `pki ${hostname} key "${own[1]}"`,
     `listen on 127.0.0.1 port ${port} tls pki ${hostname} hostname ${hostname}`,
     ...(relayTo === undefined ? ['table all { "@" = "mail" }'] : []),
     relayTo === undefined ? `action "all" maildir "${join(folder, 'mail')}" virtual <all>` : `action "all" relay host smtp+tls://127.0.0.1:${relayTo} tls no-verify helo ${hostname}`,
