@@ -1,25 +1,30 @@
 // What durability costs: the rate at which mails are taken, beside a floor; and a queue of 100,000 mails: how long a start takes,
-// how much memory a mail, how many octets are written for one, how long `ehlo queue list` takes. After `npm run build`:
+// how much memory a mail, how many octets are written for one, how long `ehlo queue list` takes; and what it costs to find who
+// is next, however many wait. After `npm run build`:
 //
 //   node --expose-gc test/bench/queue.mjs [mails]
 //
 // The floor is a loop of one writev and one fdatasync for all that wait, with nothing around it: what the disk can do. Its file
-// grows as the journal does. Fails if a start takes more than three seconds, or a waiting mail more than a KiB.
+// grows as the journal does. Fails if a start takes more than three seconds, a waiting mail more than a KiB, or finding the next
+// of 100,000 units four times what it takes of 10,000.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, openSync, closeSync, writev, fdatasync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { exit, argv, execPath, memoryUsage } from 'node:process';
+import { exit, argv, cpuUsage, execPath, memoryUsage } from 'node:process';
 import { performance } from 'node:perf_hooks';
 import { FileDisk } from '../../dist/node/disk.js';
 import { Journal } from '../../dist/node/journal.js';
+import { RETRY_SCHEDULE } from '../../dist/relay/schedule.js';
+import { Scheduler } from '../../dist/relay/scheduler.js';
 import { parseForwardPath, parseReversePath } from '../../dist/syntax/path.js';
 
 const MAILS = Number(argv[2] ?? 100_000);
 const LONGEST_START = 3; // seconds
 const MOST_MEMORY = 1024; // octets a mail
+const STEEPEST = 4; // ten times as many units may make each cost so many times as much: memory further away, and its collector
 
 const folder = mkdtempSync(join(tmpdir(), 'ehlo-bench-'));
 const content = (size) => Buffer.alloc(size, 'a line of a mail, as long as they are on the average of all\r\n');
@@ -166,5 +171,28 @@ for (const story of ['after a crash', 'after a checkpoint']) {
   if (!list.endsWith(`${MAILS} mails for ${MAILS} recipients, ${list.split(' ').slice(-2).join(' ')}`)) faults.push(`ehlo queue list ends with ${list.slice(-100)}`);
 }
 rmSync(folder, { recursive: true });
+
+/** CPU time, in microseconds, that the scheduler takes for each of so many units that are due at once. */
+function scheduling(units, senders, destinations) {
+  const scheduler = new Scheduler({ schedule: RETRY_SCHEDULE });
+  const waiting = Array.from({ length: units }, (_, unit) => ({ destination: `${unit % destinations}.example`, sender: `${unit % senders}@example.org`, expires: Infinity }));
+  globalThis.gc?.();
+  const begin = cpuUsage().user;
+  for (const unit of waiting) scheduler.add(unit, 0, true);
+  let ended = 0;
+  for (let unit; (unit = scheduler.next(1)) !== undefined; ended++) scheduler.end(unit, 'answered', 1);
+  if (ended !== units) faults.push(`the scheduler has begun ${ended} of ${units} units`);
+  return (cpuUsage().user - begin) / units;
+}
+
+console.log('\nwho is next: microseconds of CPU for each unit');
+for (let turn = 0; turn < 10; turn++) scheduling(10_000, 100, 100); // compiled by then
+row('units', '10,000', '100,000', 'ratio');
+for (const [name, senders, destinations] of [['one sender', 1, 1], ['a sender each', Infinity, 1], ['10,000 destinations', 1, 10_000]]) {
+  const best = (units) => Math.min(...[1, 2, 3, 4, 5].map(() => scheduling(units, senders, destinations)));
+  const [few, many] = [best(10_000), best(100_000)];
+  row(name, few.toFixed(2), many.toFixed(2), (many / few).toFixed(2));
+  if (many > STEEPEST * few) faults.push(`${name}: the next of 100,000 units takes more than ${STEEPEST} times what it takes of 10,000`);
+}
 for (const fault of faults) console.log(fault);
 exit(faults.length > 0 ? 1 : 0);
