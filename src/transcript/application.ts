@@ -254,6 +254,7 @@ function readMail({ reverse = '', asked = '', forward = '', size, eightBit, text
   const parameters = parseMailParameters(asked.trimStart());
   const content = spelled === undefined ? undefined : parseExact(spelled);
   if (isFault(reversePath) || formatMailParameters(parameters) !== asked.trimStart() || typeof content === 'number') return undefined;
+  if (content !== undefined && spelled !== formatExact(content)) return undefined; // one spelling, so that it is written as it was read
   return {
     say: 'mail',
     transaction: {

@@ -13,6 +13,7 @@ import { decodeBase64, encodeBase64 } from '../wire/base64.ts';
 import { ChunkDecoder } from '../wire/chunk-decoder.ts';
 import { DataDecoder } from '../wire/data-decoder.ts';
 import { concat, LF } from '../wire/octet.ts';
+import { chunkSize } from '../protocol/server/command-line.ts';
 
 /** Stands for every password, token and proof. */
 export const STRUCK_OUT = 'struck out';
@@ -100,7 +101,7 @@ export class SecretStriker {
     const [, end = ''] = /(\r?\n)$/.exec(line) ?? [];
     const text = line.slice(0, line.length - end.length);
     if (this.#exchange !== undefined) return [encodeAscii(`${strike(text, this.#exchange)}${end}`)];
-    const [, command = '', mechanism = '', space = '', response = ''] = /^(AUTH +)([^ ]*)( *)(.*)$/i.exec(text) ?? [];
+    const [, command = '', mechanism = '', space = '', response = ''] = /^(AUTH +)([^ ]*)( *)(.*)$/is.exec(text) ?? [];
     this.#unanswered += 1;
     if (command === '') return held; // the word alone
     this.#exchange = { mechanism: mechanism.toUpperCase(), turns: 0, unanswered: this.#unanswered };
@@ -110,9 +111,9 @@ export class SecretStriker {
   #readCommand(line: string): void {
     this.#line = '';
     this.#unanswered += 1;
-    const [, verb = '', size = ''] = /^(\w+) *(\d{0,15})/.exec(line) ?? [];
-    if (verb.toUpperCase() === 'DATA') this.#dataAsked = true;
-    if (verb.toUpperCase() === 'BDAT' && Number(size) > 0) this.#chunk = new ChunkDecoder(Number(size));
+    if (/^DATA(?!\w)/i.test(line)) this.#dataAsked = true;
+    const size = chunkSize(line);
+    if (size > 0) this.#chunk = new ChunkDecoder(size);
   }
 
   #readReply(code: string): void {

@@ -49,6 +49,8 @@ const DIALOGUES: readonly (readonly [name: string, turns: readonly Turn[], writt
   ['mail data that speak of AUTH', [...HELLO, ['C', 'DATA\r\n'], ['S', '354 go\r\n'], ['C', `AUTH PLAIN abc\r\n.\r\n`], ['S', '250 ok\r\n'], ['C', `AUTH PLAIN ${base64(PASSWORD)}\r\n`]],
     `EHLO a\r\nDATA\r\nAUTH PLAIN abc\r\n.\r\nAUTH PLAIN ${GONE}\r\n`],
   ['a chunk that speaks of AUTH', [...HELLO, ['C', 'BDAT 12\r\nAUTH PLAIN aAUTH PLAIN abcd\r\n'], ['S', '250 ok\r\n501 no\r\n']], `EHLO a\r\nBDAT 12\r\nAUTH PLAIN aAUTH PLAIN ${GONE}\r\n`],
+  ['an initial response with a bare CR behind it', [...HELLO, ['C', `AUTH PLAIN ${base64(`\0alice\0${PASSWORD}`)}\r\r\n`], ['S', '501 no\r\n'], ['C', 'QUIT\r\n']], `EHLO a\r\nAUTH PLAIN ${GONE}\r\nQUIT\r\n`],
+  ['AUTH behind a BDAT that is none', [...HELLO, ['C', `BDAT 9T\r\nAUTH PLAIN ${base64(PASSWORD)}\r\n`], ['S', '501 no\r\n501 no\r\n']], `EHLO a\r\nBDAT 9T\r\nAUTH PLAIN ${GONE}\r\n`],
   ['commands that begin like it', [...HELLO, ['C', 'AUTH\r\nA\r\nAUTHOR\r\nAUTH \r\n'], ['S', '501 a\r\n500 b\r\n500 c\r\n501 d\r\n'], ['C', 'QUIT\r\n']], 'EHLO a\r\nAUTH\r\nA\r\nAUTHOR\r\nAUTH \r\nQUIT\r\n'],
 ];
 

@@ -53,7 +53,7 @@ function replyTo(fault: Fault, verb: Verb): Reply {
 }
 
 /** What a line that begins as BDAT does announces, be it well-formed or not: what follows a malformed one is no command either. */
-function chunkSize(line: string): number {
+export function chunkSize(line: string): number {
   if (!/^b/i.test(line)) return 0; // nearly always, and five times as fast
   const [, size] = /^BDAT[ \t]+([0-9]+)(?![!-~])/i.exec(line) ?? [];
   return Number(size ?? 0);
