@@ -3,6 +3,7 @@
 
 import { randomInt } from 'node:crypto';
 import process from 'node:process';
+import { machineName } from '../node/machine-name.ts';
 import { toAscii } from '../node/resolve.ts';
 import type { Target } from '../relay/route.ts';
 import { formatGiven, formatPlan, formatStep, randomFrom } from '../relay/route-record.ts';
@@ -27,11 +28,13 @@ const TERMINAL: Terminal = { out: (text) => void process.stdout.write(text), err
 /** Returns the exit status. */
 export function route(args: readonly string[], terminal: Terminal = TERMINAL): Promise<number> {
   return runCommand(USAGE, args, terminal, async ({ options, operands: [address = ''] }) => {
-    const mailbox = parseMailbox(address.replace(/^<(.*)>$/, '$1'), { utf8: true });
+    const written = address.replace(/^<(.*)>$/, '$1');
+    const hostname = options.hostname ?? (await machineName());
+    const mailbox = parseMailbox(/^postmaster$/i.test(written) ? `${written}@${hostname}` : written, { utf8: true }); // RFC 5321 §4.1.1.3: that of this host
     if (isFault(mailbox)) return misuse(`${JSON.stringify(address)}: ${formatFault(mailbox)}`);
 
     const print = (line: string): void => terminal.out(`${line}\n`);
-    const given = { domain: toAscii(mailbox.domain.text), options: routeOptions(options), seed: randomInt(2 ** 31) };
+    const given = { domain: toAscii(mailbox.domain.text), options: routeOptions({ ...options, hostname }), seed: randomInt(2 ** 31) };
     formatGiven(given).forEach(print);
     const found = await resolverOf(options).route(given.domain, given.options, { onStep: (step) => print(formatStep(step)), random: randomFrom(given.seed) });
     if (found.type === 'verdict') return found.verdict.kind === 'permanent' ? EXIT.unavailable : EXIT.temporary;

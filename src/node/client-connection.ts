@@ -44,6 +44,9 @@ const BLOCK = 65_536;
 /** Largest content that is kept in memory to go in one flight with its envelope. */
 const ONE_FLIGHT = BLOCK;
 
+/** A client's last word is QUIT at most: nobody needs long to read that, and who has timed out need not be waited for once more. */
+const LINGER: Milliseconds = 500;
+
 /** A connection that has been idle for longer may have been closed, so that a whole mail in one flight might be lost unseen. */
 const FRESH: Milliseconds = 1_000;
 
@@ -73,6 +76,7 @@ export class ClientConnection {
     this.#usedAt = now();
     this.#session = session(sessionOptions(options), now());
     this.#pump = new Pump<ClientAction>(socket, this.#session, (action) => this.#act(action), () => this.#close());
+    this.#pump.linger = LINGER;
     closing?.addEventListener('abort', this.#leave, { once: true });
     signal?.addEventListener('abort', this.#abort, { once: true });
     if (closing?.aborted === true || signal?.aborted === true) this.#session.abort();

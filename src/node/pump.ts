@@ -59,6 +59,8 @@ export interface Charged {
 export const now = (): number => performance.now();
 
 export class Pump<Action extends { readonly type: string }> {
+  /** How long a peer that keeps its side open has to read our last words. */
+  linger: number = LINGER;
   /** Whether `flushed` may be asked. */
   watchesWrites = false;
   #socket: Duplex;
@@ -243,7 +245,7 @@ export class Pump<Action extends { readonly type: string }> {
     if (this.#socket.destroyed) return;
     this.#socket.end();
     this.#socket.resume();
-    this.#linger = setTimeout(() => this.#socket.destroy(), LINGER);
+    this.#linger = setTimeout(() => this.#socket.destroy(), this.linger);
   }
 
   #finish(): void {

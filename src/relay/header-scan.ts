@@ -4,12 +4,15 @@
 //         the same way at what its own users send (`smtputf8_autodetect_classes`).
 // Left out: the headers of parts within the body (RFC 6531 §3.2 "at any level"), and a header of more than a MiB.
 
-import { isAscii } from '../wire/ascii.ts';
+import { decodeLatin1, isAscii } from '../wire/ascii.ts';
 import { concat, CR, LF } from '../wire/octet.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 
 const END = [CR, LF, CR, LF] as const;
 const LONGEST = 1_048_576;
+
+/** The beginning of a field, or a line that continues one (RFC 5322 §2.2); whatever else stands there begins the body, as Postfix has it. */
+const FIELD = /^(?:[!-9;-~]+[ \t]*:|[ \t])/;
 
 /** Reads a mail, whatever the cuts, and keeps its header. */
 export class HeaderScan {
@@ -33,7 +36,11 @@ export class HeaderScan {
 
   /** The header holds UTF-8 that is not ASCII. */
   get internationalized(): boolean {
-    const header = concat(this.#pieces);
-    return this.#length <= LONGEST && !isAscii(header) && decodeUtf8(header) !== undefined;
+    const octets = concat(this.#pieces);
+    if (this.#length > LONGEST || isAscii(octets)) return false;
+    const lines = decodeLatin1(octets).split('\r\n');
+    const body = lines.findIndex((line) => !FIELD.test(line));
+    const header = octets.subarray(0, lines.slice(0, body < 0 ? undefined : body).join('\r\n').length);
+    return !isAscii(header) && decodeUtf8(header) !== undefined;
   }
 }

@@ -56,6 +56,12 @@ describe('ehlo route', () => {
     expect(`${replayRoute(record).join('\n')}\n`).toBe(out);
   });
 
+  it.each(['postmaster', '<Postmaster>'])('asks for this host where the address is %s alone (RFC 5321 §4.1.1.3)', async (address) => {
+    const { out } = await run(address, '--resolver', dns.address, '--hostname', 'd.test');
+    expect(out).toContain('given    domain             d.test\n');
+    expect(out).toContain('MX of d.test: 10 mx1.test, 20 relay.test\n');
+  });
+
   it('ends with 69 for a permanent verdict', async () => {
     const { status, out } = await asked('<alice@null.test>');
     expect(status).toBe(69);

@@ -85,6 +85,7 @@ const CASES = [
   ['says SIZE of forty digits', ['S: 220 mx.test', ...EHLO(`SIZE ${'9'.repeat(40)}`), ...TAKEN.slice(HI.length)], ...delivered],
   ['says SIZE 10', ['S: 220 mx.test', ...EHLO('SIZE 10'), ...BYE], 'failed 552 5.3.4', 69],
   ['names itself as the client does', ['S: 220 client.test', 'C: EHLO', 'S: 250 client.test', ...TAKEN.slice(HI.length)], ...delivered], // the operator has sent us there
+  ['greets once more in reply to EHLO', ['S: 220 mx.test', 'C: EHLO', 'S: 220 mx.test'], ...bad],
   // MAIL
   ['refuses the sender', [...HI, 'C: MAIL', 'S: 550 5.7.1 no', ...BYE], 'failed 550 5.7.1 no', 69],
   ['refuses the sender for now', [...HI, 'C: MAIL', 'S: 451 4.7.1 greylisted', ...BYE], 'deferred 451 4.7.1 greylisted', 75],
@@ -105,6 +106,7 @@ const CASES = [
   ['answers RCPT with 251', [...MAIL, 'C: RCPT', 'S: 251 will forward', ...TAKEN.slice(RCPT.length)], ...delivered],
   // DATA
   ['answers DATA with 250', [...RCPT, 'C: DATA', 'S: 250 ok'], ...bad],
+  ['answers DATA with 334', [...RCPT, 'C: DATA', 'S: 334 go on'], ...bad],
   ['refuses DATA', [...RCPT, 'C: DATA', 'S: 554 5.7.1 no', ...BYE], 'failed 554 5.7.1 no', 69],
   ['answers DATA with 421', [...RCPT, 'C: DATA', 'S: 421 closing', 'end'], 'deferred 421', 75],
   ['hangs after DATA', [...RCPT, 'C: DATA', 'wait'], ...late],
@@ -117,6 +119,7 @@ const CASES = [
   ['hangs after the final dot', [...DATA, 'wait'], ...unknown],
   ['talks rubbish after the final dot', [...DATA, 'S: thank you'], 'unknown 451 4.5.0', 75],
   ['answers the final dot with 354', [...DATA, 'S: 354 more'], 'unknown 451 4.5.0', 75],
+  ['answers the final dot with 221', [...DATA, 'S: 221 bye'], 'unknown 451 4.5.0', 75],
   ['refuses the mail', [...DATA, 'S: 554 5.6.0 spam', ...BYE], 'failed 554 5.6.0 spam', 69],
   ['refuses the mail for now', [...DATA, 'S: 451 4.3.0 later', ...BYE], 'deferred 451 4.3.0 later', 75],
   ['answers the final dot with 421', [...DATA, 'S: 421 4.3.2 closing', 'end'], 'deferred 421 4.3.2 closing', 75],
@@ -155,9 +158,14 @@ const CASES = [
   ['takes no password', ['S: 220 mx.test', ...EHLO('AUTH PLAIN'), 'C: AUTH PLAIN', 'S: 535 5.7.8 wrong', ...BYE], 'deferred 535 5.7.8 wrong', 75, ['--tls', 'off', '--user', 'alice', '--password-file', 'password']],
   ['takes the password', ['S: 220 mx.test', ...EHLO('AUTH PLAIN'), 'C: AUTH PLAIN AGFsaWNlAHNlc2FtZQ==', 'S: 235 welcome', ...TAKEN.slice(HI.length)], ...delivered, ['--tls', 'off', '--user', 'alice', '--password-file', 'password']],
   ['drops in AUTH', ['S: 220 mx.test', ...EHLO('AUTH PLAIN'), 'C: AUTH PLAIN', 'drop'], ...lost, ['--tls', 'off', '--user', 'alice', '--password-file', 'password']],
+  ['challenges for ever', ['S: 220 mx.test', ...EHLO('AUTH CRAM-MD5'), 'C: AUTH CRAM-MD5', 'S: 334 PDE+', 'C: ', 'S: 334 PDE+', 'C: *', 'S: 334 PDE+'], ...bad, ['--user', 'alice', '--password-file', 'password']],
+  ['takes the password under TLS that was asked for', [...STARTTLS, 'tls self', ...EHLO('AUTH PLAIN'), 'C: AUTH PLAIN AGFsaWNlAHNlc2FtZQ==', 'S: 235 welcome', ...TAKEN.slice(HI.length)], ...delivered, ['--tls', 'require', '--user', 'alice', '--password-file', 'password']],
+  ['wants the password under TLS that proves nothing', [...STARTTLS, 'tls self', ...EHLO('AUTH PLAIN LOGIN'), ...BYE], 'deferred 454 4.7.0 .*PLAIN, LOGIN only under TLS with a verified certificate', 75, ['--user', 'alice', '--password-file', 'password']],
   // 8 bits
   ['has no 8BITMIME', [...HI, ...BYE], 'failed 554 5.6.3', 69, [], `${MARK} \xc3\xa9\r\n`],
   ['has no SMTPUTF8', [...HI, ...BYE], 'failed 553 5.6.7', 69, ['--to', 'jürgen@b.test']],
+  ['has no SMTPUTF8 for a header', ['S: 220 mx.test', ...EHLO('8BITMIME'), ...BYE], 'failed 554 5.6.9', 69, [], `Subject: \xc3\xa9 ${MARK}\r\n\r\n`],
+  ['has no SMTPUTF8 and needs none for a domain', [...HI, 'C: MAIL', 'S: 250 ok', 'C: RCPT TO:<bob@xn--mnchen-3ya.test>', 'S: 250 ok', ...TAKEN.slice(RCPT.length)], ...delivered, ['--to', 'bob@münchen.test']],
 ];
 
 let certificates;

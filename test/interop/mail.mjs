@@ -20,6 +20,7 @@ export const CONTENTS = {
   'every octet but NUL, CR and LF': Buffer.concat([text(), EVERY_OCTET]),
   'NUL': text('a\0b', '\0'),
   'UTF-8 in header and body': Buffer.from('Subject: Grüße\r\n\r\nΑἰσχύλος 🐉\r\n.\r\n', 'utf8'),
+  'UTF-8 in the body': Buffer.from(`${HEADER}Αἰσχύλος 🐉\r\n.\r\n`, 'utf8'),
   'an empty body': Buffer.from(HEADER),
   'a header without the empty line after it': Buffer.from('Subject: content\r\n'),
   'an empty line alone': Buffer.from('\r\n'),

@@ -20,7 +20,10 @@ describe('a header (RFC 6532 §3.2)', () => {
     ['is not by octets that are no UTF-8', false, 'Subject: \xe9\r\n\r\nx\r\n'],
     ['is by UTF-8 in it, whatever the body holds', true, `Subject: ${E_ACUTE}\r\n\r\n\xe9\r\n`],
     ['is all of a mail without an empty line', true, `Subject: x\r\nTo: ${E_ACUTE}`],
-    ['does not end with a line of one CR', true, `Subject: x\r\n\r\r\n${E_ACUTE}\r\n`],
+    ['does not end with CRs in a row', true, `Subject: x\r\n \r\r\nTo: ${E_ACUTE}\r\n\r\n`],
+    ['is what looks like one: a line that is no field begins the body', false, `hello ${E_ACUTE}\r\n`],
+    ['ends with the first line that is no field', false, `Subject: x\r\nhello ${E_ACUTE}\r\n\r\n`],
+    ['holds the lines that continue a field', true, `Subject: x\r\n\t${E_ACUTE}\r\n\r\n`],
     ['is nothing of a mail without octets', false, ''],
   ])('%s', (_, internationalized, text) => {
     for (const size of [1, 2, 3, 5, Infinity]) expect(scanOf(text, size)).toBe(internationalized);
