@@ -69,10 +69,10 @@ export function delivered({ outcome }: RecipientOutcome): boolean {
   return outcome.state === 'delivered';
 }
 
-/** Returns the path that the text is, with brackets or without; throws UsageError for what is none. */
-export function parsed<Path extends ReversePath | ForwardPath>(path: Path | string, parse: (text: string) => Path | Fault): Path {
+/** Returns the path that the text is, with brackets or without, UTF-8 too (RFC 6531 §3.3); throws UsageError for what is none. */
+export function parsed<Path extends ReversePath | ForwardPath>(path: Path | string, parse: (text: string, options: { readonly utf8: true }) => Path | Fault): Path {
   if (typeof path !== 'string') return path;
-  const value = parse(path.startsWith('<') ? path : `<${path}>`);
+  const value = parse(path.startsWith('<') ? path : `<${path}>`, { utf8: true });
   if (isFault(value)) throw new UsageError(formatFault(value));
   return value;
 }

@@ -4,6 +4,7 @@ import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import type { Mail } from '../../src/node/hook.ts';
 import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { encodeUtf8 } from '../../src/wire/utf8.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { listening } from '../support/listening.ts';
 import { latin1 } from '../support/raw-peer.ts';
@@ -55,6 +56,18 @@ describe('a client for many mails', () => {
     expect(brief(await client.send({ from: '', to: 'z@b.test', content: stream }))).toBe('delivered 250');
     expect(taken).toEqual(['<x@b.test>,<y@b.test> ab\r\n', '<z@b.test> ab\r\n']);
     await client.close();
+  });
+
+  it('takes addresses in UTF-8, and sends them where SMTPUTF8 is offered alone (RFC 6531 §3.2)', async () => {
+    await using offering = await startScriptedServer(['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 SMTPUTF8', 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: DATA', 'S: 354 go on', 'C: …', 'S: 250 taken', ...FAREWELL]);
+    const client = connectTo(`smtp://127.0.0.1:${offering.port}`, OPTIONS);
+    expect(brief(await client.send({ from: 'jürgen@a.test', to: 'bøb@b.test', content: latin1('x\r\n') }))).toBe('delivered 250');
+    expect(offering.heard[0]).toContain(decodeLatin1(encodeUtf8('MAIL FROM:<jürgen@a.test> SMTPUTF8\r\nRCPT TO:<bøb@b.test>\r\n')));
+    await client.close();
+    await using plain = await startScriptedServer([...GREETING, ...FAREWELL]);
+    const other = connectTo(`smtp://127.0.0.1:${plain.port}`, OPTIONS);
+    expect(brief(await other.send({ from: 'jürgen@a.test', to: 'bob@b.test', content: latin1('x\r\n') }))).toBe('failed 553 utf8-not-offered');
+    await other.close();
   });
 
   it('opens as many connections as there are mails, up to its limit, and keeps them', async () => {
