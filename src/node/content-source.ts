@@ -1,8 +1,10 @@
 // What an embedder gives as the content of a mail, made into what a sender sends.
+//
+// Choice: nobody looks for UTF-8 in the header (RFC 6531 §3.6 frees a client of that): what holds octets above 127 goes as
+//         8BITMIME, as it always went. Whoever knows that a mail needs SMTPUTF8 says so, as its addresses do.
 
 import { isAscii } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
-import { HeaderScan } from '../relay/header-scan.ts';
 import type { ReversePath } from '../syntax/path.ts';
 import type { Outgoing } from './sender.ts';
 
@@ -16,16 +18,8 @@ export function outgoingOf(reversePath: ReversePath, content: Content): Outgoing
   return collect(content).then((octets) => ofOctets(reversePath, octets));
 }
 
-/** RFC 6531 §3.2: an internationalized header must not go to a server without SMTPUTF8. */
-function neededFor({ internationalized }: HeaderScan): Pick<Outgoing, 'parameters'> {
-  return internationalized ? { parameters: { smtpUtf8: true } } : {};
-}
-
 export function ofOctets(reversePath: ReversePath, octets: Uint8Array): Outgoing {
-  const eightBit = !isAscii(octets);
-  const header = new HeaderScan();
-  if (eightBit) header.read(octets);
-  return { reversePath, octets, content: () => once(octets), size: octets.length, eightBit, ...neededFor(header) };
+  return { reversePath, octets, content: () => once(octets), size: octets.length, eightBit: !isAscii(octets) };
 }
 
 async function* once(octets: Uint8Array): AsyncGenerator<Uint8Array, void> {
@@ -38,14 +32,12 @@ async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> 
   return concat(pieces);
 }
 
-async function measure(content: AsyncIterable<Uint8Array>): Promise<Pick<Outgoing, 'size' | 'eightBit' | 'parameters'>> {
-  const header = new HeaderScan();
+async function measure(content: AsyncIterable<Uint8Array>): Promise<Pick<Outgoing, 'size' | 'eightBit'>> {
   let size = 0;
   let eightBit = false;
   for await (const octets of content) {
     size += octets.length;
-    header.read(octets);
     eightBit ||= !isAscii(octets);
   }
-  return { size, eightBit, ...neededFor(header) };
+  return { size, eightBit };
 }
