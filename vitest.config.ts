@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     maxWorkers: '100%', // by default one core stays idle
-    testTimeout: 30_000,
+    testTimeout: 120_000, // exhaustive tests on a busy machine
     hookTimeout: 30_000,
   },
 });
