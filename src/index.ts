@@ -1,8 +1,9 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // ehlo: SMTP from raw sockets. Everything of `ehlo/core`, and the shells over Node.
 
 export * from './core.ts';
 
-export { listen, Server, type ListenOptions } from './node/listen.ts';
+export { listen, Server, type DuplexStream, type ListenOptions } from './node/listen.ts';
 export type { Connection, ReceivedMail } from './node/connection.ts';
 export { collect, type CollectedMail, type Collector, type ScriptedFault, type FaultPlace } from './node/collect.ts';
 export type { Hooks, Mail, SessionFacts } from './node/hook.ts';

@@ -89,6 +89,21 @@ describe('the examples', () => {
     expect(program.output()).toBe("alice@example.org [ 'carol@example.com' ] Subject: hello\r\n\n");
   });
 
+  test('each fault of the mail sink does what the table says', async () => {
+    const faults = [...README.matchAll(/^\| [^|]+ \| `(\{ at: [^`]+\})` \|$/gm)].map(([, fault = '']) => fault);
+    const program = run(`
+      import { collect, listen, refuse, relay } from 'ehlo';
+      for (const fault of [${faults.join(', ')}]) {
+        const server = await listen({ port: 0 }, collect(fault));
+        const start = performance.now();
+        const [{ outcome }] = await relay('<alice@example.org>', ['<bob@example.com>'], new Uint8Array(), { routing: { smarthost: { host: '127.0.0.1', port: server.port } } });
+        console.log(outcome.state, outcome.reply.code, outcome.reason ?? '', fault.delay > performance.now() - start ? 'at once' : '');
+        await server.close();
+      }`, 2);
+    expect(await program.ended).toBe(0);
+    expect(program.output().split('\n').map((line) => line.trim())).toEqual(['deferred 450', 'failed 554', 'unknown 451 connection-lost', 'delivered 250', 'deferred 451 connection-lost', '']);
+  });
+
   test('the client for many mails delivers them all', async () => {
     const server = await listen({ host: '127.0.0.1', port: 0, hostname: 'mx.example' }, { message: () => accept() });
     const program = run(EXAMPLES[4] ?? '', server.port);

@@ -3,7 +3,7 @@
 // Whatever is wrong becomes a `Misuse`: one line that says what was wrong and what would be right. util.parseArgs only
 // splits the words here (`strict: false` and its tokens); all judgement is ours, and so is its wording.
 
-import { parseArgs, type ParseArgsOptions } from 'node:util';
+import { parseArgs } from 'node:util';
 import { readConfig } from './config.ts';
 import { type Misuse, misuse, suggest } from './misuse.ts';
 import { dashed, type Given, type Option, type OptionTable, type OptionValues } from './option.ts';
@@ -107,7 +107,7 @@ interface Written {
 
 function splitArguments({ options, operands: wanted, operandCount }: Usage<OptionTable>, args: readonly string[]): Written | Misuse | { readonly type: 'help' } {
   const names = new Map(Object.keys(options).map((name) => [dashed(name), name]));
-  const types: ParseArgsOptions = {};
+  const types: Record<string, { type: 'string' | 'boolean' }> = {};
   for (const [written, name] of names) types[written.slice(2)] = { type: options[name]?.kind === undefined ? 'boolean' : 'string' };
   const { tokens } = parseArgs({ args, options: types, strict: false, allowPositionals: true, tokens: true });
 

@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import { Aborter } from '../node/aborter.ts';
 import { ask, NobodyThere } from '../node/control.ts';
 import { Journal } from '../node/journal.ts';
 import { operate, ORDERS, type Answer, type OrderName, type Request } from '../node/operation.ts';
@@ -95,7 +96,7 @@ async function openJournal(directory: string): Promise<Journal | undefined> {
       return await Journal.open(directory, { idle: true });
     } catch (error) {
       if (!(error instanceof Error && /another process/.test(error.message))) throw error;
-      await pause(100, new AbortController().signal);
+      await pause(100, new Aborter().signal);
     }
   }
   return undefined;

@@ -69,6 +69,7 @@ export class ClientConnection {
     if (!this.#begun) this.#breakOff();
   };
 
+  /** @internal */
   constructor(socket: Socket, options: SenderOptions) {
     const { closing, signal, session = (given, at) => new ClientSession(given, at) } = options;
     this.#options = options;

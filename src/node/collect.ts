@@ -20,8 +20,7 @@ import { pause } from './pause.ts';
 /** Where a fault can strike: before the banner, at EHLO or HELO, at MAIL, at RCPT, or when the mail data have come. */
 export type FaultPlace = 'client' | 'helo' | 'mail' | 'rcpt' | 'message';
 
-/** What goes wrong, and where. Of several that fit, the first one strikes. */
-/** Why a text is not what it should be: a value, not an exception. */
+/** What goes wrong in a mail sink, and where. Of several that fit, the first one strikes. */
 export interface ScriptedFault {
   readonly at: FaultPlace;
   /** Only for this path, as `alice@example.org`: the reverse-path at `mail`, the forward-path at `rcpt`, any of them at `message`. */
@@ -36,7 +35,7 @@ export interface ScriptedFault {
   readonly drop?: boolean;
 }
 
-/** A mail as it came. */
+/** A mail that `collect` has kept, as it came. */
 export interface CollectedMail {
   /** `alice@example.org`; empty for the null reverse-path. */
   readonly reversePath: string;
@@ -56,7 +55,7 @@ export interface Collector extends Hooks {
   next(timeout?: Milliseconds): Promise<CollectedMail>;
 }
 
-/** Collects every mail, but for the faults. */
+/** Returns hooks for `listen` that keep every mail in memory, and go wrong where `faults` say so. */
 export function collect(...faults: readonly ScriptedFault[]): Collector {
   const mails: CollectedMail[] = [];
   const wakers = new Set<() => void>();

@@ -4,6 +4,8 @@ import { connect as open, type Socket } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import type { Target } from '../relay/route.ts';
+import type { Signal } from './aborter.ts';
+import { errorCode } from './error-text.ts';
 
 /** Milliseconds that an address has to answer. RFC 5321 §4.5.3.2 has no row for it; Postfix waits as long. */
 const CONNECT_TIMEOUT: Milliseconds = seconds(30);
@@ -23,7 +25,7 @@ export class ConnectError extends Error {
 }
 
 /** Connects to one address. Rejects with a ConnectError; an abort closes what is under way. */
-export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { timeout = CONNECT_TIMEOUT, signal }: { readonly timeout?: Milliseconds; readonly signal?: AbortSignal | undefined } = {}): Promise<Socket> {
+export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { timeout = CONNECT_TIMEOUT, signal }: { readonly timeout?: Milliseconds; readonly signal?: Signal | undefined } = {}): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = open({ host: address, port, noDelay: true });
     const fail = (error: ConnectError): void => {
@@ -38,7 +40,7 @@ export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { t
       signal?.removeEventListener('abort', aborted);
     };
     signal?.addEventListener('abort', aborted, { once: true });
-    socket.on('error', (error) => fail(new ConnectError(`${address} port ${port}: ${CONNECT_ERRORS[error.code ?? ''] ?? error.message}`, LOCAL_ERRORS.has(error.code ?? ''), error)));
+    socket.on('error', (error) => fail(new ConnectError(`${address} port ${port}: ${CONNECT_ERRORS[errorCode(error) ?? ''] ?? error.message}`, LOCAL_ERRORS.has(errorCode(error) ?? ''), error)));
     socket.on('connect', () => {
       settle();
       socket.pause();

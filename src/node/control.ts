@@ -15,6 +15,7 @@ import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { concat } from '../wire/octet.ts';
+import { errorCode } from './error-text.ts';
 import { ORDERS, type Answer, type OrderName, type Request } from './operation.ts';
 
 const NAME = 'control';
@@ -73,7 +74,7 @@ export class ControlServer {
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(resolve));
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const client of this.#clients) client.destroy();
     await closed;
     await unlink(this.#path).catch(() => undefined); // it goes with the server, where that was bound by its own path
@@ -84,7 +85,7 @@ export class ControlServer {
 /** Answers one client. */
 async function serve(socket: Socket, answer: (request: Request) => AsyncIterable<Answer>): Promise<void> {
   const text = await requestOf(socket);
-  if (text === undefined) return socket.destroy();
+  if (text === undefined) return void socket.destroy();
   const out = new Lines(socket);
   try {
     const request = readRequest(text);
@@ -186,8 +187,9 @@ export async function* ask(directory: string, request: Request): AsyncGenerator<
     wake();
   });
   socket.on('error', (error) => {
-    const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
-    failure = nobody ? new NobodyThere('no relay runs on the queue') : new Error(error.code === 'EACCES' ? 'the relay that runs on the queue belongs to another user' : error.message);
+    const code = errorCode(error);
+    const nobody = code === 'ENOENT' || code === 'ECONNREFUSED';
+    failure = nobody ? new NobodyThere('no relay runs on the queue') : new Error(code === 'EACCES' ? 'the relay that runs on the queue belongs to another user' : error.message);
   });
   socket.on('close', () => {
     over = true;

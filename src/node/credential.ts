@@ -72,7 +72,7 @@ function scryptHash(password: string, { costLog2, blockSize: r, parallelization:
   });
 }
 
-/** The users of a file, who answer what an exchange asks. */
+/** The users in a file made by `ehlo passwd`: the hook `auth` of a server answers from them. */
 export class Users {
   readonly #credentials: ReadonlyMap<string, Credential>;
   /** For `beginServerExchange`. Made of the first user's line: the same in every process that serves the file, and after a restart. */

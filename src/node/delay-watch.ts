@@ -4,7 +4,8 @@
 // All mail in charge is looked at when the earliest of it that is not known to be late becomes so, and not more often than a
 // thousandth of the delay: whoever comes meanwhile is not late before the delay has passed again.
 
-import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
+import { clearTimeout, setTimeout } from 'node:timers';
+import type { Timer } from './pause.ts';
 
 export interface DelayWatchOptions {
   /** The age, in milliseconds, at which the sender is told. */
@@ -26,7 +27,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export class DelayWatch {
   readonly #options: DelayWatchOptions;
   #late: ReadonlySet<string> = new Set(); // in charge when last looked at, and dealt with
-  #timer: Timeout | undefined;
+  #timer: Timer | undefined;
   #closed = false;
 
   constructor(options: DelayWatchOptions) {

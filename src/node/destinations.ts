@@ -8,6 +8,7 @@ import type { Milliseconds } from '../protocol/limit.ts';
 import { destinationKey, destinationOf } from '../relay/outgoing.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import type { ForwardPath } from '../syntax/path.ts';
+import { Aborter } from './aborter.ts';
 import { pause } from './pause.ts';
 import { now } from './pump.ts';
 import type { Resolver } from './resolve.ts';
@@ -56,7 +57,7 @@ export class Destinations {
   }
 
   async #waitFor(answers: readonly Promise<void>[]): Promise<void> {
-    const over = new AbortController();
+    const over = new Aborter();
     await Promise.race([Promise.all(answers), pause(PATIENCE, over.signal)]);
     over.abort();
   }

@@ -154,7 +154,7 @@ export function isFull(error: unknown): error is Error {
 const OWNER_ONLY = 0o600; // mail is private
 const LONGEST_READ = 1 << 30; // what one system call takes is a little less than 2 GiB
 
-/** Writes all pieces, however short the writes of the system are. */
+/** Writes all pieces, however short the writes of the system are. @internal */
 export async function writeAll(file: Pick<FileHandle, 'writev'>, pieces: readonly Uint8Array[], at: number): Promise<void> {
   let rest = pieces.filter(({ length }) => length > 0);
   let place = at;

@@ -10,25 +10,26 @@
 // Rule 6: an attempt that our own end breaks off before the mail is out is none: nobody is given up by it.
 
 import { setMaxListeners } from 'node:events';
-import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { Outcome } from '../protocol/client/action.ts';
 import { effectOf, type Effect } from '../relay/destination.ts';
 import type { QueuedMail } from '../relay/queue/port.ts';
 import { Scheduler, type SchedulerOptions } from '../relay/scheduler.ts';
 import { VERDICTS } from '../relay/verdict.ts';
+import { Aborter, type Signal } from './aborter.ts';
 import { chargesOf, type Charge, type ChargeOptions } from './charge.ts';
 import { conclude, logOutcomes, type Conclusion } from './conclusion.ts';
 import { DelayWatch } from './delay-watch.ts';
 import type { RecipientOutcome } from './deliver.ts';
-import { pause } from './pause.ts';
+import { pause, type Timer } from './pause.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
 
 /** How attempts are broken off when the dispatcher closes. */
 export interface Signals {
   /** At once: those that have not come as far as MAIL. */
-  readonly closing: AbortSignal;
+  readonly closing: Signal;
   /** In the end: all. */
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
 }
 
 export interface DispatchOptions extends ChargeOptions, RecorderOptions, SchedulerOptions {
@@ -49,9 +50,9 @@ export class Dispatcher {
   readonly #trying = new Set<Charge>();
   readonly #unrecorded = new Set<Charge>();
   readonly #inHand = new Set<Promise<void>>();
-  readonly #closing = new AbortController();
-  readonly #aborter = new AbortController();
-  #timer: Timeout | undefined;
+  readonly #closing = new Aborter();
+  readonly #aborter = new Aborter();
+  #timer: Timer | undefined;
   #timerAt = Infinity; // when it goes off
   #turning = false;
 

@@ -9,7 +9,7 @@ import type { ServerQuestion } from '../protocol/server/action.ts';
 import { REPLIES } from '../protocol/server/reply.ts';
 import { acceptance, type Verdict } from '../protocol/server/verdict.ts';
 import { ANSWERS, type AuthAnswer, type AuthQuestion } from '../protocol/sasl/exchange.ts';
-import type { Aborter } from './aborter.ts';
+import type { Aborter, Signal } from './aborter.ts';
 import type { AnyHooks, Asked, MessageAnswer, SessionFacts } from './hook.ts';
 
 /** What a hook may return, as far as types go. */
@@ -72,7 +72,7 @@ class Asking implements Asked {
     this.#aborter = aborter;
   }
 
-  get signal(): AbortSignal {
+  get signal(): Signal {
     return this.#aborter.signal;
   }
 }

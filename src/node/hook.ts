@@ -9,6 +9,7 @@ import type { LeniencyName } from '../protocol/leniency.ts';
 import type { TransactionEnd } from '../protocol/server/action.ts';
 import type { NoticeName } from '../protocol/server/notice.ts';
 import type { Verdict } from '../protocol/server/verdict.ts';
+import type { Signal } from './aborter.ts';
 import type { TlsFacts } from './tls.ts';
 
 /** What is known of a session; it changes as the session goes on. */
@@ -31,7 +32,7 @@ export interface SessionFacts<State = unknown> {
 export interface Asked<State = unknown> {
   readonly session: SessionFacts<State>;
   /** Aborts when the peer has gone or the answer comes too late. */
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   /** Cuts the connection, without a reply. */
   readonly drop: () => void;
 }
@@ -80,7 +81,7 @@ export type MessageAnswer = Verdict | readonly Verdict[];
 type Answer = Verdict | undefined | void | PromiseLike<Verdict | undefined | void>;
 
 /**
- * Hooks of a server. `undefined` means "go on as the RFC has it". A hook that throws, rejects or takes longer than
+ * What a server asks your program: one function for each command, of which only `message` must be there. `undefined` means "go on as the RFC has it". A hook that throws, rejects or takes longer than
  * `hookTimeout` is 451 4.3.0 to the client. A verdict returned without a promise costs no microtask.
  *
  * `State` and `MailState` are what `sessionState` and `mailState` return, and are found from them.

@@ -67,6 +67,19 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   return server;
 }
 
+/** A duplex stream of Node's (`node:stream`), described without its module, which not every embedder has types of. */
+export interface DuplexStream {
+  readonly destroyed: boolean;
+  readonly writableLength: number;
+  write(octets: Uint8Array): boolean;
+  end(): unknown;
+  destroy(): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  /** Where it is a socket. */
+  readonly remoteAddress?: string | undefined;
+}
+
 /** A server that listens; see `listen`. */
 export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #options: ReceiverOptions & ServerLimits;
@@ -151,7 +164,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   }
 
   /** Serves a connection that came some other way: any duplex stream, so that a server can be tested without a port. */
-  accept(socket: Stream): void {
+  accept(duplex: DuplexStream): void {
+    const socket = duplex as Stream; // see DuplexStream
     const proxied = this.#proxies.some((range) => contains(range, socket.remoteAddress ?? ''));
     const ends = this.#endsOf(socket);
     if (this.#settings.budget.overdrawn) return this.#turnAway(socket, 'no memory');
@@ -178,7 +192,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   async #prepare(raw: Stream, seat: Seat, near: Ends, proxied: boolean): Promise<void> {
     let socket = raw;
     raw.on('error', () => raw.destroy()); // the peer's fault, and nobody is left to tell
-    const cut = (): void => socket.destroy();
+    const cut = (): void => void socket.destroy();
     const timer = setTimeout(cut, HANDSHAKE);
     this.#preparing.add(cut);
     let served = false;
@@ -220,7 +234,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   }
 
   #turnAway(socket: Stream, reason: keyof typeof TURNED_AWAY): void {
-    if (this.#tlsAtOnce !== undefined || this.#turnedAway >= MOST_TURNED_AWAY) return socket.destroy();
+    if (this.#tlsAtOnce !== undefined || this.#turnedAway >= MOST_TURNED_AWAY) return void socket.destroy();
     this.#turnedAway++;
     socket.on('error', () => socket.destroy()); // the peer's fault, and nobody is left to tell
     socket.on('close', () => this.#turnedAway--);
@@ -233,7 +247,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   async #stop(grace: Milliseconds): Promise<void> {
     this.#closed = true;
     this.#wake?.();
-    const listenerClosed = new Promise<void>((resolve) => this.#listener.close(resolve));
+    const listenerClosed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     for (const cut of this.#preparing) cut(); // nothing was said yet, and nothing is in hand
     for (const receiver of this.#receivers) receiver.shutdown();
     const over = this.#receivers.size === 0 ? undefined : new Promise<void>((resolve) => (this.#idle = resolve));

@@ -6,6 +6,7 @@ import { open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { encodeAscii } from '../wire/ascii.ts';
+import { errorCode } from './error-text.ts';
 
 export interface Lock {
   release(): Promise<void>;
@@ -18,11 +19,11 @@ export async function lockDirectory(directory: string): Promise<Lock> {
   const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.on('listening', resolve);
-    server.on('error', (error) => reject(error.code === 'EADDRINUSE' ? inUse() : error));
+    server.on('error', (error) => reject(errorCode(error) === 'EADDRINUSE' ? inUse() : error));
     server.listen({ path: `\0ehlo:${dev}:${ino}` });
   });
   server.unref();
-  return { release: () => new Promise((resolve) => server.close(resolve)) };
+  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
 async function lockByFile(path: string): Promise<Lock> {
@@ -45,7 +46,7 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'; // somebody else's; else there is none, and its lock is stale
+    return errorCode(error) === 'EPERM'; // somebody else's; else there is none, and its lock is stale
   }
 }
 

@@ -3,8 +3,9 @@
 // Since all are of the same length they end in the order in which they began. The timer is not moved when one is given up: it
 // fires early then, and is set again for the first that is left. (A timer of Node's for each cost 1.5 µs a mail.)
 
-import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { Milliseconds } from '../protocol/limit.ts';
+import type { Timer } from './pause.ts';
 import { now } from './pump.ts';
 
 /** A wait that has begun. */
@@ -16,7 +17,7 @@ export interface Wait {
 export class Patience {
   readonly limit: Milliseconds;
   readonly #waits = new Set<Wait>();
-  #timer: Timeout | undefined;
+  #timer: Timer | undefined;
 
   constructor(limit: Milliseconds) {
     this.limit = limit;

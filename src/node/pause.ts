@@ -2,9 +2,13 @@
 
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Milliseconds } from '../protocol/limit.ts';
+import type { Signal } from './aborter.ts';
+
+/** What setTimeout returns. */
+export type Timer = ReturnType<typeof setTimeout>;
 
 /** Resolves after the time, or when the signal aborts. */
-export function pause(time: Milliseconds, signal: AbortSignal): Promise<void> {
+export function pause(time: Milliseconds, signal: Signal): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer);

@@ -2,15 +2,16 @@
 
 import { stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
+import { errorCode } from './error-text.ts';
 
 export type Place = { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number };
 
-/** Listens, or rejects with an Error whose message says in one line what could not be done. A Unix socket that a server left behind when it died is removed. */
+/** Listens, or rejects with an Error whose message says in one line what could not be done. A Unix socket that a server left behind when it died is removed. @internal */
 export async function openPlace(listener: Server, place: Place): Promise<void> {
   try {
     await listenAt(listener, place);
   } catch (error) {
-    if (!('path' in place) || codeOf(error) !== 'EADDRINUSE' || !(await isDead(place.path))) throw error;
+    if (!('path' in place) || !(error instanceof Error) || errorCode(error.cause) !== 'EADDRINUSE' || !(await isDead(place.path))) throw error;
     await unlink(place.path);
     await listenAt(listener, place);
   }
@@ -20,7 +21,7 @@ function listenAt(listener: Server, place: Place): Promise<void> {
   const name = 'path' in place ? place.path : 'fd' in place ? `descriptor ${place.fd}` : `${place.host}:${place.port}`;
   const reasons = 'path' in place ? PATH_ERRORS : LISTEN_ERRORS;
   return new Promise<void>((resolve, reject) => {
-    listener.on('error', (error) => reject(new Error(`cannot listen on ${name}: ${reasons[error.code ?? ''] ?? error.message}`, { cause: error })));
+    listener.on('error', (error) => reject(new Error(`cannot listen on ${name}: ${reasons[errorCode(error) ?? ''] ?? error.message}`, { cause: error })));
     listener.on('listening', resolve);
     listener.listen(place);
   }).finally(() => {
@@ -44,16 +45,12 @@ const PATH_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such directory',
 };
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined;
-}
-
 /** Tells whether a Unix socket is one that nobody listens on. What is no socket is not dead. */
 async function isDead(path: string): Promise<boolean> {
   if (!(await stat(path)).isSocket()) return false;
   return new Promise((resolve) => {
     const socket = connect({ path });
     socket.on('connect', () => (socket.destroy(), resolve(false)));
-    socket.on('error', ({ code }) => resolve(code === 'ECONNREFUSED'));
+    socket.on('error', (error) => resolve(errorCode(error) === 'ECONNREFUSED'));
   });
 }

@@ -8,11 +8,12 @@
 //         not tried at all (see `isStale`).
 // It is found by the domains whose way to it is known (no question to the DNS is needed then), or by its address.
 
-import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { Outcome } from '../protocol/client/action.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Target } from '../relay/route.ts';
 import type { ForwardPath } from '../syntax/path.ts';
+import type { Timer } from './pause.ts';
 import type { Outgoing } from './sender.ts';
 
 /** What the pool knows of a connection; that of sender.ts is one. */
@@ -51,7 +52,7 @@ export class ConnectionPool {
   readonly #options: Required<PoolOptions>;
   readonly #waiting = new Map<Held, Milliseconds>(); // until when; the one that waits longest first
   readonly #places = new Map<string, Set<Held>>(); // by destination, and by address and port
-  #timer: Timeout | undefined;
+  #timer: Timer | undefined;
   #closed = false;
 
   constructor({ idle = 2_000, mails = 100, age = 300_000, most = 200, clock }: PoolOptions) {

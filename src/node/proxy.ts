@@ -10,16 +10,18 @@ import type { SessionFacts } from './hook.ts';
 /** Milliseconds for the header to come; a proxy sends it at once. */
 const PATIENCE = 3_000;
 
-/** A connection: a socket, or any stream that has two directions and no addresses. */
+/** A connection: a socket, or any stream that has two directions and no addresses. @internal */
 export type Stream = Duplex & Partial<Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'>>;
 
 /** The two ends of a connection; an address is empty where there is none. */
 export type Ends = Pick<SessionFacts, 'client' | 'server'>;
 
+/** @internal */
 export function clientOf(socket: Stream): Ends['client'] {
   return { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
 }
 
+/** @internal */
 export function endsOf(socket: Stream): Ends {
   return {
     client: clientOf(socket),
@@ -30,6 +32,7 @@ export function endsOf(socket: Stream): Ends {
 /**
  * Reads the header that a trusted proxy has put in front, and puts back what follows it. Rejects for what is no header,
  * and where none comes in time; the connection is then to be closed without a word.
+ * @internal
  */
 export function readProxyHeader(socket: Stream): Promise<Ends> {
   const decoder = new ProxyHeaderDecoder();

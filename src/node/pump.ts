@@ -10,8 +10,9 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
-import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { concat } from '../wire/octet.ts';
+import type { Timer } from './pause.ts';
 
 /** What a session of either role has for its pump. */
 export interface Pumped<Action extends { readonly type: string }> {
@@ -67,9 +68,9 @@ export class Pump<Action extends { readonly type: string }> {
   readonly #session: Pumped<Action | WireAction>;
   readonly #act: (action: Exclude<Action, WireAction>) => void;
   readonly #closed: () => void;
-  #timer: Timeout | undefined;
+  #timer: Timer | undefined;
   #timerAt = Infinity;
-  #linger: Timeout | undefined;
+  #linger: Timer | undefined;
   readonly #account: Charged | undefined;
   #charged = 0; //      to the account
   #holds = 0;

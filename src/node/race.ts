@@ -5,10 +5,12 @@
 // Rule 3: the losers are closed before anybody speaks on them: the server hears of one session only.
 
 import type { Socket } from 'node:net';
-import { clearTimeout, setTimeout, type Timeout } from 'node:timers';
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Target } from '../relay/route.ts';
+import { Aborter, type Signal } from './aborter.ts';
 import { ConnectError } from './connect.ts';
+import type { Timer } from './pause.ts';
 
 /** RFC 8305 §5: "Connection Attempt Delay". */
 const HEAD_START: Milliseconds = 250;
@@ -21,14 +23,14 @@ export interface Won {
 }
 
 /** Connects to one address; an abort of the signal closes what is under way, and rejects. */
-export type Connect = (target: Target, signal: AbortSignal) => Promise<Socket>;
+export type Connect = (target: Target, signal: Signal) => Promise<Socket>;
 
 /** Connects to the first of the targets that answers; one or more. Rejects with a ConnectError when all have failed, or the signal aborts. */
-export function connectFirst(targets: readonly Target[], connect: Connect, signal?: AbortSignal): Promise<Won> {
+export function connectFirst(targets: readonly Target[], connect: Connect, signal?: Signal): Promise<Won> {
   return new Promise((resolve, reject) => {
-    const racers = new Set<AbortController>();
+    const racers = new Set<Aborter>();
     const failures = new Map<Target, ConnectError>();
-    let timer: Timeout | undefined;
+    let timer: Timer | undefined;
     let begun = 0;
     let over = false;
 
@@ -47,7 +49,7 @@ export function connectFirst(targets: readonly Target[], connect: Connect, signa
       if (over || target === undefined) return;
       begun += 1;
       if (begun < targets.length) timer = setTimeout(beginNext, HEAD_START);
-      const racer = new AbortController();
+      const racer = new Aborter();
       racers.add(racer);
       connect(target, racer.signal).then(
         (socket) => {

@@ -103,7 +103,7 @@ export class Receiver {
   /** Shakes hands; a handshake that fails closes the connection, and that tells the session. */
   #startTls(): void {
     const { tls } = this.#settings;
-    if (tls === undefined) return this.#socket.destroy(); // not reached: STARTTLS was not offered
+    if (tls === undefined) return void this.#socket.destroy(); // not reached: STARTTLS was not offered
     const { socket, done } = tls.secure(this.#socket);
     this.#socket = socket;
     this.#pump.replace(socket);

@@ -44,7 +44,7 @@ export class RecordProxy {
   /** Takes no more connections, and ends those there are. */
   close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
-    return new Promise((resolve) => this.#server.close(resolve));
+    return new Promise((resolve) => this.#server.close(() => resolve()));
   }
 
   #join(client: Socket, { to, folder, source, ended }: RecordProxyOptions): void {

@@ -11,6 +11,8 @@ import { type AddressAnswers, type DnsAnswer, type MxRecord, recordsOf } from '.
 import { type HostPlan, locate, planKey, rank, type RouteOptions, type Step, type Target, type VerdictPlan } from '../relay/route.ts';
 import { planTargets } from '../relay/target.ts';
 import type { Verdict } from '../relay/verdict.ts';
+import type { Signal } from './aborter.ts';
+import { errorCode } from './error-text.ts';
 
 /** What is set about a `Resolver`. */
 export interface ResolverOptions {
@@ -22,7 +24,7 @@ export interface ResolverOptions {
 
 export interface RouteContext {
   /** Its abortion cancels the questions that are open; what waits for them throws its reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: Signal;
   /** Told of each answer and decision, in order. */
   readonly onStep?: (step: Step) => void;
   /** Shuffles hosts of equal preference. Default: Math.random. */
@@ -37,7 +39,7 @@ export type Route =
   | { readonly type: 'targets'; readonly targets: AsyncIterable<Target>; readonly key: string }
   | { readonly type: 'verdict'; readonly verdict: Verdict };
 
-/** Finds routes. Keeps nothing between them; one may serve any number at the same time. */
+/** Finds the hosts that mail for a domain goes to, by the DNS (RFC 5321 §5.1). Keeps nothing between them; one may serve any number at the same time. */
 export class Resolver {
   readonly #options: ResolverOptions;
 
@@ -113,9 +115,9 @@ const CODES: Readonly<Record<string, DnsAnswer<never>>> = {
 class Questions {
   readonly #channel: Channel;
   readonly #systemHosts: boolean;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: Signal | undefined;
 
-  constructor({ servers, timeout = seconds(5) }: ResolverOptions, signal: AbortSignal | undefined) {
+  constructor({ servers, timeout = seconds(5) }: ResolverOptions, signal: Signal | undefined) {
     this.#channel = new Channel({ timeout, tries: 2 });
     if (servers !== undefined) this.#channel.setServers(servers);
     this.#systemHosts = servers === undefined;
@@ -163,8 +165,4 @@ class Questions {
 export function toAscii(domain: string): string {
   // Only what is not ASCII: domainToASCII reads numbers as the URL standard does, and 1.2.3 would become 1.2.0.3.
   return /^[\0-\x7f]*$/.test(domain) ? domain : domainToASCII(domain) || domain;
-}
-
-function errorCode(error: unknown): string | undefined {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

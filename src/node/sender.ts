@@ -11,6 +11,7 @@ import type { ClientTls, Outcome } from '../protocol/client/action.ts';
 import type { ClientAuth } from '../protocol/client/authentication.ts';
 import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
 import type { ClientSession } from '../protocol/client/session.ts';
+import type { Signal } from './aborter.ts';
 import { ClientConnection } from './client-connection.ts';
 import { ConnectError } from './connect.ts';
 import type { TlsClient } from './tls-client.ts';
@@ -43,9 +44,9 @@ export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtO
   readonly serverName?: string;
   readonly auth?: Pick<ClientAuth, 'secret' | 'clearText'>;
   /** Breaks off whatever is under way. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Signal | undefined;
   /** Breaks off what has not come as far as MAIL, and begins nothing more. Aborted no later than `signal`. */
-  readonly closing?: AbortSignal | undefined;
+  readonly closing?: Signal | undefined;
   /** Makes the session. Default: a ClientSession. */
   readonly session?: (options: ClientOptions, now: Milliseconds) => ClientSession;
 }
@@ -56,6 +57,7 @@ export type Report = (recipient: number, outcome: Outcome) => void;
 /**
  * Sends the mail over the connection, says QUIT, and resolves with an outcome for each recipient, in their order, before
  * the QUIT is answered. Never rejects: whatever goes wrong is an outcome.
+ * @internal
  */
 export async function send(socket: Socket, mail: Outgoing, forwardPaths: readonly ForwardPath[], options: SenderOptions): Promise<readonly Outcome[]> {
   const connection = new ClientConnection(socket, options);
@@ -68,6 +70,7 @@ export async function send(socket: Socket, mail: Outgoing, forwardPaths: readonl
  * Opens a connection, and resolves when it takes a mail, or when the session has ended: then each mail gets the reason.
  * Rejects with what `connect` rejects with. That is called again, for the same host, where the first connection cannot do all:
  * in clear, after a handshake that failed; and where a server takes no more in one session (RFC 9422 §4.1, §4.3).
+ * @internal
  */
 export async function openConnection(connect: () => Promise<Socket>, options: SenderOptions): Promise<SenderConnection> {
   return new SenderConnection(connect, options, await open(connect, options));
@@ -93,7 +96,7 @@ export class SenderConnection {
   readonly #options: SenderOptions;
   #connection: ClientConnection;
 
-  /** Of `openConnection` alone. */
+  /** Of `openConnection` alone. @internal */
   constructor(connect: () => Promise<Socket>, options: SenderOptions, connection: ClientConnection) {
     this.#connect = connect;
     this.#options = options;

@@ -11,6 +11,7 @@ import { checkServerIdentity, connect, createSecureContext, type PeerCertificate
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { ClientTls } from '../protocol/client/action.ts';
+import { pemText } from './pem.ts';
 
 /** What is set about TLS on the client's side. */
 export interface TlsClientOptions {
@@ -26,7 +27,7 @@ export class TlsClient {
   constructor({ ca }: TlsClientOptions = {}) {
     try {
       if (ca !== undefined) new X509Certificate(ca); // throws: Node itself would pass over what is none
-      this.#context = createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) });
+      this.#context = createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca: pemText(ca) }) });
     } catch (cause) {
       throw new UsageError(`the certificates of authorities cannot be used: ${messageOf(cause)}`);
     }
@@ -35,6 +36,7 @@ export class TlsClient {
   /**
    * Shakes hands over the socket, and returns the one that is TLS. `settle` is told once, and at once, what came of it: an
    * Error's message is one line. `name`: of the host that is meant, or its address.
+   * @internal
    */
   secure(socket: Duplex, name: string, settle: (result: ClientTls | Error) => void): Duplex {
     const address = parseIpv4(name) !== undefined || parseIpv6(name) !== undefined;

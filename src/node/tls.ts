@@ -7,8 +7,8 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { UsageError } from '../wire/usage.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
+import { pemText } from './pem.ts';
 
-/** Certificate, key and what else is set about TLS. */
 /** Milliseconds for a handshake, whoever is to begin it. */
 export const HANDSHAKE: Milliseconds = seconds(60);
 
@@ -38,7 +38,7 @@ export interface TlsFacts {
   readonly certificate: { readonly commonName: string | undefined; readonly fingerprint: string } | undefined;
 }
 
-/** Makes TLS of connections. Its certificates can be changed while it serves. */
+/** Makes TLS of a server's connections. Its certificates can be changed while it serves. */
 export class TlsServer {
   #options: TlsOptions;
   #context: SecureContext;
@@ -67,7 +67,7 @@ export class TlsServer {
     return this.#available;
   }
 
-  /** Shakes hands over the socket; `done` rejects where that fails. From now on it is the socket that is TLS which can be destroyed. */
+  /** @internal Shakes hands over the socket; `done` rejects where that fails. From now on it is the socket that is TLS which can be destroyed. */
   secure(socket: Duplex): { readonly socket: TLSSocket; readonly done: Promise<TlsFacts> } {
     const tls = new TLSSocket(socket, {
       isServer: true,
@@ -86,6 +86,9 @@ export class TlsServer {
   }
 }
 
+/** Not documented, and in no types: what tls.Server itself sets `authorized` by. */
+type Verified = TLSSocket & { readonly ssl: { verifyError(): Error | null } };
+
 function factsOf(tls: TLSSocket): TlsFacts {
   const { fingerprint256, subject } = tls.getPeerCertificate();
   return {
@@ -93,7 +96,7 @@ function factsOf(tls: TLSSocket): TlsFacts {
     cipher: tls.getCipher().name,
     serverName: tls.servername || undefined,
     // What Node's own server asks, since `authorized` is set by that server alone. A session taken up again is good by itself.
-    authorized: fingerprint256 !== undefined && tls.ssl.verifyError() === null,
+    authorized: fingerprint256 !== undefined && (tls as Verified).ssl.verifyError() === null,
     certificate: fingerprint256 === undefined ? undefined : { commonName: typeof subject?.CN === 'string' ? subject.CN : undefined, fingerprint: fingerprint256.replaceAll(':', '').toLowerCase() },
   };
 }
@@ -111,7 +114,7 @@ const SESSION_CONTEXT = 'ehlo';
 
 function contextOf(pair: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array; readonly ca?: string | Uint8Array }): SecureContext {
   try {
-    return createSecureContext({ ...pair, minVersion: 'TLSv1.2', sessionIdContext: SESSION_CONTEXT });
+    return createSecureContext({ cert: pemText(pair.cert), key: pemText(pair.key), ...(pair.ca === undefined ? {} : { ca: pemText(pair.ca) }), minVersion: 'TLSv1.2', sessionIdContext: SESSION_CONTEXT });
   } catch (cause) {
     throw new UsageError(`the TLS certificate and key cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`);
   }

@@ -9,6 +9,7 @@ import { type DestinationGroup, groupByDestination } from '../relay/outgoing.ts'
 import type { RouteOptions } from '../relay/route.ts';
 import { verdict, type Verdict } from '../relay/verdict.ts';
 import type { ForwardPath } from '../syntax/path.ts';
+import { Aborter } from './aborter.ts';
 import { deliver, type DeliverOptions, type RecipientOutcome } from './deliver.ts';
 import { ABORTED } from './opener.ts';
 import { pause } from './pause.ts';
@@ -83,7 +84,7 @@ class Ways {
       }),
     );
     if (groups.length > 1) {
-      const gathered = new AbortController();
+      const gathered = new Aborter();
       await Promise.race([Promise.all(lookUps), pause(GATHERING, gathered.signal)]);
       gathered.abort();
       begin();

@@ -1,4 +1,4 @@
-// What of Node only the tests use, as types; the rest is in src/node/node.d.ts.
+// What of Node only the tests use, as types; the rest is in test/node.d.ts.
 
 declare module 'node:fs' {
   export function mkdtempSync(prefix: string): string;

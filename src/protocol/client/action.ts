@@ -5,7 +5,7 @@ import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
 import type { MailParameters, RecipientParameters } from '../mail.ts';
 import type { ChannelBinding, DeriveQuestion } from '../sasl/exchange.ts';
 
-/** One mail transaction for the session to carry out. */
+/** One mail transaction for a `ClientSession` to carry out. */
 export interface Transaction {
   readonly reversePath: ReversePath;
   readonly forwardPaths: readonly ForwardPath[];

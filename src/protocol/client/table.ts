@@ -128,7 +128,7 @@ export function onEvent(state: State, event: ClientEvent): State | 'no' {
   return CLIENT_EVENTS[event][STATES.indexOf(state)] ?? 'no';
 }
 
-/** Every edge of the machine, from the tables. */
+/** Yields every edge of the client's machine, from its tables. */
 export function* clientEdges(): Generator<Edge> {
   for (const [awaited, row] of Object.entries(AWAITED))
     for (const from of row.in)

@@ -34,7 +34,7 @@ export interface ScramCredential {
 
 // ---- the server's side
 
-/** What the application is asked. Names are prepared (RFC 4013), and so is the password. */
+/** What AUTH asks the application: whether a password or token is right, or what is kept of a user's. Names are prepared (RFC 4013), and so is the password. */
 export type AuthQuestion =
   | { readonly type: 'password'; readonly mechanism: MechanismName; readonly authcid: string; readonly password: string }
   | { readonly type: 'credential'; readonly mechanism: MechanismName; readonly authcid: string }

@@ -9,7 +9,7 @@ import type { Envelope, MailParameters, RecipientParameters } from '../mail.ts';
 import type { AuthQuestion } from '../sasl/exchange.ts';
 import type { NoticeName } from './notice.ts';
 
-/** The one open question. `accept()` means "go on as the RFC has it"; the default replies are in `reply.ts`. */
+/** What a `ServerSession` waits to be told: its one open question. `accept()` means "go on as the RFC has it"; the default replies are in `reply.ts`. */
 export type ServerQuestion =
   | { readonly about: 'client' } // before the banner: `refuse` makes the banner 554 (RFC 5321 §3.1)
   | { readonly about: 'helo'; readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly domain: Domain | AddressLiteral }

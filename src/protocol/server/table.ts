@@ -90,7 +90,7 @@ export function onEvent(state: State, event: ServerEvent): State | 'no' {
   return EVENT_ORDER[event][STATES.indexOf(state)] ?? 'no';
 }
 
-/** Every edge of the machine, from the tables. */
+/** Yields every edge of the server's machine, from its tables. */
 export function* serverEdges(): Generator<Edge> {
   for (const [events, states] of [[EVENT_ORDER, STATES], [COMMAND_ORDER, COMMAND_STATES]] as const)
     for (const [on, row] of Object.entries(events))

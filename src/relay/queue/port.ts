@@ -53,7 +53,8 @@ export interface QueuedMail {
   readonly returned?: boolean;
 }
 
-/** What was absent from the first queue, a file a mail, is optional here. */
+/** What a relay needs of whatever keeps its mail: `add` makes durable, and the rest says what becomes of it. What is optional is
+ * asked for where it is there. */
 export interface Queue {
   /** Every mail with a recipient that is not final. */
   mails(): Iterable<QueuedMail>;

@@ -1,4 +1,4 @@
-// The two classes of the web platform that Node has as globals and that no module of it exports.
+// The two classes of the web platform that Node has as globals, for tests; the sources have them from node/aborter.ts.
 
 interface AbortSignal {
   readonly aborted: boolean;

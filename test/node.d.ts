@@ -1,10 +1,8 @@
-// The whole of Node that this program relies on, as types. An input to the compiler, never emitted. No globals: what is
+// The whole of Node that src/ relies on, as types: it stands in for @types/node, and is not in src/ so that those who copy that
+// into a tree with @types/node have each module declared once. An input to the compiler, never emitted. No globals: what is
 // needed of Node is imported by name.
 
 declare module 'node:util' {
-  export interface ParseArgsOptions {
-    [name: string]: { readonly type: 'string' | 'boolean' };
-  }
   export type ParseArgsToken =
     | { readonly kind: 'option'; readonly rawName: string; readonly value: string | undefined; readonly inlineValue: boolean | undefined }
     | { readonly kind: 'positional'; readonly value: string }
@@ -12,7 +10,7 @@ declare module 'node:util' {
   /** Node 18.7 */
   export function parseArgs(config: {
     readonly args: readonly string[];
-    readonly options: ParseArgsOptions;
+    readonly options: { readonly [name: string]: { readonly type: 'string' | 'boolean' } };
     readonly strict: false;
     readonly allowPositionals: true;
     readonly tokens: true;
@@ -72,11 +70,11 @@ declare module 'node:net' {
 }
 
 declare module 'node:events' {
-  export function setMaxListeners(most: number, ...targets: readonly AbortSignal[]): void;
+  export function setMaxListeners(most: number, ...targets: readonly object[]): void;
 }
 
 declare module 'node:timers' {
-  export interface Timeout {
+  interface Timeout {
     unref(): void;
   }
   export function setTimeout(callback: () => void, milliseconds: number): Timeout;
@@ -212,10 +210,8 @@ declare module 'node:tls' {
   export interface SecureContext {
     readonly context: unknown;
   }
-  export function createSecureContext(options: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array; readonly ca?: string | Uint8Array; readonly minVersion: 'TLSv1.2'; readonly sessionIdContext: string }): SecureContext;
+  export function createSecureContext(options: { readonly cert: string; readonly key: string; readonly ca?: string; readonly minVersion: 'TLSv1.2'; readonly sessionIdContext: string }): SecureContext;
   export interface TLSSocket extends Duplex {
-    /** Not documented; what tls.Server itself sets `authorized` by. */
-    readonly ssl: { verifyError(): Error | null };
     getPeerCertificate(): { readonly fingerprint256?: string; readonly subject?: { readonly CN?: string | readonly string[] } };
     readonly servername: string | false | undefined;
     getProtocol(): string | null;
@@ -257,7 +253,7 @@ declare module 'node:tls' {
     readonly authorizationError: string | Error | null | undefined;
     on(event: 'secureConnect', listener: () => void): void;
   }
-  export function createSecureContext(options: { readonly minVersion: 'TLSv1.2'; readonly ca?: string | Uint8Array }): SecureContext;
+  export function createSecureContext(options: { readonly minVersion: 'TLSv1.2'; readonly ca?: string }): SecureContext;
   export function checkServerIdentity(name: string, certificate: PeerCertificate): Error | undefined;
   export function connect(options: {
     readonly socket: Duplex;
