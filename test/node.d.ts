@@ -128,7 +128,8 @@ declare module 'node:process' {
     exitCode: number | undefined;
     readonly stdin: AsyncIterable<Uint8Array>;
     readonly stdout: { write(text: string): boolean; readonly isTTY?: boolean; on(event: 'error', listener: () => void): void };
-    readonly stderr: { write(text: string): boolean; on(event: 'error', listener: () => void): void };
+    readonly env: Readonly<Record<string, string | undefined>>;
+    readonly stderr: { write(text: string): boolean; readonly isTTY?: boolean; readonly columns?: number; on(event: 'error', listener: () => void): void };
     on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'exit', listener: () => void): void;
     emitWarning(warning: Error): void;
     exit(status: number): never;

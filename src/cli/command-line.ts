@@ -14,6 +14,7 @@ export interface Usage<Table extends OptionTable> {
   readonly operands: string; // as the help shows them: `ADDRESS`, `[FILE|-]`
   readonly operandCount: { readonly least: number; readonly most: number };
   readonly about: string; // the help's second paragraph
+  readonly examples: readonly string[]; // for the end of the help
   readonly options: Table; // an option `config` in it names a JSON file with values for the others
 }
 
@@ -27,6 +28,13 @@ export interface CommandLine<Table extends OptionTable> {
 export interface Terminal {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Where `err` goes, if that is a terminal with somebody in front of it. */
+  readonly screen?: Screen;
+}
+
+export interface Screen {
+  readonly colours: boolean;
+  readonly columns: () => number;
 }
 
 /** Exit statuses, by their names in BSD's sysexits.h. */
@@ -95,7 +103,7 @@ export function formatHelp(usage: Usage<OptionTable>): string {
   rows.push({ left: '--help', right: 'print this' });
   const width = Math.max(...rows.map(({ left }) => left.length));
   const lines = rows.map(({ left, right }) => `  ${left.padEnd(width)}  ${right}\n`);
-  return `usage: ${`${usage.name} [OPTION]… ${usage.operands}`.trimEnd()}\n\n${usage.about}\n\n${lines.join('')}`;
+  return `usage: ${`${usage.name} [OPTION]… ${usage.operands}`.trimEnd()}\n\n${usage.about}\n\n${lines.join('')}\nexamples:\n${usage.examples.map((example) => `  ${example}\n`).join('')}`;
 }
 
 /** What was given on the command line, by the names of the table; nothing is judged yet but that it can be split. */

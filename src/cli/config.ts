@@ -2,17 +2,22 @@
 // for what may be given again and again, `true` or `false` for a flag.
 
 import { readFileSync } from 'node:fs';
+import { findJsonFault } from './json-fault.ts';
 import { type Misuse, misuse, suggest } from './misuse.ts';
 import { dashed, type Given, type OptionTable } from './option.ts';
+import { reason } from './reason.ts';
 
 /** Returns what the file gives to each option, by the names of the table; values are judged with those of the command line. */
 export function readConfig(options: OptionTable, file: string): ReadonlyMap<string, Given> | Misuse {
-  let content: unknown;
+  let text: string;
   try {
-    content = JSON.parse(readFileSync(file, 'utf8'));
+    text = readFileSync(file, 'utf8');
   } catch (error) {
-    return misuse(`--config ${file}: expected a file with a JSON object (${error instanceof Error ? error.message : String(error)})`);
+    return misuse(`--config ${file}: expected a file with a JSON object (${reason(error)})`);
   }
+  const fault = findJsonFault(text);
+  if (fault !== undefined) return misuse(`--config ${file}:${fault.line}:${fault.column}: expected ${fault.expected}, found ${fault.found}`);
+  const content: unknown = JSON.parse(text);
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return misuse(`--config ${file}: expected a JSON object`);
 
   const names = new Map(Object.keys(options).map((name) => [dashed(name).slice(2), name]));

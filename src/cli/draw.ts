@@ -18,6 +18,7 @@ const USAGE = {
   operands: 'server|client|data',
   operandCount: { least: 1, most: 1 },
   about: 'Prints a state machine as Mermaid text, made from the table that runs it.',
+  examples: ['ehlo draw data'],
   options: {},
 } as const satisfies Usage<{}>;
 

@@ -12,17 +12,17 @@ interface Command {
 }
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries<Command>({
-  serve: { about: 'receive mail, keep it safely, relay it by MX', run: async (args, terminal) => {
+  serve:  { about: 'receive mail, keep it safely, relay it by MX',             run: async (args, terminal) => {
     process.on('SIGHUP', () => undefined); // there is nothing yet to be read again, and it must not end the program
     return (await import('./serve.ts')).serve(args, terminal);
   } },
-  send:  { about: 'send one mail, now',                           run: async (args, terminal) => (await import('./send.ts')).send(args, terminal) },
-  queue: { about: 'look at the queue, and say what is to become of a mail', run: async (args, terminal) => (await import('./queue.ts')).queue(args, terminal) },
-  route: { about: 'show where mail for an address goes, and why', run: async (args, terminal) => (await import('./route.ts')).route(args, terminal) },
-  passwd: { about: 'make a line for --users', run: async (args, terminal) => (await import('./passwd.ts')).passwd(args, terminal) },
-  replay: { about: 'replay transcripts, here or against a server', run: async (args, terminal) => (await import('./replay.ts')).replay(args, terminal) },
-  record: { about: 'write the sessions of others as transcripts', run: async (args, terminal) => (await import('./record.ts')).record(args, terminal) },
-  draw:  { about: 'draw a state machine from its table',          run: async (args, terminal) => (await import('./draw.ts')).draw(args, terminal) },
+  send:   { about: 'send one mail, now',                                       run: async (args, terminal) => (await import('./send.ts')).send(args, terminal) },
+  queue:  { about: 'look at the queue, and say what is to become of a mail',   run: async (args, terminal) => (await import('./queue.ts')).queue(args, terminal) },
+  route:  { about: 'show where mail for an address goes, and why',             run: async (args, terminal) => (await import('./route.ts')).route(args, terminal) },
+  passwd: { about: 'make a line for the file of users of ehlo serve',          run: async (args, terminal) => (await import('./passwd.ts')).passwd(args, terminal) },
+  replay: { about: 'replay transcripts, here or against a server',             run: async (args, terminal) => (await import('./replay.ts')).replay(args, terminal) },
+  record: { about: 'write the sessions of other programs as transcripts',      run: async (args, terminal) => (await import('./record.ts')).record(args, terminal) },
+  draw:   { about: 'draw a state machine from its table',                      run: async (args, terminal) => (await import('./draw.ts')).draw(args, terminal) },
 }));
 
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined); // whoever read it has gone; the work goes on
@@ -30,16 +30,39 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+  ...(process.stderr.isTTY === true && process.env['TERM'] !== 'dumb'
+    ? { screen: { colours: (process.env['NO_COLOR'] ?? '') === '', columns: () => process.stderr.columns ?? 80 } } // no-color.org
+    : {}),
 };
 
+/** The help that teaches: from nothing to a mail that has gone, and what to look at then. */
+function helpText(): string {
+  return `usage: ehlo COMMAND [OPTION]…
+
+${[...COMMANDS].map(([name, { about }]) => `  ${name.padEnd(6)}  ${about}\n`).join('')}
+to see it work, in two terminals:
+  ehlo serve --maildir ./Maildir --accept '*'        receives on smtp://127.0.0.1:2525, and keeps all mail in ./Maildir
+  printf 'Subject: hello\\n\\nIt works.\\n' | ehlo send --server 127.0.0.1:2525 --from alice@example.org --to bob@example.com
+
+where mail would go, and what waits:
+  ehlo route bob@example.com
+  ehlo queue list
+
+ehlo COMMAND --help tells all options of a command, with examples. Exit statuses are those of sysexits.h: 0 done, 64 misused,
+66 no such file, 69 refused or not to be had, 73 and 74 the disk, 75 try again later.
+`;
+}
+
 async function main([name, ...args]: readonly string[]): Promise<number> {
-  if (name === '--help' || name === undefined) {
-    const rows = [...COMMANDS].map(([command, { about }]) => `  ${command.padEnd(6)} ${about}\n`);
-    const text = `usage: ehlo COMMAND [OPTION]…\n\n${rows.join('')}\n'ehlo COMMAND --help' tells more.\n`;
-    if (name === undefined) terminal.err(text);
-    else terminal.out(text);
-    return name === undefined ? EXIT.usage : EXIT.ok;
+  if (name === undefined) {
+    terminal.err(helpText());
+    return EXIT.usage;
   }
+  if (name === '--help' || (name === 'help' && args.length === 0)) {
+    terminal.out(helpText());
+    return EXIT.ok;
+  }
+  if (name === 'help') return main([...args.slice(0, 1), '--help']);
   if (name === '--version') {
     terminal.out(`ehlo ${VERSION}\n`);
     return EXIT.ok;

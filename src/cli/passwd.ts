@@ -19,6 +19,7 @@ const USAGE = {
   operands: 'USER',
   operandCount: { least: 1, most: 1 },
   about: 'Prints a line for the file of --users. The password is read from standard input: one line, or, on a terminal,\nasked for twice and not shown.',
+  examples: ['ehlo passwd alice >>users', 'ehlo passwd bob <secret >>users'],
   options: OPTIONS,
 } as const satisfies Usage<typeof OPTIONS>;
 

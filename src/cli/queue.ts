@@ -32,6 +32,11 @@ const USAGE: Usage<typeof OPTIONS> = {
     'retry: try it now, held or not. hold: keep it, and do not try it. release: let it go on. remove: forget it, and tell nobody.\n' +
     'bounce: return it to its sender. On a relay that runs, or else on its queue: then it is done when the relay runs.\n' +
     'Exit status: 0; 66 where there is no such queue or mail; 69 where the queue cannot be read; 75 where it is busy.',
+  examples: [
+    'ehlo queue list',
+    'ehlo queue --queue /var/spool/ehlo --json list',
+    'ehlo queue retry mwtgktu11h3q45k',
+  ],
   options: OPTIONS,
 };
 

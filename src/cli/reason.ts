@@ -3,5 +3,5 @@
 /** Returns the system's message without its code and call. */
 export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.message.replace(/^E[A-Z]+: ([^,]+), (\w+) '(.*)'.*$/s, '$1 ($3)').replace(/^E[A-Z]+: /, '');
+  return error.message.replace(/^E[A-Z]+: ([^,]+), (\w+) '(.*)'.*$/s, '$1 ($3)').replace(/^E[A-Z]+: /, '').replace(/, read$/, '');
 }

@@ -32,6 +32,7 @@ const USAGE = {
   operands: '',
   operandCount: { least: 0, most: 0 },
   about: 'Stands between clients and a server, passes on what each says, and writes every session as a transcript that\n`ehlo replay` takes, with its cuts, and with passwords, tokens and proofs struck out. What STARTTLS protects is not read.\nSIGTERM and SIGINT end it.',
+  examples: ['ehlo record --listen 127.0.0.1:2526 --to mx.example.com:25 --out sessions'],
   options: OPTIONS,
 } as const satisfies Usage<typeof OPTIONS>;
 

@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { connect, ConnectError } from '../node/connect.ts';
-import { errorText } from '../node/error-text.ts';
 import { HASH } from '../node/credential.ts';
 import { playLive } from '../node/live-replay.ts';
 import { formatTranscriptFault, isTranscriptFault, parseTranscript, type Transcript } from '../transcript/format.ts';
@@ -13,6 +12,7 @@ import { segmentationsOf } from '../transcript/segmentation.ts';
 import type { NextHop } from '../relay/next-hop.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
 import { HOST_PORT, integer, one } from './option.ts';
+import { reason } from './reason.ts';
 
 const OPTIONS = {
   server: one(HOST_PORT, 'play the client of each transcript against this server, and compare the codes of its replies'),
@@ -24,6 +24,7 @@ const USAGE = {
   operands: 'FILE…',
   operandCount: { least: 1, most: Infinity },
   about: 'Replays transcripts against the machines of this program, in every segmentation, or against a real server. A line for each:\nwhat is right, or the first thing that is not, with its place. Exit status 0: all are as they were; 1: some are not.',
+  examples: ['ehlo replay fixtures/transcripts/smuggling/*.smtp', 'ehlo replay --server 127.0.0.1:2525 session.smtp'],
   options: OPTIONS,
 } as const satisfies Usage<typeof OPTIONS>;
 
@@ -76,6 +77,6 @@ function readText(name: string): string | { readonly trouble: string } {
   try {
     return readFileSync(name, 'utf8');
   } catch (error) {
-    return { trouble: `${name}: cannot be read: ${errorText(error)}` };
+    return { trouble: `${name}: cannot be read: ${reason(error)}` };
   }
 }

@@ -18,6 +18,7 @@ const USAGE: Usage<typeof ROUTING> = {
   operands: 'ADDRESS',
   operandCount: { least: 1, most: 1 },
   about: 'Prints each answer of the DNS about the address, each rule with its clause, and the hosts in the order in which\nthey would be tried. Sends nothing. Exit status: 0, or 69 for a permanent and 75 for a temporary failure.',
+  examples: ['ehlo route bob@example.com', 'ehlo route --resolver 192.0.2.53 --route example.com=10.0.0.5:25 bob@example.com'],
   options: ROUTING,
 };
 

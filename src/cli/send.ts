@@ -24,9 +24,12 @@ import { machineName } from '../node/machine-name.ts';
 import { relayTo } from '../node/relay.ts';
 import type { SenderOptions } from '../node/sender.ts';
 import { TlsClient } from '../node/tls-client.ts';
+import { inColours } from './colour.ts';
 import { EXIT, runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
 import { misuse, type Misuse } from './misuse.ts';
 import { choice, FILE, flag, integer, many, one, text, type Kind, type OptionValues } from './option.ts';
+import { withProgress } from './progress.ts';
+import { reason } from './reason.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';
 
 const bracketed = (written: string): string => (written.startsWith('<') ? written : `<${written}>`);
@@ -85,6 +88,12 @@ const USAGE = {
   operands: '[FILE|-]',
   operandCount: { least: 0, most: 1 },
   about: 'Sends the mail in FILE, or on standard input, to each --to. Its lines may end in LF or CRLF. Exit status: 0 when all\nare delivered, 69 when some failed for good, 75 when none did but some may be tried again.',
+  examples: [
+    'ehlo send --from alice@example.org --to bob@example.com mail.eml',
+    'ehlo send --server 127.0.0.1:2525 --from alice@example.org --to bob@example.com --trace mail.eml',
+    'ehlo send --server smtps://mail.example.org --tls verify --user alice --password-file secret --from alice@example.org --to bob@example.com mail.eml',
+    "printf 'Subject: hello\\n\\nIt works.\\n' | ehlo send --to bob@example.com",
+  ],
   options: OPTIONS,
 } as const satisfies Usage<typeof OPTIONS>;
 
@@ -100,7 +109,7 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   try {
     written = file === '-' ? await collect(process.stdin) : await readFile(file);
   } catch (error) {
-    return misuse(`cannot read ${JSON.stringify(file)}: expected a file with a mail (${messageOf(error)})`);
+    return misuse(`cannot read ${JSON.stringify(file)}: expected a file with a mail (${reason(error)})`);
   }
   const content = withCrlf(written);
   if (typeof content === 'number') return misuse(`a CR without LF at octet ${content} of ${file === '-' ? 'standard input' : JSON.stringify(file)}: expected lines that end in LF or CRLF`);
@@ -108,7 +117,10 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   const hostname = options.hostname ?? (await machineName());
   const routing = routeOptions({ ...options, hostname, ...(options.server === undefined ? {} : { smarthost: options.server, route: [] }) });
   const toServer = options.server === undefined ? {} : { serverPostmaster: true };
-  const outcomes = await relayTo(ofOctets(options.from, content), options.to, { ...way, ...toServer, hostname, routing, resolver: resolverOf(options) });
+  const whole = ofOctets(options.from, content);
+  const { mail, erase } = options.trace ? { mail: whole, erase: () => undefined } : withProgress(whole, content, terminal);
+  const outcomes = await relayTo(mail, options.to, { ...way, ...toServer, hostname, routing, resolver: resolverOf(options) });
+  erase();
   for (const outcome of outcomes) terminal.out(`${describe(outcome)}\n`);
   const states = outcomes.map(({ outcome }) => outcome.state);
   if (states.includes('failed')) return EXIT.unavailable;
@@ -119,7 +131,7 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
 async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout, trace }: OptionValues<typeof OPTIONS>, terminal: Terminal): Promise<Omit<SenderOptions, 'hostname'> | Misuse> {
   if ((user === undefined) !== (passwordFile === undefined)) return misuse(user === undefined ? '--password-file goes with --user NAME' : '--user needs --password-file FILE');
   if (server?.tlsAtOnce === true && tls === 'off') return misuse('--tls off: expected another policy for a server with TLS at once');
-  const ca = tlsCa === undefined ? undefined : await readFile(tlsCa).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${messageOf(error)})`));
+  const ca = tlsCa === undefined ? undefined : await readFile(tlsCa).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${reason(error)})`));
   if (ca !== undefined && 'text' in ca) return ca;
   const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
   if (typeof password === 'object') return password;
@@ -131,7 +143,7 @@ async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout, 
       ...(server?.lmtp === undefined ? {} : { lmtp: true }),
       ...(timeout === undefined ? {} : { timeout: seconds(timeout) }),
       ...(user === undefined || password === undefined ? {} : { auth: { secret: { type: 'password', authcid: user, password }, clearText: tls === 'off' } }),
-      ...(trace ? { session: (given, now) => new RecordedClientSession(given, now, { title: 'a session of ehlo send', source: 'ehlo send' }, terminal.err) } : {}),
+      ...(trace ? { session: (given, now) => new RecordedClientSession(given, now, { title: 'a session of ehlo send', source: 'ehlo send' }, terminal.screen?.colours === true ? inColours(terminal.err) : terminal.err) } : {}),
     };
   } catch (error) {
     if (error instanceof UsageError) return misuse(`--tls-ca ${JSON.stringify(tlsCa)}: ${error.message}`);
@@ -140,14 +152,10 @@ async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout, 
 }
 
 async function readPassword(file: string): Promise<string | Misuse> {
-  const octets = await readFile(file).catch((error: unknown) => misuse(`--password-file ${JSON.stringify(file)}: expected a file with a password (${messageOf(error)})`));
+  const octets = await readFile(file).catch((error: unknown) => misuse(`--password-file ${JSON.stringify(file)}: expected a file with a password (${reason(error)})`));
   if ('text' in octets) return octets;
   const [password = ''] = (decodeUtf8(octets) ?? '').split(/\r?\n/, 1);
   return password === '' ? misuse(`--password-file ${JSON.stringify(file)}: expected a password in UTF-8 on its first line`) : password;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** State, recipient, code, enhanced code, text, host. Without an enhanced code of the same class, that which says no more than the class (RFC 3463 §2). */

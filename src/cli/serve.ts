@@ -69,6 +69,13 @@ const USAGE = {
   operands: '',
   operandCount: { least: 0, most: 0 },
   about: 'Receives mail by SMTP, keeps it in a durable queue, and relays it by MX. Anyone may send to the domains of --accept,\nthe clients of --relay-from to all others. SIGTERM and SIGINT end it: what is in hand is finished first.',
+  examples: [
+    'ehlo serve',
+    "ehlo serve --maildir ./Maildir --accept '*'",
+    'ehlo serve --listen smtp://0.0.0.0:25 --hostname mx.example.org --accept example.org --route example.org=10.0.0.5:25',
+    'ehlo serve --listen submissions://0.0.0.0:465 --users users --tls-cert cert.pem --tls-key key.pem --hostname mail.example.org',
+    'ehlo serve --config ehlo.json --log json',
+  ],
   options: OPTIONS,
 } as const satisfies Usage<typeof OPTIONS>;
 

@@ -14,7 +14,7 @@ const OPTIONS = {
   log: one(choice('text', 'json'), 'how to log', 'text'),
   verbose: flag('say more'),
 };
-const USAGE: Usage<typeof OPTIONS> = { name: 'ehlo test', operands: 'ADDRESS', operandCount: { least: 1, most: 1 }, about: 'Tests.', options: OPTIONS };
+const USAGE: Usage<typeof OPTIONS> = { name: 'ehlo test', operands: 'ADDRESS', operandCount: { least: 1, most: 1 }, about: 'Tests.', examples: ['ehlo test a', 'ehlo test --verbose a'], options: OPTIONS };
 
 const directory = mkdtempSync(join(tmpdir(), 'ehlo-option-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -96,12 +96,15 @@ describe('the file of --config', () => {
     expect(wrong('a', '--config', name)).toBe(`--config ${name}${text}`);
   });
 
-  it.each(['{', ''])('that is not JSON (%j) is misuse', (content) => {
-    expect(wrong('a', '--config', file(content))).toContain(': expected a file with a JSON object (');
+  it('that is not JSON is misuse, and the line says where', () => {
+    const name = file('{"mx-port": 25,\n  verbose: true}\n');
+    expect(wrong('a', '--config', name)).toBe(`--config ${name}:2:3: expected a name in double quotes, found verbose: true}`);
   });
 
-  it('that is not there is misuse', () => {
-    expect(wrong('a', '--config', join(directory, 'none.json'))).toContain('expected a file with a JSON object (ENOENT');
+  it('that is not there, or no file, is misuse', () => {
+    const name = join(directory, 'none.json');
+    expect(wrong('a', '--config', name)).toBe(`--config ${name}: expected a file with a JSON object (no such file or directory (${name}))`);
+    expect(wrong('a', '--config', directory)).toBe(`--config ${directory}: expected a file with a JSON object (illegal operation on a directory)`);
   });
 });
 
@@ -128,6 +131,10 @@ describe('running a command', () => {
         '  --log text|json       how to log (default text)',
         '  --verbose             say more',
         '  --help                print this',
+        '',
+        'examples:',
+        '  ehlo test a',
+        '  ehlo test --verbose a',
         '',
       ].join('\n'),
     );

@@ -3,13 +3,25 @@ import { describe, expect, it } from 'vitest';
 import { Program, run } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
+const COMMANDS = ['serve', 'send', 'queue', 'route', 'passwd', 'replay', 'record', 'draw'];
+
 describe('the command ehlo', () => {
   it('says what commands there are', async () => {
     using directory = temporaryDirectory();
     const { status, out, err } = await run(['--help'], directory.path);
     expect({ status, err }).toEqual({ status: 0, err: '' });
     expect(out).toMatch(/^usage: ehlo COMMAND \[OPTION\]/);
-    for (const command of ['serve', 'send', 'route', 'replay', 'record', 'passwd', 'draw']) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
+    for (const command of COMMANDS) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
+  });
+
+  it.each(COMMANDS)('%s --help and help %s say the same, with examples whose options there are', async (command) => {
+    using directory = temporaryDirectory();
+    const { status, out } = await run([command, '--help'], directory.path);
+    expect(status).toBe(0);
+    expect(await run(['help', command], directory.path)).toEqual({ status, out, err: '' });
+    const examples = [...out.slice(out.indexOf('\nexamples:\n')).matchAll(/\behlo (\w+ [^<>|\n]*)/g)].map(([, words = '']) => words.trim().replaceAll("'", '').split(' '));
+    expect(examples.length).toBeGreaterThan(0);
+    for (const words of examples) expect(await run([...words, '--help'], directory.path)).toMatchObject({ status: 0, err: '' }); // an unknown option is told first
   });
 
   it('without a command says the same on standard error, with status 64', async () => {

@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { send as runSend } from '../../src/cli/send.ts';
+import { collect } from '../../src/node/collect.ts';
+import { listen } from '../../src/node/listen.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { run, type Ended } from '../support/program.ts';
 import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
@@ -153,6 +155,50 @@ describe('ehlo send --trace', () => {
     expect(err).toMatch(/^C: AUTH PLAIN \S+$/m);
     expect(err).not.toContain('AGFsaWNlAG9wZW4gc2VzYW1l');
     expect(err).not.toContain('sesame');
+  });
+});
+
+describe('ehlo send on a terminal', () => {
+  /** The same as `send`, in front of a terminal of 40 columns. */
+  async function sendOnScreen(colours: boolean, ...args: readonly string[]): Promise<Ended> {
+    let out = '';
+    let err = '';
+    const status = await runSend(['--hostname', 'client.test', ...args], { out: (text) => (out += text), err: (text) => (err += text), screen: { colours, columns: () => 40 } });
+    return { status, out, err };
+  }
+
+  it('shows the dialogue of --trace in colours, unless NO_COLOR is set', async () => {
+    await using server = await startScriptedServer(taking(), taking());
+    const args = ['--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', '--trace', mailFile()];
+    const { err } = await sendOnScreen(true, ...args);
+    expect(err).toContain('\x1b[36mC: EHLO client.test\x1b[0m\n');
+    expect(err).toContain('\x1b[32mS: 250 2.0.0 taken\x1b[0m\n');
+    const plain = await sendOnScreen(false, ...args);
+    expect(plain.err).toContain('C: EHLO client.test\n');
+    expect(plain.err).not.toContain('\x1b');
+  });
+
+  const LARGE = `Subject: hi\n\n${`${'x'.repeat(70)}\n`.repeat(20_000)}`; // 1.4 MB
+
+  it('says how far a large mail has come, on one line that is gone when the mail is', async () => {
+    const sink = collect();
+    await using server = await listen({ host: '127.0.0.1', port: 0, hostname: 'mx.test' }, sink);
+    const file = mailFile(LARGE);
+    const { status, out, err } = await sendOnScreen(true, '--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', file);
+    expect({ status, out }).toEqual({ status: 0, out: `delivered <bob@b.test> 250 2.0.0 mail accepted (127.0.0.1 [127.0.0.1]:${server.port})\n` });
+    expect((await sink.next()).text.replaceAll('\r\n', '\n')).toContain(LARGE);
+    const lines = err.split('\r\x1b[K');
+    expect(lines.slice(0, 2)).toEqual(['', '0 %, 0.0 of 1.4 MB to 127.0.0.1']);
+    expect(lines.at(-2)).toBe('100 %, 1.4 of 1.4 MB to 127.0.0.1, wait'); // one column is left free
+    expect(lines.at(-1)).toBe('');
+    expect(err).not.toContain('\n');
+  });
+
+  it('says nothing of a small one, nor of a large one where standard error is no terminal', async () => {
+    await using server = await listen({ host: '127.0.0.1', port: 0, hostname: 'mx.test' }, collect());
+    const to = ['--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test'];
+    expect(await sendOnScreen(true, ...to, mailFile())).toMatchObject({ status: 0, err: '' });
+    expect(await send(...to, mailFile(LARGE))).toMatchObject({ status: 0, err: '' });
   });
 });
 
