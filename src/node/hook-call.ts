@@ -1,33 +1,53 @@
 // One call of a hook whose answer is still to come: it comes to one outcome within its time, or nobody waits any more.
 
-import type { Patience } from './patience.ts';
+import type { Patience, Wait } from './patience.ts';
 
 /** What a hook answered, or why it did not. */
 export type HookOutcome<Answer> = { readonly answer: Answer } | { readonly error: unknown };
 
-/**
- * Tells `settled` the outcome of `answer`, once. The function returned ends the waiting: `settled` is not called any more.
- */
-export function awaitHook<Answer>(name: string, patience: Patience, answer: PromiseLike<Answer>, settled: (outcome: HookOutcome<Answer>) => void): () => void {
-  let open = true;
-  const end = (): boolean => {
-    if (!open) return false;
-    open = false;
-    patience.end(wait);
-    return true;
-  };
-  const wait = patience.begin(() => {
-    if (end()) settled({ error: new Error(`the hook '${name}' did not answer in ${patience.limit} ms`) });
-  });
-  answer.then(
-    (given) => {
-      if (end()) settled({ answer: given });
-    },
-    (error: unknown) => {
-      if (end()) settled({ error });
-    },
-  );
-  return end;
+/** Waits for the outcome of one call. */
+export class HookCall<Answer> {
+  readonly #patience: Patience;
+  readonly #settled: (outcome: HookOutcome<Answer>) => void;
+  readonly #wait: Wait;
+  #open = true;
+
+  /** Tells `settled` the outcome, once: what `settle` brings, or that there was none in time. */
+  constructor(name: string, patience: Patience, settled: (outcome: HookOutcome<Answer>) => void) {
+    this.#patience = patience;
+    this.#settled = settled;
+    this.#wait = patience.begin(() => this.settle({ error: new Error(`the hook '${name}' did not answer in ${patience.limit} ms`) }));
+  }
+
+  settle(outcome: HookOutcome<Answer>): void {
+    if (!this.#open) return;
+    this.end();
+    this.#settled(outcome);
+  }
+
+  /** Nobody waits any more: `settled` is not called. */
+  end(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#patience.end(this.#wait);
+  }
+}
+
+/** Calls a hook and tells `settle` what came of it: at once where it answered without a promise. Returns whether that is still to come. */
+export function whenSettled<Answer>(call: () => Answer | PromiseLike<Answer>, settle: (outcome: HookOutcome<Answer>) => void): boolean {
+  let answer: Answer | PromiseLike<Answer>;
+  try {
+    answer = call();
+  } catch (error) {
+    settle({ error });
+    return false;
+  }
+  if (!isPromise(answer)) {
+    settle({ answer });
+    return false;
+  }
+  answer.then((given) => settle({ answer: given }), (error: unknown) => settle({ error }));
+  return true;
 }
 
 /** Any thenable counts: an answer that is still to come must not pass for one. */

@@ -3,14 +3,15 @@
 import { UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseMailbox, type Mailbox } from '../syntax/mailbox.ts';
-import type { ForwardPath } from '../syntax/path.ts';
+import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import type { Reply } from '../syntax/reply.ts';
+import type { Envelope, MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { ServerQuestion } from '../protocol/server/action.ts';
 import { REPLIES } from '../protocol/server/reply.ts';
 import { acceptance, type Verdict } from '../protocol/server/verdict.ts';
 import { ANSWERS, type AuthAnswer, type AuthQuestion } from '../protocol/sasl/exchange.ts';
 import type { Aborter, Signal } from './aborter.ts';
-import type { AnyHooks, Asked, MessageAnswer, SessionFacts } from './hook.ts';
+import type { AnyHooks, Asked, Mail, MessageAnswer, SessionFacts } from './hook.ts';
 
 /** What a hook may return, as far as types go. */
 export type HookAnswer = MessageAnswer | undefined | void;
@@ -78,8 +79,32 @@ class Asking implements Asked {
 }
 
 /** The same, with what this one is told besides. */
-export function asking<Fields extends object>(occasion: Occasion, fields: Fields): Asked & Fields {
+function asking<Fields extends object>(occasion: Occasion, fields: Fields): Asked & Fields {
   return Object.assign(new Asking(occasion), fields);
+}
+
+/** What the hook `message` is told: a class of its own, since to put it together field by field costs 2 µs a mail. */
+class AskingMail extends Asking implements Mail {
+  readonly mailState: unknown;
+  readonly reversePath: ReversePath;
+  readonly forwardPaths: readonly ForwardPath[];
+  readonly parameters: MailParameters;
+  readonly recipientParameters: readonly RecipientParameters[];
+  readonly content: AsyncIterable<Uint8Array>;
+
+  constructor(occasion: Occasion, { reversePath, forwardPaths, parameters, recipientParameters }: Envelope, content: AsyncIterable<Uint8Array>) {
+    super(occasion);
+    this.mailState = occasion.mailState;
+    this.reversePath = reversePath;
+    this.forwardPaths = forwardPaths;
+    this.parameters = parameters;
+    this.recipientParameters = recipientParameters;
+    this.content = content;
+  }
+}
+
+export function askingMail(occasion: Occasion, envelope: Envelope, content: AsyncIterable<Uint8Array>): Mail {
+  return new AskingMail(occasion, envelope, content);
 }
 
 /** RFC 5321 §4.5.1: `<postmaster>` is that of this host. */

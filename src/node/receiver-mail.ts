@@ -5,39 +5,40 @@ import { Aborter } from './aborter.ts';
 import type { Budget } from './budget.ts';
 import { ContentStream, type Flow } from './content.ts';
 import type { AnyHooks } from './hook.ts';
-import { isPromise } from './hook-call.ts';
-import { asking, type HookAnswer, type Occasion } from './hook-question.ts';
+import { whenSettled, type HookCall, type HookOutcome } from './hook-call.ts';
+import { askingMail, type HookAnswer, type Occasion } from './hook-question.ts';
 import type { Patience, Wait } from './patience.ts';
 
-export class ReceivedMailData {
+export class ReceivedMailData implements Flow {
   readonly aborter = new Aborter();
-  /** What the hook has answered; a promise: will answer. */
-  readonly verdict: HookAnswer | PromiseLike<HookAnswer>;
   /** The client asked for SMTPUTF8 (RFC 6531). */
   readonly utf8: boolean;
   readonly #content: ContentStream;
+  readonly #flow: Flow;
+  readonly #patience: Patience;
+  #reading: Wait | undefined; // for the hook to read on, while the flow is held
+  #outcome: HookOutcome<HookAnswer> | undefined;
+  #call: HookCall<HookAnswer> | undefined;
 
   /** Calls the hook, which may read the content as it comes. `flow` is held while it does not. */
-  constructor(envelope: Envelope, hooks: AnyHooks, occasionOf: (aborter: Aborter) => Occasion, { flow, budget, patience }: { readonly flow: Flow; readonly budget: Budget; readonly patience: Patience }) {
-    const occasion = occasionOf(this.aborter);
-    let wait: Wait | undefined;
-    const content: ContentStream = new ContentStream({
-      hold: () => {
-        flow.hold();
-        wait = patience.begin(() => content.fail(new Error(`the content was not read on for ${patience.limit} ms`)));
-      },
-      release: () => {
-        if (wait !== undefined) patience.end(wait);
-        flow.release();
-      },
-    }, budget);
-    this.#content = content;
+  constructor(envelope: Envelope, hooks: AnyHooks, occasionOf: (aborter: Aborter, utf8: boolean) => Occasion, { flow, budget, patience }: { readonly flow: Flow; readonly budget: Budget; readonly patience: Patience }) {
+    this.#flow = flow;
+    this.#patience = patience;
     this.utf8 = envelope.parameters.smtpUtf8 === true;
-    const mail = Object.assign(asking(occasion, envelope), { content, mailState: occasion.mailState }); // a spread would cost 2 µs more
-    this.verdict = this.#ask(hooks, mail);
-    // A rejection is reported when the question is asked; if it never is, because the data came to nothing, so did the hook.
-    if (isPromise(this.verdict)) this.verdict.then(() => content.discard(), () => content.discard());
-    else content.discard();
+    this.#content = new ContentStream(this, budget);
+    const mail = askingMail(occasionOf(this.aborter, this.utf8), envelope, this.#content);
+    // What is thrown is reported when the question is asked; if it never is, because the data came to nothing, so did the hook.
+    whenSettled(() => hooks.message(mail), (outcome) => {
+      this.#outcome = outcome;
+      this.#content.discard();
+      this.#call?.settle(outcome);
+    });
+  }
+
+  /** What the hook has answered, or why it did not; undefined: it will, and `call` is told then. */
+  outcome(call: () => HookCall<HookAnswer>): HookOutcome<HookAnswer> | undefined {
+    if (this.#outcome === undefined) this.#call = call();
+    return this.#outcome;
   }
 
   push(octets: Uint8Array): void {
@@ -55,11 +56,15 @@ export class ReceivedMailData {
     this.aborter.abort(error);
   }
 
-  #ask(hooks: AnyHooks, mail: Parameters<AnyHooks['message']>[0]): HookAnswer | PromiseLike<HookAnswer> {
-    try {
-      return hooks.message(mail);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  /** For the content: the hook is to read on, in its time. */
+  hold(): void {
+    this.#flow.hold();
+    this.#reading = this.#patience.begin(() => this.#content.fail(new Error(`the content was not read on for ${this.#patience.limit} ms`)));
+  }
+
+  /** For the content. */
+  release(): void {
+    if (this.#reading !== undefined) this.#patience.end(this.#reading);
+    this.#flow.release();
   }
 }

@@ -15,7 +15,7 @@ import { acceptance, refuse } from '../protocol/server/verdict.ts';
 import { transmissionType } from '../protocol/transmission.ts';
 import { Aborter } from './aborter.ts';
 import type { AnyHooks, SessionFacts } from './hook.ts';
-import { awaitHook, isPromise, type HookOutcome } from './hook-call.ts';
+import { HookCall, isPromise, whenSettled, type HookOutcome } from './hook-call.ts';
 import { answerFault, askAuth, askHook, authFault, isHooked, isList, replyOf, type CommandQuestion, type HookAnswer, type Occasion } from './hook-question.ts';
 import { now, Pump } from './pump.ts';
 import type { Ends, Stream } from './proxy.ts';
@@ -42,7 +42,7 @@ export class Receiver {
 
   #question: ServerQuestion | undefined; //           asked, and a hook has yet to answer it
   #aborter: Aborter | undefined; //                   of the question
-  #endWait: (() => void) | undefined; //              for the answer: nobody waits any more
+  #waiting: { end(): void } | undefined; //           for the answer
   #mail: ReceivedMailData | undefined; //             its data have begun, and it has not been answered
   #mailState: unknown;
   readonly #drop = (): void => this.cut();
@@ -125,20 +125,25 @@ export class Receiver {
     switch (question.about) {
       case 'auth': {
         const { auth } = question;
-        return this.#answer(question, (aborter) => askAuth(auth, this.#hooks, this.#occasion(aborter)), (answer) => authFault(auth, answer), (answer) => this.#session.answerAuth(answer, now()));
+        return this.#await(question, (aborter) => askAuth(auth, this.#hooks, this.#occasion(aborter)), (outcome) => {
+          const answer = this.#settled(question, outcome, (given) => authFault(auth, given));
+          if (answer !== undefined) this.#session.answerAuth(answer.given, now());
+        });
       }
       case 'message': {
         const mail = this.#mail;
         mail?.end();
         this.#aborter = mail?.aborter;
-        return this.#answer(question, () => mail?.verdict, (answer) => answerFault(question, answer, this.#settings.lmtp), (answer) => this.#tell(question, answer));
+        const outcome = mail?.outcome(() => this.#wait<HookAnswer>(question, (later) => this.#answer(question, later)));
+        if (outcome !== undefined) this.#answer(question, outcome); // at once, and the pump goes on with it
+        return;
       }
       default:
         if (!isHooked(question, this.#hooks)) {
           this.#question = undefined;
           return this.#tell(question, undefined); // nobody to ask
         }
-        return this.#answer(question, (aborter) => this.#call(question, aborter), (answer) => answerFault(question, answer, false), (answer) => this.#tell(question, answer));
+        return this.#await(question, (aborter) => this.#call(question, aborter), (outcome) => this.#answer(question, outcome));
     }
   }
 
@@ -157,27 +162,38 @@ export class Receiver {
     return { session: this.#facts, mailState: this.#mailState, aborter, drop: this.#drop, hostname: this.#settings.hostname };
   }
 
-  /** Answers the question with what the hook answers: at once, or while nothing is read until then. */
-  #answer<Answer>(question: ServerQuestion, call: (aborter: Aborter) => Answer | PromiseLike<Answer>, faultOf: (answer: Answer) => string | undefined, tell: (answer: Answer) => void): void {
-    const settle = (outcome: HookOutcome<Answer>): void => {
-      if ('error' in outcome) return this.#fail(question, outcome.error);
-      const fault = faultOf(outcome.answer);
-      if (fault !== undefined) return this.#fail(question, new UsageError(`the hook '${question.about}' ${fault}`));
-      this.#clear();
-      tell(outcome.answer);
-    };
-    let answer: Answer | PromiseLike<Answer>;
-    try {
-      answer = call((this.#aborter ??= new Aborter()));
-    } catch (error) {
-      return settle({ error });
-    }
-    if (!isPromise(answer)) return settle({ answer }); // the pump goes on with it
+  /** Calls a hook for its answer to the question; where it answers later, nothing is read until then. */
+  #await<Answer>(question: ServerQuestion, call: (aborter: Aborter) => Answer | PromiseLike<Answer>, settle: (outcome: HookOutcome<Answer>) => void): void {
+    const aborter = new Aborter();
+    this.#aborter = aborter;
+    let waiting: HookCall<Answer> | undefined;
+    const later = whenSettled(() => call(aborter), (outcome) => (waiting === undefined ? settle(outcome) : waiting.settle(outcome)));
+    if (later) waiting = this.#wait(question, settle);
+  }
+
+  /** Nothing is read until the answer to the question is there, or its time is over. */
+  #wait<Answer>(question: ServerQuestion, settle: (outcome: HookOutcome<Answer>) => void): HookCall<Answer> {
     this.#pump.hold();
-    this.#endWait = awaitHook(question.about, this.#settings.patience, answer, (outcome) => {
+    const call = new HookCall<Answer>(question.about, this.#settings.patience, (outcome) => {
       settle(outcome);
       this.#pump.release();
     });
+    this.#waiting = call;
+    return call;
+  }
+
+  #answer(question: Exclude<ServerQuestion, { readonly about: 'auth' }>, outcome: HookOutcome<HookAnswer>): void {
+    const answer = this.#settled(question, outcome, (given) => answerFault(question, given, question.about === 'message' && this.#settings.lmtp));
+    if (answer !== undefined) this.#tell(question, answer.given);
+  }
+
+  /** The answer that is to be told; undefined where there was none, and that has been told. */
+  #settled<Answer>(question: ServerQuestion, outcome: HookOutcome<Answer>, faultOf: (answer: Answer) => string | undefined): { readonly given: Answer } | undefined {
+    if ('error' in outcome) return this.#fail(question, outcome.error);
+    const fault = faultOf(outcome.answer);
+    if (fault !== undefined) return this.#fail(question, new UsageError(`the hook '${question.about}' ${fault}`));
+    this.#clear();
+    return { given: outcome.answer };
   }
 
   /** Tells the session a verdict. */
@@ -189,7 +205,7 @@ export class Receiver {
   }
 
   /** The hook gave no answer, which is no verdict on the client: 451, and to AUTH 454 (RFC 4954 §6). */
-  #fail(question: ServerQuestion, error: unknown): void {
+  #fail(question: ServerQuestion, error: unknown): undefined {
     this.#report(error);
     this.#aborter?.abort(error);
     if (question.about === 'message') this.#mail?.giveUp(errorOf(error));
@@ -200,8 +216,7 @@ export class Receiver {
   /** Mail data begin: the hook 'message' is called, and may read them as they come. */
   #begin(envelope: Envelope): void {
     const { budget, patience } = this.#settings;
-    const flow = { hold: () => this.#pump.hold(), release: () => this.#pump.release() };
-    this.#mail = new ReceivedMailData(envelope, this.#hooks, (aborter) => this.#occasion(aborter, envelope.parameters.smtpUtf8 === true), { flow, budget, patience });
+    this.#mail = new ReceivedMailData(envelope, this.#hooks, (aborter, utf8) => this.#occasion(aborter, utf8), { flow: this.#pump, budget, patience });
   }
 
   /** The transaction is over; that is told when what was written is out, or can never be. */
@@ -234,8 +249,8 @@ export class Receiver {
     if (this.#question?.about === 'message') this.#mail = undefined;
     this.#question = undefined;
     this.#aborter = undefined;
-    this.#endWait?.();
-    this.#endWait = undefined;
+    this.#waiting?.end();
+    this.#waiting = undefined;
   }
 
   #report(thrown: unknown): void {

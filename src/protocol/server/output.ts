@@ -1,6 +1,7 @@
 // What a session has for its shell: actions in their order, and replies, which are held back while there is input
 // (RFC 2920 §3.2: those of a pipelined group go out in one piece).
 
+import { Fifo } from '../../wire/fifo.ts';
 import { concat } from '../../wire/octet.ts';
 import { encodeUtf8 } from '../../wire/utf8.ts';
 import { formatReply, type Reply } from '../../syntax/reply.ts';
@@ -15,10 +16,9 @@ import type { State } from './table.ts';
 export class Output {
   /** The replies must not wait for more input (RFC 2920 §3.2 (5), (6)). */
   urgent = false;
-  #replies: Uint8Array[] = [];
+  readonly #replies = new Fifo<Uint8Array>();
   #size = 0; //      of the replies
-  #actions: ServerAction[] = [];
-  #next = 0; //      of the actions, the first that was not handed out
+  readonly #actions = new Fifo<ServerAction>();
   #behind: (ServerAction & { readonly type: 'ended' }) | undefined; // to be handed out behind the replies
   #closed = false; // the close was handed out
   #noticed: Set<NoticeName> | undefined; // most sessions have none
@@ -38,7 +38,9 @@ export class Output {
 
   /** The replies that are held back. */
   get held(): Uint8Array {
-    return concat(this.#replies);
+    const replies = this.#replies.clear();
+    for (const reply of replies) this.#replies.push(reply);
+    return concat(replies);
   }
 
   /** A reply of ours by its name; or one of the application's, which gets an enhanced code where it has none (RFC 2034 §4). */
@@ -82,22 +84,15 @@ export class Output {
 
   /** The next action that comes before any further reading. */
   action(): ServerAction | undefined {
-    const action = this.#actions[this.#next];
-    if (action === undefined) return undefined;
-    if (++this.#next === this.#actions.length) {
-      this.#actions = [];
-      this.#next = 0;
-    }
-    return action;
+    return this.#actions.shift();
   }
 
   /** The replies so far; when they are out, what the state asks for: the handshake, the close. */
   flush(state: State): ServerAction | undefined {
     this.urgent = false;
-    const [first] = this.#replies;
+    const first = this.#replies.shift();
     if (first !== undefined) {
-      const octets = this.#replies.length === 1 ? first : concat(this.#replies);
-      this.#replies = [];
+      const octets = this.#replies.empty ? first : concat([first, ...this.#replies.clear()]);
       this.#size = 0;
       if (this.#behind !== undefined) this.act(this.#behind);
       this.#behind = undefined;
@@ -111,7 +106,7 @@ export class Output {
 
   /** Nobody hears the replies any more. */
   drop(): void {
-    this.#replies = [];
+    this.#replies.clear();
     this.#size = 0;
     if (this.#behind !== undefined) this.act({ ...this.#behind, replied: false });
     this.#behind = undefined;

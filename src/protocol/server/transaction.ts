@@ -12,8 +12,9 @@ export class Transaction {
   /** LMTP: one of the replies to the end of mail data that were given was 2yz. */
   taken = false;
   #answered = 0;
-  readonly #forwardPaths: ForwardPath[] = [];
-  readonly #recipientParameters: RecipientParameters[] = [];
+  #forwardPaths: ForwardPath[] | undefined; // nearly always one: a list that begins empty makes room for seventeen
+  #recipientParameters: RecipientParameters[] | undefined;
+  #envelope: Envelope | undefined;
 
   constructor(reversePath: ReversePath, parameters: MailParameters) {
     this.reversePath = reversePath;
@@ -27,12 +28,18 @@ export class Transaction {
 
   /** Recipients that were accepted. */
   get accepted(): number {
-    return this.#forwardPaths.length;
+    return this.#forwardPaths?.length ?? 0;
   }
 
   add(forwardPath: ForwardPath, parameters: RecipientParameters): void {
-    this.#forwardPaths.push(forwardPath);
-    this.#recipientParameters.push(parameters);
+    this.#envelope = undefined;
+    if (this.#forwardPaths === undefined || this.#recipientParameters === undefined) {
+      this.#forwardPaths = [forwardPath];
+      this.#recipientParameters = [parameters];
+    } else {
+      this.#forwardPaths.push(forwardPath);
+      this.#recipientParameters.push(parameters);
+    }
   }
 
   /** LMTP: recipients whose reply to the end of mail data was not given yet (RFC 2033 §4.2). */
@@ -46,8 +53,10 @@ export class Transaction {
     this.taken ||= replyClass(reply.code) === 2;
   }
 
+  /** The envelope so far: the same as long as no recipient is added. */
   get envelope(): Envelope {
     const { reversePath, parameters } = this;
-    return { reversePath, parameters, forwardPaths: [...this.#forwardPaths], recipientParameters: [...this.#recipientParameters] };
+    this.#envelope ??= { reversePath, parameters, forwardPaths: [...(this.#forwardPaths ?? [])], recipientParameters: [...(this.#recipientParameters ?? [])] };
+    return this.#envelope;
   }
 }

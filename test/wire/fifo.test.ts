@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { Fifo } from '../../src/wire/fifo.ts';
+
+/** Every sequence of so many operations: push, shift, clear. */
+function* scripts(length: number): Generator<string> {
+  if (length === 0) return yield '';
+  for (const rest of scripts(length - 1)) for (const operation of 'psc') yield operation + rest;
+}
+
+describe('a queue in memory', () => {
+  it('gives what an array gives, for every sequence of eight operations', () => {
+    for (const script of scripts(8)) {
+      const fifo = new Fifo<{ readonly number: number }>();
+      const array: { readonly number: number }[] = [];
+      for (const [number, operation] of [...script].entries()) {
+        if (operation === 'p') {
+          const item = { number };
+          fifo.push(item);
+          array.push(item);
+        } else if (operation === 's') expect(fifo.shift()).toBe(array.shift());
+        else expect(fifo.clear()).toEqual(array.splice(0));
+        if (fifo.empty !== (array.length === 0)) expect.unreachable(`${script}: ${fifo.empty ? 'empty' : 'not empty'}`);
+      }
+    }
+  });
+});
