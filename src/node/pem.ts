@@ -1,6 +1,25 @@
+// Certificates and keys as PEM (RFC 7468), and what is wrong with them in words.
+
 import { decodeLatin1 } from '../wire/ascii.ts';
+import { errorText } from './error-text.ts';
 
 /** Returns PEM as text; what is no ASCII in it can only be a remark. */
 export function pemText(pem: string | Uint8Array): string {
   return typeof pem === 'string' ? pem : decodeLatin1(pem);
+}
+
+/** What OpenSSL calls it, and what would be right. */
+const FAULTS: readonly (readonly [RegExp, string])[] = [
+  [/key values mismatch|key type mismatch/, 'the key is not that of the certificate'],
+  [/no start line/, 'expected PEM, text with a line -----BEGIN CERTIFICATE----- and, for the key, -----BEGIN PRIVATE KEY-----'],
+  [/DECODER routines::unsupported/, 'the key is none, expected PEM with a line -----BEGIN PRIVATE KEY-----'],
+  [/bad end line|bad base64|asn1 encoding routines|wrong tag|header too long/, 'the PEM is damaged, or cut off'],
+  [/bad decrypt|bad password read|interrupted or cancelled/, 'the key is encrypted, expected one without a pass phrase'],
+  [/ca md too weak|key too small/, 'the certificate is too weak for OpenSSL here: its key is too short, or its signature made with an old hash'],
+];
+
+/** Returns what is wrong, in one line. */
+export function pemFault(thrown: unknown): string {
+  const text = errorText(thrown);
+  return FAULTS.find(([pattern]) => pattern.test(text))?.[1] ?? text.split('\n', 1)[0] ?? '';
 }

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { UsageError } from '../wire/usage.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
-import { pemText } from './pem.ts';
+import { pemFault, pemText } from './pem.ts';
 
 /** Milliseconds for a handshake, whoever is to begin it. */
 export const HANDSHAKE: Milliseconds = seconds(60);
@@ -116,6 +116,6 @@ function contextOf(pair: { readonly cert: string | Uint8Array; readonly key: str
   try {
     return createSecureContext({ cert: pemText(pair.cert), key: pemText(pair.key), ...(pair.ca === undefined ? {} : { ca: pemText(pair.ca) }), minVersion: 'TLSv1.2', sessionIdContext: SESSION_CONTEXT });
   } catch (cause) {
-    throw new UsageError(`the TLS certificate and key cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw new UsageError(`the TLS certificate and key cannot be used: ${pemFault(cause)}`);
   }
 }

@@ -188,7 +188,7 @@ describe('ehlo serve that cannot', () => {
   it('listen on a port that is in use says so in one line, with status 69, and frees its queue', async () => {
     await using other = await startScriptedServer();
     const queue = join(directory.path, 'queue');
-    expect(await attempt('--hostname', 'mx.test', '--queue', queue, ...ANY_PORT, '--listen', `smtp://127.0.0.1:${other.port}`)).toEqual({ status: 69, out: '', err: `ehlo: cannot listen on 127.0.0.1:${other.port}: the port is in use\n` });
+    expect(await attempt('--hostname', 'mx.test', '--queue', queue, ...ANY_PORT, '--listen', `smtp://127.0.0.1:${other.port}`)).toEqual({ status: 69, out: '', err: `ehlo: cannot listen on 127.0.0.1:${other.port}: the port is in use by another program (ss -ltnp tells which)\n` });
     await (await Journal.open(queue)).close();
   });
 

@@ -1,0 +1,23 @@
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { reason } from '../../src/cli/reason.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+describe('the reason of a failure', () => {
+  it('is what the system says, without its codes and calls', async () => {
+    using folder = temporaryDirectory();
+    const absent = join(folder.path, 'absent');
+    const said = async (failing: Promise<unknown>): Promise<string> => failing.then(() => 'nothing failed', reason);
+    expect(await said(readFile(absent))).toBe(`no such file or directory (${absent})`);
+    expect(await said(readFile(folder.path))).toBe('illegal operation on a directory');
+    await (await open(absent, 'wx')).close();
+    expect(await said(mkdir(absent, { recursive: true }))).toBe(`a file has that name, expected a folder (${absent})`);
+  });
+
+  it('is the message of any other error, and of one in which the system is quoted', () => {
+    expect(reason(new Error('the key is not that of the certificate'))).toBe('the key is not that of the certificate');
+    expect(reason(new Error("cannot read the users in u: ENOENT: no such file or directory, open 'u'"))).toBe('cannot read the users in u: no such file or directory');
+    expect(reason('thrown')).toBe('thrown');
+  });
+});
