@@ -24,7 +24,7 @@ import * as zlib from 'node:zlib';
 import { UsageError } from '../wire/usage.ts';
 import { Book } from '../relay/queue/book.ts';
 import { crc32, type Checksum } from '../relay/queue/checksum.ts';
-import { encodeFact, NO_PARAMETERS, type Fact, type Order, type Results, type StoredEnvelope } from '../relay/queue/fact.ts';
+import { encodeFact, MOST_RECIPIENTS, NO_PARAMETERS, type Fact, type Order, type Results, type StoredEnvelope } from '../relay/queue/fact.ts';
 import { formatMailParameters, formatRecipientParameters } from '../relay/queue/parameter-text.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import type { Draft } from '../relay/queue/record.ts';
@@ -222,6 +222,7 @@ export class Journal implements Queue {
     const id = mail.id ?? newId();
     if (!/^[A-Za-z0-9-]{1,100}$/.test(id)) throw new UsageError(`the id of a mail is up to 100 letters, digits and hyphens, not ${id}`);
     if (mail.forwardPaths.length === 0) throw new UsageError('a mail needs a recipient');
+    if (mail.forwardPaths.length > MOST_RECIPIENTS) throw new UsageError(`a mail of the queue has up to ${MOST_RECIPIENTS} recipients, not ${mail.forwardPaths.length}`);
     const known = this.mail(id); // durable, or it would not be here
     if (known !== undefined) {
       if (cause !== undefined) await this.#append({ type: 'RES', results: cause }, 'durable');

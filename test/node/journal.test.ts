@@ -322,6 +322,13 @@ describe('the journal, taking mail', () => {
     const { journal } = await watched();
     for (const id of ['', '../x', 'a/b', 'a.b']) await expect(journal.add({ ...mailTo('bob'), id }, of('x'))).rejects.toThrow('letters, digits and hyphens');
   });
+
+  it('takes no more recipients than a start could read again', async () => {
+    const { journal } = await watched();
+    const { forwardPaths: [bob], ...mail } = mailTo('bob');
+    if (bob === undefined) throw new Error('nobody is called bob');
+    await expect(journal.add({ ...mail, forwardPaths: new Array<typeof bob>(100_001).fill(bob) }, of('x'))).rejects.toThrow('up to 100000 recipients, not 100001');
+  });
 });
 
 describe('the journal, told what became of mail', () => {

@@ -28,6 +28,9 @@ import type { RecipientState } from './port.ts';
 /** Of the journal; a higher one is refused, all lower ones are read. */
 export const FORMAT_VERSION = 2;
 
+/** Recipients that a mail of the queue can have. The fold keeps a place for each up to the last that a fact names, so that a number without a bound would fill the memory. */
+export const MOST_RECIPIENTS = 100_000;
+
 export interface StoredEnvelope {
   readonly id: string;
   readonly arrival: number; // milliseconds since 1970
@@ -160,7 +163,7 @@ export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undef
         return { type, envelope: { ...envelope, size: external ? from.number() : from.rest }, external, cause };
       }
       case 'RES': return { type, results: readResults(from, flags) };
-      case 'ATT': return { type, id: from.text(), turn: from.number(), host: from.text(), recipients: from.list(() => from.number()) };
+      case 'ATT': return { type, id: from.text(), turn: from.number(), host: from.text(), recipients: from.list(() => readRecipient(from)) };
       case 'STATE': {
         const envelope = { ...readEnvelope(from, flags), size: from.number() };
         const next = { turn: from.number(), value: from.number() };
@@ -215,7 +218,13 @@ function writeNumbers(to: PayloadWriter, numbers: readonly number[]): void {
 const NOBODY: readonly number[] = [];
 
 function readWarned(from: PayloadReader, flags: number): readonly number[] {
-  return (flags & FLAGS.warned) === 0 ? NOBODY : from.list(() => from.number());
+  return (flags & FLAGS.warned) === 0 ? NOBODY : from.list(() => readRecipient(from));
+}
+
+function readRecipient(from: PayloadReader): number {
+  const recipient = from.number();
+  if (recipient >= MOST_RECIPIENTS) from.sound = false;
+  return recipient;
 }
 
 function writeEnvelope(to: PayloadWriter, envelope: StoredEnvelope): void {
@@ -252,7 +261,7 @@ function writeResults(to: PayloadWriter, { id, turn, nextAttempt, recipients, wa
 }
 
 function readResults(from: PayloadReader, flags: number): Results {
-  return { id: from.text(), turn: from.number(), nextAttempt: from.number(), recipients: from.list(() => ({ recipient: from.number(), state: readState(from) })), warned: readWarned(from, flags) };
+  return { id: from.text(), turn: from.number(), nextAttempt: from.number(), recipients: from.list(() => ({ recipient: readRecipient(from), state: readState(from) })), warned: readWarned(from, flags) };
 }
 
 function writeState(to: PayloadWriter, { state, reply, host }: RecipientState): void {

@@ -1,7 +1,7 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { crc32 } from '../../../src/relay/queue/checksum.ts';
-import { decodeFact, encodeFact, NOT_ATTEMPTED, type Fact } from '../../../src/relay/queue/fact.ts';
+import { decodeFact, encodeFact, MOST_RECIPIENTS, NOT_ATTEMPTED, type Fact } from '../../../src/relay/queue/fact.ts';
 import { PayloadReader, PayloadWriter } from '../../../src/relay/queue/payload.ts';
 import { HEADER, readRecord, seal, secretOf } from '../../../src/relay/queue/record.ts';
 import { concat } from '../../../src/wire/octet.ts';
@@ -128,5 +128,21 @@ describe('a record', () => {
         if (cut !== undefined) expect.fail(`${type} cut to ${length} octets`);
       }
     }
+  });
+
+  const naming: readonly (readonly [type: string, fact: (recipient: number) => Fact])[] = [
+    ['an attempt', (recipient) => ({ type: 'ATT', id: 'm', turn: 1, host: '', recipients: [0, recipient] })],
+    ['a result', (recipient) => ({ type: 'RES', results: { id: 'm', turn: 1, nextAttempt: 0, recipients: [{ recipient, state: { state: 'delivered' } }], warned: [] } })],
+    ['a delay', (recipient) => ({ type: 'RES', results: { id: 'm', turn: 1, nextAttempt: 0, recipients: [], warned: [recipient] } })],
+    ['a notification', (recipient) => ({ type: 'ENQ', envelope: { ...ENVELOPE, size: 0 }, external: false, cause: { id: 'm', turn: 1, nextAttempt: 0, recipients: [], warned: [recipient] } })],
+  ];
+
+  it.each(naming)('is none when %s names a recipient whom no mail has', (_, fact) => {
+    const read = (recipient: number): Fact | undefined => {
+      const { type, flags, octets } = encodeFact(fact(recipient), crc32);
+      return decodeFact({ type, flags, sequence: 0, watermark: 0, payload: octets.slice(HEADER) });
+    };
+    expect(read(MOST_RECIPIENTS - 1)).toEqual(fact(MOST_RECIPIENTS - 1));
+    for (const recipient of [MOST_RECIPIENTS, 2 ** 31, 2 ** 53 - 1]) expect(read(recipient)).toBeUndefined(); // else the fold makes room for each up to it
   });
 });
