@@ -5,7 +5,7 @@ import type { Hash } from '../protocol/sasl/exchange.ts';
 import type { ApplicationLine } from './application.ts';
 import { ClientPlayer } from './client-player.ts';
 import type { Script, Step } from './script.ts';
-import { ServerPlayer } from './server-player.ts';
+import { ServerPlayer, serverOptionsOf } from './server-player.ts';
 
 export interface Player {
   readonly state: string;
@@ -33,7 +33,9 @@ export type Happening =
 
 export type Said = Step & { readonly type: 'say' };
 
-/** A new session, with the options of the script, at time 0; `hash` is for its exchanges of SASL. */
-export function playerOf(script: Script, hash: Hash): Player {
-  return script.header.subject === 'server' ? new ServerPlayer(script, hash) : new ClientPlayer(script, hash);
+/** Returns what makes a new session, with the options of the script, at time 0, as often as it is called; `hash` is for exchanges of SASL. */
+export function playersOf(script: Script, hash: Hash): () => Player {
+  if (script.header.subject === 'client') return () => new ClientPlayer(script, hash);
+  const options = serverOptionsOf(script.header, hash); // one for all, as a server has them
+  return () => new ServerPlayer(script, options);
 }

@@ -12,7 +12,7 @@ import type { Milliseconds } from '../protocol/limit.ts';
 import type { Hash } from '../protocol/sasl/exchange.ts';
 import { formatEntry } from './format.ts';
 import type { Entry, TimeUnit, WorldEvent } from './format.ts';
-import { playerOf } from './player.ts';
+import { playersOf } from './player.ts';
 import type { Player } from './player.ts';
 import { peerOf } from './script.ts';
 import type { Script, Step } from './script.ts';
@@ -36,8 +36,9 @@ export interface Watch {
 
 /** Replays the script in all its segmentations; returns the first mismatch. `hash` is for exchanges of SASL. */
 export function replay(script: Script, hash: Hash, watch?: Watch): Mismatch | undefined {
+  const newPlayer = playersOf(script, hash);
   for (const segmentation of segmentationsOf(script)) {
-    const difference = new Replay(script, playerOf(script, hash), segmentation, segmentation === OCTET_BY_OCTET ? watch : undefined).run();
+    const difference = new Replay(script, newPlayer(), segmentation, segmentation === OCTET_BY_OCTET ? watch : undefined).run();
     if (difference !== undefined) return { ...difference, segmentation: segmentation.name };
   }
   return undefined;

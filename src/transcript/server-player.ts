@@ -31,10 +31,10 @@ export class ServerPlayer implements Player {
   #open: ServerQuestion | undefined; // a question that the transcript speaks of
   #answered = 0; //                     of its recipients, one at a time
 
-  constructor({ header, spoken }: Script, hash: Hash) {
+  constructor({ header, spoken }: Script, options: ServerOptions) {
     this.#spoken = spoken;
     this.#lmtp = header.options.has('lmtp');
-    this.#session = new ServerSession(optionsOf(header, hash), 0);
+    this.#session = new ServerSession(options, 0);
   }
 
   get state(): string {
@@ -114,7 +114,8 @@ export class ServerPlayer implements Player {
 const NONCE = 'nonce';
 const DECOY = { secret: encodeAscii('of a transcript'), iterations: 4_096 };
 
-function optionsOf({ options }: Header, hash: Hash): ServerOptions {
+/** The options that the header of a transcript sets. */
+export function serverOptionsOf({ options }: Header, hash: Hash): ServerOptions {
   const hostname = options.get('hostname') ?? 'mx.example.com';
   const tls = options.get('tls');
   const [added, removed] = [wordsOf<ExtensionKeyword>('with', options), wordsOf<ExtensionKeyword>('without', options)];

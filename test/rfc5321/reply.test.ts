@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatReply, reply } from '../../src/syntax/reply.ts';
 import { parseEhloReply } from '../../src/syntax/keyword.ts';
-import { REPLIES, repliesOf } from '../../src/protocol/server/reply.ts';
+import { REPLIES, ownReply, type ReplyName } from '../../src/protocol/server/reply.ts';
 import { dialogueIn, HOST, STARTS } from '../support/server-dialogue.ts';
 
 /** §4.2.3. */
@@ -18,7 +18,7 @@ describe('a reply of the server', () => {
   // shows RFC5321:4.2-8 RFC5321:4.2-9 RFC5321:4.2-10 RFC5321:4.2-15 RFC5321:4.2-21 RFC5321:4.2.1-13 RFC5321:4.3.2-3
   it('has a code in range and text that can be seen on every line, whatever it quotes', () => {
     const said = STARTS.flatMap((start) => LINES.flatMap((line) => dialogueIn(start).say(line)));
-    const own = Object.values(repliesOf(HOST)).flatMap((row) => formatReply(row).split('\r\n').slice(0, -1));
+    const own = (Object.keys(REPLIES) as ReplyName[]).flatMap((name) => formatReply(ownReply(name, HOST)).split('\r\n').slice(0, -1));
     for (const line of [...said, ...own]) expect(line).toMatch(/^[2-5][0-5]\d[ -][\t -~]+$/);
     for (const line of LINES) {
       const lines = dialogueIn('greeted').say(line);

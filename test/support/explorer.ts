@@ -14,20 +14,17 @@ export interface Walk<Input> {
 
 /** Explores everything that walks from `begin` can come to; returns the keys of all places. */
 export function explore<Input>(begin: () => Walk<Input>): Set<string> {
-  const met = new Set([begin().key]);
-  const paths: (readonly Input[])[] = [[]];
-  for (const path of paths) {
-    const walkThere = (): Walk<Input> => {
+  const first = begin();
+  const met = new Set([first.key]);
+  const places: { readonly path: readonly Input[]; readonly inputs: readonly Input[] }[] = [{ path: [], inputs: first.inputs }];
+  for (const { path, inputs } of places) {
+    for (const input of inputs) {
       const walk = begin();
-      for (const input of path) walk.take(input);
-      return walk;
-    };
-    for (const input of walkThere().inputs) {
-      const walk = walkThere();
+      for (const each of path) walk.take(each);
       walk.take(input);
       if (met.has(walk.key)) continue;
       met.add(walk.key);
-      paths.push([...path, input]);
+      places.push({ path: [...path, input], inputs: walk.inputs });
     }
   }
   return met;

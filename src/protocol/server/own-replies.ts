@@ -2,7 +2,7 @@
 
 import { encodeAscii } from '../../wire/ascii.ts';
 import { formatReply, type Reply } from '../../syntax/reply.ts';
-import { repliesOf, type ReplyName } from './reply.ts';
+import { ownReply, type ReplyName } from './reply.ts';
 
 /** What of a server's settings stands in its replies. */
 interface Named {
@@ -11,26 +11,29 @@ interface Named {
 }
 
 export class OwnReplies {
-  readonly #replies: Readonly<Record<ReplyName, Reply>>;
+  readonly #named: Named;
+  readonly #replies = new Map<ReplyName, Reply>();
   readonly #octets = new Map<string, Uint8Array>();
 
-  constructor({ hostname, maxTextLine }: Named) {
-    this.#replies = repliesOf(hostname, maxTextLine);
+  constructor(named: Named) {
+    this.#named = named;
   }
 
   reply(name: ReplyName): Reply {
-    return this.#replies[name];
+    const made = this.#replies.get(name) ?? ownReply(name, this.#named.hostname, this.#named.maxTextLine);
+    this.#replies.set(name, made);
+    return made;
   }
 
   /** The reply as it is sent; shared, so not to be written into. */
   octets(name: ReplyName): Uint8Array {
-    return this.#octets.get(name) ?? this.#keep(name, this.#replies[name]);
+    return this.#octets.get(name) ?? this.#keep(name, this.reply(name));
   }
 
   /** The reply to EHLO, likewise; `offer` tells offers apart, of which `keywords` are the lines (a fifth of what a session cost). */
   hello(offer: string, keywords: () => readonly string[]): Uint8Array {
     const key = `hello ${offer}`;
-    const { code, lines } = this.#replies['hello'];
+    const { code, lines } = this.reply('hello');
     return this.#octets.get(key) ?? this.#keep(key, { code, enhanced: undefined, lines: [...lines, ...keywords()] });
   }
 

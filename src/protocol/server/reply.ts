@@ -98,10 +98,10 @@ export const REPLIES = {
 
 export type ReplyName = keyof typeof REPLIES;
 
-/** The table with the server's name put in. */
-export function repliesOf(hostname: string, maxTextLine: number = LIMITS.textLine): Readonly<Record<ReplyName, Reply>> {
-  const named = (plain: Reply): Reply => ({ ...plain, lines: plain.lines.map((line) => line.replace('{host}', () => hostname).replace('{maxTextLine}', String(maxTextLine))) });
-  return Object.fromEntries(Object.entries(REPLIES).map(([name, plain]) => [name, named(plain)])) as Record<ReplyName, Reply>; // the keys are REPLIES' own
+/** The reply of the table with the server's name and limit put in. */
+export function ownReply(name: ReplyName, hostname: string, maxTextLine: number = LIMITS.textLine): Reply {
+  const plain: Reply = REPLIES[name];
+  return { ...plain, lines: plain.lines.map((line) => line.replace('{host}', () => hostname).replace('{maxTextLine}', String(maxTextLine))) };
 }
 
 /** The reply to HELP (§4.1.1.8): the verbs that are carried out now. */

@@ -76,6 +76,8 @@ describe('a leniency', () => {
 });
 
 describe('mail data with leniencies', () => {
+  const OWN_REPLIES = ownReplies({ hostname: 'mx.example.com', maxTextLine: 1_000 });
+
   interface Read {
     readonly content: string;
     readonly consumed: number;
@@ -97,7 +99,7 @@ describe('mail data with leniencies', () => {
 
   function leniently(text: string, cuts: Cuts): Read & { readonly fault: string | undefined } {
     const data = new MailData({ maxSize: 0, maxTextLine: 2, leniencies: ['repairLineEnds', 'longTextLines'] });
-    data.begin(ENVELOPE, new Output(ownReplies({ hostname: 'mx.example.com', maxTextLine: 1_000 }), true));
+    data.begin(ENVELOPE, new Output(OWN_REPLIES, true));
     let content = '';
     let consumed = 0;
     for (const segment of cut(text, cuts)) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommand } from '../../../src/syntax/command.ts';
 import { isFault } from '../../../src/syntax/fault.ts';
-import { faultReply, parameterReply, repliesOf } from '../../../src/protocol/server/reply.ts';
+import { faultReply, ownReply, parameterReply, REPLIES, type ReplyName } from '../../../src/protocol/server/reply.ts';
 
 const replyTo = (line: string, verb?: 'MAIL' | 'RCPT'): string => {
   const command = parseCommand(line);
@@ -12,12 +12,12 @@ const replyTo = (line: string, verb?: 'MAIL' | 'RCPT'): string => {
 
 describe('the server\'s table of replies', () => {
   it('bears the name of the server wherever it has one', () => {
-    expect(Object.values(repliesOf('a.example')).flatMap(({ lines }) => lines).filter((line) => line.includes('{'))).toEqual([]);
-    expect(repliesOf('[192.0.2.1]')['goodbye'].lines).toEqual(['[192.0.2.1] closing connection']);
+    expect((Object.keys(REPLIES) as ReplyName[]).flatMap((name) => ownReply(name, 'a.example').lines).filter((line) => line.includes('{'))).toEqual([]);
+    expect(ownReply('goodbye', '[192.0.2.1]').lines).toEqual(['[192.0.2.1] closing connection']);
   });
 
   it('takes a name as it stands', () => {
-    expect(repliesOf('[x:$&]')['hello'].lines).toEqual(['[x:$&]']);
+    expect(ownReply('hello', '[x:$&]').lines).toEqual(['[x:$&]']);
   });
 });
 

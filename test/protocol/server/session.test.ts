@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { formatReply, reply } from '../../../src/syntax/reply.ts';
 import type { Reply } from '../../../src/syntax/reply.ts';
 import { LIMITS, MOST_AUTH_FAILURES, MOST_ERRORS, minutes } from '../../../src/protocol/limit.ts';
-import { ABORT_REPLIES, REPLIES, repliesOf } from '../../../src/protocol/server/reply.ts';
+import { ABORT_REPLIES, REPLIES, ownReply } from '../../../src/protocol/server/reply.ts';
 import type { ReplyName } from '../../../src/protocol/server/reply.ts';
 import { ServerSession } from '../../../src/protocol/server/session.ts';
 import { decodeLatin1, encodeAscii } from '../../../src/wire/ascii.ts';
@@ -131,7 +131,7 @@ function turnedAway(): ServerDialogue {
 describe('the replies of a server (§4.2, §4.3.2)', () => {
   // shows RFC5321:4.2-2 RFC5321:4.3.2-4 RFC4954:6-1
   it.each(Object.entries(PRODUCED))('hold "%s", sent as it stands in the table', (name, produce) => {
-    expect(produce()).toEqual(formatReply(repliesOf(HOST)[name as ReplyName]).split('\r\n').slice(0, -1));
+    expect(produce()).toEqual(formatReply(ownReply(name as ReplyName, HOST)).split('\r\n').slice(0, -1));
   });
 
   // shows RFC2034:3-3 RFC2034:4-1 RFC2034:4-3 RFC2034:4-4

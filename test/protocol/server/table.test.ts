@@ -4,6 +4,7 @@ import type { Verb } from '../../../src/syntax/command.ts';
 import { COMMAND_ORDER, EVENT_ORDER, FRAMING, onCommand, onEvent, serverEdges } from '../../../src/protocol/server/table.ts';
 import type { ServerEvent, State } from '../../../src/protocol/server/table.ts';
 import { outOfOrder } from '../../../src/protocol/server/order.ts';
+import type { ServerOptions } from '../../../src/protocol/server/option.ts';
 import { REPLIES } from '../../../src/protocol/server/reply.ts';
 import { LIMITS } from '../../../src/protocol/limit.ts';
 import { explore } from '../../support/explorer.ts';
@@ -209,6 +210,9 @@ const PIECES: readonly Input[] = [...['QU', 'IT\r\n', 'a\nb\n', 'x'.repeat(21), 
 /** While the handshake is awaited. */
 const IN_THE_CLEAR: readonly Input[] = [{ line: 'EHLO client.example.org' }, { line: 'QUIT' }, ...inWorld('secured', 'insecure', 'time', 'end', 'lost', 'shutdown')];
 
+const ANY: Partial<ServerOptions> = { maxSize: MAX_SIZE, maxDrain: 8 * MAX_SIZE, startTls: true, auth: ANY_AUTH };
+const OPTIONS = { SMTP: ANY, LMTP: { ...ANY, lmtp: true } };
+
 /** A session beside the words of the tables: what state it is in, and which question is open. */
 class ServerWalk implements Walk<Input> {
   readonly #dialogue: ServerDialogue;
@@ -228,7 +232,7 @@ class ServerWalk implements Walk<Input> {
 
   constructor(protocol: 'SMTP' | 'LMTP', taken: Set<string>) {
     this.#lmtp = protocol === 'LMTP';
-    this.#dialogue = new ServerDialogue({ maxSize: MAX_SIZE, maxDrain: 8 * MAX_SIZE, lmtp: this.#lmtp, startTls: true, auth: ANY_AUTH }, () => 'later');
+    this.#dialogue = new ServerDialogue(OPTIONS[protocol], () => 'later');
     this.#taken = taken;
   }
 
