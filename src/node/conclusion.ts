@@ -64,9 +64,10 @@ export function askedFor({ recipientParameters }: QueuedMail, news: readonly New
   return news.filter(({ recipient, action }) => isAskedFor(action, recipientParameters?.[recipient]));
 }
 
-/** Writes a line for each outcome; `gaveUp`: it is the last one, because the mail's time is over. */
-export function logOutcomes(log: Log, id: string, recipients: readonly number[], results: readonly RecipientOutcome[], { states }: Conclusion): void {
-  for (const [index, { forwardPath, outcome, target }] of results.entries())
+/** Writes a line for each outcome; `next`: when it is tried again; `gaveUp`: it is the last one, because the mail's time is over. */
+export function logOutcomes(log: Log, id: string, recipients: readonly number[], results: readonly RecipientOutcome[], { states, again }: Conclusion): void {
+  for (const [index, { forwardPath, outcome, target }] of results.entries()) {
+    const after = states.get(recipients[index] ?? -1)?.state;
     log(outcome.state, {
       id,
       to: forwardPath.text,
@@ -74,8 +75,10 @@ export function logOutcomes(log: Log, id: string, recipients: readonly number[],
       address: target === undefined ? undefined : `${target.address}:${target.port}`,
       reply: inOneLine(outcome.reply),
       inReplyTo: 'inReplyTo' in outcome ? outcome.inReplyTo : undefined,
-      gaveUp: outcome.state !== 'failed' && states.get(recipients[index] ?? -1)?.state === 'failed' ? true : undefined,
+      next: after === 'waiting' && again !== undefined ? new Date(again).toISOString() : undefined,
+      gaveUp: outcome.state !== 'failed' && after === 'failed' ? true : undefined,
     });
+  }
 }
 
 export function inOneLine({ code, enhanced, lines }: Reply): string {

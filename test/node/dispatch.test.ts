@@ -110,6 +110,25 @@ describe('a mail', () => {
     expect(done.filter((what) => what.startsWith('relay'))).toEqual(['relay m1 0', 'relay m2 0', 'relay m3 0']);
   });
 
+  it('has its whole story in the log under one id: taken, put off, tried again, bounced, done with', async () => {
+    const THREE = mailOf('m1', '<alice@a.test>', '<ok@b.test>', '<later@b.test>', '<never@b.test>');
+    let round = 0;
+    const { queue, dispatcher, logged } = stage((_, recipients) => (round++ === 0 ? [DELIVERED, DEFERRED, FAILED] : recipients.map(() => (round < 3 ? DEFERRED : DELIVERED))));
+    const start = Date.now();
+    dispatcher.add(queue.put(THREE, NOTHING));
+    await vi.advanceTimersByTimeAsync(3 * HOUR);
+    const time = (minutes: number): string => new Date(start + minutes * MINUTE).toISOString();
+    expect(logged.map(([event, { id, to, next, notification }]) => [event, id, to, next ?? notification])).toEqual([
+      ['delivered', 'm1', '<ok@b.test>', undefined],
+      ['deferred', 'm1', '<later@b.test>', time(10)],
+      ['failed', 'm1', '<never@b.test>', undefined],
+      ['bounced', 'm1', '<never@b.test>', 'n1'],
+      ['deferred', 'm1', '<later@b.test>', time(70)],
+      ['delivered', 'm1', '<later@b.test>', undefined],
+      ['done', 'm1', undefined, undefined],
+    ]);
+  });
+
   // shows RFC5321:4.2.1-2 RFC5321:4.2.1-3 RFC5321:4.2.5-2 RFC5321:4.2.5-5 RFC5321:4.5.4.1-1 RFC5321:4.5.4.1-3 RFC5321:4.5.4.1-5
   // shows RFC5321:2.1-2
   it('is tried again at the times of the schedule, and given up at its end', async () => {
