@@ -1,11 +1,12 @@
-// A server for idle.mjs, in a process of its own: node --expose-gc idle-server.mjs ehlo|ehlo-tls|floor|floor-tls. It tells its parent its
-// port, and at each message of the parent's what memory it holds.
+// A server for idle.mjs, in a process of its own: idle-server.mjs ehlo|ehlo-tls|floor|floor-tls. It answers with the memory that it
+// holds. (Started by the benchmark, see child.mjs.)
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { argv, memoryUsage } from 'node:process';
 import { createServer as createTlsServer } from 'node:tls';
 import { accept, listen } from '../../dist/index.js';
+import { answer } from './child.mjs';
 
 const pem = (name) => readFileSync(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url));
 const tls = argv[2].endsWith('-tls') ? { cert: pem('mx'), key: pem('mx-key') } : undefined;
@@ -33,9 +34,7 @@ function ehlo() {
 }
 
 const server = await (argv[2].startsWith('floor') ? floor() : ehlo());
-process.on('message', () => {
+answer({ port: server.port, tls: tls !== undefined }, () => {
   for (let round = 0; round < 4; round++) globalThis.gc();
-  const { rss, heapUsed, external, arrayBuffers } = memoryUsage();
-  process.send({ rss, heapUsed, external, arrayBuffers, buffered: server.buffered });
+  return { ...memoryUsage(), buffered: server.buffered };
 });
-process.send({ port: server.port });

@@ -1,48 +1,26 @@
-// What a connection that does nothing costs, and what a flood does to the others. After `npm run build`:
+// What a connection that does nothing costs, and what a flood does to the others.
 //
-//   node test/bench/idle.mjs [connections]
-//
-// Memory for each idle connection, beside a floor (node:net, node:tls) in the same run: fails above four times the floor's. (1.5 is the
-// aim: a session is some twenty objects, the floor has none.)
+// Memory for each idle connection, beside a floor (node:net, node:tls) in the same run: fails above four times the floor's.
 // Then, beside the idle ones, each flood in turn: 200 connections that send 50 MB each to a hook that never reads them; 200 that
 // send commands as fast as they can and read no reply; 1,000 connections a second. For each, the memory that it takes, and how long
-// an ordinary mail takes beside it. Fails where memory grows beyond the budget and a read of each connection, or a mail takes 2 s.
+// an ordinary mail takes beside it. Fails where memory grows beyond the budget and a read of each connection.
 
-import { fork } from 'node:child_process';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { argv, exit } from 'node:process';
-import { fileURLToPath } from 'node:url';
+import { start } from './child.mjs';
+import { median } from './measure.mjs';
+import { figure, ratio } from './table.mjs';
 
-const CONNECTIONS = Number(argv[2] ?? 5_000);
+const CONNECTIONS = { short: 2_000, long: 5_000 };
 const MOST_TO_FLOOR = 4;
 const FLOODING = 200;
 const BUDGET = 64 * 1024 ** 2; //      the default of maxBuffered
 const MOST_A_CONNECTION = 256 * 1024; // a read, what Node reads ahead, replies that are not taken
-const LONGEST_MAIL = 2_000; // milliseconds
+const COMMAND = 'npm run bench -- --only idle --long';
 
 const KIB = 1024;
 const MIB = 1024 ** 2;
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const failures = [];
-
-/** Starts a server in a process of its own. */
-async function start(kind) {
-  const child = fork(fileURLToPath(new URL('idle-server.mjs', import.meta.url)), [kind], { execArgv: ['--expose-gc'] });
-  const message = () => new Promise((resolve) => child.once('message', resolve));
-  const { port } = await message();
-  return {
-    kind,
-    port,
-    tls: kind.endsWith('-tls'),
-    memory() {
-      const told = message();
-      child.send('memory');
-      return told;
-    },
-    stop: () => child.kill(),
-  };
-}
 
 /** Opens a connection, and resolves when it was greeted and its EHLO answered. */
 function open({ port, tls }) {
@@ -88,34 +66,29 @@ async function mailTime(server) {
   return performance.now() - begin;
 }
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
-
 // ---- idle connections
 
-const each = {};
-let idle; // those of the server that the floods are for
-let server;
-for (const kind of ['floor', 'ehlo', 'floor-tls', 'ehlo-tls']) {
-  const count = kind.endsWith('-tls') ? Math.ceil(CONNECTIONS / 10) : CONNECTIONS;
-  const one = await start(kind);
-  for (const socket of await openMany(one, 100)) socket.destroy(); // what is made once is made
-  await sleep(500);
-  const before = await one.memory();
-  const sockets = await openMany(one, count);
-  const after = await one.memory();
-  each[kind] = { rss: (after.rss - before.rss) / count, heap: (after.heapUsed + after.external - before.heapUsed - before.external) / count };
-  console.log(`${kind.padEnd(9)} ${String(count).padStart(5)} idle connections: ${(each[kind].heap / KIB).toFixed(1)} KiB of heap each, ${(each[kind].rss / KIB).toFixed(1)} KiB of the process`);
-  if (kind === 'ehlo') {
-    idle = sockets;
-    server = one;
-  } else {
-    for (const socket of sockets) socket.destroy();
-    one.stop();
+/** Returns the memory of an idle connection of each kind; ehlo and its idle connections stay, for the floods. */
+async function idling(connections) {
+  const each = {};
+  let stage;
+  for (const kind of ['floor', 'ehlo', 'floor-tls', 'ehlo-tls']) {
+    const count = kind.endsWith('-tls') ? connections / 10 : connections;
+    const server = await start('idle-server.mjs', [kind], { execArgv: ['--expose-gc'] });
+    for (const socket of await openMany(server, 100)) socket.destroy(); // what is made once is made
+    await sleep(500);
+    const before = await server.ask();
+    const idle = await openMany(server, count);
+    const after = await server.ask();
+    each[kind] = { rss: (after.rss - before.rss) / count, heap: (after.heapUsed + after.external - before.heapUsed - before.external) / count };
+    if (kind === 'ehlo') stage = { server, idle };
+    else {
+      for (const socket of idle) socket.destroy();
+      await server.stop();
+    }
   }
+  return { each, ...stage };
 }
-const ratio = each.ehlo.rss / each.floor.rss;
-console.log(`to the floor: ${ratio.toFixed(2)} in the clear, ${(each['ehlo-tls'].rss / each['floor-tls'].rss).toFixed(2)} under TLS`);
-if (ratio > MOST_TO_FLOOR) failures.push(`an idle connection takes ${ratio.toFixed(2)} times what the floor's does`);
 
 // ---- floods beside them
 
@@ -135,8 +108,10 @@ function pour(socket, piece, octets) {
   more();
 }
 
+/** Each begins its flood, and returns what ends it. */
 const FLOODS = {
-  'mail data that nobody reads': async () => {
+  'nothing else': async () => [],
+  'mail data that nobody reads': async (server) => {
     const sockets = await openMany(server, FLOODING);
     for (const socket of sockets) {
       socket.write('MAIL FROM:<stuck@example.org>\r\nRCPT TO:<bob@example.com>\r\nDATA\r\n');
@@ -144,7 +119,7 @@ const FLOODS = {
     }
     return sockets;
   },
-  'commands whose replies nobody reads': async () => {
+  'commands whose replies nobody reads': async (server) => {
     const sockets = await openMany(server, FLOODING);
     for (const socket of sockets) {
       socket.pause();
@@ -152,8 +127,7 @@ const FLOODS = {
     }
     return sockets;
   },
-  'connections that come and go': async () => {
-    const sockets = [];
+  'connections that come and go': async (server) => {
     const timer = setInterval(() => {
       for (let count = 0; count < 10; count++) {
         const socket = connect({ port: server.port, host: '127.0.0.1' });
@@ -161,31 +135,52 @@ const FLOODS = {
         setTimeout(() => socket.destroy(), 20);
       }
     }, 10);
-    sockets.push({ destroy: () => clearInterval(timer) });
-    return sockets;
+    return [{ destroy: () => clearInterval(timer) }];
   },
 };
 
-console.log(`\nbeside ${CONNECTIONS} idle connections     memory, MiB    in flight, MiB    an ordinary mail, ms (median, longest)`);
-const quiet = await server.memory();
-for (const [name, flood] of Object.entries({ 'nothing else': async () => [], ...FLOODS })) {
-  const sockets = await flood();
-  await sleep(1_000);
-  const times = [];
-  let most = await server.memory();
-  for (let count = 0; count < 20; count++) {
-    times.push(await mailTime(server));
-    const now = await server.memory();
-    if (now.rss > most.rss) most = now;
+async function flooded(server, faults) {
+  const quiet = await server.ask();
+  const rows = [];
+  for (const [name, flood] of Object.entries(FLOODS)) {
+    const sockets = await flood(server);
+    await sleep(1_000);
+    const times = [];
+    let most = await server.ask();
+    for (let count = 0; count < 20; count++) {
+      times.push(await mailTime(server));
+      const now = await server.ask();
+      if (now.rss > most.rss) most = now;
+    }
+    const kept = most.arrayBuffers - quiet.arrayBuffers;
+    rows.push([name, `${figure((most.rss - quiet.rss) / MIB)} MiB`, `${figure(most.buffered / MIB)} MiB`, `${figure(median(times))} ms`, `${figure(Math.max(...times))} ms`]);
+    if (kept > BUDGET + FLOODING * MOST_A_CONNECTION) faults.push(`${name}: ${(kept / MIB).toFixed(0)} MiB of octets are kept`);
+    for (const socket of sockets) socket.destroy();
+    await sleep(1_000);
   }
-  const grown = most.arrayBuffers - quiet.arrayBuffers;
-  console.log(`${name.padEnd(36)} ${((most.rss - quiet.rss) / MIB).toFixed(1).padStart(11)} ${(most.buffered / MIB).toFixed(1).padStart(17)} ${median(times).toFixed(1).padStart(20)} ${Math.max(...times).toFixed(1).padStart(9)}`);
-  if (grown > BUDGET + FLOODING * MOST_A_CONNECTION) failures.push(`${name}: ${(grown / MIB).toFixed(0)} MiB of octets are kept`);
-  if (Math.max(...times) > LONGEST_MAIL) failures.push(`${name}: an ordinary mail took ${Math.max(...times).toFixed(0)} ms`);
-  for (const socket of sockets) socket.destroy();
-  await sleep(1_000);
+  return rows;
 }
-for (const socket of idle) socket.destroy();
-server.stop();
-for (const failure of failures) console.log(`FAIL ${failure}`);
-exit(failures.length === 0 ? 0 : 1);
+
+export async function run({ long }) {
+  const connections = long ? CONNECTIONS.long : CONNECTIONS.short;
+  const faults = [];
+  const { each, server, idle } = await idling(connections);
+  const clear = each.ehlo.rss / each.floor.rss;
+  if (clear > MOST_TO_FLOOR) faults.push(`an idle connection takes ${clear.toFixed(2)} times what the floor's does`);
+  const cells = (kind, floor) => [`${figure(each[kind].rss / KIB)} KiB`, `${figure(each[kind].heap / KIB)} KiB`, ratio(each[kind].rss / each[floor].rss)];
+  const rows = await flooded(server, faults);
+  for (const socket of idle) socket.destroy();
+  await server.stop();
+  return {
+    faults,
+    tables: [
+      {
+        title: 'Memory of an idle connection',
+        command: COMMAND,
+        columns: ['', 'of the process', 'of it, heap', 'to the floor', 'aim'],
+        rows: [['floor, in the clear', ...cells('floor', 'floor'), ''], ['ehlo, in the clear', ...cells('ehlo', 'floor'), '≤ 1.50'], ['floor, TLS', ...cells('floor-tls', 'floor-tls'), ''], ['ehlo, TLS', ...cells('ehlo-tls', 'floor-tls'), '']],
+      },
+      { title: `Floods beside ${connections.toLocaleString('en')} idle connections; the budget of octets in flight is ${BUDGET / MIB} MiB`, command: COMMAND, columns: ['', 'memory', 'in flight', 'an ordinary mail, median', 'longest'], rows },
+    ],
+  };
+}

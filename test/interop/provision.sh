@@ -46,10 +46,24 @@ wrap() {
   chmod +x "$1"
 }
 
+# npm_module NAME VERSION: into a folder of its own.
+npm_module() {
+  [[ ! -d $1/node_modules/$1 ]] || return 0
+  mkdir -p "$1"
+  (cd "$1" && npm init -y && npm install --no-audit --no-fund "$1@$2") >>"$folder/apt.log" 2>&1
+}
+
 if [[ ! -x sink || ! -x source ]]; then
   bring postfix usr/sbin/smtp-sink usr/sbin/smtp-source
   wrap sink usr/sbin/smtp-sink
   wrap source usr/sbin/smtp-source
+fi
+# All that the benchmarks measure beside: provision.sh FOLDER bench.
+if [[ ${2:-} == bench ]]; then
+  npm_module smtp-server 3.21.6
+  npm_module nodemailer 10.6.0
+  echo "$folder"
+  exit
 fi
 command -v strace >/dev/null || apt_get install -y --no-install-recommends strace
 if [[ ! -x swaks || ! -e usr/share/doc/libnet-ssleay-perl ]]; then
@@ -79,10 +93,7 @@ if [[ ! -x aiosmtpd ]]; then
   printf '#!/bin/sh\nPYTHONPATH=%s/usr/lib/python3/dist-packages exec python3 "$@"\n' "$folder" >aiosmtpd
   chmod +x aiosmtpd
 fi
-if [[ ! -d smtp-server/node_modules/smtp-server ]]; then
-  mkdir -p smtp-server
-  (cd smtp-server && npm init -y && npm install --no-audit --no-fund smtp-server@3.21.6) >>"$folder/apt.log" 2>&1
-fi
+npm_module smtp-server 3.21.6
 command -v curl >/dev/null && command -v openssl >/dev/null || apt_get install -y --no-install-recommends curl openssl
 # More for record.mjs, which no check needs: provision.sh FOLDER record.
 if [[ ${2:-} == record ]]; then
@@ -100,9 +111,6 @@ if [[ ${2:-} == record ]]; then
   fi
   [[ -x usr/lib/nullmailer/smtp ]] || bring nullmailer usr/lib/nullmailer/smtp
   [[ -d usr/share/perl5/Net/SMTP/Server && -e usr/share/perl5/Mail/Address.pm ]] || unpack git-email libmailtools-perl libnet-smtp-server-perl
-  if [[ ! -d nodemailer/node_modules/nodemailer ]]; then
-    mkdir -p nodemailer
-    (cd nodemailer && npm init -y && npm install --no-audit --no-fund nodemailer@10.6.0) >>"$folder/apt.log" 2>&1
-  fi
+  npm_module nodemailer 10.6.0
 fi
 echo "$folder"
