@@ -57,7 +57,7 @@ declare module 'node:net' {
     setNoDelay(): void;
   }
   export interface Server {
-    listen(options: { readonly host: string; readonly port: number; readonly backlog?: number } | { readonly path: string } | { readonly fd: number }): void;
+    listen(options: { readonly host: string; readonly port: number; readonly backlog?: number } | { readonly path: string; readonly exclusive?: true } | { readonly fd: number }): void;
     address(): AddressInfo | string | null;
     close(done: () => void): void;
     on(event: 'listening', listener: () => void): void;
@@ -117,7 +117,7 @@ declare module 'node:fs/promises' {
   export function readFile(path: string, encoding: 'utf8'): Promise<string>;
   export function rename(from: string, to: string): Promise<void>;
   export function unlink(path: string): Promise<void>;
-  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number; isSocket(): boolean }>;
+  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number; readonly uid: number; isSocket(): boolean }>;
 }
 
 declare module 'node:process' {
@@ -127,13 +127,24 @@ declare module 'node:process' {
     readonly platform: string;
     exitCode: number | undefined;
     readonly stdin: AsyncIterable<Uint8Array>;
-    readonly stdout: { write(text: string): boolean; readonly isTTY?: boolean; on(event: 'error', listener: () => void): void };
-    readonly env: Readonly<Record<string, string | undefined>>;
-    readonly stderr: { write(text: string): boolean; readonly isTTY?: boolean; readonly columns?: number; on(event: 'error', listener: () => void): void };
+    readonly stdout: { write(text: string | Uint8Array): boolean; readonly isTTY?: boolean; on(event: 'error', listener: () => void): void };
+    readonly stderr: { write(text: string | Uint8Array): boolean; readonly isTTY?: boolean; readonly columns?: number; on(event: 'error', listener: () => void): void };
     on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'exit', listener: () => void): void;
+    on(event: 'message', listener: (message: unknown, handle: unknown) => void): void;
+    /** Of a process that another one of Node's has begun. */
+    send?(message: unknown, socket: undefined, options: undefined, sent: (error: Error | null) => void): boolean;
     emitWarning(warning: Error): void;
     exit(status: number): never;
-    kill(pid: number, signal: 0): true;
+    kill(pid: number, signal: 0 | 'SIGKILL'): true;
+    memoryUsage(): { readonly rss: number };
+    readonly env: Readonly<Record<string, string | undefined>>;
+    title: string;
+    // Absent on Windows:
+    getuid?(): number;
+    geteuid?(): number;
+    seteuid?(name: string | number): void;
+    setuid?(uid: number): void;
+    setgid?(gid: number): void;
   };
   export default process;
 }
@@ -276,4 +287,75 @@ declare module 'node:fs/promises' {
 // node/log.ts
 declare module 'node:timers' {
   export function setImmediate(callback: () => void): unknown;
+}
+
+// node/metric-server.ts
+declare module 'node:http' {
+  import type { Server as NetServer } from 'node:net';
+  export interface Request {
+    readonly method?: string;
+    readonly url?: string;
+  }
+  export interface Response {
+    writeHead(status: number, headers: Readonly<Record<string, string>>): void;
+    end(text?: string): void;
+  }
+  export interface Server extends NetServer {
+    maxConnections: number;
+    closeAllConnections(): void;
+  }
+  export function createServer(options: { readonly requestTimeout: number; readonly headersTimeout: number; readonly connectionsCheckingInterval: number }, answer: (request: Request, response: Response) => void): Server;
+}
+
+// node/loop-lag.ts
+declare module 'node:perf_hooks' {
+  /** Nanoseconds. */
+  export interface DelayHistogram {
+    readonly mean: number;
+    readonly max: number;
+    percentile(percent: number): number;
+    enable(): void;
+    disable(): void;
+    reset(): void;
+  }
+  export function monitorEventLoopDelay(options: { readonly resolution: number }): DelayHistogram;
+}
+
+// node/privilege.ts
+declare module 'node:os' {
+  /** Of the effective user. */
+  export function userInfo(): { readonly username: string; readonly uid: number; readonly gid: number };
+}
+
+declare module 'node:fs/promises' {
+  export function chown(path: string, uid: number, gid: number): Promise<void>;
+  export function mkdir(path: string, options: { readonly recursive: true; readonly mode: number }): Promise<string | undefined>;
+}
+
+// node/crew.ts
+declare module 'node:cluster' {
+  import type { Socket } from 'node:net';
+  interface Printed {
+    on(event: 'data', listener: (octets: Uint8Array) => void): void;
+    on(event: 'end', listener: () => void): void;
+  }
+  export interface Worker {
+    readonly process: { readonly pid?: number; readonly stdout: Printed | null; readonly stderr: Printed | null; kill(signal: 'SIGTERM' | 'SIGKILL'): boolean };
+    send(message: unknown, socket: Socket | undefined, options: { readonly keepOpen: true }, sent: (error: Error | null) => void): boolean;
+    on(event: 'message', listener: (message: unknown) => void): void;
+    on(event: 'error', listener: (error: Error) => void): void;
+    on(event: 'exit', listener: (status: number | null, signal: string | null) => void): void;
+  }
+  const cluster: {
+    readonly isWorker: boolean;
+    setupPrimary(settings: { readonly silent: true; readonly serialization: 'advanced' }): void;
+    fork(): Worker;
+  };
+  export default cluster;
+}
+
+declare module 'node:net' {
+  export interface Socket {
+    allowHalfOpen: boolean;
+  }
 }

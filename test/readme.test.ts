@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { draw } from '../src/cli/draw.ts';
+import { serve } from '../src/cli/serve.ts';
 import { accept } from '../src/protocol/server/verdict.ts';
 import { listen } from '../src/node/listen.ts';
 import { relay } from '../src/node/relay.ts';
@@ -125,6 +126,15 @@ describe('the examples', () => {
     expect(await program.ended).toBe(0);
     expect(program.output()).toBe('220 mx.example.org ESMTP ehlo\r\n\n');
   });
+});
+
+test('each option of the JSON file is one of ehlo serve', async () => {
+  const [, json = '{}'] = /^```json\n([\s\S]*?)^```$/m.exec(README) ?? [];
+  let help = '';
+  await serve(['--help'], { out: (text) => (help += text), err: () => undefined });
+  const names = Object.keys(JSON.parse(json) as object);
+  expect(names.length).toBeGreaterThan(5);
+  expect(names.filter((name) => !help.includes(`\n  --${name} `))).toEqual([]);
 });
 
 describe('the public names', () => {

@@ -41,6 +41,23 @@ export const LISTENER: Kind<Listener> = {
   },
 };
 
+/** The first descriptor that systemd hands on. */
+const FIRST_INHERITED = 3;
+
+/**
+ * The listeners that systemd hands on (sd_listen_fds(3)): none where that is meant for another process. A socket whose name
+ * (`FileDescriptorName=`) is a scheme speaks that; any other speaks SMTP.
+ */
+export function inheritedListeners(environment: Readonly<Record<string, string | undefined>>, pid: number): readonly Listener[] {
+  const { LISTEN_PID: owner, LISTEN_FDS: count = '', LISTEN_FDNAMES: names = '' } = environment;
+  if (owner !== String(pid) || !/^\d{1,3}$/.test(count)) return [];
+  const named = names.split(':');
+  return Array.from({ length: Number(count) }, (_, index) => {
+    const scheme = (Object.keys(SCHEMES) as Scheme[]).find((known) => known === named[index]) ?? 'smtp'; // the keys are the table's own
+    return { scheme, place: { fd: FIRST_INHERITED + index } };
+  });
+}
+
 /** Octets that the address of a Unix socket has room for, everywhere. */
 const LONGEST_PATH = 103;
 

@@ -6,11 +6,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { Aborter } from '../node/aborter.ts';
 import { ask, NobodyThere } from '../node/control.ts';
-import { Journal } from '../node/journal.ts';
+import { InUse } from '../node/lock.ts';
 import { operate, ORDERS, type Answer, type OrderName, type Request } from '../node/operation.ts';
-import { pause } from '../node/pause.ts';
+import { openPart, partFolder, partsOf } from '../node/part.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, suggest, type Misuse } from './misuse.ts';
 import { DIR, flag, one } from './option.ts';
@@ -74,37 +73,33 @@ async function run(request: Request, directory: string, json: boolean, terminal:
   if (typeof format !== 'string') return complain(format.code === 'ENOENT' || format.code === 'ENOTDIR' ? 'there is no queue' : reason(format), NO_INPUT);
   const printer = new Printer(request, json, terminal);
   try {
-    try {
-      await printer.print(ask(directory, request), true);
-    } catch (error) {
-      if (!(error instanceof NobodyThere)) throw error;
-      const journal = await openJournal(directory);
-      if (journal === undefined) return complain('another program has the queue open, and does not answer; try again', EXIT.temporary);
-      reportRecovery(terminal, directory, journal.report);
-      try {
-        await printer.print(operate(journal, request), false);
-      } finally {
-        await journal.close();
-      }
+    for (const part of await partsOf(directory)) {
+      const left = printer.left();
+      if (left !== undefined) await printPart(printer, left, partFolder(directory, part), terminal);
     }
   } catch (error) {
-    return complain(reason(error), EXIT.unavailable);
+    printer.flush();
+    return error instanceof InUse ? complain('another program has the queue open, and does not answer; try again', EXIT.temporary) : complain(reason(error), EXIT.unavailable);
   }
+  printer.end();
   for (const id of printer.unknown) complain(`there is no mail ${JSON.stringify(id)}`, NO_INPUT);
-  return printer.unknown.length > 0 ? NO_INPUT : EXIT.ok;
+  return printer.unknown.size > 0 ? NO_INPUT : EXIT.ok;
 }
 
-/** Opens the queue; a relay that is starting or ending has it for a moment. Undefined: for longer. */
-async function openJournal(directory: string): Promise<Journal | undefined> {
-  for (let attempt = 0; attempt < 20; attempt += 1) {
+/** Asks the relay that has this part of the queue, or opens it. A relay that is starting or ending has it for a moment. */
+async function printPart(printer: Printer, request: Request, folder: string, terminal: Terminal): Promise<void> {
+  try {
+    await printer.print(ask(folder, request), true);
+  } catch (error) {
+    if (!(error instanceof NobodyThere)) throw error;
+    const journal = await openPart(folder, { idle: true }, 20);
+    reportRecovery(terminal, folder, journal.report);
     try {
-      return await Journal.open(directory, { idle: true });
-    } catch (error) {
-      if (!(error instanceof Error && /another process/.test(error.message))) throw error;
-      await pause(100, new Aborter().signal);
+      await printer.print(operate(journal, request), false);
+    } finally {
+      await journal.close();
     }
   }
-  return undefined;
 }
 
 /** Characters that are printed at a time: a queue may have a hundred thousand mails. */
@@ -116,21 +111,30 @@ class Printer {
   readonly #json: boolean;
   readonly #terminal: Terminal;
   #text = '';
-  /** Mails that are asked for and not there. */
-  readonly unknown: string[] = [];
+  readonly #sum = { mails: 0, recipients: 0, size: 0, held: 0 };
+  /** Mails that are asked for and not there, as far as parts of the queue have been asked. */
+  readonly unknown: Set<string>;
 
   constructor(request: Request, json: boolean, terminal: Terminal) {
     this.#request = request;
     this.#json = json;
     this.#terminal = terminal;
+    this.unknown = new Set('ids' in request ? request.ids : []);
+  }
+
+  /** What the next part of the queue is to be asked: about mails that no part had so far; undefined: nothing. */
+  left(): Request | undefined {
+    if (this.#request.command === 'list') return this.#request;
+    return this.unknown.size === 0 ? undefined : { ...this.#request, ids: this.#request.ids.filter((id) => this.unknown.has(id)) };
   }
 
   async print(answers: AsyncIterable<Answer>, running: boolean): Promise<void> {
     const list = this.#request.command === 'list' && !this.#json;
-    const sum = { mails: 0, recipients: 0, size: 0, held: 0 };
+    const sum = this.#sum;
     for await (const answer of answers) {
-      if ('unknown' in answer) this.unknown.push(answer.unknown);
-      else if (this.#json) this.#out(`${JSON.stringify('mail' in answer ? answer.mail : { id: answer.done.id, done: answer.done.what, running })}\n`);
+      if ('unknown' in answer) continue;
+      this.unknown.delete('mail' in answer ? answer.mail.id : answer.done.id);
+      if (this.#json) this.#out(`${JSON.stringify('mail' in answer ? answer.mail : { id: answer.done.id, done: answer.done.what, running })}\n`);
       else if ('done' in answer) this.#out(`${answer.done.id} ${doneOf(answer.done.what, running)}\n`);
       else if (!list) this.#out(formatShown(answer.mail, Date.now()));
       else {
@@ -142,16 +146,20 @@ class Printer {
         if (mail.state === 'held') sum.held += 1;
       }
     }
-    if (list) this.#out(formatSum(sum));
-    this.#flush();
+  }
+
+  /** All parts have been asked. */
+  end(): void {
+    if (this.#request.command === 'list' && !this.#json) this.#out(formatSum(this.#sum));
+    this.flush();
   }
 
   #out(text: string): void {
     this.#text += text;
-    if (this.#text.length >= PIECE) this.#flush();
+    if (this.#text.length >= PIECE) this.flush();
   }
 
-  #flush(): void {
+  flush(): void {
     if (this.#text !== '') this.#terminal.out(this.#text);
     this.#text = '';
   }

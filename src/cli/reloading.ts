@@ -1,4 +1,5 @@
-// The files of `ehlo serve` that may change while it runs: certificate, key, users. Read at the start, and again on SIGHUP.
+// The files of `ehlo serve` that may change while it runs: certificate, key, users. Read at the start, and again on SIGHUP; by
+// one process, which tells its workers what stood in them: they may not be allowed to read them.
 //
 // Rule 1: what is read again is taken whole or not at all: where one file is bad the old content of all stays, and one line of
 //         the log says why.
@@ -15,20 +16,33 @@ export interface ReloadedPaths {
   readonly users: string | undefined;
 }
 
+/** What stood in the files; undefined where none is named. */
+export interface FileContents {
+  readonly pair: (TlsOptions & { readonly cert: Uint8Array; readonly key: Uint8Array }) | undefined;
+  readonly users: { readonly path: string; readonly octets: Uint8Array } | undefined;
+}
+
 export class ReloadedFiles {
   readonly tls: TlsServer | undefined;
-  readonly #paths: ReloadedPaths;
+  readonly #paths: ReloadedPaths | undefined;
+  #contents: FileContents;
   #users: Users | undefined;
 
-  private constructor(paths: ReloadedPaths, pair: TlsOptions | undefined, users: Users | undefined) {
+  private constructor(contents: FileContents, paths: ReloadedPaths | undefined) {
     this.#paths = paths;
-    this.tls = pair === undefined ? undefined : new TlsServer(pair);
-    this.#users = users;
+    this.#contents = contents;
+    this.tls = contents.pair === undefined ? undefined : new TlsServer(contents.pair);
+    this.#users = usersOf(contents);
   }
 
   /** Rejects with an Error whose message names the file at fault. */
   static async read(paths: ReloadedPaths): Promise<ReloadedFiles> {
-    return new ReloadedFiles(paths, await readPair(paths), await readUsers(paths));
+    return new ReloadedFiles(await readContents(paths), paths);
+  }
+
+  /** Of what another process has read. */
+  static of(contents: FileContents): ReloadedFiles {
+    return new ReloadedFiles(contents, undefined);
   }
 
   /** The users as they are now; undefined where no file names any. */
@@ -36,21 +50,33 @@ export class ReloadedFiles {
     return this.#users;
   }
 
-  /** Rejects likewise; nothing has changed then. */
+  get contents(): FileContents {
+    return this.#contents;
+  }
+
+  /** Reads them again. Rejects likewise; nothing has changed then. */
   async reload(): Promise<void> {
-    const pair = await readPair(this.#paths);
-    const users = await readUsers(this.#paths);
-    if (pair !== undefined) this.tls?.reload(pair); // throws where it is none, and before the users change
+    if (this.#paths !== undefined) this.take(await readContents(this.#paths));
+  }
+
+  /** Takes other contents. Throws an Error, and nothing has changed, where they are of no use. */
+  take(contents: FileContents): void {
+    const users = usersOf(contents);
+    if (contents.pair !== undefined) this.tls?.reload(contents.pair); // throws where it is none, and before anything else changes
     this.#users = users;
+    this.#contents = contents;
   }
 }
 
-async function readPair({ tlsCert, tlsKey }: ReloadedPaths): Promise<TlsOptions | undefined> {
-  return tlsCert === undefined || tlsKey === undefined ? undefined : { cert: await readFile(tlsCert), key: await readFile(tlsKey) };
+async function readContents({ tlsCert, tlsKey, users }: ReloadedPaths): Promise<FileContents> {
+  return {
+    pair: tlsCert === undefined || tlsKey === undefined ? undefined : { cert: await readFile(tlsCert), key: await readFile(tlsKey) },
+    users: users === undefined ? undefined : { path: users, octets: await Users.octets(users) },
+  };
 }
 
-async function readUsers({ users }: ReloadedPaths): Promise<Users | undefined> {
-  return users === undefined ? undefined : Users.read(users);
+function usersOf({ users }: FileContents): Users | undefined {
+  return users === undefined ? undefined : Users.parse(users.path, users.octets);
 }
 
 /** SIGHUP, from the start of the program on. */

@@ -88,9 +88,18 @@ export class Users {
 
   /** Reads the file, which has `#` in front of remarks. Throws an Error with one line that names the file and the line at fault. */
   static async read(path: string): Promise<Users> {
-    const octets = await readFile(path).catch((cause: unknown) => {
+    return Users.parse(path, await Users.octets(path));
+  }
+
+  /** Reads the file alone, and throws likewise. */
+  static octets(path: string): Promise<Uint8Array> {
+    return readFile(path).catch((cause: unknown) => {
       throw new Error(`cannot read the users in ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     });
+  }
+
+  /** The same of a file that has been read. */
+  static parse(path: string, octets: Uint8Array): Users {
     const text = decodeUtf8(octets);
     if (text === undefined) throw new Error(`${path}: expected UTF-8`);
     const credentials = new Map<string, Credential>();

@@ -36,19 +36,21 @@ export interface Disk {
 export const FOLDERS = ['journal', 'msg', 'tmp', 'dead'] as const;
 
 /** What may stand in the directory of a queue that is not made whole yet, or lies at the root of a file system. */
-const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'lock', 'control', 'lost+found']);
+const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'part', 'lock', 'control', 'lost+found']);
 
 /** A directory of the machine. A file that was written stays open until it is renamed or removed. */
 export class FileDisk implements Disk {
   readonly #directory: string;
+  readonly #counts: { syncs: number };
   readonly #open = new Map<string, FileHandle>();
 
-  private constructor(directory: string) {
+  private constructor(directory: string, counts: { syncs: number }) {
     this.#directory = directory;
+    this.#counts = counts;
   }
 
-  /** Makes the directory and its folders where they are missing, durably. Rejects, and changes nothing, where the directory is no queue's, and not empty. */
-  static async open(directory: string): Promise<FileDisk> {
+  /** Makes the directory and its folders where they are missing, durably. Rejects, and changes nothing, where the directory is no queue's, and not empty. Counts its syncs. */
+  static async open(directory: string, counts: { syncs: number } = { syncs: 0 }): Promise<FileDisk> {
     await mkdir(directory, { recursive: true });
     const names = await readdir(directory);
     const foreign = names.filter((name) => !OWN_NAMES.has(name));
@@ -56,7 +58,7 @@ export class FileDisk implements Disk {
     for (const folder of FOLDERS) await mkdir(join(directory, folder), { recursive: true });
     await syncDirectory(directory);
     await syncDirectory(dirname(directory));
-    return new FileDisk(directory);
+    return new FileDisk(directory, counts);
   }
 
   list(folder: string): Promise<readonly string[]> {
@@ -89,6 +91,7 @@ export class FileDisk implements Disk {
   }
 
   async sync(path: string): Promise<void> {
+    this.#counts.syncs++;
     await this.#with(path, (file) => file.datasync());
   }
 

@@ -53,6 +53,8 @@ export interface JournalOptions {
   readonly idle?: boolean;
   /** Called once, when the disk has failed and the queue has stopped: end the program, and start it anew. */
   readonly failed?: (error: Error) => void;
+  /** Counts the syncs of its files. */
+  readonly counts?: { syncs: number };
   // What a test replaces:
   readonly now?: () => number;
   readonly random?: () => number;
@@ -89,7 +91,7 @@ export class Journal implements Queue {
 
   /** Opens the queue in a directory, makes it on first use. Rejects when another process has it, and where it is of another version. */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
-    const disk = await FileDisk.open(directory);
+    const disk = await FileDisk.open(directory, options.counts);
     const lock = await lockDirectory(directory);
     try {
       return await Journal.on(disk, options, () => lock.release());

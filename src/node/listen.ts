@@ -15,6 +15,7 @@ import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
+import type { Entrance } from './entrance.ts';
 import type { AnyHooks, Hooks } from './hook.ts';
 import { machineName } from './machine-name.ts';
 import { openPlace, type Place } from './place.ts';
@@ -36,6 +37,8 @@ export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, Se
   readonly path?: string;
   /** A listening descriptor that was inherited (systemd's LISTEN_FDS: 3 and up), in place of host and port. */
   readonly fd?: number;
+  /** Where connections come in, in place of a socket of its own. */
+  readonly entrance?: Entrance;
 }
 
 export interface ServerLimits {
@@ -54,7 +57,7 @@ export interface ServerLimits {
  * refused. Rejects with an Error whose message says what could not be done, and throws UsageError for bad options.
  */
 export async function listen<State = undefined, MailState = undefined>(options: ListenOptions = {}, hooks?: Hooks<State, MailState>): Promise<Server> {
-  const { host = 'localhost', port = 2525, path, fd, tls, hostname = await machineName(), ...others } = options;
+  const { host = 'localhost', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
   if (isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
   if (others.lmtp === true && port === 25) throw new UsageError('LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)');
@@ -63,7 +66,8 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   if (others.auth !== undefined && hooks?.auth === undefined) throw new UsageError('auth needs the hook "auth", which answers for the users');
   if (typeof others.auth === 'object' && others.auth.mechanisms.includes('SCRAM-SHA-256-PLUS')) throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
   const server = new Server({ ...others, hostname, tls: tls === undefined || tls instanceof TlsServer ? tls : new TlsServer(tls) }, hooks as AnyHooks | undefined); // the one cast: from here on the states are kept, and not looked at
-  await server.open(fd !== undefined ? { fd } : path !== undefined ? { path } : { host, port });
+  if (entrance !== undefined) server.enter(entrance);
+  else await server.open(fd !== undefined ? { fd } : path !== undefined ? { path } : { host, port });
   return server;
 }
 
@@ -88,6 +92,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #room: Room;
   readonly #hooks: AnyHooks | undefined;
   readonly #listener: NetServer;
+  #entrance: Entrance | undefined; // in place of the listener
   readonly #receivers = new Set<Receiver>();
   readonly #accepted = new Set<Connection>(); // for the accept loop: those that it has not seen yet
   readonly #preparing = new Set<() => void>(); // before their sessions: how to cut them
@@ -128,15 +133,24 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     return this.#settings.budget.octets;
   }
 
+  /** Used by `listen`: serves what comes in there. */
+  enter(entrance: Entrance): void {
+    this.#entrance = entrance;
+    this.#settle(entrance);
+    entrance.begin((socket) => this.accept(socket));
+  }
+
+  #settle({ host, port }: { readonly host: string; readonly port: number }): void {
+    this.#host = host;
+    this.#port = port;
+    if (host !== '' && host !== '0.0.0.0' && host !== '::') this.#own = { address: host, port };
+  }
+
   /** Used by `listen`. */
   async open(place: Place): Promise<void> {
     await openPlace(this.#listener, place);
     const address = this.#listener.address();
-    if (address !== null && typeof address !== 'string') {
-      this.#host = address.address;
-      this.#port = address.port;
-      if (address.address !== '0.0.0.0' && address.address !== '::') this.#own = { address: this.#host, port: this.#port };
-    }
+    if (address !== null && typeof address !== 'string') this.#settle({ host: address.address, port: address.port });
     this.#listener.on('error', this.#hooks?.error ?? ((error) => process.emitWarning(error))); // one connection was not accepted; the next may be
   }
 
@@ -247,7 +261,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   async #stop(grace: Milliseconds): Promise<void> {
     this.#closed = true;
     this.#wake?.();
-    const listenerClosed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+    const listenerClosed = this.#entrance?.close() ?? new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     for (const cut of this.#preparing) cut(); // nothing was said yet, and nothing is in hand
     for (const receiver of this.#receivers) receiver.shutdown();
     const over = this.#receivers.size === 0 ? undefined : new Promise<void>((resolve) => (this.#idle = resolve));

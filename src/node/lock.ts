@@ -19,8 +19,8 @@ export async function lockDirectory(directory: string): Promise<Lock> {
   const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.on('listening', resolve);
-    server.on('error', (error) => reject(errorCode(error) === 'EADDRINUSE' ? inUse() : error));
-    server.listen({ path: `\0ehlo:${dev}:${ino}` });
+    server.on('error', (error) => reject(errorCode(error) === 'EADDRINUSE' ? new InUse() : error));
+    server.listen({ path: `\0ehlo:${dev}:${ino}`, exclusive: true }); // in a worker of node:cluster too: else its primary would listen, for all of them
   });
   server.unref();
   return { release: () => new Promise((resolve) => server.close(() => resolve())) };
@@ -35,11 +35,11 @@ async function lockByFile(path: string): Promise<Lock> {
       return { release: () => unlink(path) };
     } catch {
       const owner = Number(await readFile(path, 'utf8').catch(() => '')); // it exists, or cannot be made: then this throws below
-      if (owner > 0 && isAlive(owner)) throw inUse();
+      if (owner > 0 && isAlive(owner)) throw new InUse();
       await unlink(path);
     }
   }
-  throw inUse();
+  throw new InUse();
 }
 
 function isAlive(pid: number): boolean {
@@ -50,4 +50,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const inUse = (): Error => new Error('another process has this queue open');
+/** Another process has the directory. */
+export class InUse extends Error {
+  constructor() {
+    super('another process has this queue open');
+  }
+}

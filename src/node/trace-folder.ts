@@ -20,18 +20,20 @@ export interface TraceFile {
 export class TraceFolder {
   readonly #folder: string;
   readonly #failed: (text: string) => void;
+  readonly #tag: string;
   #count = 0;
 
-  /** Makes the folder where there is none; throws where that cannot be. `failed` is told of files that cannot be written. */
-  constructor(folder: string, failed: (text: string) => void) {
+  /** Makes the folder where there is none; throws where that cannot be. `failed` is told of files that cannot be written. `tag` tells the names from those of another process. */
+  constructor(folder: string, failed: (text: string) => void, tag = '') {
     mkdirSync(folder, { recursive: true });
     this.#folder = folder;
     this.#failed = failed;
+    this.#tag = tag;
   }
 
   /** Begins the file of one more session: `2026-11-23T18-40-12.123Z-1-server.smtp`. */
   open(kind: string): TraceFile {
-    const name = `${new Date().toISOString().replaceAll(':', '-')}-${++this.#count}-${kind}.smtp`;
+    const name = `${new Date().toISOString().replaceAll(':', '-')}-${this.#tag}${++this.#count}-${kind}.smtp`;
     const path = join(this.#folder, name);
     let descriptor: number | undefined;
     const close = (): void => {

@@ -14,6 +14,8 @@ import { encodeUtf8 } from '../wire/utf8.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { admit, type Admission } from '../relay/admission.ts';
+import { relayCounts, type RelayCounts } from '../relay/count.ts';
+import { destinationClass } from '../relay/outgoing.ts';
 import type { NewMail, Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import type { RetrySchedule } from '../relay/schedule.ts';
@@ -22,8 +24,10 @@ import { VERDICTS } from '../relay/verdict.ts';
 import { askedFor } from './conclusion.ts';
 import type { Users } from './credential.ts';
 import { isFull } from './disk.ts';
+import type { RecipientOutcome } from './deliver.ts';
 import { Destinations } from './destinations.ts';
 import { Dispatcher, type Signals } from './dispatch.ts';
+import type { Entrance } from './entrance.ts';
 import { newId } from './file-queue.ts';
 import type { Hooks, Mail } from './hook.ts';
 import { listen, type Server, type ServerLimits } from './listen.ts';
@@ -41,7 +45,7 @@ import { LoopError, TracedContent } from './traced-content.ts';
 import type { Tracing } from './trace.ts';
 
 /** What is set about a `TransferAgent`. */
-export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tlsAtOnce' | 'auth' | 'lmtp' | 'session'>, ServerLimits {
+export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tlsAtOnce' | 'auth' | 'lmtp' | 'session' | 'counts'>, ServerLimits {
   readonly queue: Queue;
   /** Mail for accepted domains goes here instead of being relayed. */
   readonly maildir?: Maildir | undefined;
@@ -58,11 +62,13 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly users?: (() => Users) | undefined;
   /** Has every session write itself down. */
   readonly trace?: Tracing | undefined;
+  /** Counts what the agent does. */
+  readonly counts?: RelayCounts | undefined;
 }
 
 /** Where the agent listens, and how. */
 export interface Door {
-  readonly place: { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number };
+  readonly place: { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number } | { readonly entrance: Entrance };
   /** TLS from the first octet on (RFC 8314 §3). */
   readonly tlsAtOnce?: boolean;
   /** Submission (RFC 6409): nobody sends without AUTH, and Date and Message-ID are added where they are missing. */
@@ -83,6 +89,7 @@ const INTERFACES_LIFE: Milliseconds = 30_000;
 /** A mail transfer agent: receives mail into a queue, delivers and relays it, and tells senders of failures. */
 export class TransferAgent {
   readonly #options: TransferAgentOptions;
+  readonly #counts: RelayCounts;
   readonly #servers: Server[] = [];
   readonly #dispatcher: Dispatcher;
   readonly #pool: ConnectionPool;
@@ -91,7 +98,8 @@ export class TransferAgent {
 
   constructor(options: TransferAgentOptions) {
     this.#options = { ...options, admission: { ...options.admission, hostname: options.hostname } };
-    const { hostname, queue, resolver, schedule, log, reuse } = options;
+    const { hostname, queue, resolver, schedule, log, reuse, counts = relayCounts() } = options;
+    this.#counts = counts;
     this.#pool = new ConnectionPool({ ...reuse, clock: now });
     this.#destinations = new Destinations(resolver, hostname, () => this.#routing);
     this.#dispatcher = new Dispatcher({
@@ -111,6 +119,11 @@ export class TransferAgent {
 
   get #notifier(): NotifierOptions {
     return { ...this.#options, expire: this.#options.schedule.expire };
+  }
+
+  /** Sessions of clients under way. */
+  get sessions(): number {
+    return this.#servers.reduce((sum, { sessions }) => sum + sessions, 0);
   }
 
   /** Listens in one more place. */
@@ -158,16 +171,21 @@ export class TransferAgent {
     const story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(',') };
     try {
       let queued: QueuedMail | undefined;
+      let beginning: Beginning | undefined;
       if (relayed.forwardPaths.length > 0) queued = await queue.add({ id, reversePath, parameters, ...relayed }, this.#traced(mail, id, submission));
       if (local.forwardPaths.length > 0) {
-        const beginning = new Beginning(queued === undefined ? this.#traced(mail, id, submission) : queue.content(id));
+        beginning = new Beginning(queued === undefined ? this.#traced(mail, id, submission) : queue.content(id));
         await this.#deliverHere(reversePath, beginning, queued);
         await this.#tellDelivered(id, { reversePath, parameters, ...local }, beginning);
       }
+      this.#counts.mails.accepted++;
+      this.#counts.octets.received += beginning?.size ?? queued?.size ?? 0;
+      this.#counts.outcomes.maildir.delivered += local.forwardPaths.length;
       log('accepted', { ...story, size: queued?.size, maildir: local.forwardPaths.length > 0 ? true : undefined });
       if (queued !== undefined) this.#dispatch(queued);
       return committed({ id });
     } catch (error) {
+      this.#counts.mails[mail.signal.aborted ? 'lost' : 'refused']++;
       if (error instanceof LoopError) {
         log('refused', { ...story, reason: 'loop' });
         return { type: 'refuse', reply: VERDICTS['too-many-hops'].reply };
@@ -253,7 +271,18 @@ export class TransferAgent {
       else yield octets;
       await queue.attempt?.(mail.id, recipients, host); // before the final dot: after that the mail may be taken
     };
-    return relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, pool: this.#pool, routing: this.#routing, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
+    const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, pool: this.#pool, routing: this.#routing, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
+    this.#count(results, size);
+    return results;
+  }
+
+  #count(results: readonly RecipientOutcome[], size: number): void {
+    const takers = new Set<string>(); // one transaction serves all recipients of an address
+    for (const { forwardPath, outcome, target } of results) {
+      this.#counts.outcomes[destinationClass(forwardPath, this.#options.hostname, this.#options.routing)][outcome.state]++;
+      if (target !== undefined && (outcome.state === 'delivered' || outcome.state === 'unknown')) takers.add(target.address);
+    }
+    this.#counts.octets.sent += takers.size * size;
   }
 
   /** Hands a mail on, once it is known as well as may be which of its recipients have one destination. */

@@ -52,6 +52,17 @@ export function destinationOf(path: ForwardPath, hostname: string): string {
   return path.type === 'path' ? path.mailbox.domain.key : hostname.toLowerCase();
 }
 
+/** How the way of a mail is found: by MX, from an address literal, by a next hop that is configured; or it goes into the Maildir. */
+export const DESTINATION_CLASSES = ['mx', 'literal', 'route', 'smarthost', 'maildir'] as const;
+export type DestinationClass = (typeof DESTINATION_CLASSES)[number];
+
+/** Returns the class of a path that is relayed. */
+export function destinationClass(path: ForwardPath, hostname: string, { routes, smarthost }: Pick<RouteOptions, 'routes' | 'smarthost'>): DestinationClass {
+  if (findRoute(routes, destinationOf(path, hostname)) !== undefined) return 'route';
+  if (smarthost !== undefined) return 'smarthost';
+  return path.type === 'path' && path.mailbox.domain.type !== 'domain' ? 'literal' : 'mx';
+}
+
 function withoutRoute(path: MailboxPath): MailboxPath {
   return path.sourceRoute.length === 0 ? path : { ...path, text: `<${path.mailbox.text}>`, sourceRoute: [] };
 }

@@ -43,9 +43,9 @@ export class Program implements AsyncDisposable {
     return ports();
   }
 
-  /** Resolves when an event was logged. */
-  logged(event: string): Promise<void> {
-    return this.#until(() => new RegExp(`^\\S+ ${event}( |$)`, 'm').test(this.out));
+  /** Resolves when an event was logged so many times. */
+  logged(event: string, count = 1): Promise<void> {
+    return this.#until(() => [...this.out.matchAll(new RegExp(`^\\S+ ${event}(?: |$)`, 'gm'))].length >= count);
   }
 
   kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<Ended> {

@@ -54,7 +54,8 @@ export class Conversation {
     this.#settings = settings;
     this.#reader = reader;
     this.#own = ownReplies(settings);
-    this.output = new Output(this.#own, !settings.lacking.has('ENHANCEDSTATUSCODES'));
+    this.output = new Output(this.#own, !settings.lacking.has('ENHANCEDSTATUSCODES'), settings.counts);
+    if (settings.counts !== undefined) settings.counts.sessions++;
     this.data = new MailData(settings);
     this.#secured = settings.secured;
     this.#authentication = new Authentication(settings.auth, settings.maxAuthFailures);
@@ -213,6 +214,8 @@ export class Conversation {
   }
 
   #command(line: CommandLine): void {
+    const { counts } = this.#settings;
+    if (counts !== undefined) counts.commands['verb' in line ? line.verb : 'unknown']++;
     if (this.#tally.exceeds('commands')) return this.#capped('commands');
     if (line.type === 'no verb') return this.#unknown(line.fault, line.reply);
     if (line.type === 'no line') return this.#refuse(line, line.reply);

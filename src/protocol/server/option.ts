@@ -8,6 +8,7 @@ import { LENIENCIES, type LeniencyName } from '../leniency.ts';
 import { CAPS, DATA_RATE, LIMITS, MOST_AUTH_FAILURES, SERVER_TIMEOUT, SESSION_TIMEOUT, type Milliseconds } from '../limit.ts';
 import type { MechanismName } from '../sasl/exchange.ts';
 import type { ServerExchange } from '../sasl/server-exchange.ts';
+import type { SessionCounts } from './count.ts';
 
 /** What is set about a `ServerSession`. */
 export interface ServerOptions {
@@ -62,6 +63,8 @@ export interface ServerOptions {
   readonly requireTls?: boolean;
   /** Offers AUTH (RFC 4954). */
   readonly auth?: AuthOptions;
+  /** Counts what sessions do; the object may be shared by all of them. Default: nothing is counted. */
+  readonly counts?: SessionCounts | undefined;
 }
 
 /** How a server offers AUTH (RFC 4954). */
@@ -79,8 +82,9 @@ export interface AuthOptions {
 export const NOT_BY_DEFAULT = ['BINARYMIME', 'SMTPUTF8', 'DSN', 'REQUIRETLS'] as const satisfies readonly ExtensionKeyword[];
 
 /** The options with the defaults put in, and what follows from them for every session. */
-export type Settings = Required<Omit<ServerOptions, 'auth'>> & {
+export type Settings = Required<Omit<ServerOptions, 'auth' | 'counts'>> & {
   readonly auth: AuthOptions | undefined;
+  readonly counts: SessionCounts | undefined;
   /** `without` as a set, and AUTH in it where it is not set up. */
   readonly lacking: ReadonlySet<ExtensionKeyword>;
   readonly lenient: ReadonlySet<LeniencyName>;
@@ -137,6 +141,7 @@ function readOptions(options: ServerOptions): Settings {
     secured: false,
     requireTls: false,
     auth: undefined,
+    counts: undefined,
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     hostname: options.hostname,
     lacking: new Set(auth === undefined ? [...without, 'AUTH'] : without),

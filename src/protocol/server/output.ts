@@ -8,6 +8,7 @@ import { formatReply, type Reply } from '../../syntax/reply.ts';
 import { LENIENCIES, type LeniencyName } from '../leniency.ts';
 import { LIMITS } from '../limit.ts';
 import type { ServerAction } from './action.ts';
+import { countReply, type SessionCounts } from './count.ts';
 import { NOTICES, type NoticeName } from './notice.ts';
 import type { OwnReplies } from './own-replies.ts';
 import { enhanced, type ReplyName } from './reply.ts';
@@ -24,11 +25,13 @@ export class Output {
   #noticed: Set<NoticeName> | undefined; // most sessions have none
   readonly #own: OwnReplies;
   readonly #codes: boolean;
+  readonly #counts: SessionCounts | undefined;
 
   /** `codes`: ENHANCEDSTATUSCODES is offered. */
-  constructor(own: OwnReplies, codes: boolean) {
+  constructor(own: OwnReplies, codes: boolean, counts?: SessionCounts) {
     this.#own = own;
     this.#codes = codes;
+    this.#counts = counts;
   }
 
   /** The replies are to go out before anything further is read. */
@@ -56,6 +59,7 @@ export class Output {
 
   /** A reply as octets, which are not written into. */
   put(octets: Uint8Array): void {
+    if (this.#counts !== undefined) countReply(this.#counts, octets);
     this.#replies.push(octets);
     this.#size += octets.length;
   }

@@ -1,0 +1,81 @@
+// The options of `ehlo serve`, as the command line has them and the file of `--config`.
+
+import { isFault } from '../syntax/fault.ts';
+import { parseHost } from '../syntax/domain.ts';
+import { LIMITS } from '../protocol/limit.ts';
+import { parseCidr, type Cidr } from '../relay/admission.ts';
+import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
+import type { Usage } from './command-line.ts';
+import { LISTENER } from './listener.ts';
+import { choice, DIR, DURATION, FILE, integer, INTERVALS, many, one, text, type Kind, type OptionValues } from './option.ts';
+import { ROUTING } from './routing.ts';
+
+const ACCEPTED: Kind<string> = {
+  placeholder: 'DOMAIN',
+  expected: 'a domain such as example.org, or * for every domain',
+  parse(written) {
+    if (written === '*') return written;
+    const host = parseHost(written);
+    return isFault(host) ? undefined : host.key;
+  },
+};
+
+const CIDR: Kind<Cidr> = { placeholder: 'CIDR', expected: 'a range of addresses such as 192.0.2.0/24 or 2001:db8::/32', parse: parseCidr };
+
+/** The same, as it was written. */
+const RANGE: Kind<string> = { ...CIDR, parse: (written) => (parseCidr(written) === undefined ? undefined : written) };
+
+/** Port 0 is any free one. */
+const BOUND: Kind<NextHop> = {
+  placeholder: 'HOST:PORT',
+  expected: 'HOST:PORT, such as 127.0.0.1:9125',
+  parse: (written) => {
+    const [, host, port] = /^(.+):(\d{1,5})$/.exec(written) ?? [];
+    const place = host === undefined ? undefined : parseNextHop(`${host}:${port === '0' ? 1 : port}`);
+    return place === undefined ? undefined : { host: place.host, port: Number(port) };
+  },
+};
+
+/** The options of `ehlo serve`. */
+export const OPTIONS = {
+  listen: many(LISTENER, 'listen here; default: where systemd says, or smtp://127.0.0.1:2525'),
+  queue: one(DIR, 'the durable queue; made on first use', './queue'),
+  maildir: one(DIR, 'deliver mail for the domains of --accept into this Maildir instead of relaying it'),
+  accept: many(ACCEPTED, 'take mail for this domain from anyone'),
+  relayFrom: many(CIDR, 'clients that may send to any domain', ['127.0.0.0/8', '::1/128']),
+  ...ROUTING,
+  tlsCert: one(FILE, 'PEM file with the certificate and its chain: offers STARTTLS; read again on SIGHUP'),
+  tlsKey: one(FILE, 'PEM file with its key'),
+  users: one(FILE, 'who may authenticate: lines made by ehlo passwd; read again on SIGHUP'),
+  maxSize: one(integer('OCTETS', 0), 'largest mail; 0: no limit', String(LIMITS.mailData)),
+  maxRecipients: one(integer('N', 1), 'most recipients of a mail', String(LIMITS.recipients)),
+  maxConnections: one(integer('N', 1), 'most connections at a time', '1000'),
+  maxConnectionsPerClient: one(integer('N', 1), 'most of them from one address', '50'),
+  proxyFrom: many(RANGE, 'proxies whose connections begin with a PROXY header'),
+  retry: one(INTERVALS, 'intervals between attempts; the last one stands for all further ones', '450s,30m,1h,2h,3h'),
+  expire: one(DURATION, 'age at which mail is given up and returned', '5d'),
+  delayWarning: one(DURATION, 'age at which the sender of mail that still waits is told', '4h'),
+  workers: one(integer('N', 1, 256), 'processes that share the listeners, each with its own part of the queue and an Nth of --max-connections and --max-connections-per-client', '1'),
+  user: one(text('NAME', 'the name of a user'), 'become this user once the ports are bound and the key is read; to be started as root'),
+  metrics: one(BOUND, 'answer GET /metrics here for Prometheus; no password is asked for, so on loopback'),
+  log: one(choice<'text' | 'json'>('text', 'json'), 'one line for each event', 'text'),
+  trace: one(DIR, 'write every session, with clients and with servers, into this folder as a transcript, secrets struck out; made on first use'),
+  config: one(FILE, 'JSON file with values for these options'),
+};
+
+export const USAGE = {
+  name: 'ehlo serve',
+  operands: '',
+  operandCount: { least: 0, most: 0 },
+  about: 'Receives mail by SMTP, keeps it in a durable queue, and relays it by MX. Anyone may send to the domains of --accept,\nthe clients of --relay-from to all others. SIGTERM and SIGINT end it: what is in hand is finished first. SIGHUP reads certificate, key and users again.',
+  examples: [
+    'ehlo serve',
+    "ehlo serve --maildir ./Maildir --accept '*'",
+    'ehlo serve --listen smtp://0.0.0.0:25 --hostname mx.example.org --accept example.org --route example.org=10.0.0.5:25',
+    'ehlo serve --listen submissions://0.0.0.0:465 --users users --tls-cert cert.pem --tls-key key.pem --hostname mail.example.org',
+    'ehlo serve --config ehlo.json --log json --workers 4 --user ehlo',
+  ],
+  options: OPTIONS,
+} as const satisfies Usage<typeof OPTIONS>;
+
+export type ServeOptions = OptionValues<typeof OPTIONS>;

@@ -1,0 +1,84 @@
+// Where connections come in, apart from who serves them: a listening socket that is bound before there is anybody to serve,
+// or connections that another process has accepted.
+//
+// Rule 1: what comes before `begin` is kept, unread, and served then; more than `MOST_KEPT` are closed.
+
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { openPlace, type Place } from './place.ts';
+
+export interface Entrance {
+  /** Where it is: the address, and the port; '' and 0 where it has none. */
+  readonly host: string;
+  readonly port: number;
+  /** Hands on each connection from now on, and those that have come already. */
+  begin(accept: (socket: Socket) => void): void;
+  /** Nothing comes any more. */
+  close(): Promise<void>;
+}
+
+/** Connections that wait for somebody to serve them. */
+const MOST_KEPT = 512;
+
+/** Keeps connections until there is somebody to accept them. */
+export class Waiting {
+  #accept: ((socket: Socket) => void) | undefined;
+  #kept: Socket[] = [];
+
+  /** Hands on what comes from now on; undefined: keeps it. */
+  set accept(accept: ((socket: Socket) => void) | undefined) {
+    this.#accept = accept;
+    if (accept !== undefined) for (const socket of this.#kept.splice(0)) if (!socket.destroyed) accept(socket);
+  }
+
+  enter(socket: Socket): void {
+    if (this.#accept !== undefined) return this.#accept(socket);
+    if (this.#kept.length >= MOST_KEPT) return void socket.destroy();
+    socket.on('error', () => socket.destroy()); // the client has gone, and nobody is left to tell
+    this.#kept.push(socket);
+  }
+
+  /** Closes what was kept. */
+  clear(): void {
+    for (const socket of this.#kept.splice(0)) socket.destroy();
+  }
+}
+
+/** A socket that listens. */
+export class ListeningEntrance implements Entrance {
+  readonly #listener: NetServer;
+  readonly #waiting = new Waiting();
+  #host = '';
+  #port = 0;
+
+  private constructor(unread: boolean) {
+    this.#listener = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: unread }, (socket) => this.#waiting.enter(socket));
+  }
+
+  /** Listens, or rejects with an Error whose message says in one line what could not be done. `unread`: connections are for another process, which is to read them. */
+  static async open(place: Place, { unread = false }: { readonly unread?: boolean } = {}): Promise<ListeningEntrance> {
+    const entrance = new ListeningEntrance(unread);
+    const listener = entrance.#listener;
+    await openPlace(listener, place);
+    listener.on('error', () => undefined); // one connection was not accepted; the next may be
+    const address = listener.address();
+    if (address !== null && typeof address !== 'string') [entrance.#host, entrance.#port] = [address.address, address.port];
+    return entrance;
+  }
+
+  get host(): string {
+    return this.#host;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  begin(accept: (socket: Socket) => void): void {
+    this.#waiting.accept = accept;
+  }
+
+  async close(): Promise<void> {
+    this.#waiting.clear();
+    await new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+  }
+}

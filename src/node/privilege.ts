@@ -1,0 +1,66 @@
+// From root to a user without privileges, for good, once the ports are bound that need one.
+//
+// Rule 1: groups go first, the user last; and it is looked at whether the way back is closed.
+// Node cannot look a user up by name; but it tells who the effective user is, so that is what the name is made for a moment.
+
+import { chown, mkdir, readdir, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { dirname } from 'node:path';
+import process from 'node:process';
+
+/** Node's, of which its types do not tell everywhere. */
+const { initgroups } = process as unknown as { readonly initgroups?: (name: string, gid: number) => void };
+
+export interface User {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Returns who has the name. Throws an Error whose message says in one line why he cannot be become. */
+export function findUser(name: string): User {
+  const { getuid, seteuid, setuid } = process;
+  if (getuid === undefined || seteuid === undefined || setuid === undefined || initgroups === undefined) throw new Error('this system has no users that a program could become');
+  const self = getuid.call(process);
+  if (self !== 0) {
+    const { username, uid, gid } = userInfo();
+    if (username === name) return { name, uid, gid };
+    throw new Error(`only root can become the user ${name}; this is ${username}`);
+  }
+  try {
+    seteuid.call(process, name);
+  } catch {
+    throw new Error(`there is no user ${JSON.stringify(name)}`);
+  }
+  try {
+    const { uid, gid } = userInfo();
+    return { name, uid, gid };
+  } finally {
+    seteuid.call(process, self);
+  }
+}
+
+/** Becomes the user, with the groups that he is in, for good. Throws where that cannot be. */
+export function become({ name, uid, gid }: User): void {
+  if (process.getuid?.() === uid) return;
+  initgroups?.call(process, name, gid);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+  let returned = false;
+  try {
+    process.setuid?.(0);
+    returned = true;
+  } catch {
+    // as it should be
+  }
+  if (returned || process.getuid?.() !== uid || process.geteuid?.() !== uid) throw new Error(`becoming the user ${name} has not succeeded`);
+}
+
+/** Makes a directory for the user where there is none; one that is root's and empty is made his. What holds something is left as it is. */
+export async function giveDirectory(directory: string, { uid, gid }: User): Promise<void> {
+  await mkdir(dirname(directory), { recursive: true });
+  const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+  const { uid: owner } = await stat(directory);
+  if (made === undefined && (owner !== 0 || (await readdir(directory)).length > 0)) return;
+  await chown(directory, uid, gid);
+}

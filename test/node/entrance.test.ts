@@ -1,0 +1,67 @@
+import { afterEach, expect, it } from 'vitest';
+import type { Socket } from 'node:net';
+import { ListeningEntrance } from '../../src/node/entrance.ts';
+import { listen, type Server } from '../../src/node/listen.ts';
+import { accept } from '../../src/protocol/server/verdict.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { turns } from '../support/turn.ts';
+
+let server: Server | undefined;
+const peers: RawPeer[] = [];
+afterEach(async () => {
+  for (const peer of peers.splice(0)) peer.socket.destroy();
+  await server?.close(0);
+  server = undefined;
+});
+
+async function connect(port: number): Promise<RawPeer> {
+  const peer = await RawPeer.connect(port);
+  peers.push(peer);
+  return peer;
+}
+
+const serve = async (entrance: ListeningEntrance): Promise<Server> => (server = await listen({ entrance, hostname: 'mx.test' }, { message: () => accept() }));
+
+it.each([false, true])('who comes before there is anybody to serve is served then, with all that was said (unread: %s)', async (unread) => {
+  const entrance = await ListeningEntrance.open({ host: '127.0.0.1', port: 0 }, { unread });
+  const early = await connect(entrance.port);
+  early.say('EHLO early.test\r\n');
+  const { port } = await serve(entrance);
+  expect(port).toBe(entrance.port);
+  expect(await early.reply()).toBe('220 mx.test ESMTP ehlo\r\n');
+  expect(await early.reply()).toMatch(/^250-mx\.test\r\n/);
+  const late = await connect(port);
+  expect(await late.reply()).toBe('220 mx.test ESMTP ehlo\r\n');
+});
+
+it('who has gone before is nobody\'s trouble', async () => {
+  const entrance = await ListeningEntrance.open({ host: '127.0.0.1', port: 0 });
+  const gone = await connect(entrance.port);
+  await turns(3);
+  gone.reset();
+  await gone.gone();
+  const { port } = await serve(entrance);
+  expect(await (await connect(port)).reply()).toBe('220 mx.test ESMTP ehlo\r\n');
+});
+
+it('closed, it lets nobody in, and those go who waited', async () => {
+  const entrance = await ListeningEntrance.open({ host: '127.0.0.1', port: 0 });
+  const waiting = await connect(entrance.port);
+  await turns(3);
+  await entrance.close();
+  expect(await waiting.rest()).toBe('');
+  await expect(RawPeer.connect(entrance.port)).rejects.toThrow('ECONNREFUSED');
+});
+
+it('more than it keeps are closed', async () => {
+  const entrance = await ListeningEntrance.open({ host: '127.0.0.1', port: 0 });
+  const all = await Promise.all(Array.from({ length: 520 }, () => connect(entrance.port)));
+  while (all.filter(({ ended }) => ended).length < 8) await turns(3);
+  const served: Socket[] = [];
+  entrance.begin((socket) => {
+    served.push(socket);
+    socket.destroy();
+  });
+  expect(served).toHaveLength(512);
+  await entrance.close();
+});
