@@ -201,11 +201,14 @@ declare module 'node:tty' {
 // node/disk.ts
 declare module 'node:fs' {
   export const constants: { readonly O_RDWR: number; readonly O_CREAT: number };
+  export function open(path: string, flags: number, mode: number, done: (error: Error | null, descriptor: number) => void): void;
+  export function writev(descriptor: number, pieces: readonly Uint8Array[], position: number, done: (error: Error | null, written: number) => void): void;
+  export function fdatasync(descriptor: number, done: (error: Error | null, nothing: void) => void): void;
+  export function close(descriptor: number, done: (error: Error | null, nothing: void) => void): void;
 }
 
 declare module 'node:fs/promises' {
   export interface FileHandle {
-    writev(pieces: readonly Uint8Array[], position: number): Promise<{ readonly bytesWritten: number }>;
     truncate(length: number): Promise<void>;
   }
   export function open(path: string, flags: 'r+'): Promise<FileHandle>;

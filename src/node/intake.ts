@@ -3,15 +3,19 @@
 
 import type { StoredEnvelope } from '../relay/queue/fact.ts';
 import { isAscii } from '../wire/ascii.ts';
+import { concat } from '../wire/octet.ts';
 import { isFull } from './disk.ts';
 import { ContentFile, type ContentStore } from './stored-content.ts';
 
 export interface TakenIn {
-  /** The content, where it is small; the views that were taken in. */
+  /** The content, where it is small; the views that were taken in, or copies of many little ones. */
   readonly pieces: readonly Uint8Array[] | undefined;
   readonly size: number;
   readonly eightBit: boolean;
 }
+
+/** Views that are kept as they are. More of them, and a stranger can have them made of a few octets each, are less when copied. */
+const MOST_PIECES = 64;
 
 /**
  * Reads the content to its end; where it has more than `limit` octets, into a file.
@@ -27,16 +31,23 @@ export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'si
   let pieces: Uint8Array[] = [];
   let file: ContentFile | undefined;
   let size = 0;
+  let loose = 0; // of the pieces: not copied
   let eightBit = false;
   try {
     for await (const octets of content) {
       size += octets.length;
       eightBit ||= !isAscii(octets);
       pieces.push(octets);
+      loose += 1;
+      if (loose === MOST_PIECES) {
+        pieces.push(concat(pieces.splice(-loose)));
+        loose = 0;
+      }
       if (size <= limit) continue;
       file ??= new ContentFile(store, head);
       for (const piece of pieces) await onDisk(file.write(piece));
       pieces = [];
+      loose = 0;
     }
     if (file === undefined) return { pieces, size, eightBit };
     await onDisk(file.finish(eightBit, 'sync content'));

@@ -22,6 +22,7 @@ import { randomInt } from 'node:crypto';
 import { clearTimeout, setTimeout } from 'node:timers';
 import * as zlib from 'node:zlib';
 import { UsageError } from '../wire/usage.ts';
+import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import { Book } from '../relay/queue/book.ts';
 import { crc32, type Checksum } from '../relay/queue/checksum.ts';
 import { encodeFact, MOST_RECIPIENTS, NO_PARAMETERS, type Fact, type Order, type Results, type StoredEnvelope } from '../relay/queue/fact.ts';
@@ -146,7 +147,7 @@ export class Journal implements Queue {
     return readContent(this.#store, this.#book.find(id).envelope, () => this.#book.mails.get(id)?.content);
   }
 
-  recent(id: string): Uint8Array | undefined {
+  recent(id: string): readonly Uint8Array[] | undefined {
     return this.#recent.take(id);
   }
 
@@ -225,19 +226,22 @@ export class Journal implements Queue {
     if (!/^[A-Za-z0-9-]{1,100}$/.test(id)) throw new UsageError(`the id of a mail is up to 100 letters, digits and hyphens, not ${id}`);
     if (mail.forwardPaths.length === 0) throw new UsageError('a mail needs a recipient');
     if (mail.forwardPaths.length > MOST_RECIPIENTS) throw new UsageError(`a mail of the queue has up to ${MOST_RECIPIENTS} recipients, not ${mail.forwardPaths.length}`);
-    const known = this.mail(id); // durable, or it would not be here
+    const known = mail.id === undefined ? undefined : this.mail(id); // durable, or it would not be here
     if (known !== undefined) {
       if (cause !== undefined) await this.#append({ type: 'RES', results: cause }, 'durable');
       return known;
     }
-    const head = { id, arrival: this.#now(), reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(({ text }) => text), ...parametersOf(mail) };
-    const { pieces, size, eightBit } = await takeIn(this.#store, head, content, this.#options.inlineLimit ?? 256 * KIBIBYTE, (error) => this.#log.fail(error));
-    const envelope = { ...head, size, eightBit };
+    const { parameters = NOTHING_ASKED, recipientParameters = NO_RECIPIENT_ASKS } = mail;
+    // One object, filled in when the content is known: spreading its parts cost 2 µs.
+    const envelope: Writable<StoredEnvelope> = { id, arrival: this.#now(), reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(textOf), size: 0, eightBit: false, parameters: formatMailParameters(parameters), recipientParameters: textsOf(recipientParameters) };
+    const { pieces, size, eightBit } = await takeIn(this.#store, envelope, content, this.#options.inlineLimit ?? 256 * KIBIBYTE, (error) => this.#log.fail(error));
+    envelope.size = size;
+    envelope.eightBit = eightBit;
     const fact: Fact = { type: 'ENQ', envelope, external: pieces === undefined, cause };
     try {
       const draft = encodeFact(fact, this.#store.checksum, pieces);
       await this.#enter(fact, draft, 'durable');
-      if (pieces !== undefined) this.#recent.keep(id, draft.octets.subarray(draft.octets.length - size));
+      if (pieces !== undefined) this.#recent.keep(id, pieces);
     } catch (error) {
       if (isFull(error) && pieces === undefined && this.#log.failure === undefined) await this.#store.disk.unlink(contentPath(id)).catch(() => undefined); // what is left goes at the next start
       throw error;
@@ -255,12 +259,14 @@ export class Journal implements Queue {
     return this.#enter(fact, encodeFact(fact, this.#store.checksum), durability);
   }
 
-  async #enter(fact: KnownFact, draft: Draft, durability: Durability): Promise<void> {
-    if (this.#log.size === 0) await (this.#begun ??= this.#begin());
-    await this.#log.append(draft, durability, (place) => this.#book.learn(fact, place));
-    const { size, time } = this.#fresh;
-    const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
-    if (this.#log.size - size > segmentSize || this.#now() - time > segmentAge) this.#checkpointSoon();
+  #enter(fact: KnownFact, draft: Draft, durability: Durability): Promise<void> {
+    if (this.#log.size === 0) return (this.#begun ??= this.#begin()).then(() => this.#enter(fact, draft, durability));
+    return this.#log.append(draft, durability, (place) => {
+      this.#book.learn(fact, place);
+      const { size, time } = this.#fresh;
+      const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
+      if (this.#log.size - size > segmentSize || this.#now() - time > segmentAge) this.#checkpointSoon();
+    });
   }
 
   /** Begins the first segment of a queue that was opened to look at. */
@@ -297,10 +303,19 @@ export class Journal implements Queue {
   }
 }
 
-/** The parameters as they are stored. */
-function parametersOf({ parameters = {}, recipientParameters = [] }: NewMail): Pick<StoredEnvelope, 'parameters' | 'recipientParameters'> {
+type Writable<Made> = { -readonly [Key in keyof Made]: Made[Key] };
+
+const NOTHING_ASKED: MailParameters = {};
+const NO_RECIPIENT_ASKS: readonly RecipientParameters[] = [];
+
+function textOf({ text }: { readonly text: string }): string {
+  return text;
+}
+
+/** The parameters of RCPT as they are stored. */
+function textsOf(recipientParameters: readonly RecipientParameters[]): readonly string[] {
   const texts = recipientParameters.map(formatRecipientParameters);
-  return { parameters: formatMailParameters(parameters), recipientParameters: texts.some((text) => text !== '') ? texts : NO_PARAMETERS };
+  return texts.some((text) => text !== '') ? texts : NO_PARAMETERS;
 }
 
 function delayResults(callback: () => void): () => void {

@@ -11,7 +11,7 @@
 
 import type { Checksum } from '../relay/queue/checksum.ts';
 import { encodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
-import { seal, secretOf, type Draft } from '../relay/queue/record.ts';
+import { HEADER, seal, secretOf, type Draft } from '../relay/queue/record.ts';
 import type { ContentPlace } from '../relay/queue/fold.ts';
 import { isFull, type Disk } from './disk.ts';
 import type { Perform, Step } from './step.ts';
@@ -35,10 +35,13 @@ interface Entry {
   readonly draft: Draft | undefined; // nothing to write: a sync is wanted
   readonly durability: Durability;
   readonly step: Step;
+  place: ContentPlace; // once it is written
   readonly applied: (place: ContentPlace) => void;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
+
+const NOWHERE: ContentPlace = { segment: 0, at: 0 };
 
 export class SegmentLog {
   readonly #options: SegmentLogOptions;
@@ -117,8 +120,8 @@ export class SegmentLog {
   #enter(draft: Draft | undefined, durability: Durability, step: Step, applied: (place: ContentPlace) => void): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ draft, durability, step, applied, resolve, reject });
-      void this.#run();
+      this.#waiting.push({ draft, durability, step, place: NOWHERE, applied, resolve, reject });
+      if (!this.#running) void this.#run();
     });
   }
 
@@ -140,17 +143,21 @@ export class SegmentLog {
   async #commit(): Promise<void> {
     const batch = (this.#batch = this.#waiting);
     this.#waiting = [];
-    const places = await this.#write(batch);
-    if (places === undefined || this.#failure !== undefined) return; // something else on the disk has failed meanwhile: everybody has been told
-    this.#conclude(batch, places, (durability) => durability !== 'durable');
-
-    const wanted = batch.filter(({ durability }) => durability === 'durable');
-    if (wanted.length > 0) {
-      if (this.#durable < this.#end) await this.#sync(wanted.find(({ step }) => step === 'sync mails')?.step ?? wanted.find(({ step }) => step !== 'sync results')?.step ?? 'sync results');
+    if (!(await this.#write(batch)) || this.#failure !== undefined) return; // something else on the disk has failed meanwhile: everybody has been told
+    let wanted: Entry | undefined; // of the entries that want a sync, the one whose step has the say
+    let soon = false;
+    for (const entry of batch) {
+      if (entry.durability !== 'durable') {
+        soon ||= entry.durability === 'soon';
+        conclude(entry);
+      } else if (wanted === undefined || wanted.step === 'sync results' || entry.step === 'sync mails') wanted = entry;
+    }
+    if (wanted !== undefined) {
+      if (this.#durable < this.#end) await this.#sync(wanted.step);
       if (this.#failure !== undefined) return;
-      this.#conclude(batch, places, (durability) => durability === 'durable');
+      for (const entry of batch) if (entry.durability === 'durable') conclude(entry);
       this.#options.synced();
-    } else if (batch.some(({ durability }) => durability === 'soon')) {
+    } else if (soon) {
       this.#undelay ??= this.#options.delay(() => {
         this.#undelay = undefined;
         this.flush().catch(nothing); // whoever had to know of a failure has been told
@@ -159,33 +166,34 @@ export class SegmentLog {
     this.#batch = [];
   }
 
-  /** Writes the records of the batch; returns where each of them stands; undefined where there is no room, and the batch has been rejected. */
-  async #write(batch: readonly Entry[]): Promise<readonly ContentPlace[] | undefined> {
+  /** Writes the records of the batch, and notes where each of them stands; false where there is no room, and the batch has been rejected. */
+  async #write(batch: readonly Entry[]): Promise<boolean> {
     const { disk, checksum } = this.#options;
-    const secret = secretOf(this.#options.secret, this.#segment);
+    const place = { secret: secretOf(this.#options.secret, this.#segment), sequence: this.#sequence, watermark: this.#durable };
     const pieces: Uint8Array[] = [];
-    const [begin, sequence] = [this.#end, this.#sequence];
-    let end = begin;
-    const places = batch.map(({ draft }) => {
-      const place = { segment: this.#segment, at: end };
-      if (draft === undefined) return place;
-      seal(draft, { secret, sequence: this.#sequence++, watermark: this.#durable }, checksum);
+    let end = this.#end;
+    for (const entry of batch) {
+      const { draft } = entry;
+      entry.place = { segment: this.#segment, at: end };
+      if (draft === undefined) continue;
+      seal(draft, place, checksum);
+      place.sequence += 1;
       pieces.push(draft.octets);
-      end += draft.octets.length;
-      return place;
-    });
+      for (const each of draft.behind) pieces.push(each);
+      end += HEADER + draft.length;
+    }
     try {
-      if (pieces.length > 0) await disk.write(segmentPath(this.#segment), pieces, begin);
+      if (pieces.length > 0) await disk.write(segmentPath(this.#segment), pieces, this.#end);
     } catch (error) {
       if (!isFull(error)) throw error;
-      this.#sequence = sequence;
       await this.#takeBack();
       this.#batch = [];
       for (const { reject } of batch) reject(error);
-      return undefined;
+      return false;
     }
     this.#end = end;
-    return places;
+    this.#sequence = place.sequence;
+    return true;
   }
 
   /** Cuts off, durably, what was written behind the end. */
@@ -205,15 +213,6 @@ export class SegmentLog {
     this.#undelay = undefined;
     await this.#options.perform(step, () => this.#options.disk.sync(segmentPath(this.#segment)));
     this.#durable = this.#end;
-  }
-
-  #conclude(batch: readonly Entry[], places: readonly ContentPlace[], concerns: (durability: Durability) => boolean): void {
-    for (const [index, { durability, applied, resolve }] of batch.entries()) {
-      const place = places[index];
-      if (place === undefined || !concerns(durability)) continue;
-      applied(place);
-      resolve();
-    }
   }
 
   async #begin(): Promise<void> {
@@ -249,6 +248,12 @@ export function segmentPath(segment: number): string {
 export function parseSegmentName(name: string): number | undefined {
   const segment = /^\d{6,9}\.log$/.test(name) ? parseInt(name, 10) : 0;
   return segment > 0 ? segment : undefined;
+}
+
+/** It is as durable as it was to be. */
+function conclude({ applied, place, resolve }: Entry): void {
+  applied(place);
+  resolve();
 }
 
 function nothing(): void {

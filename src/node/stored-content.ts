@@ -62,7 +62,7 @@ export class ContentFile {
     await this.#flush();
     const octets = new Uint8Array(HEADER);
     const flags = (eightBit ? FLAGS.eightBit : 0) | this.#flags;
-    seal({ type: 'ENQ', flags, octets, length: this.#at - HEADER, checksum: this.#sum }, { secret: secretOf(this.#store.secret, 0), sequence: 0, watermark: 0 }, checksum);
+    seal({ type: 'ENQ', flags, octets, behind: [], length: this.#at - HEADER, checksum: this.#sum }, { secret: secretOf(this.#store.secret, 0), sequence: 0, watermark: 0 }, checksum);
     await disk.write(this.#path, [octets], 0);
     await perform(sync, () => disk.sync(this.#path));
     await disk.rename(this.#path, contentPath(this.#id));

@@ -266,9 +266,7 @@ export class TransferAgent {
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     const asked = { parameters: parameters ?? {}, recipientParameters: recipients.map((recipient) => recipientParameters?.[recipient] ?? {}) };
     const content = async function* (host?: string): AsyncGenerator<Uint8Array, void> {
-      const octets = queue.recent?.(mail.id);
-      if (octets === undefined) yield* queue.content(mail.id);
-      else yield octets;
+      yield* queue.recent?.(mail.id) ?? queue.content(mail.id);
       await queue.attempt?.(mail.id, recipients, host); // before the final dot: after that the mail may be taken
     };
     const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, pool: this.#pool, routing: this.#routing, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });

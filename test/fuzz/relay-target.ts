@@ -3,6 +3,7 @@
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { decodeUtf8 } from '../../src/wire/utf8.ts';
 import { crc32 } from '../../src/relay/queue/checksum.ts';
+import { concat } from '../../src/wire/octet.ts';
 import { decodeFact, encodeFact, type Fact } from '../../src/relay/queue/fact.ts';
 import { Fold, isDone, join, statesOf } from '../../src/relay/queue/fold.ts';
 import { HEADER, RECORD_TYPES, readRecord, seal, type StoredRecord } from '../../src/relay/queue/record.ts';
@@ -30,7 +31,7 @@ export function journalRecord(octets: Uint8Array): void {
     const payload = octets.slice(at + 2, Math.min(at + 2 + length, octets.length - 4));
     const record: StoredRecord = { type, flags: kind >> 4, sequence: records.length, watermark, payload };
     const fact = decodeFact(record);
-    const draft = { type, flags: record.flags, octets: Uint8Array.of(...new Uint8Array(HEADER), ...payload), length: payload.length, checksum: crc32(payload) };
+    const draft = { type, flags: record.flags, octets: Uint8Array.of(...new Uint8Array(HEADER), ...payload), behind: [], length: payload.length, checksum: crc32(payload) };
     seal(draft, { secret: SECRET, sequence: records.length, watermark }, crc32);
     claimEqual(readRecord(draft.octets, 0, SECRET, crc32), record, 'record');
     records.push(draft.octets);
@@ -47,7 +48,7 @@ export function journalRecord(octets: Uint8Array): void {
 function checkFact(fact: Fact): void {
   const size = fact.type === 'ENQ' && !fact.external ? fact.envelope.size : 0;
   const draft = encodeFact(fact, crc32, size > 0 ? [new Uint8Array(size)] : []);
-  const record = { type: draft.type, flags: draft.flags, sequence: 0, watermark: 0, payload: draft.octets.slice(HEADER) };
+  const record = { type: draft.type, flags: draft.flags, sequence: 0, watermark: 0, payload: concat([draft.octets, ...draft.behind]).slice(HEADER) };
   claimEqual(decodeFact(record), fact, `fact ${fact.type}`);
 }
 

@@ -143,8 +143,8 @@ const FACTS: readonly Fact[] = [
 ];
 
 function recordOf(fact: Fact): Uint8Array {
-  const { type, flags, octets } = encodeFact(fact, crc32, fact.type === 'ENQ' && !fact.external ? [encodeAscii('content')] : []);
-  const payload = octets.subarray(HEADER);
+  const { type, flags, octets, behind } = encodeFact(fact, crc32, fact.type === 'ENQ' && !fact.external ? [encodeAscii('content')] : []);
+  const payload = concat([octets.subarray(HEADER), ...behind]);
   const types = RECORD_TYPES.length;
   const place = RECORD_TYPES.indexOf(type);
   const kind = Array.from({ length: 16 }, (_, low) => (flags << 4) | low).find((octet) => octet % types === place) ?? place;

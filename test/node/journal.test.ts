@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FileDisk, writeAll } from '../../src/node/disk.ts';
 import { FileQueue } from '../../src/node/file-queue.ts';
@@ -312,7 +313,7 @@ describe('the journal, taking mail', () => {
     operations.length = 0;
     const octets = journal.recent('n1');
     expect(operations).toEqual([]);
-    expect(decodeLatin1(octets ?? EMPTY)).toBe('a mail');
+    expect(decodeLatin1(concat(octets ?? []))).toBe('a mail');
     expect(await contentOf(journal, 'n1')).toBe('a mail');
     expect(journal.recent('n1')).toBeUndefined();
     expect(journal.recent('n2')).toBeUndefined(); // it has a file of its own
@@ -554,20 +555,22 @@ describe('the journal, on a disk that fails', () => {
   });
 });
 
+type Writev = Parameters<typeof writeAll>[0];
+
 describe('writing', () => {
   it.each([1, 2, 3, 7, 100])('goes on behind writes that are short: %i octets at a time', async (most) => {
     const file = new Uint8Array(20);
     const pieces = ['abc', '', 'defgh', 'i', 'jklmnopqrs'].map(encodeAscii);
-    const writev = async (some: readonly Uint8Array[], at: number) => {
+    const writev: Writev = (descriptor, some, at, done) => {
       const octets = concat(some).subarray(0, most);
       file.set(octets, at);
-      return { bytesWritten: octets.length };
+      setImmediate(() => done(descriptor === 7 ? null : new Error('another file'), octets.length));
     };
-    await writeAll({ writev }, pieces, 1);
+    await writeAll(writev, 7, pieces, 1);
     expect(decodeLatin1(file)).toBe('\0abcdefghijklmnopqrs');
   });
 
   it('does not go on for ever', async () => {
-    await expect(writeAll({ writev: async () => ({ bytesWritten: 0 }) }, [encodeAscii('a')], 0)).rejects.toThrow('takes no more octets');
+    await expect(writeAll((_descriptor, _pieces, _at, done) => done(null, 0), 7, [encodeAscii('a')], 0)).rejects.toThrow('takes no more octets');
   });
 });

@@ -85,10 +85,9 @@ export interface Stamped {
 
 const STATES = ['waiting', 'delivered', 'failed'] as const; // by their numbers
 
-/** Returns the draft of a record of the fact; for an ENQ that is not external the content belongs to it. */
-export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uint8Array[] = []): Draft {
-  const size = content.reduce((sum, { length }) => sum + length, 0);
-  const to = new PayloadWriter(HEADER, 236 + size);
+/** Returns the draft of a record of the fact; for an ENQ that is not external the content belongs to it, as it is: nobody copies it. */
+export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uint8Array[] = NO_CONTENT): Draft {
+  const to = new PayloadWriter(HEADER);
   let flags = 0;
   switch (fact.type) {
     case 'SEG':
@@ -101,8 +100,6 @@ export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uin
       to.number(fact.cause === undefined ? 0 : 1);
       if (fact.cause !== undefined) writeResults(to, fact.cause);
       if (fact.external) to.number(fact.envelope.size);
-      to.reserve(size);
-      for (const octets of content) to.octets(octets);
       break;
     case 'RES':
       flags = warnedFlag(fact.results.warned);
@@ -144,8 +141,10 @@ export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uin
     default:
       fact satisfies never;
   }
-  return draft(fact.type, flags, to.written, checksum);
+  return draft(fact.type, flags, to.finish(), content, checksum);
 }
+
+const NO_CONTENT: readonly Uint8Array[] = [];
 
 /** Returns the fact of a record; undefined where the payload is not one that `encodeFact` makes. */
 export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undefined {

@@ -47,8 +47,8 @@ export function statesOf(fact: Fact, place: ContentPlace): readonly (readonly [i
     case 'SEG': return [];
     case 'ENQ': {
       const { envelope, external, cause } = fact;
-      const state = { ...NOTHING, envelope, content: external ? OWN_FILE : place, next: { turn: 0, value: envelope.arrival }, recipients: untried(envelope.forwardPaths.length) };
-      return [[envelope.id, state], ...(cause === undefined ? [] : [stateOfResults(cause)])];
+      const state: MailState = { envelope, content: external ? OWN_FILE : place, removed: false, next: { turn: 0, value: envelope.arrival }, held: NEVER, recipients: untried(envelope.forwardPaths.length) };
+      return cause === undefined ? [[envelope.id, state]] : [[envelope.id, state], stateOfResults(cause)];
     }
     case 'RES': return [stateOfResults(fact.results)];
     case 'ATT': return [[fact.id, { ...NOTHING, recipients: sparse(fact.recipients.map((recipient) => [recipient, register({ state: 'waiting' }, 0, { turn: fact.turn, host: fact.host })])) }]];

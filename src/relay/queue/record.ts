@@ -36,8 +36,10 @@ const MARK = 0x454a;
 export interface Draft {
   readonly type: RecordType;
   readonly flags: number;
-  /** The header, yet to be written, and the payload, which may go on behind these octets. */
+  /** The header, yet to be written, and the payload, or how it begins. */
   readonly octets: Uint8Array;
+  /** How it goes on. */
+  readonly behind: readonly Uint8Array[];
   /** Octets of the payload. */
   readonly length: number;
   /** Checksum of the payload. */
@@ -60,21 +62,35 @@ export interface StoredRecord {
   readonly payload: Uint8Array;
 }
 
-/** Returns the draft of a record whose payload is all that stands in `octets` behind the room for the header. */
-export function draft(type: RecordType, flags: number, octets: Uint8Array, checksum: Checksum): Draft {
-  return { type, flags, octets, length: octets.length - HEADER, checksum: checksum(octets.subarray(HEADER)) };
+/** Returns the draft of a record whose payload is what stands in `octets` behind the room for the header, and then the others. */
+export function draft(type: RecordType, flags: number, octets: Uint8Array, behind: readonly Uint8Array[], checksum: Checksum): Draft {
+  let length = octets.length - HEADER;
+  let sum = checksum(octets.subarray(HEADER));
+  for (const each of behind) {
+    length += each.length;
+    sum = checksum(each, sum);
+  }
+  return { type, flags, octets, behind, length, checksum: sum };
 }
 
-/** Writes the header of a draft. Its octets are then a record, for this place and no other. */
+/** Writes the header of a draft. Its octets, and those behind, are then a record, for this place and no other. */
 export function seal({ type, flags, octets, length, checksum: ofPayload }: Draft, { secret, sequence, watermark }: RecordPlace, checksum: Checksum): void {
-  const header = new DataView(octets.buffer, octets.byteOffset, HEADER);
-  header.setUint16(0, MARK ^ (secret >>> 16));
-  header.setUint8(2, RECORD_TYPES.indexOf(type) + 1);
-  header.setUint8(3, flags);
-  header.setUint32(4, length);
-  header.setUint32(8, sequence);
-  header.setUint32(12, watermark);
-  header.setUint32(16, checksum(octets.subarray(0, CHECKED), ofPayload) ^ secret);
+  const mark = MARK ^ (secret >>> 16);
+  octets[0] = mark >>> 8;
+  octets[1] = mark;
+  octets[2] = RECORD_TYPES.indexOf(type) + 1;
+  octets[3] = flags;
+  write32(octets, 4, length); // not by a DataView: that is one more object for each record
+  write32(octets, 8, sequence);
+  write32(octets, 12, watermark);
+  write32(octets, 16, checksum(octets.subarray(0, CHECKED), ofPayload) ^ secret);
+}
+
+function write32(octets: Uint8Array, at: number, value: number): void {
+  octets[at] = value >>> 24;
+  octets[at + 1] = value >>> 16;
+  octets[at + 2] = value >>> 8;
+  octets[at + 3] = value;
 }
 
 /** What a header says before its checksum is known to be right. */

@@ -33,7 +33,7 @@ function recordOf(fact: Fact, place = PLACE): Uint8Array {
   const content = fact.type === 'ENQ' && !fact.external ? [encodeAscii('con'), encodeAscii('tent')] : [];
   const draft = encodeFact(fact, crc32, content);
   seal(draft, place, crc32);
-  return draft.octets;
+  return concat([draft.octets, ...draft.behind]);
 }
 
 describe('CRC-32', () => {
@@ -56,6 +56,17 @@ describe('a payload', () => {
     const from = new PayloadReader(to.written);
     expect(numbers.map(() => from.number())).toEqual(numbers);
     expect(from.sound && from.rest === 0).toBe(true);
+  });
+
+  it('gives back what several writers wrote by turns, each more than was expected of it', () => {
+    const writers = Array.from({ length: 40 }, (_, index) => ({ text: `${index}`.repeat(200 * (index + 1)), to: new PayloadWriter(5, index) }));
+    for (let part = 0; part < 3; part++) for (const { to, text } of writers) to.text(text);
+    for (const { to, text } of writers) {
+      expect(to.length).toBe(to.written.length);
+      const from = new PayloadReader(to.finish().subarray(5));
+      expect([from.text(), from.text(), from.text(), from.rest]).toEqual([text, text, text, 0]);
+      new PayloadWriter(0).text('another one, where there is room again');
+    }
   });
 
   it('gives text back, ASCII or not', () => {
