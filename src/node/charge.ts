@@ -36,19 +36,19 @@ export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, sc
   const { id, reversePath, forwardPaths, recipients, arrival } = mail;
   const sender = reversePath.key;
   const expires = arrival + (reversePath.type === 'null' ? schedule.expireBounce : schedule.expire);
-  const charges: { -readonly [Name in keyof Charge]: Name extends 'recipients' ? number[] : Charge[Name] }[] = [];
-  const byDestination = new Map<string, (typeof charges)[number]>();
+  let charges: { -readonly [Name in keyof Charge]: Name extends 'recipients' ? number[] : Charge[Name] }[] = [];
+  const byDestination = forwardPaths.length === 1 ? undefined : new Map<string, (typeof charges)[number]>();
   for (let recipient = 0; recipient < forwardPaths.length; recipient++) {
     const [path, known] = [forwardPaths[recipient], recipients[recipient]];
     if (path === undefined || known?.state !== 'waiting') continue;
     const destination = keyOf(path);
-    let charge = byDestination.get(destination);
+    let charge = byDestination?.get(destination);
     if (charge === undefined) {
-      charge = { id, destination, sender, expires, recipients: [], fresh: true, at };
-      charges.push(charge);
-      byDestination.set(destination, charge);
-    }
-    charge.recipients.push(recipient);
+      charge = { id, destination, sender, expires, recipients: [recipient], fresh: true, at };
+      if (charges.length === 0) charges = [charge]; // what is pushed into an empty array has room for sixteen more
+      else charges.push(charge);
+      byDestination?.set(destination, charge);
+    } else charge.recipients.push(recipient);
     if (known.reply !== undefined) charge.fresh = false;
     if (known.unsettled === undefined) continue;
     charge.at = now + UNSETTLED_DELAY;

@@ -5,47 +5,62 @@
 // Rule 2: the octets are those that were read from the client (measured: a copy besides costs 5 µs a mail), so what counts is
 //         all of the memory that they keep: a small mail may have come in one read with others, each of which counts it.
 
-import { Turns } from '../relay/turns.ts';
-
 /** Octets of memory for one mail: two reads. */
 const MOST_OF_A_MAIL = 131_072;
 
+interface Kept {
+  readonly content: readonly Uint8Array[];
+  readonly octets: number; // of memory
+}
+
 export class RecentContent {
   readonly #most: number;
-  readonly #mails = new Map<string, readonly Uint8Array[]>();
-  readonly #ids = new Turns<string>(); // of #mails, the oldest first
+  readonly #mails = new Map<string, Kept>(); // the oldest first
+  #oldest: Iterator<string> | undefined; //     gone on with, for the reason that turns.ts tells
   #octets = 0;
 
-  /** `most`: octets that are kept in all. */
-  constructor(most = 16_777_216) {
+  /** `most`: octets that are kept in all. Few: what waits for longer than a moment waits for long, and old objects cost the collector more than a read costs the disk. */
+  constructor(most = 4_194_304) {
     this.#most = most;
   }
 
   /** Keeps the content if it is not large. It must stay as it is. */
   keep(id: string, content: readonly Uint8Array[]): void {
-    const octets = sizeOf(content);
+    const octets = memoryOf(content);
     if (octets > MOST_OF_A_MAIL) return;
     this.take(id);
-    this.#mails.set(id, content);
-    this.#ids.add(id);
+    this.#mails.set(id, { content, octets });
     this.#octets += octets;
-    for (let oldest; this.#octets > this.#most && (oldest = this.#ids.take()) !== undefined; ) this.take(oldest);
+    while (this.#octets > this.#most) if (!this.#drop()) break;
   }
 
   /** Returns the content, once; undefined where it is not kept. */
   take(id: string): readonly Uint8Array[] | undefined {
-    const content = this.#mails.get(id);
-    if (content === undefined) return undefined;
+    const kept = this.#mails.get(id);
+    if (kept === undefined) return undefined;
     this.#mails.delete(id);
-    this.#ids.delete(id);
-    this.#octets -= sizeOf(content);
-    return content;
+    this.#octets -= kept.octets;
+    return kept.content;
+  }
+
+  /** Drops the oldest; false where there is none. */
+  #drop(): boolean {
+    let next = this.#oldest?.next();
+    if (next === undefined || next.done === true) {
+      this.#oldest = this.#mails.keys();
+      next = this.#oldest.next();
+    }
+    return next.done !== true && this.take(next.value) !== undefined;
   }
 }
 
 /** Octets of memory that the content keeps. */
-function sizeOf(content: readonly Uint8Array[]): number {
+function memoryOf(content: readonly Uint8Array[]): number {
   let size = 0;
-  for (const [index, { buffer }] of content.entries()) if (buffer !== content[index - 1]?.buffer) size += buffer.byteLength;
+  let last: unknown;
+  for (const { buffer } of content) {
+    if (buffer !== last) size += buffer.byteLength;
+    last = buffer;
+  }
   return size;
 }

@@ -8,7 +8,7 @@
 
 import { networkInterfaces } from 'node:os';
 import { formatHost } from '../syntax/domain.ts';
-import { formatReceived } from '../syntax/trace.ts';
+import { receivedFormatter, type ReceivedMail } from '../syntax/trace.ts';
 import type { ReversePath } from '../syntax/path.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
@@ -29,7 +29,7 @@ import { Destinations } from './destinations.ts';
 import { Dispatcher, type Signals } from './dispatch.ts';
 import type { Entrance } from './entrance.ts';
 import { newId } from './file-queue.ts';
-import type { Hooks, Mail } from './hook.ts';
+import type { Hooks, Mail, SessionFacts } from './hook.ts';
 import { listen, type Server, type ServerLimits } from './listen.ts';
 import type { Log } from './log.ts';
 import type { Maildir } from './maildir.ts';
@@ -94,6 +94,7 @@ export class TransferAgent {
   readonly #dispatcher: Dispatcher;
   readonly #pool: ConnectionPool;
   readonly #destinations: Destinations;
+  readonly #formatters = new WeakMap<SessionFacts, Pick<SessionFacts, 'helo' | 'protocol'> & { readonly format: (mail: ReceivedMail) => string }>();
   #known: { readonly routing: RouteOptions | undefined; readonly until: Milliseconds } = { routing: undefined, until: 0 };
 
   constructor(options: TransferAgentOptions) {
@@ -239,18 +240,20 @@ export class TransferAgent {
 
   /** The content with our Received field in front (§4.4). */
   #traced(mail: Mail, id: string, submission: boolean): AsyncIterable<Uint8Array> {
-    const { helo, client, protocol } = mail.session;
-    const [only, ...more] = mail.forwardPaths;
-    const field = formatReceived({
-      helo: helo === undefined ? 'unknown' : formatHost(helo),
-      client: { address: client.address },
-      by: this.#options.hostname,
-      with: protocol,
-      id,
-      ...(only !== undefined && more.length === 0 ? { for: only } : {}), // §7.2: one recipient is not told of the others
-      date: Date.now(),
-    });
+    const only = mail.forwardPaths.length === 1 ? mail.forwardPaths[0] : undefined; // §7.2: one recipient is not told of the others
+    const date = Date.now();
+    const field = this.#receivedBy(mail.session)(only === undefined ? { id, date } : { id, for: only, date });
     return new TracedContent(encodeUtf8(field), submission ? this.#submitted(mail, id) : mail.content);
+  }
+
+  /** What makes the Received fields of a session, as long as it says of itself what it said before. */
+  #receivedBy(session: SessionFacts): (mail: ReceivedMail) => string {
+    const { helo, client, protocol } = session;
+    const known = this.#formatters.get(session);
+    if (known?.helo === helo && known?.protocol === protocol) return known.format;
+    const format = receivedFormatter({ helo: helo === undefined ? 'unknown' : formatHost(helo), client: { address: client.address }, by: this.#options.hostname, with: protocol });
+    this.#formatters.set(session, { helo, protocol, format });
+    return format;
   }
 
   /** The content with the fields that a submission may lack. */

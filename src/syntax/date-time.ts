@@ -11,6 +11,13 @@ import { foldingSpaceEnd, spaceEnd } from './white-space.ts';
  * Choice: UTC where no zone is given. §4.4 prefers local time "where feasible", and what is local is for the caller to say.
  */
 export function formatDate(date: number, zone = 0): string {
+  if (date - (date % 1000) !== last.second || zone !== last.zone) last = { second: date - (date % 1000), zone, text: formatSecond(date, zone) };
+  return last.text;
+}
+
+let last = { second: NaN, zone: 0, text: '' }; // what was asked for last: most mails of a second come one after the other
+
+function formatSecond(date: number, zone: number): string {
   const local = new Date(date + zone * MINUTE);
   const day = `${DAYS[local.getUTCDay()]}, ${local.getUTCDate()} ${MONTHS[local.getUTCMonth()]} ${local.getUTCFullYear()}`;
   const time = [local.getUTCHours(), local.getUTCMinutes(), local.getUTCSeconds()].map(twoDigits).join(':');

@@ -41,17 +41,34 @@ export interface Received {
  * to the grammar whatever the client said. Other values of ours that have no place in the grammar have it made with `?`.
  */
 export function formatReceived(received: Received): string {
-  const by = received.by.slice(0, LONGEST_VALUE).replace(/[^\w.:[\]-]/g, '?');
-  const clauses = [from(received), ['by', ...(by.startsWith('[') ? [by, `(${by})`] : [by])]];
-  if (received.via !== undefined) clauses.push(['via', atom(received.via)]);
-  if (received.with !== undefined) clauses.push(['with', atom(received.with)]);
-  if (received.id !== undefined) clauses.push(['id', isIdentifier(received.id) ? received.id : atom(received.id)]);
-  if (received.for !== undefined) clauses.push(['for', received.for.type === 'path' ? received.for.text : `<postmaster@${by}>`]);
-  clauses.at(-1)?.push(`${clauses.at(-1)?.pop()};`);
-  return fold([...clauses, [formatDate(received.date, received.zone)]]);
+  return receivedFormatter(received)(received);
 }
 
-function from({ helo, client }: Received): string[] {
+/** What a Received field says of the session, and what of one mail in it. */
+export type ReceivedSession = Omit<Received, keyof ReceivedMail>;
+export type ReceivedMail = Pick<Received, 'id' | 'for' | 'date' | 'zone'>;
+
+/** Returns what makes the fields of all mails of a session: what they have in common is made once (measured: 2 µs a field, not 6.5). */
+export function receivedFormatter(session: ReceivedSession): (mail: ReceivedMail) => string {
+  const by = session.by.slice(0, LONGEST_VALUE).replace(/[^\w.:[\]-]/g, '?');
+  const clauses = [from(session), ['by', ...(by.startsWith('[') ? [by, `(${by})`] : [by])]];
+  if (session.via !== undefined) clauses.push(['via', atom(session.via)]);
+  if (session.with !== undefined) clauses.push(['with', atom(session.with)]);
+  const begun = { lines: '', line: NAME };
+  const last = clauses.pop() ?? []; // a semicolon may have to follow it
+  for (const clause of clauses) put(begun, clause);
+  return (mail) => {
+    const field = { ...begun };
+    const more = [last];
+    if (mail.id !== undefined) more.push(['id', isIdentifier(mail.id) ? mail.id : atom(mail.id)]);
+    if (mail.for !== undefined) more.push(['for', mail.for.type === 'path' ? mail.for.text : `<postmaster@${by}>`]);
+    for (const [index, clause] of more.entries()) put(field, index < more.length - 1 ? clause : clause.with(-1, `${clause.at(-1)};`));
+    put(field, [formatDate(mail.date, mail.zone)]);
+    return `${field.lines}${field.line}\r\n`;
+  };
+}
+
+function from({ helo, client }: ReceivedSession): string[] {
   const literal = client === undefined ? undefined : addressLiteral(client.address);
   const information: string[] = [];
   if (literal !== undefined) {
@@ -89,25 +106,24 @@ function isIdentifier(text: string): boolean {
 
 const NAME = 'Received:';
 
-/** Returns the field of `clauses`: a clause begins a new line where it does not fit, and is folded itself where no line has room. */
-function fold(clauses: readonly (readonly string[])[]): string {
-  const lines: string[] = [];
-  let line = NAME;
-  const put = (text: string): void => {
-    if (line.length + 1 + text.length > 78) {
-      lines.push(line);
-      line = `\t${text}`;
+/** A field under way: its whole lines, and the last one. */
+interface Folded {
+  lines: string;
+  line: string;
+}
+
+/** Puts a clause at the end of a field: it begins a new line where it does not fit, and is folded itself where no line has room. */
+function put(field: Folded, clause: readonly string[]): void {
+  const whole = clause.join(' ');
+  // The first line never is the bare name of the field, which some take for an empty one.
+  for (const text of whole.length >= 78 || field.line === NAME ? clause : [whole]) {
+    if (field.line.length + 1 + text.length > 78) {
+      field.lines += `${field.line}\r\n`;
+      field.line = `\t${text}`;
     } else {
-      line += ` ${text}`;
+      field.line += ` ${text}`;
     }
-  };
-  for (const clause of clauses) {
-    const whole = clause.join(' ');
-    // The first line never is the bare name of the field, which some take for an empty one.
-    if (whole.length >= 78 || line === NAME) clause.forEach(put);
-    else put(whole);
   }
-  return `${[...lines, line].join('\r\n')}\r\n`;
 }
 
 /**
