@@ -50,6 +50,8 @@ export interface JournalOptions {
   readonly segmentAge?: number;
   /** Octets of the disk that no mail may take, so that there is room for what becomes of those that have been taken. Default: 128 MiB. */
   readonly floor?: number;
+  /** Octets by which a segment is made longer at a time while batches are small; none: 0. Default: 256 KiB. */
+  readonly ahead?: number;
   /** Begins nothing that nobody asks for: no checkpoint, and a segment only for what has to be written. For who only looks. */
   readonly idle?: boolean;
   /** Called once, when the disk has failed and the queue has stopped: end the program, and start it anew. */
@@ -124,6 +126,7 @@ export class Journal implements Queue {
     this.report = recovered.report;
     this.#log = new SegmentLog(recovered.segments.at(-1) ?? 0, {
       ...store,
+      ahead: options.ahead ?? 256 * KIBIBYTE,
       delay: options.delay ?? delayResults,
       synced: () => this.#removeUnwanted(),
       failed: (error) => options.failed?.(error),

@@ -64,7 +64,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const path = segmentPath(segment);
     const last = segment === segments.at(-1);
     const octets = await disk.read(path);
-    const { state, end } = readSegment(octets, secretOf(secret, segment), last, options.checksum, (record, at) => {
+    const { state, end, used } = readSegment(octets, secretOf(secret, segment), last, options.checksum, (record, at) => {
       const fact = decodeFact(record);
       if (fact === undefined) throw new Error(`${path} holds a record that this version cannot read, at octet ${at}`);
       if (fact.type === 'SEG' && fact.version > FORMAT_VERSION) throw new Error(formatRefusal(`ehlo-queue ${fact.version}`));
@@ -75,8 +75,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       await keepDead(options, `${segment}.log`, octets);
     }
     if (state === 'torn') {
-      torn = { name: `${segment}.torn`, octets: octets.length - end };
-      await keepDead(options, torn.name, octets.subarray(end));
+      torn = { name: `${segment}.torn`, octets: used - end };
+      await keepDead(options, torn.name, octets.subarray(end, used));
       await perform('cut tail', () => disk.truncate(path, end));
     }
     if (last) await perform('sync tail', () => disk.sync(path));

@@ -227,7 +227,9 @@ describe('the journal in a directory', () => {
     const { id } = await journal.add(mailTo('bob'), of('x'));
     await journal.close();
     const path = join(directory, 'journal', '000001.log');
-    writeFileSync(path, concat([readFileSync(path), encodeAscii('half a rec')]));
+    const octets = readFileSync(path);
+    octets.set(encodeAscii('half a rec'), octets.findLastIndex((octet) => octet !== 0) + 1); // in the room that was made for it
+    writeFileSync(path, octets);
     journal = await Journal.open(directory);
     expect(journal.report).toMatchObject({ torn: { name: '1.torn', octets: 10 }, dead: [] });
     expect(readFileSync(join(directory, 'dead', '1.torn'), 'utf8')).toBe('half a rec');
@@ -475,7 +477,7 @@ describe('the journal, on a disk that fails', () => {
 
   it.each([0, 1, 30, 150])('refuses what there is no room for, takes back the %i octets of it that were written, and goes on when there is room', async (octets) => {
     const told: string[] = [];
-    const { journal, disk } = await watched({ failed: ({ message }) => told.push(message) });
+    const { journal, disk } = await watched({ ahead: 0, failed: ({ message }) => told.push(message) });
     const first = await journal.add(mailTo('bob'), of('first'));
     const before = await disk.read(LOG);
     fill(disk, 'journal/', octets);
@@ -495,7 +497,7 @@ describe('the journal, on a disk that fails', () => {
   });
 
   it('would take what it has not taken back for decay', async () => {
-    const { journal, disk } = await watched({ perform: async (step, action) => (step === 'take back' ? undefined : action()) });
+    const { journal, disk } = await watched({ ahead: 0, perform: async (step, action) => (step === 'take back' ? undefined : action()) });
     const big = of('y'.repeat(300));
     fill(disk, 'journal/', 200);
     await expect(journal.add(mailTo('bob'), big)).rejects.toThrow('ENOSPC');
@@ -508,6 +510,45 @@ describe('the journal, on a disk that fails', () => {
     disk.before = () => undefined;
     const again = await Journal.on(disk.powerless(randomOf(1), 1), { delay: () => () => undefined });
     expect(again.report.dead).toHaveLength(1);
+  });
+
+  it('makes room for many small batches at a time, none for large ones, and takes no zeros for records', async () => {
+    const { journal, disk } = await watched({ ahead: 1000 });
+    const lengths: number[] = [];
+    for (const size of [10, 10, 10, 400, 10]) {
+      await journal.add(mailTo('bob'), of('x'.repeat(size)));
+      lengths.push((await disk.read(LOG)).length);
+    }
+    const [first = 0] = lengths;
+    expect(first).toBeGreaterThan(1000);
+    expect(lengths.slice(0, 4)).toEqual([first, first, first, first]);
+    await journal.add(mailTo('bob'), of('x'.repeat(500)));
+    const used = (await disk.read(LOG)).length;
+    expect(used).toBeGreaterThan(first);
+    expect((await disk.read(LOG)).at(-1)).toBe(0x78);
+    await journal.add(mailTo('bob'), of('x'));
+    expect((await disk.read(LOG)).length).toBeGreaterThan(used + 1000);
+    for (const wreck of [disk.killed(), disk.powerless(randomOf(1), 1), disk.powerless(randomOf(1), 0)]) {
+      const again = await Journal.on(wreck, { delay: () => () => undefined });
+      expect(again.report).toMatchObject({ torn: undefined, dead: [] });
+      expect([...again.mails()]).toHaveLength(7);
+    }
+  });
+
+  it('goes without room ahead where the disk has none', async () => {
+    const told: string[] = [];
+    const { journal, disk } = await watched({ ahead: 1000, failed: ({ message }) => told.push(message) });
+    const write = disk.write.bind(disk);
+    disk.write = async (path, pieces, at) => {
+      const octets = concat(pieces);
+      await write(path, [octets.subarray(0, 900)], at);
+      if (octets.length > 900) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    };
+    for (const size of [10, 20]) await journal.add(mailTo('bob'), of('x'.repeat(size)));
+    expect(told).toEqual([]);
+    const again = await Journal.on(disk.killed(), { delay: () => () => undefined });
+    expect(again.report).toMatchObject({ torn: undefined, dead: [] });
+    expect([...again.mails()].map(({ size }) => size)).toEqual([10, 20]);
   });
 
   it('leaves no file of a large mail for whose record there is no room', async () => {

@@ -7,7 +7,9 @@
 // Rule 1: of a torn segment, the records up to the tear count, those behind it do not.
 // Rule 2: of a corrupt segment all records count that can be found: each is a fact on its own, and facts need no order.
 // Rule 3: a segment that has a successor was durable as a whole before that one was made: it cannot be torn, only corrupt.
-// Rule 4: the search takes time linear in the segment, whatever strangers had put into it: without the secret nobody can
+// Rule 4: zeros up to the end are room that was made for records to come (segment-log.ts), and no octets at all here. What a
+//         crash left of a batch in that room is torn like any other; where it left nothing, there is nothing to cut off.
+// Rule 5: the search takes time linear in the segment, whatever strangers had put into it: without the secret nobody can
 //         make more than one place in 65,536 look like a record.
 
 import type { Checksum } from './checksum.ts';
@@ -18,6 +20,8 @@ export interface SegmentReading {
   readonly state: 'whole' | 'torn' | 'corrupt';
   /** Octets up to which there is nothing but records. */
   readonly end: number;
+  /** Octets up to which there is anything but zeros. */
+  readonly used: number;
 }
 
 /** Reads a segment, and calls back for each record that counts, with a view of `octets`. `last`: it has no successor, so it may be torn. */
@@ -32,7 +36,9 @@ export function readSegment(octets: Uint8Array, secret: number, last: boolean, c
     sequence += 1;
   }
   const end = at;
-  if (end === octets.length) return { state: 'whole', end };
+  let used = octets.length;
+  while (used > end && octets[used - 1] === 0) used -= 1;
+  if (end === used) return { state: 'whole', end, used };
 
   const found: { readonly at: number; readonly record: StoredRecord }[] = [];
   let watermark = 0;
@@ -47,7 +53,7 @@ export function readSegment(octets: Uint8Array, secret: number, last: boolean, c
     at += HEADER + record.payload.length;
     sequence = record.sequence + 1;
   }
-  if (last && watermark <= end) return { state: 'torn', end };
+  if (last && watermark <= end) return { state: 'torn', end, used };
   for (const { at, record } of found) each(record, at);
-  return { state: 'corrupt', end };
+  return { state: 'corrupt', end, used };
 }

@@ -39,7 +39,30 @@ describe('a segment', () => {
     const reading = readSegment(octets, SECRET, true);
     expect(reading).toMatchObject({ state: 'whole', end: octets.length });
     expect(reading.found).toEqual(places);
-    expect(readSegment(new Uint8Array(0), SECRET, false)).toEqual({ state: 'whole', end: 0, found: [] });
+    expect(readSegment(new Uint8Array(0), SECRET, false)).toEqual({ state: 'whole', end: 0, used: 0, found: [] });
+  });
+
+  it('is whole where zeros follow, with a successor or without, and torn where anything else stands among them', () => {
+    const longer = concat([octets, new Uint8Array(100)]);
+    for (const last of [true, false]) expect(readSegment(longer, SECRET, last)).toEqual({ state: 'whole', end: octets.length, used: octets.length, found: places });
+    for (const at of [0, 50, 99]) {
+      const torn = longer.slice();
+      torn[octets.length + at] = 1;
+      expect(readSegment(torn, SECRET, true)).toEqual({ state: 'torn', end: octets.length, used: octets.length + at + 1, found: places });
+      expect(readSegment(torn, SECRET, false)).toMatchObject({ state: 'corrupt', end: octets.length });
+    }
+  });
+
+  it('is torn wherever its last octets are zeros, or whole where nothing is left of the last record', () => {
+    for (let length = 1; length < octets.length; length++) {
+      const zeroed = octets.slice();
+      zeroed.fill(0, length);
+      const end = places.findLast((each) => each <= length) ?? 0;
+      const reading = readSegment(zeroed, SECRET, true);
+      expect(reading).toMatchObject({ state: reading.used === end ? 'whole' : 'torn', end });
+      expect(reading.used).toBeLessThanOrEqual(length);
+      expect(reading.found).toEqual(places.filter((at) => at < end));
+    }
   });
 
   it('is torn wherever its last octets are missing, and counts up to there', () => {
