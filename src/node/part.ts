@@ -81,7 +81,7 @@ export class PartedQueue implements Queue {
     return this.#partOf(id).content(id);
   }
 
-  recent(id: string): Uint8Array | undefined {
+  recent(id: string): readonly Uint8Array[] | undefined {
     return this.#partOf(id).recent(id);
   }
 
