@@ -177,22 +177,31 @@ function ruleOf<Parameters>(keyword: string, offer: Offer, side: (row: Extension
 
 /** The parameters of MAIL that say this to a server with these extensions; what others are for is left out (RFC 5321 §4.1.1.11). */
 export function writeMailParameters(parameters: MailParameters, offered: (keyword: ExtensionKeyword) => boolean): Parameter[] {
-  return writeParameters(parameters, offered, ({ mail }) => mail);
+  return writeParameters(parameters, offered, MAIL_WRITERS);
 }
 
 /** The same for RCPT. */
 export function writeRecipientParameters(parameters: RecipientParameters, offered: (keyword: ExtensionKeyword) => boolean): Parameter[] {
-  return writeParameters(parameters, offered, ({ rcpt }) => rcpt);
+  return writeParameters(parameters, offered, RCPT_WRITERS);
 }
 
-function writeParameters<Parameters>(parameters: Parameters, offered: (keyword: ExtensionKeyword) => boolean, side: (row: Extension) => Readonly<Record<string, ParameterRule<Parameters>>> | undefined): Parameter[] {
-  return ROWS.flatMap(([extension, row]) => {
-    if (!offered(extension)) return [];
-    return Object.entries(side(row) ?? {}).flatMap(([keyword, { write }]) => {
-      const value = write(parameters);
-      return value === undefined ? [] : [{ keyword, value: value === true ? undefined : value }];
-    });
-  });
+/** How each parameter of a command is written, in the order of the table. */
+interface Writer<Parameters> {
+  readonly extension: ExtensionKeyword;
+  readonly keyword: string;
+  readonly write: Write<Parameters>;
+}
+
+const MAIL_WRITERS = ROWS.flatMap(([extension, { mail = {} }]) => Object.entries(mail).map(([keyword, { write }]): Writer<MailParameters> => ({ extension, keyword, write })));
+const RCPT_WRITERS = ROWS.flatMap(([extension, { rcpt = {} }]) => Object.entries(rcpt).map(([keyword, { write }]): Writer<RecipientParameters> => ({ extension, keyword, write })));
+
+function writeParameters<Parameters>(parameters: Parameters, offered: (keyword: ExtensionKeyword) => boolean, writers: readonly Writer<Parameters>[]): Parameter[] {
+  const written: Parameter[] = [];
+  for (const { extension, keyword, write } of writers) {
+    const value = write(parameters);
+    if (value !== undefined && offered(extension)) written.push({ keyword, value: value === true ? undefined : value });
+  }
+  return written;
 }
 
 function xtext(text: string | undefined): string | undefined {

@@ -6,6 +6,8 @@ import type { Transaction } from './action.ts';
 import { isBinary, needsUtf8, type ServerOffer } from './offer.ts';
 import type { Exchange } from './pipeline.ts';
 
+const NOTHING: MailParameters = {};
+
 /** MAIL, and RCPT for each of the recipients. `authenticated`: we are, so that the AUTH parameter may be said (RFC 4954 §5). */
 export function envelopeOf(transaction: Transaction, recipients: readonly number[], offer: ServerOffer, authenticated: boolean): Exchange[] {
   const { reversePath, forwardPaths, recipientParameters } = transaction;
@@ -23,12 +25,13 @@ export function envelopeOf(transaction: Transaction, recipients: readonly number
 
 /** What is asked for on this hop: size and body are those of the content, whatever was declared to us. */
 function declared(transaction: Transaction, utf8: boolean): MailParameters {
-  const { parameters = {}, size, eightBit } = transaction;
-  const { size: _, body: __, ...asked } = parameters;
+  const { parameters, size, eightBit } = transaction;
+  const body = isBinary(transaction) ? 'BINARYMIME' : eightBit === true ? '8BITMIME' : undefined; // RFC 3030 §3, RFC 6152 §3
+  const { size: _, body: __, ...asked } = parameters ?? NOTHING;
   return {
-    ...(size === undefined ? {} : { size }), // RFC 1870 §6
-    ...(isBinary(transaction) ? { body: 'BINARYMIME' } : eightBit === true ? { body: '8BITMIME' } : {}), // RFC 3030 §3, RFC 6152 §3
+    ...(size === undefined ? NOTHING : { size }), // RFC 1870 §6
+    ...(body === undefined ? NOTHING : { body }),
     ...asked,
-    ...(utf8 ? { smtpUtf8: true } : {}), // RFC 6531 §3.4
+    ...(utf8 ? { smtpUtf8: true } : NOTHING), // RFC 6531 §3.4
   };
 }

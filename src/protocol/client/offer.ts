@@ -1,7 +1,5 @@
 // What a server offers, as its reply to EHLO says (RFC 5321 §4.1.1.1), and what of it a mail cannot do without.
 
-import { isAscii } from '../../wire/ascii.ts';
-import { encodeUtf8 } from '../../wire/utf8.ts';
 import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
 import type { ExtensionKeyword } from '../extension.ts';
 import type { ClientTls, Reason, Transaction } from './action.ts';
@@ -79,18 +77,22 @@ const USE: Readonly<Record<ExtensionKeyword, Use>> = {
 export function missingFor(transaction: Transaction, offer: ServerOffer, tls: ClientTls | undefined): Reason | undefined {
   if (bindsToTls(transaction) && tls?.verified !== true) return 'require-tls-not-secured';
   const needs = { transaction, tls };
-  for (const [keyword, use] of USES) if (use !== 'where offered' && use.needed(needs) && !offer.has(keyword)) return use.reason;
+  for (const { keyword, needed, reason } of NEEDS) if (needed(needs) && !offer.has(keyword)) return reason;
   if (!offer.has('SMTPUTF8') && needsUtf8(transaction.reversePath)) return 'utf8-not-offered';
   if (sizeOf(transaction) > offer.maxSize) return 'size-not-accepted';
   return undefined;
 }
 
-const USES = Object.entries(USE) as readonly (readonly [ExtensionKeyword, Use])[]; // the keys are the table's own
+/** The rows that can hold a mail back. */
+const NEEDS = (Object.entries(USE) as readonly (readonly [ExtensionKeyword, Use])[]) // the keys are the table's own
+  .flatMap(([keyword, use]) => (use === 'where offered' ? [] : [{ keyword, ...use }]));
 
 /** RFC 6531 §3.2: only a server with SMTPUTF8 may be given such an address. */
 export function needsUtf8({ text }: ReversePath | ForwardPath): boolean {
-  return !isAscii(encodeUtf8(text));
+  return BEYOND_ASCII.test(text);
 }
+
+const BEYOND_ASCII = /[^\0-\x7f]/;
 
 /** Only TLS will do; a notification, of which no more than a header goes back, need not be lost for that (RFC 8689 §5). */
 function bindsToTls({ parameters, reversePath }: Transaction): boolean {

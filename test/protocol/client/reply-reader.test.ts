@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { ReplyReader } from '../../../src/protocol/client/reply-reader.ts';
+import type { Reply } from '../../../src/syntax/reply.ts';
+import { octetsOf } from '../../wire/every.ts';
+
+/** What a reader makes of octets, in pieces of so many. */
+function read(text: string, piece = text.length, reader = new ReplyReader()): (Reply | 'no reply')[] {
+  const replies: (Reply | 'no reply')[] = [];
+  for (let from = 0; from < text.length; from += piece) {
+    const octets = octetsOf(text.slice(from, from + piece));
+    for (let at = 0; at < octets.length; ) {
+      at = reader.read(octets, at);
+      if (reader.reply !== undefined) replies.push(reader.reply);
+    }
+  }
+  return replies;
+}
+
+describe('a reader of replies', () => {
+  const LINES = ['250 2.1.0 Ok\r\n', '250 2.1.5 Ok\r\n', '354 go\r\n', '250-2.1.0 Ok\r\n250 2.1.0 Ok\r\n', '250-2.1.0 Ok\r\n250-2.1.5 Ok\r\n250 2.1.0 Ok\r\n', '550 2.1.0 Ok\r\n', '250\r\n', ...Array.from({ length: 12 }, (_, at) => `250 2.0.0 queued as ${at}\r\n`)];
+
+  it('that has read a line before reads the same of it as one that has not, whatever came between', () => {
+    const reader = new ReplyReader();
+    for (let round = 0; round < 3; round += 1) {
+      for (const first of LINES) for (const second of LINES) {
+        for (const piece of [1_000, 5, 1]) expect(read(first + second, piece, reader)).toEqual([...read(first), ...read(second)]);
+      }
+    }
+  });
+
+  it('takes no line that it knows for the end of a reply with another code (§4.2.1)', () => {
+    const reader = new ReplyReader();
+    read('250 2.1.0 Ok\r\n', 14, reader);
+    expect(read('354-go\r\n250 2.1.0 Ok\r\n', 100, reader)).toEqual(['no reply']);
+  });
+
+  it('takes a line with a bare CR or LF, or with NUL, for no reply, however well it knows the rest', () => {
+    for (const spoilt of ['250 2.1.0\0Ok\r\n', '250 2.1.0 O\rk\r\n', '250 2.1.0\nOk\r\n']) {
+      const reader = new ReplyReader();
+      read('250 2.1.0 Ok\r\n', 14, reader);
+      expect(read(spoilt, 100, reader)[0]).toBe('no reply');
+    }
+  });
+});
