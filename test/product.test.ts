@@ -24,6 +24,9 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   'LMTP without chunks': { ...PLAIN, server: { lmtp: true, without: ['CHUNKING'] }, client: { lmtp: true }, verdicts: TWO },
   'STARTTLS and AUTH': { ...PLAIN, server: { startTls: true, requireTls: true, auth: { ...ANY_AUTH, mechanisms: ['PLAIN', 'LOGIN'], required: true } }, client: { tlsPolicy: 'verify', auth: AUTH }, recipients: 1 },
   'two mails, one command at a time': { ...PLAIN, server: { without: ['CHUNKING', 'PIPELINING'] }, mails: 2, recipients: 1, verdicts: TWO },
+  'two mails, one behind the other': { ...PLAIN, mails: 2, recipients: 1, atHand: true, followed: true },
+  'two mails of two recipients, one behind the other': { ...PLAIN, mails: 2, followed: true, verdicts: TWO },
+  'troubles of two mails, one behind the other': { ...PLAIN, mails: 2, recipients: 1, atHand: true, followed: true, verdicts: ['accept'], troubles: true },
   'troubles': { ...PLAIN, recipients: 1, verdicts: ['accept'], troubles: true },
 };
 

@@ -6,6 +6,9 @@
 // Rule 3: content is read to its end before the end of mail data goes out, and anew for each transaction.
 // Rule 4: a mail goes in one flight with its envelope only while the connection is fresh: of a flight into a connection that
 //         the server has closed meanwhile nobody knows whether it arrived.
+// Rule 5: where the server lets it, the envelope of the next mail goes in one piece with the end of the one before (RFC 2920
+//         §3.1): half as many writes, reads and round trips for each mail. It is asked for then and not earlier, so that no mail
+//         waits behind one that is long in being read; and only where no recipient was refused, who may need a further transaction.
 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -21,7 +24,7 @@ import { ClientSession } from '../protocol/client/session.ts';
 import { asciiPath } from './ascii-path.ts';
 import { derive, HASH } from './credential.ts';
 import { now, Pump } from './pump.ts';
-import type { Outgoing, Report, SenderOptions } from './sender.ts';
+import type { Next, Outgoing, Report, SenderOptions } from './sender.ts';
 import { TlsClient } from './tls-client.ts';
 
 /** The mail under way. */
@@ -29,13 +32,14 @@ interface Task {
   readonly mail: Outgoing;
   readonly forwardPaths: readonly ForwardPath[];
   readonly report: Report;
-  readonly outcomes: Map<number, Outcome>;
+  readonly next: Next | undefined;
+  readonly outcomes: (Outcome | undefined)[]; // by recipient
   open: readonly number[]; //  the recipients of the transaction under way or to come
   content: AsyncGenerator<Uint8Array, void> | undefined;
   octets: Uint8Array | undefined; // all of the content, where it is in memory
   given: number; //            of these
   begun: boolean; //           in the hands of the session
-  readonly end: () => void;
+  readonly settle: (outcomes: readonly Outcome[]) => void;
 }
 
 /** Octets that the server has the time of RFC 5321 §4.5.3.2.5 to take: a slow line must not be too slow for a large piece. */
@@ -60,6 +64,7 @@ export class ClientConnection {
   #over = false; //             it has closed, or the socket is gone
   #leaving = false;
   #task: Task | undefined;
+  #behind: Task | undefined; // whose envelope is out behind the end of that
   #begun = false; //            a mail has been
   #usedAt: Milliseconds; //     when the server last said that it takes a mail
   #settled: (() => void)[] = []; // wait until the session is ready, or over
@@ -78,6 +83,7 @@ export class ClientConnection {
     this.#session = session(sessionOptions(options), now());
     this.#pump = new Pump<ClientAction>(socket, this.#session, (action) => this.#act(action), () => this.#close());
     this.#pump.linger = LINGER;
+    this.#pump.joins = 'takes-next';
     closing?.addEventListener('abort', this.#leave, { once: true });
     signal?.addEventListener('abort', this.#abort, { once: true });
     if (closing?.aborted === true || signal?.aborted === true) this.#session.abort();
@@ -106,16 +112,14 @@ export class ClientConnection {
 
   /**
    * Sends the mail, and resolves with an outcome for each recipient, in their order, when another mail can be sent, or none.
-   * Never rejects. One at a time; it may be called before the session is ready.
+   * Never rejects. One at a time; it may be called before the session is ready. `next`: asked for mails to go behind this one.
    */
-  async send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report: Report = () => undefined): Promise<readonly Outcome[]> {
-    const outcomes = new Map<number, Outcome>();
-    if (forwardPaths.length === 0) return [];
-    await new Promise<void>((end) => {
-      this.#task = { mail, forwardPaths, report, outcomes, open: forwardPaths.map((_, recipient) => recipient), octets: mail.octets, content: undefined, given: 0, begun: false, end };
+  send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report?: Report, next?: Next): Promise<readonly Outcome[]> {
+    return new Promise((settle) => {
+      if (forwardPaths.length === 0) return settle([]);
+      this.#task = taskOf(mail, forwardPaths, settle, report, next);
       if (this.#ready || this.#over) this.#begin(this.#task);
     });
-    return forwardPaths.map((_, recipient) => outcomes.get(recipient) ?? { ...REASONS['connection-lost'], inReplyTo: 'nothing', reason: 'connection-lost' });
   }
 
   /** Says QUIT as soon as that can be said, and resolves when the connection is gone. */
@@ -140,11 +144,12 @@ export class ClientConnection {
         );
       case 'ready': return this.#onReady();
       case 'want-content': return void this.#supply(this.#task);
+      case 'takes-next': return this.#onTakesNext();
       case 'outcome': {
         const recipient = this.#task?.open[action.recipient];
         if (recipient === undefined) return;
         const outcome = { ...action.outcome, time: Date.now() };
-        this.#task?.outcomes.set(recipient, outcome);
+        if (this.#task !== undefined) this.#task.outcomes[recipient] = outcome;
         this.#task?.report(recipient, outcome);
         return;
       }
@@ -159,9 +164,17 @@ export class ClientConnection {
     for (const wake of this.#settled.splice(0)) wake();
     const task = this.#task;
     if (task !== undefined && task.open.length > 0) return void this.#begin(task);
-    this.#task = undefined;
-    task?.end();
+    if (task !== undefined) this.#end(task);
     if (this.#leaving) this.#quit();
+  }
+
+  #onTakesNext(): void {
+    const { next, outcomes } = this.#task ?? {};
+    const follower = this.#leaving || outcomes?.some((outcome) => outcome !== undefined) !== false ? undefined : next?.();
+    if (follower === undefined) return;
+    const { mail, forwardPaths, settle } = follower;
+    this.#behind = taskOf(mail, forwardPaths, settle, undefined, next);
+    this.#transact(this.#behind, contentAtHand(this.#behind));
   }
 
   #quit(): void {
@@ -172,22 +185,23 @@ export class ClientConnection {
 
   /** Hands the recipients that are open to the session, with the content where that can go along. */
   #begin(task: Task): void {
-    const { octets, size = Infinity } = task.mail;
+    const { content, octets, size = Infinity } = task.mail;
     if (this.#over && this.#session.failure === undefined) return this.#end(task); // QUIT was said
     this.#ready = false;
     this.#begun = true;
     task.begun = false;
-    const eager = this.#session.takesOneFlight && now() - this.#usedAt < FRESH;
-    if (!eager || this.#over || (octets?.length ?? size) > ONE_FLIGHT) return this.#transact(task);
-    if (octets !== undefined) return this.#transact(task, octets);
-    collect(task.mail.content()).then(
-      (content) => this.#transact(task, content),
+    const flies = this.#session.takesOneFlight;
+    const eager = flies && now() - this.#usedAt < FRESH;
+    if (octets !== undefined) return this.#transact(task, eager || !flies ? contentAtHand(task) : undefined);
+    if (!eager || this.#over || size > ONE_FLIGHT) return this.#transact(task);
+    collect(content()).then(
+      (whole) => this.#transact(task, whole),
       () => this.#transact(task), // what cannot be read is met again where it counts
     );
   }
 
   #transact(task: Task, content?: Uint8Array): void {
-    const { mail: { reversePath, size, eightBit, parameters, recipientParameters }, open, forwardPaths } = task;
+    const { mail: { reversePath, size, eightBit, parameters, recipientParameters }, open, forwardPaths, next } = task;
     if (task.begun) return; // the session has ended meanwhile, and every recipient has its reason
     task.begun = true;
     const utf8 = this.#session.keywords.has('SMTPUTF8'); // RFC 6531 §3.7: U-labels where that is offered, else A-labels
@@ -196,11 +210,12 @@ export class ClientConnection {
       {
         reversePath: utf8 ? reversePath : asciiPath(reversePath),
         forwardPaths: utf8 ? paths : paths.map(asciiPath),
-        ...(size === undefined ? {} : { size }),
-        ...(eightBit === undefined ? {} : { eightBit }),
-        ...(content === undefined ? {} : { content }),
-        ...(parameters === undefined ? {} : { parameters }),
-        ...(recipientParameters === undefined ? {} : { recipientParameters: open.map((recipient) => recipientParameters[recipient] ?? {}) }),
+        size,
+        eightBit,
+        content,
+        followed: next !== undefined,
+        parameters,
+        recipientParameters: recipientParameters && open.map((recipient) => recipientParameters[recipient] ?? {}),
       },
       now(),
     );
@@ -257,13 +272,20 @@ export class ClientConnection {
     task.octets = task.mail.octets;
     task.given = 0;
     this.#usedAt = now();
+    if (this.#behind !== undefined) {
+      this.#end(task);
+      this.#task = this.#behind;
+      this.#behind = undefined;
+      return;
+    }
     task.open = this.#session.failure === undefined ? roomless(task.open, task.outcomes) : [];
     if (this.#session.state === 'closed' && this.#over) this.#end(task); // else 'ready' or 'close' follows
   }
 
   #end(task: Task): void {
+    const { forwardPaths, outcomes } = task;
     this.#task = undefined;
-    task.end();
+    task.settle(forwardPaths.map((_, recipient) => outcomes[recipient] ?? LOST));
   }
 
   #startTls(): void {
@@ -294,6 +316,18 @@ export class ClientConnection {
   }
 }
 
+/** The outcome of a recipient of whom nothing was said when the connection went. */
+const LOST: Outcome = { ...REASONS['connection-lost'], inReplyTo: 'nothing', reason: 'connection-lost' };
+
+function taskOf(mail: Outgoing, forwardPaths: readonly ForwardPath[], settle: Task['settle'], report: Report = () => undefined, next: Next | undefined): Task {
+  return { mail, forwardPaths, report, next, settle, outcomes: [], open: [...forwardPaths.keys()], octets: mail.octets, content: undefined, given: 0, begun: false };
+}
+
+/** Content in memory that is small enough to go in one piece. */
+function contentAtHand({ mail: { octets } }: Task): Uint8Array | undefined {
+  return octets !== undefined && octets.length <= ONE_FLIGHT ? octets : undefined;
+}
+
 /** Node's own authorities, read when they are first needed: that takes milliseconds. */
 let usual: TlsClient | undefined;
 
@@ -315,10 +349,10 @@ async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> 
 }
 
 /** The recipients to send to in a further transaction: those whom we held back ourselves; and, where the server took some, those it had no room for. */
-function roomless(recipients: readonly number[], outcomes: ReadonlyMap<number, Outcome>): readonly number[] {
-  const took = recipients.some((recipient) => outcomes.get(recipient)?.state === 'delivered');
+function roomless(recipients: readonly number[], outcomes: readonly (Outcome | undefined)[]): readonly number[] {
+  const took = recipients.some((recipient) => outcomes[recipient]?.state === 'delivered');
   return recipients.filter((recipient) => {
-    const outcome = outcomes.get(recipient);
+    const outcome = outcomes[recipient];
     if (outcome?.state !== 'deferred') return false;
     return outcome.reason === 'no-room' || (took && outcome.inReplyTo === 'RCPT' && (outcome.reply.code === 452 || outcome.reply.code === 552));
   });

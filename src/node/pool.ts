@@ -14,13 +14,13 @@ import type { Milliseconds } from '../protocol/limit.ts';
 import type { Target } from '../relay/route.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import type { Timer } from './pause.ts';
-import type { Outgoing } from './sender.ts';
+import type { Next, Outgoing, Report } from './sender.ts';
 
 /** What the pool knows of a connection; that of sender.ts is one. */
 export interface MailConnection {
   /** It takes another mail now. */
   readonly usable: boolean;
-  send(mail: Outgoing, forwardPaths: readonly ForwardPath[]): Promise<readonly Outcome[]>;
+  send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report?: Report, next?: Next): Promise<readonly Outcome[]>;
   /** Says QUIT, and resolves when the connection is gone. */
   quit(): Promise<void>;
 }

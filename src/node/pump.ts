@@ -62,6 +62,8 @@ export const now = (): number => performance.now();
 export class Pump<Action extends { readonly type: string }> {
   /** How long a peer that keeps its side open has to read our last words. */
   linger: number = LINGER;
+  /** The type of an action that may bring more to be said: what was said before it is written together with that. */
+  joins: string | undefined;
   /** Whether `flushed` may be asked. */
   watchesWrites = false;
   #socket: Duplex;
@@ -78,7 +80,8 @@ export class Pump<Action extends { readonly type: string }> {
   #paused = true; //    nothing is taken from the socket
   #kept = NONE; //      what came while nothing was to be read: one read, since the socket was paused then
   #keptEnd = false; //  and the peer's end behind it
-  #unwritten: Uint8Array | undefined; // to be written with what follows at once
+  #unwritten: Uint8Array[] = []; // to be written with what follows at once
+  #unwrittenLength = 0;
   #written = 0; //      writes of the socket's so far,
   #taken = 0; //        of which the system has taken so many
   #flushes: Flush[] | undefined; // who asked whether so many of them were
@@ -155,7 +158,7 @@ export class Pump<Action extends { readonly type: string }> {
           this.#send(action.octets);
           continue;
         }
-        this.#write(); // what was said comes before what is done: the handshake of TLS, above all
+        if (action.type !== this.joins) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
         if (action.type === 'close') this.#close();
         else this.#act(action as Exclude<Action, WireAction>); // the two others are taken above
       }
@@ -169,16 +172,18 @@ export class Pump<Action extends { readonly type: string }> {
 
   /** Takes octets to be written; a few together, where they follow each other at once (a call of the system costs as much as copying 30 kB). */
   #send(octets: Uint8Array): void {
-    const together = this.#unwritten === undefined ? octets : this.#unwritten.length + octets.length > MOST_TOGETHER ? undefined : concat([this.#unwritten, octets]);
-    if (together === undefined) this.#write();
-    this.#unwritten = together ?? octets;
-    if (this.#unwritten.length > MOST_TOGETHER) this.#write();
+    if (this.#unwrittenLength + octets.length > MOST_TOGETHER) this.#write();
+    this.#unwritten.push(octets);
+    this.#unwrittenLength += octets.length;
+    if (this.#unwrittenLength > MOST_TOGETHER) this.#write();
   }
 
   #write(): void {
-    const octets = this.#unwritten;
-    if (octets === undefined) return;
-    this.#unwritten = undefined;
+    const [first, ...others] = this.#unwritten;
+    if (first === undefined) return;
+    const octets = others.length === 0 ? first : concat(this.#unwritten);
+    this.#unwritten = [];
+    this.#unwrittenLength = 0;
     if (this.#socket.destroyed) this.#blocked = false;
     else if (!this.watchesWrites) this.#blocked = !this.#socket.write(octets);
     else {

@@ -51,6 +51,16 @@ export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtO
   readonly session?: (options: ClientOptions, now: Milliseconds) => ClientSession;
 }
 
+/** A mail that may go right behind another: what `send` is given, and who is told the outcomes, when its turn is over. */
+export interface Follower {
+  readonly mail: Outgoing;
+  readonly forwardPaths: readonly ForwardPath[];
+  readonly settle: (outcomes: readonly Outcome[]) => void;
+}
+
+/** Asked, when the end of a mail is out, for the mail that goes right behind it. */
+export type Next = () => Follower | undefined;
+
 /** Told of a recipient, by index, as soon as there is an outcome; a further transaction may bring another. */
 export type Report = (recipient: number, outcome: Outcome) => void;
 
@@ -114,10 +124,13 @@ export class SenderConnection {
 
   /**
    * Sends the mail, and resolves with an outcome for each recipient, in their order, when another mail can be sent, or none.
-   * Never rejects. One at a time.
+   * Never rejects. One at a time; but `next`, if given, is asked for the mail behind this one, and again behind that, where the
+   * server lets its envelope go with the end of this one (see ClientConnection).
    */
-  async send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report: Report = () => undefined): Promise<readonly Outcome[]> {
-    const outcomes = [...(await this.#connection.send(mail, forwardPaths, report))];
+  async send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report: Report = () => undefined, next?: Next): Promise<readonly Outcome[]> {
+    const first = await this.#connection.send(mail, forwardPaths, report, next);
+    if (!first.some(isTooMany)) return first;
+    const outcomes = [...first];
     for (let left = tooMany(outcomes), before = forwardPaths.length; left.length > 0 && left.length < before; ) {
       if (!(await this.#reopen())) break;
       const { recipientParameters: parameters } = mail;
@@ -151,8 +164,9 @@ export class SenderConnection {
 
 /** The recipients, by index, whom the server does not take in this session. */
 function tooMany(outcomes: readonly Outcome[]): readonly number[] {
-  return [...outcomes.keys()].filter((recipient) => {
-    const outcome = outcomes[recipient];
-    return outcome?.state === 'deferred' && outcome.reason === 'session-limit';
-  });
+  return [...outcomes.keys()].filter((recipient) => isTooMany(outcomes[recipient]));
+}
+
+function isTooMany(outcome: Outcome | undefined): boolean {
+  return outcome?.state === 'deferred' && outcome.reason === 'session-limit';
 }

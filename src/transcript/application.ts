@@ -102,8 +102,8 @@ const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
   },
   client: {
     mail: {
-      grammar: 'mail REVERSE-PATH [PARAMETER…] to FORWARD-PATH [PARAMETER…]… [size=N] [8bit] [content "…"]',
-      pattern: new RegExp(String.raw`^mail (?<reverse>${PATH})(?<asked>${ASKED}) to (?<forward>${PATH}${ASKED}(?: ${PATH}${ASKED})*)(?: size=(?<size>0|[1-9]\d{0,14}))?(?<eightBit> 8bit)?(?: content "(?<text>.*)")?$`),
+      grammar: 'mail REVERSE-PATH [PARAMETER…] to FORWARD-PATH [PARAMETER…]… [size=N] [8bit] [followed] [content "…"]',
+      pattern: new RegExp(String.raw`^mail (?<reverse>${PATH})(?<asked>${ASKED}) to (?<forward>${PATH}${ASKED}(?: ${PATH}${ASKED})*)(?: size=(?<size>0|[1-9]\d{0,14}))?(?<eightBit> 8bit)?(?<followed> followed)?(?: content "(?<text>.*)")?$`),
       read: readMail,
     },
     content: { grammar: 'content "…" or content ends or content lost', pattern: /^content (?:"(?<text>.*)"|(?<end>ends|lost))$/, read: readContent },
@@ -141,9 +141,9 @@ export function formatApplicationLine(line: ApplicationLine): string {
     case 'leniency': case 'notice': return `${line.say} ${line.name}`;
     case 'abort': return line.reason === undefined ? 'abort' : `abort ${line.reason}`;
     case 'mail': {
-      const { reversePath, forwardPaths, size, eightBit, content, parameters = {}, recipientParameters = [] } = line.transaction;
+      const { reversePath, forwardPaths, size, eightBit, followed, content, parameters = {}, recipientParameters = [] } = line.transaction;
       const paths = `${withWords(reversePath.text, formatMailParameters(parameters))} to ${forwardPaths.map(({ text }, at) => withWords(text, formatRecipientParameters(recipientParameters[at] ?? {}))).join(' ')}`;
-      return `mail ${paths}${size === undefined ? '' : ` size=${size}`}${eightBit === true ? ' 8bit' : ''}${content === undefined ? '' : ` content "${formatExact(content)}"`}`;
+      return `mail ${paths}${size === undefined ? '' : ` size=${size}`}${eightBit === true ? ' 8bit' : ''}${followed === true ? ' followed' : ''}${content === undefined ? '' : ` content "${formatExact(content)}"`}`;
     }
     case 'outcome': {
       const reason = line.reason === undefined ? '' : ` (${line.reason})`;
@@ -240,7 +240,7 @@ function readContent({ text, end }: Groups): ApplicationLine | undefined {
   return typeof octets === 'number' ? undefined : { say: 'content', text, octets };
 }
 
-function readMail({ reverse = '', asked = '', forward = '', size, eightBit, text: spelled }: Groups): ApplicationLine | undefined {
+function readMail({ reverse = '', asked = '', forward = '', size, eightBit, followed, text: spelled }: Groups): ApplicationLine | undefined {
   const reversePath = parseReversePath(reverse, UTF8);
   const forwardPaths: ForwardPath[] = [];
   const recipientParameters: RecipientParameters[] = [];
@@ -261,6 +261,7 @@ function readMail({ reverse = '', asked = '', forward = '', size, eightBit, text
       reversePath,
       forwardPaths,
       eightBit: eightBit !== undefined,
+      followed: followed !== undefined,
       ...(size === undefined ? {} : { size: Number(size) }),
       ...(content === undefined ? {} : { content }),
       ...(asked === '' ? {} : { parameters }),

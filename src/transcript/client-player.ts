@@ -68,7 +68,7 @@ export class ClientPlayer implements Player {
   say({ said }: Said, now: Milliseconds): string | undefined {
     switch (said.say) {
       case 'mail': case 'quit':
-        if (!this.#ready) return `the session is not ready for ${said.say}`;
+        if (!this.#ready || (said.say === 'quit' && this.#session.state === 'ending')) return `the session is not ready for ${said.say}`;
         this.#ready = this.#session.state === 'closed'; // which takes any number of mails
         if (said.say === 'mail') this.#session.send(said.transaction, now);
         else this.#session.quit(now);
@@ -101,7 +101,7 @@ export class ClientPlayer implements Player {
       case 'derive':
         this.#question = action.question;
         return [];
-      case 'ready':
+      case 'ready': case 'takes-next':
         this.#ready = true;
         return [];
       case 'want-content':

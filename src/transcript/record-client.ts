@@ -84,7 +84,7 @@ export class RecordedClientSession extends ClientSession {
     const action = super.next();
     if (action === undefined) return undefined;
     switch (action.type) {
-      case 'ready': case 'want-content': case 'derive': break; // what the application does about it says so
+      case 'ready': case 'takes-next': case 'want-content': case 'derive': break; // what the application does about it says so
       case 'start-tls': this.#recorder.said({ say: 'start-tls' }); break;
       case 'send': this.#recorder.sent(action.octets); break;
       case 'close': this.#recorder.world('close'); break;

@@ -27,6 +27,7 @@ export class ClientRun {
   readonly #mails: readonly PlannedMail[];
   readonly #view: ServerView | undefined; // where every change is seen
   #sending = -1;
+  #behind = false; //       the mail behind that one is in the hands of the session
   #outcomes: (Outcome | undefined)[] = [];
   #done = true;
   #unread = 0; //           of the content: index of the next octet
@@ -120,6 +121,13 @@ export class ClientRun {
       case 'ready':
         if (this.#sending + 1 < this.#mails.length) return this.#begin();
         return this.session.quit(this.now);
+      case 'takes-next': {
+        const next = this.#mails[this.#sending + 1];
+        claim(!this.#behind && this.session.state === 'ending', () => 'a mail is wanted behind one that has not ended, or that another is behind already');
+        if (next === undefined) return;
+        this.#behind = true;
+        return this.session.send(next.transaction, this.now);
+      }
       case 'want-content':
         claim(!this.#wanting, () => 'content is wanted twice');
         this.#wanting = true;
@@ -139,6 +147,10 @@ export class ClientRun {
         this.#claimSettled();
         this.#done = true;
         this.told.push('done');
+        if (this.#behind) {
+          this.#behind = false;
+          this.#attend();
+        }
         return;
       case 'close':
         this.closes += 1;
@@ -160,15 +172,21 @@ export class ClientRun {
   }
 
   #begin(): void {
+    const mail = this.#attend();
+    if (mail !== undefined) this.session.send(mail.transaction, this.now);
+  }
+
+  /** It is the next mail's turn. */
+  #attend(): PlannedMail | undefined {
     this.#sending += 1;
     const mail = this.#mails[this.#sending];
-    if (mail === undefined) return;
+    if (mail === undefined) return undefined;
     this.#claimSettled();
     this.#outcomes = mail.transaction.forwardPaths.map(() => undefined);
     this.#done = false;
     this.#unread = 0;
     this.#view?.begin(decodeLatin1(mail.content));
-    this.session.send(mail.transaction, this.now);
+    return mail;
   }
 
   #supply(): void {

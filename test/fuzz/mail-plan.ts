@@ -33,7 +33,7 @@ export interface PlannedMail {
   readonly piece: number;
 }
 
-/** Three octets: how many mails and recipients, and whether content is at hand; which contents; which addresses and parameters. */
+/** Three octets: how many mails and recipients, whether content is at hand, and whether the second mail may go right behind the first; which contents; which addresses and parameters. */
 export function mailsOf([count = 0, contents = 0, more = 0]: readonly number[]): PlannedMail[] {
   return Array.from({ length: 1 + (count & 1) }, (_, index): PlannedMail => {
     const content = octetsOf(CONTENTS[((contents >> (4 * index)) & 15) % CONTENTS.length] ?? '');
@@ -48,6 +48,7 @@ export function mailsOf([count = 0, contents = 0, more = 0]: readonly number[]):
         ...((count & 16) !== 0 ? { size: content.length } : {}),
         ...((count & 32) !== 0 ? { eightBit: true } : {}),
         ...(atHand ? { content } : {}),
+        followed: (count & 128) !== 0,
         parameters,
         recipientParameters: recipients.map((_path, at) => RECIPIENT_PARAMETERS[(at + (more >> 5)) & 3] ?? {}),
       },

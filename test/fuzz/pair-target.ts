@@ -43,6 +43,7 @@ class Pair {
   #wanting = false;
   #content = '';
   #sending = -1;
+  #telling = 0; // the mail that outcomes are of
   #unread = 0;
   #now = 0;
   #hidden = false; //   something was lost on the way
@@ -195,11 +196,14 @@ class Pair {
       case 'ready':
         if (this.#sending + 1 < this.#mails.length) return this.#begin();
         return this.#client.quit(this.#now);
+      case 'takes-next':
+        if (this.#sending + 1 < this.#mails.length) this.#begin();
+        return;
       case 'want-content':
         this.#wanting = true;
         return;
       case 'outcome': {
-        const key = `${this.#sending} ${action.forwardPath.text}`;
+        const key = `${this.#telling} ${action.forwardPath.text}`;
         claim(!this.#outcomes.has(key), () => `a second outcome for ${key}`);
         this.#outcomes.set(key, action.outcome);
         feature(`${action.outcome.state} ${action.outcome.reply.code}`);
@@ -207,7 +211,9 @@ class Pair {
       }
       case 'start-tls': return this.#shakes('client');
       case 'derive': return this.#client.derived(new Uint8Array(32).fill(7), this.#now);
-      case 'done': return;
+      case 'done':
+        this.#telling += 1;
+        return;
       default: action satisfies never;
     }
   }

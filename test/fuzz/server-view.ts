@@ -146,7 +146,8 @@ export class ServerView {
     claim(!this.#awaiting.some(({ verb: sent }) => sent === 'greeting'), () => `${verb} before the greeting`);
     claim(verb === 'QUIT' || last === undefined || this.#extensions.includes('PIPELINING'), () => `${verb} before the reply to ${last?.verb}, and PIPELINING is not offered`);
     const chunks = verb === 'BDAT' && last?.verb === 'BDAT';
-    if (verb !== 'QUIT') claim(last === undefined || chunks || last.verb === 'BDAT' || !isStop(last.verb), () => `${verb} before the reply to ${last?.verb}, which ends a group`);
+    const behind = verb === 'MAIL' && last?.verb === 'end' && this.#options.lmtp !== true; // RFC 2920 §3.1: content may begin a group
+    if (verb !== 'QUIT') claim(last === undefined || chunks || behind || last.verb === 'BDAT' || !isStop(last.verb), () => `${verb} before the reply to ${last?.verb}, which ends a group`);
     if (/[^\0-\x7f]/.test(utf8)) claim(this.#extensions.includes('SMTPUTF8'), () => `UTF-8 to a server that does not offer it: ${utf8}`);
     this.#claimSecure(verb);
     if (verb === 'BDAT') {
@@ -156,7 +157,7 @@ export class ServerView {
       else this.#awaiting.push({ verb });
       return;
     }
-    if (verb === 'MAIL') [this.#data, this.#ended] = ['', false];
+    if (verb === 'MAIL' && !behind) [this.#data, this.#ended] = ['', false];
     this.#awaiting.push(verb === 'RCPT' ? { verb, path: command.forwardPath.text } : { verb });
   }
 

@@ -109,6 +109,27 @@ describe('a pump', () => {
     pump.turn();
     expect(notes).toEqual(['first begins', 'first ends', 'answer begins', 'answer ends', 'second begins', 'second ends']);
   });
+
+  it('writes what was said before it hands out an action, but together with what is said to one that joins it', async () => {
+    const writes: string[] = [];
+    for (const joins of [undefined, 'note']) {
+      await using ends = await loopback();
+      const session = new Puppet();
+      const { socket } = ends;
+      const write = socket.write.bind(socket);
+      socket.write = (octets, ...rest) => {
+        writes.push(decodeLatin1(octets));
+        return write(octets, ...rest);
+      };
+      const pump = new Pump<Action>(socket, session, () => session.send('c'), () => undefined);
+      pump.joins = joins;
+      session.send('a');
+      session.send('b');
+      session.actions.push({ type: 'note', text: '' });
+      pump.turn();
+    }
+    expect(writes).toEqual(['ab', 'c', 'abc']);
+  });
 });
 
 describe('back-pressure', () => {

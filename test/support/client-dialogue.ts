@@ -37,6 +37,8 @@ export class ClientDialogue {
   readonly outcomes: { readonly recipient: number; readonly outcome: Outcome }[] = [];
   /** A transaction can be begun. */
   ready = false;
+  /** A transaction may go behind the one under way. */
+  takesNext = false;
   /** Content is wanted. */
   wanting = false;
   /** A handshake is wanted. */
@@ -62,6 +64,7 @@ export class ClientDialogue {
   /** Begins a mail transaction. */
   mail(to: readonly string[] = ['bob@example.com'], rest: Partial<Transaction> = {}): string[] {
     this.ready = false;
+    this.takesNext = false;
     return this.#after(() => this.session.send({ reversePath: reversePath('<alice@example.org>'), forwardPaths: to.map((address) => forwardPath(`<${address}>`)), ...rest }, this.now));
   }
 
@@ -138,6 +141,7 @@ export class ClientDialogue {
       switch (action.type) {
         case 'send': this.sent += textOf(action.octets); break;
         case 'ready': this.ready = true; break;
+        case 'takes-next': this.takesNext = true; break;
         case 'want-content': this.wanting = true; break;
         case 'start-tls': this.shaking = true; break;
         case 'derive': this.question = action.question; break;
@@ -147,6 +151,7 @@ export class ClientDialogue {
           break;
         case 'done':
           this.told.push('done');
+          this.takesNext = false;
           this.wanting = false; // whatever was
           break;
         case 'close':

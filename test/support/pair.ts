@@ -33,6 +33,8 @@ export interface SentMail {
   readonly unreadable: boolean;
   /** All of it is given to the session at once. */
   readonly whole: boolean;
+  /** The next one may go right behind it. */
+  readonly followed: boolean;
   readonly parameters: MailParameters;
   readonly recipientParameters: readonly RecipientParameters[];
   readonly outcomes: (Outcome | undefined)[];
@@ -82,6 +84,9 @@ interface Terms {
 }
 
 const PLAIN_TERMS: Terms = { server: {}, client: {}, handshake: 'verified', rightPassword: true };
+
+/** Without chunks the envelope of a mail may go behind the end of the one before. */
+const MAIL_DATA_TERMS: Terms = { ...PLAIN_TERMS, server: { without: ['CHUNKING', 'BINARYMIME'] } };
 
 const TLS: ClientTls = { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', verified: true };
 
@@ -141,7 +146,8 @@ export class Pair {
   #contentAt = Infinity;
   #unread = ''; //                of the content that the client is sending
   #received = ''; //              of the content that the server is taking
-  #sending = -1; //               index in `mails`
+  #sending = -1; //               index in `mails`: the last that was begun
+  #told = 0; //                   likewise: the one that outcomes are of
   #said = false; //               QUIT
   readonly #terms: Terms;
   readonly #extended: boolean;
@@ -156,7 +162,7 @@ export class Pair {
     this.#troubleAt = random.below(80);
     this.#hostility = random.pick([0, 0.05, 0.3]);
     this.#extended = extended;
-    this.#terms = extended ? extendedTerms(random) : PLAIN_TERMS;
+    this.#terms = extended ? extendedTerms(random) : random.pick([PLAIN_TERMS, MAIL_DATA_TERMS]);
     this.mails = Array.from({ length: 1 + random.below(3) }, (_, index) => this.#mail(index));
     this.#server = sessions.server({ hostname: 'mx.example.com', maxSize: random.pick([0, 400]), maxRecipients: random.pick([3, 1_000]), ...this.#terms.server }, 0);
     this.#client = sessions.client({ hostname: 'client.example.org', ...this.#terms.client }, 0);
@@ -181,7 +187,7 @@ export class Pair {
     const recipients = Array.from({ length: 1 + random.below(4) }, (_, at) => `<r${at}@m${index}.example>`);
     const content = Array.from({ length: random.below(6) }, () => random.pick(random.chance(0.03) ? SPOILT : PIECES)).join('');
     const extended = this.#extended ? { ...this.#asked(), whole: random.chance(0.5), recipientParameters: recipients.map(() => this.#askedOf()) } : { parameters: {}, whole: false, recipientParameters: recipients.map(() => ({})) };
-    return { sender: `<m${index}@example.org>`, recipients, content, unreadable: !extended.whole && random.chance(0.03), ...extended, outcomes: recipients.map(() => undefined), told: 0, done: false };
+    return { sender: `<m${index}@example.org>`, recipients, content, unreadable: !extended.whole && random.chance(0.03), ...extended, followed: random.chance(0.7), outcomes: recipients.map(() => undefined), told: 0, done: false };
   }
 
   #asked(): { readonly parameters: MailParameters } {
@@ -344,18 +350,22 @@ export class Pair {
         if (this.#sending + 1 < this.mails.length) return this.#begin();
         this.#said = true;
         return this.#client.quit(this.now);
+      case 'takes-next':
+        if (this.#sending + 1 < this.mails.length && this.#random.chance(0.7)) this.#begin();
+        return;
       case 'want-content':
         this.#contentAt = this.now + this.#random.below(LONGEST_THOUGHT);
         return;
       case 'outcome': {
-        const mail = this.mails[this.#sending];
-        if (mail === undefined) throw new Error('an outcome of no mail');
+        const mail = this.mails[this.#told];
+        if (mail === undefined || action.forwardPath.text !== mail.recipients[action.recipient]) throw new Error('an outcome of no mail, or of another');
         mail.outcomes[action.recipient] = action.outcome;
         mail.told += 1;
         return;
       }
       case 'done': {
-        const mail = this.mails[this.#sending];
+        const mail = this.mails[this.#told];
+        this.#told += 1;
         if (mail !== undefined) mail.done = true;
         return;
       }
@@ -371,7 +381,7 @@ export class Pair {
     const size = this.#random.chance(0.5) ? { size: mail.content.length } : {};
     const { parameters, recipientParameters, whole } = mail;
     const asked = this.#extended ? { parameters, recipientParameters, eightBit: /[^\0-\x7f]/.test(mail.content) } : {}; // the plain world has always sent what was not declared
-    this.#client.send({ reversePath: reversePath(mail.sender), forwardPaths: mail.recipients.map(forwardPath), ...size, ...asked, ...(whole ? { content: octetsOf(mail.content) } : {}) }, this.now);
+    this.#client.send({ reversePath: reversePath(mail.sender), forwardPaths: mail.recipients.map(forwardPath), ...size, ...asked, followed: mail.followed, ...(whole ? { content: octetsOf(mail.content) } : {}) }, this.now);
     if (this.#client.state === 'closed') this.#turn(); // the outcomes are this mail's
   }
 

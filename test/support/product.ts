@@ -21,6 +21,8 @@ export interface Setting {
   readonly recipients: number;
   /** The client has the content at hand, and is not asked for it. */
   readonly atHand: boolean;
+  /** The envelope of a mail may go right behind the end of the one before. */
+  readonly followed?: boolean;
   /** What the server's application may say besides yes. */
   readonly verdicts: readonly Verdict[];
   /** Whether the server may be shut down, and the client give up. */
@@ -31,7 +33,7 @@ export type Verdict = 'accept' | '451' | '550' | '421';
 export type Move =
   | Verdict
   | 'carry up' | 'carry down' | 'end up' | 'end down'
-  | 'mail' | 'quit' | 'give' | 'finish' | 'content lost' | 'abort'
+  | 'mail' | 'mail behind' | 'quit' | 'give' | 'finish' | 'content lost' | 'abort'
   | 'shutdown' | 'handshake' | 'handshake fails';
 
 const REPLIES: Readonly<Record<Exclude<Verdict, 'accept'>, Reply>> = { '451': reply(451, '4.3.0', 'not now'), '550': reply(550, '5.7.1', 'no'), '421': reply(421, '4.3.2', 'mx.example.com closing') };
@@ -50,6 +52,7 @@ export class Product implements Walk<Move> {
   #question: ServerQuestion | undefined;
   #shaking = 0; //         how many of the two have asked for the handshake
   #ready = false;
+  #takesNext = false;
   #wanting = false;
   #given = false; //       all of the content
   #begun = 0; //           mails
@@ -74,7 +77,7 @@ export class Product implements Walk<Move> {
   }
 
   get key(): string {
-    const parts = [this.#server.state, this.#client.state, this.#question?.about, this.#shaking, this.#ready, this.#wanting, this.#given, this.#begun, this.#stopped, this.#upEnd, this.#downEnd];
+    const parts = [this.#server.state, this.#client.state, this.#question?.about, this.#shaking, this.#ready, this.#takesNext, this.#wanting, this.#given, this.#begun, this.#stopped, this.#upEnd, this.#downEnd];
     return [...parts, decodeLatin1(concat(this.#up)), decodeLatin1(concat(this.#down)), this.#said, this.#taken, this.#told].join('|');
   }
 
@@ -87,10 +90,11 @@ export class Product implements Walk<Move> {
       ...(this.#down.length > 0 ? (['carry down'] as const) : this.#downEnd === 'under way' ? (['end down'] as const) : []),
       ...(this.#shaking === 2 && this.#up.length + this.#down.length === 0 ? (['handshake', 'handshake fails'] as const) : []),
       ...(this.#ready ? [...(this.#begun < mails ? (['mail'] as const) : []), 'quit' as const] : []),
+      ...(this.#takesNext && this.#begun < mails ? (['mail behind'] as const) : []),
       ...(this.#wanting ? [this.#given ? ('finish' as const) : ('give' as const), ...(troubles ? (['content lost'] as const) : [])] : []),
       ...(troubles && !this.#stopped && !this.closed ? (['shutdown', 'abort'] as const) : []),
     ];
-    if (moves.every((move) => move === 'shutdown' || move === 'abort') && !this.closed) throw new Error(`each waits for the other: ${this.key}`);
+    if (moves.every((move) => move === 'shutdown' || move === 'abort' || move === 'mail behind') && !this.closed) throw new Error(`each waits for the other: ${this.key}`);
     if (this.closed && moves.length === 0) this.#compare();
     return moves;
   }
@@ -115,7 +119,11 @@ export class Product implements Walk<Move> {
         this.#downEnd = 'told';
         client.receiveEnd();
         break;
-      case 'mail': this.#begin(); break;
+      case 'mail':
+        this.#said = '';
+        this.#begin();
+        break;
+      case 'mail behind': this.#begin(); break;
       case 'quit':
         this.#ready = false;
         client.quit(0);
@@ -159,11 +167,11 @@ export class Product implements Walk<Move> {
 
   #begin(): void {
     this.#ready = false;
-    this.#said = '';
+    this.#takesNext = false;
     this.#given = false;
     const mail = this.#begun++;
     const forwardPaths = Array.from({ length: this.#setting.recipients }, (_, at) => forwardPath(`<r${at}@m${mail}.example>`));
-    this.#client.send({ reversePath: reversePath(`<s${mail}@example.org>`), forwardPaths, ...(this.#setting.atHand ? { content: CONTENT } : {}) }, 0);
+    this.#client.send({ reversePath: reversePath(`<s${mail}@example.org>`), forwardPaths, followed: this.#setting.followed, ...(this.#setting.atHand ? { content: CONTENT } : {}) }, 0);
   }
 
   #answer(verdict: Verdict): void {
@@ -186,6 +194,7 @@ export class Product implements Walk<Move> {
       for (let action; (action = this.#client.next()) !== undefined; acted = true) this.#order(action);
     }
     if (this.#client.state !== 'content') this.#wanting = false;
+    if (this.#client.state !== 'ending') this.#takesNext = false;
     if (this.#server.state === 'closed') this.#question = undefined;
   }
 
@@ -219,6 +228,9 @@ export class Product implements Walk<Move> {
         return;
       case 'ready':
         this.#ready = true;
+        return;
+      case 'takes-next':
+        this.#takesNext = true;
         return;
       case 'want-content':
         this.#wanting = true;

@@ -10,15 +10,17 @@ export interface Transaction {
   readonly reversePath: ReversePath;
   readonly forwardPaths: readonly ForwardPath[];
   /** Octets of the content, where known: declared with SIZE where that is offered (RFC 1870 §6). */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** The content holds octets above 0x7f, so that 8BITMIME is needed (RFC 6152 §3). */
-  readonly eightBit?: boolean;
+  readonly eightBit?: boolean | undefined;
   /** All of the content, where it is at hand: none is asked for then, and it goes in one flight with the envelope where the server lets it. */
-  readonly content?: Uint8Array;
+  readonly content?: Uint8Array | undefined;
+  /** Another transaction may go right behind the end of this one: 'takes-next' is handed out where the server lets it. */
+  readonly followed?: boolean | undefined;
   /** What MAIL asked for when the mail came to us, and asks for again; `size` and 8BITMIME are found from the content instead. */
-  readonly parameters?: MailParameters;
+  readonly parameters?: MailParameters | undefined;
   /** The same of RCPT, one for each of `forwardPaths`. */
-  readonly recipientParameters?: readonly RecipientParameters[];
+  readonly recipientParameters?: readonly RecipientParameters[] | undefined;
 }
 
 /** Why a recipient was deferred, or its fate is unknown, where no reply of the server says it. */
@@ -94,6 +96,7 @@ export type ClientAction =
   | { readonly type: 'derive'; readonly question: DeriveQuestion } // answer with `derived`: PBKDF2 takes its time
   | { readonly type: 'ready' } // takes a transaction: call `send`, or `quit`
   | { readonly type: 'want-content' } // call `content` with octets, or `contentEnd`, or `contentLost`
+  | { readonly type: 'takes-next' } // the end of a transaction that is to be `followed` is out: call `send` now, or do not
   | { readonly type: 'outcome'; readonly recipient: number; readonly forwardPath: ForwardPath; readonly outcome: Outcome }
   | { readonly type: 'done' } // every recipient of the transaction has its outcome
   | { readonly type: 'close' };

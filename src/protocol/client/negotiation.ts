@@ -47,6 +47,16 @@ export class Negotiation {
     return this.offer.has('PIPELINING') && !this.#settings.lmtp ? CHUNKS_AHEAD : 1;
   }
 
+  /**
+   * The envelope of one mail may go right behind the end of mail data of another: RFC 2920 §3.1 has content "explicitly allowed
+   * to be the first 'command' in a group". Where there is CHUNKING a mail goes in one flight instead; where a session takes so
+   * many mails or domains, a mail may have to wait for a further one (RFC 9422 §4.1, §4.3).
+   */
+  get takesNext(): boolean {
+    const { limits: { mailMax, rcptDomainMax } } = this.offer;
+    return this.offer.has('PIPELINING') && !this.#settings.lmtp && !this.offer.has('CHUNKING') && mailMax === Infinity && rcptDomainMax === Infinity;
+  }
+
   /** The server has greeted. */
   named(reply: Reply): void {
     const [name = ''] = (reply.lines[0] ?? '').split(' ', 1);

@@ -23,6 +23,12 @@ export function broken(reason: Reason, inReplyTo: string, endIsOut: boolean, det
   return { state: endIsOut ? 'unknown' : REASONS[reason].state, reply: replyOf(reason, detail), inReplyTo, reason };
 }
 
+/** The outcome of one whose turn had not come when the session ended: to it the connection was lost, unless we gave up. */
+export function unbegun({ reason, reply }: Failure): Failure {
+  const own = reason === 'aborted' || (reason === undefined && reply.code === 421) ? reason : 'connection-lost';
+  return { state: 'deferred', reply: own === 'connection-lost' ? REASONS[own].reply : reply, inReplyTo: 'nothing', ...(own === undefined ? {} : { reason: own }) };
+}
+
 /** Our own verdict on what the server offers. */
 export function ours(reason: Reason): Outcome {
   return { ...REASONS[reason], inReplyTo: 'EHLO', reason };

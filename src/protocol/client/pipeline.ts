@@ -4,7 +4,6 @@
 // Rule 2: one that comes before the command it would answer was handed out is early: nobody has asked for it yet.
 // Rule 3: each reply has the time of its own row from when it is the next one to come (RFC 5321 §4.5.3.2).
 
-import { concat, EMPTY } from '../../wire/octet.ts';
 import { encodeUtf8 } from '../../wire/utf8.ts';
 import { formatCommand } from '../../syntax/command.ts';
 import type { Command } from '../../syntax/command.ts';
@@ -65,7 +64,7 @@ export class Pipeline {
 
   /** Commands, in one piece. */
   put(group: readonly Exchange[], now: Milliseconds): void {
-    this.say({ type: 'send', octets: concat(group.map(lineOf)) }, group, now);
+    this.say({ type: 'send', octets: encodeUtf8(group.map(lineOf).join('')) }, group, now);
   }
 
   /** Octets that bring these replies. */
@@ -104,9 +103,10 @@ export class Pipeline {
 }
 
 export const RSET: Exchange = { to: 'RSET', command: { verb: 'RSET' } };
+export const DATA: Exchange = { to: 'DATA', command: { verb: 'DATA' } };
 export const QUIT: Exchange = { to: 'QUIT', command: { verb: 'QUIT' } };
 
-/** The command as octets; none for an exchange whose octets go otherwise. */
-export function lineOf({ command }: Exchange): Uint8Array {
-  return command === undefined ? EMPTY : encodeUtf8(`${formatCommand(command)}\r\n`);
+/** The command with its CRLF; nothing for an exchange whose octets go otherwise. */
+export function lineOf({ command }: Exchange): string {
+  return command === undefined ? '' : `${formatCommand(command)}\r\n`;
 }

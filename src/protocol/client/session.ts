@@ -8,11 +8,12 @@
 //         silence is 'unknown', never 'deferred' (RFC 1047).
 // Rule 5: commands are pipelined where the server offered it in this session, and only there (RFC 2920 §3.1); at most
 //         `PIPELINED` of them are unanswered, so that neither side fills the other's window (§3.1).
+//         The envelope of a transaction may go right behind the end of the one before, which is what §3.1 allows in front of it.
 // Rule 6: TLS makes forget everything; a reply that came in the clear behind STARTTLS's ends the session (RFC 3207 §4.2, §5).
 // Choice: a mail whose content is at hand goes in one flight with its envelope to a server that offers CHUNKING and PIPELINING.
 // Departs: RFC 3030 §2 would have the replies to RCPT awaited before it; what is sent in vain costs nobody a mail.
 
-import { encodeAscii, isAscii } from '../../wire/ascii.ts';
+import { encodeAscii } from '../../wire/ascii.ts';
 import { EMPTY } from '../../wire/octet.ts';
 import { UsageError } from '../../wire/usage.ts';
 import { parseEhloReply } from '../../syntax/keyword.ts';
@@ -20,17 +21,15 @@ import { replyClass, type Reply, type ReplyClass } from '../../syntax/reply.ts';
 import { CLIENT_TIMEOUTS, type Milliseconds } from '../limit.ts';
 import type { ClientAction, ClientTls, Outcome, Reason, Transaction } from './action.ts';
 import { authLine, type AuthTurn } from './authentication.ts';
-import { ContentSender, contentSender } from './content.ts';
-import { envelopeOf } from './envelope.ts';
 import { Negotiation } from './negotiation.ts';
 import { settingsOf, type ClientOptions, type Settings } from './option.ts';
-import { broken, ours, outcomeOf, turnedAway, untried, type Failure } from './outcome.ts';
+import { broken, outcomeOf, turnedAway, untried, type Failure } from './outcome.ts';
 import { lineOf, Pipeline, QUIT, RSET, type Exchange } from './pipeline.ts';
 import { Quota } from './quota.ts';
 import { OUR_DOING, replyOf } from './reason.ts';
-import { Recipients } from './recipient.ts';
 import { ReplyReader } from './reply-reader.ts';
 import { AWAITED, CAN_QUIT, END_IS_OUT, isMisplaced, onEvent, type ClientEvent, type State } from './table.ts';
+import { Docket, IDLE, prepared, type Work } from './work.ts';
 
 /** Commands that may be unanswered at a time; their replies fit into any window. */
 const PIPELINED = 200;
@@ -46,13 +45,10 @@ export class ClientSession {
   #state: State;
   #failure: Failure | undefined; //             why the session ended, for transactions that come too late
 
-  #transaction: Transaction | undefined;
-  #recipients = new Recipients([], () => undefined);
-  #unsent: Exchange[] = []; //                  commands of the transaction still to be sent
-  #content = new ContentSender('mail data');
+  readonly #docket = new Docket((action) => this.#pipeline.push(action.type === 'done' || this.tls === undefined ? action : { ...action, outcome: { ...action.outcome, tls: this.tls } }));
   #offered = false; //                          ready was handed out, and no transaction begun since
-  #wanted = false; //                           want-content was handed out
   #dirty = false; //                            the server may hold a transaction that only RSET ends
+  #unreset = false; //                          and the one under way was begun without RSET
 
   constructor(options: ClientOptions, now: Milliseconds) {
     this.#settings = settingsOf(options);
@@ -97,33 +93,27 @@ export class ClientSession {
     return this.#negotiation.offer.has('CHUNKING') && this.#negotiation.chunksAhead > 1;
   }
 
-  /** Begins a mail transaction; the session must be 'ready', or have ended (then every recipient gets that outcome). */
-  send(given: Transaction, now: Milliseconds): void {
-    if (given.forwardPaths.length === 0) throw new UsageError('a transaction needs a recipient');
-    if (this.#transaction !== undefined || (this.#state !== 'ready' && this.#failure === undefined)) throw new UsageError(`no transaction can begin in state ${this.#state}`);
-    const { content } = given;
-    const transaction = content === undefined ? given : { eightBit: !isAscii(content), ...given, size: content.length };
-    const { offer } = this.#negotiation;
-    const recipients = new Recipients(transaction.forwardPaths, (action) => this.#pipeline.push(this.tls === undefined ? action : { ...action, outcome: { ...action.outcome, tls: this.tls } }));
-    this.#transaction = transaction;
-    this.#recipients = recipients;
+  /**
+   * Begins a mail transaction; the session must be 'ready', or have ended (then every recipient gets that outcome). Behind
+   * 'takes-next' its envelope goes right behind the end of the one under way, and its outcomes come behind that one's 'done'.
+   */
+  send(transaction: Transaction, now: Milliseconds): void {
+    if (transaction.forwardPaths.length === 0) throw new UsageError('a transaction needs a recipient');
+    const behind = this.#state === 'ending' && this.#docket.takesNext;
+    if (!behind && (this.#docket.work !== IDLE || (this.#state !== 'ready' && this.#failure === undefined))) throw new UsageError(`no transaction can begin in state ${this.#state}`);
+    const work = prepared(transaction, this.#negotiation, this.#quota, this.#failure);
+    if (behind) return this.#follow(work, now);
     this.#offered = false;
-    if (this.#failure !== undefined) recipients.settle(this.#failure);
-    this.#quota.admit(transaction, recipients, offer, this.tls);
-    this.#content = contentSender(transaction, offer.has('CHUNKING'));
-    const whole = contentSender(transaction, true);
-    const chunk = content === undefined ? [] : whole.whole(content);
-    if (whole.fault !== undefined) recipients.settle(ours('bad-content')); // before anything of it is out
-    if (recipients.settled) return this.#conclude();
-    this.#unsent = [...(this.#dirty ? [RSET] : []), ...envelopeOf(transaction, recipients.open, offer, this.#negotiation.authenticated)];
+    this.#docket.begin(work);
+    if (work.recipients.settled) return this.#conclude(now);
+    if (this.#dirty) work.unsent.unshift(RSET);
     this.#dirty = true;
-    if (content !== undefined && this.takesOneFlight && this.#unsent.length < PIPELINED) {
+    if (work.whole !== undefined && this.takesOneFlight && work.unsent.length < PIPELINED) {
       this.#event('one flight');
-      this.#pipeline.put([...this.#unsent.splice(0), { to: 'BDAT LAST' }], now);
-      return chunk.forEach((octets) => this.#pipeline.push({ type: 'send', octets }));
+      this.#pipeline.put([...work.unsent.splice(0), { to: 'BDAT LAST' }], now);
+      return work.whole.forEach((octets) => this.#pipeline.push({ type: 'send', octets }));
     }
     this.#event('transaction');
-    if (!this.#content.chunked) this.#unsent.push({ to: 'DATA', command: { verb: 'DATA' } });
     this.#advance(now);
   }
 
@@ -134,7 +124,7 @@ export class ClientSession {
 
   /** The content is complete: end of mail data goes out. */
   contentEnd(now: Milliseconds): void {
-    if (this.#takesContent()) this.#finish([this.#content.end()], now);
+    if (this.#takesContent()) this.#finish([this.#docket.work.content.end()], now);
   }
 
   /** The content cannot be read to its end: the connection is closed, so that no part of it is taken for the whole. */
@@ -145,7 +135,7 @@ export class ClientSession {
   /** Says QUIT (RFC 5321 §4.1.1.10); the session must be 'ready'. */
   quit(now: Milliseconds): void {
     if (this.#state === 'closed') return;
-    if (this.#transaction !== undefined || this.#state !== 'ready') throw new UsageError(`no QUIT in state ${this.#state}`);
+    if (this.#docket.work !== IDLE || this.#state !== 'ready') throw new UsageError(`no QUIT in state ${this.#state}`);
     this.#event('quit');
     this.#pipeline.put([QUIT], now);
   }
@@ -212,8 +202,10 @@ export class ClientSession {
       this.#offered = true;
       return { type: 'ready' };
     }
-    if (this.#state !== 'content' || this.#wanted || this.#recipients.settled || this.#pipeline.length >= this.#negotiation.chunksAhead) return undefined;
-    this.#wanted = true;
+    const { work } = this.#docket;
+    if (this.#state === 'ending' && this.#negotiation.takesNext && this.#docket.offerNext()) return { type: 'takes-next' };
+    if (this.#state !== 'content' || work.wanted || work.recipients.settled || this.#pipeline.length >= this.#negotiation.chunksAhead) return undefined;
+    work.wanted = true;
     return { type: 'want-content' };
   }
 
@@ -238,6 +230,7 @@ export class ClientSession {
   #take({ to, recipient }: Exchange, reply: Reply, kind: ReplyClass, now: Milliseconds): void {
     const positive = kind === 2 || kind === 3;
     const refused = (): Outcome => outcomeOf(reply, AWAITED[to].phrase);
+    const { recipients } = this.#docket.work;
     switch (to) {
       case 'greeting':
         this.#negotiation.named(reply);
@@ -256,29 +249,29 @@ export class ClientSession {
         return this.#negotiate(now);
       case 'RSET': return this.#advance(now);
       case 'MAIL':
-        if (!positive) this.#recipients.settle(refused());
+        if (!positive) recipients.settle(reply.code === 503 && this.#unreset ? turnedAway(reply, 'MAIL') : refused()); // out of order, since the server still has the one before: no verdict on this one
         return this.#advance(now);
       case 'RCPT':
         if (recipient === undefined) return; // not reached
-        if (positive) this.#recipients.accept(recipient);
-        else this.#recipients.report(recipient, reply.code === 552 && this.#recipients.accepted.length > 0 ? turnedAway(reply, 'RCPT') : refused()); // §4.5.3.1.10: RFC 821's "too many recipients"; behind none that was accepted it says what it says
+        if (positive) recipients.accept(recipient);
+        else recipients.report(recipient, reply.code === 552 && recipients.accepted.length > 0 ? turnedAway(reply, 'RCPT') : refused()); // §4.5.3.1.10: RFC 821's "too many recipients"; behind none that was accepted it says what it says
         return this.#advance(now);
       case 'DATA':
         if (positive) return this.#beginContent(now);
-        this.#recipients.settle(refused());
-        return this.#conclude();
+        recipients.settle(refused());
+        return this.#conclude(now);
       case 'BDAT':
-        if (!positive) this.#recipients.settle(refused()); // RFC 3030 §2: no further chunk
+        if (!positive) recipients.settle(refused()); // RFC 3030 §2: no further chunk
         if (this.#pipeline.length > 0 || this.#state !== 'content') return;
-        if (!this.#recipients.settled) return this.#pipeline.allow(CLIENT_TIMEOUTS.block, now);
+        if (!recipients.settled) return this.#pipeline.allow(CLIENT_TIMEOUTS.block, now);
         this.#event('nobody left');
-        return this.#conclude();
+        return this.#conclude(now);
       case 'one recipient': case 'end of mail data': case 'BDAT LAST': {
         const outcome: Outcome = positive ? { state: 'delivered', reply, ...(this.#negotiation.offer.has('DSN') ? { dsn: true } : {}) } : refused();
         if (positive) this.#dirty = false;
-        if (recipient === undefined) this.#recipients.settle(outcome);
-        else this.#recipients.report(recipient, outcome);
-        return to === 'one recipient' ? undefined : this.#conclude();
+        if (recipient === undefined) recipients.settle(outcome);
+        else recipients.report(recipient, outcome);
+        return to === 'one recipient' ? undefined : this.#conclude(now);
       }
       case 'QUIT': return this.#pipeline.push({ type: 'close' });
       default: to satisfies never;
@@ -325,13 +318,14 @@ export class ClientSession {
   /** Sends what can be sent of the envelope: a window of it where the server pipelines, else the next command. */
   #advance(now: Milliseconds): void {
     if (this.#state === 'flight') return;
-    if (this.#recipients.settled) this.#unsent = [];
+    const { work } = this.#docket;
+    if (work.recipients.settled) work.unsent = [];
     const room = this.#negotiation.offer.has('PIPELINING') ? PIPELINED : 1;
-    if (this.#unsent.length > 0) {
-      if (this.#pipeline.length <= room / 2) this.#pipeline.put(this.#unsent.splice(0, room - this.#pipeline.length), now);
-    } else if (this.#pipeline.length === 0 && this.#recipients.settled) {
+    if (work.unsent.length > 0) {
+      if (this.#pipeline.length <= room / 2) this.#pipeline.put(work.unsent.splice(0, room - this.#pipeline.length), now);
+    } else if (this.#pipeline.length === 0 && work.recipients.settled) {
       this.#event('nobody left');
-      this.#conclude();
+      this.#conclude(now);
     } else if (this.#pipeline.length === 0) {
       this.#event('recipients taken');
       this.#beginContent(now);
@@ -339,38 +333,47 @@ export class ClientSession {
   }
 
   #beginContent(now: Milliseconds): void {
-    const content = this.#transaction?.content;
+    const { recipients, whole } = this.#docket.work;
     this.#pipeline.allow(CLIENT_TIMEOUTS.block, now);
-    if (this.#recipients.settled) { // 354 though no recipient was taken: RFC 2920 §3.1 wants a lone dot, to which RFC 2033 §4.2 has no reply
+    if (recipients.settled) { // 354 though no recipient was taken: RFC 2920 §3.1 wants a lone dot, to which RFC 2033 §4.2 has no reply
       if (this.#settings.lmtp) this.#break('bad-reply');
       else this.#finish([encodeAscii('.\r\n')], now);
-    } else if (content !== undefined) this.#finish(this.#content.whole(content), now);
+    } else if (whole !== undefined) this.#finish(whole, now);
   }
 
   #give(octets: Uint8Array, now: Milliseconds): void {
     this.#pipeline.allow(CLIENT_TIMEOUTS.block, now);
     if (octets.length === 0) return;
-    const pieces = this.#content.write(octets);
-    if (this.#content.fault !== undefined) return this.#break('bad-content');
-    for (const [index, piece] of pieces.entries()) this.#pipeline.say({ type: 'send', octets: piece }, this.#content.chunked && index === 0 ? [{ to: 'BDAT' }] : [], now);
+    const { content } = this.#docket.work;
+    const pieces = content.write(octets);
+    if (content.fault !== undefined) return this.#break('bad-content');
+    for (const [index, piece] of pieces.entries()) this.#pipeline.say({ type: 'send', octets: piece }, content.chunked && index === 0 ? [{ to: 'BDAT' }] : [], now);
   }
 
   /** Sends these pieces, the last of the content. */
   #finish([first = EMPTY, ...rest]: readonly Uint8Array[], now: Milliseconds): void {
-    if (this.#content.fault !== undefined) return this.#break('bad-content');
-    const last = this.#content.chunked ? 'BDAT LAST' : 'end of mail data';
-    const { accepted } = this.#recipients;
+    const { work } = this.#docket;
+    if (work.content.fault !== undefined) return this.#break('bad-content');
     this.#event('content sent');
-    const replies: readonly Exchange[] = this.#settings.lmtp ? accepted.map((recipient, index) => ({ to: index === accepted.length - 1 ? last : 'one recipient', recipient })) : [{ to: last }];
-    this.#pipeline.say({ type: 'send', octets: first }, replies, now);
+    this.#pipeline.say({ type: 'send', octets: first }, work.repliesToEnd(this.#settings.lmtp), now);
     for (const octets of rest) this.#pipeline.push({ type: 'send', octets });
   }
 
-  #conclude(): void {
-    this.#transaction = undefined;
-    this.#unsent = [];
-    this.#wanted = false;
-    this.#pipeline.push({ type: 'done' });
+  /** The transaction under way is over; the replies to one behind it are awaited already. */
+  #conclude(now: Milliseconds): void {
+    this.#unreset = this.#docket.conclude() && this.#dirty;
+    if (this.#docket.work === IDLE) return;
+    this.#dirty = true;
+    this.#event('transaction');
+    this.#advance(now);
+  }
+
+  /** Sends what can be sent of an envelope behind the end of the transaction under way; the reply to that has no more time for it. */
+  #follow(work: Work, now: Milliseconds): void {
+    const { deadline } = this.#pipeline;
+    this.#docket.next = work;
+    if (work.unsent.length > 0) this.#pipeline.put(work.unsent.splice(0, PIPELINED), now);
+    this.#pipeline.deadline = deadline;
   }
 
   // Ends
@@ -386,7 +389,7 @@ export class ClientSession {
     if (this.#state === 'closed') return;
     const { first } = this.#pipeline;
     const inReplyTo = first !== undefined ? AWAITED[first.to].phrase : this.#state !== 'tls' ? 'nothing' : this.#settings.tlsAtOnce ? 'the connection' : 'STARTTLS';
-    if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: lineOf(QUIT) });
+    if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: encodeAscii(lineOf(QUIT)) });
     this.#close(broken(reason, inReplyTo, END_IS_OUT.has(this.#state), detail));
   }
 
@@ -394,18 +397,16 @@ export class ClientSession {
     this.#event('broken');
     this.#failure ??= untried(failure);
     this.#pipeline.clear();
-    if (this.#transaction !== undefined) {
-      this.#recipients.settle(failure);
-      this.#conclude();
-    }
+    this.#docket.abandon(failure);
     this.#pipeline.push({ type: 'close' });
   }
 
   /** Whether content that was wanted is still. A chunk may have been refused meanwhile. */
   #takesContent(): boolean {
-    if (this.#state !== 'content' || !this.#wanted) throw new UsageError(`no content is wanted in state ${this.#state}`);
-    this.#wanted = false;
-    return !this.#recipients.settled;
+    const { work } = this.#docket;
+    if (this.#state !== 'content' || !work.wanted) throw new UsageError(`no content is wanted in state ${this.#state}`);
+    work.wanted = false;
+    return !work.recipients.settled;
   }
 
   #event(event: ClientEvent): void {

@@ -38,7 +38,7 @@ describe('a parameter that is written', () => {
 describe('an envelope', () => {
   const lines = (keywords: readonly string[], authenticated: boolean, parameters: MailParameters = {}): readonly (string | undefined)[] => {
     const transaction = { reversePath: reversePath('<a@example.org>'), forwardPaths: ['<b@example.com>', '<c@example.com>', '<d@example.com>'].map(forwardPath), size: 9, eightBit: true, parameters, recipientParameters: [{ notify: [] }, {}, { notify: ['DELAY'] as const }] };
-    return envelopeOf(transaction, [0, 2], new ServerOffer(new Map(keywords.map((keyword) => [keyword, []]))), authenticated).map((exchange) => decodeUtf8(lineOf(exchange)));
+    return envelopeOf(transaction, [0, 2], new ServerOffer(new Map(keywords.map((keyword) => [keyword, []]))), authenticated).map((exchange) => lineOf(exchange));
   };
 
   it('names those that are left, each with what is asked for him', () => {
