@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { Users } from '../node/credential.ts';
 import { TlsServer, type TlsOptions } from '../node/tls.ts';
+import { reason } from './reason.ts';
 
 export interface ReloadedPaths {
   readonly tlsCert: string | undefined;
@@ -70,9 +71,15 @@ export class ReloadedFiles {
 
 async function readContents({ tlsCert, tlsKey, users }: ReloadedPaths): Promise<FileContents> {
   return {
-    pair: tlsCert === undefined || tlsKey === undefined ? undefined : { cert: await readFile(tlsCert), key: await readFile(tlsKey) },
+    pair: tlsCert === undefined || tlsKey === undefined ? undefined : { cert: await readPem('--tls-cert', tlsCert), key: await readPem('--tls-key', tlsKey) },
     users: users === undefined ? undefined : { path: users, octets: await Users.octets(users) },
   };
+}
+
+function readPem(option: string, path: string): Promise<Uint8Array> {
+  return readFile(path).catch((cause: unknown) => {
+    throw new Error(`${option}: expected a PEM file, ${reason(cause)}`, { cause });
+  });
 }
 
 function usersOf({ users }: FileContents): Users | undefined {

@@ -19,7 +19,7 @@ const OTHER_NODES = [22, 24];
 const LARGEST_PACKAGE = 1_200_000;
 
 /** Tests that depend on what a Node does; the others run the same ECMAScript everywhere, and have run on this Node. */
-const TESTS = ['test/node', 'test/cli', 'test/core.test.ts', 'test/transcripts.test.ts', 'test/pair.test.ts'];
+const TESTS = ['test/node', 'test/cli', 'test/core.test.ts', 'test/transcripts.test.ts'];
 
 /** Versions of @types/node, which the sources are compiled beside. */
 const TYPES = [20, 24];
