@@ -1,4 +1,4 @@
-"""Runs aiosmtpd as a server that keeps what it takes: aiosmtpd_server.py smtp|lmtp PORT FOLDER CERT KEY USER PASSWORD [HOSTNAME]
+"""Runs aiosmtpd as a server that keeps what it takes: aiosmtpd_server.py smtp|smtps|lmtp PORT FOLDER CERT KEY USER PASSWORD [HOSTNAME]
 
 Each mail becomes a file FOLDER/N.json (how it came) and FOLDER/N.eml (its octets). Prints "ready" when it listens.
 """
@@ -35,13 +35,13 @@ def authenticate(server, session, envelope, mechanism, data):
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(cert, key)
-options = dict(hostname=(names or ['aiosmtpd.test'])[0], tls_context=context, authenticator=authenticate, enable_SMTPUTF8=True)
+options = dict(hostname=(names or ['aiosmtpd.test'])[0], authenticator=authenticate, enable_SMTPUTF8=True, **({'auth_require_tls': False} if kind == 'smtps' else {'tls_context': context}))
 
 
 async def main():
     loop = asyncio.get_running_loop()
     make = (lambda: LMTP(Keeper(), **options)) if kind == 'lmtp' else (lambda: SMTP(Keeper(), **options))
-    server = await loop.create_server(make, '127.0.0.1', int(port))
+    server = await loop.create_server(make, '127.0.0.1', int(port), ssl=context if kind == 'smtps' else None)
     print('ready', flush=True)
     await server.serve_forever()
 

@@ -6,8 +6,12 @@ import { join } from 'node:path';
 import { PEERS, until } from './harness.mjs';
 import { Client } from './peer.mjs';
 
-/** Starts it; needs root, as Exim does. With `relayTo`, a port, it relays all mail there, under TLS. Returns the mails that have arrived, without the fields that Exim puts in front. */
-export async function startExim(stage, { port, cert, key, user, password, relayTo, hostname = 'exim.test' }) {
+/**
+ * Starts it; needs root, as Exim does. With `relayTo`, a port, it relays all mail there, under TLS; with `relays` that to each domain
+ * to its port, with more lines of the transport. `tlsPort`: where it speaks TLS at once. Returns the mails that have arrived,
+ * without the fields that Exim puts in front.
+ */
+export async function startExim(stage, { port, tlsPort, cert, key, user, password, relayTo, relays = relayTo === undefined ? undefined : [{ domain: '*', port: relayTo, lines: ['hosts_require_tls = *'] }], hostname = 'exim.test' }) {
   const folder = stage.folder('exim');
   for (let up = folder; up !== '/tmp' && up !== '/'; up = join(up, '..')) chmodSync(up, 0o755);
   const [spool, log, mail] = ['spool', 'log', 'mail'].map((name) => join(folder, name));
@@ -28,7 +32,8 @@ spool_directory = ${spool}
 log_file_path = ${log}/%slog
 acl_smtp_rcpt = accept
 acl_smtp_data = accept
-domainlist local_domains = ${relayTo === undefined ? '*' : ''}
+domainlist local_domains = ${relays === undefined ? '*' : ''}
+${tlsPort === undefined ? '' : `tls_on_connect_ports = ${tlsPort}`}
 tls_advertise_hosts = *
 tls_certificate = ${cert}
 tls_privatekey = ${keys}
@@ -48,17 +53,9 @@ smtp_accept_max_per_connection = 1000
 local_from_check = false
 message_id_header_text =
 begin routers
-${relayTo === undefined ? 'all:\n  driver = accept\n  transport = maildir' : 'all:\n  driver = manualroute\n  domains = *\n  route_list = * 127.0.0.1\n  self = send\n  transport = onward'}
+${relays?.map(({ domain }, at) => `to${at}:\n  driver = manualroute\n  domains = ${domain}\n  route_list = * 127.0.0.1\n  self = send\n  transport = onward${at}`).join('\n') ?? 'all:\n  driver = accept\n  transport = maildir'}
 begin transports
-onward:
-  driver = smtp
-  port = ${relayTo ?? port}
-  hosts_try_chunking = *
-  hosts_require_tls = *
-  tls_verify_certificates = ${cert}
-  tls_verify_cert_hostnames =
-  tls_verify_hosts = *
-  utf8_downconvert = 0
+${(relays ?? []).map((each, at) => onward(at, each, cert)).join('')}
 maildir:
   driver = appendfile
   directory = ${mail}/box
@@ -78,9 +75,10 @@ plain:
   server_prompts = :
   server_condition = \${if and{{eq{$auth2}{${user}}}{eq{$auth3}{${password}}}}}
   server_set_id = $auth2
+  client_send = ^${user}^${password}
 `);
   const libraries = [`usr/lib/${machine()}-linux-gnu`, `lib/${machine()}-linux-gnu`].map((path) => join(PEERS, path)).join(':');
-  const program = stage.start(join(PEERS, 'usr/sbin/exim4'), ['-C', config, '-bdf', '-q1m', '-oX', `127.0.0.1.${port}`], { env: { ...process.env, LD_LIBRARY_PATH: libraries } });
+  const program = stage.start(join(PEERS, 'usr/sbin/exim4'), ['-C', config, '-bdf', '-q1m', '-oX', `127.0.0.1.${port}${tlsPort === undefined ? '' : ` : 127.0.0.1.${tlsPort}`}`], { env: { ...process.env, LD_LIBRARY_PATH: libraries } });
   stage.onEnd(() => program.stop('SIGTERM', 10));
   await until('Exim listens', () => Client.connect(stage, port, '127.0.0.1').then((client) => client.reset() ?? true, () => false), 30);
   const box = join(mail, 'box', 'new');
@@ -91,6 +89,18 @@ plain:
       return Buffer.from(whole.replace(/^(?:(?:Envelope-to|Delivery-date|Received):.*\n(?:[ \t].*\n)*)*?Received:.*\n(?:[ \t].*\n)*/, '').replaceAll('\n', '\r\n'), 'latin1');
     }),
   };
+}
+
+function onward(at, { port, lines }, cert) {
+  return `onward${at}:
+  driver = smtp
+  port = ${port}
+  hosts_try_chunking = *
+  tls_verify_certificates = ${cert}
+  tls_verify_cert_hostnames =
+  tls_verify_hosts = *
+  utf8_downconvert = 0
+${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
 function machine() {

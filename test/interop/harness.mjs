@@ -37,6 +37,24 @@ export function checkLast(name, body) {
   LAST.push({ name, body, seconds: 60 });
 }
 
+const SHARED = [];
+
+/**
+ * Returns what gives what `start` made, which is made once, when it is first asked for, on a stage that ends behind the last check.
+ * @param {(stage: Stage) => Promise<unknown>} start
+ */
+export function shared(start) {
+  let made;
+  return () => {
+    if (made === undefined) {
+      const stage = new Stage();
+      SHARED.push(stage);
+      made = start(stage);
+    }
+    return made;
+  };
+}
+
 /** Checks that play at a time: most of a check is waiting. */
 const SIDE_BY_SIDE = 3;
 
@@ -49,7 +67,12 @@ export async function runChecks(filter) {
   };
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, runInTurn));
   for (const last of LAST) count[await runCheck(last)] += 1;
+  if (SHARED.length > 0) count[await runCheck({ name: 'what several checks shared ends as it should', body: endShared, seconds: 60 })] += 1;
   return count;
+}
+
+async function endShared() {
+  for (const stage of SHARED) await stage.end();
 }
 
 async function runCheck({ name, body, seconds }) {
@@ -62,7 +85,7 @@ async function runCheck({ name, body, seconds }) {
   console.log(`${passed ? 'ok   ' : 'FAIL '} ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)`);
   if (passed) return 'passed';
   for (const fault of faults) console.log(indent(fault instanceof Failure ? fault.message : fault.stack));
-  console.log(indent(stage.report()));
+  console.log(indent([stage, ...SHARED].map((each) => each.report()).join('\n')));
   return 'failed';
 }
 

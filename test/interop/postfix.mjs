@@ -8,8 +8,8 @@ import { Client } from './peer.mjs';
 
 const LIBRARIES = (execFileSync('uname', ['-m'], { encoding: 'utf8' })).trim();
 
-/** Starts it; needs root, as Postfix does. Returns the mails that have arrived, without the fields that Postfix puts in front. */
-export async function startPostfix(stage, { port, cert, key, lines = [] }) {
+/** Starts it; needs root, as Postfix does. `lines` and `services`: more of main.cf and of master.cf. Returns the mails that have arrived, without the fields that Postfix puts in front. */
+export async function startPostfix(stage, { port, cert, key, lines = [], services = [] }) {
   const folder = stage.folder('postfix');
   const [config, spool, data, mail] = ['etc', 'spool', 'data', 'mail'].map((name) => {
     mkdirSync(join(folder, name), { mode: 0o755 });
@@ -25,7 +25,7 @@ export async function startPostfix(stage, { port, cert, key, lines = [] }) {
     compatibility_level: '3.6',
     queue_directory: spool, data_directory: data, daemon_directory: daemons, command_directory: join(PEERS, 'usr/sbin'), shlib_directory: join(PEERS, 'usr/lib/postfix'), meta_directory: config,
     mail_owner: 'mail', setgid_group: 'tape', default_privs: 'nobody',
-    import_environment: `LD_LIBRARY_PATH=${libraries} MAIL_CONFIG=${config}`,
+    import_environment: `LD_LIBRARY_PATH=${libraries} MAIL_CONFIG=${config} SASL_PATH=${join(PEERS, `usr/lib/${LIBRARIES}-linux-gnu/sasl2`)}`,
     maillog_file: join(folder, 'log'), maillog_file_prefixes: '/',
     inet_interfaces: '127.0.0.1', inet_protocols: 'ipv4', myhostname: 'postfix.test', mydestination: '', mynetworks: '127.0.0.0/8', alias_maps: '', alias_database: '', local_recipient_maps: '',
     relay_domains: '', smtpd_relay_restrictions: 'reject_unauth_destination', smtpd_tls_cert_file: cert, smtpd_tls_key_file: key, smtpd_tls_security_level: 'may', smtputf8_enable: 'yes', local_header_rewrite_clients: '',
@@ -38,7 +38,7 @@ export async function startPostfix(stage, { port, cert, key, lines = [] }) {
     service('cleanup', 'unix', 'cleanup', 'n'),
     ...['bounce', 'trivial-rewrite', 'proxymap', 'virtual', 'error', 'anvil', 'scache', 'tlsmgr', 'local', 'smtp'].map((name) => service(NAMES[name] ?? name, 'unix', name)),
     service('retry', 'unix', 'error'), service('defer', 'unix', 'bounce'), service('trace', 'unix', 'bounce'),
-    'qmgr unix n - n 300 1 qmgr', 'postlog unix-dgram n - n - 1 postlogd', '',
+    'qmgr unix n - n 300 1 qmgr', 'postlog unix-dgram n - n - 1 postlogd', ...services, '',
   ].join('\n'));
   for (const name of ['active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'hold', 'incoming', 'private', 'saved', 'trace']) mkdirSync(join(spool, name), { mode: 0o700 });
   for (const name of ['public', 'maildrop', 'pid']) mkdirSync(join(spool, name), { mode: name === 'maildrop' ? 0o730 : 0o755 });

@@ -72,6 +72,8 @@ if [[ ! -x swaks || ! -e usr/share/doc/libnet-ssleay-perl ]]; then
   printf '#!/bin/sh\nPERL5LIB=$(echo %s/usr/lib/*/perl5/5.*) exec perl %s/usr/bin/swaks "$@"\n' "$folder" "$folder" >swaks
   chmod +x swaks
 fi
+# What Postfix authenticates with, and is authenticated by.
+[[ -x usr/sbin/saslpasswd2 ]] || unpack libsasl2-2 libsasl2-modules libsasl2-modules-db sasl2-bin
 if [[ ! -x msmtp ]]; then
   bring msmtp usr/bin/msmtp
   wrap msmtp usr/bin/msmtp
@@ -95,6 +97,40 @@ if [[ ! -x aiosmtpd ]]; then
 fi
 npm_module smtp-server 3.21.6
 command -v curl >/dev/null && command -v openssl >/dev/null || apt_get install -y --no-install-recommends curl openssl
+if [[ ! -x usr/libexec/sendmail/sendmail || ! -x usr/bin/m4 ]]; then
+  bring sendmail-bin usr/libexec/sendmail/sendmail
+  chmod g-s usr/libexec/sendmail/sendmail # or it would not look for libraries here
+  unpack sendmail-cf m4
+  [[ -z $(missing usr/bin/m4) ]] || unpack libsigsegv2
+fi
+# What matrix.mjs lays over the machine's /usr: clients, and the libraries that they want, whether the machine has them or not.
+clients='ssmtp dma mutt s-nail nullmailer git-email libmailtools-perl python3-aiosmtplib python3-pkg-resources
+  libnet-ssleay-perl libio-socket-ssl-perl libauthen-sasl-perl libio-socket-inet6-perl libsocket6-perl libdigest-hmac-perl liberror-perl
+  libassuan0 libgmp10 libgnutls-openssl27 libgnutls30 libgpg-error0 libgpgme11 libgsasl18 libgssapi-krb5-2 libhogweed6
+  libicu72 libidn2-0 libk5crypto3 libkeyutils1 libkrb5-3 libkrb5support0 libncursesw6 libnettle8 libntlm0 libp11-kit0 libtasn1-6
+  libtokyocabinet9 libunistring2'
+if [[ $(cat clients/list 2>/dev/null) != "$clients" ]]; then
+  rm -rf clients && mkdir -p clients/packages
+  # shellcheck disable=SC2086 # words
+  (cd clients/packages && apt_get download $clients && for package in *.deb; do dpkg -x "$package" ..; done)
+  [[ ! -d clients/lib ]] || cp -a clients/lib/. clients/usr/lib/ # what the machine's /lib is
+  chmod -R u-s,g-s clients/usr
+  rm -rf clients/packages
+  printf '%s' "$clients" >clients/list
+fi
+perl -MNet::SMTP -e 1 2>>"$folder/apt.log" || apt_get install -y --no-install-recommends perl
+npm_module nodemailer 10.6.0
+npm_module emailjs 5.0.3
+# OpenSMTPD, whose TLS server does not hold before Debian 13: that one, with all that it wants, as a root for it to live in.
+if [[ ! -x opensmtpd/usr/sbin/smtpd ]]; then
+  mkdir -p opensmtpd/apt/lists/partial opensmtpd/apt/archives/partial
+  mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>>"$folder/apt.log" | grep -m 1 -E '/debian/?$' || true)
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} trixie main" >opensmtpd/apt/list
+  trixie=(-o "Dir::Etc::SourceList=$folder/opensmtpd/apt/list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$folder/opensmtpd/apt/lists" -o "Dir::Cache=$folder/opensmtpd/apt" -o Dir::State::status=/dev/null -o Acquire::Languages=none)
+  apt-get -qq "${trixie[@]}" update >>"$folder/apt.log" 2>&1
+  (cd opensmtpd/apt && apt-get -qq "${trixie[@]}" download dash libaudit1 libc6 libcap-ng0 libcrypt1 libdb5.3t64 libevent-2.1-7t64 libpam0g libssl3t64 libzstd1 opensmtpd zlib1g >>"$folder/apt.log" 2>&1 && for package in *.deb; do dpkg -x "$package" ..; done)
+  rm -rf opensmtpd/apt
+fi
 # More for record.mjs, which no check needs: provision.sh FOLDER record.
 if [[ ${2:-} == record ]]; then
   [[ -x usr/sbin/smtpd ]] || bring opensmtpd usr/sbin/smtpd
@@ -103,14 +139,7 @@ if [[ ${2:-} == record ]]; then
     bring s-nail usr/bin/s-nail
     wrap s-nail usr/bin/s-nail
   fi
-  if [[ ! -x usr/libexec/sendmail/sendmail || ! -x usr/bin/m4 ]]; then
-    bring sendmail-bin usr/libexec/sendmail/sendmail
-    chmod g-s usr/libexec/sendmail/sendmail # or it would not look for libraries here
-    unpack sendmail-cf m4
-    [[ -z $(missing usr/bin/m4) ]] || unpack libsigsegv2
-  fi
   [[ -x usr/lib/nullmailer/smtp ]] || bring nullmailer usr/lib/nullmailer/smtp
   [[ -d usr/share/perl5/Net/SMTP/Server && -e usr/share/perl5/Mail/Address.pm ]] || unpack git-email libmailtools-perl libnet-smtp-server-perl
-  npm_module nodemailer 10.6.0
 fi
 echo "$folder"

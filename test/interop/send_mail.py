@@ -2,8 +2,8 @@
 
     send_mail.py send PORT FROM TO,TO... FILE [PARAMETER...]
         one mail; prints {"refused": {TO: [code, text]}, "error": [code, text] or null}
-    send_mail.py secure starttls|tls|lmtp PLACE FROM TO,TO... FILE [USER PASSWORD MECHANISM]
-        the same under TLS, or by LMTP over the Unix socket PLACE; prints what "send" prints
+    send_mail.py secure clear|starttls|tls|lmtp PLACE FROM TO,TO... FILE [USER PASSWORD MECHANISM]
+        the same in clear or under TLS, or by LMTP over the Unix socket PLACE; prints what "send" prints
     send_mail.py stream PORT THREADS FROM TO OCTETS
         mails, each tenth of about so many octets, until standard input ends, through new and
         kept connections; prints the Subject of each as soon as it is acknowledged. A server that goes away is no reason
@@ -40,7 +40,8 @@ def connect(how, place):
     if how == 'tls':
         return smtplib.SMTP_SSL('127.0.0.1', int(place), local_hostname='python.test', timeout=30, context=trusting)
     server = smtplib.SMTP('127.0.0.1', int(place), local_hostname='python.test', timeout=30)
-    server.starttls(context=trusting)
+    if how == 'starttls':
+        server.starttls(context=trusting)
     return server
 
 

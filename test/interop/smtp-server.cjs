@@ -1,4 +1,4 @@
-// Runs npm's smtp-server as a server that keeps what it takes: smtp-server.cjs MODULES smtp|lmtp PORT FOLDER CERT KEY USER PASSWORD [HOSTNAME]
+// Runs npm's smtp-server as a server that keeps what it takes: smtp-server.cjs MODULES smtp|smtps|lmtp PORT FOLDER CERT KEY USER PASSWORD [HOSTNAME]
 //
 // Each mail becomes a file FOLDER/N.json (how it came) and FOLDER/N.eml (its octets). Prints "ready" when it listens.
 
@@ -13,6 +13,7 @@ new SMTPServer({
   name,
   disableReverseLookup: true, // it would name the machine
   lmtp: kind === 'lmtp',
+  secure: kind === 'smtps',
   cert: readFileSync(cert),
   key: readFileSync(key),
   authOptional: true,

@@ -1,0 +1,11 @@
+// Programs that look for their own files under /usr, unpacked and not installed: they see the machine's /usr with PEERS/clients
+// laid over it, and nobody else does (unshare --mount; needs root).
+
+import { join } from 'node:path';
+import { PEERS } from './harness.mjs';
+
+/** Returns command, arguments and options of such a program, for `stage.run` and `stage.start`. */
+export function overlaid(words, { env = {}, ...options } = {}) {
+  const mounted = `mount --make-rprivate /; mount -t overlay none -o lowerdir=${join(PEERS, 'clients/usr')}:/usr /usr; exec "$@"`;
+  return ['unshare', ['--mount', 'sh', '-ec', mounted, 'sh', ...words.map(String)], { env: { ...process.env, ...env }, ...options }];
+}
