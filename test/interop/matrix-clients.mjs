@@ -105,7 +105,7 @@ export const CLIENTS = {
     ways: { clear: true, starttls: true, tls: true, starttlsAuth: 'PLAIN', tlsAuth: 'LOGIN' },
     run: (stage, { tls, auth, port, to, file }) => stage.run(process.execPath, [here('emailjs.mjs'), join(PEERS, 'npm/node_modules/emailjs/dist/index.js'), tls ?? 'clear', String(port), CERT, FROM, to, file, ...withLogin(auth, USER, PASSWORD, auth)]),
     composes: 'without dots', // which it leaves as they are
-    behind: '\r\n\r\n',
+    behind: '\r\n\r\n\r\n',
   },
   'Mutt': {
     ways: { clear: true, starttls: true, tls: true, starttlsAuth: 'PLAIN', tlsAuth: 'LOGIN' },

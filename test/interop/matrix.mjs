@@ -9,13 +9,14 @@ import { check, checkLast, expect, expectEqual, expectMatch, Failure, ROOT, shar
 import { maildirMails } from './mail.mjs';
 import { CERT, CLIENTS, FROM, KEY, PASSWORD, USER } from './matrix-clients.mjs';
 import { RELAYS } from './matrix-relays.mjs';
+import { SERVERS } from './matrix-servers.mjs';
 
 const LINES = ['.', '..', '...', '.text', '..text', '', 'From here', 'QUIT', 'white space ', ' .', '', 'Grüße, Αἰσχύλος', 'x'.repeat(900), '.', '', 'end'];
 /** What those are given that make the header themselves: they encode what is not plain text. */
 const PLAIN = ['.', '..', '...', '.text', '', 'QUIT', ' .', '', 'y'.repeat(60), '.', '', 'end'];
 
 const text = (lines) => Buffer.from(lines.map((line) => `${line}\r\n`).join(''), 'utf8');
-const mailOf = (to) => Buffer.concat([text([`From: ${FROM}`, `To: ${to}`, 'Subject: content', 'Date: Mon, 23 Nov 2026 12:00:00 +0000', `Message-ID: <${to}>`, 'MIME-Version: 1.0', 'Content-Type: text/plain; charset=utf-8', 'Content-Transfer-Encoding: 8bit', '']), text(LINES)]);
+const mailOf = (to, lines = LINES) => Buffer.concat([text([`From: ${FROM}`, `To: ${to}`, 'Subject: content', 'Date: Mon, 23 Nov 2026 12:00:00 +0000', `Message-ID: <${to}>`, 'MIME-Version: 1.0', 'Content-Type: text/plain; charset=utf-8', 'Content-Transfer-Encoding: 8bit', '']), text(lines)]);
 
 /** In which form a program wants its mail. */
 const LINE_ENDS = {
@@ -34,9 +35,21 @@ const INTO = {
   lmtp: { title: 'LMTP', listener: 'lmtp', lmtp: true, protocol: /^LMTP$/ },
 };
 
+const VERIFIED = ['--tls', 'verify', '--tls-ca', CERT];
+
+/** The columns of mail that goes out: where to, with which options of `ehlo send`, and what its dialogue shows. */
+const FROM_EHLO = {
+  clear: { title: 'in clear', server: ({ port }) => `127.0.0.1:${port}`, args: ['--tls', 'off'], shows: /^C: (?:EHLO|HELO) [^]*^C: MAIL /m },
+  starttls: { title: 'STARTTLS', server: ({ port }) => `127.0.0.1:${port}`, args: VERIFIED, shows: /^C: STARTTLS$/m },
+  tls: { title: 'TLS at once', server: ({ tlsPort }) => `smtps://127.0.0.1:${tlsPort}`, args: VERIFIED, shows: /^(?![^]*^C: STARTTLS$)/m },
+  auth: { title: 'AUTH', server: ({ tlsPort, port }) => (tlsPort === undefined ? `127.0.0.1:${port}` : `smtps://127.0.0.1:${tlsPort}`), args: VERIFIED, shows: /^S: 235 /m },
+  lmtp: { title: 'LMTP', server: ({ lmtpPort }) => `lmtp://127.0.0.1:${lmtpPort}`, args: ['--tls', 'off'], shows: /^C: LHLO /m },
+  relayed: { title: 'relayed' },
+};
+
 /** What the cells that ran found, by table, row and column: true, or the mechanism of AUTH. */
 const FOUND = { into: {}, from: {} };
-let cells = 0;
+let [cells, played] = [0, 0];
 
 function found(table, row, column, what) {
   (FOUND[table][row] ??= {})[column] = what;
@@ -51,6 +64,7 @@ const ehloServe = shared(async (stage) => {
   const socket = join(folder, 'lmtp.sock');
   const listeners = ['smtp', 'smtps', 'submission', 'submissions', 'lmtp'].flatMap((scheme) => ['--listen', `${scheme}://127.0.0.1:0`]);
   const server = await stage.serve([...listeners, '--listen', `lmtp:${socket}`, '--tls-cert', CERT, '--tls-key', KEY, '--users', join(folder, 'users'), '--maildir', maildir, '--accept', '*', '--max-connections-per-client', '200', '--trace', traces]);
+  await server.find(/listening on lmtp:\/[^/]/); // the last one
   const ports = Object.fromEntries([...server.err.matchAll(/listening on (\w+):\/\/127\.0\.0\.1:(\d+)$/gm)].map(([, scheme, port]) => [scheme, Number(port)]));
   return { maildir, traces, socket, ports };
 });
@@ -78,6 +92,7 @@ for (const [name, { ways, run, lines = 'crlf', composes = false, behind = '' }] 
   for (const [column, way] of Object.entries(ways)) {
     cells += 1;
     check(`${name} into ehlo serve, ${INTO[column].title}${way === true ? '' : ` (${way})`}: the mail arrives octet for octet`, async (stage) => {
+      played += 1;
       const server = await ehloServe();
       const to = `${name.replace(/[^a-z]+/gi, '-')}.${column}@local.test`.toLowerCase();
       const content = composes === false ? mailOf(to) : text(composes === true ? PLAIN : PLAIN.filter((line) => !line.startsWith('.')));
@@ -106,6 +121,7 @@ for (const [name, { ways, start }] of Object.entries(RELAYS)) {
   for (const [column, way] of Object.entries(ways)) {
     cells += 1;
     check(`${name} relays into ehlo serve, ${INTO[column].title}${way === true ? '' : ` (${way})`}: the mail arrives octet for octet`, async (stage) => {
+      played += 1;
       const server = await ehloServe();
       const to = `${name}@${column}.test`.toLowerCase();
       const content = mailOf(to);
@@ -115,3 +131,48 @@ for (const [name, { ways, start }] of Object.entries(RELAYS)) {
     });
   }
 }
+
+for (const [name, { ways, start, eightBit = true }] of Object.entries(SERVERS)) {
+  const running = shared(start);
+  const relay = shared(async (stage) => stage.serve(['--smarthost', `127.0.0.1:${(await running()).port}`]));
+  for (const [column, way] of Object.entries(ways)) {
+    cells += 1;
+    const { title, server, args, shows } = FROM_EHLO[column];
+    check(column === 'relayed' ? `ehlo serve relays to ${name}: the mail arrives octet for octet` : `ehlo send to ${name}, ${title}${way === true ? '' : ` (${way})`}: the mail arrives octet for octet`, async (stage) => {
+      played += 1;
+      const place = await running();
+      const to = `${name}.${column}@local.test`.toLowerCase();
+      const content = mailOf(to, eightBit ? LINES : PLAIN);
+      if (column === 'relayed') await give(stage, `127.0.0.1:${(await relay()).port}`, to, content);
+      else {
+        const password = join(stage.folder('password'), 'password');
+        writeFileSync(password, `${PASSWORD}\n`);
+        const dialogue = await give(stage, server(place), to, content, [...args, ...(way === true ? [] : ['--user', USER, '--password-file', password])]);
+        expectMatch(dialogue, shows, 'the dialogue');
+        expectEqual(/^C: AUTH (\S+)/m.exec(dialogue)?.[1], way === true ? undefined : way, 'the mechanism of AUTH');
+      }
+      const mail = await until(`the mail to ${to} arrives`, () => place.mails().map((octets) => octets.toString('latin1')).find((octets) => octets.includes(`Message-ID: <${to}>`)), 30);
+      const octets = content.toString('latin1');
+      if (!mail.endsWith(octets)) throw new Failure(`sent ${JSON.stringify(octets)}, arrived ${JSON.stringify(mail)}`);
+      expectMatch(mail.slice(0, mail.length - octets.length), column === 'relayed' ? /^(?:Received: from client\.test .*\r\n(?:[ \t].*\r\n)*)?$/ : /^$/, 'what stands in front');
+      found('from', name, column, way);
+    });
+  }
+}
+
+/** One table of README: what was found, a row for each program. */
+function tableOf(caption, columns, rows, names) {
+  const line = (cells_) => `| ${cells_.join(' | ')} |`;
+  const cell = (what) => (what === undefined ? '' : what === true ? '✓' : what);
+  return [
+    line([caption, ...Object.values(columns).map(({ title }) => title)]), line(['---', ...Object.keys(columns).map(() => '---')]),
+    ...names.map((name) => line([name, ...Object.keys(columns).map((column) => cell(rows[name]?.[column]))])),
+  ].join('\n');
+}
+
+checkLast('README carries the matrix as this run found it', async () => {
+  if (played < cells) return; // a filter left some out
+  const made = [tableOf('into `ehlo serve`', INTO, FOUND.into, [...Object.keys(CLIENTS), ...Object.keys(RELAYS)]), tableOf('from `ehlo send`', FROM_EHLO, FOUND.from, Object.keys(SERVERS))].join('\n\n');
+  const [, carried] = /<!-- matrix -->\n([^]*?)\n<!-- end of matrix -->/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
+  expect(carried === made, `expected between <!-- matrix --> and <!-- end of matrix -->:\n${made}`);
+});

@@ -8,8 +8,8 @@ import { Client } from './peer.mjs';
 
 const LIBRARIES = (execFileSync('uname', ['-m'], { encoding: 'utf8' })).trim();
 
-/** Starts it; needs root, as Postfix does. `lines` and `services`: more of main.cf and of master.cf. Returns the mails that have arrived, without the fields that Postfix puts in front. */
-export async function startPostfix(stage, { port, cert, key, lines = [], services = [] }) {
+/** Starts it; needs root, as Postfix does. `lines` and `services`: more of main.cf and of master.cf. `sasl`: its sasl/smtpd.conf. Returns the mails that have arrived, without the fields that Postfix puts in front. */
+export async function startPostfix(stage, { port, cert, key, lines = [], services = [], sasl }) {
   const folder = stage.folder('postfix');
   const [config, spool, data, mail] = ['etc', 'spool', 'data', 'mail'].map((name) => {
     mkdirSync(join(folder, name), { mode: 0o755 });
@@ -32,6 +32,10 @@ export async function startPostfix(stage, { port, cert, key, lines = [], service
     virtual_mailbox_domains: 'static:all', virtual_mailbox_maps: 'static:all/', virtual_mailbox_base: mail, virtual_uid_maps: `static:${uid}`, virtual_gid_maps: `static:${gid}`, virtual_mailbox_limit: '0', virtual_minimum_uid: '1', message_size_limit: '50000000', line_length_limit: '2048', smtp_line_length_limit: '0',
   };
   writeFileSync(join(config, 'main.cf'), [...Object.entries(settings).map(([name, value]) => `${name} = ${value}`), ...lines, ''].join('\n'));
+  if (sasl !== undefined) {
+    mkdirSync(join(config, 'sasl'));
+    writeFileSync(join(config, 'sasl/smtpd.conf'), sasl);
+  }
   const service = (name, type, command, open = '-') => `${name} ${type} ${open} ${command === 'virtual' ? 'n' : '-'} n - ${LIMITS[command] ?? '-'} ${command}`; // `n`: not for Postfix alone
   writeFileSync(join(config, 'master.cf'), [
     service(`127.0.0.1:${port}`, 'inet', 'smtpd', 'n'),

@@ -104,7 +104,7 @@ if [[ ! -x usr/libexec/sendmail/sendmail || ! -x usr/bin/m4 ]]; then
   [[ -z $(missing usr/bin/m4) ]] || unpack libsigsegv2
 fi
 # What matrix.mjs lays over the machine's /usr: clients, and the libraries that they want, whether the machine has them or not.
-clients='ssmtp dma mutt s-nail nullmailer git-email libmailtools-perl python3-aiosmtplib python3-pkg-resources
+clients='msmtp-mta ssmtp dma mutt s-nail nullmailer git-email libmailtools-perl python3-aiosmtplib python3-pkg-resources
   libnet-ssleay-perl libio-socket-ssl-perl libauthen-sasl-perl libio-socket-inet6-perl libsocket6-perl libdigest-hmac-perl liberror-perl
   libassuan0 libgmp10 libgnutls-openssl27 libgnutls30 libgpg-error0 libgpgme11 libgsasl18 libgssapi-krb5-2 libhogweed6
   libicu72 libidn2-0 libk5crypto3 libkeyutils1 libkrb5-3 libkrb5support0 libncursesw6 libnettle8 libntlm0 libp11-kit0 libtasn1-6
@@ -134,7 +134,6 @@ fi
 # More for record.mjs, which no check needs: provision.sh FOLDER record.
 if [[ ${2:-} == record ]]; then
   [[ -x usr/sbin/smtpd ]] || bring opensmtpd usr/sbin/smtpd
-  [[ -x usr/bin/msmtpd ]] || bring msmtp-mta usr/bin/msmtpd
   if [[ ! -x s-nail ]]; then
     bring s-nail usr/bin/s-nail
     wrap s-nail usr/bin/s-nail

@@ -233,11 +233,11 @@ export const SERVERS = [
     name: 'msmtpd',
     title: 'a server that offers no extension at all gets a mail',
     verifies: 'RFC 5321 §3.2, RFC 5321 §4.1.1.1',
-    version: version('msmtpd', join(PEERS, 'usr/bin/msmtpd'), ['--version'], /msmtpd version (\S+)/),
+    version: version('msmtpd', join(PEERS, 'clients/usr/bin/msmtpd'), ['--version'], /msmtpd version (\S+)/),
     shows: [/^A: outcome <bob@example\.com> delivered /m],
     async play(stage) {
       const port = await freePort();
-      stage.start(join(PEERS, 'usr/bin/msmtpd'), ['--interface=127.0.0.1', `--port=${port}`, '--command=cat >/dev/null; true %F'], { env: UNPACKED });
+      stage.start(join(PEERS, 'clients/usr/bin/msmtpd'), ['--interface=127.0.0.1', `--port=${port}`, '--command=cat >/dev/null; true %F'], { env: UNPACKED });
       await listening(stage, port);
       return send(stage, `127.0.0.1:${port}`, { args: ['--tls', 'off'] });
     },
