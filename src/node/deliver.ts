@@ -171,8 +171,8 @@ class Delivery {
     return this.#paths.map((forwardPath, recipient) => {
       let result = this.#results[recipient];
       const told = result !== undefined && !isOpen(result, this.#tries[recipient] ?? 0);
-      result ??= { forwardPath, outcome: ABORTED };
-      if (result.outcome.state === 'deferred' && this.#allTurnedAway && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection' } };
+      result ??= { forwardPath, outcome: { ...ABORTED, time: Date.now() } };
+      if (result.outcome.state === 'deferred' && this.#allTurnedAway && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection', time: Date.now() } };
       if (!told) this.#options.report?.(recipient, result);
       return result;
     });
