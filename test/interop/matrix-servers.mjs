@@ -89,7 +89,8 @@ export const SERVERS = {
       const [port, folder] = [await freePort(), stage.folder('msmtpd')];
       stage.start(join(PEERS, 'clients/usr/bin/msmtpd'), ['--interface=127.0.0.1', `--port=${port}`, `--command=f=$(mktemp ${folder}/XXXXXX); cat >$f; mv $f $f.eml; true %F`], { env: UNPACKED });
       await listening(stage, port);
-      return { port, mails: () => readdirSync(folder).filter((name) => name.endsWith('.eml')).map((name) => Buffer.from(readFileSync(join(folder, name), 'latin1').replaceAll('\n', '\r\n'), 'latin1')) };
+      const read = (name) => readFileSync(join(folder, name), 'latin1').replace(/\r?\n/g, '\r\n').replace(/^Received: .*\r\n(?:[ \t].*\r\n)*/, '');
+      return { port, mails: () => readdirSync(folder).filter((name) => name.endsWith('.eml')).map((name) => Buffer.from(read(name), 'latin1')) };
     },
   },
 };
