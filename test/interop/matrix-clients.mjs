@@ -99,11 +99,11 @@ export const CLIENTS = {
   },
   'nodemailer': {
     ways: { clear: true, starttls: true, tls: true, starttlsAuth: 'LOGIN', tlsAuth: 'PLAIN' },
-    run: (stage, { tls, auth, port, to, file }) => stage.run(process.execPath, [here('nodemailer.cjs'), join(PEERS, 'npm/node_modules/nodemailer'), tls ?? 'clear', String(port), CERT, FROM, to, file, ...withLogin(auth, USER, PASSWORD, auth)]),
+    run: (stage, { tls, auth, port, to, file }) => stage.run(process.execPath, [here('nodemailer.cjs'), join(PEERS, 'nodemailer/node_modules/nodemailer'), tls ?? 'clear', String(port), CERT, FROM, to, file, ...withLogin(auth, USER, PASSWORD, auth)]),
   },
   'emailjs': {
     ways: { clear: true, starttls: true, tls: true, starttlsAuth: 'PLAIN', tlsAuth: 'LOGIN' },
-    run: (stage, { tls, auth, port, to, file }) => stage.run(process.execPath, [here('emailjs.mjs'), join(PEERS, 'npm/node_modules/emailjs/dist/index.js'), tls ?? 'clear', String(port), CERT, FROM, to, file, ...withLogin(auth, USER, PASSWORD, auth)]),
+    run: (stage, { tls, auth, port, to, file }) => stage.run(process.execPath, [here('emailjs.mjs'), join(PEERS, 'emailjs/node_modules/emailjs/dist/index.js'), tls ?? 'clear', String(port), CERT, FROM, to, file, ...withLogin(auth, USER, PASSWORD, auth)]),
     composes: 'without dots', // which it leaves as they are
     behind: '\r\n\r\n\r\n',
   },

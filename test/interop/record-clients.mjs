@@ -217,7 +217,7 @@ export const CLIENTS = [
     name: 'nodemailer-dsn',
     title: 'a client asks for a notification of success, and for no more than the header to be returned',
     verifies: 'RFC 3461 §4.1, RFC 3461 §4.3, RFC 3461 §4.4',
-    version: npmVersion('nodemailer', 'npm'),
+    version: npmVersion('nodemailer'),
     remarks: [[/^\* eof$/, 'The client leaves without QUIT (RFC 5321 §4.1.1.10). The mail was accepted, and stays so; there is nobody left to answer.']],
     shows: [/^C: MAIL .* RET=HDRS ENVID=/m, /^C: RCPT .* NOTIFY=SUCCESS,FAILURE/m],
     async play(stage) {
@@ -226,7 +226,7 @@ export const CLIENTS = [
         const { createTransport } = require(process.argv[1]);
         const transport = createTransport({ host: '127.0.0.1', port: Number(process.argv[2]), name: 'client.example.org' });
         transport.sendMail({ envelope: { from: '${FROM}', to: ['${TO}'] }, raw: process.argv[3], dsn: { id: '1', return: 'headers', notify: ['success', 'failure'], recipient: '${TO}' } });
-      `, join(PEERS, 'npm/node_modules/nodemailer'), String(port), CONTENT]);
+      `, join(PEERS, 'nodemailer/node_modules/nodemailer'), String(port), CONTENT]);
       return traced(/^C: MAIL/m);
     },
   },

@@ -88,7 +88,7 @@ export const version = (name, command, args, pattern) => async (stage) => {
 };
 
 /** The version of a package of npm's. */
-export const npmVersion = (name, folder = name) => async () => `${name} ${JSON.parse(readFileSync(join(PEERS, folder, 'node_modules', name, 'package.json'), 'utf8')).version}`;
+export const npmVersion = (name) => async () => `${name} ${JSON.parse(readFileSync(join(PEERS, name, 'node_modules', name, 'package.json'), 'utf8')).version}`;
 
 /** The version of an unpacked package of Debian's, from its changelog. */
 export const debianVersion = (name, debian) => async () => {
