@@ -11,6 +11,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { Fifo } from '../wire/fifo.ts';
 import { concat } from '../wire/octet.ts';
 import type { Timer } from './pause.ts';
 
@@ -57,7 +58,8 @@ export interface Charged {
   charge(octets: number): void;
 }
 
-export const now = (): number => performance.now();
+/** Whole milliseconds: a number with a fraction is an object of 16 octets, for each octet run that comes and each field that holds one. */
+export const now = (): number => Math.trunc(performance.now());
 
 export class Pump<Action extends { readonly type: string }> {
   /** How long a peer that keeps its side open has to read our last words. */
@@ -77,10 +79,11 @@ export class Pump<Action extends { readonly type: string }> {
   #charged = 0; //      to the account
   #holds = 0;
   #blocked = false; //  the socket's buffer is full
+  #drained: Duplex | undefined; // the socket that is listened to for the end of that
   #paused = true; //    nothing is taken from the socket
   #kept = NONE; //      what came while nothing was to be read: one read, since the socket was paused then
   #keptEnd = false; //  and the peer's end behind it
-  #unwritten: Uint8Array[] = []; // to be written with what follows at once
+  readonly #unwritten = new Fifo<Uint8Array>(); // to be written with what follows at once
   #unwrittenLength = 0;
   #written = 0; //      writes of the socket's so far,
   #taken = 0; //        of which the system has taken so many
@@ -120,12 +123,7 @@ export class Pump<Action extends { readonly type: string }> {
       this.#keptEnd = true;
       this.turn(); // once our side has ended too, and what we wrote has gone, Node destroys the socket
     });
-    socket.on('drain', () => {
-      if (socket !== this.#socket) return;
-      this.#blocked = false;
-      this.turn();
-    });
-    socket.on('error', () => socket.destroy()); // 'close' follows and tells the session
+    socket.on('error', destroy); // 'close' follows and tells the session
     socket.on('close', () => {
       if (socket !== this.#socket) return;
       clearTimeout(this.#linger);
@@ -179,20 +177,32 @@ export class Pump<Action extends { readonly type: string }> {
   }
 
   #write(): void {
-    const [first, ...others] = this.#unwritten;
+    const first = this.#unwritten.shift();
     if (first === undefined) return;
-    const octets = others.length === 0 ? first : concat(this.#unwritten);
-    this.#unwritten = [];
+    const octets = this.#unwritten.empty ? first : concat([first, ...this.#unwritten.clear()]);
     this.#unwrittenLength = 0;
-    if (this.#socket.destroyed) this.#blocked = false;
-    else if (!this.watchesWrites) this.#blocked = !this.#socket.write(octets);
+    const socket = this.#socket;
+    if (socket.destroyed) this.#blocked = false;
+    else if (!this.watchesWrites) this.#blocked = !socket.write(octets);
     else {
       this.#written++;
-      this.#blocked = !this.#socket.write(octets, (error) => {
+      this.#blocked = !socket.write(octets, (error) => {
         this.#taken++;
         this.#tellFlushes(this.#taken, error === undefined || error === null);
       });
     }
+    if (this.#blocked) this.#awaitDrain(socket);
+  }
+
+  /** Goes on when the socket takes more. Listens from the first time on that it does not: most never come to that, and a listener costs memory. */
+  #awaitDrain(socket: Duplex): void {
+    if (this.#drained === socket) return;
+    this.#drained = socket;
+    socket.on('drain', () => {
+      if (socket !== this.#socket) return;
+      this.#blocked = false;
+      this.turn();
+    });
   }
 
   /** Tells, later or at once, whether the system has taken all that was written so far. Only where `watchesWrites` was set before. */
@@ -277,6 +287,10 @@ export class Pump<Action extends { readonly type: string }> {
       this.turn();
     }, delayUntil(deadline));
   }
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
 }
 
 function delayUntil(deadline: number): number {

@@ -45,7 +45,7 @@ export class Receiver {
   #waiting: { end(): void } | undefined; //           for the answer
   #mail: ReceivedMailData | undefined; //             its data have begun, and it has not been answered
   #mailState: unknown;
-  readonly #drop = (): void => this.cut();
+  #drop: (() => void) | undefined; //                 made for the first hook
 
   /** `closed` is called once, when the session is over. Answers nothing before `start`. */
   constructor(socket: Stream, settings: ReceiverSettings, closed: () => void, { client, server, tls }: Ends & { readonly tls: TlsFacts | undefined }) {
@@ -159,6 +159,7 @@ export class Receiver {
     const facts = this.#facts;
     facts.identity = identity;
     facts.protocol = transmissionType({ extended, lmtp: this.#settings.lmtp, secured: facts.tls !== undefined, authenticated: identity !== undefined, utf8 });
+    this.#drop ??= () => this.cut();
     return { session: this.#facts, mailState: this.#mailState, aborter, drop: this.#drop, hostname: this.#settings.hostname };
   }
 

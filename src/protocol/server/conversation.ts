@@ -59,7 +59,7 @@ export class Conversation {
     this.data = new MailData(settings);
     this.#secured = settings.secured;
     this.#authentication = new Authentication(settings.auth, settings.maxAuthFailures);
-    this.#tally = new Tally({ commands: settings.maxCommands, errors: settings.maxErrors, refusedRecipients: settings.maxRefusedRecipients, mails: settings.maxMails });
+    this.#tally = new Tally(settings.caps, settings.maxRecipientDomains < Infinity);
     this.#facts = factsOf(settings, this.#authentication, this.#secured, this.extended, this.#tally.domains);
   }
 
@@ -99,7 +99,7 @@ export class Conversation {
       case 'rcpt': {
         const { forwardPath, parameters } = question;
         this.#transaction?.add(forwardPath, parameters);
-        if (forwardPath.type === 'path' && this.#settings.maxRecipientDomains < Infinity) this.#tally.domains.add(forwardPath.mailbox.domain.key);
+        if (forwardPath.type === 'path') this.#tally.domains?.add(forwardPath.mailbox.domain.key);
         this.#enter(onCommand(this.#state, 'RCPT'));
         return this.#reply(sayable(reply, this.#transaction?.utf8 === true) ?? 'recipient ok');
       }

@@ -26,8 +26,8 @@ export interface GuardFacts {
   readonly mechanisms: readonly string[];
   /** STARTTLS is offered, and cannot be done for now. */
   readonly tlsUnavailable: boolean;
-  /** Domains of the recipients that the session has taken so far, by their keys; grows with them. */
-  readonly domains: ReadonlySet<string>;
+  /** Domains of the recipients that the session has taken so far, by their keys; grows with them. Undefined: they do not count. */
+  readonly domains: ReadonlySet<string> | undefined;
 }
 
 type Guard<V extends Verb> = (facts: GuardFacts, command: Extract<Command, { readonly verb: V }>, transaction: Transaction | undefined) => ReplyName | undefined;
@@ -64,7 +64,7 @@ const GUARDS: Guards = {
   RCPT: [
     parametersNeedEhlo,
     ({ offer }, _, transaction) => ((transaction?.accepted ?? 0) >= offer.maxRecipients ? 'too many recipients' : undefined), // RFC 5321 §4.5.3.1.10
-    ({ offer: { maxRecipientDomains = Infinity }, domains }, { forwardPath }) => (domains.size >= maxRecipientDomains && forwardPath.type === 'path' && !domains.has(forwardPath.mailbox.domain.key) ? 'too many domains' : undefined), // RFC 9422 §4.3
+    ({ offer: { maxRecipientDomains = Infinity }, domains }, { forwardPath }) => (domains !== undefined && domains.size >= maxRecipientDomains && forwardPath.type === 'path' && !domains.has(forwardPath.mailbox.domain.key) ? 'too many domains' : undefined), // RFC 9422 §4.3
     (_, { forwardPath }, transaction) => (isPlain(forwardPath.text) || transaction?.utf8 === true ? undefined : 'utf8 recipient'), // RFC 6531 §3.4
   ],
   BDAT: [({ offer }) => (isVerbOffered('BDAT', offer) ? undefined : 'not implemented')],
@@ -79,8 +79,19 @@ const WITHOUT_TLS: ReadonlySet<Verb> = new Set(['EHLO', 'LHLO', 'STARTTLS', 'NOO
 /** All that is taken where AUTH is required and has not succeeded (RFC 4954 §6, RFC 6409 §4.3). */
 const WITHOUT_AUTH: ReadonlySet<Verb> = new Set(['AUTH', 'EHLO', 'HELO', 'LHLO', 'STARTTLS', 'NOOP', 'RSET', 'QUIT']);
 
-/** What guards look at, from what was set and what the session has come to. */
-export function factsOf(settings: Settings, authentication: Authentication, secured: boolean, extended: boolean, domains: ReadonlySet<string>): GuardFacts {
+/** What guards look at, from what was set and what the session has come to: one object for all the sessions that have come to the same. */
+export function factsOf(settings: Settings, authentication: Authentication, secured: boolean, extended: boolean, domains: ReadonlySet<string> | undefined): GuardFacts {
+  if (domains !== undefined) return makeFacts(settings, authentication, secured, extended, domains);
+  const key = `${secured} ${extended} ${authentication.identity !== undefined}`; // nobody is anything else to the guards
+  const shared = SHARED.get(settings) ?? new Map<string, GuardFacts>();
+  const facts = shared.get(key) ?? makeFacts(settings, authentication, secured, extended, undefined);
+  SHARED.set(settings, shared.set(key, facts));
+  return facts;
+}
+
+const SHARED = new WeakMap<Settings, Map<string, GuardFacts>>();
+
+function makeFacts(settings: Settings, authentication: Authentication, secured: boolean, extended: boolean, domains: ReadonlySet<string> | undefined): GuardFacts {
   const { maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls, without, lacking, lmtp, requireTls, auth } = settings;
   return {
     offer: {

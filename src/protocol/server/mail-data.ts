@@ -35,7 +35,7 @@ export class MailData {
   readonly #limits: MailDataLimits;
   readonly #repairs: boolean;
   readonly #takesLong: boolean;
-  readonly #data: DataDecoder;
+  #data: DataDecoder | undefined; //      from the first DATA on
   #chunk: ChunkDecoder | undefined;
   #last = false; //                         the chunk under way is the last one
   #text = true; //                          the content is lines, not BINARYMIME
@@ -47,7 +47,6 @@ export class MailData {
     this.#limits = limits;
     this.#repairs = limits.leniencies?.includes('repairLineEnds') === true;
     this.#takesLong = limits.leniencies?.includes('longTextLines') === true;
-    this.#data = new DataDecoder({ lineLimit: this.#repairs ? Infinity : this.#lineLimit });
   }
 
   /** A new mail, of which the application is told. After BINARYMIME lines mean nothing. */
@@ -56,7 +55,7 @@ export class MailData {
     this.fault = undefined;
     this.underWay = true;
     output.act({ type: 'data', envelope });
-    this.#data.reset();
+    this.#data?.reset();
     this.#chunk = undefined;
     const text = envelope.parameters.body !== 'BINARYMIME';
     this.#repair = text && this.#repairs ? new LineEndRepair() : undefined;
@@ -80,7 +79,7 @@ export class MailData {
 
   /** The mail data have been read to their end. */
   get ended(): boolean {
-    return this.#chunk === undefined ? this.#data.ended : this.#chunk.ended && this.#last;
+    return this.#chunk === undefined ? this.#data?.ended === true : this.#chunk.ended && this.#last;
   }
 
   get chunkEnded(): boolean {
@@ -116,7 +115,7 @@ export class MailData {
   }
 
   #readData(octets: Uint8Array, at: number): number {
-    const data = this.#data;
+    const data = (this.#data ??= new DataDecoder({ lineLimit: this.#repairs ? Infinity : this.#lineLimit }));
     const end = data.read(octets, at);
     this.#take(data.content, data.ended);
     data.content = EMPTY;

@@ -9,6 +9,7 @@ import { CAPS, DATA_RATE, LIMITS, MOST_AUTH_FAILURES, SERVER_TIMEOUT, SESSION_TI
 import type { MechanismName } from '../sasl/exchange.ts';
 import type { ServerExchange } from '../sasl/server-exchange.ts';
 import type { SessionCounts } from './count.ts';
+import type { Caps } from './tally.ts';
 
 /** What is set about a `ServerSession`. */
 export interface ServerOptions {
@@ -88,6 +89,7 @@ export type Settings = Required<Omit<ServerOptions, 'auth' | 'counts'>> & {
   /** `without` as a set, and AUTH in it where it is not set up. */
   readonly lacking: ReadonlySet<ExtensionKeyword>;
   readonly lenient: ReadonlySet<LeniencyName>;
+  readonly caps: Caps;
 };
 
 /** Settings of the options seen so far: those of a server are the same for each of its sessions (a third of what opening one cost). */
@@ -145,6 +147,12 @@ function readOptions(options: ServerOptions): Settings {
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     hostname: options.hostname,
     lacking: new Set(auth === undefined ? [...without, 'AUTH'] : without),
+    caps: {
+      commands: options.maxCommands ?? CAPS.commands,
+      errors: options.maxErrors ?? CAPS.errors,
+      refusedRecipients: options.maxRefusedRecipients ?? CAPS.refusedRecipients,
+      mails: options.maxMails ?? CAPS.mails,
+    },
     lenient: new Set(leniencies),
   };
 }

@@ -15,13 +15,14 @@ export const CAP_REPLIES: Readonly<Record<Counted, ReplyName>> = {
 };
 
 export class Tally {
-  /** Domains of the recipients accepted so far, by their keys (RFC 9422 §4.3). */
-  readonly domains = new Set<string>();
+  /** Domains of the recipients accepted so far, by their keys (RFC 9422 §4.3), where they count. */
+  readonly domains: Set<string> | undefined;
   readonly #caps: Caps;
   readonly #counts = { commands: 0, errors: 0, refusedRecipients: 0, mails: 0 };
 
-  constructor(caps: Caps) {
+  constructor(caps: Caps, countsDomains = false) {
     this.#caps = caps;
+    if (countsDomains) this.domains = new Set();
   }
 
   /** Counts one more; tells whether that is one too many. */
