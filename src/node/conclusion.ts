@@ -30,7 +30,7 @@ export interface Conclusion {
 
 /** Concludes from the outcomes of these recipients, in their order. Who waits is given up where the mail's time is over. */
 export function conclude(mail: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[], schedule: RetrySchedule, now: number): Conclusion {
-  const next = dueAgain(mail, schedule, now);
+  const next = results.every(({ outcome }) => outcome.state === 'delivered') ? now : dueAgain(mail, schedule, now); // of those nobody waits
   const states = new Map<number, RecipientState>();
   for (const [index, result] of results.entries()) {
     const recipient = recipients[index] ?? -1;

@@ -19,7 +19,7 @@
 // Costs: some 600 octets of memory for a waiting mail; mail that waits longer than a segment lives is written twice.
 
 import { randomInt } from 'node:crypto';
-import { clearTimeout, setTimeout } from 'node:timers';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import * as zlib from 'node:zlib';
 import { UsageError } from '../wire/usage.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
@@ -62,6 +62,7 @@ export interface JournalOptions {
   readonly now?: () => number;
   readonly random?: () => number;
   readonly delay?: (callback: () => void) => () => void;
+  readonly gather?: (callback: () => void) => void;
   readonly perform?: Perform;
 }
 
@@ -127,6 +128,7 @@ export class Journal implements Queue {
     this.#log = new SegmentLog(recovered.segments.at(-1) ?? 0, {
       ...store,
       ahead: options.ahead ?? 256 * KIBIBYTE,
+      gather: options.gather ?? setImmediate,
       delay: options.delay ?? delayResults,
       synced: () => this.#removeUnwanted(),
       failed: (error) => options.failed?.(error),
@@ -139,7 +141,7 @@ export class Journal implements Queue {
 
   mail(id: string): QueuedMail | undefined {
     const state = this.#book.mails.get(id);
-    return state?.envelope === undefined ? undefined : new StoredMail(state.envelope, state);
+    return state?.envelope === undefined ? undefined : new StoredMail(state.envelope, state, this.#recent.paths(id));
   }
 
   add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
@@ -244,7 +246,7 @@ export class Journal implements Queue {
     try {
       const draft = encodeFact(fact, this.#store.checksum, pieces);
       await this.#enter(fact, draft, 'durable');
-      if (pieces !== undefined) this.#recent.keep(id, pieces);
+      if (pieces !== undefined) this.#recent.keep(id, pieces, mail);
     } catch (error) {
       if (isFull(error) && pieces === undefined && this.#log.failure === undefined) await this.#store.disk.unlink(contentPath(id)).catch(() => undefined); // what is left goes at the next start
       throw error;

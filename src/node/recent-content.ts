@@ -5,11 +5,17 @@
 // Rule 2: the octets are those that were read from the client (measured: a copy besides costs 5 µs a mail), so what counts is
 //         all of the memory that they keep: a small mail may have come in one read with others, each of which counts it.
 
+import type { QueuedMail } from '../relay/queue/port.ts';
+
 /** Octets of memory for one mail: two reads. */
 const MOST_OF_A_MAIL = 131_072;
 
+/** What somebody has made of the text of the envelope; it need not be made anew for the first attempt. */
+export type Paths = Pick<QueuedMail, 'reversePath' | 'forwardPaths'>;
+
 interface Kept {
   readonly content: readonly Uint8Array[];
+  readonly paths: Paths;
   readonly octets: number; // of memory
 }
 
@@ -25,13 +31,18 @@ export class RecentContent {
   }
 
   /** Keeps the content if it is not large. It must stay as it is. */
-  keep(id: string, content: readonly Uint8Array[]): void {
+  keep(id: string, content: readonly Uint8Array[], paths: Paths): void {
     const octets = memoryOf(content);
     if (octets > MOST_OF_A_MAIL) return;
     this.take(id);
-    this.#mails.set(id, { content, octets });
+    this.#mails.set(id, { content, octets, paths });
     this.#octets += octets;
     while (this.#octets > this.#most) if (!this.#drop()) break;
+  }
+
+  /** Returns the paths of a mail whose content is kept. */
+  paths(id: string): Paths | undefined {
+    return this.#mails.get(id)?.paths;
   }
 
   /** Returns the content, once; undefined where it is not kept. */

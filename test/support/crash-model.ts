@@ -75,7 +75,7 @@ interface Wreck {
 const AHEAD = 1024;
 
 export function optionsOf(variant: Variant): JournalOptions {
-  return { inlineLimit: INLINE_LIMIT, ahead: AHEAD, segmentAge: Infinity, now: () => 1000, random: () => 0x5ec2e75e, delay: () => () => undefined, ...(variant.perform === undefined ? {} : { perform: variant.perform() }) };
+  return { inlineLimit: INLINE_LIMIT, ahead: AHEAD, gather: (commit) => commit(), segmentAge: Infinity, now: () => 1000, random: () => 0x5ec2e75e, delay: () => () => undefined, ...(variant.perform === undefined ? {} : { perform: variant.perform() }) };
 }
 
 /** Plays the day once; returns its moments: what the world knew, and what the disk was. */

@@ -46,6 +46,7 @@ export class StoredMail implements QueuedMail {
   /** A path that this version does not understand (an older one, or a newer one, took it) is the null path: nobody is told. */
   get reversePath(): ReversePath {
     if (this.#reversePath !== undefined) return this.#reversePath;
+    if (this.#envelope.reversePath === NULL_PATH.text) return NULL_PATH;
     const path = parseReversePath(this.#envelope.reversePath, UTF8);
     return (this.#reversePath = isFault(path) ? NULL_PATH : path);
   }
