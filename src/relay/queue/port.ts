@@ -36,6 +36,8 @@ export interface QueuedMail {
   readonly arrival: number;
   readonly reversePath: ReversePath;
   readonly forwardPaths: readonly ForwardPath[];
+  /** The same as they were written, where the queue has them so: for who only shows them. */
+  readonly texts?: { readonly reversePath: string; readonly forwardPaths: readonly string[] };
   readonly parameters?: MailParameters;
   /** One for each of `forwardPaths`; absent where none had any. */
   readonly recipientParameters?: readonly RecipientParameters[];

@@ -59,6 +59,10 @@ export class StoredMail implements QueuedMail {
     }));
   }
 
+  get texts(): Required<QueuedMail>['texts'] {
+    return this.#envelope;
+  }
+
   get parameters(): MailParameters {
     return parseMailParameters(this.#envelope.parameters);
   }
