@@ -74,6 +74,12 @@ describe('what is struck out', () => {
     expect(decodeLatin1(striker.client(encodeAscii('OM:<>\r\n')))).toBe('OM:<>\r\n');
   });
 
+  it('takes what follows a BDAT of more octets than can be counted for its chunk', () => {
+    const striker = new SecretStriker();
+    const text = 'BDAT 9999999999999999\r\nAUTH PLAIN not-a-command\r\n';
+    expect(decodeLatin1(striker.client(encodeAscii(text)))).toBe(text);
+  });
+
   it('begins anew under TLS', () => {
     const striker = new SecretStriker();
     striker.client(encodeAscii('AUTH LOGIN\r\n'));

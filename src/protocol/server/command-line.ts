@@ -56,5 +56,5 @@ function replyTo(fault: Fault, verb: Verb): Reply {
 export function chunkSize(line: string): number {
   if ((line.charCodeAt(0) | 0x20) !== 0x62) return 0; // no b, nearly always, and ten times as fast
   const [, size] = /^BDAT[ \t]+([0-9]+)(?![!-~])/i.exec(line) ?? [];
-  return Number(size ?? 0);
+  return Math.min(Number(size ?? 0), Number.MAX_SAFE_INTEGER); // what is more cannot be counted, nor does it ever come
 }

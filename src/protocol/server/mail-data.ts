@@ -91,9 +91,9 @@ export class MailData {
     return [...(this.#repair?.used === true ? ['repairLineEnds' as const] : []), ...(this.#long?.fault === 'text-line-too-long' ? ['longTextLines' as const] : [])];
   }
 
-  /** Tells whether it is so far beyond the limit that no end is waited for any more. */
+  /** Tells whether it is so far beyond the limit, or beyond what can be counted, that no end is waited for. */
   isEndless(octets: number): boolean {
-    return octets > (this.#limits.maxDrain ?? Infinity);
+    return octets > (this.#limits.maxDrain ?? Infinity) || octets >= Number.MAX_SAFE_INTEGER;
   }
 
   /** Tells the application what the last read has found: content, or once that something is wrong. */
