@@ -12,6 +12,7 @@ import { decodeLatin1, encodeAscii, isAscii } from '../../src/wire/ascii.ts';
 import { DataEncoder } from '../../src/wire/data-encoder.ts';
 import { concat } from '../../src/wire/octet.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/wire/utf8.ts';
+import { cpuTime } from '../support/cpu-time.ts';
 
 const ARRIVAL = Date.UTC(2026, 0, 1, 10, 0, 0);
 const HOUR = 3_600_000;
@@ -461,9 +462,7 @@ describe('the boundary', () => {
     const taken = Array.from({ length: 60_000 }, (_, index) => `=_${index + 1}_m1-0`).join('\r\n');
     const content = encodeAscii(`${HEADER}\r\n${taken}`);
     for (const hostile of [content, encodeAscii('=_'.repeat(1 << 16)), encodeAscii(`=_${'1'.repeat(900)}\r\n`.repeat(1000))]) {
-      const started = Date.now();
-      boundaryOf({ original: { header: hostile, content: hostile } });
-      expect(Date.now() - started).toBeLessThan(1000);
+      expect(cpuTime(() => boundaryOf({ original: { header: hostile, content: hostile } }))).toBeLessThan(1_000);
     }
     expect(boundaryOf({ original: { header: content, content } })).toBe('=_60001_m1-0');
   });

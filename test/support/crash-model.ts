@@ -22,7 +22,7 @@ import type { Perform } from '../../src/node/step.ts';
 import { formatMailParameters, parseMailParameters } from '../../src/relay/queue/parameter-text.ts';
 import { equal } from '../../src/wire/octet.ts';
 import { setImmediate } from 'node:timers';
-import { bitsOf, contentOf, INLINE_LIMIT, newMail, NOTHING_YET, pieces, play, PLOT, World, type Bits, type Bouncing, type Ledger, type Orders } from './crash-scenario.ts';
+import { bitOf, bitsOf, contentOf, INLINE_LIMIT, newMail, NOTHING_YET, pieces, play, PLOT, World, type Bits, type Bouncing, type Ledger, type Orders } from './crash-scenario.ts';
 import { randomOf, type Random } from './random.ts';
 import { forgetImages, SimDisk, type Operation } from './sim-disk.ts';
 
@@ -255,20 +255,29 @@ async function recovered(disk: SimDisk, variant: Variant, findings: Findings): P
   }
 }
 
+/** By mail, what it asks for, as text. */
+const ASKED: Readonly<Record<string, string>> = Object.fromEntries(Object.entries(PLOT).map(([id, { recipients, parameters = {}, recipientParameters = [] }]) => {
+  const asked = [parseMailParameters(formatMailParameters(parameters)), Array.from({ length: recipients }, (_, recipient) => recipientParameters[recipient] ?? {})];
+  return [id, JSON.stringify(asked)];
+}));
+
+/** By mail, whom of another mail it tells of, and what. */
+const TELLING = Object.entries(PLOT).flatMap(([id, { about, delay }]) => (about === undefined && delay === undefined ? [] : [{ id, all: bitsOf(id), about: about === undefined ? 0 : bitsOf(about.id, ...about.recipients), delay: delay === undefined ? 0 : bitsOf(delay.id, ...delay.recipients) }]));
+
 async function summarize(journal: Journal, disk: SimDisk, failure: string | undefined): Promise<Summary> {
   let [waiting, unsettled, warned, fault] = [0, 0, 0, failure];
   const present: string[] = [];
   const orders: Record<string, 'hold' | 'release' | 'return'> = {};
   for (const { id, recipients, parameters = {}, recipientParameters = [], held, returned } of journal.mails()) {
-    const plot = PLOT[id];
-    if (JSON.stringify(parameters) !== JSON.stringify(parseMailParameters(formatMailParameters(plot?.parameters ?? {}))) || JSON.stringify(recipientParameters) !== JSON.stringify(recipients.map((_, recipient) => plot?.recipientParameters?.[recipient] ?? {}))) fault = `I0: ${id} asks for something else`;
+    if (JSON.stringify([parameters, recipientParameters]) !== ASKED[id]) fault = `I0: ${id} asks for something else`;
     orders[id] = held === true ? 'hold' : returned === true ? 'return' : 'release';
     if (PLOT[id] === undefined) fault = `a mail that never was: ${id}`;
     present.push(id);
     for (const [recipient, state] of recipients.entries()) {
-      if (state.state === 'waiting') waiting |= bitsOf(id, recipient);
-      if (state.state === 'waiting' && state.warned === true) warned |= bitsOf(id, recipient);
-      if (state.unsettled !== undefined) unsettled |= bitsOf(id, recipient);
+      const bit = bitOf(id, recipient);
+      if (state.state === 'waiting') waiting |= bit;
+      if (state.state === 'waiting' && state.warned === true) warned |= bit;
+      if (state.unsettled !== undefined) unsettled |= bit;
     }
     let at = 0;
     for await (const octets of journal.content(id)) {
@@ -289,10 +298,10 @@ async function summarize(journal: Journal, disk: SimDisk, failure: string | unde
 function judge(ledger: Ledger, orders: Orders, { fault, waiting, unsettled, warned, present, orders: found }: Summary, killed: boolean): string | undefined {
   if (fault !== undefined) return fault;
   let [named, told]: [Bits, Bits] = [0, 0];
-  for (const [id, { about, delay }] of Object.entries(PLOT)) {
-    if (!present.includes(id) && (ledger.delivered & bitsOf(id)) === 0) continue;
-    if (about !== undefined) named |= bitsOf(about.id, ...about.recipients);
-    if (delay !== undefined) told |= bitsOf(delay.id, ...delay.recipients);
+  for (const { id, all, about, delay } of TELLING) {
+    if (!present.includes(id) && (ledger.delivered & all) === 0) continue;
+    named |= about;
+    told |= delay;
   }
   for (const [id, order] of Object.entries(orders)) {
     const now = found[id];

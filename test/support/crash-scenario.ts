@@ -50,9 +50,16 @@ export type Bits = number;
 
 const FIRST_BIT: Readonly<Record<string, number>> = Object.fromEntries(Object.keys(PLOT).map((id, index, ids) => [id, ids.slice(0, index).reduce((sum, each) => sum + (PLOT[each]?.recipients ?? 0), 0)]));
 
+const ALL_BITS: Readonly<Record<string, Bits>> = Object.fromEntries(Object.entries(PLOT).map(([id, { recipients }]) => [id, Array.from({ length: recipients }, (_, recipient) => bitOf(id, recipient)).reduce((bits, bit) => bits | bit, 0)]));
+
+export function bitOf(id: string, recipient: number): Bits {
+  return 1 << ((FIRST_BIT[id] ?? 31) + recipient);
+}
+
+/** Those of these recipients of a mail, or of all. */
 export function bitsOf(id: string, ...recipients: readonly number[]): Bits {
-  const all = recipients.length > 0 ? recipients : Array.from({ length: PLOT[id]?.recipients ?? 0 }, (_, recipient) => recipient);
-  return all.reduce((bits, recipient) => bits | (1 << ((FIRST_BIT[id] ?? 31) + recipient)), 0);
+  if (recipients.length === 0) return ALL_BITS[id] ?? 0;
+  return recipients.reduce((bits, recipient) => bits | bitOf(id, recipient), 0);
 }
 
 const CONTENTS = new Map(Object.entries(PLOT).map(([id, { size }]) => [id, encodeAscii(`${id}: ${'what is written here stays as it is. '.repeat(20)}`.slice(0, size))]));

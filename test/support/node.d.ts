@@ -181,4 +181,6 @@ declare module 'node:fs' {
 // test/pair.test.ts
 declare module 'node:process' {
   export const env: Readonly<Record<string, string | undefined>>;
+  /** In microseconds; since `before`, where that is given. */
+  export function cpuUsage(before?: { readonly user: number; readonly system: number }): { readonly user: number; readonly system: number };
 }
