@@ -116,6 +116,20 @@ describe('the repository', () => {
   });
 });
 
+test('the types of the package name no module of Node\'s, which those who use it may have no types of', () => {
+  const dist = join(ROOT, 'dist');
+  const seen = new Map<string, string>();
+  const waiting = ['index.d.ts'];
+  for (let path; (path = waiting.pop()) !== undefined; ) {
+    if (seen.has(path)) continue;
+    const text = readFileSync(join(dist, path), 'utf8');
+    seen.set(path, text);
+    for (const [, specifier = ''] of text.matchAll(/\bfrom ['"](\.[^'"]+)['"]/g)) waiting.push(join(dirname(path), specifier).replace(/\.[jt]s$/, '.d.ts'));
+  }
+  expect(seen.size).toBeGreaterThan(50);
+  expect([...seen].filter(([, text]) => /['"]node:/.test(text)).map(([path]) => `${path}: mark what needs it @internal, or describe it`)).toEqual([]);
+});
+
 describe('test/node.d.ts', () => {
   test('stands alone: src declares no module, which @types/node would declare too where src is copied', () => {
     expect(filesBelow(join(ROOT, 'src')).filter((file) => file.endsWith('.d.ts') || /^declare (?:module|global)/m.test(readFileSync(file, 'utf8')))).toEqual([]);

@@ -4,6 +4,7 @@
 // Rule 1: what comes before `begin` is kept, unread, and served then; more than `MOST_KEPT` are closed.
 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { DuplexStream } from './listen.ts';
 import { openPlace, type Place } from './place.ts';
 
 export interface Entrance {
@@ -11,7 +12,7 @@ export interface Entrance {
   readonly host: string;
   readonly port: number;
   /** Hands on each connection from now on, and those that have come already. */
-  begin(accept: (socket: Socket) => void): void;
+  begin(accept: (socket: DuplexStream) => void): void;
   /** Nothing comes any more. */
   close(): Promise<void>;
 }
@@ -19,7 +20,7 @@ export interface Entrance {
 /** Connections that wait for somebody to serve them. */
 const MOST_KEPT = 512;
 
-/** Keeps connections until there is somebody to accept them. */
+/** Keeps connections until there is somebody to accept them. @internal */
 export class Waiting {
   #accept: ((socket: Socket) => void) | undefined;
   #kept: Socket[] = [];
@@ -43,7 +44,7 @@ export class Waiting {
   }
 }
 
-/** A socket that listens. */
+/** A socket that listens. @internal */
 export class ListeningEntrance implements Entrance {
   readonly #listener: NetServer;
   readonly #waiting = new Waiting();

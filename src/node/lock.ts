@@ -53,6 +53,6 @@ function isAlive(pid: number): boolean {
 /** Another process has the directory. */
 export class InUse extends Error {
   constructor() {
-    super('another process has this queue open');
+    super('another process has this queue open: it has to end first, or this one have a queue of its own');
   }
 }

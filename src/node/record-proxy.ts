@@ -6,6 +6,7 @@
 
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TranscriptRecorder } from '../transcript/record.ts';
+import { openPlace } from './place.ts';
 import { now } from './pump.ts';
 import type { TraceFile, TraceFolder } from './trace-folder.ts';
 
@@ -24,13 +25,10 @@ export class RecordProxy {
   readonly #sockets = new Set<Socket>();
 
   /** Resolves when it listens; rejects where it cannot. */
-  static listen(options: RecordProxyOptions): Promise<RecordProxy> {
-    return new Promise((resolve, reject) => {
-      const proxy = new RecordProxy(options);
-      proxy.#server.on('error', reject);
-      proxy.#server.on('listening', () => resolve(proxy));
-      proxy.#server.listen(options.listen);
-    });
+  static async listen(options: RecordProxyOptions): Promise<RecordProxy> {
+    const proxy = new RecordProxy(options);
+    await openPlace(proxy.#server, options.listen);
+    return proxy;
   }
 
   private constructor(options: RecordProxyOptions) {

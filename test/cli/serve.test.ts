@@ -195,7 +195,7 @@ describe('ehlo serve that cannot', () => {
   it('open a queue that another has says so in one line, with status 73', async () => {
     const path = join(directory.path, 'queue');
     const queue = await Journal.open(path);
-    expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${path}: another process has this queue open\n` });
+    expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${path}: another process has this queue open: it has to end first, or this one have a queue of its own\n` });
     await queue.close();
   });
 

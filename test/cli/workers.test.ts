@@ -137,7 +137,7 @@ describe('ehlo serve --workers', () => {
     const other = serve(2);
     await other.listening();
     const { status, err } = await serve(2).ended;
-    expect({ status, err }).toEqual({ status: 73, err: 'ehlo: cannot open the queue ./queue: another process has this queue open\n' });
+    expect({ status, err }).toEqual({ status: 73, err: 'ehlo: cannot open the queue ./queue: another process has this queue open: it has to end first, or this one have a queue of its own\n' });
     expect(await submit((await other.listening())[0])).toMatch(/^\w{15}$/);
   });
 

@@ -121,8 +121,8 @@ check('it is installed alone', () => {
   if (extra.length > 0) throw new Error(`holds ${extra}`);
 });
 
-const compile = (cwd, ...options) => void run(TSC, ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--target', 'es2022', '--skipLibCheck', 'false', ...options], cwd);
-check('its types are whole without @types/node and without the DOM', () => compile(consumer, '--module', 'nodenext', '--lib', 'es2022', '--types', '', '--outDir', 'out', 'consumer.ts'));
+const compile = (cwd, ...options) => void run(TSC, ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--target', 'es2022', '--lib', 'es2023', '--skipLibCheck', 'false', ...options], cwd);
+check('its types are whole without @types/node and without the DOM', () => compile(consumer, '--module', 'nodenext', '--types', '', '--outDir', 'out', 'consumer.ts'));
 for (const node of [process.execPath, ...OTHER_NODES.map(nodeOf)]) check(`a consumer runs on Node ${run(node, ['--version'], consumer).trim()}`, () => void run(node, ['out/consumer.js'], consumer));
 check('its command runs', () => run('npx', ['--no-install', 'ehlo', '--version'], consumer).trim());
 
