@@ -31,13 +31,17 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Folder for CPU profiles of all children, from the option --profile. */
-const profiles = process.env.EHLO_BENCH_PROFILES;
+/** Options that have a Node write its CPU profile when it ends, into the folder that `--profile` names; none without it. */
+export function profiling(name) {
+  const folder = process.env.EHLO_BENCH_PROFILES;
+  return folder === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', folder, '--cpu-prof-name', `${name}-${process.pid}-${++profiles}.cpuprofile`];
+}
+
+let profiles = 0;
 
 /** Starts one of the programs beside this file. */
 export async function start(file, args = [], { execArgv = [] } = {}) {
-  const profiling = profiles === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', profiles, '--cpu-prof-name', `${file.replace('.mjs', '')}-${args.filter((word) => /^[a-z]+$/.test(word)).join('-')}-${process.pid}-${running.size}.cpuprofile`];
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args.map(String), { execArgv: [...profiling, ...execArgv], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args.map(String), { execArgv: [...profiling([file.replace('.mjs', ''), ...args.filter((word) => /^[a-z-]+$/.test(word))].join('-')), ...execArgv], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   running.add(child);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const heard = () => new Promise((resolve, reject) => {

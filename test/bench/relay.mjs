@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { freePort, start, startProgram } from './child.mjs';
+import { freePort, profiling, start, startProgram } from './child.mjs';
 import { asked, beside, inTurns } from './measure.mjs';
 import { temporaryFolder } from './peer.mjs';
 
@@ -17,7 +17,7 @@ export const workloads = Object.keys(WORKLOADS);
 /** `ehlo serve` that relays all to a port. */
 export async function serve(next, folder, more = []) {
   const port = await freePort();
-  return startProgram(execPath, [EHLO, 'serve', '--listen', `smtp://127.0.0.1:${port}`, '--queue', join(folder, `queue-${port}`), '--hostname', 'mx.example', '--smarthost', `127.0.0.1:${next}`, '--max-connections-per-client', '1000', ...more], port);
+  return startProgram(execPath, [...profiling('serve'), EHLO, 'serve', '--listen', `smtp://127.0.0.1:${port}`, '--queue', join(folder, `queue-${port}`), '--hostname', 'mx.example', '--smarthost', `127.0.0.1:${next}`, '--max-connections-per-client', '1000', ...more], port);
 }
 
 /** Has the load do `work` to a server, and waits until all of it has come to the sink. */

@@ -39,7 +39,7 @@ for (const name of GROUPS) {
   if (!whole && !group.workloads?.some((workload) => only.includes(workload))) continue;
   found = true;
   const begin = performance.now();
-  const result = await group.run({ rounds, long: options.long, peers, wanted: (workload) => whole || only.includes(workload) });
+  const result = await group.run({ rounds, long: options.long, peers, wanted: (workload) => whole || only.includes(workload) }).catch((error) => ({ tables: [], faults: [`${name}: ${error.message}`] }));
   for (const table of result.tables) {
     if (options.markdown ? !table.detail : !table.summary) console.log((options.markdown ? formatMarkdown : formatText)(table)); // what is detail is not for the README
   }
