@@ -24,6 +24,8 @@ if (options.profile !== undefined) {
   process.env.EHLO_BENCH_PROFILES = resolve(options.profile);
 }
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1)); // which ends what was started, and removes what was written
+
 const GROUPS = ['wire', 'session', 'accept', 'hostile', 'durable', 'relay', 'client', 'workers', 'scaling', 'queue', 'idle'];
 const only = options.only?.split(',');
 const { peersIn } = await import('./peer.mjs');
