@@ -39,4 +39,5 @@ export type { Envelope, MailParameters, RecipientParameters } from './protocol/m
 export type { Milliseconds } from './protocol/limit.ts';
 
 export type { NewMail, Queue, QueuedMail, RecipientState } from './relay/queue/port.ts';
+export { checkQueue, type QueueCheck, type QueueStore } from './relay/queue/check.ts';
 export type { RouteOptions, Target } from './relay/route.ts';
