@@ -65,7 +65,7 @@ describe('the diagrams', () => {
 });
 
 describe('the examples', () => {
-  test('are six programs', () => expect(EXAMPLES).toHaveLength(6));
+  test('are seven programs', () => expect(EXAMPLES).toHaveLength(7));
 
   test('the accept loop relays while the client waits, and says so when it cannot', async () => {
     const port = await freePort();
@@ -125,6 +125,12 @@ describe('the examples', () => {
     const program = run(EXAMPLES[5] ?? '', 1);
     expect(await program.ended).toBe(0);
     expect(program.output()).toBe('220 mx.example.org ESMTP ehlo\r\n\n');
+  });
+
+  test('the queue with a file a mail passes its checks', async () => {
+    const program = run((EXAMPLES[6] ?? '').replace('/tmp/queue-', join(SCRATCH, 'queue-')), 1);
+    expect(await program.ended).toBe(0);
+    expect(program.output()).toMatch(/^(?:ok {3}.*\n){13}$/);
   });
 });
 

@@ -37,7 +37,10 @@ export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, Se
   readonly path?: string;
   /** A listening descriptor that was inherited (systemd's LISTEN_FDS: 3 and up), in place of host and port. */
   readonly fd?: number;
-  /** Where connections come in, in place of a socket of its own. */
+  /**
+   * Where connections come in, in place of a socket of its own.
+   * @internal
+   */
   readonly entrance?: Entrance;
 }
 

@@ -8,6 +8,7 @@ import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { Program, run } from '../support/program.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
+import { startTls } from '../support/tls-peer.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 
 let directory: TemporaryDirectory;
@@ -139,6 +140,40 @@ describe('ehlo serve --workers', () => {
     const { status, err } = await serve(2).ended;
     expect({ status, err }).toEqual({ status: 73, err: 'ehlo: cannot open the queue ./queue: another process has this queue open: it has to end first, or this one have a queue of its own\n' });
     expect(await submit((await other.listening())[0])).toMatch(/^\w{15}$/);
+  });
+
+  it('reads its files again for all workers, and keeps the old ones where one is bad: one line', async () => {
+    const pem = (name: string): string => readFileSync(join(import.meta.dirname, '../../fixtures/tls', `${name}.pem`), 'utf8');
+    for (const [file, name] of [['cert', 'mx'], ['key', 'mx-key']] as const) writeFileSync(join(directory.path, file), pem(name));
+    const program = serve(2, '--tls-cert', 'cert', '--tls-key', 'key');
+    const [port] = await program.listening();
+    const names = async (): Promise<readonly string[]> => {
+      const clients = await Promise.all([1, 2].map(async () => {
+        const peer = await RawPeer.connect(port ?? 0);
+        await peer.reply();
+        await peer.command('EHLO client.test');
+        const { tls } = await startTls(peer);
+        const { CN } = tls.getPeerCertificate().subject;
+        tls.destroy();
+        return CN;
+      }));
+      return [...new Set(clients)];
+    };
+    const before = await names();
+    writeFileSync(join(directory.path, 'cert'), pem('other'));
+    program.signal('SIGHUP');
+    await program.logged('error');
+    expect(program.out).toMatch(/ error text="not reloaded, the old ones stay: [^"]*"\n/);
+    expect(await names()).toEqual(before);
+    writeFileSync(join(directory.path, 'key'), pem('other-key'));
+    program.signal('SIGHUP');
+    await program.logged('reloaded');
+    const after = await names();
+    expect(after).toHaveLength(1);
+    expect(after).not.toEqual(before);
+    await killWorker(program, 1); // its successor has what stands in the files now
+    await program.logged('ready', 3);
+    expect(await names()).toEqual(after);
   });
 
   it('takes a client that has ended its side for one that still listens', async () => {

@@ -53,6 +53,11 @@ export class Program implements AsyncDisposable {
     return this.ended;
   }
 
+  /** Sends it a signal that does not end it. */
+  signal(signal: 'SIGHUP'): void {
+    this.#child.kill(signal);
+  }
+
   /** Whoever read its log has gone. */
   deafen(): void {
     this.#child.stdout.destroy();

@@ -1,0 +1,26 @@
+import { statSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { become, findUser, giveDirectory } from '../../src/node/privilege.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+// What a change of user does to a program is looked at from outside, as root: test/interop/operate.mjs.
+
+it('a user who is not there is not become', () => {
+  expect(() => findUser('nobody-of-this-name')).toThrow(userInfo().uid === 0 ? 'there is no user "nobody-of-this-name"' : /^only root can become the user nobody-of-this-name; this is \w+$/);
+});
+
+it('who one is already can be become by anyone', () => {
+  const { username, uid, gid } = userInfo();
+  expect(findUser(username)).toEqual({ name: username, uid, gid });
+  become(findUser(username));
+  expect(userInfo().uid).toBe(uid);
+});
+
+it('a directory is made for the user, and for nobody else', async () => {
+  using folder = temporaryDirectory();
+  const directory = join(folder.path, 'above', 'queue');
+  await giveDirectory(directory, findUser(userInfo().username));
+  expect(statSync(directory).mode & 0o777).toBe(0o700);
+});
