@@ -34,7 +34,7 @@ it('the journal passes every check, on a disk that loses with the power all that
     let disk = new SimDisk();
     return {
       open: () => Journal.on(disk, { floor: 0 }),
-      crash: async (_, what) => void (disk = what === 'process' ? disk.killed() : disk.powerless(chance, 0)),
+      crash: async (_, what) => void (disk = what === 'death' ? disk.killed() : disk.powerless(chance, 0)),
     };
   };
   expect(await problems(make)).toEqual([]);

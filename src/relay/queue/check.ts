@@ -17,7 +17,7 @@ export interface QueueStore {
   /** Opens the store; again, after its queue was closed or the process has died. */
   open(): Promise<Queue>;
   /** Does to an open queue what the death of its process does, or the loss of power, after which nothing is there that is not durable. Default: `close`, which shows less. */
-  crash?(queue: Queue, what: 'process' | 'power'): Promise<void>;
+  crash?(queue: Queue, what: 'death' | 'power'): Promise<void>;
 }
 
 /** What became of one check. */
@@ -56,7 +56,7 @@ class Stage {
   }
 
   /** The queue after the power was lost, or the process has died, and another one has opened the store. */
-  async afterCrash(what: 'process' | 'power' = 'power'): Promise<Queue> {
+  async afterCrash(what: 'death' | 'power' = 'power'): Promise<Queue> {
     const queue = await this.queue();
     this.#queue = undefined;
     await (this.#store.crash === undefined ? queue.close() : this.#store.crash(queue, what));
@@ -198,7 +198,7 @@ const CHECKS: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     if (queue.attempt === undefined) return;
     await queue.add(mailTo(TWO, 'm1'), inPieces('Hello\r\n'));
     await queue.attempt('m1', [1], 'mx.example');
-    const again = await stage.afterCrash('process'); // lost with the power it costs knowledge alone
+    const again = await stage.afterCrash('death'); // lost with the power it costs knowledge alone
     same('hosts of attempts under way', only(again).recipients.map(({ unsettled }) => unsettled?.host), [undefined, 'mx.example']);
     await again.settle('m1', [WAITING, WAITING], NEXT);
     same('hosts of attempts under way', only(await stage.afterClose()).recipients.map(({ unsettled }) => unsettled?.host), [undefined, undefined]);
@@ -220,7 +220,7 @@ const CHECKS: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     same('states where the notification came to nothing', statesOf((await stage.afterCrash()).mail('m1')), ['failed', 'waiting']);
   },
 
-  async 'what the operator says of a mail outlives the process (hold, giveUp, remove)'(stage) {
+  async 'what the operator says of a mail outlives the program (hold, giveUp, remove)'(stage) {
     const queue = await stage.queue();
     for (const id of ['m1', 'm2', 'm3', 'm4']) await queue.add(mailTo(TWO, id), inPieces('Hello\r\n'));
     await queue.hold?.('m1', true);
