@@ -14,7 +14,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { randomBytes } from 'node:crypto';
 import { encodeBase64 } from '../wire/base64.ts';
-import { concat } from '../wire/octet.ts';
+import { concat, EMPTY } from '../wire/octet.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { ClientAction, ClientTls, Outcome } from '../protocol/client/action.ts';
@@ -47,6 +47,9 @@ const BLOCK = 65_536;
 
 /** Largest content that is kept in memory to go in one flight with its envelope. */
 const ONE_FLIGHT = BLOCK;
+
+/** Content that is at hand goes in one piece with its end, and that with the envelope of the next mail. */
+const JOINS: ReadonlySet<string> = new Set<ClientAction['type']>(['want-content', 'takes-next']);
 
 /** A client's last word is QUIT at most: nobody needs long to read that, and who has timed out need not be waited for once more. */
 const LINGER: Milliseconds = 500;
@@ -83,7 +86,7 @@ export class ClientConnection {
     this.#session = session(sessionOptions(options), now());
     this.#pump = new Pump<ClientAction>(socket, this.#session, (action) => this.#act(action), () => this.#close());
     this.#pump.linger = LINGER;
-    this.#pump.joins = 'takes-next';
+    this.#pump.joins = JOINS;
     closing?.addEventListener('abort', this.#leave, { once: true });
     signal?.addEventListener('abort', this.#abort, { once: true });
     if (closing?.aborted === true || signal?.aborted === true) this.#session.abort();
@@ -345,7 +348,8 @@ async function* inBlocks(content: AsyncIterable<Uint8Array> | Iterable<Uint8Arra
 async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const octets of content) pieces.push(octets.slice()); // a view may end with the next one
-  return concat(pieces);
+  const [first = EMPTY, ...more] = pieces;
+  return more.length === 0 ? first : concat(pieces);
 }
 
 /** The recipients to send to in a further transaction: those whom we held back ourselves; and, where the server took some, those it had no room for. */

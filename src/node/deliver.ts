@@ -70,6 +70,7 @@ class Delivery {
   readonly #results: (RecipientOutcome | undefined)[];
   readonly #tries: number[]; //             in which RCPT deferred the recipient
   readonly #tried = new Set<string>(); //   addresses to which a connection was open
+  #left: readonly number[]; //              recipients who are to be tried, by their index
   #best: number | undefined; //             the preference of the first target
   #allTurnedAway = true; //                 by a 521 greeting
   #ended = false; //                        nothing further is to be tried
@@ -80,11 +81,12 @@ class Delivery {
     this.#options = options;
     this.#results = paths.map(() => undefined);
     this.#tries = paths.map(() => 0);
+    this.#left = [...paths.keys()];
   }
 
   /** Nobody is to be tried further. */
   get done(): boolean {
-    return this.#ended || this.#closing || this.#open().length === 0;
+    return this.#ended || this.#closing || this.#left.length === 0;
   }
 
   /** There is a recipient to whom nothing has happened. */
@@ -127,7 +129,7 @@ class Delivery {
       return losers;
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error;
-      this.#take(this.#open().map(() => unconnected(error, this.#closing)), target);
+      this.#take(this.#left.map(() => unconnected(error, this.#closing)), target);
       return [];
     }
   }
@@ -136,7 +138,7 @@ class Delivery {
     const { hostname, destinations = [], serverPostmaster = false } = this.#options;
     held.mails += 1;
     for (const destination of destinations) held.destinations.add(destination);
-    const open = this.#open();
+    const open = this.#left;
     const paths = open.map((recipient) => this.#paths[recipient]).filter((path) => path !== undefined);
     const { content, recipientParameters } = this.#mail;
     const parameters = recipientParameters === undefined ? {} : { recipientParameters: open.map((recipient) => recipientParameters[recipient] ?? {}) };
@@ -152,7 +154,7 @@ class Delivery {
   /** Takes the outcomes of those who are open. */
   #take(outcomes: readonly Outcome[], target: Target): void {
     this.#best ??= target.preference;
-    for (const [index, recipient] of this.#open().entries()) {
+    for (const [index, recipient] of this.#left.entries()) {
       const forwardPath = this.#paths[recipient];
       const outcome = outcomes[index];
       if (forwardPath === undefined || outcome === undefined) continue;
@@ -164,6 +166,7 @@ class Delivery {
       this.#results[recipient] = result;
       if (!isOpen(result, this.#tries[recipient] ?? 0)) this.#options.report?.(recipient, result);
     }
+    this.#left = this.#left.filter((recipient) => isOpen(this.#results[recipient], this.#tries[recipient] ?? 0));
   }
 
   /** Outcomes, in the order of the recipients. */
@@ -176,10 +179,6 @@ class Delivery {
       if (!told) this.#options.report?.(recipient, result);
       return result;
     });
-  }
-
-  #open(): readonly number[] {
-    return [...this.#paths.keys()].filter((recipient) => isOpen(this.#results[recipient], this.#tries[recipient] ?? 0));
   }
 
   get #closing(): boolean {

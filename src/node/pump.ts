@@ -31,6 +31,7 @@ type WireAction = { readonly type: 'send'; readonly octets: Uint8Array } | { rea
 
 const NOTHING = new Uint8Array(0);
 const NONE: readonly Uint8Array[] = [];
+const NO_TYPES: ReadonlySet<string> = new Set();
 
 /** Somebody to be told when so many writes have been taken. */
 interface Flush {
@@ -64,8 +65,8 @@ export const now = (): number => Math.trunc(performance.now());
 export class Pump<Action extends { readonly type: string }> {
   /** How long a peer that keeps its side open has to read our last words. */
   linger: number = LINGER;
-  /** The type of an action that may bring more to be said: what was said before it is written together with that. */
-  joins: string | undefined;
+  /** The types of actions that may bring more to be said at once: what was said before them is written together with that. */
+  joins: ReadonlySet<string> = NO_TYPES;
   /** Whether `flushed` may be asked. */
   watchesWrites = false;
   #socket: Duplex;
@@ -156,7 +157,7 @@ export class Pump<Action extends { readonly type: string }> {
           this.#send(action.octets);
           continue;
         }
-        if (action.type !== this.joins) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
+        if (!this.joins.has(action.type)) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
         if (action.type === 'close') this.#close();
         else this.#act(action as Exclude<Action, WireAction>); // the two others are taken above
       }

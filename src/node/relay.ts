@@ -6,6 +6,7 @@ import { parseHost } from '../syntax/domain.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import type { RouteOptions } from '../relay/route.ts';
+import type { Signal } from './aborter.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Content, outgoingOf } from './content-source.ts';
 import type { DeliverOptions, RecipientOutcome } from './deliver.ts';
@@ -60,8 +61,16 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
 export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: RelayOptions): Promise<readonly RecipientOutcome[]> {
   const { hostname = await machineName(), resolver = new Resolver(), signal, closing = signal } = options;
   const routing: RouteOptions = { ownNames: [hostname], ownAddresses: [], routes: new Map(), mxPort: 25, allowPrivateTargets: false, ...options.routing };
-  for (const each of [signal, closing]) if (each !== undefined) setMaxListeners(0, each); // each wait at each destination has one on it, and takes it off again
+  for (const each of [signal, closing]) if (each !== undefined && !UNLIMITED.has(each)) letListen(each);
   return sendAllWays(mail, forwardPaths, { ...options, hostname, resolver, routing });
+}
+
+/** Signals that any number may listen to: each wait at each destination does, and ends it again. */
+const UNLIMITED = new WeakSet<Signal>();
+
+function letListen(signal: Signal): void {
+  UNLIMITED.add(signal);
+  setMaxListeners(0, signal);
 }
 
 /** Tells whether the recipient's server has taken responsibility for the mail. */

@@ -107,7 +107,8 @@ class Ways {
   async #go(groups: readonly DestinationGroup[], find: () => Promise<Targets>, open?: Held): Promise<void> {
     const { routing } = this.#options;
     const { recipientParameters } = this.#mail;
-    const recipients = groups.flatMap((group) => group.recipients).sort((a, b) => a - b);
+    const [first, ...others] = groups;
+    const recipients = first !== undefined && others.length === 0 ? first.recipients : groups.flatMap((group) => group.recipients).sort((a, b) => a - b);
     const paths = recipients.map((recipient) => this.#paths[recipient]).filter((path) => path !== undefined);
     const parameters = recipientParameters === undefined ? {} : { recipientParameters: recipients.map((recipient) => recipientParameters[recipient] ?? {}) };
     const targets = (async function* () {

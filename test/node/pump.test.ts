@@ -112,7 +112,7 @@ describe('a pump', () => {
 
   it('writes what was said before it hands out an action, but together with what is said to one that joins it', async () => {
     const writes: string[] = [];
-    for (const joins of [undefined, 'note']) {
+    for (const joins of [[], ['note']]) {
       await using ends = await loopback();
       const session = new Puppet();
       const { socket } = ends;
@@ -122,7 +122,7 @@ describe('a pump', () => {
         return write(octets, ...rest);
       };
       const pump = new Pump<Action>(socket, session, () => session.send('c'), () => undefined);
-      pump.joins = joins;
+      pump.joins = new Set(joins);
       session.send('a');
       session.send('b');
       session.actions.push({ type: 'note', text: '' });
