@@ -2,7 +2,7 @@
 // The command `ehlo`: finds the command that is meant, and turns what went wrong into one line and an exit status.
 
 import process from 'node:process';
-import { EXIT, type Terminal } from './command-line.ts';
+import { EXIT, type Screen, type Terminal } from './command-line.ts';
 import { VERSION } from '../node/version.ts';
 import { suggest } from './misuse.ts';
 
@@ -27,12 +27,17 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries<Command>({
 
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined); // whoever read it has gone; the work goes on
 
+const { stderr } = process;
+
+const SCREEN: Screen = {
+  colours: (process.env['NO_COLOR'] ?? '') === '', // no-color.org
+  columns: () => stderr.columns || 80, // 0 where the terminal does not know
+};
+
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
-  ...(process.stderr.isTTY === true && process.env['TERM'] !== 'dumb'
-    ? { screen: { colours: (process.env['NO_COLOR'] ?? '') === '', columns: () => process.stderr.columns ?? 80 } } // no-color.org
-    : {}),
+  err: (text) => void stderr.write(text),
+  ...(stderr.isTTY === true && process.env['TERM'] !== 'dumb' ? { screen: SCREEN } : {}),
 };
 
 /** The help that teaches: from nothing to a mail that has gone, and what to look at then. */

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { check, expect, expectEqual, expectMatch, freePort, sleep, until } from './harness.mjs';
+import { check, EHLO, expect, expectEqual, expectMatch, freePort, sleep, until } from './harness.mjs';
 import { CONTENTS, expectInFront, maildirMails, sinkMails, tenMegabytes } from './mail.mjs';
 import { startPeer } from './peer.mjs';
 import { startDns, startSink } from './relay.mjs';
@@ -130,6 +130,35 @@ for (const [domain, expected] of [['absent.test', 69], ['null.test', 69], ['brok
     const { status } = await stage.ehlo(['send', ...args, '--to', `bob@${domain}`, file(stage, CONTENT)]);
     expectEqual(status, expected, 'exit status');
   });
+
+/** Runs `ehlo` with a terminal for its standard error, whose every octet is on standard output behind; what it prints stays apart. */
+function onTerminal(stage, args, env = {}) {
+  const script = 'import os, pty, sys\nstatus = pty.spawn(["sh", "-c", "exec \\"$@\\" >out", "sh", *sys.argv[1:]], lambda fd: os.read(fd, 65536), lambda fd: b"")\nsys.exit(os.waitstatus_to_exitcode(status))';
+  return stage.run('python3', ['-c', script, process.execPath, EHLO, ...args], { env: { ...process.env, NO_COLOR: '', TERM: 'xterm', ...env } });
+}
+
+check('ehlo send --trace is in colours on a terminal, unless NO_COLOR is set, and never elsewhere', async (stage) => {
+  const peer = await startPeer(stage);
+  const args = sendTo(peer.port, '--to', 'bob@peer.test', '--trace', file(stage, CONTENT));
+  const { status, out } = await onTerminal(stage, args);
+  expectEqual(status, 0, 'exit status');
+  expectMatch(out, /\x1b\[36mC: EHLO client\.test\x1b\[0m\r\n/, 'the terminal');
+  expectMatch(out, /\x1b\[32mS: 250 /, 'the terminal');
+  const plain = await onTerminal(stage, args, { NO_COLOR: '1' });
+  expectMatch(plain.out, /^C: EHLO client\.test\r$/m, 'the terminal');
+  expect(!plain.out.includes('\x1b'), 'there are colours in spite of NO_COLOR');
+  const { err } = await stage.ehlo(args, { env: { ...process.env, NO_COLOR: '', TERM: 'xterm' } });
+  expect(err.includes('C: EHLO client.test\n') && !err.includes('\x1b'), 'what is no terminal has the dialogue as it is');
+});
+
+check('ehlo send tells a terminal how far a large mail has come, and takes it back', async (stage) => {
+  const peer = await startPeer(stage);
+  const { status, out } = await onTerminal(stage, sendTo(peer.port, '--to', 'bob@peer.test', file(stage, tenMegabytes())));
+  expectEqual(status, 0, 'exit status');
+  expectMatch(out, /^\r\x1b\[K0 %, 0\.0 of [\d.]+ MB to 127\.0\.0\.1/, 'the terminal');
+  expectMatch(out, /\r\x1b\[K100 %, [^\r\n]*\r\x1b\[K$/, 'the terminal');
+  expect(!out.includes('\n'), 'the line was left behind');
+});
 
 check('ehlo route shows each answer and the plan in order, and sends nothing', async (stage) => {
   const { mxPort, args } = await startDns(stage, ZONES);
