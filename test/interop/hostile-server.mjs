@@ -6,6 +6,8 @@
 //   data        reads mail data up to their end        bdat   reads one BDAT and its chunk; returns at LAST or not
 //   tls NAME    shakes hands with that certificate     wait   says nothing and reads on until the client goes
 //   handshake   waits for the client to begin one
+//   slow "…"    says exactly these octets, one by one, some milliseconds apart
+//   raw "…"     puts these octets on the wire beneath TLS
 //   drop        closes the connection at once (RST)    end    closes our side
 // Behind its last line the server reads on until the client goes.
 //
@@ -17,28 +19,28 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import { check, expect, expectEqual, expectMatch, Failure } from './harness.mjs';
+import { check, expect, expectEqual, expectMatch, Failure, sleep } from './harness.mjs';
 
-const MARK = 'THIS-IS-CONTENT';
-const CONTENT = `Subject: ${MARK}\r\n\r\nMAIL FROM:<${MARK}@evil.test>\r\n.${MARK}\r\n.\r\nQUIT ${MARK}\r\n`;
+export const MARK = 'THIS-IS-CONTENT';
+export const CONTENT = `Subject: ${MARK}\r\n\r\nMAIL FROM:<${MARK}@evil.test>\r\n.${MARK}\r\n.\r\nQUIT ${MARK}\r\n`;
 
-const EHLO = (...keywords) => ['C: EHLO client.test', ...['mx.test', ...keywords].map((text, at) => `S: 250${at === keywords.length ? ' ' : '-'}${text}`)];
-const HI = ['S: 220 mx.test ESMTP', ...EHLO()];
-const MAIL = [...HI, 'C: MAIL FROM:<alice@a.test>', 'S: 250 ok'];
-const RCPT = [...MAIL, 'C: RCPT TO:<bob@b.test>', 'S: 250 ok'];
-const DATA = [...RCPT, 'C: DATA', 'S: 354 go', 'data'];
-const BYE = ['C: QUIT', 'S: 221 bye', 'end'];
-const TAKEN = [...DATA, 'S: 250 2.0.0 taken', ...BYE];
-const PIPELINED = ['S: 220 mx.test ESMTP', ...EHLO('PIPELINING'), 'C: MAIL', 'C: RCPT', 'C: DATA'];
-const CHUNKED = ['S: 220 mx.test ESMTP', ...EHLO('PIPELINING', 'CHUNKING')];
-const STARTTLS = ['S: 220 mx.test ESMTP', ...EHLO('STARTTLS'), 'C: STARTTLS', 'S: 220 go ahead'];
+export const EHLO = (...keywords) => ['C: EHLO client.test', ...['mx.test', ...keywords].map((text, at) => `S: 250${at === keywords.length ? ' ' : '-'}${text}`)];
+export const HI = ['S: 220 mx.test ESMTP', ...EHLO()];
+export const MAIL = [...HI, 'C: MAIL FROM:<alice@a.test>', 'S: 250 ok'];
+export const RCPT = [...MAIL, 'C: RCPT TO:<bob@b.test>', 'S: 250 ok'];
+export const DATA = [...RCPT, 'C: DATA', 'S: 354 go', 'data'];
+export const BYE = ['C: QUIT', 'S: 221 bye', 'end'];
+export const TAKEN = [...DATA, 'S: 250 2.0.0 taken', ...BYE];
+export const PIPELINED = ['S: 220 mx.test ESMTP', ...EHLO('PIPELINING'), 'C: MAIL', 'C: RCPT', 'C: DATA'];
+export const CHUNKED = ['S: 220 mx.test ESMTP', ...EHLO('PIPELINING', 'CHUNKING')];
+export const STARTTLS = ['S: 220 mx.test ESMTP', ...EHLO('STARTTLS'), 'C: STARTTLS', 'S: 220 go ahead'];
 
-const exact = (text) => `S= ${JSON.stringify(text)}`;
-const delivered = ['delivered 250', 0];
-const lost = ['deferred 451 4.4.2 connection lost', 75];
-const late = ['deferred 451 4.4.2 timed out', 75];
-const bad = ['deferred 451 4.5.0', 75];
-const unknown = ['unknown 451 4.4.2', 75];
+export const exact = (text) => `S= ${JSON.stringify(text)}`;
+export const delivered = ['delivered 250', 0];
+export const lost = ['deferred 451 4.4.2 connection lost', 75];
+export const late = ['deferred 451 4.4.2 timed out', 75];
+export const bad = ['deferred 451 4.5.0', 75];
+export const unknown = ['unknown 451 4.4.2', 75];
 
 /** Name, script (or scripts, one for each connection), the beginning of the line without its path, exit status, further arguments. */
 const CASES = [
@@ -193,8 +195,10 @@ class Play {
   #held = '';
   #wake = () => {};
   #gone = false;
+  #beneath; // the connection, whatever is at work above it
 
   constructor(socket, script, certificate) {
+    this.#beneath = socket;
     this.#attend(socket);
     this.done = this.#play(script, certificate).catch((error) => (this.fault ||= error.message)).finally(() => this.#socket.destroy());
   }
@@ -233,14 +237,24 @@ class Play {
       else if (word === 'C:') await this.#hear(step.slice(3));
       else if (step === 'data') this.content += (await this.#read(/^(?:[^]*?\r\n)?\.\r\n/)) ?? '';
       else if (step === 'bdat') await this.#readChunk();
-      else if (step === 'drop') return void this.#socket.resetAndDestroy();
+      else if (step === 'drop') return void this.#beneath.resetAndDestroy();
       else if (step === 'end') this.#socket.end();
       else if (step.startsWith('tls ')) this.#attend(new TLSSocket(this.#socket, { isServer: true, secureContext: createSecureContext(certificate(step.slice(4))) }));
       else if (step === 'handshake') await this.#read(/^[^]+/);
+      else if (step.startsWith('slow ')) await this.#drip(Buffer.from(JSON.parse(step.slice(5)), 'latin1'));
+      else if (step.startsWith('raw ')) this.#beneath.write(JSON.parse(step.slice(4)), 'latin1');
       else if (step === 'wait content') return void (this.content += (await this.#rest()));
       else if (step !== 'wait') throw new Error(`no step: ${step}`);
     }
     this.commands += await this.#rest();
+  }
+
+  async #drip(octets) {
+    for (const octet of octets) {
+      if (this.#gone) return;
+      this.#socket.write(Buffer.of(octet));
+      await sleep(15);
+    }
   }
 
   async #hear(text) {
@@ -263,35 +277,42 @@ class Play {
   }
 }
 
-for (const [name, scripts, line, status, args = [], content = CONTENT] of CASES)
-  check(`a server that ${name}`, async (stage) => {
-    const plays = [];
-    const certificate = (file) => certificatesOf(stage)[file];
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      const script = Array.isArray(scripts[0]) ? (scripts[plays.length] ?? scripts.at(-1)) : scripts;
-      plays.push(new Play(socket, script, certificate));
+/**
+ * Adds a check for each: name, script (or scripts, one for each connection), the beginning of each line without its path, exit
+ * status, further arguments, content.
+ */
+export function checkServers(cases, { scheme = '' } = {}) {
+  for (const [name, scripts, line, status, args = [], content = CONTENT] of cases)
+    check(`a server that ${name}`, async (stage) => {
+      const plays = [];
+      const certificate = (file) => certificatesOf(stage)[file];
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+        const script = Array.isArray(scripts[0]) ? (scripts[plays.length] ?? scripts.at(-1)) : scripts;
+        plays.push(new Play(socket, script, certificate));
+      });
+      await new Promise((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
+      stage.onEnd(() => new Promise((resolve) => server.close(resolve)));
+      const folder = stage.folder();
+      const written = (file, octets) => {
+        writeFileSync(join(folder, file), octets);
+        return join(folder, file);
+      };
+      const words = args.map((word, at) => {
+        if (args[at - 1] === '--tls-ca') return written('ca.pem', certificate(word).cert);
+        return args[at - 1] === '--password-file' ? written('password', 'sesame\n') : word;
+      });
+      const to = args.includes('--to') ? [] : ['--to', 'bob@b.test'];
+      const ended = await stage.ehlo(['send', '--hostname', 'client.test', '--server', `${scheme}127.0.0.1:${server.address().port}`, '--timeout', '1', '--from', 'alice@a.test', ...to, ...words, written('mail', Buffer.from(content, 'latin1'))], { seconds: 20 });
+      const faults = plays.map(({ fault }) => fault).filter((fault) => fault !== '');
+      const lines = [line].flat().map((each) => each.replace(/ /, ' <\\S+> '));
+      expectMatch(ended.out, new RegExp(`^${lines.map((each) => `${each}.*\\n`).join('')}$`, 'u'), 'standard output');
+      expectEqual(ended.err, '', 'standard error');
+      expectEqual(ended.status, status, 'exit status');
+      await Promise.all(plays.map(({ done }) => done));
+      for (const { commands } of plays) if (commands.includes(MARK)) throw new Failure(`content was sent as commands: ${JSON.stringify(commands)}`);
+      expectEqual(faults.join('; '), '', 'what the script missed');
+      expect(plays.length > 0, 'nobody connected');
     });
-    await new Promise((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
-    stage.onEnd(() => new Promise((resolve) => server.close(resolve)));
-    const folder = stage.folder();
-    const written = (file, octets) => {
-      writeFileSync(join(folder, file), octets);
-      return join(folder, file);
-    };
-    const words = args.map((word, at) => {
-      if (args[at - 1] === '--tls-ca') return written('ca.pem', certificate(word).cert);
-      return args[at - 1] === '--password-file' ? written('password', 'sesame\n') : word;
-    });
-    const to = args.includes('--to') ? [] : ['--to', 'bob@b.test'];
-    const ended = await stage.ehlo(['send', '--hostname', 'client.test', '--server', `127.0.0.1:${server.address().port}`, '--timeout', '1', '--from', 'alice@a.test', ...to, ...words, written('mail', Buffer.from(content, 'latin1'))], { seconds: 20 });
-    const faults = plays.map(({ fault }) => fault).filter((fault) => fault !== '');
-    const [state, ...rest] = line.split(' ');
-    expectMatch(ended.out, new RegExp(`^${state} <\\S+> ${rest.join(' ')}.*\\n$`, 'u'), 'standard output');
-    expectEqual(ended.err, '', 'standard error');
-    expectEqual(ended.status, status, 'exit status');
-    await Promise.all(plays.map(({ done }) => done));
-    for (const { commands } of plays) if (commands.includes(MARK)) throw new Failure(`content was sent as commands: ${JSON.stringify(commands)}`);
-    expectEqual(faults.join('; '), '', 'what the script missed');
-    expect(plays.length > 0, 'nobody connected');
-  });
+}
 
+checkServers(CASES);
