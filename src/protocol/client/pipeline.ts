@@ -57,6 +57,14 @@ export class Pipeline {
     return first?.action;
   }
 
+  /** Takes back the octets that were not handed out, where the next reply is one to them; tells whether. */
+  withdraw(): boolean {
+    if (this.#awaited.length === 0 || !this.early) return false;
+    this.#waiting = this.#waiting.filter(({ action }) => action.type !== 'send');
+    this.#unsent = 0;
+    return true;
+  }
+
   /** An action that brings no reply. */
   push(action: ClientAction): void {
     this.#waiting.push({ action, replies: 0 });

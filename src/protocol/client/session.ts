@@ -388,9 +388,10 @@ export class ClientSession {
   #break(reason: Reason, detail?: string): void {
     if (this.#state === 'closed') return;
     const { first } = this.#pipeline;
+    const withheld = END_IS_OUT.has(this.#state) && this.#pipeline.withdraw(); // answered before it was said: it is not said any more
     const inReplyTo = first !== undefined ? AWAITED[first.to].phrase : this.#state !== 'tls' ? 'nothing' : this.#settings.tlsAtOnce ? 'the connection' : 'STARTTLS';
-    if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: encodeAscii(lineOf(QUIT)) });
-    this.#close(broken(reason, inReplyTo, END_IS_OUT.has(this.#state), detail));
+    if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !withheld && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: encodeAscii(lineOf(QUIT)) });
+    this.#close(broken(reason, inReplyTo, END_IS_OUT.has(this.#state) && !withheld, detail));
   }
 
   #close(failure: Failure): void {

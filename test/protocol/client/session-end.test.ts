@@ -44,6 +44,34 @@ describe('a connection that is lost', () => {
   });
 });
 
+describe('a reply to the end of mail data that comes before them', () => {
+  it('defers the mail, and nothing of the content goes out: it was at hand, and not yet sent', () => {
+    const client = new ClientDialogue();
+    client.reply('220 mx.example.com');
+    client.reply('250 mx.example.com');
+    client.mail(['bob@example.com'], { content: octetsOf('Subject: hello\r\n') });
+    client.reply('250 ok');
+    client.reply('250 ok');
+    const { sent } = client;
+    expect(client.reply('354 go ahead', '250 taken')).toEqual([]);
+    expect(client.told).toEqual([`${BOB} deferred 451 in reply to end of mail data: bad-reply`, 'done']);
+    expect(client.sent).toBe(sent);
+    expect(client.closes).toBe(1);
+  });
+
+  it('in a segment of its own leaves it unknown: who has said so much may say anything', () => {
+    const client = new ClientDialogue();
+    client.reply('220 mx.example.com');
+    client.reply('250 mx.example.com');
+    client.mail(['bob@example.com'], { content: octetsOf('Subject: hello\r\n') });
+    client.reply('250 ok');
+    client.reply('250 ok');
+    expect(client.reply('354 go ahead')).toEqual(['Subject: hello', '.']);
+    client.reply('354 go ahead');
+    expect(client.told).toEqual([`${BOB} unknown 451 in reply to end of mail data: bad-reply`, 'done']);
+  });
+});
+
 describe('the time that a server has (§4.5.3.2)', () => {
   // shows RFC5321:4.5.3.2-1 RFC5321:4.5.3.2-2 RFC5321:4.5.4-1
   it.each(COMMANDS)('for %s is up exactly then, and not before', (awaited) => {
