@@ -36,6 +36,12 @@ export class Pipeline {
     return this.#awaited[0];
   }
 
+  /** The same, in words. */
+  get phrase(): string | undefined {
+    const [awaited] = this.#awaited;
+    return awaited && AWAITED[awaited.to].phrase;
+  }
+
   /** Replies to come. */
   get length(): number {
     return this.#awaited.length;

@@ -213,7 +213,7 @@ export class ClientSession {
 
   #receiveReply(reply: Reply, now: Milliseconds): void {
     const { first: awaited } = this.#pipeline;
-    const turnAway = (): void => this.#close(turnedAway(reply, awaited === undefined ? 'nothing' : AWAITED[awaited.to].phrase)); // which is no verdict on the recipients
+    const turnAway = (): void => this.#close(turnedAway(reply, this.#pipeline.phrase ?? 'nothing')); // which is no verdict on the recipients
     if (reply.code === 421) return turnAway(); // §3.8
     const kind = replyClass(reply.code);
     if (awaited === undefined || this.#pipeline.early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply');
@@ -387,9 +387,8 @@ export class ClientSession {
   /** The session ends without a reply that would say why. Where we end it we say so, if we can (§4.1.1.10). */
   #break(reason: Reason, detail?: string): void {
     if (this.#state === 'closed') return;
-    const { first } = this.#pipeline;
     const withheld = END_IS_OUT.has(this.#state) && this.#pipeline.withdraw(); // answered before it was said: it is not said any more
-    const inReplyTo = first !== undefined ? AWAITED[first.to].phrase : this.#state !== 'tls' ? 'nothing' : this.#settings.tlsAtOnce ? 'the connection' : 'STARTTLS';
+    const inReplyTo = this.#pipeline.phrase ?? (this.#state !== 'tls' ? 'nothing' : this.#settings.tlsAtOnce ? 'the connection' : 'STARTTLS');
     if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !withheld && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: encodeAscii(lineOf(QUIT)) });
     this.#close(broken(reason, inReplyTo, END_IS_OUT.has(this.#state) && !withheld, detail));
   }
