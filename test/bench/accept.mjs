@@ -23,7 +23,7 @@ export async function run({ rounds, wanted, peers }) {
   const measured = new Map();
   for (const [name, [work]] of Object.entries(WORKLOADS)) {
     if (!wanted(name)) continue;
-    measured.set(name, await inTurns(rounds, Object.keys(servers), (server, warming) => sample(load, servers[server], warming ? { ...work, mails: Math.ceil(work.mails / 3) } : work)));
+    measured.set(name, await inTurns(rounds, Object.keys(servers), (server) => sample(load, servers[server], work)));
   }
   for (const one of [load, ...Object.values(servers)]) await one.stop();
   const aims = Object.fromEntries(Object.entries(WORKLOADS).map(([name, [, aim]]) => [name, aim]));

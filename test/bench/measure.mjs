@@ -28,13 +28,13 @@ export function fastest(run, runs) {
 
 /**
  * Runs each of `subjects` in each of `rounds`, in turn, after a round that warms up; returns for each of them the medians of
- * what its runs have measured: `run(subject, warming)` resolves with an object of numbers.
+ * what its runs have measured: `run(subject)` resolves with an object of numbers.
  */
 export async function inTurns(rounds, subjects, run) {
   const samples = new Map(subjects.map((subject) => [subject, []]));
   for (let round = 0; round <= rounds; round++) {
     for (const subject of subjects) {
-      const found = await run(subject, round === 0);
+      const found = await run(subject);
       if (round > 0) samples.get(subject)?.push(found);
     }
   }
