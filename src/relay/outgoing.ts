@@ -4,7 +4,7 @@
 import type { ForwardPath, MailboxPath, ReversePath } from '../syntax/path.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath } from '../syntax/path.ts';
-import { findRoute } from './next-hop.ts';
+import { findRoute, type NextHop } from './next-hop.ts';
 import type { RouteOptions } from './route.ts';
 
 export function outgoingReversePath(path: ReversePath): ReversePath {
@@ -44,8 +44,17 @@ export function groupByDestination(paths: readonly ForwardPath[], hostname: stri
 export function destinationKey(path: ForwardPath, hostname: string, { routes, smarthost }: Pick<RouteOptions, 'routes' | 'smarthost'>): string {
   const destination = destinationOf(path, hostname);
   const nextHop = findRoute(routes, destination) ?? smarthost;
-  return nextHop === undefined ? destination : `${nextHop.host}:${nextHop.port}`;
+  return nextHop === undefined ? destination : textOf(nextHop);
 }
+
+/** The same text each time: mails that wait need not have one of their own each. */
+function textOf(nextHop: NextHop): string {
+  let text = TEXTS.get(nextHop);
+  if (text === undefined) TEXTS.set(nextHop, (text = `${nextHop.host}:${nextHop.port}`));
+  return text;
+}
+
+const TEXTS = new WeakMap<NextHop, string>();
 
 /** The domain or literal that decides where mail for the path goes, as the DNS is asked for it. */
 export function destinationOf(path: ForwardPath, hostname: string): string {
