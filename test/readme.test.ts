@@ -158,6 +158,44 @@ test('the choices and departures are those of the sources and of the ledger', ()
   expect(README).toContain(`Where the RFC leaves it open:\n\n${formatChoices()}\nWhere it is not followed:\n\n${formatDepartures()}`);
 });
 
+describe('the reading tour', () => {
+  const [, tour = ''] = /^## A reading tour\n([\s\S]*?)^## /m.exec(README) ?? [];
+  const stops = [...tour.matchAll(/^\| \d+ \| \[[^\]]+\]\(([\w./-]+)\) \| (\d+) \|/gm)].map(([, file = '', lines]) => ({ file, lines: Number(lines) }));
+  const total = stops.reduce((sum, { lines }) => sum + lines, 0);
+
+  test('tells how long each file is, to ten lines', () => {
+    const counted = stops.map(({ file }) => readFileSync(join(ROOT, file), 'utf8').split('\n').length - 1);
+    expect(stops.filter(({ lines }, at) => Math.abs(lines - (counted[at] ?? 0)) > 10).map(({ file }) => `${file}: ${counted[stops.findIndex((stop) => stop.file === file)]} lines`)).toEqual([]);
+  });
+
+  test('takes less than two hours', () => {
+    expect(stops.length).toBe(14);
+    expect(tour).toMatch(new RegExp(`${total.toLocaleString('en')} lines; at thirty lines\\s+a minute that is ${Math.round(total / 30)} minutes`));
+    expect(total / 30).toBeLessThan(120);
+  });
+
+  test('names the place of a rule, and what stands there says so', () => {
+    const rules = [...tour.matchAll(/(§[\d.]+\d) is\s+`(\w+)` in\s+\[([\w./-]+)\]\(([\w./-]+)\)/g)];
+    expect(rules.map(([, section]) => section)).toEqual(['§4.5.2', '§4.1.4', '§5.1']);
+    for (const [, section = '', name = '', text = '', file = ''] of rules) {
+      const source = readFileSync(join(ROOT, file), 'utf8');
+      expect(text).toBe(file);
+      expect(source).toMatch(new RegExp(`^export (?:const|function) ${name}\\b`, 'm'));
+      expect(source).toContain(section);
+    }
+  });
+});
+
+test('each attack has its fixtures and tests, which run', () => {
+  const [, attacks = ''] = /^## Attacks, and what stops them\n([\s\S]*?)^## /m.exec(README) ?? [];
+  const rows = [...attacks.matchAll(/^\| (.*?) \| (.*) \| ([^|]*) \|$/gm)].slice(1).map(([, attack = '', , shown = '']) => ({ attack, shown: [...shown.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name) }));
+  expect(rows.length).toBeGreaterThan(25);
+  expect(rows.filter(({ shown }) => shown.length === 0).map(({ attack }) => attack)).toEqual([]);
+  const fileOf = (name: string): string => (name.startsWith('test/') ? name : name.startsWith('routes/') ? `fixtures/${name}.txt` : `fixtures/transcripts/${name}.smtp`);
+  expect(rows.flatMap(({ shown }) => shown.map(fileOf)).filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  expect(rows.flatMap(({ shown }) => shown).filter((name) => name.startsWith('test/') && !/\.test\.ts$|^test\/bench\/wire\.mjs$/.test(name))).toEqual([]); // those that `npm test` runs, and one of `npm run bench`
+});
+
 test('every file that the README names exists', () => {
   const named = [...README.matchAll(/`((?:src|test|fixtures|wire|syntax|protocol|relay|transcript|node|cli)\/[\w./-]*)`|\]\(([\w./-]+)\)/g)].map(([, quoted, linked]) => quoted ?? linked ?? '');
   expect(named.length).toBeGreaterThan(15);
