@@ -26,16 +26,16 @@ function read(text: string, cuts: Cuts = [], limit = 536): string {
   let left = '';
   for (const segment of cut(text, cuts)) {
     const at = decoder.read(segment, 0);
-    if (at < segment.length) expect(decoder.ended).toBe(true);
+    if (at < segment.length && !decoder.ended) expect.fail(`at ${at} of ${text} it stops before its end`);
     left += textOf(segment.subarray(at));
   }
-  expect(decoder.ended).toBe(decoder.header !== undefined || decoder.fault !== undefined);
+  if (decoder.ended !== (decoder.header !== undefined || decoder.fault !== undefined)) expect.fail(`${text}: ended ${decoder.ended}, with neither header nor fault, or not, with one`);
   return `${say(decoder)} | ${left}`;
 }
 
 function say({ header, fault }: ProxyHeaderDecoder): string {
   if (header === undefined) return fault ?? 'under way';
-  expect(fault).toBeUndefined();
+  if (fault !== undefined) expect.fail(`a header and the fault ${fault}`);
   switch (header.type) {
     case 'local':
     case 'unknown': return header.type;
