@@ -80,6 +80,6 @@ export class ListeningEntrance implements Entrance {
 
   async close(): Promise<void> {
     this.#waiting.clear();
-    await new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+    this.#listener.close(() => undefined); // at once; what Node would have us wait for is the end of all connections, those of other processes too
   }
 }
