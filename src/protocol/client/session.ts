@@ -396,7 +396,7 @@ export class ClientSession {
   #close(failure: Failure): void {
     this.#event('broken');
     this.#failure ??= untried(failure);
-    this.#pipeline.clear();
+    this.#pipeline.clear(failure.reason === undefined); // turned away: content that was not out yet stays here
     this.#docket.abandon(failure);
     this.#pipeline.push({ type: 'close' });
   }

@@ -150,4 +150,13 @@ describe('content at hand', () => {
     client.mail(['bob@example.com'], { content: CONTENT });
     expect(client.reply('250 ok', '250 ok', '354 go')).toEqual(['hello', '.']);
   });
+
+  it.each([['250 taken', 'bad-reply'], ['421 closing', undefined]])('is not sent to who answers it before it has come: 354 and %s', (early, reason) => {
+    const client = clientIn('ready');
+    client.mail(['bob@example.com'], { content: CONTENT });
+    client.reply('250 ok', '250 ok');
+    expect(client.reply('354 go', early)).toEqual([]);
+    expect(client.told[0]).toMatch(reason === undefined ? /deferred 421/ : /deferred 451 .*bad-reply/);
+    expect(client.closes).toBe(1);
+  });
 });
