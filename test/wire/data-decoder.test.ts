@@ -113,6 +113,25 @@ describe('mail data, exhaustively (RFC 5321 §4.5.2)', () => {
     }
   });
 
+  it('reads pieces that are views, and pieces that are copied together, the same wherever dots part them', () => {
+    const line = `${'x'.repeat(76)}\r\n`;
+    const lengths = [0, 1, 31, 32, 33, 4_093, 4_094, 4_095, 4_096, 9_000];
+    const pieces = lengths.map((length) => (length < 2 ? 'x'.repeat(length) : `${line.repeat(120).slice(0, length - 2)}\r\n`));
+    for (const first of pieces)
+      for (const second of pieces)
+        for (const between of ['\r\n.', '\r\n..', '\r\n.\r', '\r\n.\r\n', '.', '\r\n..\r\n.x\r\n.']) {
+          const text = `${first}${between}${second}${between}.\r\n`;
+          agree(text, [[], [first.length], [first.length + 2], [first.length + 3], [first.length + between.length]], 1_000);
+        }
+  });
+
+  it('makes one piece of a run of octets whose every line begins with a dot', () => {
+    const decoder = new DataDecoder({ lineLimit: 1_000 });
+    const octets = octetsOf('..\r\n'.repeat(10_000));
+    expect(decoder.read(octets, 0)).toBe(octets.length);
+    expect(textOf(decoder.content)).toBe('.\r\n'.repeat(10_000));
+  });
+
   it('takes every edge of its table', () => {
     expect(edgesTaken<DataPlace>(DATA_EDGES, 'start', ['\r', '\n', '.', 'a'], 5)).toEqual(everyEdge(DATA_EDGES));
   });
@@ -152,16 +171,30 @@ describe('the end of mail data (§4.1.1.4)', () => {
 });
 
 describe('the content', () => {
-  it('is views of the octets given', () => {
-    const octets = octetsOf('DATA\r\nfirst\r\n..second\r\nthird\r\n.\r\n');
+  /** The pieces of the content in one run of octets, and which of them are views of it. */
+  function piecesOf(text: string): { readonly pieces: readonly string[]; readonly views: readonly boolean[] } {
+    const octets = octetsOf(`DATA\r\n${text}`);
     const decoder = new DataDecoder({ lineLimit: 1000 });
-    const views = [];
+    const pieces = [];
     for (let at = 6; !decoder.ended; ) {
       at = decoder.read(octets, at);
-      if (decoder.content.length > 0) views.push(decoder.content);
+      if (decoder.content.length > 0) pieces.push(decoder.content);
     }
-    expect(views.map(textOf)).toEqual(['first\r\n', '.second\r\nthird\r\n']);
-    expect(views.every((view) => view.buffer === octets.buffer)).toBe(true);
+    return { pieces: pieces.map(textOf), views: pieces.map((piece) => piece.buffer === octets.buffer) };
+  }
+
+  it('is a view of the octets given where no dot parts it, or only one that begins it or ends the mail data', () => {
+    expect(piecesOf('first\r\nsecond\r\n.\r\n')).toEqual({ pieces: ['first\r\nsecond\r\n'], views: [true] });
+    expect(piecesOf('..first\r\nsecond\r\n.\r\n')).toEqual({ pieces: ['.first\r\nsecond\r\n'], views: [true] });
+  });
+
+  it('is a view of a large piece in front of a dot', () => {
+    const large = 'first\r\n'.repeat(1_000);
+    expect(piecesOf(`${large}..second\r\nthird\r\n.\r\n`)).toEqual({ pieces: [large, '.second\r\nthird\r\n'], views: [true, true] });
+  });
+
+  it('is one copy of small pieces that dots part', () => {
+    expect(piecesOf('first\r\n..second\r\nthird\r\n..\r\n.\r\n')).toEqual({ pieces: ['first\r\n.second\r\nthird\r\n.\r\n'], views: [false] });
   });
 
   it('gives back a CR that was held behind a dot when the octets that it stood in are gone', () => {
