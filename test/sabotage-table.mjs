@@ -73,7 +73,7 @@ export const MISTAKES = [
   ['421 is a reply like others', 'protocol/client/session.ts', '    if (reply.code === 421) return turnAway(); // §3.8\n', '', 'test/transcripts -t 421'],
   ['a reply counts that came before its command', 'protocol/client/session.ts', 'if (awaited === undefined || this.#pipeline.early ||', 'if (awaited === undefined ||', `${CLIENT}/session ${CLIENT}/session-octets test/transcripts -t client`],
   ['commands are pipelined to everybody', 'protocol/client/session.ts', "const room = this.#negotiation.offer.has('PIPELINING') ? PIPELINED : 1;", 'const room = PIPELINED;', 'test/fuzz/fuzz -t clientSession'],
-  ['a transaction begins behind one that was not finished', 'protocol/client/session.ts', '...(this.#dirty ? [RSET] : [])', '...[]', 'test/transcripts -t client'],
+  ['a transaction begins behind one that was not finished', 'protocol/client/session.ts', 'if (this.#dirty) work.unsent.unshift(RSET);', '', 'test/transcripts -t client'],
   ['nothing follows the reply to RSET', 'protocol/client/session.ts', "case 'RSET': return this.#advance(now);", "case 'RSET': return;", 'test/product -t two'],
   ['a certificate that proves nothing will do', 'protocol/client/negotiation.ts', "if (tls.verified || tlsPolicy !== 'verify')", "if (tls.verified || tlsPolicy === 'verify')", 'test/transcripts -t client-not-verified'],
   ['a recipient has two outcomes', 'protocol/client/recipient.ts', 'if (forwardPath === undefined || this.#outcomes[recipient] !== undefined) return;', 'if (forwardPath === undefined) return;', `${CLIENT}/session ${CLIENT}/session-end test/transcripts -t client`],
