@@ -1,5 +1,5 @@
 // The client's session against the server's, in memory: some thousands of connections, each from a seed; as many as
-// EHLO_PAIR_SEEDS says, from EHLO_PAIR_FROM on, where somebody has the time: .ci/run plays 80,000 more. Each seed is one session in
+// EHLO_PAIR_SEEDS says, from EHLO_PAIR_FROM on, where somebody has the time. Each seed is one session in
 // clear and one over all extensions; a million sessions (EHLO_PAIR_SEEDS=500000) take some six minutes of one core.
 
 import { env as ENVIRONMENT } from 'node:process';

@@ -1,5 +1,5 @@
-// node test/sabotage.mjs [word…]: makes each mistake of sabotage-table.mjs in a copy of the tree, and runs the tests that have to notice.
-// With words, only those whose description holds one.
+// node test/sabotage.mjs [--part K/N] [word…]: makes each mistake of sabotage-table.mjs in a copy of the tree, and runs the tests that have to
+// notice. With words, only those whose description holds one; of all, only the Kth of N parts.
 //
 // It fails when a mistake is noticed by none of them, or they do not come to an end with it, and when its text does not stand in its file
 // exactly once. That the tests pass without any mistake is for `npm test` to say; some are tried first, so that a tree in which none
@@ -10,13 +10,16 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { MISTAKES } from './sabotage-table.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const PATIENCE = 120_000; // milliseconds for the tests of one mistake
 const SOUND = ['test/wire/chunk-decoder test/syntax/mailbox', 'test/transcripts test/fuzz/fuzz -t rfc2920|encodings'];
-const words = process.argv.slice(2);
-const mistakes = MISTAKES.filter(([what]) => words.length === 0 || words.some((word) => what.includes(word)));
+const { values: { part }, positionals: words } = parseArgs({ options: { part: { type: 'string', default: '1/1' } }, allowPositionals: true });
+const [, chosen, parts] = /^([1-9]\d*)\/([1-9]\d*)$/.exec(part)?.map(Number) ?? [];
+if (parts === undefined || chosen > parts) throw new Error(`--part needs K/N, with K from 1 to N, not ${part}`);
+const mistakes = MISTAKES.filter(([what], index) => index % parts === chosen - 1 && (words.length === 0 || words.some((word) => what.includes(word))));
 
 /** Runs test files, given by their names without `.test.ts`, with `-t` and a name for some of their tests; whether they pass. */
 function test(tree, tests) {
