@@ -184,7 +184,7 @@ async function client(port, turn) {
       const codes = [];
       for (let expected = hops.length + 2; expected > 0; expected -= 1) codes.push(await reply());
       if (codes.at(-1) !== '354') {
-        if (!over) sum.refused += 1;
+        sum[over ? 'broken' : 'refused'] += 1;
         break;
       }
       const said = await command(`${contentOf(mail)}\r\n.`);
@@ -272,10 +272,11 @@ let given = 0;
 const turn = async () => {
   const mail = given++;
   if (mail >= MOST) return undefined;
-  sum.sent += 1;
   const due = start + (mail / RATE) * 1000;
   if (due > now()) await sleep(due - now());
-  return ending ? undefined : mail;
+  if (ending) return undefined;
+  sum.sent += 1;
+  return mail;
 };
 const clients = Array.from({ length: CLIENTS }, () => client(port, turn));
 
@@ -350,7 +351,8 @@ const waits = delays.filter(([mail]) => acknowledged[mail] > 0).map(([mail, , at
 const grown = growth.filter(({ from, to }) => to > from * 1.15 + 8);
 say('');
 say(`soaked for ${Math.round((drain - start) / 1000)} s, drained in ${((now() - drain) / 1000).toFixed(1)} s`);
-say(`sent ${sum.sent}, acknowledged ${sum.acknowledged}, broken off by a kill ${sum.broken}, refused ${sum.refused}`);
+const unaccounted = sum.sent - sum.acknowledged - sum.broken - sum.refused;
+say(`sent ${sum.sent}, acknowledged ${sum.acknowledged}, broken off by a kill before an answer ${sum.broken}, refused ${sum.refused}, unaccounted for ${unaccounted}`);
 say(`arrived ${sum.arrived} (mails to two next hops count twice); lost ${lost.length}${lost.length > 0 ? `: ${lost.slice(0, 10).map(([mail, hop]) => `${mail} to ${HOPS[hop].domain}`).join(', ')}` : ''}; not whole ${sum.truncated}`);
 say(`sent twice: ${twice.killed} under way when a worker was killed, ${twice.unsaid} that the next hop had taken without saying so, ${twice.unexplained.length} for no reason${twice.unexplained.length > 0 ? `: ${twice.unexplained.slice(0, 10)}` : ''}`);
 say(`workers killed ${kills.length}; outcomes unknown ${unknown}; most in the queue ${Math.max(...samples.map(({ queue }) => queue))}`);
@@ -358,7 +360,7 @@ say(`from the 250 to the next hop: median ${median(waits).toFixed(1)} ms, 99 of 
 for (const { name, from, to } of growth) say(`memory of the ${name}: ${from.toFixed(1)} MiB in the first quarter, ${to.toFixed(1)} MiB in the last`);
 say(`ehlo serve ended with ${atWork ?? ended}${atWork === undefined ? '' : ' before it was asked to'}; other lines of its log: ${trouble.length}${trouble.slice(0, 8).map((line) => `\n    ${line}`).join('')}`);
 if (printed.split('\n').length > 3) say(`on standard error:\n${printed}`);
-const good = lost.length === 0 && twice.unexplained.length === 0 && sum.truncated === 0 && grown.length === 0 && atWork === undefined && ended === 0;
+const good = lost.length === 0 && unaccounted === 0 && twice.unexplained.length === 0 && sum.truncated === 0 && grown.length === 0 && atWork === undefined && ended === 0;
 say(good ? 'good' : 'NOT GOOD');
 rmSync(folder, { recursive: true, force: true });
 process.exit(good ? 0 : 1);
