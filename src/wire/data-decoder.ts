@@ -107,6 +107,11 @@ export class DataDecoder {
         row = ROWS.start;
         continue;
       }
+      // A run of one octet that leaves the row as it is, where there is no fault left to find (bare LF: 600 MB/s for 100).
+      if (this.fault !== undefined && ((row === ROWS.text && octets[at] === LF) || (row === ROWS.cr && octets[at] === CR))) {
+        at = skipRun(octets, at);
+        continue;
+      }
       const { to, effect } = step(row, octets[at], DOT);
       if (effect === undefined) {
         // most octets: nothing
@@ -185,4 +190,11 @@ export class DataDecoder {
     this.fault = fault;
     this.faultAt = offset;
   }
+}
+
+/** Returns the index, from `at` on, of the first octet that is not the one at `at`; or the length. */
+function skipRun(octets: Uint8Array, at: number): number {
+  const octet = octets[at];
+  while (at < octets.length && octets[at] === octet) at++;
+  return at;
 }
