@@ -9,7 +9,7 @@ import process from 'node:process';
 import { readFile } from 'node:fs/promises';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
-import { replyClass } from '../syntax/reply.ts';
+import { statusOf } from '../syntax/reply.ts';
 import { quote } from '../wire/ascii.ts';
 import { concat, CR, LF } from '../wire/octet.ts';
 import { seconds } from '../protocol/limit.ts';
@@ -158,12 +158,12 @@ async function readPassword(file: string): Promise<string | Misuse> {
   return password === '' ? misuse(`--password-file ${JSON.stringify(file)}: expected a password in UTF-8 on its first line`) : password;
 }
 
-/** State, recipient, code, enhanced code, text, host. Without an enhanced code of the same class, that which says no more than the class (RFC 3463 §2). */
+/** State, recipient, code, enhanced code, text, host. */
 function describe({ forwardPath, outcome, target }: RecipientOutcome): string {
-  const { code, enhanced, lines } = outcome.reply;
+  const { code, lines } = outcome.reply;
   const where = target === undefined ? '' : ` (${target.host} [${target.address}]:${target.port})`;
   const when = 'reason' in outcome || !('inReplyTo' in outcome) ? '' : `, in reply to ${outcome.inReplyTo}`;
-  return `${outcome.state} ${forwardPath.text} ${code} ${enhanced ?? `${replyClass(code)}.0.0`} ${quote(lines.join(' '), 400)}${where}${when}`;
+  return `${outcome.state} ${forwardPath.text} ${code} ${statusOf(outcome.reply)} ${quote(lines.join(' '), 400)}${where}${when}`;
 }
 
 /** The octets with CRLF for every LF that has no CR in front of it; the offset of a CR without LF where there is one. */

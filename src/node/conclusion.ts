@@ -1,7 +1,7 @@
 // What an attempt means for the recipients it was for: who is done with, who is tried again and when, of whom the sender is
 // told (RFC 5321 §4.5.4.1, §6.1, RFC 3461 §5.2).
 
-import type { Reply } from '../syntax/reply.ts';
+import { classCorrected, type Reply } from '../syntax/reply.ts';
 import { isAskedFor } from '../relay/notification.ts';
 import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import type { Action } from '../relay/report.ts';
@@ -81,7 +81,9 @@ export function logOutcomes(log: Log, id: string, recipients: readonly number[],
   }
 }
 
-export function inOneLine({ code, enhanced, lines }: Reply): string {
+/** The enhanced code in the class of the code, as outcomes have it. */
+export function inOneLine(reply: Reply): string {
+  const { code, enhanced, lines } = classCorrected(reply);
   return [code, enhanced, lines.join(' ')].filter((part) => part !== undefined).join(' ');
 }
 
@@ -93,7 +95,7 @@ export function dueAgain({ id, arrival, reversePath, returned }: QueuedMail, sch
 }
 
 function stateAfter({ outcome, target }: RecipientOutcome, expired: boolean): RecipientState {
-  const said = { reply: outcome.reply, ...('reason' in outcome || target === undefined ? {} : { host: target.host }) };
+  const said = { reply: outcome.verbatim ?? outcome.reply, ...('reason' in outcome || target === undefined ? {} : { host: target.host }) };
   switch (outcome.state) {
     case 'delivered':
     case 'failed': return { state: outcome.state, ...said };

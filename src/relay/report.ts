@@ -7,12 +7,10 @@
 // Left out: DSN-Gateway and Received-From-MTA, and other languages than English.
 
 import { formatDate } from '../syntax/date-time.ts';
-import { isFault } from '../syntax/fault.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import type { ForwardPath } from '../syntax/path.ts';
-import { formatReply, replyClass } from '../syntax/reply.ts';
+import { formatReply, statusOf } from '../syntax/reply.ts';
 import type { Reply } from '../syntax/reply.ts';
-import { agrees, parseEnhancedStatus } from '../syntax/status.ts';
 import { decodeXtext } from '../wire/xtext.ts';
 
 /** RFC 3464 §2.3.3. */
@@ -23,7 +21,7 @@ export interface ReportedRecipient {
   /** The value of ORCPT as it came with RCPT (RFC 3461 §4.2). */
   readonly originalRecipient?: string;
   readonly action: Action;
-  /** The last reply, or the verdict that stands for one. Mail that expired has `failed` and a reply of class 4. */
+  /** The last reply, as it came (RFC 3461 §9.2), or the verdict that stands for one. Mail that expired has `failed` and a reply of class 4. */
   readonly reply: Reply;
   /** Name or address of the host that said it; absent: it is a verdict of ours. */
   readonly host?: string;
@@ -47,7 +45,7 @@ export interface Report {
 }
 
 interface Words {
-  /** What Status may begin with; the first one stands in where the reply has none of them (RFC 3463 §2). */
+  /** What Status may begin with; the first one stands in where the reply's is none of them (RFC 3463 §2). */
   readonly classes: readonly string[];
   readonly subject: string;
   readonly heading: string;
@@ -155,13 +153,11 @@ function field(name: string, value: string | undefined): string {
   return value === undefined || value.length > 900 ? '' : `${name}: ${value}\r\n`;
 }
 
-/** Choice: an enhanced code that contradicts the action is replaced, since RFC 3463 §2 gives the class to be relied on. */
+/** Choice: a status that contradicts the action keeps its subject and detail, in the class of the action, which is the one to be relied on (RFC 3463 §2). */
 function status({ action, reply }: ReportedRecipient): string {
-  const { code, enhanced = '' } = reply;
-  const parsed = parseEnhancedStatus(enhanced);
-  const said = isFault(parsed) || !agrees(parsed, code) ? `${replyClass(code)}.0.0` : enhanced;
+  const said = statusOf(reply);
   const { classes } = WORDS[action];
-  return classes.some((each) => said.startsWith(each)) ? said : `${classes[0]}.0.0`;
+  return classes.some((each) => said.startsWith(each)) ? said : `${classes[0]}${said.slice(1)}`;
 }
 
 /**

@@ -7,7 +7,7 @@ import { exceeds, PRINTABLE, run } from './character.ts';
 import type { SyntaxOptions } from './domain.ts';
 import { fault, isFault } from './fault.ts';
 import type { Fault } from './fault.ts';
-import { agrees, parseEnhancedStatus } from './status.ts';
+import { agrees, formatEnhancedStatus, parseEnhancedStatus, type EnhancedStatus } from './status.ts';
 
 /** The first digit of a reply code (§4.2.1): done, go on, not now, not so. */
 export type ReplyClass = 2 | 3 | 4 | 5;
@@ -167,9 +167,33 @@ export class ReplyAssembler {
 
 /** The enhanced code is one only where its class agrees and it stands on every line (RFC 2034 §4); otherwise it is text. */
 function splitEnhanced(code: number, texts: readonly string[]): Reply {
+  const apart = withStatusApart(code, texts);
+  return apart !== undefined && agrees(apart.status, code) ? apart.reply : { code, enhanced: undefined, lines: texts };
+}
+
+/** The reply, with the status code, of whatever class, that stands in front of each of its lines; undefined: none does. */
+function withStatusApart(code: number, texts: readonly string[]): { readonly reply: Reply; readonly status: EnhancedStatus } | undefined {
   const [enhanced = ''] = (texts[0] ?? '').split(' ', 1);
   const status = parseEnhancedStatus(enhanced);
-  const everywhere = texts.every((text) => text === enhanced || text.startsWith(`${enhanced} `));
-  if (isFault(status) || !agrees(status, code) || !everywhere) return { code, enhanced: undefined, lines: texts };
-  return { code, enhanced, lines: texts.map((text) => text.slice(enhanced.length + 1)) };
+  if (isFault(status) || !texts.every((text) => text === enhanced || text.startsWith(`${enhanced} `))) return undefined;
+  return { reply: { code, enhanced, lines: texts.map((text) => text.slice(enhanced.length + 1)) }, status };
+}
+
+/**
+ * Returns the reply, its enhanced code in the class of the reply code, which is the one to be relied on (RFC 5321 §4.3.2, RFC 2034 §4):
+ * `550 4.1.1 gone` says 5.1.1. Subject and detail are the same in every class (RFC 3463 §2). The very same reply where nothing is to
+ * be corrected; and where no code was given, none is.
+ */
+export function classCorrected(given: Reply): Reply {
+  const { code, enhanced, lines } = given.enhanced === undefined ? (withStatusApart(given.code, given.lines)?.reply ?? given) : given;
+  const status = parseEnhancedStatus(enhanced ?? '');
+  const first = replyClass(code);
+  if (isFault(status) || agrees(status, code) || first === 3) return given;
+  return { code, enhanced: formatEnhancedStatus({ ...status, class: first }), lines };
+}
+
+/** Returns the enhanced code of the reply, its class corrected; where it has none, that which says no more than the class (RFC 3463 §2). */
+export function statusOf(given: Reply): string {
+  const { code, enhanced = '' } = classCorrected(given);
+  return isFault(parseEnhancedStatus(enhanced)) ? `${replyClass(code)}.0.0` : enhanced;
 }

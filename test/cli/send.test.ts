@@ -92,6 +92,8 @@ describe('ehlo send', () => {
 
   it.each<[string, string, number, RegExp]>([
     ['some failed for good', '550 5.1.1 no such user', 69, /^failed <bob@b\.test> 550 5\.1\.1 no such user \(127\.0\.0\.1 \[127\.0\.0\.1\]:\d+\), in reply to RCPT\n$/],
+    ['the class of the enhanced code is another', '550 4.1.1 gone', 69, /^failed <bob@b\.test> 550 5\.1\.1 gone \(/],
+    ['there is no enhanced code', '550 gone', 69, /^failed <bob@b\.test> 550 5\.0\.0 gone \(/],
     ['some are deferred', '450 4.2.1 later', 75, /^deferred <bob@b\.test> 450 4\.2\.1 later \(.*\), in reply to RCPT\n$/],
   ])('ends with a status of its own where %s', async (_, reply, status, out) => {
     await using server = await startScriptedServer(REFUSING(reply));

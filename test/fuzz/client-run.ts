@@ -137,6 +137,8 @@ export class ClientRun {
         claim(this.#outcomes[recipient] === undefined && !this.#done, () => `a second outcome for ${forwardPath.text}`);
         claim(this.#mails[this.#sending]?.transaction.forwardPaths[recipient]?.text === forwardPath.text, () => 'an outcome of somebody else');
         claim(!SECRETS.some((secret) => JSON.stringify(outcome).includes(secret)), () => 'a secret in an outcome');
+        const { code, enhanced } = outcome.reply;
+        claim(enhanced === undefined || enhanced.startsWith(`${String(code).charAt(0)}.`), () => `an outcome of ${code} ${enhanced}`);
         this.#outcomes[recipient] = outcome;
         this.#view?.outcome(forwardPath.text, outcome);
         this.told.push(`${forwardPath.text} ${outcome.state} ${outcome.reply.code} ${'reason' in outcome ? outcome.reason : ''} ${'inReplyTo' in outcome ? outcome.inReplyTo : ''}`);

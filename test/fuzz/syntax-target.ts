@@ -11,7 +11,7 @@ import { SYNTAX_LENIENCIES } from './session-option.ts';
 import { repairCommandLine } from '../../src/syntax/leniency.ts';
 import { formatMailbox, parseMailbox } from '../../src/syntax/mailbox.ts';
 import { formatPath, parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
-import { formatReply, parseReplyLine, ReplyAssembler, type Reply } from '../../src/syntax/reply.ts';
+import { classCorrected, formatReply, parseReplyLine, ReplyAssembler, statusOf, type Reply } from '../../src/syntax/reply.ts';
 import { formatReceived, formatReturnPath, parseReceived, parseReturnPath } from '../../src/syntax/trace.ts';
 import { LIMITS } from '../../src/protocol/limit.ts';
 import { claim, claimEqual } from './property.ts';
@@ -100,10 +100,15 @@ export function path(octets: Uint8Array): void {
 
 const YEAR_1900 = -2_208_988_800_000; // RFC 5322 §3.3 knows no year before; a zone may lead there
 
-/** Replies, line by line: each that comes out can be sent, and is the same then. */
+/** Replies, line by line: each that comes out can be sent, and is the same then; and what it is corrected to has one class. */
 export function reply(octets: Uint8Array): void {
   for (const found of repliesOf(octets)) {
     claim(found.code >= 200 && found.code <= 599, () => `a reply of ${found.code}`);
+    const corrected = classCorrected(found);
+    claim(corrected.code === found.code && corrected.lines.length === found.lines.length, () => 'another reply');
+    claim(corrected === found || found.enhanced === undefined, () => `${found.code} ${found.enhanced} was corrected`);
+    claim(corrected.enhanced === undefined || corrected.enhanced.startsWith(`${String(found.code).charAt(0)}.`), () => `${found.code} ${corrected.enhanced} is corrected`);
+    claim(statusOf(found) === statusOf(corrected) && classCorrected(corrected) === corrected, () => 'corrected twice');
     const utf8 = found.lines.some((line) => /[^\0-\x7f]/.test(line));
     const formatted = formatReply(found, { utf8 });
     const assembler = new ReplyAssembler({ limit: 10 * LIMITS.replyLines });

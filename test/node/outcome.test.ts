@@ -74,10 +74,11 @@ describe('an outcome', () => {
     expect([...brief].sort()).toEqual([
       `<bob@b.test> delivered 250 2.6.0 ${refusing.port}`,
       `<dead@d.test> deferred 451 4.4.1 ${dead}`,
-      `<gone@b.test> failed 550  ${refusing.port}`, // 4.1.1 is not of the class of its code, and stands for nothing (RFC 3463 §2)
+      `<gone@b.test> failed 550 5.1.1 ${refusing.port}`, // said as 4.1.1, which is not of the class of its code
       `<lost@c.test> unknown 451 4.4.2 ${lost.port}`,
       '<null@null.test> failed 556 5.1.10',
     ]);
+    expect(outcomes.find(({ forwardPath }) => forwardPath.text === '<gone@b.test>')?.outcome).toMatchObject({ reply: { lines: ['gone'] }, verbatim: { code: 550, enhanced: undefined, lines: ['4.1.1 gone'] } });
     expect(brief.findIndex((text) => text.startsWith('<gone@'))).toBeLessThan(brief.findIndex((text) => text.startsWith('<bob@')));
   });
 

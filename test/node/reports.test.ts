@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Journal } from '../../src/node/journal.ts';
 import type { Server } from '../../src/node/listen.ts';
 import { Maildir } from '../../src/node/maildir.ts';
+import { rowOf, type MailRow } from '../../src/node/operation.ts';
 import { pause } from '../../src/node/pause.ts';
 import { Resolver } from '../../src/node/resolve.ts';
 import { TransferAgent } from '../../src/node/transfer-agent.ts';
@@ -31,27 +32,36 @@ interface Host {
   readonly server: Server;
   readonly events: string[];
   readonly mails: () => readonly string[];
+  /** What the log says was said to the relay. */
+  readonly replies: string[];
+  /** What `ehlo queue` lists. */
+  readonly rows: () => readonly MailRow[];
 }
 
 /** A relay; mail for b.test goes to `port`, that for a.test into its Maildir. */
 async function start(port: number, delayWarning = RETRY_SCHEDULE.delayWarning): Promise<Host> {
   const box = join(directory.path, 'box');
   const events: string[] = [];
+  const replies: string[] = [];
+  const queue = await Journal.open(join(directory.path, 'queue'));
   const agent = new TransferAgent({
     hostname: 'relay.test',
-    queue: await Journal.open(join(directory.path, 'queue')),
+    queue,
     maildir: await Maildir.open(box),
     admission: { accept: new Set(['a.test']), relayFrom: [{ octets: Uint8Array.of(127, 0, 0, 0), prefix: 8 }] },
     routing: { routes: new Map([['b.test', { host: '127.0.0.1', port }]]), mxPort: 25, allowPrivateTargets: false },
     resolver: new Resolver({ servers: ['127.0.0.1:1'], timeout: 50 }),
     schedule: { ...RETRY_SCHEDULE, delayWarning },
-    log: (event) => void events.push(event),
+    log: (event, { reply }) => {
+      events.push(event);
+      if (typeof reply === 'string') replies.push(reply);
+    },
   });
   endings.push(() => agent.close(0));
   const server = await agent.listen({ place: { host: '127.0.0.1', port: 0 } });
   agent.start();
   const folder = join(box, 'new');
-  return { server, events, mails: () => readdirSync(folder).map((name) => decodeUtf8(readFileSync(join(folder, name))) ?? '') };
+  return { server, events, mails: () => readdirSync(folder).map((name) => decodeUtf8(readFileSync(join(folder, name))) ?? ''), replies, rows: () => [...queue.mails()].map((mail) => rowOf(mail)) };
 }
 
 /** Sends one mail; the arguments of MAIL and RCPT as they are written. */
@@ -99,6 +109,19 @@ describe('a sender who asks (RFC 3461)', () => {
     await until(() => host.events.includes('done'));
     expect(host.events).toEqual(['accepted', 'delivered', 'done']);
     expect(host.mails()).toEqual([]);
+  });
+
+  // shows RFC3461:9.2-2
+  it('is told the status in the class of the reply, and the reply as it came; so are the log and the operator', async () => {
+    await using next = await startScriptedServer([...hello(), 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 4.1.1 gone', 'C: RCPT', 'S: 450 5.2.2 full', 'C: QUIT', 'S: 221 bye']);
+    const host = await start(next.port);
+    await submit(host, '<alice@a.test>', ['<bob@b.test>', '<carol@b.test>']);
+    const text = await report(host);
+    expect(['Final-Recipient', 'Status', 'Diagnostic-Code'].map((name) => field(text, name))).toEqual(['rfc822; bob@b.test', '5.1.1', 'smtp; 550 4.1.1 gone']);
+    expect(text).toContain('    [127.0.0.1] said: 550 4.1.1 gone\r\n');
+    expect(host.replies).toEqual(['550 5.1.1 gone', '450 4.2.2 full']);
+    await until(() => host.rows().some(({ recipients }) => recipients.every(({ reply }) => reply !== undefined)));
+    expect(host.rows().flatMap(({ recipients }) => recipients.map(({ to, reply }) => [to, reply]))).toEqual([['<bob@b.test>', '550 5.1.1 gone'], ['<carol@b.test>', '450 4.2.2 full']]);
   });
 
   const REFUSING = [...hello(), 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 5.1.1 no such user', 'C: QUIT', 'S: 221 bye'];

@@ -235,11 +235,11 @@ From: <alice@example.com>
     ['the enhanced code of the reply', 'failed', { code: 550, enhanced: '5.1.1' }, '5.1.1'],
     ['the class of the reply', 'failed', { code: 550, enhanced: undefined }, '5.0.0'],
     ['the class of a temporary reply', 'failed', { code: 450, enhanced: undefined }, '4.0.0'],
-    ['the class of the reply where the codes contradict each other', 'failed', { code: 550, enhanced: '4.2.0' }, '5.0.0'],
+    ['the class of the reply where the codes contradict each other', 'failed', { code: 550, enhanced: '4.2.0' }, '5.2.0'],
     ['the class of the reply where the enhanced code is none', 'failed', { code: 450, enhanced: '4.02.0\r\nX: y' }, '4.0.0'],
-    ['class 4 for a delay, whatever the reply', 'delayed', { code: 552, enhanced: '5.5.3' }, '4.0.0'],
+    ['class 4 for a delay, whatever the reply', 'delayed', { code: 552, enhanced: '5.5.3' }, '4.5.3'],
     ['class 5 for a failure that no class says', 'failed', { code: 354, enhanced: undefined }, '5.0.0'],
-    ['class 2 for success, whatever the reply', 'delivered', { code: 550, enhanced: '5.1.1' }, '2.0.0'],
+    ['class 2 for success, whatever the reply', 'delivered', { code: 550, enhanced: '5.1.1' }, '2.1.1'],
   // shows RFC3461:6.3-15 RFC3461:6.3-16 RFC3464:2.3.4-1 RFC3464:2.3.4-6
   ] as const)('has as its status %s', (_, action, codes, status) => {
     expect(parts({ recipients: [{ ...failed(), action, reply: { ...codes, lines: ['x'] } }] }).groups[1]?.get('status')).toBe(status);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isFault } from '../../src/syntax/fault.ts';
-import { formatReply, parseReplyLine, reply, ReplyAssembler, replyClass } from '../../src/syntax/reply.ts';
+import { isFault, type Fault } from '../../src/syntax/fault.ts';
+import { classCorrected, formatReply, parseReplyLine, reply, ReplyAssembler, replyClass, statusOf } from '../../src/syntax/reply.ts';
 import type { Reply } from '../../src/syntax/reply.ts';
 import { testTable } from './table.ts';
 
@@ -82,11 +82,12 @@ describe('a reply of ours (RFC 5321 §4.2)', () => {
   });
 });
 
+function assemble(...lines: readonly string[]): Reply | Fault | undefined {
+  const assembler = new ReplyAssembler({ limit: 5 });
+  return lines.map((line) => assembler.add(line)).at(-1);
+}
+
 describe('a reply of the peer (RFC 5321 §4.2)', () => {
-  const assemble = (...lines: readonly string[]) => {
-    const assembler = new ReplyAssembler({ limit: 5 });
-    return lines.map((line) => assembler.add(line)).at(-1);
-  };
   const wrong = (...lines: readonly string[]): string | undefined => {
     const result = assemble(...lines);
     return isFault(result) ? result.fault : undefined;
@@ -139,6 +140,37 @@ describe('a reply of the peer (RFC 5321 §4.2)', () => {
       const read = assemble(...lines);
       expect(read !== undefined && !isFault(read) && formatReply(read)).toBe(lines.map((line) => `${line}\r\n`).join(''));
     }
+  });
+});
+
+describe('the enhanced code of a reply, its class corrected (RFC 2034 §4)', () => {
+  it.each<[string, Partial<Reply>, string]>([
+    ['550 5.1.1 gone',       { enhanced: '5.1.1', lines: ['gone'] },                    '5.1.1'],
+    ['550 4.1.1 gone',       { enhanced: '5.1.1', lines: ['gone'] },                    '5.1.1'],
+    ['450 5.2.2 full',       { enhanced: '4.2.2', lines: ['full'] },                    '4.2.2'],
+    ['250 5.100.999',        { enhanced: '2.100.999', lines: [''] },                    '2.100.999'],
+    ['550 gone',             { enhanced: undefined, lines: ['gone'] },                  '5.0.0'],
+    ['550 4.01.1 gone',      { enhanced: undefined, lines: ['4.01.1 gone'] },           '5.0.0'], // RFC 3463 §2: no leading zeros
+    ['550 3.1.1 gone',       { enhanced: undefined, lines: ['3.1.1 gone'] },            '5.0.0'],
+    ['550 4.1.1, gone',      { enhanced: undefined, lines: ['4.1.1, gone'] },           '5.0.0'],
+    ['354 4.1.1 go on',      { enhanced: undefined, lines: ['4.1.1 go on'] },           '3.0.0'], // RFC 2034 §4: 3yz has none
+  ])('of %j is %j', (line, corrected, status) => {
+    const said = assemble(line);
+    if (said === undefined || isFault(said)) throw new Error(`${line} is no reply`);
+    expect(classCorrected(said)).toMatchObject(corrected);
+    expect(classCorrected(classCorrected(said))).toEqual(classCorrected(said));
+    expect(statusOf(said)).toBe(status);
+  });
+
+  it('is that of all lines, or none', () => {
+    const said = (...lines: readonly string[]): Reply => ({ code: 550, enhanced: undefined, lines });
+    expect(classCorrected(said('4.7.1 not', '4.7.1 from there'))).toEqual({ code: 550, enhanced: '5.7.1', lines: ['not', 'from there'] });
+    for (const mixed of [said('4.7.1 not', 'from there'), said('4.7.1 not', '5.7.1 from there')]) expect(classCorrected(mixed)).toBe(mixed);
+  });
+
+  it('is that of the field where there is one, and not of the text', () => {
+    expect(classCorrected({ code: 550, enhanced: '4.1.1', lines: ['2.0.0 gone'] })).toEqual({ code: 550, enhanced: '5.1.1', lines: ['2.0.0 gone'] });
+    expect(statusOf({ code: 450, enhanced: 'none', lines: ['4.1.1 gone'] })).toBe('4.0.0');
   });
 });
 

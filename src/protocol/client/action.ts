@@ -66,6 +66,8 @@ export interface ClientTls {
 
 /** Circumstances of an outcome. */
 interface Circumstances {
+  /** The reply as the server wrote it, where its enhanced code is not of the class of its code: then `reply` has it in that class. */
+  readonly verbatim?: Reply;
   /** TLS under which it came about; absent: none. */
   readonly tls?: ClientTls;
   /** When, in milliseconds since 1970; the shell's to know. */
@@ -78,7 +80,13 @@ interface Refusal {
   readonly reason?: Reason;
 }
 
-/** What became of a recipient. `unknown`: end of mail data was sent and its reply never came (RFC 1047). */
+/**
+ * What became of a recipient. `unknown`: end of mail data was sent and its reply never came (RFC 1047).
+ *
+ * `reply` is the server's, or the one that stands for it. Its enhanced code is always of the class of its code: `550 4.1.1 gone` has
+ * 5.1.1 and the text "gone", since subject and detail are the same in every class (RFC 3463 §2) and the code decides (RFC 2034 §4).
+ * It is undefined where the server said none; whoever needs one takes X.0.0, of the same class.
+ */
 export type Outcome = Circumstances &
   (
     /** `dsn`: the server offers DSN and was told what the sender asked for, so that it reports to him itself (RFC 3461 §5.2.1). */

@@ -23,7 +23,7 @@ import type { ClientAction, ClientTls, Outcome, Reason, Transaction } from './ac
 import { authLine, type AuthTurn } from './authentication.ts';
 import { Negotiation } from './negotiation.ts';
 import { settingsOf, type ClientOptions, type Settings } from './option.ts';
-import { broken, outcomeOf, turnedAway, untried, type Failure } from './outcome.ts';
+import { broken, refused, taken, turnedAway, untried, type Failure } from './outcome.ts';
 import { lineOf, Pipeline, QUIT, RSET, type Exchange } from './pipeline.ts';
 import { Quota } from './quota.ts';
 import { OUR_DOING, replyOf } from './reason.ts';
@@ -229,7 +229,7 @@ export class ClientSession {
   /** Acts on a reply whose class its command can have. */
   #take({ to, recipient }: Exchange, reply: Reply, kind: ReplyClass, now: Milliseconds): void {
     const positive = kind === 2 || kind === 3;
-    const refused = (): Outcome => outcomeOf(reply, AWAITED[to].phrase);
+    const refusal = (): Outcome => refused(reply, AWAITED[to].phrase);
     const { recipients } = this.#docket.work;
     switch (to) {
       case 'greeting':
@@ -249,25 +249,25 @@ export class ClientSession {
         return this.#negotiate(now);
       case 'RSET': return this.#advance(now);
       case 'MAIL':
-        if (!positive) recipients.settle(reply.code === 503 && this.#unreset ? turnedAway(reply, 'MAIL') : refused()); // out of order, since the server still has the one before: no verdict on this one
+        if (!positive) recipients.settle(reply.code === 503 && this.#unreset ? turnedAway(reply, 'MAIL') : refusal()); // out of order, since the server still has the one before: no verdict on this one
         return this.#advance(now);
       case 'RCPT':
         if (recipient === undefined) return; // not reached
         if (positive) recipients.accept(recipient);
-        else recipients.report(recipient, reply.code === 552 && recipients.accepted.length > 0 ? turnedAway(reply, 'RCPT') : refused()); // §4.5.3.1.10: RFC 821's "too many recipients"; behind none that was accepted it says what it says
+        else recipients.report(recipient, reply.code === 552 && recipients.accepted.length > 0 ? turnedAway(reply, 'RCPT') : refusal()); // §4.5.3.1.10: RFC 821's "too many recipients"; behind none that was accepted it says what it says
         return this.#advance(now);
       case 'DATA':
         if (positive) return this.#beginContent(now);
-        recipients.settle(refused());
+        recipients.settle(refusal());
         return this.#conclude(now);
       case 'BDAT':
-        if (!positive) recipients.settle(refused()); // RFC 3030 §2: no further chunk
+        if (!positive) recipients.settle(refusal()); // RFC 3030 §2: no further chunk
         if (this.#pipeline.length > 0 || this.#state !== 'content') return;
         if (!recipients.settled) return this.#pipeline.allow(CLIENT_TIMEOUTS.block, now);
         this.#event('nobody left');
         return this.#conclude(now);
       case 'one recipient': case 'end of mail data': case 'BDAT LAST': {
-        const outcome: Outcome = positive ? { state: 'delivered', reply, ...(this.#negotiation.offer.has('DSN') ? { dsn: true } : {}) } : refused();
+        const outcome = positive ? taken(reply, this.#negotiation.offer.has('DSN')) : refusal();
         if (positive) this.#dirty = false;
         if (recipient === undefined) recipients.settle(outcome);
         else recipients.report(recipient, outcome);

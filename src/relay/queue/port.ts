@@ -19,7 +19,7 @@ export interface NewMail {
 /** What became of a recipient so far. `waiting` is tried again; the others are final. */
 export interface RecipientState {
   readonly state: 'waiting' | 'delivered' | 'failed';
-  /** The last reply, or the verdict that stands for one, and the host that said it. */
+  /** The last reply as the server wrote it, or the verdict that stands for one, and the host that said it. */
   readonly reply?: Reply;
   readonly host?: string;
   /** An attempt has begun whose outcome is not known: it is under way, or was when the relay died, and the mail may have been taken (RFC 1047). */
