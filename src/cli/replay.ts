@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { connect, ConnectError } from '../node/connect.ts';
 import { HASH } from '../node/credential.ts';
 import { playLive } from '../node/live-replay.ts';
-import { formatTranscriptFault, isTranscriptFault, parseTranscript, type Transcript } from '../transcript/format.ts';
+import { formatTranscriptFault, isTranscriptFault, parseTranscript, transcriptsIn, type Transcript, type TranscriptFault } from '../transcript/format.ts';
 import { turnsOf } from '../transcript/live.ts';
-import { formatMismatch, replay as replayScript } from '../transcript/replay.ts';
+import { formatMismatch, replay as replayScript, type Mismatch } from '../transcript/replay.ts';
 import { readScript } from '../transcript/script.ts';
 import { segmentationsOf } from '../transcript/segmentation.ts';
 import type { NextHop } from '../relay/next-hop.ts';
@@ -34,49 +34,71 @@ export function replay(args: readonly string[], terminal: Terminal): Promise<num
   return runCommand(USAGE, args, terminal, async ({ options: { server, timeout }, operands }) => {
     let status: number = EXIT.ok;
     for (const name of operands) {
-      const text = readText(name);
-      const trouble = typeof text === 'object' ? text.trouble : await troubleOf(name, text, server, timeout * 1_000, terminal);
-      if (trouble === undefined) continue;
-      terminal.out(`${trouble}\n`);
-      status = DIFFERS;
+      for (const { ok, text } of await verdictsOf(name, server, timeout * 1_000)) {
+        terminal.out(`${text}\n`);
+        if (!ok) status = DIFFERS;
+      }
     }
     return status;
   });
 }
 
-async function troubleOf(name: string, text: string, server: NextHop | undefined, timeout: number, terminal: Terminal): Promise<string | undefined> {
-  const transcript = parseTranscript(text);
-  if (isTranscriptFault(transcript)) return formatTranscriptFault(name, transcript);
-  return server === undefined ? troubleHere(name, transcript, terminal) : troubleThere(name, transcript, server, timeout, terminal);
+/** What is to be said of one transcript. */
+interface Verdict {
+  readonly ok: boolean;
+  readonly text: string;
 }
 
-function troubleHere(name: string, transcript: Transcript, terminal: Terminal): string | undefined {
+const wrong = (text: string): Verdict => ({ ok: false, text });
+
+/** One for each transcript of the file; where it holds several, each is named by its first line. */
+async function verdictsOf(name: string, server: NextHop | undefined, timeout: number): Promise<readonly Verdict[]> {
+  let text: string;
+  try {
+    text = readFileSync(name, 'utf8');
+  } catch (error) {
+    return [wrong(`${name}: cannot be read: ${reason(error)}`)];
+  }
+  const verdicts: Verdict[] = [];
+  const parts = transcriptsIn(text);
+  for (const { text: part, before } of parts) {
+    const place = { name, before, label: parts.length === 1 ? name : `${name}:${before + 1}` };
+    const transcript = parseTranscript(part);
+    verdicts.push(isTranscriptFault(transcript) ? faulty(place, transcript) : server === undefined ? verdictHere(place, transcript) : await verdictThere(place, transcript, server, timeout));
+  }
+  return verdicts;
+}
+
+interface Place {
+  readonly name: string;
+  /** Lines of the file above the transcript. */
+  readonly before: number;
+  readonly label: string;
+}
+
+function verdictHere(place: Place, transcript: Transcript): Verdict {
   const script = readScript(transcript);
-  if (isTranscriptFault(script)) return formatTranscriptFault(name, script);
+  if (isTranscriptFault(script)) return faulty(place, script);
   const mismatch = replayScript(script, HASH);
-  if (mismatch !== undefined) return formatMismatch(name, mismatch);
-  terminal.out(`${name}: as it was, in ${segmentationsOf(script).length} segmentations\n`);
-  return undefined;
+  return mismatch === undefined ? { ok: true, text: `${place.label}: as it was, in ${segmentationsOf(script).length} segmentations` } : different(place, mismatch);
 }
 
-async function troubleThere(name: string, transcript: Transcript, { host, port }: NextHop, timeout: number, terminal: Terminal): Promise<string | undefined> {
+async function verdictThere(place: Place, transcript: Transcript, { host, port }: NextHop, timeout: number): Promise<Verdict> {
   const turns = turnsOf(transcript);
-  if (isTranscriptFault(turns)) return formatTranscriptFault(name, turns);
+  if (isTranscriptFault(turns)) return faulty(place, turns);
   try {
     const difference = await playLive(await connect({ address: host, port }, { timeout }), turns, timeout);
-    if (difference !== undefined) return formatMismatch(name, { ...difference, segmentation: `${host}:${port}` });
+    return difference === undefined ? { ok: true, text: `${place.label}: as it was, at ${host}:${port}` } : different(place, { ...difference, segmentation: `${host}:${port}` });
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
-    return `${name}: ${error.message}`;
+    return wrong(`${place.name}: ${error.message}`);
   }
-  terminal.out(`${name}: as it was, at ${host}:${port}\n`);
-  return undefined;
 }
 
-function readText(name: string): string | { readonly trouble: string } {
-  try {
-    return readFileSync(name, 'utf8');
-  } catch (error) {
-    return { trouble: `${name}: cannot be read: ${reason(error)}` };
-  }
+function faulty({ name, before }: Place, fault: TranscriptFault): Verdict {
+  return wrong(formatTranscriptFault(name, { ...fault, line: before + fault.line }));
+}
+
+function different({ name, before }: Place, mismatch: Mismatch): Verdict {
+  return wrong(formatMismatch(name, { ...mismatch, line: before + mismatch.line }));
 }

@@ -12,8 +12,8 @@ import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath 
 import { statusOf } from '../syntax/reply.ts';
 import { quote } from '../wire/ascii.ts';
 import { concat, CR, LF } from '../wire/octet.ts';
-import { seconds } from '../protocol/limit.ts';
-import type { TlsPolicy } from '../protocol/client/option.ts';
+import { seconds, type Milliseconds } from '../protocol/limit.ts';
+import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
 import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { UsageError } from '../wire/usage.ts';
@@ -24,7 +24,9 @@ import { machineName } from '../node/machine-name.ts';
 import { relayTo } from '../node/relay.ts';
 import type { SenderOptions } from '../node/sender.ts';
 import { TlsClient } from '../node/tls-client.ts';
+import { VERSION } from '../node/version.ts';
 import { inColours } from './colour.ts';
+import { Dialogues } from './dialogues.ts';
 import { EXIT, runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
 import { misuse, type Misuse } from './misuse.ts';
 import { choice, FILE, flag, integer, many, one, text, type Kind, type OptionValues } from './option.ts';
@@ -79,7 +81,7 @@ const OPTIONS = {
   user: one(text('NAME', 'a name to authenticate with'), 'authenticate under this name'),
   passwordFile: one(FILE, 'file whose first line is the password'),
   timeout: one(integer('SECONDS', 1), 'longest wait for anything'),
-  trace: flag('print each dialogue on standard error, secrets struck out'),
+  trace: flag('print each dialogue on standard error, secrets struck out, as a transcript that ehlo replay reads'),
   ...ROUTING,
 };
 
@@ -103,7 +105,8 @@ export function send(args: readonly string[], terminal: Terminal): Promise<numbe
 
 async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number | Misuse> {
   if (options.to.length === 0) return misuse('expected at least one --to PATH, found none');
-  const way = await senderOptions(options, terminal);
+  const dialogues = options.trace ? new Dialogues(terminal.screen?.colours === true ? inColours(terminal.err) : terminal.err) : undefined;
+  const way = await senderOptions(options, dialogues);
   if ('text' in way) return way;
   let written: Uint8Array;
   try {
@@ -118,7 +121,7 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   const routing = routeOptions({ ...options, hostname, ...(options.server === undefined ? {} : { smarthost: options.server, route: [] }) });
   const toServer = options.server === undefined ? {} : { serverPostmaster: true };
   const whole = ofOctets(options.from, content);
-  const { mail, erase } = options.trace ? { mail: whole, erase: () => undefined } : withProgress(whole, content, terminal);
+  const { mail, erase } = dialogues !== undefined ? { mail: whole, erase: () => undefined } : withProgress(whole, content, terminal);
   const outcomes = await relayTo(mail, options.to, { ...way, ...toServer, hostname, routing, resolver: resolverOf(options) });
   erase();
   for (const outcome of outcomes) terminal.out(`${describe(outcome)}\n`);
@@ -128,7 +131,7 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
 }
 
 /** What the options say of each session; or why that cannot be. */
-async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout, trace }: OptionValues<typeof OPTIONS>, terminal: Terminal): Promise<Omit<SenderOptions, 'hostname'> | Misuse> {
+async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout }: OptionValues<typeof OPTIONS>, dialogues: Dialogues | undefined): Promise<Omit<SenderOptions, 'hostname'> | Misuse> {
   if ((user === undefined) !== (passwordFile === undefined)) return misuse(user === undefined ? '--password-file goes with --user NAME' : '--user needs --password-file FILE');
   if (server?.tlsAtOnce === true && tls === 'off') return misuse('--tls off: expected another policy for a server with TLS at once');
   const ca = tlsCa === undefined ? undefined : await readFile(tlsCa).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${reason(error)})`));
@@ -143,12 +146,18 @@ async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout, 
       ...(server?.lmtp === undefined ? {} : { lmtp: true }),
       ...(timeout === undefined ? {} : { timeout: seconds(timeout) }),
       ...(user === undefined || password === undefined ? {} : { auth: { secret: { type: 'password', authcid: user, password }, clearText: tls === 'off' } }),
-      ...(trace ? { session: (given, now) => new RecordedClientSession(given, now, { title: 'a session of ehlo send', source: 'ehlo send' }, terminal.screen?.colours === true ? inColours(terminal.err) : terminal.err) } : {}),
+      ...(dialogues === undefined ? {} : { session: (given, now) => recorded(given, now, dialogues) }),
     };
   } catch (error) {
     if (error instanceof UsageError) return misuse(`--tls-ca ${JSON.stringify(tlsCa)}: ${error.message}`);
     throw error;
   }
+}
+
+function recorded(given: ClientOptions, now: Milliseconds, dialogues: Dialogues): RecordedClientSession {
+  const { write, ended } = dialogues.open();
+  const source = `ehlo send ${VERSION}, ${new Date().toISOString().slice(0, 10)}, secrets struck out`;
+  return new RecordedClientSession(given, now, { title: 'a mail is sent', source, ended }, write);
 }
 
 async function readPassword(file: string): Promise<string | Misuse> {

@@ -48,6 +48,17 @@ export interface TranscriptFault {
   readonly found: string;
 }
 
+/** Transcripts that stand one behind the other in a text, as `ehlo send --trace` prints them; and how many lines stand before each. */
+export function transcriptsIn(text: string): readonly { readonly text: string; readonly before: number }[] {
+  const parts = text.split(/(?<=\n\n)(?=Title: )/); // what stands in a transcript begins otherwise
+  let before = 0;
+  return parts.map((part) => {
+    const here = { text: part, before };
+    before += part.split('\n').length - 1;
+    return here;
+  });
+}
+
 /** The transcript that the text is, or the first fault in it. */
 export function parseTranscript(text: string): Transcript | TranscriptFault {
   const lines = text.split('\n');

@@ -36,9 +36,12 @@ const someOf = (table: object): RegExp => {
   return new RegExp(`^${word}(?: ${word})*$`);
 };
 
+/** A name or an address literal, as an option can have it. */
+export const HOST_WORD = /^(?:[A-Za-z0-9._-]+|\[[A-Za-z0-9.:-]+\])$/;
+
 /** What an option's value looks like, where it has one, and whose it is. */
 const OPTIONS = {
-  hostname:   { of: ['server', 'client'], value: /^[A-Za-z0-9.-]+$/ },
+  hostname:   { of: ['server', 'client'], value: HOST_WORD },
   size:       { of: ['server'],           value: /^(?:0|[1-9]\d{0,14})$/ },
   drain:      { of: ['server'],           value: /^(?:0|[1-9]\d{0,14})$/ }, // octets after which no end of mail data is waited for
   recipients: { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
@@ -60,7 +63,7 @@ const OPTIONS = {
   timeout:    { of: ['client'],           value: /^[1-9]\d{0,8}$/ }, //      seconds, of any wait
   token:      { of: ['client'],           value: /^[A-Za-z0-9._~+/-]+=*$/ },
   'secret-in-clear': { of: ['client'],    value: undefined },
-  'own-name': { of: ['client'],           value: /^[A-Za-z0-9.-]+$/ },
+  'own-name': { of: ['client'],           value: HOST_WORD },
   auth:       { of: ['server'],           value: someOf(MECHANISMS) },
   'auth-required': { of: ['server'],      value: undefined },
   'auth-in-clear': { of: ['server'],      value: undefined }, //           mechanisms that show the secret, without TLS

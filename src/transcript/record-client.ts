@@ -6,6 +6,7 @@ import type { ClientOptions } from '../protocol/client/option.ts';
 import { ClientSession } from '../protocol/client/session.ts';
 import { outcomeLines } from './client-player.ts';
 import { formatExact } from './exact.ts';
+import { HOST_WORD } from './header.ts';
 import { TranscriptRecorder, type RecordHeader } from './record.ts';
 import { STRUCK_OUT } from './secret.ts';
 
@@ -105,6 +106,6 @@ function optionWords({ hostname, lmtp, tlsPolicy = 'off', tlsAtOnce, timeout = I
     `hostname=${hostname}`, ...(lmtp === true ? ['lmtp'] : []), ...(tlsPolicy === 'off' ? [] : [`tls-policy=${tlsPolicy}`]), ...(tlsAtOnce === true ? ['tls-at-once'] : []),
     ...(timeout === Infinity ? [] : [`timeout=${Math.ceil(timeout / 1_000)}`]),
     ...(user === undefined ? [] : [`user=${user}:${STRUCK_OUT}`]), ...(auth?.clearText === true ? ['secret-in-clear'] : []),
-    ...(ownName === undefined || others.length > 0 || !/^[A-Za-z0-9.-]+$/.test(ownName) ? [] : [`own-name=${ownName}`]),
+    ...(ownName === undefined || others.length > 0 || !HOST_WORD.test(ownName) ? [] : [`own-name=${ownName}`]),
   ];
 }

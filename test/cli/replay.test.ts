@@ -44,6 +44,18 @@ describe('ehlo replay', () => {
     expect(out).toMatch(expected);
   });
 
+  it('replays the transcripts of a file one by one, and names lines of the file', async () => {
+    using directory = temporaryDirectory();
+    const file = `${directory.path}/several`;
+    const right = `${HEADER}A: ask client\nA: accept\nS: 220 mx.example.com ESMTP ehlo\nC: NOOP\nS: 250 2.0.0 ok\n`;
+    writeFileSync(file, `${right}\n${right.replace('250', '251')}\n${right.replace('C: NOOP', 'NOOP')}\n${right}`);
+    const { status, out } = await run(file);
+    expect(status).toBe(1);
+    expect(out.replaceAll(file, 'FILE').split('\n').map((line) => line.replace(/\d+ segm/, 'N segm'))).toEqual([
+      'FILE:1: as it was, in N segmentations', 'FILE:19 (as written): expected S: 251 2.0.0 ok, got S: 250 2.0.0 ok', expect.stringMatching(/^FILE:28: expected .*, found NOOP$/), 'FILE:31: as it was, in N segmentations', '',
+    ]);
+  });
+
   it('says that a file cannot be read', async () => {
     const { status, out } = await run('/nonexistent/x.smtp');
     expect(status).toBe(1);

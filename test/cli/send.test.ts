@@ -1,9 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { replay } from '../../src/cli/replay.ts';
 import { send as runSend } from '../../src/cli/send.ts';
 import { collect } from '../../src/node/collect.ts';
 import { listen } from '../../src/node/listen.ts';
+import { startDnsServer } from '../support/dns-server.mjs';
 import { latin1 } from '../support/raw-peer.ts';
 import { run, type Ended } from '../support/program.ts';
 import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
@@ -157,6 +159,21 @@ describe('ehlo send --trace', () => {
     expect(err).toMatch(/^C: AUTH PLAIN \S+$/m);
     expect(err).not.toContain('AGFsaWNlAG9wZW4gc2VzYW1l');
     expect(err).not.toContain('sesame');
+  });
+
+  it('prints one dialogue behind the other where there are several, as ehlo replay reads them', async () => {
+    await using server = await listen({ host: '0.0.0.0', port: 0, hostname: 'mx.test' }, collect());
+    const dns = await startDnsServer({ 'b.test': { A: ['127.0.0.1'] }, 'c.test': { A: ['127.0.0.2'] } });
+    let err = '';
+    const status = await runSend(['--hostname', 'client.test', '--resolver', dns.address, '--mx-port', String(server.port), '--allow-private-targets', '--trace', '--to', 'bob@b.test', '--to', 'carol@c.test', mailFile()], { out: () => undefined, err: (text) => (err += text) }).finally(() => dns.close());
+    expect(status).toBe(0);
+    await until(() => err.match(/^\* close$/gm)?.length === 2); // QUIT is answered behind the outcome
+    expect(err.match(/^(?:Title|Source|C: RCPT|\* close).*/gm)?.map((line) => line.replace(/ehlo send .*,/, 'V'))).toEqual(['bob@b', 'carol@c'].flatMap((path) => ['Title: a mail is sent', 'Source: V secrets struck out', `C: RCPT TO:<${path}.test>`, '* close']));
+    const file = join(directory.path, 'trace');
+    writeFileSync(file, err);
+    let out = '';
+    expect(await replay([file], { out: (text) => (out += text), err: () => undefined })).toBe(0);
+    expect(out.match(/as it was/g)?.length).toBe(2);
   });
 });
 

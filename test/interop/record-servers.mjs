@@ -154,6 +154,7 @@ export const SERVERS = [
     verifies: 'RFC 2920 §3.1, RFC 2920 §3.2',
     version: npmVersion('smtp-server'),
     shows: [/^C: MAIL .*\nC: RCPT .*\nC: RCPT .*\nC: DATA\n/m],
+    remarks: [[/^S: 250 Accepted$/, 'Replies to a group of commands should go out as a unit (RFC 2920 §3.2); here each has a segment of its own. We read them as they\ncome, and send content behind the last.']],
     async play(stage) {
       return send(stage, await startKeeper(stage, 'smtp-server'), { to: [TO, OTHER] });
     },
