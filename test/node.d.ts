@@ -77,7 +77,7 @@ declare module 'node:timers' {
   interface Timeout {
     unref(): void;
   }
-  export function setTimeout(callback: () => void, milliseconds: number): Timeout;
+  export function setTimeout<Arguments extends readonly unknown[]>(callback: (...given: Arguments) => void, milliseconds: number, ...given: Arguments): Timeout;
   export function clearTimeout(timer: Timeout | undefined): void;
 }
 

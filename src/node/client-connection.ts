@@ -84,7 +84,7 @@ export class ClientConnection {
     this.#socket = socket;
     this.#usedAt = now();
     this.#session = session(sessionOptions(options), now());
-    this.#pump = new Pump<ClientAction>(socket, this.#session, (action) => this.#act(action), () => this.#close());
+    this.#pump = new Pump<ClientAction>(socket, this.#session, { act: (action) => this.#act(action), closed: () => this.#close() });
     this.#pump.linger = LINGER;
     this.#pump.joins = JOINS;
     closing?.addEventListener('abort', this.#leave, { once: true });

@@ -96,7 +96,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #hooks: AnyHooks | undefined;
   readonly #listener: NetServer;
   #entrance: Entrance | undefined; // in place of the listener
-  readonly #receivers = new Set<Receiver>();
+  readonly #receivers = new Map<Receiver, Seat>();
+  readonly #connections = new Map<Receiver, Connection>(); // for the accept loop: all
   readonly #accepted = new Set<Connection>(); // for the accept loop: those that it has not seen yet
   readonly #preparing = new Set<() => void>(); // before their sessions: how to cut them
   #closing: Promise<void> | undefined;
@@ -104,6 +105,18 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   #wake: (() => void) | undefined;
   #idle: (() => void) | undefined;
   #turnedAway = 0;
+  /** A session is over. */
+  readonly #left = (receiver: Receiver): void => {
+    this.#receivers.get(receiver)?.leave();
+    this.#receivers.delete(receiver);
+    const connection = this.#connections.get(receiver);
+    if (connection !== undefined) {
+      connection.end();
+      this.#accepted.delete(connection); // gone before the loop came to it
+      this.#connections.delete(receiver);
+    }
+    if (this.#receivers.size === 0) this.#idle?.();
+  };
   #host = '';
   #port = 0;
   #own: Ends['server'] | undefined; // where there is only one
@@ -232,19 +245,11 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   }
 
   #serve(socket: Stream, seat: Seat, ends: Ends, tls: TlsFacts | undefined): void {
-    let connection: Connection | undefined;
-    const receiver = new Receiver(socket, this.#settings, () => {
-      if (connection !== undefined) {
-        connection.end();
-        this.#accepted.delete(connection); // gone before the loop came to it
-      }
-      seat.leave();
-      this.#receivers.delete(receiver);
-      if (this.#receivers.size === 0) this.#idle?.();
-    }, { ...ends, tls });
-    this.#receivers.add(receiver);
+    const receiver = new Receiver(socket, this.#settings, this.#left, { ...ends, tls });
+    this.#receivers.set(receiver, seat);
     if (this.#hooks !== undefined) return receiver.start(this.#hooks);
-    connection = new Connection(receiver.session);
+    const connection = new Connection(receiver.session);
+    this.#connections.set(receiver, connection);
     receiver.start(connection.hooks());
     this.#accepted.add(connection);
     this.#wake?.();
@@ -266,10 +271,10 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#wake?.();
     const listenerClosed = this.#entrance?.close() ?? new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     for (const cut of this.#preparing) cut(); // nothing was said yet, and nothing is in hand
-    for (const receiver of this.#receivers) receiver.shutdown();
+    for (const receiver of this.#receivers.keys()) receiver.shutdown();
     const over = this.#receivers.size === 0 ? undefined : new Promise<void>((resolve) => (this.#idle = resolve));
     const timer = setTimeout(() => {
-      for (const receiver of this.#receivers) receiver.cut();
+      for (const receiver of this.#receivers.keys()) receiver.cut();
     }, grace);
     await over; // also those that are cut: their hooks have been told
     clearTimeout(timer);

@@ -27,6 +27,14 @@ export interface Pumped<Action extends { readonly type: string }> {
   next(): Action | undefined;
 }
 
+/** Whose session it is: one object for both, since a closure for each costs memory for each connection. */
+export interface PumpOwner<Action> {
+  /** Takes each action but send and close. */
+  act(action: Action): void;
+  /** The session is over; told once. */
+  closed(): void;
+}
+
 type WireAction = { readonly type: 'send'; readonly octets: Uint8Array } | { readonly type: 'close' };
 
 const NOTHING = new Uint8Array(0);
@@ -71,8 +79,7 @@ export class Pump<Action extends { readonly type: string }> {
   watchesWrites = false;
   #socket: Duplex;
   readonly #session: Pumped<Action | WireAction>;
-  readonly #act: (action: Exclude<Action, WireAction>) => void;
-  readonly #closed: () => void;
+  readonly #owner: PumpOwner<Exclude<Action, WireAction>>;
   #timer: Timer | undefined;
   #timerAt = Infinity;
   #linger: Timer | undefined;
@@ -92,12 +99,11 @@ export class Pump<Action extends { readonly type: string }> {
   #turning = false;
   #ended = false; //    the session has closed, or the socket is gone
 
-  /** Begins to pump. `act` gets each action but send and close; `closed` is called once, when the session is over. */
-  constructor(socket: Duplex, session: Pumped<Action | WireAction>, act: (action: Exclude<Action, WireAction>) => void, closed: () => void, account?: Charged) {
+  /** Begins to pump. */
+  constructor(socket: Duplex, session: Pumped<Action | WireAction>, owner: PumpOwner<Exclude<Action, WireAction>>, account?: Charged) {
     this.#socket = socket;
     this.#session = session;
-    this.#act = act;
-    this.#closed = closed;
+    this.#owner = owner;
     this.#account = account;
     this.#attend(socket);
   }
@@ -159,7 +165,7 @@ export class Pump<Action extends { readonly type: string }> {
         }
         if (!this.joins.has(action.type)) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
         if (action.type === 'close') this.#close();
-        else this.#act(action as Exclude<Action, WireAction>); // the two others are taken above
+        else this.#owner.act(action as Exclude<Action, WireAction>); // the two others are taken above
       }
       this.#write();
     } while (this.#feed());
@@ -271,7 +277,7 @@ export class Pump<Action extends { readonly type: string }> {
     this.#kept = NONE;
     this.#charge(-this.#charged);
     clearTimeout(this.#timer);
-    this.#closed();
+    this.#owner.closed();
   }
 
   /** One timer, not moved at each octet: when it fires early, it is set again. */
@@ -281,12 +287,15 @@ export class Pump<Action extends { readonly type: string }> {
     if (deadline === Infinity || this.#holds > 0) return;
     clearTimeout(this.#timer);
     this.#timerAt = deadline;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#timerAt = Infinity;
-      if (this.#holds === 0) this.#session.expire(now()); // unless it is early, and the session knows better
-      this.turn();
-    }, delayUntil(deadline));
+    this.#timer = setTimeout(Pump.#goneOff, delayUntil(deadline), this);
+  }
+
+  /** The timer has; one function for all, since a closure for each costs memory for each connection. */
+  static #goneOff(this: void, pump: Pump<{ readonly type: string }>): void {
+    pump.#timer = undefined;
+    pump.#timerAt = Infinity;
+    if (pump.#holds === 0) pump.#session.expire(now()); // unless it is early, and the session knows better
+    pump.turn();
   }
 }
 

@@ -17,7 +17,7 @@ import { Aborter } from './aborter.ts';
 import type { AnyHooks, SessionFacts } from './hook.ts';
 import { HookCall, isPromise, whenSettled, type HookOutcome } from './hook-call.ts';
 import { answerFault, askAuth, askHook, authFault, isHooked, isList, replyOf, type CommandQuestion, type HookAnswer, type Occasion } from './hook-question.ts';
-import { now, Pump } from './pump.ts';
+import { now, Pump, type PumpOwner } from './pump.ts';
 import type { Ends, Stream } from './proxy.ts';
 import { ReceivedMailData } from './receiver-mail.ts';
 import type { ReceiverSettings } from './receiver-option.ts';
@@ -32,12 +32,13 @@ const UNHOOKED: AnyHooks = { message: () => refuse(451, '4.3.0', 'nobody takes m
 /** The facts, of which some change as the session goes on. */
 type Facts = { -readonly [Name in keyof SessionFacts]: SessionFacts[Name] };
 
-export class Receiver {
+export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type: 'send' | 'close' }>> {
   #hooks = UNHOOKED;
   readonly #settings: ReceiverSettings;
   readonly #session: ServerSession;
   readonly #pump: Pump<ServerAction>;
   readonly #facts: Facts;
+  readonly #left: (receiver: Receiver) => void;
   #socket: Stream;
 
   #question: ServerQuestion | undefined; //           asked, and a hook has yet to answer it
@@ -47,22 +48,15 @@ export class Receiver {
   #mailState: unknown;
   #drop: (() => void) | undefined; //                 made for the first hook
 
-  /** `closed` is called once, when the session is over. Answers nothing before `start`. */
-  constructor(socket: Stream, settings: ReceiverSettings, closed: () => void, { client, server, tls }: Ends & { readonly tls: TlsFacts | undefined }) {
+  /** `left` is called once, when the session is over. Answers nothing before `start`. */
+  constructor(socket: Stream, settings: ReceiverSettings, left: (receiver: Receiver) => void, { client, server, tls }: Ends & { readonly tls: TlsFacts | undefined }) {
     const session = settings.newSession(tls !== undefined, now());
     this.#socket = socket;
     this.#settings = settings;
     this.#session = session;
+    this.#left = left;
     this.#facts = { client, server, helo: undefined, protocol: 'SMTP', tls, identity: undefined, state: undefined };
-    this.#pump = new Pump<ServerAction>(socket, session, (action) => this.#act(action), () => {
-      if (this.#mail !== undefined || this.#aborter !== undefined) { // an Error costs more than a session's end (35 µs)
-        const error = new Error('the client has gone');
-        this.#giveUp(error);
-        this.#aborter?.abort(error);
-      }
-      this.#clear();
-      closed();
-    }, settings.budget);
+    this.#pump = new Pump<ServerAction>(socket, session, this, settings.budget);
   }
 
   get session(): SessionFacts {
@@ -87,7 +81,8 @@ export class Receiver {
     this.#socket.destroy();
   }
 
-  #act(action: Exclude<ServerAction, { readonly type: 'send' | 'close' }>): void {
+  /** For the pump: what the session wants done. */
+  act(action: Exclude<ServerAction, { readonly type: 'send' | 'close' }>): void {
     switch (action.type) {
       case 'ask': return this.#ask(action.question);
       case 'data': return this.#begin(action.envelope);
@@ -98,6 +93,17 @@ export class Receiver {
       case 'leniency': case 'notice': return this.#hear(() => this.#hooks.notice?.({ session: this.#facts, type: action.type, name: action.name, source: action.source }));
       default: action satisfies never;
     }
+  }
+
+  /** For the pump: the session is over. */
+  closed(): void {
+    if (this.#mail !== undefined || this.#aborter !== undefined) { // an Error costs more than a session's end (35 µs)
+      const error = new Error('the client has gone');
+      this.#giveUp(error);
+      this.#aborter?.abort(error);
+    }
+    this.#clear();
+    this.#left(this);
   }
 
   /** Shakes hands; a handshake that fails closes the connection, and that tells the session. */

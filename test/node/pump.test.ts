@@ -72,7 +72,7 @@ async function stage(): Promise<Stage> {
   const ends = await loopback();
   const session = new Puppet();
   const notes: string[] = [];
-  const pump = new Pump<Action>(ends.socket, session, (action) => notes.push(action.text), () => notes.push('closed'));
+  const pump = new Pump<Action>(ends.socket, session, { act: ({ text }) => void notes.push(text), closed: () => void notes.push('closed') });
   pump.turn();
   return { session, pump, socket: ends.socket, peer: ends.peer, notes, [Symbol.asyncDispose]: () => ends[Symbol.asyncDispose]() };
 }
@@ -99,12 +99,15 @@ describe('a pump', () => {
     await using ends = await loopback();
     const session = new Puppet();
     const notes: string[] = [];
-    const pump = new Pump<Action>(ends.socket, session, ({ text }) => {
-      notes.push(`${text} begins`);
-      if (text === 'first') session.actions.unshift({ type: 'note', text: 'answer' });
-      pump.turn();
-      notes.push(`${text} ends`);
-    }, () => undefined);
+    const pump = new Pump<Action>(ends.socket, session, {
+      act: ({ text }) => {
+        notes.push(`${text} begins`);
+        if (text === 'first') session.actions.unshift({ type: 'note', text: 'answer' });
+        pump.turn();
+        notes.push(`${text} ends`);
+      },
+      closed: () => undefined,
+    });
     session.actions.push({ type: 'note', text: 'first' }, { type: 'note', text: 'second' });
     pump.turn();
     expect(notes).toEqual(['first begins', 'first ends', 'answer begins', 'answer ends', 'second begins', 'second ends']);
@@ -121,7 +124,7 @@ describe('a pump', () => {
         writes.push(decodeLatin1(octets));
         return write(octets, ...rest);
       };
-      const pump = new Pump<Action>(socket, session, () => session.send('c'), () => undefined);
+      const pump = new Pump<Action>(socket, session, { act: () => session.send('c'), closed: () => undefined });
       pump.joins = new Set(joins);
       session.send('a');
       session.send('b');

@@ -30,7 +30,6 @@ import { Transaction } from './transaction.ts';
 export class Conversation {
   readonly output: Output;
   readonly question = new OpenQuestion();
-  readonly data: MailData;
   /** EHLO or LHLO, not HELO, opened the session. */
   extended = false;
   /** Octets of a refused chunk that are still to come. */
@@ -46,6 +45,7 @@ export class Conversation {
   #secured: boolean;
   readonly #authentication: Authentication;
   readonly #tally: Tally;
+  #data: MailData | undefined; //     from the first MAIL on
   #transaction: Transaction | undefined;
   #refusal: Reply | ReplyName | undefined; // said when the refused chunk has been dropped
   #refusedBy: ReplyName = 'no service'; // said in the state 'refused', to all but QUIT
@@ -56,7 +56,6 @@ export class Conversation {
     this.#own = ownReplies(settings);
     this.output = new Output(this.#own, !settings.lacking.has('ENHANCEDSTATUSCODES'), settings.counts);
     if (settings.counts !== undefined) settings.counts.sessions++;
-    this.data = new MailData(settings);
     this.#secured = settings.secured;
     this.#authentication = new Authentication(settings.auth, settings.maxAuthFailures);
     this.#tally = new Tally(settings.caps, settings.maxRecipientDomains < Infinity);
@@ -69,6 +68,11 @@ export class Conversation {
 
   get identity(): Identity | undefined {
     return this.#authentication.identity;
+  }
+
+  /** The mail data of the mail under way, or of the one to come. */
+  get data(): MailData {
+    return (this.#data ??= new MailData(this.#settings));
   }
 
   /** Recipients of LMTP whose reply to the end of mail data is asked for; undefined: none is. */
@@ -378,7 +382,7 @@ export class Conversation {
   end(event: EndEvent, reason: AbortReason, reply?: ReplyName): void {
     const to = onEvent(this.#state, event);
     if (to === 'no') return;
-    this.data.abort(reason, this.output);
+    this.#data?.abort(reason, this.output);
     this.#forget(ENDS[event]);
     this.question.drop();
     this.#reader.clear();
@@ -388,7 +392,7 @@ export class Conversation {
 
   /** §4.1.1.5: clears the reverse-path buffer, the forward-path buffer and the mail data buffer. */
   #forget(how: TransactionEnd): void {
-    this.data.abort('reset', this.output);
+    this.#data?.abort('reset', this.output);
     if (this.#transaction === undefined) return;
     this.#transaction = undefined;
     if (how === 'accepted' || how === 'refused') this.output.actBehindReply(how);
