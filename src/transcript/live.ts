@@ -15,8 +15,8 @@ export type Turn = { readonly line: number } & (
   | { readonly type: 'close' } //  the server closes
 );
 
-/** The turns of the transcript, up to where its connection breaks; or where it holds something that is no reply. */
-export function turnsOf({ entries }: Transcript): readonly Turn[] | TranscriptFault {
+/** The turns of the transcript, up to where its connection breaks or its client closes; or where it holds something that is no reply. */
+export function turnsOf({ header: { subject }, entries }: Transcript): readonly Turn[] | TranscriptFault {
   const turns: Turn[] = [];
   let replies: (Entry & Octets)[] = []; // octets of the server that make no whole lines yet
   for (const entry of entries) {
@@ -38,8 +38,9 @@ export function turnsOf({ entries }: Transcript): readonly Turn[] | TranscriptFa
       else turns.push({ type: 'say', octets: entry.octets, line: entry.line });
     } else if (entry.type === 'world') {
       const { happens } = entry.event;
-      if (happens === 'lost') break;
-      if (happens === 'tls' || happens === 'eof' || happens === 'close') turns.push({ type: happens, line: entry.line });
+      if (happens === 'lost' || (happens === 'close' && subject === 'client')) break; // the client's own
+      if (happens === 'eof') turns.push({ type: subject === 'client' ? 'close' : 'eof', line: entry.line }); // by the subject's peer
+      else if (happens === 'tls' || happens === 'close') turns.push({ type: happens, line: entry.line });
     }
   }
   return turns;

@@ -3,11 +3,10 @@ import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { isTranscriptFault, parseTranscript } from '../../src/transcript/format.ts';
 import { turnsOf } from '../../src/transcript/live.ts';
 
-const HEADER = 'Title: x\nSource: y\nSubject: server\n\n';
 
 /** The turns in short: `7 hear 250`. */
-function turns(body: string): readonly string[] | string {
-  const transcript = parseTranscript(HEADER + body);
+function turns(body: string, subject = 'server'): readonly string[] | string {
+  const transcript = parseTranscript(`Title: x\nSource: y\nSubject: ${subject}\n\n${body}`);
   if (isTranscriptFault(transcript)) return 'no transcript';
   const read = turnsOf(transcript);
   if (isTranscriptFault(read)) return `line ${read.line}: ${read.expected}`;
@@ -30,6 +29,12 @@ describe('a transcript as turns', () => {
 
   it('shakes hands, ends its side, and goes no further than the connection', () => {
     expect(turns('C: STARTTLS\nS: 220 go\n* tls\n* eof\n* clock +5m\n* lost\nC: NOOP\n')).toEqual(['5 say "STARTTLS\\r\\n"', '6 hear 220 S: 220 go', '7 tls', '8 eof']);
+  });
+
+  it('ends where a client closes, and hears the end that came from its server', () => {
+    const ofClient = (body: string): readonly string[] | string => turns(body, 'client');
+    expect(ofClient('S: 220 mx\nC: QUIT\nS: 221 bye\n* close\nC: NOOP\n')).toEqual(['5 hear 220 S: 220 mx', '6 say "QUIT\\r\\n"', '7 hear 221 S: 221 bye']);
+    expect(ofClient('S: 220 mx\n* eof\n* close\n')).toEqual(['5 hear 220 S: 220 mx', '6 close']);
   });
 
   it('is not what the server says without sense', () => {
