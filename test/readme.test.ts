@@ -11,8 +11,11 @@ import { serve } from '../src/cli/serve.ts';
 import { accept } from '../src/protocol/server/verdict.ts';
 import { listen } from '../src/node/listen.ts';
 import { relay } from '../src/node/relay.ts';
+import { DataDecoder } from '../src/wire/data-decoder.ts';
+import { DataEncoder } from '../src/wire/data-encoder.ts';
 import { formatApi, publicNames } from './support/api.mjs';
 import { formatChoices, formatDepartures } from './support/choices.mjs';
+import { latin1 } from './support/raw-peer.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -65,7 +68,7 @@ describe('the diagrams', () => {
 });
 
 describe('the examples', () => {
-  test('are seven programs', () => expect(EXAMPLES).toHaveLength(7));
+  test('are eight programs', () => expect(EXAMPLES).toHaveLength(8));
 
   test('the accept loop relays while the client waits, and says so when it cannot', async () => {
     const port = await freePort();
@@ -131,6 +134,50 @@ describe('the examples', () => {
     const program = run((EXAMPLES[6] ?? '').replace('/tmp/queue-', join(SCRATCH, 'queue-')), 1);
     expect(await program.ended).toBe(0);
     expect(program.output()).toMatch(/^(?:ok {3}.*\n){13}$/);
+  });
+});
+
+test('the decoder alone finds the end of mail data in one of four texts', async () => {
+  const program = run(EXAMPLES[7] ?? '', 3);
+  expect(await program.ended).toBe(0);
+  expect(program.output().split('\n').map((line) => line.replace(/^".*" /, ''))).toEqual(['ended without fault', 'goes on bare-lf', 'goes on bare-cr', 'goes on without fault', '']);
+});
+
+describe('the octets that could end mail data', () => {
+  const [, section = ''] = /^## Smuggling, step by step\n([\s\S]*?)^## /m.exec(README) ?? [];
+  const rows = [...section.matchAll(/^\| `([^`]+)` \| (.*?) \| (.*?) \| (.*) \|$/gm)].map(([, octets = '', received = '', sent = '', shown = '']) => ({ octets, received, sent, shown }));
+  const NAMES: Readonly<Record<string, string>> = { CR: '\r', LF: '\n', NUL: '\0', SP: ' ', VT: '\v', FF: '\f', NEL: '\x85' };
+  const spelled = (names: string): string => names.split(' ').map((name) => name.match(/CR|LF|NUL|SP|VT|FF|NEL|\./g)?.map((each) => NAMES[each] ?? each).join('') ?? '?').join('');
+
+  test('are sixteen rows, each with its fixtures', () => {
+    expect(rows).toHaveLength(16);
+    const shown = rows.flatMap((row) => row.shown.match(/[\w-]+\/[\w-]+/g) ?? []);
+    expect(shown.length).toBeGreaterThan(30);
+    expect(shown.filter((name) => !existsSync(join(ROOT, `fixtures/transcripts/${name}.smtp`)))).toEqual([]);
+  });
+
+  test.each(rows)('$octets: what comes is $received', ({ octets, received }) => {
+    const text = `hello${spelled(octets)}hello`;
+    const data = latin1(`${text}\r\n.\r\n`);
+    const decoder = new DataDecoder({ lineLimit: 1000 });
+    let content = '';
+    let at = 0;
+    while (at < data.length && !decoder.ended) {
+      at = decoder.read(data, at);
+      content += String.fromCharCode(...decoder.content);
+    }
+    const isEnd = received === 'the end';
+    expect(content).toBe(isEnd ? 'hello\r\n' : `${text.replace('\r\n.', '\r\n')}\r\n`);
+    expect(at === data.length).toBe(!isEnd);
+    expect(decoder.fault).toBe(/([CL][RF]) alone: 554/.exec(received)?.[1]?.replace(/^/, 'bare-').toLowerCase());
+  });
+
+  test.each(rows)('$octets: what is to be sent $sent', ({ octets, sent }) => {
+    const encoder = new DataEncoder();
+    const out = encoder.write(latin1(`hello${spelled(octets)}hello\r\n`)).map((view) => String.fromCharCode(...view)).join('');
+    const [, other] = /goes as `([^`]+)`/.exec(sent) ?? [];
+    if (sent === 'is not sent') expect(encoder.fault).toMatch(/^bare-/);
+    else expect([out, encoder.fault]).toEqual([`hello${spelled(other ?? octets)}hello\r\n`, undefined]);
   });
 });
 

@@ -80,7 +80,9 @@ function verdictHere(place: Place, transcript: Transcript): Verdict {
   const script = readScript(transcript);
   if (isTranscriptFault(script)) return faulty(place, script);
   const mismatch = replayScript(script, HASH);
-  return mismatch === undefined ? { ok: true, text: `${place.label}: as it was, in ${segmentationsOf(script).length} segmentations` } : different(place, mismatch);
+  if (mismatch !== undefined) return different(place, mismatch);
+  const { length } = segmentationsOf(script);
+  return { ok: true, text: `${place.label}: as it was, in ${length} segmentation${length === 1 ? '' : 's'}` };
 }
 
 async function verdictThere(place: Place, transcript: Transcript, { host, port }: NextHop, timeout: number): Promise<Verdict> {
