@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { start } from './child.mjs';
-import { inTurns, sample } from './measure.mjs';
+import { inTurns, sample, sampleOther } from './measure.mjs';
 import { temporaryFolder } from './peer.mjs';
 import { figure, ratio } from './table.mjs';
 
@@ -11,9 +11,10 @@ const WORKLOADS = {
   'durable-20':  { connections: 20,  size: 1_000, mails: 2_000 },
   'durable-100': { connections: 100, size: 1_000, mails: 3_000 },
 };
+const FROM_SMTP_SOURCE = { connections: 100, size: 1_000, mails: 6_000 }; // a load in C, which leaves the server more of the machine
 const LATENCY = { connections: 1, size: 1_000, mails: 300 };
 
-export const workloads = [...Object.keys(WORKLOADS), 'latency'];
+export const workloads = [...Object.keys(WORKLOADS), 'smtp-source', 'latency'];
 
 export async function run({ rounds, wanted, peers }) {
   const folder = temporaryFolder();
@@ -24,6 +25,8 @@ export async function run({ rounds, wanted, peers }) {
   for (const [name, work] of Object.entries(WORKLOADS)) {
     if (wanted(name)) measured.set(name, await inTurns(rounds, programs, (server) => sample(load, servers[server], work)));
   }
+  const source = peers.smtpSource();
+  if (source !== undefined && wanted('smtp-source')) measured.set('100, from smtp-source', await inTurns(rounds, programs, (server) => sampleOther(source, servers[server], FROM_SMTP_SOURCE)));
   const latency = wanted('latency') ? await inTurns(rounds, programs, (server) => sample(load, servers[server], LATENCY)) : new Map();
   for (const one of [load, ...Object.values(servers)]) await one.stop();
   const command = 'npm run bench -- --only durable';

@@ -48,14 +48,24 @@ function medians(samples) {
 /** Has the load do `work` to a server; returns mails a second, the server's microseconds of CPU for each, and its syncs. */
 export async function sample(load, server, work) {
   await asked(load, { open: server.port, ...work });
-  const before = await standing(server);
-  const { seconds, latencies } = await asked(load, { mails: work.mails });
-  const after = await standing(server);
+  const found = await under(server, work.mails, () => asked(load, { mails: work.mails }));
   await asked(load, { close: true });
+  return found;
+}
+
+/** The same for a program of other people that connects by itself, each time anew. */
+export function sampleOther(load, server, work) {
+  return under(server, work.mails, () => asked(load, { to: server.port, ...work }));
+}
+
+async function under(server, mails, ask) {
+  const before = await standing(server);
+  const { seconds, latencies = [] } = await ask();
+  const after = await standing(server);
   return {
-    rate: work.mails / seconds,
-    cpu: (after.cpu - before.cpu) / work.mails,
-    syncs: (after.syncs - before.syncs) / work.mails,
+    rate: mails / seconds,
+    cpu: (after.cpu - before.cpu) / mails,
+    syncs: (after.syncs - before.syncs) / mails,
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
   };

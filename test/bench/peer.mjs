@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { childrenCpu, cpuOf, freePort, start, startProgram } from './child.mjs';
 
-const NOBODY = { sinks: async () => ({}), postfix: async () => ({}), smtpSink: async () => undefined, clients: async () => ({}) };
+const NOBODY = { sinks: async () => ({}), postfix: async () => ({}), smtpSink: async () => undefined, smtpSource: () => undefined, clients: async () => ({}) };
 
 /** What of them there is in `folder`. */
 export function peersIn(folder) {
@@ -19,6 +19,7 @@ export function peersIn(folder) {
   };
   return {
     smtpSink,
+    smtpSource: () => smtpSource(place),
     /** Servers that throw mail away. */
     sinks: async () => ({ 'smtp-server': await start('other.mjs', ['server', place]), 'smtp-sink': await smtpSink() }),
     /** Postfix, which relays to the port `next`, or keeps all mail in its queue. */
