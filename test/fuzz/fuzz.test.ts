@@ -17,6 +17,7 @@ const SHARES: Readonly<Record<TargetName, readonly [one: number, steps: number]>
   lineDecoder: [40, 1], dataDecoder: [60, 1], chunkDecoder: [60, 1], encodings: [2, 2], proxyHeader: [1, 4],
   command: [3, 1], path: [6, 1], reply: [12, 1], ehloReply: [12, 1],
   journalRecord: [1, 2], dnsRoute: [2, 1], transcript: [12, 1],
+  saslExchange: [4, 1],
   serverSession: [10, 1], clientSession: [8, 1], serverAgainstClient: [1, 4],
 };
 const NAMES = Object.keys(TARGETS) as TargetName[]; // the table's own keys

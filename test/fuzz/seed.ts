@@ -12,6 +12,7 @@ import { HEADER, RECORD_TYPES } from '../../src/relay/queue/record.ts';
 import { isTranscriptFault, parseTranscript } from '../../src/transcript/format.ts';
 import { readScript, type Script, type Step } from '../../src/transcript/script.ts';
 import { CUT, formatCues, type Cue } from './cue.ts';
+import { saslSeeds } from './sasl-target.ts';
 import { CLIENT_OPTIONS, SERVER_OPTIONS } from './session-option.ts';
 import type { TargetName } from './targets.ts';
 
@@ -34,6 +35,7 @@ export function seedsOf(target: TargetName, root: string): Uint8Array[] {
     case 'transcript': return transcriptFiles(fixtures).map((file) => readFileSync(file)).filter(({ length }) => length < 3_000);
     case 'serverSession': return [...scriptsOf(fixtures)].filter(({ header }) => header.subject === 'server').map(serverInput).filter(({ length }) => length < LONGEST_SESSION);
     case 'clientSession': return [...scriptsOf(fixtures)].filter(({ header }) => header.subject === 'client').flatMap(clientInputs).filter(({ length }) => length < LONGEST_SESSION);
+    case 'saslExchange': return saslSeeds();
     case 'serverAgainstClient': return PAIRS;
     default: return target satisfies never;
   }

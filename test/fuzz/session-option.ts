@@ -27,7 +27,7 @@ const LENIENCY_NAMES = Object.keys(LENIENCIES) as LeniencyName[]; // the table's
 const MECHANISM_SETS: readonly (readonly MechanismName[])[] = [
   ['PLAIN', 'LOGIN', 'CRAM-MD5', 'SCRAM-SHA-256', 'OAUTHBEARER', 'XOAUTH2'],
   ['SCRAM-SHA-256'],
-  ['PLAIN'],
+  ['SCRAM-SHA-256-PLUS', 'PLAIN'],
   ['CRAM-MD5', 'LOGIN'],
 ];
 const REMOVABLE = ['PIPELINING', 'SIZE', '8BITMIME', 'ENHANCEDSTATUSCODES', 'HELP', 'CHUNKING', 'LIMITS', 'AUTH'] as const satisfies readonly ExtensionKeyword[];

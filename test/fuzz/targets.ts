@@ -5,16 +5,18 @@ import { clientSession } from './client-target.ts';
 import { serverAgainstClient } from './pair-target.ts';
 import type { Target } from './property.ts';
 import { dnsRoute, journalRecord, transcript } from './relay-target.ts';
+import { saslExchange } from './sasl-target.ts';
 import { serverSession } from './server-target.ts';
 import { command, ehloReply, path, reply } from './syntax-target.ts';
 import { chunkDecoder, dataDecoder, encodings, lineDecoder, proxyHeader } from './wire-target.ts';
 
-export { chunkDecoder, clientSession, command, dataDecoder, dnsRoute, ehloReply, encodings, journalRecord, lineDecoder, path, proxyHeader, reply, serverAgainstClient, serverSession, transcript };
+export { chunkDecoder, clientSession, command, dataDecoder, dnsRoute, ehloReply, encodings, journalRecord, lineDecoder, path, proxyHeader, reply, saslExchange, serverAgainstClient, serverSession, transcript };
 
 export const TARGETS = {
   lineDecoder, dataDecoder, chunkDecoder, encodings, proxyHeader,
   command, path, reply, ehloReply,
   journalRecord, dnsRoute, transcript,
+  saslExchange,
   serverSession, clientSession, serverAgainstClient,
 } as const satisfies Readonly<Record<string, Target>>;
 
