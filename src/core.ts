@@ -2,7 +2,8 @@
 
 export { UsageError } from './wire/usage.ts';
 export { LineDecoder, type LineFault } from './wire/line-decoder.ts';
-export { DataDecoder, type DataFault } from './wire/data-decoder.ts';
+export { DataDecoder } from './wire/data-decoder.ts';
+export type { DataFault } from './wire/first-fault.ts';
 export { DataEncoder } from './wire/data-encoder.ts';
 export { ChunkDecoder } from './wire/chunk-decoder.ts';
 export { decodeBase64, encodeBase64 } from './wire/base64.ts';

@@ -13,6 +13,7 @@
 // Rule 5  A fault stops nothing: the end of mail data is found all the same.
 
 import { type EdgeTable, link, step } from './edge.ts';
+import { type DataFault, FirstFault } from './first-fault.ts';
 import { Gathering } from './gathering.ts';
 import { CR, DOT, EMPTY, LF } from './octet.ts';
 import { TextScan } from './text.ts';
@@ -20,8 +21,6 @@ import { UsageError } from './usage.ts';
 
 export type DataPlace = 'start' | 'text' | 'cr' | 'dot' | 'dot cr';
 export type DataEffect = 'line' | 'hold' | 'release' | 'end' | 'bare-lf' | 'bare-cr';
-/** What is wrong with mail data (RFC 5321 §2.3.8, §4.5.3.1.6). */
-export type DataFault = 'bare-lf' | 'bare-cr' | 'text-line-too-long';
 
 /**
  * Where each octet of mail data leads, and what there is to do about it. Any octet that is not held is content.
@@ -62,24 +61,29 @@ export class DataDecoder {
   content: Uint8Array = EMPTY;
   /** True once the end of mail data has been read. */
   ended = false;
-  /** The first thing that is wrong with the mail data so far; of two at one octet 'text-line-too-long'. */
-  fault: DataFault | undefined;
-  /** Offset in the content of the octet at fault; for 'text-line-too-long' of the first octet too many, CRLF counted. */
-  faultAt = 0;
   /** Octets of content so far. */
   size = 0;
 
-  readonly #lineLimit: number;
+  readonly #found: FirstFault;
   #row = ROWS.start;
   readonly #pieces = new Gathering();
-  #lineAt = 0; // offset in the content of the line under way
   #scan: TextScan | undefined; // of the octets under way, kept while dots part them
 
   /** `lineLimit` is the longest text line in octets, CRLF counted, a dropped dot not (§4.5.3.1.6); Infinity for none. */
   constructor(options: { readonly lineLimit: number }) {
     const { lineLimit } = options;
     if (!(lineLimit >= 2)) throw new UsageError(`a text line has at least the 2 octets of its CRLF, not ${lineLimit}`);
-    this.#lineLimit = lineLimit;
+    this.#found = new FirstFault(lineLimit);
+  }
+
+  /** The first thing that is wrong with the mail data so far; of two at one octet 'text-line-too-long'. */
+  get fault(): DataFault | undefined {
+    return this.#found.fault;
+  }
+
+  /** Offset in the content of the octet at fault; for 'text-line-too-long' of the first octet too many, CRLF counted. */
+  get faultAt(): number {
+    return this.#found.faultAt;
   }
 
   /**
@@ -94,6 +98,7 @@ export class DataDecoder {
     let row = this.#row;
     const pieces = this.#pieces; // the content of this call in front of that
     const scan = this.#scanOf(octets);
+    const found = this.#found;
     while (at < octets.length && !this.ended) {
       if (row === ROWS.text && octets[at] !== LF) { // one LF after the other costs a third without the call
         at = scan.skip(at);
@@ -103,12 +108,12 @@ export class DataDecoder {
       // 2,200; blank lines: 330 for 180).
       if ((row === ROWS.text || row === ROWS.start) && octets[at] === CR && octets[at + 1] === LF) {
         at += 2;
-        this.#endLine(this.size + at - from);
+        found.endLine(this.size + at - from);
         row = ROWS.start;
         continue;
       }
       // A run of one octet that leaves the row as it is, where there is no fault left to find (bare LF: 600 MB/s for 100).
-      if (this.fault !== undefined && ((row === ROWS.text && octets[at] === LF) || (row === ROWS.cr && octets[at] === CR))) {
+      if (found.fault !== undefined && ((row === ROWS.text && octets[at] === LF) || (row === ROWS.cr && octets[at] === CR))) {
         at = skipRun(octets, at);
         continue;
       }
@@ -116,7 +121,7 @@ export class DataDecoder {
       if (effect === undefined) {
         // most octets: nothing
       } else if (effect === 'line') {
-        this.#endLine(this.size + at - from + 1);
+        found.endLine(this.size + at - from + 1);
       } else if (effect === 'hold') {
         if (at > from) { // content in front of a dot
           if (at - from >= PIECE && pieces.length === 0) break; // the next call begins with the dot
@@ -127,12 +132,12 @@ export class DataDecoder {
       } else if (effect === 'release') {
         if (at === begin) return this.#giveBack(at);
         from = at - 1;
-        this.#note('bare-cr', this.size);
+        found.note('bare-cr', this.size);
       } else if (effect === 'end') {
         from = at + 1;
         this.ended = true;
-      } else if (this.fault === undefined) {
-        this.#note(effect, this.size + at - from - (effect === 'bare-cr' ? 1 : 0));
+      } else if (found.fault === undefined) {
+        found.note(effect, this.size + at - from - (effect === 'bare-cr' ? 1 : 0));
       }
       row = to;
       at++;
@@ -141,7 +146,7 @@ export class DataDecoder {
     pieces.add(octets, from, at);
     this.content = pieces.take(octets);
     this.size += at - from;
-    this.#measure(this.size);
+    found.measure(this.size);
     if (at === octets.length || this.ended) this.#scan = undefined; // their owner may want the memory back
     return at;
   }
@@ -155,11 +160,9 @@ export class DataDecoder {
   reset(): void {
     this.content = EMPTY;
     this.ended = false;
-    this.fault = undefined;
-    this.faultAt = 0;
+    this.#found.reset();
     this.size = 0;
     this.#row = ROWS.start;
-    this.#lineAt = 0;
   }
 
   /** Emits the CR that was held, its octets being gone, and stands behind it as behind any other CR. */
@@ -167,28 +170,8 @@ export class DataDecoder {
     this.#row = ROWS.cr;
     this.content = HELD_CR;
     this.size += 1;
-    this.#measure(this.size);
+    this.#found.measure(this.size);
     return at;
-  }
-
-  #endLine(end: number): void {
-    this.#measure(end);
-    this.#lineAt = end;
-  }
-
-  /** Judges the length of the line under way, of which the content so far ends at `end`. */
-  #measure(end: number): void {
-    if (end - this.#lineAt <= this.#lineLimit || this.fault !== undefined) return;
-    this.fault = 'text-line-too-long';
-    this.faultAt = this.#lineAt + this.#lineLimit;
-  }
-
-  /** Notes a fault, unless there was one before it; a line that was too long by then may not have been noted yet. */
-  #note(fault: 'bare-lf' | 'bare-cr', offset: number): void {
-    this.#measure(offset + 1);
-    if (this.fault !== undefined) return;
-    this.fault = fault;
-    this.faultAt = offset;
   }
 }
 

@@ -5,9 +5,9 @@
 // Rule 2  Nothing is kept and nothing is allocated.
 
 import { type EdgeTable, link, step } from './edge.ts';
+import { type DataFault, FirstFault } from './first-fault.ts';
 import { NUL } from './octet.ts';
 import { skipText } from './text.ts';
-import type { DataFault } from './data-decoder.ts';
 
 export type TextPlace = 'text' | 'cr';
 export type TextEffect = 'line' | 'bare-lf' | 'bare-cr';
@@ -31,24 +31,29 @@ export const TEXT_EDGES: EdgeTable<TextPlace, TextEffect> = {
 const ROWS = link(TEXT_EDGES);
 
 export class TextCheck {
-  /** The first thing that is wrong with the text so far; of two at one octet 'text-line-too-long'. */
-  fault: DataFault | undefined;
-  /** Offset of the octet at fault; for 'text-line-too-long' of the first octet too many, CRLF counted. */
-  faultAt = 0;
-
-  readonly #lineLimit: number;
+  readonly #found: FirstFault;
   #row = ROWS.text;
   #size = 0;
-  #lineAt = 0; // offset of the line under way
 
   /** `lineLimit` is the longest line in octets, CRLF counted (RFC 5321 §4.5.3.1.6); Infinity for none. */
   constructor(options: { readonly lineLimit: number }) {
-    this.#lineLimit = options.lineLimit;
+    this.#found = new FirstFault(options.lineLimit);
+  }
+
+  /** The first thing that is wrong with the text so far; of two at one octet 'text-line-too-long'. */
+  get fault(): DataFault | undefined {
+    return this.#found.fault;
+  }
+
+  /** Offset of the octet at fault; for 'text-line-too-long' of the first octet too many, CRLF counted. */
+  get faultAt(): number {
+    return this.#found.faultAt;
   }
 
   /** Looks at the next octets of the text; at none of them once something is wrong. */
   write(octets: Uint8Array): void {
-    if (this.fault !== undefined) return;
+    const found = this.#found;
+    if (found.fault !== undefined) return;
     let row = this.#row;
     for (let at = 0; at < octets.length; at++) {
       if (row === ROWS.text) {
@@ -56,33 +61,17 @@ export class TextCheck {
         if (at === octets.length) break;
       }
       const { to, effect } = step(row, octets[at], NUL);
-      if (effect === 'line') {
-        this.#measure(this.#size + at + 1);
-        this.#lineAt = this.#size + at + 1;
-      } else if (effect !== undefined) this.#note(effect, this.#size + at - (effect === 'bare-cr' ? 1 : 0));
+      if (effect === 'line') found.endLine(this.#size + at + 1);
+      else if (effect !== undefined) found.note(effect, this.#size + at - (effect === 'bare-cr' ? 1 : 0));
       row = to;
     }
     this.#row = row;
     this.#size += octets.length;
-    this.#measure(this.#size);
+    found.measure(this.#size);
   }
 
   /** The text ends here: a CR as its last octet is bare. */
   end(): void {
-    if (this.#row === ROWS.cr) this.#note('bare-cr', this.#size - 1);
-  }
-
-  /** Judges the length of the line under way, of which the text so far ends at `end`. */
-  #measure(end: number): void {
-    if (end - this.#lineAt <= this.#lineLimit || this.fault !== undefined) return;
-    this.fault = 'text-line-too-long';
-    this.faultAt = this.#lineAt + this.#lineLimit;
-  }
-
-  #note(fault: 'bare-lf' | 'bare-cr', offset: number): void {
-    this.#measure(offset + 1);
-    if (this.fault !== undefined) return;
-    this.fault = fault;
-    this.faultAt = offset;
+    if (this.#row === ROWS.cr) this.#found.note('bare-cr', this.#size - 1);
   }
 }

@@ -5,7 +5,8 @@
 // Rule 3: a leniency looks at content alone: where mail data end was decided in front of it.
 
 import { ChunkDecoder } from '../../wire/chunk-decoder.ts';
-import { DataDecoder, type DataFault } from '../../wire/data-decoder.ts';
+import { DataDecoder } from '../../wire/data-decoder.ts';
+import type { DataFault } from '../../wire/first-fault.ts';
 import { LineEndRepair } from '../../wire/line-end-repair.ts';
 import { concat, EMPTY } from '../../wire/octet.ts';
 import { TextCheck } from '../../wire/text-check.ts';
