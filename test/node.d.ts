@@ -125,6 +125,7 @@ declare module 'node:process' {
     readonly argv: readonly string[];
     readonly pid: number;
     readonly platform: string;
+    readonly versions: { readonly node: string };
     exitCode: number | undefined;
     readonly stdin: AsyncIterable<Uint8Array>;
     readonly stdout: { write(text: string | Uint8Array): boolean; readonly isTTY?: boolean; on(event: 'error', listener: () => void): void };

@@ -1,5 +1,5 @@
 // One process a queue. On Linux the lock is an abstract Unix socket named after the directory's inode, which the kernel
-// frees when the process dies, however it dies; elsewhere a file with the process's number.
+// frees when the process dies, however it dies; elsewhere, and under Node before 20.9, a file with the process's number.
 
 import { createServer } from 'node:net';
 import { open, readFile, stat, unlink } from 'node:fs/promises';
@@ -14,7 +14,7 @@ export interface Lock {
 
 /** Takes the directory for this process; rejects when another one has it. */
 export async function lockDirectory(directory: string): Promise<Lock> {
-  if (process.platform !== 'linux') return lockByFile(join(directory, 'lock'));
+  if (process.platform !== 'linux' || !hasAbstractSockets(process.versions.node)) return lockByFile(join(directory, 'lock'));
   const { dev, ino } = await stat(directory);
   const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
@@ -24,6 +24,12 @@ export async function lockDirectory(directory: string): Promise<Lock> {
   });
   server.unref();
   return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** Before 20.4 Node cuts a name at its first NUL, so that all abstract sockets have the same; before 20.9 it takes none that has one. */
+function hasAbstractSockets(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 20 || (major === 20 && minor >= 9);
 }
 
 async function lockByFile(path: string): Promise<Lock> {

@@ -13,9 +13,11 @@ afterEach(() => {
   directory[Symbol.dispose]();
   vi.unstubAllGlobals();
   Object.defineProperty(process, 'platform', { value: PLATFORM });
+  Object.defineProperty(process, 'versions', { value: versions });
 });
 
 const PLATFORM = process.platform;
+const { versions } = process;
 const NOBODY = 2 ** 22 + 1; // above the highest number that Linux gives to a process
 
 /** A name for a process that has ended, or whose owner is another. */
@@ -49,6 +51,27 @@ describe.each([PLATFORM, 'elsewhere'])('the lock of a directory on %s', (platfor
 
   it('needs a directory', async () => {
     await expect(lockDirectory(join(directory.path, 'none'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('on Linux', () => {
+  beforeEach(() => {
+    Object.defineProperty(process, 'platform', { value: 'linux' });
+  });
+
+  it.each(['20.0.0', '20.3.1', '20.4.0', '20.8.1'])('it is a file under Node %s, to which all abstract sockets have one name, or none', async (node) => {
+    Object.defineProperty(process, 'versions', { value: { ...versions, node } });
+    using other = temporaryDirectory();
+    const locks = [await lockDirectory(directory.path), await lockDirectory(other.path)];
+    expect(readdirSync(directory.path)).toEqual(['lock']);
+    for (const lock of locks) await lock.release();
+  });
+
+  it.each(['20.9.0', '20.20.2', '22.0.0', '24.1.0'])('it leaves nothing behind under Node %s', async (node) => {
+    Object.defineProperty(process, 'versions', { value: { ...versions, node } });
+    const lock = await lockDirectory(directory.path);
+    expect(readdirSync(directory.path)).toEqual([]);
+    await lock.release();
   });
 });
 
