@@ -19,6 +19,7 @@ import { decodeUtf8 } from '../wire/utf8.ts';
 import { UsageError } from '../wire/usage.ts';
 import { RecordedClientSession } from '../transcript/record-client.ts';
 import { ofOctets } from '../node/content-source.ts';
+import { HASH } from '../node/credential.ts';
 import type { RecipientOutcome } from '../node/deliver.ts';
 import { machineName } from '../node/machine-name.ts';
 import { relayTo } from '../node/relay.ts';
@@ -157,7 +158,7 @@ async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout }
 function recorded(given: ClientOptions, now: Milliseconds, dialogues: Dialogues): RecordedClientSession {
   const { write, ended } = dialogues.open();
   const source = `ehlo send ${VERSION}, ${new Date().toISOString().slice(0, 10)}, secrets struck out`;
-  return new RecordedClientSession(given, now, { title: 'a mail is sent', source, ended }, write);
+  return new RecordedClientSession(given, now, { title: 'a mail is sent', source, hash: HASH, ended }, write);
 }
 
 async function readPassword(file: string): Promise<string | Misuse> {

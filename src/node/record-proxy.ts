@@ -6,6 +6,7 @@
 
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TranscriptRecorder } from '../transcript/record.ts';
+import { HASH } from './credential.ts';
 import { openPlace } from './place.ts';
 import { now } from './pump.ts';
 import type { TraceFile, TraceFolder } from './trace-folder.ts';
@@ -101,7 +102,7 @@ class Session {
   constructor(file: TraceFile, source: string) {
     this.#file = file;
     this.name = file.name;
-    this.#recorder = new TranscriptRecorder(file.write, { title: 'a session is recorded', source, subject: 'server' }, now());
+    this.#recorder = new TranscriptRecorder(file.write, { title: 'a session is recorded', source, subject: 'server', hash: HASH }, now());
   }
 
   clientSaid(octets: Uint8Array): void {

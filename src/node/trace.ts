@@ -8,6 +8,7 @@ import type { ServerOptions } from '../protocol/server/option.ts';
 import type { ServerSession } from '../protocol/server/session.ts';
 import { RecordedClientSession } from '../transcript/record-client.ts';
 import { RecordedServerSession } from '../transcript/record-server.ts';
+import { HASH } from './credential.ts';
 import type { TraceFolder } from './trace-folder.ts';
 import { VERSION } from './version.ts';
 
@@ -23,11 +24,11 @@ export function traceTo(folder: TraceFolder, command: string): Tracing {
   return {
     serverSession: (options, now) => {
       const file = folder.open('server');
-      return new RecordedServerSession(options, now, { title: 'a client is served', source, ended: file.close }, file.write);
+      return new RecordedServerSession(options, now, { title: 'a client is served', source, hash: HASH, ended: file.close }, file.write);
     },
     clientSession: (options, now) => {
       const file = folder.open('client');
-      return new RecordedClientSession(options, now, { title: 'a mail is relayed', source, ended: file.close }, file.write);
+      return new RecordedClientSession(options, now, { title: 'a mail is relayed', source, hash: HASH, ended: file.close }, file.write);
     },
   };
 }

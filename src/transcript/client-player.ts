@@ -1,6 +1,5 @@
 // Plays a ClientSession and its application.
 
-import { concat, EMPTY } from '../wire/octet.ts';
 import { formatReply } from '../syntax/reply.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { ClientSession } from '../protocol/client/session.ts';
@@ -12,6 +11,7 @@ import type { ClientSecret } from '../protocol/sasl/mechanism.ts';
 import type { ApplicationLine } from './application.ts';
 import type { Header } from './header.ts';
 import type { Happening, Player, Said } from './player.ts';
+import { derive, NONCE } from './scram-stand-in.ts';
 import { kindOf } from './script.ts';
 import type { Script } from './script.ts';
 
@@ -88,7 +88,7 @@ export class ClientPlayer implements Player {
 
   next(): readonly Happening[] | undefined {
     if (this.#question !== undefined) {
-      this.#session.derived(derived(this.#question, this.#hash), this.#now);
+      this.#session.derived(derive(this.#question, this.#hash), this.#now);
       this.#question = undefined;
     }
     const action = this.#session.next();
@@ -136,20 +136,9 @@ function optionsOf({ options }: Header, hash: Hash): ClientOptions {
     tlsAtOnce: options.has('tls-at-once'),
     ...(timeout === undefined ? {} : { timeout: Number(timeout) * 1_000 }),
     ...(policy === undefined ? {} : { tlsPolicy: policy as TlsPolicy }), // the header has seen to it
-    ...(secret === undefined ? {} : { auth: { secret, hash, nonce: options.get('nonce') ?? 'nonce', clearText: options.has('secret-in-clear') } }),
+    ...(secret === undefined ? {} : { auth: { secret, hash, nonce: options.get('nonce') ?? NONCE, clearText: options.has('secret-in-clear') } }),
     ...(ownName === undefined ? {} : { ownNames: [ownName] }),
   };
-}
-
-/** Hi of RFC 5802 §2.2, which a shell computes on a thread of its own. */
-function derived({ password, salt, iterations }: DeriveQuestion, { hmacSha256 }: Hash): Uint8Array {
-  let block = hmacSha256(password, concat([salt, Uint8Array.of(0, 0, 0, 1)]));
-  let sum = concat([block, EMPTY]);
-  for (let round = 1; round < iterations; round++) {
-    block = hmacSha256(password, block);
-    sum = sum.map((octet, at) => octet ^ (block[at] ?? 0));
-  }
-  return sum;
 }
 
 /** A line for each line of the reply, as a reply of several lines stands in a transcript. */

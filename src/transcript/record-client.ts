@@ -8,7 +8,7 @@ import { outcomeLines } from './client-player.ts';
 import { formatExact } from './exact.ts';
 import { HOST_WORD } from './header.ts';
 import { TranscriptRecorder, type RecordHeader } from './record.ts';
-import { STRUCK_OUT } from './secret.ts';
+import { STRUCK_OUT } from './scram-stand-in.ts';
 
 export class RecordedClientSession extends ClientSession {
   readonly #recorder: TranscriptRecorder;
@@ -52,6 +52,11 @@ export class RecordedClientSession extends ClientSession {
   override receive(octets: Uint8Array, now: Milliseconds): void {
     if (octets.length > 0) this.#recorder.heard(octets, now);
     super.receive(octets, now);
+  }
+
+  override derived(octets: Uint8Array, now: Milliseconds): void {
+    this.#recorder.derived(octets);
+    super.derived(octets, now);
   }
 
   override receiveEnd(): void {
@@ -99,7 +104,7 @@ export class RecordedClientSession extends ClientSession {
   }
 }
 
-/** The options as a header has them. The password is what PLAIN and LOGIN were struck out to; what SCRAM and CRAM-MD5 prove cannot be replayed. */
+/** The options as a header has them. The password is what PLAIN, LOGIN and SCRAM were struck out to; what CRAM-MD5 proves cannot be replayed. */
 function optionWords({ hostname, lmtp, tlsPolicy = 'off', tlsAtOnce, timeout = Infinity, auth, ownNames: [ownName, ...others] = [] }: ClientOptions): readonly string[] {
   const user = auth?.secret.type === 'password' && /^[!-+\--9;-~]+$/.test(auth.secret.authcid) ? auth.secret.authcid : undefined;
   return [

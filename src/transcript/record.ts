@@ -7,8 +7,8 @@
 //         Shorter waits are left out, since a deadline may count from any of them; what falls due makes up for them.
 
 import { encodeAscii } from '../wire/ascii.ts';
-import { EMPTY } from '../wire/octet.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
+import type { Hash } from '../protocol/sasl/exchange.ts';
 import { formatApplicationLine, type ApplicationLine, type Subject } from './application.ts';
 import { formatEntry, spellOctets, type Speaker, type WorldEvent } from './format.ts';
 import { peerOf } from './script.ts';
@@ -22,6 +22,8 @@ export interface RecordHeader {
   readonly subject: Subject;
   /** Of the session, as the header of a transcript has them: `size=1000`. */
   readonly options?: readonly string[];
+  /** For what SCRAM says in place of what is struck out. */
+  readonly hash: Hash;
   /** Called when the session has closed: nothing more is written. */
   readonly ended?: () => void;
 }
@@ -33,14 +35,15 @@ export class TranscriptRecorder {
   readonly #write: (text: string) => void;
   readonly #ended: (() => void) | undefined;
   readonly #peer: Speaker;
-  readonly #striker = new SecretStriker();
+  readonly #striker: SecretStriker;
   #time: Milliseconds; //     as the transcript has it
   #last: Milliseconds; //     when something came or was said
   #heardLast = false; //      the last line written was heard from the peer: what is heard next is another segment
 
   /** `write` gets the transcript piece by piece, the header at once. `now`: milliseconds, of a clock that never goes back. */
-  constructor(write: (text: string) => void, { title, source, subject, options = [], ended }: RecordHeader, now: Milliseconds) {
+  constructor(write: (text: string) => void, { title, source, subject, options = [], hash, ended }: RecordHeader, now: Milliseconds) {
     this.#write = write;
+    this.#striker = new SecretStriker(hash);
     this.#ended = ended;
     this.#peer = peerOf(subject);
     this.#time = now;
@@ -52,7 +55,7 @@ export class TranscriptRecorder {
   /** A segment came from the peer. */
   heard(octets: Uint8Array, now: Milliseconds): void {
     this.#pass(now);
-    const passed = this.#peer === 'C' ? this.#striker.client(octets) : this.#serverSaid(octets);
+    const passed = this.#peer === 'C' ? this.#striker.client(octets) : this.#striker.server(octets);
     if (passed.length === 0) return;
     if (this.#heardLast) this.#write('/\n');
     this.#octets(this.#peer, passed);
@@ -61,27 +64,34 @@ export class TranscriptRecorder {
 
   /** The session sent this to its peer. */
   sent(octets: Uint8Array): void {
-    const passed = this.#peer === 'C' ? this.#serverSaid(octets) : this.#striker.client(octets);
+    const passed = this.#peer === 'C' ? this.#striker.server(octets) : this.#striker.client(octets);
     if (passed.length > 0) this.#octets(this.#peer === 'C' ? 'S' : 'C', passed);
   }
 
   /** The application was told this, or said it; `now` where that may begin a wait. */
   said(line: ApplicationLine, now?: Milliseconds): void {
     if (now !== undefined) this.#pass(now);
-    if (line.say === 'auth' && (line.answer.type === 'secret' || line.answer.type === 'credential')) {
-      this.remark(`struck out: the ${line.answer.type}, so that the rest cannot be replayed`);
-      this.#line('A: auth no');
-    } else this.#line(formatEntry({ type: 'application', said: line }));
+    const answer = line.say === 'auth' ? this.#striker.answer(line.answer) : undefined;
+    if (line.say === 'auth' && answer === undefined) this.remark(`struck out: the ${line.answer.type}, so that the rest cannot be replayed`);
+    const said: ApplicationLine = line.say === 'auth' ? { say: 'auth', answer: answer ?? { type: 'no' } } : line;
+    this.#line(formatEntry({ type: 'application', said }));
   }
 
   /** What the world did, or that the session closed. */
   world(happens: Exclude<WorldEvent['happens'], 'clock'>): void {
     const secured = happens === 'tls' || happens === 'tls insufficient';
     if (secured) this.#striker.secured();
-    const rest = secured ? EMPTY : this.#striker.end();
-    if (rest.length > 0) this.#octets('C', rest);
+    if (!secured) {
+      this.#octets('S', this.#striker.serverEnd());
+      this.#octets('C', this.#striker.end());
+    }
     this.#line(`* ${happens}`);
     if (happens === 'close') this.#ended?.();
+  }
+
+  /** A client has derived this from its password. */
+  derived(saltedPassword: Uint8Array): void {
+    this.#striker.derived(saltedPassword);
   }
 
   /** Something falls due. */
@@ -92,11 +102,6 @@ export class TranscriptRecorder {
 
   remark(text: string): void {
     this.#line(visible(`# ${text}`));
-  }
-
-  #serverSaid(octets: Uint8Array): Uint8Array {
-    this.#striker.server(octets);
-    return octets;
   }
 
   #pass(now: Milliseconds): void {

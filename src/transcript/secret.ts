@@ -5,7 +5,8 @@
 //         is held back until its line is whole. So no cut can let half a password through.
 // Rule 2: an exchange is over when AUTH itself has been answered, by anything but 334; replies to what was pipelined before it
 //         are counted off first.
-// Rule 3: names stay. PLAIN and LOGIN are struck out so that they can be replayed: their password becomes `STRUCK_OUT`.
+// Rule 3: names stay. PLAIN, LOGIN and SCRAM-SHA-256 are struck out so that they can be replayed: their password becomes
+//         `STRUCK_OUT`, and what SCRAM makes of it on both sides is made anew (scram-stand-in.ts).
 // Rule 4: mail data and chunks are no commands (RFC 5321 §4.5.2, RFC 3030 §2), and pass as they are.
 
 import { decodeLatin1, encodeAscii } from '../wire/ascii.ts';
@@ -13,10 +14,9 @@ import { decodeBase64, encodeBase64 } from '../wire/base64.ts';
 import { ChunkDecoder } from '../wire/chunk-decoder.ts';
 import { DataDecoder } from '../wire/data-decoder.ts';
 import { concat, LF } from '../wire/octet.ts';
+import type { AuthAnswer, Hash } from '../protocol/sasl/exchange.ts';
 import { chunkSize } from '../protocol/server/command-line.ts';
-
-/** Stands for every password, token and proof. */
-export const STRUCK_OUT = 'struck out';
+import { ScramStandIn, STRUCK_OUT } from './scram-stand-in.ts';
 
 /** Octets of a line that are looked at; whatever is longer is no command of any server's. */
 const LONGEST_LINE = 65_536;
@@ -25,6 +25,7 @@ interface Exchange {
   readonly mechanism: string;
   turns: number; //       responses so far
   unanswered: number; //  replies up to the one that ends it
+  readonly standIn: ScramStandIn | undefined;
 }
 
 /** Both directions of one session, in the order in which they passed. */
@@ -32,11 +33,17 @@ export class SecretStriker {
   #line = ''; //                     of the client, as far as it has come
   #held: Uint8Array[] = []; //       the octets of it that may be secret
   #replies = ''; //                  of the server, an incomplete line
+  #heldReplies: Uint8Array[] = []; // the octets of it that SCRAM may have another word for
   #unanswered = 1; //                the greeting, then commands
   #dataAsked = false;
   #data: DataDecoder | undefined;
   #chunk: ChunkDecoder | undefined;
   #exchange: Exchange | undefined;
+  readonly #hash: Hash;
+
+  constructor(hash: Hash) {
+    this.#hash = hash;
+  }
 
   /** Returns the client's octets as they may be written down, and those held back before; empty: all are held back. */
   client(octets: Uint8Array): Uint8Array {
@@ -62,19 +69,56 @@ export class SecretStriker {
     return concat(passed);
   }
 
-  /** Takes note of the server's octets: there is nothing secret in them. */
-  server(octets: Uint8Array): void {
-    const lines = (this.#replies + decodeLatin1(octets)).split('\n');
-    this.#replies = (lines.pop() ?? '').slice(0, LONGEST_LINE);
-    for (const line of lines) {
-      const [, code] = /^(\d{3})(?: .*|\r?)$/.exec(line.trimEnd()) ?? [];
+  /** Returns the server's octets as they may be written down: as they are, but for what SCRAM says, which fits the client's stand-in. */
+  server(octets: Uint8Array): Uint8Array {
+    const passed: Uint8Array[] = [];
+    for (let at = 0; at < octets.length; ) {
+      const from = at;
+      at = octets.indexOf(LF, at) + 1 || octets.length;
+      const piece = octets.subarray(from, at);
+      this.#replies = (this.#replies + decodeLatin1(piece)).slice(0, LONGEST_LINE);
+      if (this.#exchange?.standIn === undefined && this.#heldReplies.length === 0) passed.push(piece);
+      else this.#heldReplies.push(piece);
+      if (piece.at(-1) !== LF) continue;
+      const line = this.#replies.trimEnd();
+      if (this.#heldReplies.length > 0) passed.push(...this.#standInFor(line));
+      [this.#replies, this.#heldReplies] = ['', []];
+      const [, code] = /^(\d{3})(?: .*|\r?)$/.exec(line) ?? [];
       if (code !== undefined) this.#readReply(code);
     }
+    return concat(passed);
+  }
+
+  #standInFor(line: string): readonly Uint8Array[] {
+    const [, base64] = /^334 (\S+)$/.exec(line) ?? [];
+    const message = base64 === undefined ? undefined : decodeBase64(base64);
+    const { standIn } = this.#exchange ?? {};
+    return message === undefined || standIn === undefined ? this.#heldReplies : [encodeAscii(`334 ${encodeBase64(standIn.server(message))}\r\n`)];
+  }
+
+  /** What the application of a server answers, as it may be written down; undefined where nothing can stand for it. */
+  answer(answer: AuthAnswer): AuthAnswer | undefined {
+    const { standIn } = this.#exchange ?? {};
+    if (answer.type === 'no') standIn?.unknown();
+    if (answer.type === 'credential') return standIn && { type: 'credential', credential: standIn.known(answer.credential) };
+    return answer.type === 'secret' ? undefined : answer;
+  }
+
+  /** What a client has derived from its password. */
+  derived(saltedPassword: Uint8Array): void {
+    this.#exchange?.standIn?.derived(saltedPassword);
   }
 
   /** TLS begins: whatever was under way in the clear is over (RFC 3207 §4.2). */
   secured(): void {
-    [this.#line, this.#held, this.#replies, this.#unanswered, this.#exchange] = ['', [], '', 0, undefined];
+    [this.#line, this.#held, this.#replies, this.#heldReplies, this.#unanswered, this.#exchange] = ['', [], '', [], 0, undefined];
+  }
+
+  /** What is still held back of the server's octets when the session ends: nothing secret. */
+  serverEnd(): Uint8Array {
+    const rest = concat(this.#heldReplies);
+    this.#heldReplies = [];
+    return rest;
   }
 
   /** What is still held back when the session ends. */
@@ -104,7 +148,8 @@ export class SecretStriker {
     const [, command = '', mechanism = '', space = '', response = ''] = /^(AUTH +)([^ ]*)( *)(.*)$/is.exec(text) ?? [];
     this.#unanswered += 1;
     if (command === '') return held; // the word alone
-    this.#exchange = { mechanism: mechanism.toUpperCase(), turns: 0, unanswered: this.#unanswered };
+    const name = mechanism.toUpperCase();
+    this.#exchange = { mechanism: name, turns: 0, unanswered: this.#unanswered, standIn: name === 'SCRAM-SHA-256' ? new ScramStandIn(this.#hash) : undefined };
     return response === '' ? held : [encodeAscii(`${command}${mechanism}${space}${strike(response, this.#exchange)}${end}`)];
   }
 
@@ -144,6 +189,9 @@ function strike(response: string, exchange: Exchange): string {
       const parts = decodeLatin1(decodeBase64(response) ?? new Uint8Array()).split('\0');
       return encodeBase64(encodeAscii(parts.length === 3 ? `${parts[0]}\0${parts[1]}\0${STRUCK_OUT}` : STRUCK_OUT));
     }
-    default: return encodeBase64(encodeAscii(STRUCK_OUT));
+    default: {
+      const message = decodeBase64(response);
+      return encodeBase64((message && exchange.standIn?.client(message)) ?? encodeAscii(STRUCK_OUT));
+    }
   }
 }

@@ -1,6 +1,5 @@
 // Plays a ServerSession and its application. What the transcript does not speak of is accepted in silence, AUTH excepted.
 
-import { encodeAscii } from '../wire/ascii.ts';
 import { encodeXtext } from '../wire/xtext.ts';
 import { isFault } from '../syntax/fault.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
@@ -20,6 +19,7 @@ import type { ApplicationLine } from './application.ts';
 import { formatExact } from './exact.ts';
 import type { Header, OptionName } from './header.ts';
 import type { Happening, Player, Said } from './player.ts';
+import { DECOY, NONCE } from './scram-stand-in.ts';
 import { kindOf } from './script.ts';
 import type { Script } from './script.ts';
 
@@ -110,9 +110,6 @@ export class ServerPlayer implements Player {
     return spoken ? [{ type: 'told', said }] : [];
   }
 }
-
-const NONCE = 'nonce';
-const DECOY = { secret: encodeAscii('of a transcript'), iterations: 4_096 };
 
 /** The options that the header of a transcript sets. */
 export function serverOptionsOf({ options }: Header, hash: Hash): ServerOptions {

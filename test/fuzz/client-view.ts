@@ -7,7 +7,9 @@ import { EMPTY } from '../../src/wire/octet.ts';
 import { LIMITS } from '../../src/protocol/limit.ts';
 import type { ServerOptions } from '../../src/protocol/server/option.ts';
 import { COMMAND_ORDER, FRAMING } from '../../src/protocol/server/table.ts';
-import { SecretStriker, STRUCK_OUT } from '../../src/transcript/secret.ts';
+import { STRUCK_OUT } from '../../src/transcript/scram-stand-in.ts';
+import { SecretStriker } from '../../src/transcript/secret.ts';
+import { HASH } from '../../src/node/credential.ts';
 import { claim, claimEqual, feature } from './property.ts';
 import type { ServerRun } from './server-run.ts';
 import { unstuffed } from './wire-target.ts';
@@ -26,7 +28,7 @@ const LONGEST_REPLY_LINE = 512; // §4.5.3.1.5
 export class ClientView {
   readonly #run: ServerRun;
   readonly #options: ServerOptions;
-  readonly #striker = new SecretStriker();
+  readonly #striker = new SecretStriker(HASH);
   #recorded = '';
   #mode: Mode = 'lines';
   #at = 0; //            up to where the replies have been read

@@ -136,6 +136,20 @@ export const CLIENTS = [
     },
   },
   {
+    name: 'msmtp-auth-scram',
+    title: 'a client and a server prove to each other that they know a password, and neither says it',
+    verifies: 'RFC 5802 §3, RFC 7677 §3, RFC 4954 §4',
+    struck: 'password struck out, and what SCRAM makes of it made anew',
+    version: version('msmtp', join(PEERS, 'msmtp'), ['--version'], /^msmtp version (\S+)/),
+    shows: [/^C: AUTH SCRAM-SHA-256/m, /^A: auth credential SCRAM-SHA-256\$/m, /^S: 235 /m],
+    async play(stage) {
+      const { submission, traced } = await serveSecure(stage);
+      const config = file(stage, `account default\nhost localhost\nport ${submission}\ndomain client.example.org\ntls on\ntls_trust_file ${CERT}\nauth scram-sha-256\nuser ${USER}\npassword "${PASSWORD}"\nfrom ${FROM}\nsource_ip 127.0.0.1\n`, 'msmtprc');
+      await run(stage, join(PEERS, 'msmtp'), [`--file=${config}`, TO], { input: CONTENT });
+      return traced(/QUIT/);
+    },
+  },
+  {
     name: 'curl-recipients-that-may-fail',
     title: 'a client goes on with the recipients that are left when one is refused',
     verifies: 'RFC 5321 §3.3, RFC 5321 §4.1.1.3, RFC 1870 §6.1',

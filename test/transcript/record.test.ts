@@ -15,7 +15,7 @@ import { Pair } from '../support/pair.ts';
 import { octetsOf } from '../wire/every.ts';
 
 const SEEDS = 500;
-const HEADER = { title: 'mail goes through', source: 'a test' };
+const HEADER = { title: 'mail goes through', source: 'a test', hash: HASH };
 
 /** What was written, and a session that writes it. */
 class Paper {
@@ -139,7 +139,7 @@ describe('a record', () => {
 
   it('has a header that nothing in it can break', () => {
     const paper = new Paper();
-    new TranscriptRecorder(paper.write, { title: 'a line\nbreak is é ', source: 'a\0b', subject: 'client' }, 0);
+    new TranscriptRecorder(paper.write, { title: 'a line\nbreak is é ', source: 'a\0b', subject: 'client', hash: HASH }, 0);
     expect(transcriptOf(paper).header).toMatchObject({ title: 'a line?break is ?', source: 'a?b', subject: 'client' });
   });
 
@@ -174,6 +174,16 @@ describe('a record', () => {
     expect(paper.text).not.toMatch(/tanstaaf|dGltIGI5/);
     expect(bodyOf(paper)).toContain('# struck out: the secret');
     transcriptOf(paper);
+  });
+
+  it('has what a server began to say in SCRAM, though the line never ended', () => {
+    const { recorder, paper } = record('client');
+    recorder.heard(octetsOf('220 mx\r\n'), 500);
+    recorder.sent(octetsOf(`AUTH SCRAM-SHA-256 ${encodeBase64(octetsOf('n,,n=alice,r=x'))}\r\n`));
+    recorder.heard(octetsOf('334 c'), 500);
+    recorder.heard(octetsOf('j14'), 500);
+    recorder.world('lost');
+    expect(bodyOf(paper)).toBe(`S: 220 mx\nC: AUTH SCRAM-SHA-256 ${encodeBase64(octetsOf('n,,n=alice,r=nonce'))}\nS= "334 cj14"\n* lost\n`);
   });
 
   it('says what was struck out of a line that never ended', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { encodeBase64 } from '../../src/wire/base64.ts';
+import { HASH } from '../../src/node/credential.ts';
 import { SecretStriker } from '../../src/transcript/secret.ts';
 
 const PASSWORD = 'tanstaaftanstaaf';
@@ -11,7 +12,7 @@ type Turn = readonly ['C' | 'S', string];
 
 /** What is written down of the client's octets, each turn of it cut into pieces of this length. */
 function written(turns: readonly Turn[], length = Infinity): string {
-  const striker = new SecretStriker();
+  const striker = new SecretStriker(HASH);
   let text = '';
   for (const [from, line] of turns) {
     const octets = encodeAscii(line);
@@ -69,19 +70,19 @@ describe('what is struck out', () => {
   });
 
   it('passes everything else on at once', () => {
-    const striker = new SecretStriker();
+    const striker = new SecretStriker(HASH);
     expect(decodeLatin1(striker.client(encodeAscii('MAIL FR')))).toBe('MAIL FR');
     expect(decodeLatin1(striker.client(encodeAscii('OM:<>\r\n')))).toBe('OM:<>\r\n');
   });
 
   it('takes what follows a BDAT of more octets than can be counted for its chunk', () => {
-    const striker = new SecretStriker();
+    const striker = new SecretStriker(HASH);
     const text = 'BDAT 9999999999999999\r\nAUTH PLAIN not-a-command\r\n';
     expect(decodeLatin1(striker.client(encodeAscii(text)))).toBe(text);
   });
 
   it('begins anew under TLS', () => {
-    const striker = new SecretStriker();
+    const striker = new SecretStriker(HASH);
     striker.client(encodeAscii('AUTH LOGIN\r\n'));
     striker.secured();
     expect(decodeLatin1(striker.client(encodeAscii('EHLO a\r\n')))).toBe('EHLO a\r\n');
