@@ -7,7 +7,7 @@ import { EMPTY } from '../../src/wire/octet.ts';
 import { LIMITS } from '../../src/protocol/limit.ts';
 import type { ServerOptions } from '../../src/protocol/server/option.ts';
 import { COMMAND_ORDER, FRAMING } from '../../src/protocol/server/table.ts';
-import { STRUCK_OUT } from '../../src/transcript/scram-stand-in.ts';
+import { NONCE, STRUCK_OUT } from '../../src/transcript/scram-stand-in.ts';
 import { SecretStriker } from '../../src/transcript/secret.ts';
 import { HASH } from '../../src/node/credential.ts';
 import { claim, claimEqual, feature } from './property.ts';
@@ -246,7 +246,8 @@ export class ClientView {
     const said = decodeLatin1(decodeBase64(word) ?? EMPTY);
     const words = [word, ...said.split('\0')].filter((each) => /^(?=.*\d)(?=.*[A-Za-z]).{10,}$/.test(each));
     for (const { code, text } of replies) if (code !== 334) claim(!words.some((each) => text.includes(each)), () => `the secret ${word} in the reply ${code} ${text}`);
-    if (this.#mechanism !== 'LOGIN' && !said.includes(STRUCK_OUT)) this.#secrets.push(word); // the first response of LOGIN is a name
+    const standIn = said.includes(`,r=${NONCE}`); // of a transcript, as it is struck out there
+    if (this.#mechanism !== 'LOGIN' && !standIn && !said.includes(STRUCK_OUT)) this.#secrets.push(word); // the first response of LOGIN is a name
   }
 
   /** Where we stand, against the session's own word. */
