@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSC = join(ROOT, 'node_modules/.bin/tsc');
 const OTHER_NODES = [22, 24];
+const OLDEST_NODE = '20.0.0';
 
 /** Octets that the package may have: people see them before they take it. */
 const LARGEST_PACKAGE = 1_200_000;
@@ -76,16 +77,16 @@ function project(name, ...packages) {
   return path;
 }
 
-/** The program `node` of that major version. It stays between runs, in the folder of the interoperability checks. */
-function nodeOf(major) {
-  if (Number(process.versions.node.split('.')[0]) === major) return process.execPath;
-  const path = join(process.env.EHLO_INTEROP_PEERS ?? join(tmpdir(), 'ehlo-interop-peers'), `node-${major}`);
+/** The program `node` of that version, or of the latest with that major version. It stays between runs, in the folder of the interoperability checks. */
+function nodeOf(version) {
+  if (Number(process.versions.node.split('.')[0]) === version) return process.execPath;
+  const path = join(process.env.EHLO_INTEROP_PEERS ?? join(tmpdir(), 'ehlo-interop-peers'), `node-${version}`);
   const name = `node-${platform()}-${arch()}`;
   const program = join(path, 'node_modules', name, 'bin/node');
   if (!existsSync(program)) {
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, 'package.json'), '{ "private": true }');
-    run('npm', ['install', '--no-audit', '--no-fund', `${name}@${major}`], path);
+    run('npm', ['install', '--no-audit', '--no-fund', `${name}@${version}`], path);
   }
   return program;
 }
@@ -123,8 +124,10 @@ check('it is installed alone', () => {
 
 const compile = (cwd, ...options) => void run(TSC, ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--target', 'es2022', '--lib', 'es2023', '--skipLibCheck', 'false', ...options], cwd);
 check('its types are whole without @types/node and without the DOM', () => compile(consumer, '--module', 'nodenext', '--types', '', '--outDir', 'out', 'consumer.ts'));
-for (const node of [process.execPath, ...OTHER_NODES.map(nodeOf)]) check(`a consumer runs on Node ${run(node, ['--version'], consumer).trim()}`, () => void run(node, ['out/consumer.js'], consumer));
+for (const node of [process.execPath, ...[OLDEST_NODE, ...OTHER_NODES].map(nodeOf)]) check(`a consumer runs on Node ${run(node, ['--version'], consumer).trim()}`, () => void run(node, ['out/consumer.js'], consumer));
 check('its command runs', () => run('npx', ['--no-install', 'ehlo', '--version'], consumer).trim());
+
+check(`two workers of it serve on Node ${OLDEST_NODE}`, () => void run(process.execPath, [join(ROOT, 'test/interop/oldest.mjs'), nodeOf(OLDEST_NODE)], ROOT));
 
 check('every source map leads to a source that is there', () => {
   const maps = readdirSync(join(installed, 'dist'), { recursive: true }).filter((name) => name.endsWith('.map')).map((name) => join(installed, 'dist', name));
