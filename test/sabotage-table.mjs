@@ -21,7 +21,7 @@ export const MISTAKES = [
   ['the next mail begins within a line', 'wire/data-decoder.ts', '    this.size = 0;\n    this.#row = ROWS.start;', '    this.size = 0;\n    this.#row = ROWS.text;', `${WIRE}/data-decoder`],
   ['a dot at the start of a line is sent once', 'wire/data-encoder.ts', "['text', 'stuff']", "['text']", `${WIRE}/data-encoder`],
   ['an open line runs into the end of mail data', 'wire/data-encoder.ts', 'ROWS.start ? END : END_OF_OPEN_LINE', 'ROWS.start ? END : END', `${WIRE}/data-encoder`],
-  ['a CR as the last octet of content is sent', 'wire/data-encoder.ts', "    if (this.#row === ROWS.cr) this.#found.note('bare-cr', this.#size - 1);\n", '', `${WIRE}/data-encoder`],
+  ['a CR as the last octet of content is sent', 'wire/data-encoder.ts', "    if (this.#row === ROWS.cr) this.#note('bare-cr', this.#size - 1);\n", '', `${WIRE}/data-encoder`],
   ['a chunk takes one octet of what follows', 'wire/chunk-decoder.ts', 'Math.min(octets.length, at + this.remaining)', 'Math.min(octets.length, at + this.remaining + 1)', `${WIRE}/chunk-decoder`],
   ['the fast scan passes over CR', 'wire/text.ts', 'const ABOVE_CR = 0x0e0e0e0e;', 'const ABOVE_CR = 0x0d0d0d0d;', `${WIRE}/data-decoder ${WIRE}/text`],
   ['one credential has two spellings in base 64', 'wire/base64.ts', 'return trailing === 0 ? octets : undefined;', 'return octets;', `${WIRE}/base64`],
