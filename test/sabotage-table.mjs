@@ -78,6 +78,7 @@ export const MISTAKES = [
   ['a certificate that proves nothing will do', 'protocol/client/negotiation.ts', "if (tls.verified || tlsPolicy !== 'verify')", "if (tls.verified || tlsPolicy === 'verify')", 'test/transcripts -t client-not-verified'],
   ['a recipient has two outcomes', 'protocol/client/recipient.ts', 'if (forwardPath === undefined || this.#outcomes[recipient] !== undefined) return;', 'if (forwardPath === undefined) return;', `${CLIENT}/session ${CLIENT}/session-end test/transcripts -t client`],
   ['a 4yz is for good', 'protocol/client/outcome.ts', "replyClass(reply.code) === 4 ? 'deferred' : 'failed'", "replyClass(reply.code) === 3 ? 'deferred' : 'failed'", 'test/transcripts -t client-data-451'],
+  ['an outcome has an enhanced code of another class', 'protocol/client/outcome.ts', 'const reply = classCorrected(written);', 'const reply = written;', 'test/transcripts -t class-corrected'],
   ['a secret is shown to whoever answers', 'protocol/client/authentication.ts', 'secured: clearText || trusted', 'secured: true', 'test/transcripts -t client-plain-unverified'],
 
   // The relay, and what it keeps
@@ -86,6 +87,7 @@ export const MISTAKES = [
   ['a delivery that failed outweighs one that succeeded', 'relay/queue/fold.ts', 'failed: 1, delivered: 2', 'failed: 2, delivered: 1', 'test/fuzz/fuzz -t journalRecord'],
   ['a record that has decayed is read', 'relay/queue/record.ts', '  if (!isSound(octets.subarray(at, at + HEADER), checksum(payload), secret, checksum)) return undefined;\n', '', 'test/relay/queue/record test/relay/queue/segment'],
   ['a response of SASL stands in the transcript', 'transcript/secret.ts', "if (this.#exchange !== undefined) return [encodeAscii(`${strike(text, this.#exchange)}${end}`)];", 'if (this.#exchange !== undefined) return held;', 'test/transcript/secret'],
+  ['who proved nothing by SCRAM is written down as if he had', 'transcript/scram-stand-in.ts', 'proven ? clientProof(', 'true ? clientProof(', 'test/transcript/scram-stand-in'],
   ['a bounce is tried as long as other mail', 'relay/schedule.ts', 'mail.bounce ? schedule.expireBounce : schedule.expire', 'schedule.expire', 'test/relay/schedule'],
   ['a mapped address is compared as it was written', 'relay/address.ts', 'return within(ipv6, MAPPED.prefix, MAPPED.bits) ? formatIpv4(ipv6.subarray(12)) : formatIpv6(ipv6);', 'return formatIpv6(ipv6);', 'test/relay/address test/relay/route'],
   ['a range holds addresses of another family', 'relay/admission.ts', 'if (candidate === undefined || candidate.length !== octets.length) return false;', 'if (candidate === undefined) return false;', 'test/relay/admission'],
