@@ -201,10 +201,12 @@ declare module 'node:tty' {
 
 // node/disk.ts
 declare module 'node:fs' {
-  export const constants: { readonly O_RDWR: number; readonly O_CREAT: number };
+  export const constants: { readonly O_RDONLY: number; readonly O_RDWR: number; readonly O_CREAT: number };
   export function open(path: string, flags: number, mode: number, done: (error: Error | null, descriptor: number) => void): void;
   export function writev(descriptor: number, pieces: readonly Uint8Array[], position: number, done: (error: Error | null, written: number) => void): void;
   export function fdatasync(descriptor: number, done: (error: Error | null, nothing: void) => void): void;
+  export function fsync(descriptor: number, done: (error: Error | null, nothing: void) => void): void;
+  export function ftruncate(descriptor: number, length: number, done: (error: Error | null, nothing: void) => void): void;
   export function close(descriptor: number, done: (error: Error | null, nothing: void) => void): void;
 }
 

@@ -7,7 +7,7 @@
 //
 // Paths are relative, `folder/name`; the folders exist.
 
-import { close, constants, fdatasync, open as openFile, writev } from 'node:fs';
+import { close, constants, fdatasync, fsync, ftruncate, open as openFile, writev } from 'node:fs';
 import { mkdir, open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory } from './durable.ts';
@@ -39,7 +39,9 @@ export const FOLDERS = ['journal', 'msg', 'tmp', 'dead'] as const;
 const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'part', 'lock', 'control', 'lost+found']);
 
 /**
- * A directory of the machine. A file that was written stays open until it is renamed or removed.
+ * A directory of the machine. A file that was written stays open until it is renamed or removed, and the folders are open as
+ * long as the disk is: what has to be synced, or cut off, can be where no more files can be opened. Whoever connects to us takes
+ * descriptors away.
  *
  * What goes with every mail, writes and syncs, goes by descriptors and callbacks: by FileHandles and their promises it took
  * 8 µs more of the main thread each.
@@ -48,6 +50,7 @@ export class FileDisk implements Disk {
   readonly #directory: string;
   readonly #counts: { syncs: number };
   readonly #open = new Map<string, number>(); // descriptors
+  readonly #folders = new Map<string, number>(); // likewise
 
   private constructor(directory: string, counts: { syncs: number }) {
     this.#directory = directory;
@@ -63,7 +66,9 @@ export class FileDisk implements Disk {
     for (const folder of FOLDERS) await mkdir(join(directory, folder), { recursive: true });
     await syncDirectory(directory);
     await syncDirectory(dirname(directory));
-    return new FileDisk(directory, counts);
+    const disk = new FileDisk(directory, counts);
+    for (const folder of ['', ...FOLDERS]) disk.#folders.set(folder, await descriptorOf(disk.#path(folder), constants.O_RDONLY));
+    return disk;
   }
 
   list(folder: string): Promise<readonly string[]> {
@@ -89,7 +94,7 @@ export class FileDisk implements Disk {
   async write(path: string, pieces: readonly Uint8Array[], at: number): Promise<void> {
     let descriptor = this.#open.get(path);
     if (descriptor === undefined) {
-      descriptor = await result<number>((done) => openFile(this.#path(path), constants.O_RDWR | constants.O_CREAT, OWNER_ONLY, done));
+      descriptor = await descriptorOf(this.#path(path), constants.O_RDWR | constants.O_CREAT);
       this.#open.set(path, descriptor);
     }
     await writeAll(writev, descriptor, pieces, at);
@@ -104,6 +109,11 @@ export class FileDisk implements Disk {
 
   /** A sync of data alone may leave the old length. */
   async truncate(path: string, length: number): Promise<void> {
+    const descriptor = this.#open.get(path);
+    if (descriptor !== undefined) {
+      await result<void>((done) => ftruncate(descriptor, length, done));
+      return result<void>((done) => fsync(descriptor, done));
+    }
     await this.#with(path, async (file) => {
       await file.truncate(length);
       await file.sync();
@@ -120,8 +130,10 @@ export class FileDisk implements Disk {
     await this.#forget(path);
   }
 
-  syncFolder(folder: string): Promise<void> {
-    return syncDirectory(this.#path(folder));
+  async syncFolder(folder: string): Promise<void> {
+    const descriptor = this.#folders.get(folder);
+    if (descriptor === undefined) throw new Error(`the disk has no folder ${folder}, or is closed`);
+    await result<void>((done) => fsync(descriptor, done));
   }
 
   async free(): Promise<number> {
@@ -131,6 +143,8 @@ export class FileDisk implements Disk {
 
   async close(): Promise<void> {
     for (const path of [...this.#open.keys()]) await this.#forget(path);
+    for (const descriptor of this.#folders.values()) await result<void>((done) => close(descriptor, done));
+    this.#folders.clear();
   }
 
   async #with(path: string, action: (file: FileHandle) => Promise<void>): Promise<void> {
@@ -153,10 +167,19 @@ export class FileDisk implements Disk {
   }
 }
 
-/** Tells whether an error, or what caused it, says that there is no room. */
+/** What there may be too little of, by the code of the error. It passes, and what is on the disk is as it was. */
+const SHORTAGES = { ENOSPC: 'no room', EDQUOT: 'no room', EMFILE: 'too many open files', ENFILE: 'too many open files' } as const;
+
+/** What an error, or what caused it, says there is too little of; undefined: it is about something else. */
+export function shortageOf(error: unknown): (typeof SHORTAGES)[keyof typeof SHORTAGES] | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = Object.keys(SHORTAGES).find((each): each is keyof typeof SHORTAGES => 'code' in error && error.code === each);
+  return code === undefined ? shortageOf(error.cause) : SHORTAGES[code];
+}
+
+/** Tells whether an error says that there is too little of something: what asked for it is refused, and all else goes on. */
 export function isFull(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false;
-  return ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) || isFull(error.cause);
+  return shortageOf(error) !== undefined;
 }
 
 const OWNER_ONLY = 0o600; // mail is private
@@ -190,6 +213,10 @@ function behind(pieces: readonly Uint8Array[], octets: number): readonly Uint8Ar
     skip -= piece.length - rest.length;
     return rest.length === 0 ? [] : [rest];
   });
+}
+
+function descriptorOf(path: string, flags: number): Promise<number> {
+  return result<number>((done) => openFile(path, flags, OWNER_ONLY, done));
 }
 
 /** A promise of what Node calls back with. */

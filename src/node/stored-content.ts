@@ -32,7 +32,7 @@ export function contentPath(id: string): string {
 export class ContentFile {
   readonly #store: ContentStore;
   readonly #id: string;
-  readonly #path: string;
+  #path: string; //              where it is now
   #pieces: Uint8Array[] = []; // to be written at #at
   #collected = 0; //             octets in #pieces
   #at = HEADER;
@@ -66,6 +66,7 @@ export class ContentFile {
     await disk.write(this.#path, [octets], 0);
     await perform(sync, () => disk.sync(this.#path));
     await disk.rename(this.#path, contentPath(this.#id));
+    this.#path = contentPath(this.#id);
   }
 
   /** Leaves nothing behind. */

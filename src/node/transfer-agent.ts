@@ -4,7 +4,8 @@
 // Rule 2: anyone may send to accepted domains, only clients of `relayFrom` to others (§7.9).
 // Rule 3: mail that has come round a hundred times is refused (§6.3).
 // Rule 4: what cannot be delivered is reported to its sender (§6.1), unless it has none (§4.5.5), or wants no report (RFC 3461).
-// Rule 5: mail for which there is no room is refused with 452 4.3.1 (§4.2.3), and taken again when there is.
+// Rule 5: mail for which there is no room is refused with 452 4.3.1 (§4.2.3), or with 451 4.3.2 where too many files are open,
+//         and taken again when there is.
 
 import { networkInterfaces } from 'node:os';
 import { formatHost } from '../syntax/domain.ts';
@@ -23,7 +24,7 @@ import { Submission } from '../relay/submission.ts';
 import { VERDICTS } from '../relay/verdict.ts';
 import { askedFor } from './conclusion.ts';
 import type { Users } from './credential.ts';
-import { isFull } from './disk.ts';
+import { shortageOf } from './disk.ts';
 import type { RecipientOutcome } from './deliver.ts';
 import { Destinations } from './destinations.ts';
 import { Dispatcher, type Signals } from './dispatch.ts';
@@ -82,6 +83,9 @@ type Recipients = Pick<NewMail, 'forwardPaths' | 'recipientParameters'>;
 const NOBODY: Recipients = { forwardPaths: [], recipientParameters: [] };
 
 const NO_ROOM = refuse(452, '4.3.1', 'not enough room to keep the mail');
+
+/** What the client hears, by what there is too little of for its mail. */
+const SHORTAGES = { 'no room': NO_ROOM, 'too many open files': refuse(451, '4.3.2', 'too many files are open here, try again later') } as const;
 
 /** Milliseconds for which the addresses of this machine are taken to be the same. */
 const INTERFACES_LIFE: Milliseconds = 30_000;
@@ -191,9 +195,10 @@ export class TransferAgent {
         log('refused', { ...story, reason: 'loop' });
         return { type: 'refuse', reply: VERDICTS['too-many-hops'].reply };
       }
-      if (isFull(error)) {
-        log('refused', { ...story, reason: 'no room' });
-        return NO_ROOM;
+      const shortage = shortageOf(error);
+      if (shortage !== undefined) {
+        log('refused', { ...story, reason: shortage });
+        return SHORTAGES[shortage];
       }
       if (mail.signal.aborted) log('lost', { ...story, reason: error instanceof Error ? error.message : String(error) });
       throw error;

@@ -141,6 +141,29 @@ check('a disk that is full for a moment refuses what comes then with 452 4.3.1, 
   expect(refused > 0, 'no mail was refused: this check checks nothing');
 });
 
+check('clients that leave no file to be opened are refused with 451 4.3.2, and all goes on', async (stage) => {
+  const queue = join(stage.folder('queue'), 'queue');
+  const words = ['serve', '--listen', 'smtp://127.0.0.1:0', '--queue', queue, '--hostname', 'relay.test', '--smarthost', '127.0.0.1:1', '--max-connections-per-client', '200'];
+  const relay = stage.start('bash', ['-c', 'ulimit -n 90; exec "$@"', 'bash', process.execPath, EHLO, ...words]);
+  relay.ours = true;
+  const [, port] = (await relay.find(/^ehlo: listening on smtp:\/\/\S*:(\d+)$/m, 15)) ?? [];
+  const large = 'x'.repeat(70).concat('\r\n').repeat(5_000); // each has a file of its own
+  const clients = [];
+  const replies = await Promise.all(Array.from({ length: 120 }, async () => {
+    const client = await Client.greet(stage, Number(port));
+    clients.push(client);
+    return client.closed ? { code: 0, text: '' } : client.mail('alice@sender.test', ['bob@peer.test'], large); // 0: there was none left for this connection
+  }));
+  const said = (wanted) => replies.filter(({ code }) => code === wanted);
+  expect(said(451).length > 0, 'no mail was refused: this check checks nothing');
+  expectEqual(said(0).length + said(250).length + said(451).length, replies.length, 'replies that are none, 250 or 451');
+  for (const { text } of said(451)) expectMatch(text, /^451 4\.3\.2 too many files are open here/, 'the reply to a mail for which no file can be opened');
+  for (const client of clients) client.reset();
+  await until('there is room again', async () => (await (await Client.greet(stage, Number(port))).mail('alice@sender.test', ['bob@peer.test'], large)).code === 250);
+  expectEqual((await idsOf(stage, queue)).length, said(250).length + 1, 'mails in the queue');
+  expectEqual(await relay.stop(), 0, 'exit status of ehlo serve');
+});
+
 check('a queue that can only be read is one line', async (stage) => {
   const { queue, relay } = await startWaiting(stage, 1);
   await relay.stop();

@@ -468,14 +468,33 @@ describe('the journal, on a disk that fails', () => {
     await journal.close();
   });
 
-  it('refuses one large mail when the disk is full, and goes on', async () => {
+  it.each(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'])('refuses one large mail when the disk is full or too many files are open (%s), and goes on', async (code) => {
     const told: string[] = [];
     const { journal, disk } = await watched({ inlineLimit: 10, failed: ({ message }) => told.push(message) });
-    failing(disk, 'ENOSPC', ({ type, path }) => type === 'write' && path.startsWith('tmp/'));
-    await expect(journal.add(mailTo('bob'), of('x'.repeat(100)))).rejects.toThrow('ENOSPC');
+    failing(disk, code, ({ type, path }) => type === 'write' && path.startsWith('tmp/'));
+    await expect(journal.add(mailTo('bob'), of('x'.repeat(100)))).rejects.toThrow(code);
     await journal.add(mailTo('bob'), of('x'));
     expect(told).toEqual([]);
     expect([...journal.mails()].length).toBe(1);
+  });
+
+  it.each(['tmp/', 'journal/000002'])('breaks off a checkpoint when too many files are open for %s, and has another later', async (path) => {
+    const told: string[] = [];
+    const { journal, disk } = await watched({ failed: ({ message }) => told.push(message) });
+    const { id } = await journal.add(mailTo('bob'), of('x'.repeat(100)));
+    failing(disk, 'EMFILE', (operation) => operation.type === 'write' && operation.path.startsWith(path));
+    await expect(journal.checkpoint()).rejects.toThrow('EMFILE');
+    disk.before = () => undefined;
+    await journal.checkpoint();
+    expect(await contentOf(journal, id)).toBe('x'.repeat(100));
+    expect(told).toEqual([]);
+  });
+
+  it('leaves no file of a large mail whose name could not be made durable', async () => {
+    const { journal, disk } = await watched({ inlineLimit: 10 });
+    failing(disk, 'ENOSPC', ({ type, path }) => type === 'syncFolder' && path === 'msg');
+    await expect(journal.add(mailTo('bob'), of('x'.repeat(100)))).rejects.toThrow('ENOSPC');
+    expect([...(await disk.list('msg')), ...(await disk.list('tmp'))]).toEqual([]);
   });
 
   /** The disk is full: of a write it takes so many octets, and says so. */

@@ -1,0 +1,36 @@
+import { rmSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { FileDisk } from '../../src/node/disk.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+describe('a directory as a disk, when no file can be opened any more', () => {
+  it('syncs a folder by the descriptor that it has', async () => {
+    using directory = temporaryDirectory();
+    const disk = await FileDisk.open(directory.path);
+    rmSync(join(directory.path, 'msg'), { recursive: true }); // what is gone cannot be opened
+    await disk.syncFolder('msg');
+    await disk.close();
+    await expect(disk.syncFolder('msg')).rejects.toThrow();
+  });
+
+  it('cuts a file off by the descriptor that it was written by', async () => {
+    using directory = temporaryDirectory();
+    const disk = await FileDisk.open(directory.path);
+    await disk.write('tmp/a', [Uint8Array.of(1, 2, 3)], 0);
+    unlinkSync(join(directory.path, 'tmp/a'));
+    await disk.truncate('tmp/a', 1);
+    await disk.close();
+  });
+
+  it('cuts off a file that it has not written', async () => {
+    using directory = temporaryDirectory();
+    let disk = await FileDisk.open(directory.path);
+    await disk.write('tmp/a', [Uint8Array.of(1, 2, 3)], 0);
+    await disk.close();
+    disk = await FileDisk.open(directory.path);
+    await disk.truncate('tmp/a', 1);
+    expect([...(await disk.read('tmp/a'))]).toEqual([1]);
+    await disk.close();
+  });
+});
