@@ -128,9 +128,10 @@ declare module 'node:process' {
     readonly versions: { readonly node: string };
     exitCode: number | undefined;
     readonly stdin: AsyncIterable<Uint8Array>;
-    readonly stdout: { write(text: string | Uint8Array): boolean; readonly isTTY?: boolean; on(event: 'error', listener: () => void): void };
-    readonly stderr: { write(text: string | Uint8Array): boolean; readonly isTTY?: boolean; readonly columns?: number; on(event: 'error', listener: () => void): void };
-    on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'exit', listener: () => void): void;
+    readonly stdout: { write(text: string | Uint8Array): boolean; readonly isTTY?: boolean; on(event: 'error', listener: (error: Error) => void): void };
+    readonly stderr: { write(text: string | Uint8Array): boolean; readonly isTTY?: boolean; readonly columns?: number; on(event: 'error', listener: (error: Error) => void): void };
+    on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: () => void): void;
+    on(event: 'exit', listener: (status: number) => void): void;
     on(event: 'message', listener: (message: unknown, handle: unknown) => void): void;
     /** Of a process that another one of Node's has begun. */
     send?(message: unknown, socket: undefined, options: undefined, sent: (error: Error | null) => void): boolean;

@@ -38,7 +38,7 @@ export interface Screen {
 }
 
 /** Exit statuses, by their names in BSD's sysexits.h. */
-export const EXIT = { ok: 0, usage: 64, unavailable: 69, temporary: 75 } as const;
+export const EXIT = { ok: 0, usage: 64, unavailable: 69, unwritten: 74, temporary: 75 } as const;
 
 /**
  * Runs a command: `--help` is printed from the table; misuse is one line on standard error and status 64.

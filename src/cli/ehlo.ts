@@ -3,8 +3,10 @@
 
 import process from 'node:process';
 import { EXIT, type Screen, type Terminal } from './command-line.ts';
+import { errorCode } from '../node/error-text.ts';
 import { VERSION } from '../node/version.ts';
 import { suggest } from './misuse.ts';
+import { reason } from './reason.ts';
 
 interface Command {
   readonly about: string;
@@ -25,9 +27,17 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries<Command>({
   draw:   { about: 'draw a state machine from its table',                      run: async (args, terminal) => (await import('./draw.ts')).draw(args, terminal) },
 }));
 
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined); // whoever read it has gone; the work goes on
-
 const { stderr } = process;
+
+let unwritten = false; // of what was to be read on standard output
+process.stdout.on('error', (error) => {
+  if (errorCode(error) !== 'EPIPE' && !unwritten) stderr.write(`ehlo: cannot write to standard output: ${reason(error)}\n`);
+  unwritten ||= errorCode(error) !== 'EPIPE'; // else whoever read it has gone, and the work goes on
+});
+stderr.on('error', () => undefined);
+
+/** Commands that do more than to tell something: their status is about that. */
+const WORKING: readonly string[] = ['serve', 'send', 'record'];
 
 const SCREEN: Screen = {
   colours: (process.env['NO_COLOR'] ?? '') === '', // no-color.org
@@ -77,6 +87,10 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   terminal.err(`ehlo: unknown command ${JSON.stringify(name)}: ${suggest(name, [...COMMANDS.keys()])}\n`);
   return EXIT.usage;
 }
+
+process.on('exit', (status) => {
+  if (status === EXIT.ok && unwritten && !WORKING.includes(process.argv[2] ?? '')) process.exitCode = EXIT.unwritten;
+});
 
 main(process.argv.slice(2)).then(
   (status) => (process.exitCode = status),

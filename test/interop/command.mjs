@@ -186,3 +186,10 @@ check('ehlo route leaves out private addresses unless they are allowed', async (
   expectEqual(status, 69, 'exit status');
   expectMatch(out, /loopback/, 'standard output');
 });
+
+check('what cannot be written to standard output is said, with status 74; but that its reader has gone is nobody’s fault', async (stage) => {
+  for (const [where, status, said] of [['>/dev/full', 74, 'ehlo: cannot write to standard output: no space left on device\n'], ['| true', 0, '']]) {
+    const program = stage.start('bash', ['-c', `set -o pipefail; "$@" ${where}`, 'bash', process.execPath, EHLO, 'draw', 'server']);
+    expectEqual(`${(await program.exited).status} ${program.err}`, `${status} ${said}`, where);
+  }
+});
