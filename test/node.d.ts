@@ -20,6 +20,7 @@ declare module 'node:util' {
 declare module 'node:fs' {
   export function readFileSync(path: string, encoding: 'utf8'): string;
   export function mkdirSync(path: string, options: { readonly recursive: true }): string | undefined;
+  export function statSync(path: string): { readonly mode: number };
   export function openSync(path: string, flags: 'wx', mode: number): number;
   export function writeSync(descriptor: number, octets: Uint8Array, offset: number): number;
   export function closeSync(descriptor: number): void;
@@ -110,7 +111,7 @@ declare module 'node:fs/promises' {
     stat(): Promise<{ readonly size: number }>;
     close(): Promise<void>;
   }
-  export function open(path: string, flags: 'r' | 'wx'): Promise<FileHandle>;
+  export function open(path: string, flags: 'r' | 'wx', mode?: number): Promise<FileHandle>;
   export function mkdir(path: string, options: { readonly recursive: true }): Promise<string | undefined>;
   export function readdir(path: string): Promise<string[]>;
   export function readFile(path: string): Promise<Uint8Array>;

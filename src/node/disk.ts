@@ -10,7 +10,7 @@
 import { close, constants, fdatasync, fsync, ftruncate, open as openFile, writev } from 'node:fs';
 import { mkdir, open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncDirectory } from './durable.ts';
+import { OWNER_ONLY, syncDirectory } from './durable.ts';
 
 export interface Disk {
   /** Names in a folder, in no order. */
@@ -63,7 +63,7 @@ export class FileDisk implements Disk {
     const names = await readdir(directory);
     const foreign = names.filter((name) => !OWN_NAMES.has(name));
     if (!names.includes('FORMAT') && foreign.length > 0) throw new Error(`it holds ${foreign.length > 2 ? `${foreign.slice(0, 2).join(', ')} and ${foreign.length - 2} more` : foreign.join(' and ')}, and no queue: a queue wants a folder of its own`);
-    for (const folder of FOLDERS) await mkdir(join(directory, folder), { recursive: true });
+    for (const folder of FOLDERS) await mkdir(join(directory, folder), { recursive: true, mode: OWNER_ONLY.folder });
     await syncDirectory(directory);
     await syncDirectory(dirname(directory));
     const disk = new FileDisk(directory, counts);
@@ -182,7 +182,6 @@ export function isFull(error: unknown): error is Error {
   return shortageOf(error) !== undefined;
 }
 
-const OWNER_ONLY = 0o600; // mail is private
 const LONGEST_READ = 1 << 30; // what one system call takes is a little less than 2 GiB
 
 /** Writes all pieces, however short the writes of the system are. @internal */
@@ -216,7 +215,7 @@ function behind(pieces: readonly Uint8Array[], octets: number): readonly Uint8Ar
 }
 
 function descriptorOf(path: string, flags: number): Promise<number> {
-  return result<number>((done) => openFile(path, flags, OWNER_ONLY, done));
+  return result<number>((done) => openFile(path, flags, OWNER_ONLY.file, done));
 }
 
 /** A promise of what Node calls back with. */

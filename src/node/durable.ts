@@ -1,7 +1,11 @@
 // Files that survive the loss of power: written under a temporary name, synced, renamed, and the directory synced, in this order.
+// They hold mail, so they are their owner's alone, whatever the umask.
 
 import { mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+
+/** Permissions of what holds mail. */
+export const OWNER_ONLY = { file: 0o600, folder: 0o700 } as const;
 
 /** Makes a directory's entries durable: a rename is on the disk only after this. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -20,7 +24,7 @@ export async function makeDirectories(directory: string, names: readonly string[
     await syncDirectory(dirname(made));
     if (resolve(made) === resolve(above)) break;
   }
-  for (const name of names) await mkdir(join(directory, name), { recursive: true });
+  for (const name of names) await mkdir(join(directory, name), { recursive: true, mode: OWNER_ONLY.folder });
   await syncDirectory(directory);
 }
 
@@ -41,7 +45,7 @@ export class DurableFile {
 
   static async create(directory: string, name: string): Promise<DurableFile> {
     const path = join(directory, name);
-    return new DurableFile(path, await open(path, 'wx'));
+    return new DurableFile(path, await open(path, 'wx', OWNER_ONLY.file));
   }
 
   /** Appends octets; they must stay as they are until `commit`. */

@@ -1,4 +1,4 @@
-import { rmSync, unlinkSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FileDisk } from '../../src/node/disk.ts';
@@ -32,5 +32,16 @@ describe('a directory as a disk, when no file can be opened any more', () => {
     await disk.truncate('tmp/a', 1);
     expect([...(await disk.read('tmp/a'))]).toEqual([1]);
     await disk.close();
+  });
+});
+
+describe('a directory as a disk', () => {
+  it('has folders and files that are their owner\'s alone', async () => {
+    using directory = temporaryDirectory();
+    const disk = await FileDisk.open(directory.path);
+    await disk.write('tmp/a', [Uint8Array.of(1)], 0);
+    await disk.close();
+    const permissions = [...readdirSync(directory.path), 'tmp/a'].map((name) => `${name} ${(statSync(join(directory.path, name)).mode & 0o777).toString(8)}`);
+    expect(permissions).toEqual(['dead 700', 'journal 700', 'msg 700', 'tmp 700', 'tmp/a 600']);
   });
 });

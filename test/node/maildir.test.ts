@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Maildir } from '../../src/node/maildir.ts';
@@ -42,6 +42,13 @@ describe('a Maildir', () => {
   it('is made with its three directories, which are durable', () => {
     expect(readdirSync(join(directory.path, 'box'))).toEqual(['cur', 'new', 'tmp']);
     expect(operations.filter((operation) => operation.startsWith('sync')).map((operation) => operation.replace(/ehlo-\w+/, '*'))).toEqual(['sync tmp/*', 'sync */box']);
+  });
+
+  it('is its owner\'s alone', async () => {
+    await maildir.deliver(from('<alice@a.test>'), inPieces('x'));
+    const [name = ''] = files('new');
+    const permissions = ['new', 'cur', 'tmp', `new/${name}`].map((path) => (statSync(join(directory.path, 'box', path)).mode & 0o777).toString(8));
+    expect(permissions).toEqual(['700', '700', '700', '600']);
   });
 
   // shows RFC5321:4.4-13 RFC5321:4.4-14 RFC5321:4.4-15 RFC5321:4.4-16 RFC5321:3.6.1-6

@@ -11,7 +11,7 @@ export const operations: string[] = [];
 export const failing: { prefix: string | undefined } = { prefix: undefined };
 
 interface Disk {
-  readonly open: (path: string, flags: string) => Promise<Handle>;
+  readonly open: (path: string, flags: string, mode?: number) => Promise<Handle>;
   readonly rename: (from: string, to: string) => Promise<void>;
   readonly unlink: (path: string) => Promise<void>;
 }
@@ -26,9 +26,9 @@ export function watch(disk: object): object {
   const { open, rename, unlink } = disk as Disk; // it is node:fs/promises
   return {
     ...disk,
-    async open(path: string, flags: string): Promise<Handle> {
+    async open(path: string, flags: string, mode?: number): Promise<Handle> {
       note(`open ${short(path)}`);
-      const handle = await open(path, flags);
+      const handle = await open(path, flags, mode);
       for (const operation of ['write', 'sync', 'close'] as const) {
         const original = handle[operation].bind(handle) as (octets?: Uint8Array) => Promise<never>;
         handle[operation] = async (octets?: Uint8Array) => {
