@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { defineConfig } from 'vitest/config';
 
@@ -13,6 +14,8 @@ class LongestFirst extends BaseSequencer {
 
 const NODE = ['test/node/**/*.test.ts', 'test/cli/**/*.test.ts', 'test/*.test.ts']; // with timers, signals and processes of their own
 
+const MOCKING = readdirSync('test/node').map((name) => `test/node/${name}`).filter((path) => readFileSync(path, 'utf8').includes('\nvi.mock(')); // modules that others need as they are
+
 export default defineConfig({
   test: {
     maxWorkers: '200%', // two to a core: some wait for processes and timers
@@ -21,7 +24,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: 'pure', include: ['test/**/*.test.ts'], exclude: NODE, isolate: false } }, // a process for each file would cost as much as the tests
-      { extends: true, test: { name: 'node', include: NODE } },
+      { extends: true, test: { name: 'node', include: NODE, exclude: MOCKING, isolate: false } },
+      { extends: true, test: { name: 'mocking', include: MOCKING } },
     ],
   },
 });
