@@ -22,6 +22,7 @@ declare module 'node:fs' {
 declare module 'node:buffer' {
   export class Buffer extends Uint8Array {
     static from(octets: Uint8Array): Buffer;
+    static from(memory: ArrayBufferLike, at: number, length: number): Buffer;
     static from(text: string, encoding: 'base64' | 'latin1' | 'utf8'): Buffer;
     override toString(encoding: 'base64' | 'latin1' | 'utf8'): string;
   }

@@ -1,5 +1,7 @@
 // Everything that a decoder can be fed, when its alphabet is small: every string, every way to cut it.
 
+import { Buffer } from 'node:buffer';
+
 /** Yields the strings over the alphabet with a length in this range, shortest first. A string has a character for each octet. */
 export function* everyString(alphabet: string, from: number, to: number): Generator<string> {
   let strings = [''];
@@ -50,14 +52,19 @@ function amongLineFeeds(text: string, from: number, to: number): Uint8Array {
   return memory.subarray(begin, used);
 }
 
+/** From so many octets on Buffer is faster, the call included. */
+const FOREIGN = { octets: 200, text: 12 };
+
 export function octetsOf(text: string): Uint8Array {
+  if (text.length >= FOREIGN.octets) return new Uint8Array(Buffer.from(text, 'latin1')); // in memory of its own
   const octets = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at++) octets[at] = text.charCodeAt(at);
   return octets;
 }
 
 export function textOf(octets: Uint8Array): string {
+  if (octets.length >= FOREIGN.text) return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1');
   let text = '';
-  for (const octet of octets) text += String.fromCharCode(octet);
+  for (let at = 0; at < octets.length; at++) text += String.fromCharCode(octets[at] ?? 0);
   return text;
 }

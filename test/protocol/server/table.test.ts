@@ -205,7 +205,7 @@ const INPUTS: readonly Input[] = [
   ...inWorld('time', 'end', 'lost', 'shutdown'),
 ];
 const ANSWERS: readonly Input[] = [...(['accept', 'refuse', 'refuse 421'] as const).map((answer) => ({ answer })), ...inWorld('time', 'end', 'lost', 'shutdown')];
-/** In a chunk: no input reaches beyond its end. */
+/** In a chunk: no input reaches beyond its end; small ones come near it, or each count of octets left would be a place. */
 const PIECES: readonly Input[] = [...['QU', 'IT\r\n', 'a\nb\n', 'x'.repeat(21), 'x'.repeat(8 * MAX_SIZE + 1)].map((octets) => ({ octets })), ...inWorld('time', 'end', 'lost', 'shutdown')];
 /** While the handshake is awaited. */
 const IN_THE_CLEAR: readonly Input[] = [{ line: 'EHLO client.example.org' }, { line: 'QUIT' }, ...inWorld('secured', 'insecure', 'time', 'end', 'lost', 'shutdown')];
@@ -244,8 +244,8 @@ class ServerWalk implements Walk<Input> {
   get inputs(): readonly Input[] {
     if (this.#question !== undefined) return ANSWERS;
     if (this.#state === 'tls') return IN_THE_CLEAR;
-    if (this.#remaining > 0) return PIECES.filter((input) => !('octets' in input) || input.octets.length <= this.#remaining);
-    const whole = this.#partial === '' && !this.#secured && !this.#authenticated;
+    if (this.#remaining > 0) return PIECES.filter((input) => !('octets' in input) || (input.octets.length <= this.#remaining && (input.octets.length > MAX_SIZE || this.#remaining <= MAX_SIZE + 1)));
+    const whole = this.#partial === '' && this.#content === 0 && !this.#spoilt && !this.#secured && !this.#authenticated;
     return whole ? INPUTS : INPUTS.filter((input) => !('octets' in input));
   }
 
