@@ -302,14 +302,14 @@ describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
     let seed = 1;
     const random = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647; // Park and Miller
     const counts = new Map<string, number>();
-    for (let run = 0; run < 6000; run += 1) {
-      const zone = { MX: '10 a.test, 10 b.test, 10 c.test', 'a.test': '192.0.2.1', 'b.test': '192.0.2.2', 'c.test': '192.0.2.3' };
+    const zone = { MX: '10 a.test, 10 b.test, 10 c.test', 'a.test': '192.0.2.1', 'b.test': '192.0.2.2', 'c.test': '192.0.2.3' };
+    for (let run = 0; run < 2400; run += 1) {
       const order = targets(zone, {}, random).map((text) => text[3]).join('');
       counts.set(order, (counts.get(order) ?? 0) + 1);
     }
     expect(counts.size).toBe(6);
-    expect(Math.min(...counts.values())).toBeGreaterThan(850);
-    expect(Math.max(...counts.values())).toBeLessThan(1150);
+    expect(Math.min(...counts.values())).toBeGreaterThan(340);
+    expect(Math.max(...counts.values())).toBeLessThan(460);
   });
 
   it('has each exchange once, with its best preference, whatever the case of its letters', () => {

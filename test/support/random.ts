@@ -1,11 +1,22 @@
 // Chance that is the same on every day and machine: what fails once fails again, under the seed that the failure names.
 
+import { env } from 'node:process';
+
 export interface Random {
   /** An integer from 0, below `count`. */
   below(count: number): number;
   /** Whether something with this probability happens. */
   chance(probability: number): boolean;
   pick<Item>(items: readonly Item[]): Item;
+}
+
+/** How many times as many seeds as in `npm test` there is the time for, as in `.ci/run`. */
+export const TIMES = Number(env['EHLO_SEEDS'] ?? 1);
+
+/** The seeds that a test goes through: so many, times EHLO_SEEDS. */
+export function* seeds(count: number): Generator<number, void> {
+  const all = count * TIMES;
+  for (let seed = 0; seed < all; seed++) yield seed;
 }
 
 /** Returns the chance that belongs to a seed (mulberry32 of Tommy Ettinger, in the public domain). */

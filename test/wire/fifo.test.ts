@@ -17,8 +17,10 @@ describe('a queue in memory', () => {
           const item = { number };
           fifo.push(item);
           array.push(item);
-        } else if (operation === 's') expect(fifo.shift()).toBe(array.shift());
-        else expect(fifo.clear()).toEqual(array.splice(0));
+        } else {
+          const [given, wanted] = operation === 's' ? [[fifo.shift()], [array.shift()]] : [fifo.clear(), array.splice(0)];
+          if (given.length !== wanted.length || given.some((item, at) => item !== wanted[at])) expect({ script, number, given }).toEqual({ script, number, given: wanted });
+        }
         if (fifo.empty !== (array.length === 0)) expect.unreachable(`${script}: ${fifo.empty ? 'empty' : 'not empty'}`);
       }
     }
