@@ -58,6 +58,7 @@ export class SimDisk implements Disk {
   }
 
   async read(path: string, at = 0, length = Infinity): Promise<Uint8Array> {
+    if (path.startsWith('tmp/')) throw new Error(`${path} is read, and nobody may rely on what stands there`);
     const { octets } = this.#file(path).current;
     return octets.subarray(at, Math.min(octets.length, at + length));
   }
@@ -151,11 +152,14 @@ export class SimDisk implements Disk {
     this.#view = '';
   }
 
-  /** The same for disks on which the same can be read, but for dead/, which nobody but people reads. */
+  /**
+   * The same for disks on which the same can be read, but for dead/, which nobody but people reads, and for what stands in the
+   * files of tmp/: that is not read (`read` sees to it), and not written to, since a recovery empties tmp/ first (I8).
+   */
   get view(): string {
     if (this.#view !== '') return this.#view;
     const names: string[] = [];
-    for (const [name, number] of this.#names) if (!name.startsWith('dead/')) names.push(`${name}:${this.#files.get(number)?.current.id}`);
+    for (const [name, number] of this.#names) if (!name.startsWith('dead/')) names.push(name.startsWith('tmp/') ? name : `${name}:${this.#files.get(number)?.current.id}`);
     return (this.#view = names.sort().join());
   }
 
