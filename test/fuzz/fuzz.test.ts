@@ -14,7 +14,7 @@ const SEED = 5_321;
 
 /** Of so many fixtures one is mutated, and how often. */
 const SHARES: Readonly<Record<TargetName, readonly [one: number, steps: number]>> = {
-  lineDecoder: [40, 1], dataDecoder: [60, 1], chunkDecoder: [60, 1], encodings: [2, 2], proxyHeader: [1, 4],
+  lineDecoder: [80, 1], dataDecoder: [120, 1], chunkDecoder: [120, 1], encodings: [2, 2], proxyHeader: [1, 4],
   command: [3, 1], path: [6, 1], reply: [12, 1], ehloReply: [12, 1],
   journalRecord: [1, 2], dnsRoute: [2, 1], transcript: [12, 1],
   saslExchange: [4, 1],
