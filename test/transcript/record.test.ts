@@ -12,9 +12,10 @@ import { RecordedServerSession } from '../../src/transcript/record-server.ts';
 import { formatMismatch, replay } from '../../src/transcript/replay.ts';
 import { readScript } from '../../src/transcript/script.ts';
 import { Pair } from '../support/pair.ts';
+import { seeds } from '../support/random.ts';
 import { octetsOf } from '../wire/every.ts';
 
-const SEEDS = 500;
+const SEEDS = 250;
 const HEADER = { title: 'mail goes through', source: 'a test', hash: HASH };
 
 /** What was written, and a session that writes it. */
@@ -38,7 +39,7 @@ function troubleOf({ text }: Paper, segmentations: 'as written' | 'all'): string
 describe('a session that was recorded', () => {
   it('does the same again, whoever broke off what', () => {
     const told = new Set<string>();
-    for (let seed = 0; seed < SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const [server, client] = [new Paper(), new Paper()];
       const pair = new Pair(seed, {
         server: (options, now) => new RecordedServerSession(options, now, HEADER, server.write),
