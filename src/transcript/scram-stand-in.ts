@@ -30,12 +30,23 @@ const WRONG = new Uint8Array(KEY_OCTETS);
 /** Hi of RFC 5802 §2.2, which a shell computes on a thread of its own. */
 export function derive({ password, salt, iterations }: Pick<DeriveQuestion, 'password' | 'salt' | 'iterations'>, { hmacSha256 }: Hash): Uint8Array {
   let block = hmacSha256(password, concat([salt, Uint8Array.of(0, 0, 0, 1)]));
-  let sum = concat([block, EMPTY]);
+  const sum = concat([block, EMPTY]);
   for (let round = 1; round < iterations; round++) {
     block = hmacSha256(password, block);
-    sum = sum.map((octet, at) => octet ^ (block[at] ?? 0));
+    for (let at = 0; at < sum.length; at++) sum[at] = (sum[at] ?? 0) ^ (block[at] ?? 0);
   }
   return sum;
+}
+
+/** The same for all sessions of one transcript, which ask the same: it is computed once. */
+export function deriveBy(hash: Hash): (question: DeriveQuestion) => Uint8Array {
+  let known: { readonly question: string; readonly answer: Uint8Array } | undefined;
+  return (question) => {
+    const { password, salt, iterations } = question;
+    const text = `${password.join()} ${salt.join()} ${iterations}`;
+    if (known?.question !== text) known = { question: text, answer: derive(question, hash) };
+    return known.answer;
+  };
 }
 
 export class ScramStandIn {
