@@ -58,6 +58,7 @@ class Replay {
   readonly #player: Player;
   readonly #sent: SentStream;
   readonly #told = new ToldStream();
+  readonly #chunked: boolean; //           the client's content goes in chunks, one for each piece: they are given as they stand
   #state: string;
   #line = ''; //                        of the peer, as far as it has come
   #received: [line: string, from: string] | undefined; // a whole one that is being dealt with
@@ -70,6 +71,7 @@ class Replay {
     this.#watch = watch;
     this.#player = player;
     this.#sent = new SentStream(peerOf(script.header.subject) === 'C' ? 'S' : 'C');
+    this.#chunked = script.steps.some((step) => step.type === 'sent' && decodeLatin1(step.octets.subarray(0, 5)) === 'BDAT ');
     this.#state = this.#player.state;
   }
 
@@ -87,10 +89,10 @@ class Replay {
 
   #take(step: Step, line: number): Difference | undefined {
     switch (step.type) {
-      case 'receive': return this.#settle(line) ?? this.#feed(step.segments, line, (segment) => this.#receive(segment));
+      case 'receive': return this.#settle(line) ?? this.#feed(this.#segmentation.cut(step.segments), line, (segment) => this.#receive(segment));
       case 'supply': {
         const early = this.#sent.compare(line, false);
-        if (early !== undefined || this.#player.wanting) return early ?? this.#feed(step.segments, line, (piece) => this.#supply(piece));
+        if (early !== undefined || this.#player.wanting) return early ?? this.#feed(this.#chunked ? step.segments : this.#segmentation.cut(step.segments), line, (piece) => this.#supply(piece));
         return { line, expected: formatEntry(step.entry), got: 'no content is wanted' };
       }
       case 'say': {
@@ -113,8 +115,8 @@ class Replay {
     return this.#sent.compare(line, true) ?? this.#told.rest(line, end);
   }
 
-  #feed(written: readonly Uint8Array[], line: number, give: (piece: Uint8Array) => void): Difference | undefined {
-    for (const piece of this.#segmentation.cut(written)) {
+  #feed(pieces: readonly Uint8Array[], line: number, give: (piece: Uint8Array) => void): Difference | undefined {
+    for (const piece of pieces) {
       give(piece);
       const difference = this.#pump(line);
       if (difference !== undefined) return difference;

@@ -7,6 +7,7 @@ export class Input {
   octets: Uint8Array = EMPTY;
   at = 0;
   #waiting: Uint8Array[] = [];
+  #next = 0; // of those that wait: to shift them one by one would be quadratic
 
   get empty(): boolean {
     return this.at >= this.octets.length;
@@ -25,8 +26,10 @@ export class Input {
   advance(at: number): void {
     this.at = at;
     if (!this.empty) return;
-    this.octets = this.#waiting.shift() ?? EMPTY;
+    this.octets = this.#waiting[this.#next] ?? EMPTY;
     this.at = 0;
+    this.#waiting[this.#next++] = EMPTY; // its owner may want the memory back
+    if (this.#next >= this.#waiting.length) [this.#waiting, this.#next] = [[], 0];
   }
 
   /** Drops at most so many octets of the segment under way; returns how many. */
@@ -39,6 +42,6 @@ export class Input {
   clear(): void {
     this.octets = EMPTY;
     this.at = 0;
-    this.#waiting = [];
+    [this.#waiting, this.#next] = [[], 0];
   }
 }

@@ -33,6 +33,15 @@ describe('the input of a session', () => {
     expect(drain(input)).toEqual(['f']);
   });
 
+  it('is handed out in linear time, however many segments there are', () => { // minutes, were each of them to move the others
+    const octet = octetsOf('a');
+    const input = new Input();
+    for (let segment = 0; segment < 2_000_000; segment++) input.push(octet);
+    let size = 0;
+    for (; !input.empty; size++) input.advance(1);
+    expect(size).toBe(2_000_000);
+  }, 20_000);
+
   it('skips no more than is asked, and within one segment', () => {
     const input = inputOf('abc', 'de');
     expect([input.skip(2), input.skip(2), input.skip(9), input.skip(9)]).toEqual([2, 1, 2, 0]);
