@@ -12,6 +12,8 @@ import { prepare } from '../protocol/sasl/prepare.ts';
 import { clientKeys, type Decoy, KEY_OCTETS, SALT_OCTETS, scramCredential } from '../protocol/sasl/scram-key.ts';
 import { encodeAscii } from '../wire/ascii.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
+import type { Signal } from './aborter.ts';
+import { Turnstile } from './turnstile.ts';
 
 // Copied, because a Buffer is not quite a Uint8Array: its `slice` is a view.
 export const HASH: Hash = {
@@ -72,6 +74,9 @@ function scryptHash(password: string, { costLog2, blockSize: r, parallelization:
   });
 }
 
+/** Passwords of strangers that this process verifies. One at a time: some eight a second are enough, and SCRAM costs a server nothing. */
+const VERIFICATIONS = new Turnstile(1);
+
 /** The users in a file made by `ehlo passwd`: the hook `auth` of a server answers from them. */
 export class Users {
   readonly #credentials: ReadonlyMap<string, Credential>;
@@ -119,11 +124,11 @@ export class Users {
     return scram ? ['SCRAM-SHA-256', 'PLAIN', 'LOGIN'] : ['PLAIN', 'LOGIN'];
   }
 
-  /** Returns the answer. Nobody may act as someone else. */
-  async answer(question: AuthQuestion): Promise<AuthAnswer> {
+  /** Returns the answer. Nobody may act as someone else. `signal`: the answer is of no use any more. */
+  async answer(question: AuthQuestion, signal?: Signal): Promise<AuthAnswer> {
     switch (question.type) {
       case 'password':
-        return (await this.#verify(question.authcid, question.password)) ? { type: 'yes' } : { type: 'no' };
+        return (await VERIFICATIONS.pass(async () => signal?.aborted !== true && (await this.#verify(question.authcid, question.password)))) ? { type: 'yes' } : { type: 'no' };
       case 'credential': {
         const credential = this.#credentials.get(question.authcid);
         return credential?.type === 'scram-sha-256' ? { type: 'credential', credential } : { type: 'no' };

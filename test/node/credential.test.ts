@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Aborter } from '../../src/node/aborter.ts';
 import { derive, HASH, makeCredential, SCHEMES, Users, verifyPassword } from '../../src/node/credential.ts';
 import { formatCredential, formatUser, parseCredential } from '../../src/protocol/sasl/credential.ts';
 import type { Credential } from '../../src/protocol/sasl/credential.ts';
@@ -99,6 +100,14 @@ describe('a file of users', () => {
       expect(await known.answer(password(name, 'pencil'))).toEqual({ type: 'yes' });
       expect(await known.answer(password(name, 'pen'))).toEqual({ type: 'no' });
     }
+  });
+
+  it('verifies no password for a client that has gone', async () => {
+    const known = await users(both());
+    const aborter = new Aborter();
+    expect(await known.answer(password('alice', 'pencil'), aborter.signal)).toEqual({ type: 'yes' });
+    aborter.abort();
+    expect(await known.answer(password('alice', 'pencil'), aborter.signal)).toEqual({ type: 'no' });
   });
 
   it('knows nobody else, even with the password of the first', async () => {

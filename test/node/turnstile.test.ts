@@ -1,0 +1,57 @@
+import { setImmediate } from 'node:timers';
+import { describe, expect, it } from 'vitest';
+import { Turnstile } from '../../src/node/turnstile.ts';
+
+/** Work that ends when it is told to. */
+function work(name: string, log: string[]): { readonly begin: () => Promise<string>; readonly end: (how: 'well' | 'badly') => void } {
+  let settle = (_: 'well' | 'badly'): void => undefined;
+  return {
+    begin: () => {
+      log.push(name);
+      return new Promise((resolve, reject) => (settle = (how) => (how === 'well' ? resolve(name) : reject(new Error(name)))));
+    },
+    end: (how) => settle(how),
+  };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+describe('a turnstile', () => {
+  it('has so much under way at a time, and the rest in its order', async () => {
+    const log: string[] = [];
+    const turnstile = new Turnstile(2);
+    const all = ['a', 'b', 'c', 'd'].map((name) => work(name, log));
+    const results = all.map(({ begin }) => turnstile.pass(begin));
+    await settled();
+    expect(log).toEqual(['a', 'b']);
+    all[1]?.end('well');
+    await settled();
+    expect(log).toEqual(['a', 'b', 'c']);
+    for (const { end } of all) end('well');
+    await settled();
+    all[3]?.end('well');
+    expect(await Promise.all(results)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('goes on behind what fails, and is free in the end', async () => {
+    const log: string[] = [];
+    const turnstile = new Turnstile(1);
+    const [first, second, third] = ['a', 'b', 'c'].map((name) => work(name, log));
+    const failing = turnstile.pass(() => first?.begin() ?? Promise.reject());
+    const thrower = turnstile.pass(() => {
+      throw new Error('at once');
+    });
+    const later = turnstile.pass(() => second?.begin() ?? Promise.reject());
+    await settled();
+    first?.end('badly');
+    await expect(failing).rejects.toThrow('a');
+    await expect(thrower).rejects.toThrow('at once');
+    await settled();
+    second?.end('well');
+    expect(await later).toBe('b');
+    const last = turnstile.pass(() => third?.begin() ?? Promise.reject());
+    expect(log).toEqual(['a', 'b', 'c']);
+    third?.end('well');
+    await last;
+  });
+});
