@@ -124,11 +124,14 @@ export class Users {
     return scram ? ['SCRAM-SHA-256', 'PLAIN', 'LOGIN'] : ['PLAIN', 'LOGIN'];
   }
 
-  /** Returns the answer. Nobody may act as someone else. `signal`: the answer is of no use any more. */
-  async answer(question: AuthQuestion, signal?: Signal): Promise<AuthAnswer> {
+  /**
+   * Returns the answer. Nobody may act as someone else. `client`: the address of who asks, one of whose passwords is verified before
+   * the turn of the next; `signal`: the answer is of no use any more.
+   */
+  async answer(question: AuthQuestion, { client = '', signal }: { readonly client?: string; readonly signal?: Signal } = {}): Promise<AuthAnswer> {
     switch (question.type) {
       case 'password':
-        return (await VERIFICATIONS.pass(async () => signal?.aborted !== true && (await this.#verify(question.authcid, question.password)))) ? { type: 'yes' } : { type: 'no' };
+        return (await VERIFICATIONS.pass(client, async () => signal?.aborted !== true && (await this.#verify(question.authcid, question.password)))) ? { type: 'yes' } : { type: 'no' };
       case 'credential': {
         const credential = this.#credentials.get(question.authcid);
         return credential?.type === 'scram-sha-256' ? { type: 'credential', credential } : { type: 'no' };

@@ -155,7 +155,7 @@ export class TransferAgent {
   #hooks(submission: boolean): Hooks {
     const { admission, log, queue, users } = this.#options;
     return {
-      ...(users === undefined ? {} : { auth: ({ question, signal }) => users().answer(question, signal) }),
+      ...(users === undefined ? {} : { auth: ({ question, session, signal }) => users().answer(question, { client: session.client.address, signal }) }),
       mail: ({ parameters: { size = 0 } }) => (queue.roomFor?.(size) === false ? NO_ROOM : undefined), // §4.3.2
       rcpt: ({ forwardPath, reversePath, session: { client, identity } }) => {
         // A Unix socket has no address: who can open it is on this machine.

@@ -21,7 +21,7 @@ describe('a turnstile', () => {
     const log: string[] = [];
     const turnstile = new Turnstile(2);
     const all = ['a', 'b', 'c', 'd'].map((name) => work(name, log));
-    const results = all.map(({ begin }) => turnstile.pass(begin));
+    const results = all.map(({ begin }) => turnstile.pass('x', begin));
     await settled();
     expect(log).toEqual(['a', 'b']);
     all[1]?.end('well');
@@ -33,15 +33,24 @@ describe('a turnstile', () => {
     expect(await Promise.all(results)).toEqual(['a', 'b', 'c', 'd']);
   });
 
+  it('lets those who wait take turns', async () => {
+    const log: string[] = [];
+    const turnstile = new Turnstile(1);
+    await Promise.all(['a1', 'a2', 'a3', 'b1', 'a4', 'c1', 'c2'].map((name) => turnstile.pass(name.charAt(0), async () => void log.push(name))));
+    expect(log).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'c2', 'a4']);
+    await turnstile.pass('d', async () => void log.push('d1'));
+    expect(log).toHaveLength(8);
+  });
+
   it('goes on behind what fails, and is free in the end', async () => {
     const log: string[] = [];
     const turnstile = new Turnstile(1);
     const [first, second, third] = ['a', 'b', 'c'].map((name) => work(name, log));
-    const failing = turnstile.pass(() => first?.begin() ?? Promise.reject());
-    const thrower = turnstile.pass(() => {
+    const failing = turnstile.pass('x', () => first?.begin() ?? Promise.reject());
+    const thrower = turnstile.pass('x', () => {
       throw new Error('at once');
     });
-    const later = turnstile.pass(() => second?.begin() ?? Promise.reject());
+    const later = turnstile.pass('x', () => second?.begin() ?? Promise.reject());
     await settled();
     first?.end('badly');
     await expect(failing).rejects.toThrow('a');
@@ -49,7 +58,7 @@ describe('a turnstile', () => {
     await settled();
     second?.end('well');
     expect(await later).toBe('b');
-    const last = turnstile.pass(() => third?.begin() ?? Promise.reject());
+    const last = turnstile.pass('x', () => third?.begin() ?? Promise.reject());
     expect(log).toEqual(['a', 'b', 'c']);
     third?.end('well');
     await last;
