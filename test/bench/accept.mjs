@@ -9,8 +9,8 @@ const WORKLOADS = {
   many:      [{ connections: 100, size: 1_000,      mails: 5_000 },                        '≤ 1.20'],
   one:       [{ connections: 1,   size: 1_000,      mails: 2_000 },                        '≤ 1.15'],
   pipelined: [{ connections: 20,  size: 1_000,      mails: 8_000, pipelined: true },       ''],
-  connect:   [{ connections: 20,  size: 1_000,      mails: 1_500, reconnect: true },       '≤ 1.20'],
-  rcpts:     [{ connections: 20,  size: 1_000,      mails: 400,   recipients: 50 },        '≤ 1.30'],
+  connect:   [{ connections: 20,  size: 1_000,      mails: 3_000, reconnect: true },       '≤ 1.20'],
+  rcpts:     [{ connections: 20,  size: 1_000,      mails: 1_000, recipients: 50 },        '≤ 1.30'],
   medium:    [{ connections: 20,  size: 100_000,    mails: 1_500 },                        '≤ 1.30; < 0.4 of smtp-sink'],
   big:       [{ connections: 4,   size: 10_000_000, mails: 20 },                           '≤ 1.30; < 0.4 of smtp-sink'],
 };

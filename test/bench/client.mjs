@@ -3,7 +3,7 @@
 import { start } from './child.mjs';
 import { asked, beside, inTurns } from './measure.mjs';
 
-const WORK = { connections: 20, size: 1_000, mails: 4_000 };
+const WORK = { connections: 20, size: 1_000, mails: 8_000 };
 
 export async function run({ rounds, peers }) {
   const smtpSink = await peers.smtpSink();

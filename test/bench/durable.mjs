@@ -8,8 +8,8 @@ import { temporaryFolder } from './peer.mjs';
 import { figure, ratio } from './table.mjs';
 
 const WORKLOADS = {
-  'durable-20':  { connections: 20,  size: 1_000, mails: 2_000 },
-  'durable-100': { connections: 100, size: 1_000, mails: 3_000 },
+  'durable-20':  { connections: 20,  size: 1_000, mails: 4_000 },
+  'durable-100': { connections: 100, size: 1_000, mails: 6_000 },
 };
 const FROM_SMTP_SOURCE = { connections: 100, size: 1_000, mails: 6_000 }; // a load in C, which leaves the server more of the machine
 const LATENCY = { connections: 1, size: 1_000, mails: 300 };

@@ -8,7 +8,7 @@ import { freePort, profiling, start, startProgram } from './child.mjs';
 import { asked, beside, inTurns } from './measure.mjs';
 import { temporaryFolder } from './peer.mjs';
 
-const WORKLOADS = { 'relay-20': { connections: 20, size: 1_000, mails: 2_000 } };
+const WORKLOADS = { 'relay-20': { connections: 20, size: 1_000, mails: 6_000 } };
 
 export const EHLO = fileURLToPath(new URL('../../dist/cli/ehlo.js', import.meta.url));
 

@@ -10,7 +10,7 @@ import { temporaryFolder } from './peer.mjs';
 import { carry, EHLO, serve } from './relay.mjs';
 import { figure, ratio } from './table.mjs';
 
-const WORK = { connections: 100, size: 1_000, mails: 2_000 };
+const WORK = { connections: 100, size: 1_000, mails: 6_000 };
 
 export async function run({ rounds }) {
   if (!execFileSync(execPath, [EHLO, 'serve', '--help'], { encoding: 'utf8' }).includes('--workers')) return { tables: [], notes: ['workers: left out, ehlo serve has no --workers'] };
