@@ -50,7 +50,7 @@ export const OPTIONS = {
   maxSize: one(integer('OCTETS', 0), 'largest mail; 0: no limit', String(LIMITS.mailData)),
   maxRecipients: one(integer('N', 1), 'most recipients of a mail', String(LIMITS.recipients)),
   maxConnections: one(integer('N', 1), 'most connections at a time', '1000'),
-  maxConnectionsPerClient: one(integer('N', 1), 'most of them from one address', '50'),
+  maxConnectionsPerClient: one(integer('N', 1), 'most of them from one IPv4 address, or one /64 of IPv6', '50'),
   proxyFrom: many(RANGE, 'proxies whose connections begin with a PROXY header'),
   retry: one(INTERVALS, 'intervals between attempts; the last one stands for all further ones', '450s,30m,1h,2h,3h'),
   expire: one(DURATION, 'age at which mail is given up and returned', '5d'),

@@ -125,7 +125,7 @@ export class Users {
   }
 
   /**
-   * Returns the answer. Nobody may act as someone else. `client`: the address of who asks, one of whose passwords is verified before
+   * Returns the answer. Nobody may act as someone else. `client`: who asks (`clientKey`), one of whose passwords is verified before
    * the turn of the next; `signal`: the answer is of no use any more.
    */
   async answer(question: AuthQuestion, { client = '', signal }: { readonly client?: string; readonly signal?: Signal } = {}): Promise<AuthAnswer> {

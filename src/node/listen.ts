@@ -47,7 +47,7 @@ export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, Se
 export interface ServerLimits {
   /** Most connections at a time; further ones hear 421. Default: 1000. */
   readonly maxConnections?: number;
-  /** Most of them from one client address. Default: 50. */
+  /** Most of them from one client: an IPv4 address, or a /64 of IPv6. Default: 50. */
   readonly maxConnectionsPerClient?: number;
   /** Proxies, as addresses or ranges such as `192.0.2.0/24`, whose connections begin with a PROXY header. Default: none. */
   readonly proxyFrom?: readonly string[];

@@ -1,7 +1,10 @@
-// Room for connections: how many there may be at a time, in all and from each client's address.
+// Room for connections: how many there may be at a time, in all and from each client.
 //
 // Rule 1: a connection counts from the moment it is accepted until it is gone, whether it has come to a session or not.
 // Rule 2: what has no address (a Unix socket) counts in all alone: nobody knows how many clients that is.
+// Rule 3: a client is an IPv4 address, or a /64 of IPv6 (`clientKey`).
+
+import { clientKey } from '../relay/address.ts';
 
 export class Room {
   readonly #most: number;
@@ -22,20 +25,20 @@ export class Room {
   }
 
   /** Used by seats. */
-  claim(address: string): boolean {
-    if (address === '') return true;
-    const there = this.#clients.get(address) ?? 0;
+  claim(client: string): boolean {
+    if (client === '') return true;
+    const there = this.#clients.get(client) ?? 0;
     if (there >= this.#mostPerClient) return false;
-    this.#clients.set(address, there + 1);
+    this.#clients.set(client, there + 1);
     return true;
   }
 
   /** Used by seats. */
-  leave(address: string): void {
+  leave(client: string): void {
     this.#all--;
-    const others = (this.#clients.get(address) ?? 0) - 1;
-    if (others > 0) this.#clients.set(address, others);
-    else this.#clients.delete(address);
+    const others = (this.#clients.get(client) ?? 0) - 1;
+    if (others > 0) this.#clients.set(client, others);
+    else this.#clients.delete(client);
   }
 }
 
@@ -51,8 +54,9 @@ export class Seat {
 
   /** Takes it for the client at this address, once; false: that client has too many. */
   claim(address: string): boolean {
-    if (!this.#room.claim(address)) return false;
-    this.#client = address;
+    const client = clientKey(address);
+    if (!this.#room.claim(client)) return false;
+    this.#client = client;
     return true;
   }
 

@@ -14,6 +14,7 @@ import type { ReversePath } from '../syntax/path.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
+import { clientKey } from '../relay/address.ts';
 import { admit, type Admission } from '../relay/admission.ts';
 import { relayCounts, type RelayCounts } from '../relay/count.ts';
 import { destinationClass } from '../relay/outgoing.ts';
@@ -155,7 +156,7 @@ export class TransferAgent {
   #hooks(submission: boolean): Hooks {
     const { admission, log, queue, users } = this.#options;
     return {
-      ...(users === undefined ? {} : { auth: ({ question, session, signal }) => users().answer(question, { client: session.client.address, signal }) }),
+      ...(users === undefined ? {} : { auth: ({ question, session, signal }) => users().answer(question, { client: clientKey(session.client.address), signal }) }),
       mail: ({ parameters: { size = 0 } }) => (queue.roomFor?.(size) === false ? NO_ROOM : undefined), // §4.3.2
       rcpt: ({ forwardPath, reversePath, session: { client, identity } }) => {
         // A Unix socket has no address: who can open it is on this machine.

@@ -30,6 +30,20 @@ export function addressKey(text: string): string | undefined {
   return within(ipv6, MAPPED.prefix, MAPPED.bits) ? formatIpv4(ipv6.subarray(12)) : formatIpv6(ipv6);
 }
 
+/**
+ * Returns what one client has of addresses, for caps on clients: an IPv4 address; of IPv6 the /64, since a host has at least that much
+ * (RFC 6177 §2) and may come from another address each time. Text that is no address stands for itself.
+ */
+export function clientKey(text: string): string {
+  if (!text.includes(':')) return text;
+  const [address = '', zone] = text.split('%'); // RFC 4007 §11: of a link-local address
+  const ipv6 = parseIpv6(address);
+  if (ipv6 === undefined) return text;
+  if (within(ipv6, MAPPED.prefix, MAPPED.bits)) return formatIpv4(ipv6.subarray(12));
+  const net = formatIpv6(ipv6.map((octet, at) => (at < 8 ? octet : 0)));
+  return zone === undefined ? net : `${net}%${zone}`;
+}
+
 function kindOf(octets: Uint8Array): AddressKind {
   if (octets.length === 16) {
     const own = IPV6.find((row) => within(octets, row.prefix, row.bits));

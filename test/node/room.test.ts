@@ -24,6 +24,13 @@ describe('room for connections', () => {
     expect([third?.claim('a'), room.enter()]).toEqual([true, undefined]);
   });
 
+  it('is that of one client for a whole /64 of IPv6, which one host has, and for an IPv4 address however it is written', () => {
+    for (const [one, same, other] of [['2001:db8:1:2::1', '2001:0db8:1:2:ffff::9', '2001:db8:1:3::1'], ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2'], ['fe80::1%eth0', 'fe80::2%eth0', 'fe80::1%eth1']] as const) {
+      const room = new Room({ maxConnectionsPerClient: 1 });
+      expect([one, same, other].map((address) => room.enter()?.claim(address)), one).toEqual([true, false, true]);
+    }
+  });
+
   it('is not parted among those that have no address', () => {
     const room = new Room({ maxConnectionsPerClient: 1 });
     expect([room.enter()?.claim(''), room.enter()?.claim('')]).toEqual([true, true]);
