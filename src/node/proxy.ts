@@ -18,16 +18,23 @@ export type Ends = Pick<SessionFacts, 'client' | 'server'>;
 
 /** @internal */
 export function clientOf(socket: Stream): Ends['client'] {
-  return { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+  return { address: unmapped(socket.remoteAddress), port: socket.remotePort ?? 0 };
 }
 
 /** @internal */
 export function endsOf(socket: Stream): Ends {
   return {
     client: clientOf(socket),
-    server: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+    server: { address: unmapped(socket.localAddress), port: socket.localPort ?? 0 },
   };
 }
+
+/** An IPv4 client of a listener on both families comes as `::ffff:192.0.2.1`, which is how the socket sees it, and nobody else. */
+function unmapped(address = ''): string {
+  return address.startsWith(MAPPED) && address.includes('.') ? address.slice(MAPPED.length) : address;
+}
+
+const MAPPED = '::ffff:';
 
 /**
  * Reads the header that a trusted proxy has put in front, and puts back what follows it. Rejects for what is no header,

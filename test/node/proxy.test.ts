@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionFacts } from '../../src/node/hook.ts';
 import type { ListenOptions } from '../../src/node/listen.ts';
+import { endsOf, type Stream } from '../../src/node/proxy.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { listening } from '../support/listening.ts';
 import { latin1, type RawPeer } from '../support/raw-peer.ts';
@@ -23,6 +24,13 @@ async function behind(options: ListenOptions = BEHIND): Promise<{ readonly open:
   const server = await serve(options, { client: ({ session }) => (clients.push(session.client), void servers.push(session.server)) });
   return { open: () => connect(server), clients, servers, server };
 }
+
+describe('the ends of a connection', () => {
+  it.each([['::ffff:192.0.2.1', '192.0.2.1'], ['::ffff:c000:201', '::ffff:c000:201'], ['2001:db8::1', '2001:db8::1'], ['192.0.2.1', '192.0.2.1'], [undefined, '']])('of %s: %j', (address, known) => {
+    const socket = { remoteAddress: address, remotePort: 4711, localAddress: address, localPort: 25 } as unknown as Stream; // all that is asked of it
+    expect(endsOf(socket)).toEqual({ client: { address: known, port: 4711 }, server: { address: known, port: 25 } });
+  });
+});
 
 describe('a PROXY header', () => {
   it.each([
