@@ -102,9 +102,9 @@ describe('a file of users', () => {
   it('verifies no password for a client that has gone', async () => {
     const known = await users(both());
     const aborter = new Aborter();
-    expect(await known.answer(password('alice', 'pencil'), { signal: aborter.signal })).toEqual({ type: 'yes' });
+    expect(await known.answer(password('alice', 'pleaseletmein'), { signal: aborter.signal })).toEqual({ type: 'yes' });
     aborter.abort();
-    expect(await known.answer(password('alice', 'pencil'), { signal: aborter.signal })).toEqual({ type: 'no' });
+    expect(await known.answer(password('alice', 'pleaseletmein'), { signal: aborter.signal })).toEqual({ type: 'no' });
   });
 
   it('knows nobody else, even with the password of the first', async () => {
