@@ -128,7 +128,7 @@ export class MailClient implements AsyncDisposable {
       const reversePath = parsed(from, parseReversePath);
       const paths = (typeof to === 'string' ? [to] : to).map((path) => parsed(path, parseForwardPath));
       if (paths.length === 0) throw new UsageError('a mail needs a recipient');
-      const outgoing = outgoingOf(reversePath, content);
+      const outgoing = outgoingOf(reversePath, content, this.#options.signal);
       this.#inHand += 1;
       if (!(outgoing instanceof Promise)) return this.#add({ mail: outgoing, paths, resolve });
       outgoing.then(

@@ -2,20 +2,32 @@
 //
 // Choice: nobody looks for UTF-8 in the header (RFC 6531 §3.6 frees a client of that): what holds octets above 127 goes as
 //         8BITMIME, as it always went. Whoever knows that a mail needs SMTPUTF8 says so, as its addresses do.
+// Rule 1: what is no octets is misuse, also in the middle of a stream: text that passed for octets would arrive as NULs.
 
 import { isAscii } from '../wire/ascii.ts';
-import { concat } from '../wire/octet.ts';
+import { concat, EMPTY } from '../wire/octet.ts';
+import { UsageError } from '../wire/usage.ts';
 import type { ReversePath } from '../syntax/path.ts';
+import type { Signal } from './aborter.ts';
 import type { Outgoing } from './sender.ts';
 
 /** Content to relay: all of it, a stream that is read into memory, or a function that gives the same stream each time. */
 export type Content = Uint8Array | AsyncIterable<Uint8Array> | (() => AsyncIterable<Uint8Array>);
 
-/** Returns the mail with the size and kind of its content; a promise of it, where the content is a stream. Rejects where that cannot be read. */
-export function outgoingOf(reversePath: ReversePath, content: Content): Outgoing | Promise<Outgoing> {
-  if (content instanceof Uint8Array) return ofOctets(reversePath, content);
-  if (typeof content === 'function') return measure(content()).then((measured) => ({ reversePath, content, ...measured }));
-  return collect(content).then((octets) => ofOctets(reversePath, octets));
+/** Returns the mail with the size and kind of its content; a promise of it, where the content is a stream. Rejects where that cannot be read, with UsageError where it is no content. Once `signal` aborts nobody waits for it: it is empty then, and not to be sent. */
+export function outgoingOf(reversePath: ReversePath, content: Content, signal: Signal | undefined): Outgoing | Promise<Outgoing> {
+  if (isOctets(content)) return ofOctets(reversePath, content);
+  const read = typeof content === 'function' ? measured(reversePath, content) : collect(content).then((octets) => ofOctets(reversePath, octets));
+  return signal === undefined ? read : unlessAborted(read, signal, ofOctets(reversePath, EMPTY));
+}
+
+function unlessAborted<Value>(read: Promise<Value>, signal: Signal, otherwise: Value): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => resolve(otherwise);
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    read.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 export function ofOctets(reversePath: ReversePath, octets: Uint8Array): Outgoing {
@@ -28,16 +40,38 @@ async function* once(octets: Uint8Array): AsyncGenerator<Uint8Array, void> {
 
 async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  for await (const octets of content) pieces.push(octets);
+  for await (const octets of octetsOf(content)) pieces.push(octets);
   return concat(pieces);
 }
 
-async function measure(content: AsyncIterable<Uint8Array>): Promise<Pick<Outgoing, 'size' | 'eightBit'>> {
+async function measured(reversePath: ReversePath, content: () => AsyncIterable<Uint8Array>): Promise<Outgoing> {
   let size = 0;
   let eightBit = false;
-  for await (const octets of content) {
+  for await (const octets of octetsOf(content())) {
     size += octets.length;
     eightBit ||= !isAscii(octets);
   }
-  return { size, eightBit };
+  return { reversePath, content, size, eightBit };
+}
+
+/** The pieces, each of which has been found to be octets, whatever its type promised. */
+async function* octetsOf(content: unknown): AsyncGenerator<Uint8Array, void> {
+  if (!isIterable(content)) throw new UsageError(`content must be octets (Uint8Array), an async iterable of them, or a function that returns one, not ${nameOf(content)}`);
+  for await (const piece of content) {
+    if (!isOctets(piece)) throw new UsageError(`content must come as octets (Uint8Array), not as ${nameOf(piece)}`);
+    yield piece;
+  }
+}
+
+/** By its name: an array of another realm is no instance of this one's class. */
+function isOctets(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+}
+
+function isIterable(value: unknown): value is AsyncIterable<unknown> | Iterable<unknown> {
+  return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
+}
+
+function nameOf(value: unknown): string {
+  return typeof value === 'string' ? 'text, which TextEncoder makes octets of' : Object.prototype.toString.call(value).slice('[object '.length, -1);
 }

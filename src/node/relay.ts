@@ -54,7 +54,7 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
   if (options.hostname !== undefined && isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
   const from = parsed(reversePath, parseReversePath);
   const to = forwardPaths.map((path) => parsed(path, parseForwardPath));
-  return relayTo(await outgoingOf(from, content), to, options);
+  return relayTo(await outgoingOf(from, content, options.signal), to, options);
 }
 
 /** The same for a mail whose size and kind are known. */

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { connectTo, type MailClientOptions, type MailToSend } from '../../src/node/client.ts';
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
@@ -56,6 +57,33 @@ describe('a client for many mails', () => {
     expect(brief(await client.send({ from: '', to: 'z@b.test', content: stream }))).toBe('delivered 250');
     expect(taken).toEqual(['<x@b.test>,<y@b.test> ab\r\n', '<z@b.test> ab\r\n']);
     await client.close();
+  });
+
+  it('takes no content that is no octets, and sends nothing of it', async () => {
+    const { url, taken } = await keeping();
+    const client = connectTo(url, OPTIONS);
+    const text = 'text, which TextEncoder makes octets of';
+    const contents: readonly (readonly [content: unknown, fault: string])[] = [
+      ['Subject: x\r\n', `content must be octets (Uint8Array), an async iterable of them, or a function that returns one, not ${text}`],
+      [null, 'content must be octets (Uint8Array), an async iterable of them, or a function that returns one, not Null'],
+      [() => 'Subject: x\r\n', `content must be octets (Uint8Array), an async iterable of them, or a function that returns one, not ${text}`],
+      [[latin1('a'), 'b\r\n'], `content must come as octets (Uint8Array), not as ${text}`],
+      [() => [[97, 13, 10]], 'content must come as octets (Uint8Array), not as Array'],
+    ];
+    for (const [content, fault] of contents) await expect(client.send(mailTo('1', content as MailToSend['content']))).rejects.toThrow(new UsageError(fault)); // as JavaScript may give it
+    await client.close();
+    expect(taken).toEqual([]);
+  });
+
+  it('takes octets of another realm', async () => {
+    const { url, taken } = await keeping();
+    const client = connectTo(url, OPTIONS);
+    const foreign = runInNewContext('Uint8Array.of(97, 13, 10)') as Uint8Array; // it makes just these
+    expect(foreign).not.toBeInstanceOf(Uint8Array);
+    await client.send(mailTo('1', foreign));
+    await client.send(mailTo('2', (async function* () { yield foreign; })()));
+    await client.close();
+    expect(taken).toEqual(['<1@b.test> a\r\n', '<2@b.test> a\r\n']);
   });
 
   it('takes addresses in UTF-8, and sends them where SMTPUTF8 is offered alone (RFC 6531 §3.2)', async () => {
@@ -188,6 +216,16 @@ describe('a client for many mails', () => {
     await until(() => server.connections === 1);
     aborter.abort();
     expect((await Promise.all(sent)).map(brief)).toEqual(['deferred 451 aborted', 'deferred 451 aborted']);
+    await client.close();
+  });
+
+  it('waits for no content that does not come once it is aborted', async () => {
+    const { url } = await keeping();
+    const aborter = new AbortController();
+    const client = connectTo(url, { ...OPTIONS, signal: aborter.signal });
+    const sent = client.send(mailTo('1', (async function* () { yield await new Promise<Uint8Array>(() => undefined); })()));
+    aborter.abort();
+    expect(brief(await sent)).toBe('deferred 451 aborted');
     await client.close();
   });
 

@@ -195,6 +195,13 @@ describe('misuse of relay', () => {
     expect((error as Error).message).toContain(message);
   });
 
+  it('waits for no content that does not come once it is aborted', async () => {
+    const aborter = new AbortController();
+    const relayed = relay('<>', ['bob@b.test'], (async function* () { yield await new Promise<Uint8Array>(() => undefined); })(), { ...options(), signal: aborter.signal });
+    aborter.abort();
+    expect((await relayed).map(({ outcome }) => outcome)).toMatchObject([{ state: 'deferred', reason: 'aborted' }]);
+  });
+
   it('rejects where the content cannot be read', async () => {
     await expect(relay('<>', ['bob@b.test'], (async function* () { throw new Error('disk on fire'); })(), options())).rejects.toThrow('disk on fire');
   });

@@ -185,3 +185,8 @@ declare module 'node:process' {
   /** In microseconds; since `before`, where that is given. */
   export function cpuUsage(before?: { readonly user: number; readonly system: number }): { readonly user: number; readonly system: number };
 }
+
+// test/node/client.test.ts: values of another realm
+declare module 'node:vm' {
+  export function runInNewContext(code: string): unknown;
+}
