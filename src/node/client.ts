@@ -15,7 +15,7 @@
 // Left out: sockets that are files.
 
 import { setMaxListeners } from 'node:events';
-import { UsageError } from '../wire/usage.ts';
+import { checkCounts, UsageError } from '../wire/usage.ts';
 import { quote } from '../wire/ascii.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Outcome } from '../protocol/client/action.ts';
@@ -62,6 +62,8 @@ interface Job {
   readonly resolve: (outcomes: readonly RecipientOutcome[]) => void;
 }
 
+const LEAST = { connections: 1, waiting: 1, mailsPerConnection: 1, idle: 0, timeout: 1 } as const;
+
 const SCHEMES: Readonly<Record<string, { readonly port: number; readonly options: Partial<SenderOptions> }>> = {
   'smtp:':  { port: 25,  options: {} },
   'smtps:': { port: 465, options: { tlsAtOnce: true } }, // RFC 8314 §3.3: TLS whatever the policy; which certificates will do is for whoever sets one
@@ -96,9 +98,8 @@ export class MailClient implements AsyncDisposable {
   #closed = false;
 
   constructor(server: NextHop, options: MailClientOptions = {}) {
-    const { connections = 5, waiting = 100, mailsPerConnection = Infinity, idle = 10_000, signal } = options;
-    if (!(connections >= 1)) throw new UsageError(`connections: expected at least 1, found ${connections}`);
-    if (!(waiting >= 1)) throw new UsageError(`waiting: expected at least 1, found ${waiting}`);
+    const { connections = 5, mailsPerConnection = Infinity, idle = 10_000, signal } = options;
+    checkCounts(options, LEAST);
     if (signal !== undefined) setMaxListeners(0, signal);
     this.#server = server;
     this.#options = options;

@@ -10,15 +10,18 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeLatin1 } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
+import { UsageError } from '../wire/usage.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { MailParameters } from '../protocol/mail.ts';
 import { accept, type Verdict } from '../protocol/server/verdict.ts';
 import type { Asked, Hooks, SessionFacts } from './hook.ts';
-import { pause } from './pause.ts';
+import { LONGEST_TIMER, pause } from './pause.ts';
+
+const PLACES = ['client', 'helo', 'mail', 'rcpt', 'message'] as const;
 
 /** Where a fault can strike: before the banner, at EHLO or HELO, at MAIL, at RCPT, or when the mail data have come. */
-export type FaultPlace = 'client' | 'helo' | 'mail' | 'rcpt' | 'message';
+export type FaultPlace = (typeof PLACES)[number];
 
 /** What goes wrong in a mail sink, and where. Of several that fit, the first one strikes. */
 export interface ScriptedFault {
@@ -55,8 +58,10 @@ export interface Collector extends Hooks {
   next(timeout?: Milliseconds): Promise<CollectedMail>;
 }
 
-/** Returns hooks for `listen` that keep every mail in memory, and go wrong where `faults` say so. */
+/** Returns hooks for `listen` that keep every mail in memory, and go wrong where `faults` say so. Throws UsageError for a fault that would never strike. */
 export function collect(...faults: readonly ScriptedFault[]): Collector {
+  const nowhere = faults.find(({ at }) => !PLACES.includes(at));
+  if (nowhere !== undefined) throw new UsageError(`a fault strikes at ${PLACES.join(', ')}, not at ${JSON.stringify(nowhere.at)}`);
   const mails: CollectedMail[] = [];
   const wakers = new Set<() => void>();
   const struck = faults.map(() => 0);
@@ -90,7 +95,7 @@ export function collect(...faults: readonly ScriptedFault[]): Collector {
           wakers.delete(wake);
           asked = Math.min(asked, index); // whoever asks again is told of this one
           reject(new Error(`no mail came in ${timeout} ms; ${mails.length} came before`));
-        }, timeout);
+        }, Math.min(timeout, LONGEST_TIMER));
         wakers.add(wake);
         wake();
       });

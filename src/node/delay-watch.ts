@@ -5,7 +5,7 @@
 // thousandth of the delay: whoever comes meanwhile is not late before the delay has passed again.
 
 import { clearTimeout, setTimeout } from 'node:timers';
-import type { Timer } from './pause.ts';
+import { LONGEST_TIMER, type Timer } from './pause.ts';
 
 export interface DelayWatchOptions {
   /** The age, in milliseconds, at which the sender is told. */
@@ -21,8 +21,6 @@ const AT_FIRST = 60_000;
 
 /** Milliseconds after which it is tried again to tell whom it failed to tell. */
 const AGAIN = 60_000;
-
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class DelayWatch {
   readonly #options: DelayWatchOptions;

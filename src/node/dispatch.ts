@@ -21,7 +21,7 @@ import { chargesOf, type Charge, type ChargeOptions } from './charge.ts';
 import { conclude, logOutcomes, type Conclusion } from './conclusion.ts';
 import { DelayWatch } from './delay-watch.ts';
 import type { RecipientOutcome } from './deliver.ts';
-import { pause, type Timer } from './pause.ts';
+import { LONGEST_TIMER, pause, type Timer } from './pause.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
 
 /** How attempts are broken off when the dispatcher closes. */
@@ -39,7 +39,6 @@ export interface DispatchOptions extends ChargeOptions, RecorderOptions, Schedul
 
 /** Milliseconds after which something is taken up again that failed on our own side. */
 const LOCAL_RETRY = 60_000;
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Dispatcher {
   readonly #options: DispatchOptions;

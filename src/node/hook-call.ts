@@ -46,11 +46,11 @@ export function whenSettled<Answer>(call: () => Answer | PromiseLike<Answer>, se
     settle({ answer });
     return false;
   }
-  answer.then((given) => settle({ answer: given }), (error: unknown) => settle({ error }));
+  Promise.resolve(answer).then((given) => settle({ answer: given }), (error: unknown) => settle({ error }));
   return true;
 }
 
 /** Any thenable counts: an answer that is still to come must not pass for one. */
 export function isPromise<Answer>(answer: Answer | PromiseLike<Answer>): answer is PromiseLike<Answer> {
-  return typeof answer === 'object' && answer !== null && 'then' in answer;
+  return typeof answer === 'object' && answer !== null && 'then' in answer && typeof answer.then === 'function';
 }

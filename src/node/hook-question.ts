@@ -136,6 +136,14 @@ export function replyOf(verdict: Verdict): Reply {
   return verdict.type === 'refuse' ? verdict.reply : (acceptance('message', verdict.text) ?? REPLIES['mail ok']);
 }
 
+/** Whether the answer can be told, and refuses where it says so: programs without types may answer anything. */
 function isVerdict(verdict: Verdict | undefined | void): boolean {
-  return verdict?.type === 'accept' || (verdict?.type === 'refuse' && verdict.reply?.code >= 400);
+  if (verdict?.type === 'accept') return isTextOrNone(verdict.text);
+  if (verdict?.type !== 'refuse') return false;
+  const { code, enhanced, lines } = (verdict.reply ?? {}) as Readonly<Partial<Record<keyof Reply, unknown>>>; // what they are is found out here
+  return typeof code === 'number' && Number.isInteger(code) && code >= 400 && code <= 599 && isTextOrNone(enhanced) && Array.isArray(lines) && lines.every((line) => typeof line === 'string');
+}
+
+function isTextOrNone(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
 }

@@ -18,6 +18,7 @@ import { Connection } from './connection.ts';
 import type { Entrance } from './entrance.ts';
 import type { AnyHooks, Hooks } from './hook.ts';
 import { machineName } from './machine-name.ts';
+import { LONGEST_TIMER } from './pause.ts';
 import { openPlace, type Place } from './place.ts';
 import { clientOf, endsOf, readProxyHeader, type Ends, type Stream } from './proxy.ts';
 import { Receiver } from './receiver.ts';
@@ -275,7 +276,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     const over = this.#receivers.size === 0 ? undefined : new Promise<void>((resolve) => (this.#idle = resolve));
     const timer = setTimeout(() => {
       for (const receiver of this.#receivers.keys()) receiver.cut();
-    }, grace);
+    }, Math.min(grace, LONGEST_TIMER));
     await over; // also those that are cut: their hooks have been told
     clearTimeout(timer);
     this.#settings.patience.close();

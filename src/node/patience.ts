@@ -5,7 +5,7 @@
 
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Milliseconds } from '../protocol/limit.ts';
-import type { Timer } from './pause.ts';
+import { LONGEST_TIMER, type Timer } from './pause.ts';
 import { now } from './pump.ts';
 
 /** A wait that has begun. */
@@ -27,7 +27,7 @@ export class Patience {
   begin(over: () => void): Wait {
     const wait = { until: now() + this.limit, over };
     this.#waits.add(wait);
-    this.#timer ??= setTimeout(() => this.#look(), this.limit);
+    this.#timer ??= setTimeout(() => this.#look(), Math.min(this.limit, LONGEST_TIMER));
     return wait;
   }
 
@@ -47,7 +47,7 @@ export class Patience {
     const time = now();
     for (const wait of this.#waits) {
       if (wait.until > time) {
-        this.#timer = setTimeout(() => this.#look(), Math.ceil(wait.until - time));
+        this.#timer = setTimeout(() => this.#look(), Math.min(Math.ceil(wait.until - time), LONGEST_TIMER));
         return;
       }
       this.#waits.delete(wait);

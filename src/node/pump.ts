@@ -13,7 +13,7 @@ import type { Duplex } from 'node:stream';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { Fifo } from '../wire/fifo.ts';
 import { concat } from '../wire/octet.ts';
-import type { Timer } from './pause.ts';
+import { LONGEST_TIMER, type Timer } from './pause.ts';
 
 /** What a session of either role has for its pump. */
 export interface Pumped<Action extends { readonly type: string }> {
@@ -52,9 +52,6 @@ const LINGER = 2_000;
 
 /** Octets that are copied to be written with others. */
 const MOST_TOGETHER = 8_192;
-
-/** Longest delay that a timer of Node's takes. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Delays of more than ten of these are rounded up to whole ones, so that connections share a few lists of Node's timers. */
 const COARSE = 1_000;

@@ -2,8 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { encodeBase64 } from '../wire/base64.ts';
+import { checkCounts } from '../wire/usage.ts';
 import { minutes, type Milliseconds } from '../protocol/limit.ts';
-import type { AuthOptions, ServerOptions } from '../protocol/server/option.ts';
+import { settingsOf, type AuthOptions, type ServerOptions } from '../protocol/server/option.ts';
 import { ServerSession } from '../protocol/server/session.ts';
 import { beginServerExchange } from '../protocol/sasl/mechanism.ts';
 import type { Decoy } from '../protocol/sasl/scram-key.ts';
@@ -30,7 +31,10 @@ export interface ReceiverOptions extends Omit<ServerOptions, 'startTls' | 'secur
   readonly session?: (options: ServerOptions, now: Milliseconds) => ServerSession;
 }
 
-/** What the receivers of a server share. */
+/** As in protocol/server/option.ts. */
+const LEAST = { hookTimeout: 1, maxBuffered: 1 } as const;
+
+/** What the receivers of a server share. Throws UsageError for options that are of no use. */
 export class ReceiverSettings {
   readonly hostname: string;
   readonly lmtp: boolean;
@@ -42,6 +46,8 @@ export class ReceiverSettings {
   readonly #sessions = new Map<string, ServerOptions>();
 
   constructor(options: ReceiverOptions) {
+    checkCounts(options, LEAST);
+    settingsOf(sessionOptions(options, typeof options.auth === 'function' ? undefined : options.auth, false, false)); // throws now, and not when the first client comes
     const { hostname, lmtp = false, tls, hookTimeout = minutes(4), maxBuffered } = options;
     this.hostname = hostname;
     this.lmtp = lmtp;

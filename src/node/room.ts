@@ -6,13 +6,18 @@
 
 import { clientKey } from '../relay/address.ts';
 
+import { checkCounts } from '../wire/usage.ts';
+
 export class Room {
   readonly #most: number;
   readonly #mostPerClient: number;
   readonly #clients = new Map<string, number>();
   #all = 0;
 
-  constructor({ maxConnections = 1_000, maxConnectionsPerClient = 50 }: { readonly maxConnections?: number; readonly maxConnectionsPerClient?: number }) {
+  /** Throws UsageError for what counts nothing. */
+  constructor(options: { readonly maxConnections?: number; readonly maxConnectionsPerClient?: number }) {
+    checkCounts(options, { maxConnections: 0, maxConnectionsPerClient: 0 });
+    const { maxConnections = 1_000, maxConnectionsPerClient = 50 } = options;
     this.#most = maxConnections;
     this.#mostPerClient = maxConnectionsPerClient;
   }

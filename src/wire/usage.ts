@@ -4,3 +4,11 @@
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+/** Throws UsageError for an option that counts something and is no number, or below the least that makes sense of it. */
+export function checkCounts<Name extends string>(options: { readonly [Each in NoInfer<Name>]?: unknown }, least: Readonly<Record<Name, number>>): void {
+  for (const name in least) {
+    const value = options[name];
+    if (value !== undefined && !(typeof value === 'number' && value >= least[name])) throw new UsageError(`${name} must be a number of at least ${least[name]}, not ${typeof value === 'number' ? value : JSON.stringify(value)}`);
+  }
+}

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { refuse } from '../../src/protocol/server/verdict.ts';
 import { collect, type ScriptedFault } from '../../src/node/collect.ts';
 import { listen } from '../../src/node/listen.ts';
+import { UsageError } from '../../src/wire/usage.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 
 const ENVELOPE = ['EHLO client.test', 'MAIL FROM:<alice@example.org>', 'RCPT TO:<bob@example.com>', 'DATA'];
@@ -43,6 +44,10 @@ describe('a collector', () => {
     await expect(collector.next(10)).rejects.toThrow('no mail came in 10 ms; 2 came before');
     client.reset();
     await server.close(0);
+  });
+
+  it('has no fault that strikes nowhere', () => {
+    expect(() => collect({ at: 'data' as 'message', drop: true })).toThrow(new UsageError('a fault strikes at client, helo, mail, rcpt, message, not at "data"'));
   });
 
   it.each<[string, ScriptedFault, readonly string[], number]>([

@@ -2,6 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Hooks, Mail } from '../../src/node/hook.ts';
 import { listen, type ListenOptions, type Server } from '../../src/node/listen.ts';
 import { now } from '../../src/node/pump.ts';
+import { EXTENSIONS } from '../../src/protocol/extension.ts';
+import { LENIENCIES } from '../../src/protocol/leniency.ts';
+import { MECHANISMS } from '../../src/protocol/sasl/mechanism.ts';
 import { accept, committed, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { concat } from '../../src/wire/octet.ts';
@@ -86,6 +89,15 @@ describe('listen', () => {
     ['LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)', { lmtp: true, port: 25 }, undefined],
     ['port must be an integer from 0 to 65535, not 65536', { port: 65_536 }, undefined],
     ['hooks need at least "message", which decides about each mail', {}, {} as Hooks],
+    ['maxSize must be a number of at least 0, not NaN', { maxSize: NaN }, undefined],
+    ['maxRecipients must be a number of at least 1, not 0', { maxRecipients: 0 }, undefined],
+    ['timeout must be a number of at least 0, not "5s"', { timeout: '5s' as unknown as number }, undefined],
+    ['hookTimeout must be a number of at least 1, not -1', { hookTimeout: -1 }, undefined],
+    ['maxBuffered must be a number of at least 1, not 0', { maxBuffered: 0 }, undefined],
+    ['maxConnections must be a number of at least 0, not NaN', { maxConnections: NaN }, undefined],
+    [`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not "anything"`, { leniencies: ['anything' as 'longTextLines'] }, undefined],
+    [`without names extensions: ${Object.keys(EXTENSIONS).join(', ')}, not "SMTPUTF9"`, { without: ['SMTPUTF9' as 'SMTPUTF8'] }, undefined],
+    [`mechanisms are ${Object.keys(MECHANISMS).join(', ')}, not "SCRAM"`, { auth: { mechanisms: ['SCRAM' as 'PLAIN'] } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
   ])('throws UsageError: %s', async (message, options, hooks) => {
     await expect(listen({ ...START, ...options }, hooks)).rejects.toThrow(new UsageError(message));
   });
@@ -285,7 +297,15 @@ describe('a hook that fails', () => {
     ['undefined', undefined],
     ['undefined, later', Promise.resolve(undefined)],
     ['true', true],
+    ['null', null],
     ['a refusal with a code of 2yz', { type: 'refuse', reply: { code: 250, enhanced: undefined, lines: ['no'] } }],
+    ['a refusal with a code of 6yz', { type: 'refuse', reply: { code: 600, enhanced: undefined, lines: ['no'] } }],
+    ['a refusal with a code that is text', { type: 'refuse', reply: { code: '550', enhanced: undefined, lines: ['no'] } }],
+    ['a refusal without a reply', { type: 'refuse' }],
+    ['a refusal without lines', { type: 'refuse', reply: { code: 550 } }],
+    ['a refusal with a line that is none', refuse(550, '5.1.1', undefined as unknown as string)],
+    ['an acceptance whose text is none', { type: 'accept', text: 5 }],
+    ['what only looks like a promise', { then: 5 }],
   ])('to give a verdict about a message, with %s, is 451 and a UsageError', async (_, verdict) => {
     const server = await serve({ message: () => verdict as Verdict });
     const peer = await inData(server);
@@ -588,6 +608,17 @@ describe('a server that closes', () => {
     expect(peer.heard).toBe('');
     peer.say(' ended\r\n.\r\n');
     expect(await peer.rest()).toMatch(/^250 2\.0\.0 begun ended\?\?\r\n421 4\.3\.2 /);
+    peer.end();
+    await closed;
+  });
+
+  it('waits for ever where it is told to', async () => {
+    const server = await serve({ message: async ({ content }) => accept(await read(content)) });
+    const peer = await inData(server);
+    const [closed, from] = [server.close(Infinity), now()];
+    await until(() => now() > from + 3); // a timer of Node's goes off after one millisecond, if it is told Infinity
+    peer.say('in time\r\n.\r\n');
+    expect(await peer.rest()).toMatch(/^250 2\.0\.0 in time/);
     peer.end();
     await closed;
   });

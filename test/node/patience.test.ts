@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import process from 'node:process';
+import { describe, expect, it, vi } from 'vitest';
 import { Patience } from '../../src/node/patience.ts';
 import { now } from '../../src/node/pump.ts';
 import { until } from '../support/turn.ts';
@@ -13,6 +14,15 @@ describe('patience', () => {
     await until(() => over.length === 2);
     expect(over).toEqual(['a', 'b']);
     expect(now() - start).toBeGreaterThanOrEqual(20);
+  });
+
+  it('has no end where its limit is longer than a timer of Node\'s takes', () => {
+    const warned = vi.spyOn(process, 'emitWarning'); // what Node does then, and goes off after a millisecond
+    const patience = new Patience(Infinity);
+    patience.begin(() => undefined);
+    patience.close();
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
   });
 
   it('does not end what was ended before, and still ends what began later', async () => {

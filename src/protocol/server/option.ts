@@ -1,12 +1,13 @@
 // What an embedder sets about a ServerSession, and what holds where nothing is set.
 
-import { UsageError } from '../../wire/usage.ts';
+import { checkCounts, UsageError } from '../../wire/usage.ts';
 import { parseHost } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
-import type { ExtensionKeyword } from '../extension.ts';
+import { EXTENSIONS, type ExtensionKeyword } from '../extension.ts';
 import { LENIENCIES, type LeniencyName } from '../leniency.ts';
 import { CAPS, DATA_RATE, LIMITS, MOST_AUTH_FAILURES, SERVER_TIMEOUT, SESSION_TIMEOUT, type Milliseconds } from '../limit.ts';
 import type { MechanismName } from '../sasl/exchange.ts';
+import { MECHANISMS } from '../sasl/mechanism.ts';
 import type { ServerExchange } from '../sasl/server-exchange.ts';
 import type { SessionCounts } from './count.ts';
 import type { Caps } from './tally.ts';
@@ -95,7 +96,7 @@ export type Settings = Required<Omit<ServerOptions, 'auth' | 'counts'>> & {
 /** Settings of the options seen so far: those of a server are the same for each of its sessions (a third of what opening one cost). */
 const remembered = new WeakMap<ServerOptions, Settings>();
 
-/** Throws UsageError for a hostname that is none, and for a name that is no leniency's. The options must not change afterwards. */
+/** Throws UsageError for a hostname that is none, for a name that no leniency, extension or mechanism has, and for a count that is none. The options must not change afterwards. */
 export function settingsOf(options: ServerOptions): Settings {
   let settings = remembered.get(options);
   if (settings === undefined) {
@@ -115,10 +116,11 @@ function readOptions(options: ServerOptions): Settings {
   const unknown = options.leniencies?.find((name) => !Object.hasOwn(LENIENCIES, name));
   if (unknown !== undefined) throw new UsageError(`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not ${JSON.stringify(unknown)}`);
   if (isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
-  for (const [name, least] of Object.entries(LEAST)) {
-    const value = options[name as keyof typeof LEAST]; // the table's own keys
-    if (value !== undefined && !(value >= least)) throw new UsageError(`${name} must be a number of at least ${least}, not ${value}`);
-  }
+  const strange = options.without?.find((name) => !Object.hasOwn(EXTENSIONS, name));
+  if (strange !== undefined) throw new UsageError(`without names extensions: ${Object.keys(EXTENSIONS).join(', ')}, not ${JSON.stringify(strange)}`);
+  const foreign = options.auth?.mechanisms.find((name) => !Object.hasOwn(MECHANISMS, name));
+  if (foreign !== undefined) throw new UsageError(`mechanisms are ${Object.keys(MECHANISMS).join(', ')}, not ${JSON.stringify(foreign)}`);
+  checkCounts(options, LEAST);
   const { without = NOT_BY_DEFAULT, leniencies = [], auth, maxSize = LIMITS.mailData } = options;
   return {
     maxSize,
