@@ -122,6 +122,13 @@ declare module 'node:fs/promises' {
 }
 
 declare module 'node:process' {
+  interface Output {
+    readonly writableLength: number;
+    readonly writableNeedDrain: boolean;
+    write(text: string | Uint8Array): boolean;
+    on(event: 'error', listener: (error: Error) => void): void;
+    on(event: 'drain' | 'close', listener: () => void): void;
+  }
   const process: {
     readonly argv: readonly string[];
     readonly pid: number;
@@ -129,8 +136,8 @@ declare module 'node:process' {
     readonly versions: { readonly node: string };
     exitCode: number | undefined;
     readonly stdin: AsyncIterable<Uint8Array>;
-    readonly stdout: { write(text: string | Uint8Array): boolean; readonly isTTY?: boolean; on(event: 'error', listener: (error: Error) => void): void };
-    readonly stderr: { write(text: string | Uint8Array): boolean; readonly isTTY?: boolean; readonly columns?: number; on(event: 'error', listener: (error: Error) => void): void };
+    readonly stdout: Output & { readonly isTTY?: boolean };
+    readonly stderr: Output & { readonly isTTY?: boolean; readonly columns?: number };
     on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: () => void): void;
     on(event: 'exit', listener: (status: number) => void): void;
     on(event: 'message', listener: (message: unknown, handle: unknown) => void): void;
@@ -346,6 +353,8 @@ declare module 'node:cluster' {
   interface Printed {
     on(event: 'data', listener: (octets: Uint8Array) => void): void;
     on(event: 'end', listener: () => void): void;
+    pause(): void;
+    resume(): void;
   }
   export interface Worker {
     readonly process: { readonly pid?: number; readonly stdout: Printed | null; readonly stderr: Printed | null; kill(signal: 'SIGTERM' | 'SIGKILL'): boolean };

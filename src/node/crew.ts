@@ -1,7 +1,8 @@
 // Worker processes (node:cluster), of which each one that dies is replaced; and the connections that are shared out to them.
 //
 // The primary accepts connections and hands them on, to one worker after the other: so the port is open whatever becomes of the
-// workers, also where it needed a privilege that nobody has any more. What workers print goes through the primary, line by line.
+// workers, also where it needed a privilege that nobody has any more. What workers print goes through the primary, line by line,
+// as fast as it is taken there.
 //
 // Rule 1: one connection at a time is on its way to a worker: those behind it go to others when it dies. (Node would forget them.)
 // Rule 2: a worker that dies is replaced at once; one that dies again and again, young, after a while that doubles up to a minute.
@@ -77,6 +78,7 @@ export class Crew<Work, News> {
   readonly #options: CrewOptions<Work>;
   readonly #members: readonly Member[];
   readonly #waiting: Waiting[] = []; // by entrance
+  readonly #paused = new Set<{ resume(): void }>(); // what workers print and nobody takes now
   #next = 0; //      of the members, whose turn it is
   #turn = 0; //      of the measurements
   #measuring: Promise<unknown> = Promise.resolve();
@@ -88,6 +90,14 @@ export class Crew<Work, News> {
     this.#options = options;
     this.#members = Array.from({ length: options.size }, (_, index) => ({ number: index + 1, process: undefined, ready: false, proven: false, begun: 0, deaths: 0, failure: undefined, timer: undefined, samples: undefined, sent: undefined, queue: [] }));
     cluster.setupPrimary({ silent: true, serialization: 'advanced' });
+    for (const output of [process.stdout, process.stderr]) {
+      const resume = (): void => {
+        for (const from of this.#paused) from.resume(); // those of the other output are paused again
+        this.#paused.clear();
+      };
+      output.on('drain', resume);
+      output.on('close', resume);
+    }
   }
 
   /** Resolves when all workers are ready; never, where `failed` is called before. */
@@ -158,7 +168,12 @@ export class Crew<Work, News> {
     member.failure = undefined;
     for (const [from, to] of [[worker.process.stdout, process.stdout], [worker.process.stderr, process.stderr]] as const) {
       const lines = new LineRelay((octets) => to.write(octets));
-      from?.on('data', (octets: Uint8Array) => lines.take(octets));
+      from?.on('data', (octets: Uint8Array) => {
+        lines.take(octets);
+        if (!to.writableNeedDrain) return;
+        from.pause();
+        this.#paused.add(from);
+      });
       from?.on('end', () => lines.end());
     }
     worker.on('message', (message) => this.#hear(member, message as FromWorker)); // the worker is this program

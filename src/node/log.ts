@@ -1,4 +1,7 @@
 // The log: one line for each event, on standard output. The lines that bear one id tell the story of one mail.
+//
+// Rule 1: whoever reads it may be slow, or stop; mail goes on. Lines wait for a while, then they are left out and counted, and a
+//         line `unlogged` says how many, as soon as there is room for one.
 
 import process from 'node:process';
 import { setImmediate } from 'node:timers';
@@ -8,8 +11,29 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 /** Writes an event with its fields; undefined ones are left out. */
 export type Log = (event: string, fields: LogFields) => void;
 
+/** Where lines go. */
+export interface LogOutput {
+  write(line: string): void;
+  /** Octets that nobody has taken yet. */
+  readonly waiting: number;
+}
+
+/** Octets that may wait to be taken: some 25,000 lines. */
+const MOST_WAITING = 4_194_304;
+
 /** Makes a log. `text`: time, event, key=value; `json`: an object a line. */
-export function openLog(format: 'text' | 'json', write: (line: string) => void = writeTogether): Log {
+export function openLog(format: 'text' | 'json', output: LogOutput = STANDARD_OUTPUT): Log {
+  const put = lineWriter(format, (line) => output.write(line));
+  let unlogged = 0;
+  return (event, fields) => {
+    if (output.waiting > MOST_WAITING) return void unlogged++;
+    if (unlogged > 0) put('unlogged', { lines: unlogged });
+    unlogged = 0;
+    put(event, fields);
+  };
+}
+
+function lineWriter(format: 'text' | 'json', write: (line: string) => void): Log {
   return (event, fields) => {
     const time = new Date().toISOString();
     if (format === 'json') return write(`${toJson({ time, event, ...fields })}\n`);
@@ -25,10 +49,15 @@ export function openLog(format: 'text' | 'json', write: (line: string) => void =
 let lines = '';
 
 /** Writes the lines of one turn of the event loop in one call of the system: at 4,000 mails a second the calls were a twentieth of it all. */
-function writeTogether(line: string): void {
-  if (lines === '') setImmediate(flush);
-  lines += line;
-}
+const STANDARD_OUTPUT: LogOutput = {
+  write(line) {
+    if (lines === '') setImmediate(flush);
+    lines += line;
+  },
+  get waiting() {
+    return process.stdout.writableLength + lines.length;
+  },
+};
 
 function flush(): void {
   if (lines !== '') process.stdout.write(lines);

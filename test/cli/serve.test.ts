@@ -158,6 +158,19 @@ describe('ehlo serve', () => {
     expect((await program.kill('SIGTERM')).status).toBe(0);
   });
 
+  it.each([[[]], [['--workers', '2']]])('goes on when whoever reads its log stops, and ends (%j)', async (more) => {
+    const program = serve('--relay-from', '192.0.2.1/32', ...more);
+    const [port] = await program.listening();
+    program.stall();
+    for (let session = 0; session < 20; session++) { // some 700 kB of log: more than all buffers of the system
+      const peer = await connect(port);
+      peer.say(`MAIL FROM:<>\r\n${`RCPT TO:<${'b'.repeat(64)}@${'b.'.repeat(80)}test>\r\n`.repeat(100)}QUIT\r\n`);
+      expect(await peer.rest()).toMatch(/\r\n221 [^\n]+\n$/);
+      peer.end();
+    }
+    expect((await program.kill('SIGTERM')).status).toBe(0);
+  });
+
   it('sets aside what cannot be read in its queue, and says so', async () => {
     await (await Journal.open(join(directory.path, 'queue'))).close();
     for (const name of files('queue', 'journal')) writeFileSync(join(directory.path, 'queue', 'journal', name), 'no record at all');

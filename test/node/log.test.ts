@@ -3,7 +3,7 @@ import { openLog, type LogFields } from '../../src/node/log.ts';
 
 function line(format: 'text' | 'json', fields: LogFields): string {
   let written = '';
-  openLog(format, (text) => (written += text))('accepted', fields);
+  openLog(format, { write: (text) => (written += text), waiting: 0 })('accepted', fields);
   return written;
 }
 
@@ -38,6 +38,18 @@ describe('the log as text', () => {
     const everything = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code));
     for (const format of ['text', 'json'] as const) expect(line(format, { reply: everything }).slice(0, -1)).not.toMatch(/[\0-\x1f\x7f-\x9f]/);
     expect(JSON.parse(line('json', { reply: everything }))).toMatchObject({ reply: everything });
+  });
+});
+
+describe('a log that nobody reads', () => {
+  it('leaves lines out, and says how many when there is room again', () => {
+    const [output, lines] = [{ waiting: 5_000_000, write: (text: string) => lines.push(text.replace(TIME, '')) }, [] as string[]];
+    const log = openLog('text', output);
+    for (let mail = 0; mail < 3; mail++) log('accepted', { id: mail });
+    expect(lines).toEqual([]);
+    output.waiting = 0;
+    for (let mail = 3; mail < 5; mail++) log('accepted', { id: mail });
+    expect(lines).toEqual(['unlogged lines=3\n', 'accepted id=3\n', 'accepted id=4\n']);
   });
 });
 

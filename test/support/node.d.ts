@@ -99,10 +99,10 @@ declare module 'node:fs' {
 declare module 'node:child_process' {
   export interface PipedProcess {
     readonly stdin: { write(octets: Uint8Array | string): void; end(): void };
-    readonly stdout: { on(event: 'data', listener: (octets: Uint8Array) => void): void; destroy(): void };
+    readonly stdout: { on(event: 'data', listener: (octets: Uint8Array) => void): void; pause(): void; resume(): void; destroy(): void };
     readonly stderr: { on(event: 'data', listener: (octets: Uint8Array) => void): void };
     kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' | 'SIGHUP'): boolean;
-    on(event: 'close', listener: (status: number | null, signal: string | null) => void): void;
+    on(event: 'exit' | 'close', listener: (status: number | null, signal: string | null) => void): void;
   }
   export function spawn(command: string, args: readonly string[], options: { readonly cwd: string }): PipedProcess;
   export function execFileSync(command: string, args: readonly string[], options: { readonly encoding: 'utf8' }): string;

@@ -26,6 +26,7 @@ export class Program implements AsyncDisposable {
     const child = (this.#child = spawn('node', [EHLO, ...args], { cwd: directory }));
     child.stdout.on('data', (octets) => this.#note(() => (this.out += decodeLatin1(octets))));
     child.stderr.on('data', (octets) => this.#note(() => (this.err += decodeLatin1(octets))));
+    child.on('exit', () => child.stdout.resume()); // 'close' waits for that
     this.ended = new Promise((resolve) => {
       child.on('close', (status, signal) => {
         this.#note(() => (this.#over = true));
@@ -56,6 +57,11 @@ export class Program implements AsyncDisposable {
   /** Sends it a signal that does not end it. */
   signal(signal: 'SIGHUP'): void {
     this.#child.kill(signal);
+  }
+
+  /** Whoever reads its log takes nothing more for now. */
+  stall(): void {
+    this.#child.stdout.pause();
   }
 
   /** Whoever read its log has gone. */
