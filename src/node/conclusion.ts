@@ -87,11 +87,12 @@ export function inOneLine(reply: Reply): string {
   return [code, enhanced, lines.join(' ')].filter((part) => part !== undefined).join(' ');
 }
 
-/** When a mail that was tried in vain is due again; undefined: its time is over, or the operator has ended it. */
+/** When a mail that was tried in vain is due again; undefined: its time is over, or the operator has ended it. One from the future, since the clock was set back, has just come. */
 export function dueAgain({ id, arrival, reversePath, returned }: QueuedMail, schedule: RetrySchedule, now: number): number | undefined {
   if (returned === true) return undefined;
-  const age = nextAttempt({ id, age: Math.max(0, now - arrival), bounce: reversePath.type === 'null' }, schedule);
-  return age === undefined ? undefined : arrival + age;
+  const since = Math.min(arrival, now);
+  const age = nextAttempt({ id, age: now - since, bounce: reversePath.type === 'null' }, schedule);
+  return age === undefined ? undefined : since + age;
 }
 
 function stateAfter({ outcome, target }: RecipientOutcome, expired: boolean): RecipientState {

@@ -7,7 +7,8 @@
 //         queue knows that an attempt was under way.
 // Rule 4: outcomes that could not be reported or recorded are kept, and that is tried again; the recipients are not.
 // Rule 5: what the operator wants (`retry`, `giveUp`) is done at once, but to an attempt under way: that goes to its end.
-// Rule 6: an attempt that our own end breaks off before the mail is out is none: nobody is given up by it.
+// Rule 6: where the clock of the machine is set back, as it is when it was wrong at the start, what waits comes so much earlier.
+// Rule 7: an attempt that our own end breaks off before the mail is out is none: nobody is given up by it.
 
 import { setMaxListeners } from 'node:events';
 import { clearTimeout, setTimeout } from 'node:timers';
@@ -22,6 +23,7 @@ import { conclude, logOutcomes, type Conclusion } from './conclusion.ts';
 import { DelayWatch } from './delay-watch.ts';
 import type { RecipientOutcome } from './deliver.ts';
 import { LONGEST_TIMER, pause, type Timer } from './pause.ts';
+import { now as monotonic } from './pump.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
 
 /** How attempts are broken off when the dispatcher closes. */
@@ -35,7 +37,12 @@ export interface Signals {
 export interface DispatchOptions extends ChargeOptions, RecorderOptions, SchedulerOptions {
   /** Relays to recipients of one destination, given by their index; an outcome for each. */
   readonly relay: (mail: QueuedMail, recipients: readonly number[], signals: Signals) => Promise<readonly RecipientOutcome[]>;
+  /** Milliseconds that pass whatever is done to the clock. Default: those of the machine. */
+  readonly ticks?: () => number;
 }
+
+/** Milliseconds by which the clock may fall behind unseen: it is slowed down now and then, to be right. */
+const SLACK = 1_000;
 
 /** Milliseconds after which something is taken up again that failed on our own side. */
 const LOCAL_RETRY = 60_000;
@@ -51,6 +58,7 @@ export class Dispatcher {
   readonly #inHand = new Set<Promise<void>>();
   readonly #closing = new Aborter();
   readonly #aborter = new Aborter();
+  #clock = { time: 0, ticks: 0 }; // as they were when last looked at
   #timer: Timer | undefined;
   #timerAt = Infinity; // when it goes off
   #turning = false;
@@ -58,6 +66,7 @@ export class Dispatcher {
   constructor(options: DispatchOptions) {
     this.#options = options;
     this.#scheduler = new Scheduler(options);
+    this.#clock = { time: Date.now(), ticks: (options.ticks ?? monotonic)() };
     this.#recorder = new Recorder(options, (notification) => this.add(notification));
     this.#delays = new DelayWatch({ delay: options.schedule.delayWarning, mails: () => this.#arrivals(), warn: (id) => this.#warn(id) });
     setMaxListeners(0, this.#closing.signal, this.#aborter.signal);
@@ -131,6 +140,7 @@ export class Dispatcher {
 
   #take(mail: QueuedMail, at: number): void {
     if (this.#charges.has(mail.id)) return;
+    this.#lookAtClock();
     const charges = chargesOf(mail, at, this.#options, Date.now());
     if (charges.length > 0) this.#charges.set(mail.id, charges);
     for (const charge of charges) this.#scheduler.add(charge, charge.at, charge.fresh);
@@ -139,11 +149,23 @@ export class Dispatcher {
   #turn(): void {
     if (this.#turning || this.#closing.signal.aborted) return; // turning: an attempt that ended at once; the loop below goes on
     this.#turning = true;
-    const now = Date.now();
+    const now = this.#lookAtClock();
     for (let charge; (charge = this.#scheduler.next(now)) !== undefined; ) this.#keep(this.#attempt(charge));
     const { wakeAt } = this.#scheduler;
     if (wakeAt !== this.#timerAt) this.#setTimer(wakeAt, now); // most turns change nothing about that
     this.#turning = false;
+  }
+
+  /** Returns the time. Where it has been set back the scheduler is told, and the timer set again. */
+  #lookAtClock(): number {
+    const [time, ticks] = [Date.now(), (this.#options.ticks ?? monotonic)()];
+    const back = this.#clock.time + (ticks - this.#clock.ticks) - time;
+    this.#clock = { time, ticks };
+    if (back < SLACK) return time;
+    this.#scheduler.advance(back);
+    for (const charges of this.#charges.values()) for (const charge of charges) charge.at -= back;
+    this.#timerAt = NaN; // no time is the same
+    return time;
   }
 
   #setTimer(at: number, now: number): void {
@@ -219,6 +241,7 @@ export class Dispatcher {
 
   /** Gives back the place of an attempt that has ended; returns those that are given up with it. */
   #release(charge: Charge, effect: Effect, again: number | undefined): readonly Charge[] {
+    this.#lookAtClock();
     charge.at = again ?? Infinity;
     const givenUp = this.#scheduler.end(charge, effect, Date.now(), again);
     this.#turn();

@@ -67,6 +67,12 @@ export class Destination {
     this.#deadUntil = Math.min(this.#deadUntil, now);
   }
 
+  /** The clock was set back by so much: its times come with it. */
+  advance(by: number): void {
+    if (this.#deadSince !== undefined) this.#deadSince -= by;
+    this.#deadUntil -= by;
+  }
+
   begin(): void {
     this.#inHand += 1;
   }

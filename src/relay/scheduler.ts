@@ -124,6 +124,12 @@ export class Scheduler<Work extends Unit> {
     this.#queueUp(group, now);
   }
 
+  /** The clock was set back by so much: what waits for a time waits no longer than it would have. */
+  advance(by: number): void {
+    this.#agenda.advance(by);
+    for (const { destination } of this.#groups.values()) destination.advance(by);
+  }
+
   #group(key: string): Group<Work> {
     const known = this.#groups.get(key);
     if (known !== undefined) return known;

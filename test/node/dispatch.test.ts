@@ -88,6 +88,42 @@ const TO_BOTH = mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>',
 /** Lets what is due now come to its end. */
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 
+describe('a clock that is set back by a day', () => {
+  it.each<[string, Outcome, number[]]>([
+    ['of a mail that was deferred', DEFERRED, [0, 10, 70, 80, 90, 100, 110, 120, 130, 140]],
+    ['at a destination that does not answer', SILENT, [0, 10, 70, 80, 140]],
+  ])('holds up no attempt %s', async (_, outcome, minutes) => {
+    let back = 0;
+    const attempts: number[] = [];
+    const start = Date.now();
+    const ticks = (): number => Date.now() + back;
+    const { queue, dispatcher } = stage(() => (attempts.push((ticks() - start) / MINUTE), [outcome]), { ticks });
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    for (let hour = 0; hour < 2; hour++) {
+      await vi.advanceTimersByTimeAsync(65 * MINUTE);
+      vi.setSystemTime(Date.now() - 24 * HOUR);
+      back += 24 * HOUR;
+    }
+    await vi.advanceTimersByTimeAsync(10 * MINUTE);
+    expect(attempts).toEqual(minutes);
+    expect(queue.mail('m1')).toBeDefined();
+  });
+
+  it('has what comes then tried at once', async () => {
+    let back = 0;
+    const { queue, dispatcher, done } = stage(({ id }) => [id === 'm1' ? DEFERRED : DELIVERED], { ticks: () => Date.now() + back });
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    vi.setSystemTime(Date.now() - 24 * HOUR);
+    back = 24 * HOUR;
+    dispatcher.add(queue.put({ ...TO_BOB, id: 'm2' }, NOTHING));
+    await settle();
+    expect(done).toEqual(['relay m1 0', expect.stringMatching(/^settle m1 /), 'relay m2 0', 'settle m2 delivered']);
+    await vi.advanceTimersByTimeAsync(10 * MINUTE);
+    expect(done.slice(4, 5)).toEqual(['relay m1 0']);
+  });
+});
+
 describe('a mail', () => {
   it('is relayed when it is added, and done with when it is delivered', async () => {
     const { queue, dispatcher, done, logged } = stage(() => [DELIVERED]);
