@@ -5,13 +5,12 @@
 //         session's to say (RFC 3207 §4.1). It is checked for the name by which the host was asked for (RFC 4954 §14).
 // Left out: DANE (RFC 7672), for which Node tells no authentic answers of the DNS; certificates of the client's own.
 
-import { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, connect, createSecureContext, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls';
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { ClientTls } from '../protocol/client/action.ts';
-import { pemText } from './pem.ts';
+import { authoritiesText } from './pem.ts';
 
 /** What is set about TLS on the client's side. */
 export interface TlsClientOptions {
@@ -26,8 +25,7 @@ export class TlsClient {
   /** Throws UsageError for authorities that cannot be read. */
   constructor({ ca }: TlsClientOptions = {}) {
     try {
-      if (ca !== undefined) new X509Certificate(ca); // throws: Node itself would pass over what is none
-      this.#context = createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca: pemText(ca) }) });
+      this.#context = createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca: authoritiesText(ca) }) });
     } catch (cause) {
       throw new UsageError(`the certificates of authorities cannot be used: ${messageOf(cause)}`);
     }

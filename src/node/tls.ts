@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { UsageError } from '../wire/usage.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
-import { pemFault, pemText } from './pem.ts';
+import { authoritiesText, pemFault, pemText } from './pem.ts';
 
 /** Milliseconds for a handshake, whoever is to begin it. */
 export const HANDSHAKE: Milliseconds = seconds(60);
@@ -114,7 +114,7 @@ const SESSION_CONTEXT = 'ehlo';
 
 function contextOf(pair: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array; readonly ca?: string | Uint8Array }): SecureContext {
   try {
-    return createSecureContext({ cert: pemText(pair.cert), key: pemText(pair.key), ...(pair.ca === undefined ? {} : { ca: pemText(pair.ca) }), minVersion: 'TLSv1.2', sessionIdContext: SESSION_CONTEXT });
+    return createSecureContext({ cert: pemText(pair.cert), key: pemText(pair.key), ...(pair.ca === undefined ? {} : { ca: authoritiesText(pair.ca) }), minVersion: 'TLSv1.2', sessionIdContext: SESSION_CONTEXT });
   } catch (cause) {
     throw new UsageError(`the TLS certificate and key cannot be used: ${pemFault(cause)}`);
   }

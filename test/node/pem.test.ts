@@ -28,6 +28,9 @@ describe('a certificate and its key', () => {
     ['a key that is no PEM', { ...MX, key: 'no key' }, 'the key is none, expected PEM with a line -----BEGIN PRIVATE KEY-----'],
     ['a certificate that is cut off', { ...MX, cert: MX.cert.slice(0, MX.cert.length / 2) }, 'the PEM is damaged, or cut off'],
     ['a certificate with a hole', { ...MX, cert: MX.cert.replace(/(BEGIN CERTIFICATE-----\n).*\n/, '$1') }, 'the PEM is damaged, or cut off'],
+    ['a certificate that is empty', { ...MX, cert: '' }, 'expected PEM, text with a line -----BEGIN CERTIFICATE-----'],
+    ['a key that is empty', { ...MX, key: new Uint8Array(0) }, 'the key is none, expected PEM with a line -----BEGIN PRIVATE KEY-----'],
+    ['an authority that is empty', { ...MX, ca: '' }, 'expected PEM, text with a line -----BEGIN CERTIFICATE-----'],
     ['a key that is encrypted', { ...MX, key: ENCRYPTED }, 'the key is encrypted, expected one without a pass phrase'],
   ])('%s: one line says so', (_, pair, fault) => {
     let said = '';
