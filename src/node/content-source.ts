@@ -5,7 +5,7 @@
 // Rule 1: what is no octets is misuse, also in the middle of a stream: text that passed for octets would arrive as NULs.
 
 import { isAscii } from '../wire/ascii.ts';
-import { concat, EMPTY } from '../wire/octet.ts';
+import { concat, EMPTY, isOctets } from '../wire/octet.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { ReversePath } from '../syntax/path.ts';
 import type { Signal } from './aborter.ts';
@@ -61,11 +61,6 @@ async function* octetsOf(content: unknown): AsyncGenerator<Uint8Array, void> {
     if (!isOctets(piece)) throw new UsageError(`content must come as octets (Uint8Array), not as ${nameOf(piece)}`);
     yield piece;
   }
-}
-
-/** By its name: an array of another realm is no instance of this one's class. */
-function isOctets(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
 }
 
 function isIterable(value: unknown): value is AsyncIterable<unknown> | Iterable<unknown> {

@@ -1,5 +1,6 @@
 // How a question of the session is put to the embedder's hook, and whether what the hook answers is an answer.
 
+import { isOctets } from '../wire/octet.ts';
 import { UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseMailbox, type Mailbox } from '../syntax/mailbox.ts';
@@ -9,7 +10,7 @@ import type { Envelope, MailParameters, RecipientParameters } from '../protocol/
 import type { ServerQuestion } from '../protocol/server/action.ts';
 import { REPLIES } from '../protocol/server/reply.ts';
 import { acceptance, type Verdict } from '../protocol/server/verdict.ts';
-import { ANSWERS, type AuthAnswer, type AuthQuestion } from '../protocol/sasl/exchange.ts';
+import { ANSWERS, type AuthAnswer, type AuthQuestion, type ScramCredential } from '../protocol/sasl/exchange.ts';
 import type { Aborter, Signal } from './aborter.ts';
 import type { AnyHooks, Asked, Mail, MessageAnswer, SessionFacts } from './hook.ts';
 
@@ -124,7 +125,22 @@ export function answerFault(question: Exclude<ServerQuestion, { readonly about: 
 }
 
 export function authFault({ type }: AuthQuestion, answer: AuthAnswer | undefined): string | undefined {
-  return answer !== undefined && ANSWERS[type].includes(answer.type) ? undefined : `must answer '${type}' with ${ANSWERS[type].join(', ')}`;
+  if (!ANSWERS[type].some((each) => each === answer?.type) || answer === undefined) return `must answer '${type}' with ${ANSWERS[type].join(', ')}`;
+  return isWhole(answer) ? undefined : `must answer '${answer.type}' with all that belongs to it`;
+}
+
+/** Whether the answer has what its type promises: programs without types may leave it out. */
+function isWhole(answer: AuthAnswer): boolean {
+  switch (answer.type) {
+    case 'credential': {
+      const { iterations, salt, storedKey, serverKey } = (answer.credential ?? {}) as Readonly<Partial<Record<keyof ScramCredential, unknown>>>; // what they are is found out here
+      return typeof iterations === 'number' && [salt, storedKey, serverKey].every(isOctets);
+    }
+    case 'secret': return isOctets(answer.secret);
+    case 'identity': return typeof answer.authcid === 'string';
+    case 'yes': return true;
+    default: return isTextOrNone(answer.text);
+  }
 }
 
 export function isList(verdict: HookAnswer): verdict is readonly Verdict[] {

@@ -11,6 +11,11 @@ export const DOT = 0x2e;
 /** No octets. Shared, since there is nothing in it to change. */
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
+/** Whether a value is octets, whatever its type promises. By its name: an array of another realm is no instance of this one's class. */
+export function isOctets(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+}
+
 /** Returns the parts in order as one run: a copy, the caller's own. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;

@@ -109,12 +109,24 @@ describe('AUTH (RFC 4954)', () => {
     ['is late', () => new Promise<never>(() => undefined), "the hook 'auth' did not answer in 30 ms"],
     ['answers another question', () => ({ type: 'secret', secret: encodeAscii(PASSWORD) }), "the hook 'auth' must answer 'password' with yes, no, unavailable, transition, too-weak, needs-tls"],
     ['answers nothing', () => undefined as unknown as AuthAnswer, "the hook 'auth' must answer 'password' with yes, no, unavailable, transition, too-weak, needs-tls"],
+    ['answers null', () => null as unknown as AuthAnswer, "the hook 'auth' must answer 'password' with yes, no, unavailable, transition, too-weak, needs-tls"],
+    ['answers with a text that is none', () => ({ type: 'no', text: 5 as unknown as string }), "the hook 'auth' must answer 'no' with all that belongs to it"],
   ])('is 454 where the hook %s; the session goes on, and the embedder is told', async (_, auth, message) => {
     const peer = await secured({ ...ALL, hookTimeout: 30 }, { auth });
     expect(await peer.command(`AUTH PLAIN ${base64(`\0tim\0${PASSWORD}`)}`)).toMatch(/^454 4\.7\.0 /);
     expect(await peer.command('NOOP')).toMatch(/^250/);
     expect(errors.map((error) => error.message)).toEqual([message]);
     expect(errors.map((error) => `${error.message}${error.stack ?? ''}`).join()).not.toContain(PASSWORD);
+  });
+
+  it.each<[string, unknown]>([
+    ['no credential', undefined],
+    ['a credential without keys', { type: 'scram-sha-256', iterations: 4096, salt: new Uint8Array(16) }],
+  ])('by SCRAM is 454 where the hook answers with %s', async (_, credential) => {
+    const peer = await secured(ALL, { auth: () => ({ type: 'credential', credential }) as AuthAnswer });
+    expect(await peer.command(`AUTH SCRAM-SHA-256 ${base64('n,,n=tim,r=rOprNGfwEbeRWgbNEkqO')}`)).toMatch(/^454 4\.7\.0 /);
+    expect(errors.map((error) => error.message)).toEqual(["the hook 'auth' must answer 'credential' with all that belongs to it"]);
+    expect(await peer.command('NOOP')).toMatch(/^250/);
   });
 
   it('may have an answer at once', async () => {
