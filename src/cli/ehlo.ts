@@ -2,6 +2,7 @@
 // The command `ehlo`: finds the command that is meant, and turns what went wrong into one line and an exit status.
 
 import process from 'node:process';
+import { setTimeout } from 'node:timers';
 import { EXIT, type Screen, type Terminal } from './command-line.ts';
 import { errorCode } from '../node/error-text.ts';
 import { VERSION } from '../node/version.ts';
@@ -88,12 +89,18 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   return EXIT.usage;
 }
 
+/** Milliseconds that whoever reads the log of `serve` has to take what is left of it. */
+const LAST_WORDS = 1_000;
+
 process.on('exit', (status) => {
   if (status === EXIT.ok && unwritten && !WORKING.includes(process.argv[2] ?? '')) process.exitCode = EXIT.unwritten;
 });
 
 main(process.argv.slice(2)).then(
-  (status) => (process.exitCode = status),
+  (status) => {
+    process.exitCode = status;
+    if (process.argv[2] === 'serve') setTimeout(() => process.exit(status), LAST_WORDS).unref();
+  },
   (error: unknown) => {
     terminal.err(`ehlo: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 70; // EX_SOFTWARE

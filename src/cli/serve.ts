@@ -5,7 +5,6 @@
 
 import cluster from 'node:cluster';
 import process from 'node:process';
-import { setTimeout } from 'node:timers';
 import { formatMetrics } from '../relay/metric.ts';
 import { ListeningEntrance } from '../node/entrance.ts';
 import { openLog } from '../node/log.ts';
@@ -24,13 +23,8 @@ import { work } from './worker.ts';
 
 export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
   if (cluster.isWorker) return process.exit(await work(terminal)); // the primary would keep it
-  const status = await runCommand(USAGE, args, terminal, (line) => run(line, terminal));
-  setTimeout(() => process.exit(status), LAST_WORDS).unref();
-  return status;
+  return runCommand(USAGE, args, terminal, (line) => run(line, terminal));
 }
-
-/** Milliseconds that whoever reads the log has to take what is left of it. */
-const LAST_WORDS = 1_000;
 
 const DEFAULT_LISTENER: Listener = { scheme: 'smtp', place: { host: '127.0.0.1', port: 2525 } };
 
