@@ -100,7 +100,7 @@ const CASES = [
   ['answers MAIL in parts and drops', [...HI, 'C: MAIL', exact('250-o'), 'drop'], ...lost],
   // RCPT
   ['refuses the recipient', [...MAIL, 'C: RCPT', 'S: 550 5.1.1 no such user', ...BYE], 'failed 550 5.1.1 no such user', 69],
-  ['refuses the recipient with a code of another class', [...MAIL, 'C: RCPT', 'S: 550 2.1.1 no such user', ...BYE], 'failed 550 5.0.0 2.1.1 no such user', 69],
+  ['refuses the recipient with a code of another class', [...MAIL, 'C: RCPT', 'S: 550 2.1.1 no such user', ...BYE], 'failed 550 5.1.1 no such user', 69],
   ['refuses the recipient in several lines', [...MAIL, 'C: RCPT', 'S: 550-5.1.1 no', 'S: 550 5.1.1 such user', ...BYE], 'failed 550 5.1.1 no such user', 69],
   ['has no room for the only recipient', [...MAIL, 'C: RCPT', 'S: 452 4.5.3 too many', ...BYE], 'deferred 452 4.5.3 too many', 75],
   ['hangs after RCPT', [...MAIL, 'C: RCPT', 'wait'], ...late],
