@@ -10,7 +10,7 @@ export interface Random {
   pick<Item>(items: readonly Item[]): Item;
 }
 
-/** How many times as many seeds as in `npm test` there is the time for, as in `.ci/run`. */
+/** How many times as many seeds as usual there is the time for. */
 export const TIMES = Number(env['EHLO_SEEDS'] ?? 1);
 
 /** The seeds that a test goes through: so many, times EHLO_SEEDS. */
