@@ -3,9 +3,11 @@
 //
 // Rule 1: what is read again is taken whole or not at all: where one file is bad the old content of all stays, and one line of
 //         the log says why.
-// Rule 2: SIGHUP never ends the program; one that comes before there is anything to reload is carried out when there is.
+// Rule 2: a pipe, as a shell makes it of `<(…)`, is read at the start alone: who would read it again might wait for ever, or find
+//         it empty.
+// Rule 3: SIGHUP never ends the program; one that comes before there is anything to reload is carried out when there is.
 
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import process from 'node:process';
 import { Users } from '../node/credential.ts';
 import { TlsServer, type TlsOptions } from '../node/tls.ts';
@@ -57,7 +59,9 @@ export class ReloadedFiles {
 
   /** Reads them again. Rejects likewise; nothing has changed then. */
   async reload(): Promise<void> {
-    if (this.#paths !== undefined) this.take(await readContents(this.#paths));
+    if (this.#paths === undefined) return;
+    for (const path of Object.values(this.#paths)) if (path !== undefined) await expectNoPipe(path);
+    this.take(await readContents(this.#paths));
   }
 
   /** Takes other contents. Throws an Error, and nothing has changed, where they are of no use. */
@@ -74,6 +78,11 @@ async function readContents({ tlsCert, tlsKey, users }: ReloadedPaths): Promise<
     pair: tlsCert === undefined || tlsKey === undefined ? undefined : { cert: await readPem('--tls-cert', tlsCert), key: await readPem('--tls-key', tlsKey) },
     users: users === undefined ? undefined : { path: users, octets: await Users.octets(users) },
   };
+}
+
+async function expectNoPipe(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined); // whoever reads it says what is wrong
+  if (found?.isFIFO() === true) throw new Error(`${path} is a pipe, expected a file that can be read again`);
 }
 
 function readPem(option: string, path: string): Promise<Uint8Array> {

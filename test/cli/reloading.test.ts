@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ReloadedFiles } from '../../src/cli/reloading.ts';
@@ -26,6 +27,18 @@ describe('the files that are read again', () => {
     writeFileSync(users, lines.tom);
     await files.reload();
     expect(files.users?.mechanisms).toEqual(['PLAIN', 'LOGIN']);
+  });
+
+  it('are no pipes: what can be read once is not waited for', async () => {
+    using folder = temporaryDirectory();
+    const users = join(folder.path, 'users');
+    writeFileSync(users, lines.tim);
+    const files = await ReloadedFiles.read({ tlsCert: undefined, tlsKey: undefined, users });
+    const before = files.users;
+    rmSync(users, { recursive: true });
+    execFileSync('mkfifo', [users], { encoding: 'utf8' });
+    await expect(files.reload()).rejects.toThrow(`${users} is a pipe, expected a file that can be read again`);
+    expect(files.users).toBe(before);
   });
 
   it('are taken all or not at all: beside a bad key the users stay as well, and the error is one line', async () => {
