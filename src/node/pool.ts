@@ -13,7 +13,7 @@ import type { Outcome } from '../protocol/client/action.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Target } from '../relay/route.ts';
 import type { ForwardPath } from '../syntax/path.ts';
-import type { Timer } from './pause.ts';
+import { LONGEST_TIMER, type Timer } from './pause.ts';
 import type { Next, Outgoing, Report } from './sender.ts';
 
 /** What the pool knows of a connection; that of sender.ts is one. */
@@ -124,7 +124,7 @@ export class ConnectionPool {
         if (until > now && held.connection.usable) return this.#arm(until - now);
         quit(this.#remove(held));
       }
-    }, Math.ceil(after));
+    }, Math.min(Math.ceil(after), LONGEST_TIMER));
   }
 }
 

@@ -1,5 +1,6 @@
+import process from 'node:process';
 import { runInNewContext } from 'node:vm';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { connectTo, type MailClientOptions, type MailToSend } from '../../src/node/client.ts';
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import type { Mail } from '../../src/node/hook.ts';
@@ -217,6 +218,17 @@ describe('a client for many mails', () => {
     aborter.abort();
     expect((await Promise.all(sent)).map(brief)).toEqual(['deferred 451 aborted', 'deferred 451 aborted']);
     await client.close();
+  });
+
+  it('keeps a connection for ever where it is told to', async () => {
+    const warned = vi.spyOn(process, 'emitWarning'); // by Node, of a timer of Infinity milliseconds, which goes off at once
+    const { url, clients } = await keeping();
+    const client = connectTo(url, { ...OPTIONS, idle: Infinity });
+    for (const name of ['1', '2']) await client.send(mailTo(name));
+    await client.close();
+    expect(clients.size).toBe(1);
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
   });
 
   it('waits for no content that does not come once it is aborted', async () => {
