@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { defineConfig } from 'vitest/config';
+import { Built } from './test/support/built.ts';
 
 /** The longest files, longest first: what begins last should not end last. */
-const LONGEST = ['cli/workers', 'crash', 'fuzz/fuzz', 'cli/serve', 'pair', 'wire/data-decoder', 'transcripts', 'readme', 'node/resolve', 'protocol/server/session-octets', 'node/queue-check', 'protocol/server/table', 'product', 'protocol/client/session-octets', 'wire/line-decoder', 'node/credential', 'cli/ehlo', 'cli/send'];
+const LONGEST = ['cli/workers', 'crash', 'cli/serve', 'fuzz/fuzz', 'wire/data-decoder', 'readme', 'transcripts', 'pair', 'node/resolve', 'node/proxy', 'product', 'protocol/server/session-octets', 'node/credential', 'protocol/client/session-octets', 'wire/line-decoder', 'cli/queue', 'cli/send', 'node/pump', 'node/receiver', 'protocol/server/table', 'node/queue-check', 'node/client-behind', 'cli/passwd', 'cli/ehlo'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -15,14 +18,16 @@ class LongestFirst extends BaseSequencer {
 /** Those that put other modules in the place of real ones: a process for each. The others do without, which costs a third of the time. */
 const MOCKING = readdirSync('test/node').map((name) => `test/node/${name}`).filter((path) => readFileSync(path, 'utf8').includes('\nvi.mock('));
 
+const BUILT = new Built(resolve('src'), resolve('dist'));
+
 export default defineConfig({
   test: {
-    maxWorkers: '200%', // two to a core: some wait for processes and timers
+    maxWorkers: 2 * availableParallelism(), // some wait for processes and timers
     testTimeout: 120_000, // exhaustive tests on a busy machine
     hookTimeout: 30_000,
     sequence: { sequencer: LongestFirst },
     projects: [
-      { extends: true, test: { name: 'real', include: ['test/**/*.test.ts'], exclude: MOCKING, isolate: false } },
+      { extends: true, plugins: BUILT.isFresh ? [BUILT.plugin] : [], test: { name: 'real', include: ['test/**/*.test.ts'], exclude: MOCKING, isolate: false, server: { deps: { external: [/\/dist\//] } } } },
       { extends: true, test: { name: 'mocking', include: MOCKING } },
     ],
   },

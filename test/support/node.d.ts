@@ -6,7 +6,9 @@ declare module 'node:fs' {
   export function writeFileSync(path: string, content: string): void;
 }
 
+// and vitest.config.ts, with what it needs
 declare module 'node:os' {
+  export function availableParallelism(): number;
   export function tmpdir(): string;
 }
 
@@ -52,6 +54,7 @@ declare module 'node:fs' {
 declare module 'node:path' {
   export function dirname(path: string): string;
   export function relative(from: string, to: string): string;
+  export function resolve(path: string): string;
 }
 
 // test/readme.test.ts
@@ -91,6 +94,7 @@ declare module 'node:fs' {
   export function chmodSync(path: string, mode: number): void;
   export function renameSync(from: string, to: string): void;
   export function statSync(path: string): { readonly size: number; readonly mode: number };
+  export function statSync(path: string, options: { readonly throwIfNoEntry: false }): { readonly mtimeMs: number } | undefined;
   export function unlinkSync(path: string): void;
   export function writeFileSync(path: string, content: Uint8Array): void;
   export function readFileSync(path: string): Uint8Array;
