@@ -3,9 +3,10 @@
 //
 //   node test/interop/embed.mjs                   the package and the copy, on this Node and on those of OTHER_NODES
 //   node test/interop/embed.mjs tests MAJOR       the tests that touch Node, on that one
+//   node test/interop/embed.mjs checks MAJOR      the checks against real programs, on that one
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
@@ -20,7 +21,7 @@ const OLDEST_NODE = '20.0.0';
 const LARGEST_PACKAGE = 1_200_000;
 
 /** Tests that depend on what a Node does; the others run the same ECMAScript everywhere, and have run on this Node. */
-const TESTS = ['test/node', 'test/cli', 'test/core.test.ts', 'test/transcripts.test.ts'];
+const TESTS = ['test/node', 'test/cli', 'test/core.test.ts'];
 
 /** Versions of @types/node, which the sources are compiled beside. */
 const TYPES = [20, 24];
@@ -91,13 +92,17 @@ function nodeOf(version) {
   return program;
 }
 
-if (process.argv[2] === 'tests') {
-  const major = Number(process.argv[3]);
-  const node = nodeOf(major);
+const ON_ANOTHER_NODE = {
+  tests: ['node_modules/vitest/vitest.mjs', 'run', ...TESTS],
+  checks: ['test/interop/run.mjs'],
+};
+const [, , task, version] = process.argv;
+if (task !== undefined) {
   const bin = join(folder, 'bin'); // so that programs started by name are of that Node too
   mkdirSync(bin);
-  cpSync(node, join(bin, 'node'));
-  const { status } = spawnSync(join(bin, 'node'), [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...TESTS], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } });
+  chmodSync(folder, 0o755); // for programs that are nobody
+  cpSync(nodeOf(Number(version)), join(bin, 'node'));
+  const { status } = spawnSync(join(bin, 'node'), ON_ANOTHER_NODE[task], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } });
   process.exit(status ?? 1);
 }
 
