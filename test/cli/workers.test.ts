@@ -111,14 +111,14 @@ describe('ehlo serve --workers', () => {
     const nobody = await unusedPort();
     await using server = await startScriptedServer(...Array.from({ length: 20 }, () => taking()));
     let [ids, before]: [readonly string[], number] = [[], 0];
-    for (const workers of [1, 3, 2, 4, 1]) { // each delivers what those before it have taken, and takes what it cannot deliver
+    for (const workers of [1, 3, 2]) { // each delivers what those before it have taken, and takes what it cannot deliver
       const program = serve(workers, '--route', `to-${before}.test=127.0.0.1:${server.port}`, '--route', `to-${workers}.test=127.0.0.1:${nobody}`);
       const [port] = await program.listening();
       if (before > 0) await program.logged('delivered', 4);
       expect([...program.out.matchAll(/ delivered id=(\w+) /g)].map(([, id]) => id).sort(), `${workers} after ${before}`).toEqual(ids.toSorted());
       const taken: string[] = [];
       for (let mail = 0; mail < 4; mail += 1) taken.push(await submit(port, `to-${workers}.test`));
-      if (before === 4) expect((await program.kill('SIGTERM')).status).toBe(0);
+      if (before === 3) expect((await program.kill('SIGTERM')).status).toBe(0);
       else await program.kill('SIGKILL'); // and its workers go with it
       [ids, before] = [taken, workers];
     }

@@ -82,16 +82,18 @@ function agree(text: string, ways: readonly Cuts[], lineLimit?: number): void {
 }
 
 describe('mail data, exhaustively (RFC 5321 §4.5.2)', () => {
-  for (let length = 0; length <= 7; length++) {
+  for (let length = 0; length <= 6; length++) {
     it(`reads every string of ${length} of CR, LF, dot and another the same under every segmentation`, () => {
       const ways = everyCut(length);
       for (const text of everyString(ALPHABET, length, length)) agree(text, ways);
     });
   }
 
-  it('reads every string of 8 the same whole, octet by octet and under every single cut', () => {
-    const ways = someCuts(8);
-    for (const text of everyString(ALPHABET, 8, 8)) agree(text, ways);
+  it('reads every string of 7 and 8 the same whole, octet by octet and under every single cut', () => {
+    for (const length of [7, 8]) {
+      const ways = someCuts(length);
+      for (const text of everyString(ALPHABET, length, length)) agree(text, ways);
+    }
   });
 
   for (const lineLimit of [2, 3, 4]) {
