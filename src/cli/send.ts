@@ -17,7 +17,7 @@ import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
 import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { UsageError } from '../wire/usage.ts';
-import { RecordedClientSession } from '../transcript/record-client.ts';
+import type { RecordedClientSession } from '../transcript/record-client.ts';
 import { ofOctets } from '../node/content-source.ts';
 import { HASH } from '../node/credential.ts';
 import type { RecipientOutcome } from '../node/deliver.ts';
@@ -147,7 +147,7 @@ async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout }
       ...(server?.lmtp === undefined ? {} : { lmtp: true }),
       ...(timeout === undefined ? {} : { timeout: seconds(timeout) }),
       ...(user === undefined || password === undefined ? {} : { auth: { secret: { type: 'password', authcid: user, password }, clearText: tls === 'off' } }),
-      ...(dialogues === undefined ? {} : { session: (given, now) => recorded(given, now, dialogues) }),
+      ...(dialogues === undefined ? {} : { session: await recording(dialogues) }),
     };
   } catch (error) {
     if (error instanceof UsageError) return misuse(`--tls-ca ${JSON.stringify(tlsCa)}: ${error.message}`);
@@ -155,10 +155,14 @@ async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout }
   }
 }
 
-function recorded(given: ClientOptions, now: Milliseconds, dialogues: Dialogues): RecordedClientSession {
-  const { write, ended } = dialogues.open();
+/** Makes sessions that write what is said. What they need, a fifth of the program, is loaded here. */
+async function recording(dialogues: Dialogues): Promise<(given: ClientOptions, now: Milliseconds) => RecordedClientSession> {
+  const { RecordedClientSession } = await import('../transcript/record-client.ts');
   const source = `ehlo send ${VERSION}, ${new Date().toISOString().slice(0, 10)}, secrets struck out`;
-  return new RecordedClientSession(given, now, { title: 'a mail is sent', source, hash: HASH, ended }, write);
+  return (given, now) => {
+    const { write, ended } = dialogues.open();
+    return new RecordedClientSession(given, now, { title: 'a mail is sent', source, hash: HASH, ended }, write);
+  };
 }
 
 async function readPassword(file: string): Promise<string | Misuse> {

@@ -16,13 +16,13 @@ import { formatListener, inheritedListeners, SCHEMES, type Listener } from './li
 import { misuse, type Misuse } from './misuse.ts';
 import { reason } from './reason.ts';
 import { Hangup, ReloadedFiles } from './reloading.ts';
+import { ServeError, STATUS } from './serve-error.ts';
 import { OPTIONS, USAGE, type ServeOptions } from './serve-option.ts';
-import { ServeError, Service, STATUS } from './service.ts';
-import { Supervisor } from './supervisor.ts';
-import { work } from './worker.ts';
+import type { Service } from './service.ts';
+import { Supervisor, type SupervisorSettings } from './supervisor.ts';
 
 export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
-  if (cluster.isWorker) return process.exit(await work(terminal)); // the primary would keep it
+  if (cluster.isWorker) return process.exit(await (await import('./worker.ts')).work(terminal)); // the primary would keep it
   return runCommand(USAGE, args, terminal, (line) => run(line, terminal));
 }
 
@@ -72,18 +72,16 @@ class Bound {
 
 /** Serves until the end; returns the exit status. Rejects with a ServeError. */
 async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, terminal: Terminal): Promise<number> {
-  const { tlsCert, tlsKey, users, user: name, workers } = options;
+  const { tlsCert, tlsKey, users, user: name } = options;
   const user = name === undefined ? undefined : await orElse(STATUS.noUser, async () => findUser(name));
   const files = await orElse(STATUS.cannotRead, () => ReloadedFiles.read({ tlsCert, tlsKey, users }));
   const ending = new Ending();
   await orElse(STATUS.cannotListen, () => bound.open(options));
+  const begin = await beginningOf(options, terminal);
   if (user !== undefined) await orElse(STATUS.noPermission, () => turnInto(user, options));
   const log = openLog(options.log);
   const { doors, metrics } = bound;
-  const common = { options, doors, files, log };
-  const running = workers > 1
-    ? await Supervisor.open({ ...common, ending })
-    : await Service.open({ ...common, worker: 1, workers: 1, terminal, failed: (error) => ending.fail(error) });
+  const running = await begin({ options, doors, files, log, ending });
   metrics?.begin(async () => formatMetrics(await running.measure()));
   hangup.onEach(() =>
     files.reload().then(
@@ -103,6 +101,16 @@ async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, term
   await Promise.all([running.close(failure === undefined ? undefined : 0), metrics?.close()]);
   if (failure === undefined) return EXIT.ok;
   throw new ServeError(`the queue ${options.queue} has failed, nothing more was acknowledged; start again to recover: ${reason(failure)}`, STATUS.queueFailed);
+}
+
+/**
+ * How what serves begins: here, or in workers. Of what it needs, the first of several processes has a fourth. It is loaded before
+ * the program becomes another user, who may not be able to read it.
+ */
+async function beginningOf({ workers }: ServeOptions, terminal: Terminal): Promise<(settings: SupervisorSettings) => Promise<Supervisor | Service>> {
+  if (workers > 1) return (settings) => Supervisor.open(settings);
+  const { Service } = await import('./service.ts');
+  return ({ ending, ...settings }) => Service.open({ ...settings, worker: 1, workers: 1, terminal, failed: (error) => ending.fail(error) });
 }
 
 async function turnInto(user: User, { queue, maildir, trace }: ServeOptions): Promise<void> {

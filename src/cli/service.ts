@@ -1,7 +1,6 @@
 // What one process of `ehlo serve` does: it has its parts of the queue, takes mail at the entrances that it is given, and relays.
 // `ehlo serve` alone is one; with `--workers` each worker is.
 
-import process from 'node:process';
 import { joinSamples, sampleKey, type Samples } from '../relay/metric.ts';
 import { relayCounts, samplesOf } from '../relay/count.ts';
 import type { Queue } from '../relay/queue/port.ts';
@@ -25,27 +24,9 @@ import { reason } from './reason.ts';
 import { reportRecovery } from './recovery-text.ts';
 import type { ReloadedFiles } from './reloading.ts';
 import { resolverOf, routeOptions } from './routing.ts';
+import { processSamples } from './process-samples.ts';
+import { ServeError, STATUS } from './serve-error.ts';
 import type { ServeOptions } from './serve-option.ts';
-
-/** Exit statuses, by their names in sysexits.h. */
-export const STATUS = {
-  cannotRead: 66, //   EX_NOINPUT
-  noUser: 67, //       EX_NOUSER
-  cannotListen: 69, // EX_UNAVAILABLE
-  cannotStore: 73, //  EX_CANTCREAT
-  queueFailed: 74, //  EX_IOERR
-  noPermission: 77, // EX_NOPERM
-} as const;
-
-/** Why the program cannot begin, or go on, and the exit status that says so. */
-export class ServeError extends Error {
-  readonly status: number;
-
-  constructor(text: string, status: number) {
-    super(text);
-    this.status = status;
-  }
-}
 
 export interface ServiceSettings {
   readonly options: ServeOptions;
@@ -171,11 +152,4 @@ export class Service {
     for (const control of this.#controls) await control.close();
     await this.#agent.close(grace);
   }
-}
-
-/** What is measured of any process. */
-export function processSamples(lag: LoopLag | undefined): Samples {
-  const samples = new Map<string, number>([['ehlo_resident_memory_bytes', process.memoryUsage().rss]]);
-  for (const [of, seconds] of Object.entries(lag?.take() ?? {})) samples.set(sampleKey('ehlo_event_loop_lag_seconds', { of }), seconds);
-  return samples;
 }

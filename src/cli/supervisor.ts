@@ -11,10 +11,11 @@ import { LoopLag } from '../node/loop-lag.ts';
 import { makeParts } from '../node/part.ts';
 import type { Ending } from './ending.ts';
 import type { Listener } from './listener.ts';
+import { processSamples } from './process-samples.ts';
 import { reason } from './reason.ts';
 import type { FileContents, ReloadedFiles } from './reloading.ts';
 import type { ServeOptions } from './serve-option.ts';
-import { processSamples, ServeError, STATUS } from './service.ts';
+import { ServeError, STATUS } from './serve-error.ts';
 import type { Work } from './worker.ts';
 
 /** Milliseconds that a worker has to tell its samples. */

@@ -11,8 +11,9 @@ import { Ending } from './ending.ts';
 import type { Listener } from './listener.ts';
 import { reason } from './reason.ts';
 import { ReloadedFiles, type FileContents } from './reloading.ts';
+import { ServeError, STATUS } from './serve-error.ts';
 import type { ServeOptions } from './serve-option.ts';
-import { ServeError, Service, STATUS } from './service.ts';
+import { Service } from './service.ts';
 
 /** What a worker begins with. */
 export interface Work {
