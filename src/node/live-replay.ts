@@ -103,8 +103,8 @@ class Ear {
   #read(octets: Uint8Array): void {
     for (let at = 0; at < octets.length; ) {
       at = this.#lines.read(octets, at);
-      if (this.#lines.line === undefined) return;
-      const text = decodeLatin1(this.#lines.line);
+      if (!this.#lines.ended) return;
+      const { text } = this.#lines;
       const line = parseReplyLine(text);
       this.#first ||= text;
       if (isFault(line)) this.#put({ instead: `S: ${text}` });

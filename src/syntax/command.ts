@@ -68,7 +68,12 @@ export function parseVerb(line: string): Verb | Fault {
 export function parseCommand(line: string, { utf8 = false }: SyntaxOptions = {}): Command | Fault {
   const text = withoutTrailingSpace(line);
   const verb = parseVerb(text);
-  if (isFault(verb)) return verb;
+  return isFault(verb) ? verb : parseArguments(verb, text, utf8);
+}
+
+/** Returns the command that `line` is, which begins with `verb`. */
+export function parseArguments(verb: Verb, line: string, utf8: boolean): Command | Fault {
+  const text = withoutTrailingSpace(line);
   switch (verb) {
     case 'EHLO':
     case 'HELO':

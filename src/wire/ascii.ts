@@ -20,17 +20,24 @@ export function encodeAscii(text: string): Uint8Array {
 
 /** Returns a character for each octet, U+0000 to U+00FF, whatever the octets: offsets in the text are offsets in the octets. */
 export function decodeLatin1(octets: Uint8Array): string {
-  if (octets.length <= MOST_ARGUMENTS) return characters(octets);
+  return decodeLatin1Run(octets, 0, octets.length);
+}
+
+/** The same for the octets from `from` to `to`, without a view of them. */
+export function decodeLatin1Run(octets: Uint8Array, from: number, to: number): string {
+  if (to - from <= MOST_ARGUMENTS) return characters(octets, from, to);
   let text = '';
-  for (let at = 0; at < octets.length; at += MOST_ARGUMENTS) text += characters(octets.subarray(at, at + MOST_ARGUMENTS));
+  for (let at = from; at < to; at += MOST_ARGUMENTS) text += characters(octets, at, Math.min(at + MOST_ARGUMENTS, to));
   return text;
 }
 
 /** Octets to a slice, because arguments live on the stack. */
 const MOST_ARGUMENTS = 4_096;
 
-function characters(octets: Uint8Array): string {
-  return String.fromCharCode.apply(undefined, octets as unknown as number[]); // array-like is enough; spread is four times slower
+function characters(octets: Uint8Array, from: number, to: number): string {
+  const units = new Array<number>(to - from); // octets themselves are taken too, but not as fast: a command line of 25 costs 90 ns for 190
+  for (let at = from; at < to; at++) units[at - from] = octets[at] ?? 0;
+  return String.fromCharCode.apply(undefined, units);
 }
 
 /** Returns whether no octet is above 0x7f. */

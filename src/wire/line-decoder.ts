@@ -9,8 +9,10 @@
 // Rule 3  Never more than `limit` octets are kept, however long the line.
 // Rule 4  Each octet is looked at once, and copied at most once where nothing has to grow.
 
+import { decodeLatin1Run } from './ascii.ts';
 import { type EdgeTable, link, type Row, step } from './edge.ts';
 import { EMPTY, NUL } from './octet.ts';
+import { skipText } from './text.ts';
 import { UsageError } from './usage.ts';
 
 export type LinePlace = 'text' | 'cr';
@@ -48,11 +50,8 @@ const LENIENT = link(LENIENT_LINE_EDGES).text;
 
 /** Reads lines, which CRLF alone ends (RFC 5321 §2.3.8). */
 export class LineDecoder {
-  /**
-   * The line that the last `read` met the end of, without its CRLF; undefined if it met none. A view of the octets given, or of
-   * a buffer of the decoder if the line spans calls: valid until the next `read`, and no longer than the octets given.
-   */
-  line: Uint8Array | undefined;
+  /** The last `read` met the end of a line. */
+  ended = false;
   /**
    * What is wrong with `line`, or so far with the one under way: what was met first. But once the line has ended
    * 'line-too-long' goes before all others, and `line` is the first `limit` octets of it.
@@ -70,6 +69,9 @@ export class LineDecoder {
   readonly #begin: Row<LineEffect>;
   #row: Row<LineEffect>;
   #kept = EMPTY; // grows to the limit at most, and serves one line after the other
+  #octets = EMPTY; // the line that has ended is in them,
+  #from = 0;
+  #to = 0;
 
   /** `limit` is the longest line in octets, CRLF counted (§4.5.3.1.4, §4.5.3.1.5); with `bareLf` a LF alone ends a line too. */
   constructor(options: { readonly limit: number; readonly bareLf?: boolean }) {
@@ -82,13 +84,30 @@ export class LineDecoder {
     this.#row = this.#begin;
   }
 
+  /**
+   * The line that the last `read` met the end of, without its CRLF; undefined if it met none. A view of the octets given, or of
+   * a buffer of the decoder if the line spans calls: valid until the next `read`, and no longer than the octets given.
+   */
+  get line(): Uint8Array | undefined {
+    return this.ended ? this.#octets.subarray(this.#from, this.#to) : undefined;
+  }
+
+  /** The same line as text, a character for each octet (Latin-1); empty if the last `read` met no end. */
+  get text(): string {
+    return decodeLatin1Run(this.#octets, this.#from, this.#to);
+  }
+
   /** Reads from `at`, to the end of one line or of the octets; returns the index of the first octet not consumed. */
   read(octets: Uint8Array, at: number): number {
-    if (this.line !== undefined) this.#forgetLine();
+    if (this.ended) this.#forgetLine();
     const from = at;
     let row = this.#row;
     let ended = false;
     while (at < octets.length && !ended) {
+      if (row === this.#begin) { // in text no octet above CR leads anywhere
+        at = skipText(octets, at);
+        if (at === octets.length) break;
+      }
       const { to, effect } = step(row, octets[at], NUL);
       if (effect === undefined) {
         // most octets: nothing
@@ -117,7 +136,10 @@ export class LineDecoder {
 
   #forgetLine(): void {
     this.lenient = false;
-    this.line = undefined;
+    this.ended = false;
+    this.#octets = EMPTY; // their owner may want the memory back
+    this.#from = 0;
+    this.#to = 0;
     this.fault = undefined;
     this.faultAt = 0;
   }
@@ -126,12 +148,11 @@ export class LineDecoder {
   #end(octets: Uint8Array, from: number, to: number): void {
     const length = this.length + to - from;
     const shown = Math.min(length - (this.lenient ? 1 : 2), this.#limit);
-    if (this.length === 0) {
-      this.line = octets.subarray(from, from + shown);
-    } else {
-      this.#keep(octets, from, to);
-      this.line = this.#kept.subarray(0, shown);
-    }
+    if (this.length > 0) this.#keep(octets, from, to);
+    this.#octets = this.length > 0 ? this.#kept : octets;
+    this.#from = this.length > 0 ? 0 : from;
+    this.#to = this.#from + shown;
+    this.ended = true;
     if (length > this.#limit) {
       this.fault = 'line-too-long';
       this.faultAt = this.#limit;

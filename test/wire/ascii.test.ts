@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
-import { decodeLatin1, encodeAscii, isAscii, quote } from '../../src/wire/ascii.ts';
+import { decodeLatin1, decodeLatin1Run, encodeAscii, isAscii, quote } from '../../src/wire/ascii.ts';
 import { octetsOf } from './every.ts';
 
 const EVERY_OCTET = Uint8Array.from({ length: 256 }, (_, octet) => octet);
@@ -24,9 +24,14 @@ describe('Latin-1', () => {
     expect(octetsOf(decodeLatin1(EVERY_OCTET))).toEqual(EVERY_OCTET);
   });
 
+  it('is that of the octets from one to another', () => {
+    for (let from = 0; from <= 4; from++) for (let to = from; to <= 4; to++) expect(decodeLatin1Run(octetsOf('ab\xe4d'), from, to)).toBe('ab\xe4d'.slice(from, to));
+  });
+
   it('holds for more octets than a call has arguments', () => {
     const many = Uint8Array.from({ length: 300_000 }, (_, at) => at * 7);
     expect(decodeLatin1(many)).toBe(Buffer.from(many).toString('latin1'));
+    expect(decodeLatin1Run(many, 5, 9_000)).toBe(Buffer.from(many.subarray(5, 9_000)).toString('latin1'));
   });
 });
 

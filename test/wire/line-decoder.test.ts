@@ -12,11 +12,17 @@ function read(text: string, cuts: Cuts, limit: number): string[] {
   for (const segment of cut(text, cuts)) {
     for (let at = 0; at < segment.length; ) {
       at = decoder.read(segment, at);
-      if (decoder.line !== undefined) found.push(say(textOf(decoder.line), decoder.fault, decoder.faultAt));
+      if (decoder.line !== undefined) found.push(say(shownOf(decoder), decoder.fault, decoder.faultAt));
     }
   }
   found.push(`${decoder.length} under way`);
   return found;
+}
+
+/** The line, which is the same as octets and as text. */
+function shownOf({ line = new Uint8Array(0), text, ended }: LineDecoder): string {
+  if (!ended || textOf(line) !== text) expect({ ended, text }).toEqual({ ended: true, text: textOf(line) });
+  return text;
 }
 
 /** The same from the words of RFC 5321 §2.3.8, over the whole stream at once: CRLF terminates lines, and nothing else does. */
@@ -101,7 +107,7 @@ describe('lines that a bare LF ends too', () => {
     for (const segment of cut(text, cuts)) {
       for (let at = 0; at < segment.length; ) {
         at = decoder.read(segment, at);
-        if (decoder.line !== undefined) found.push(`${decoder.lenient ? 'LF' : 'CRLF'}: ${say(textOf(decoder.line), decoder.fault, decoder.faultAt)}`);
+        if (decoder.line !== undefined) found.push(`${decoder.lenient ? 'LF' : 'CRLF'}: ${say(shownOf(decoder), decoder.fault, decoder.faultAt)}`);
       }
     }
     found.push(`${decoder.length} under way`);
@@ -144,7 +150,7 @@ describe('a line', () => {
     decoder.read(octetsOf('a\nb\r\n'), 0);
     expect(decoder).toMatchObject({ line: octetsOf('a\nb'), fault: 'bare-lf', faultAt: 1, length: 0 });
     decoder.read(octetsOf('Q'), 0);
-    expect(decoder).toMatchObject({ line: undefined, fault: undefined, faultAt: 0, length: 1 });
+    expect(decoder).toMatchObject({ ended: false, line: undefined, text: '', fault: undefined, faultAt: 0, length: 1 });
   });
 
   it('is as long as the limit with its CRLF, and no longer (§4.5.3.1.4)', () => {

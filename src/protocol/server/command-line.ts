@@ -1,13 +1,14 @@
 // A command line, as far as it can be read before anyone asks whether the command may come now.
 
-import { decodeLatin1, isAscii } from '../../wire/ascii.ts';
-import type { LineFault } from '../../wire/line-decoder.ts';
+import type { LineDecoder } from '../../wire/line-decoder.ts';
+import { EMPTY } from '../../wire/octet.ts';
 import { decodeUtf8 } from '../../wire/utf8.ts';
-import { parseCommand, parseVerb, type Command, type Verb } from '../../syntax/command.ts';
+import { parseArguments, parseCommand, parseVerb, type Command, type Verb } from '../../syntax/command.ts';
 import { isFault, type Fault, type FaultCode } from '../../syntax/fault.ts';
 import { repairCommandLine } from '../../syntax/leniency.ts';
 import type { Reply } from '../../syntax/reply.ts';
 import type { LeniencyName } from '../leniency.ts';
+import { isPlain } from './internationalized.ts';
 import { faultReply, type ReplyName } from './reply.ts';
 
 /** No line, or no verb; or a verb, and the command or why it is none (which is said only where the verb may come). */
@@ -24,19 +25,19 @@ export type CommandLine = {
 /** RFC 6531 §3.1: MAIL, RCPT, VRFY and EXPN may hold UTF-8; the name in EHLO is in A-labels (§3.7.1). */
 const UTF8_VERBS: ReadonlySet<Verb> = new Set(['MAIL', 'RCPT', 'VRFY', 'EXPN']);
 
-/** Reads a line without its CRLF. `utf8`: SMTPUTF8 is offered. */
-export function readCommandLine(line: Uint8Array, lineFault: LineFault | undefined, utf8: boolean, leniencies: ReadonlySet<LeniencyName>): CommandLine {
-  const latin1 = decodeLatin1(line);
+/** Reads the line that has ended. `utf8`: SMTPUTF8 is offered. */
+export function readCommandLine(line: Pick<LineDecoder, 'text' | 'line' | 'fault'>, utf8: boolean, leniencies: ReadonlySet<LeniencyName>): CommandLine {
+  const { text: latin1, fault: lineFault } = line;
   const chunk = chunkSize(latin1);
   const verb = parseVerb(latin1);
   if (lineFault === 'line-too-long') return { type: 'no line', reply: verb === 'AUTH' ? 'response too long' : 'line too long', chunk }; // RFC 4954 §6: 500 5.5.6
-  const ascii = isAscii(line);
+  const ascii = isPlain(latin1);
   if (isFault(verb)) return lineFault === undefined ? { type: 'no verb', fault: verb.fault, reply: verb.fault === 'unimplemented-verb' ? 'not implemented' : ascii ? 'unknown command' : 'not ascii verb', chunk } : { type: 'no line', reply: 'bare octet', chunk };
   if (lineFault !== undefined) return { type: 'bad', verb, reply: 'bare octet in command', chunk }; // RFC 5321 §4.1.2: 501 where nothing else is wrong
   if (!ascii && !(utf8 && UTF8_VERBS.has(verb))) return { type: 'bad', verb, reply: 'not ascii', chunk };
-  const text = ascii ? latin1 : decodeUtf8(line);
+  const text = ascii ? latin1 : decodeUtf8(line.line ?? EMPTY);
   if (text === undefined) return { type: 'bad', verb, reply: 'not utf8', chunk };
-  const command = parseCommand(text, { utf8: !ascii });
+  const command = parseArguments(verb, text, !ascii);
   if (!('fault' in command)) return { type: 'command', verb, command, chunk };
   return (leniencies.size > 0 ? readLeniently(text, leniencies, !ascii) : undefined) ?? { type: 'bad', verb, reply: replyTo(command, verb), chunk };
 }

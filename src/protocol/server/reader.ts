@@ -49,7 +49,7 @@ export class Reader {
     const end = lines.read(input.octets, input.at);
     input.advance(end);
     if (end - begin > LIMITS.commandLineDrain) return 'endless'; // though it end here: else it would depend on the cuts
-    return lines.line === undefined ? undefined : lines;
+    return lines.ended ? lines : undefined;
   }
 
   /** Reads on in mail data; returns how many octets they took. */

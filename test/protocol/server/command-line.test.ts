@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { readCommandLine } from '../../../src/protocol/server/command-line.ts';
 import { octetsOf } from '../../wire/every.ts';
 
-const read = (line: string, utf8 = false) => readCommandLine(octetsOf(line), undefined, utf8, new Set());
+type Fault = 'bare-lf' | 'bare-cr' | 'nul' | 'line-too-long';
+
+const read = (text: string, utf8 = false, fault?: Fault) => readCommandLine({ text, line: octetsOf(text), fault }, utf8, new Set());
 
 describe('a command line of a session', () => {
   it('is a verb with its command, or why there is none', () => {
@@ -14,14 +16,14 @@ describe('a command line of a session', () => {
   });
 
   it('is none where the line itself is at fault, whatever it begins with', () => {
-    const readFault = (fault: 'bare-lf' | 'bare-cr' | 'nul' | 'line-too-long') => readCommandLine(octetsOf('XNOOP'), fault, false, new Set());
+    const readFault = (fault: Fault) => read('XNOOP', false, fault);
     expect((['bare-lf', 'bare-cr', 'nul'] as const).map(readFault)).toEqual(Array.from({ length: 3 }, () => ({ type: 'no line', reply: 'bare octet', chunk: 0 })));
     expect(readFault('line-too-long')).toMatchObject({ type: 'no line', reply: 'line too long' });
-    expect(readCommandLine(octetsOf('AUTH PLAIN AAAA'), 'line-too-long', false, new Set())).toMatchObject({ type: 'no line', reply: 'response too long' }); // RFC 4954 §6: 500 5.5.6
+    expect(read('AUTH PLAIN AAAA', false, 'line-too-long')).toMatchObject({ type: 'no line', reply: 'response too long' }); // RFC 4954 §6: 500 5.5.6
   });
 
   it('is a command all the same where the verb is one, which then is not taken: 501 (§4.1.2)', () => {
-    for (const fault of ['bare-lf', 'bare-cr', 'nul'] as const) expect(readCommandLine(octetsOf('NOOP'), fault, false, new Set())).toEqual({ type: 'bad', verb: 'NOOP', reply: 'bare octet in command', chunk: 0 });
+    for (const fault of ['bare-lf', 'bare-cr', 'nul'] as const) expect(read('NOOP', false, fault)).toEqual({ type: 'bad', verb: 'NOOP', reply: 'bare octet in command', chunk: 0 });
   });
 
   it('holds UTF-8 in MAIL, RCPT, VRFY and EXPN where SMTPUTF8 is offered, and nowhere else (RFC 6531 §3.1, §3.7.1)', () => {
@@ -42,6 +44,6 @@ describe('a command line of a session', () => {
     ['BDAT', 0], ['BDAT x', 0], ['BDAT -10', 0], ['BDAT 10x', 0], ['BDAT 1e3', 0], ['BDAT 0x10', 0], ['BDAT LAST', 0], ['BDATA 10', 0], ['NOOP 10', 0], [' BDAT 10', 0],
   ])('announces the octets that follow it, be it well-formed or not: %j', (line, chunk) => {
     expect(read(line).chunk).toBe(chunk);
-    expect(readCommandLine(octetsOf(line), 'line-too-long', false, new Set()).chunk).toBe(chunk);
+    expect(read(line, false, 'line-too-long').chunk).toBe(chunk);
   });
 });
