@@ -160,7 +160,7 @@ export class Pump<Action extends { readonly type: string }> {
           this.#send(action.octets);
           continue;
         }
-        if (!this.joins.has(action.type)) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
+        if (!this.#unwritten.empty && !this.joins.has(action.type)) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
         if (action.type === 'close') this.#close();
         else this.#owner.act(action as Exclude<Action, WireAction>); // the two others are taken above
       }

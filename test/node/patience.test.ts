@@ -48,6 +48,19 @@ describe('patience', () => {
     expect(over).toEqual(['first', 'second']);
   });
 
+  it('ends all that are left, whichever of them were given up, and however often', async () => {
+    const patience = new Patience(10);
+    const over: string[] = [];
+    const waits = ['first', 'second', 'third', 'fourth', 'fifth'].map((name) => patience.begin(() => over.push(name)));
+    for (const index of [2, 0, 2, 4, 0]) patience.end(waits[index] ?? expect.unreachable());
+    patience.begin(() => over.push('sixth'));
+    await until(() => over.length === 3);
+    for (const wait of waits) patience.end(wait);
+    patience.begin(() => over.push('seventh'));
+    await until(() => over.length === 4);
+    expect(over).toEqual(['second', 'fourth', 'sixth', 'seventh']);
+  });
+
   it('that is closed ends nothing', async () => {
     const patience = new Patience(10);
     const over: string[] = [];
