@@ -18,7 +18,8 @@ class LongestFirst extends BaseSequencer {
 /** Those that put other modules in the place of real ones: a process for each. The others do without, which costs a third of the time. */
 const MOCKING = readdirSync('test/node').map((name) => `test/node/${name}`).filter((path) => readFileSync(path, 'utf8').includes('\nvi.mock('));
 
-const BUILT = new Built(resolve('src'), resolve('dist'));
+const DIST = resolve('dist');
+const BUILT = new Built(resolve('src'), DIST);
 
 export default defineConfig({
   test: {
@@ -27,7 +28,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     sequence: { sequencer: LongestFirst },
     projects: [
-      { extends: true, plugins: BUILT.isFresh ? [BUILT.plugin] : [], test: { name: 'real', include: ['test/**/*.test.ts'], exclude: MOCKING, isolate: false, server: { deps: { external: [/\/dist\//] } } } },
+      { extends: true, plugins: BUILT.isFresh ? [BUILT.plugin] : [], test: { name: 'real', include: ['test/**/*.test.ts'], exclude: MOCKING, isolate: false, server: { deps: { external: [new RegExp(`${DIST.replaceAll(/\W/g, '\\$&')}/`)] } } } },
       { extends: true, test: { name: 'mocking', include: MOCKING } },
     ],
   },
