@@ -78,7 +78,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
 
   /** Cuts the connection; what is in hand comes to nothing. */
   cut(): void {
-    this.#socket.destroy();
+    this.#pump.cut();
   }
 
   /** For the pump: what the session wants done. */

@@ -130,8 +130,17 @@ describe('a pump', () => {
       session.send('b');
       session.actions.push({ type: 'note', text: '' });
       pump.turn();
+      await turns(1);
     }
     expect(writes).toEqual(['ab', 'c', 'abc']);
+  });
+
+  it('that is cut has written what was said', async () => {
+    await using on = await stage();
+    on.session.send('421 enough\r\n');
+    on.pump.turn();
+    on.pump.cut();
+    expect(await on.peer.rest()).toBe('421 enough\r\n');
   });
 });
 
