@@ -22,7 +22,7 @@ import { ownReplies, type OwnReplies } from './own-replies.ts';
 import { OpenQuestion } from './question.ts';
 import type { Reader } from './reader.ts';
 import { ABORT_REPLIES, helpReply, named, parameterReply, type ReplyName } from './reply.ts';
-import { onCommand, onEvent, type ServerEvent, type State } from './table.ts';
+import { PLACES, type Place, type ServerEvent, type State } from './table.ts';
 import { CAP_REPLIES, Tally, type Counted } from './tally.ts';
 import { Transaction } from './transaction.ts';
 
@@ -40,7 +40,7 @@ export class Conversation {
   #facts: GuardFacts; //              change only with EHLO, TLS and AUTH,
   #utf8 = false; //                   and so does whether SMTPUTF8 is offered
 
-  #state: State = 'connected';
+  #place: Place = PLACES.connected;
   #secured: boolean;
   readonly #authentication: Authentication;
   readonly #tally: Tally;
@@ -62,7 +62,12 @@ export class Conversation {
   }
 
   get state(): State {
-    return this.#state;
+    return this.#place.state;
+  }
+
+  /** The state, as the tables have it. */
+  get place(): Place {
+    return this.#place;
   }
 
   get identity(): Identity | undefined {
@@ -82,7 +87,7 @@ export class Conversation {
   /** The handshake is done; did it achieve enough? */
   shaken(event: 'secured' | 'insecure'): void {
     if (event === 'insecure') this.#refusedBy = 'lack of security';
-    this.#enter(onEvent(this.#state, event));
+    this.#enter(this.#place.on[event]);
     this.#secured = true;
     this.extended = false;
     this.#authentication.forget();
@@ -97,13 +102,13 @@ export class Conversation {
       case 'helo': return this.#hello(question.verb, reply);
       case 'mail':
         this.#transaction = new Transaction(question.reversePath, question.parameters);
-        this.#enter(onCommand(this.#state, 'MAIL'));
+        this.#enter(this.#place.on.MAIL);
         return this.#reply(reply ?? 'sender ok');
       case 'rcpt': {
         const { forwardPath, parameters } = question;
         this.#transaction?.add(forwardPath, parameters);
         if (forwardPath.type === 'path') this.#tally.domains?.add(forwardPath.mailbox.domain.key);
-        this.#enter(onCommand(this.#state, 'RCPT'));
+        this.#enter(this.#place.on.RCPT);
         return this.#reply(sayable(reply, this.#transaction?.utf8 === true) ?? 'recipient ok');
       }
       case 'vrfy': return this.#reply(sayable(reply, question.utf8) ?? 'not verified', question.utf8);
@@ -118,7 +123,7 @@ export class Conversation {
     const question = this.#answered();
     switch (question.about) {
       case 'client':
-        this.#enter(onEvent(this.#state, 'turned away'));
+        this.#enter(this.#place.on['turned away']);
         this.output.say(reply);
         break;
       case 'rcpt':
@@ -164,7 +169,7 @@ export class Conversation {
   /** A line has been read. */
   line(line: LineDecoder): void {
     if (line.lenient) this.output.lenient('bareLfInCommand');
-    if (this.#state !== 'auth') return this.#command(readCommandLine(line, this.#utf8, this.#settings.lenient));
+    if (this.state !== 'auth') return this.#command(readCommandLine(line, this.#utf8, this.#settings.lenient));
     const { text, fault } = line;
     this.#authenticate(this.#authentication.respond(fault === undefined && isPlain(text) ? text : undefined, fault === 'line-too-long'));
   }
@@ -182,7 +187,7 @@ export class Conversation {
     data.tell(this.output);
     if (data.isEndless(data.size)) this.#endless();
     else if (data.ended) this.#endOfMailData();
-    else if (this.#state === 'chunk' && data.chunkEnded) this.#endOfChunk();
+    else if (this.state === 'chunk' && data.chunkEnded) this.#endOfChunk();
   }
 
   /** 552 for the mail, which is as large tomorrow, and 421 for the session. */
@@ -194,14 +199,14 @@ export class Conversation {
 
   #endOfChunk(): void {
     const { fault } = this.data;
-    this.#enter(onEvent(this.#state, fault === undefined ? 'end of chunk' : 'bad chunk'));
+    this.#enter(this.#place.on[fault === undefined ? 'end of chunk' : 'bad chunk']);
     this.#reply(fault === undefined ? 'chunk ok' : ABORT_REPLIES[fault]);
     if (fault !== undefined) this.#forget('refused');
   }
 
   #endOfMailData(): void {
     const { fault, size } = this.data;
-    this.#enter(onEvent(this.#state, 'end of mail data'));
+    this.#enter(this.#place.on['end of mail data']);
     this.data.underWay = false;
     if (fault !== undefined || this.#transaction === undefined) return this.#conclude(ABORT_REPLIES[fault ?? 'peer-gone']);
     for (const name of this.data.used) this.output.lenient(name);
@@ -227,10 +232,10 @@ export class Conversation {
     if (last) this.output.urgent = true; // RFC 2920 §3.2 (5): not held back
     if (!this.#reader.empty) this.#noticePipelining(last);
     if (verb === 'MAIL' && this.#tally.exceeds('mails')) return this.#capped('mails');
-    if (this.#state === 'refused' && verb !== 'QUIT') return this.#refuse(line, this.#refusedBy);
+    if (this.state === 'refused' && verb !== 'QUIT') return this.#refuse(line, this.#refusedBy);
     const missing = requirementOf(this.#facts, verb);
     if (missing !== undefined) return this.#refuse(line, missing);
-    if (onCommand(this.#state, verb) === 'no') return this.#refuse(line, outOfOrder(this.#state, line, this.#transaction, this.#settings.lmtp));
+    if (this.#place.on[verb] === undefined) return this.#refuse(line, outOfOrder(this.state, line, this.#transaction, this.#settings.lmtp));
     if (line.type === 'bad') return this.#refuse(line, line.reply);
     const refusal = refusalOf(this.#facts, this.#transaction, line.command);
     if (refusal !== undefined) return NO_ERROR.has(refusal) ? this.#reply(refusal) : this.#refuse(line, refusal);
@@ -252,9 +257,9 @@ export class Conversation {
         this.#forget('reset');
         if (!this.#reader.empty) this.output.notice('clear text behind STARTTLS');
         this.#reader.forget(); // RFC 3207 §5
-        return this.#enter(onCommand(this.#state, 'STARTTLS'));
+        return this.#enter(this.#place.on.STARTTLS);
       case 'AUTH':
-        this.#enter(onCommand(this.#state, 'AUTH'));
+        this.#enter(this.#place.on.AUTH);
         return this.#authenticate(this.#authentication.begin(command.mechanism, command.initialResponse));
       case 'MAIL': {
         const parameters = readMailParameters(this.#known(command.parameters), this.#facts.offer);
@@ -271,16 +276,16 @@ export class Conversation {
       }
       case 'DATA':
         if (this.#transaction !== undefined) this.data.begin(this.#transaction.envelope, this.output);
-        this.#enter(onCommand(this.#state, 'DATA'));
+        this.#enter(this.#place.on.DATA);
         return this.#reply('send data');
       case 'BDAT':
-        if (this.#state === 'rcpt' && this.#transaction !== undefined) this.data.begin(this.#transaction.envelope, this.output);
-        this.#enter(onCommand(this.#state, 'BDAT'));
+        if (this.state === 'rcpt' && this.#transaction !== undefined) this.data.begin(this.#transaction.envelope, this.output);
+        this.#enter(this.#place.on.BDAT);
         this.data.beginChunk(command.size, command.last);
         return command.size === 0 ? this.judge() : undefined; // else its octets follow at once
       case 'RSET':
         this.#forget('reset');
-        this.#enter(onCommand(this.#state, 'RSET'));
+        this.#enter(this.#place.on.RSET);
         return this.#reply('reset');
       case 'NOOP': return this.#reply('noop');
       case 'HELP': return this.#reply(helpReply(verbsOffered(this.#facts.offer, this.#settings.lmtp)));
@@ -288,7 +293,7 @@ export class Conversation {
       case 'EXPN': return this.#error('not implemented'); // Departs: §3.5.2 SHOULD: what it tells is for spammers alone (§7.3)
       case 'QUIT':
         this.#forget('reset');
-        this.#enter(onCommand(this.#state, 'QUIT'));
+        this.#enter(this.#place.on.QUIT);
         return this.#reply('goodbye');
       default: command satisfies never;
     }
@@ -317,7 +322,7 @@ export class Conversation {
   #welcome(reply: Reply | undefined): void {
     if (!this.#reader.empty) this.output.notice('early talk');
     const refused = this.#settings.earlyTalk === 'refuse' && !this.#reader.empty;
-    this.#enter(onEvent(this.#state, refused ? 'turned away' : 'welcomed'));
+    this.#enter(this.#place.on[refused ? 'turned away' : 'welcomed']);
     if (refused) this.#reply('early talk');
     else if (reply === undefined) this.#reply(this.#settings.lmtp ? 'lmtp banner' : 'banner');
     else this.output.say({ ...named(reply, this.#settings.hostname), enhanced: undefined });
@@ -328,7 +333,7 @@ export class Conversation {
     this.#forget('reset');
     this.extended = verb !== 'HELO';
     this.#learn();
-    this.#enter(onCommand(this.#state, verb));
+    this.#enter(this.#place.on[verb]);
     if (reply === undefined && this.extended) return this.output.put(this.#own.hello(`${this.#secured} ${this.identity !== undefined}`, () => ehloLines(this.#facts.offer)));
     const { code, lines: [first = '', ...more] } = named(reply ?? this.#own.reply('hello'), this.#settings.hostname);
     this.output.say({ code, enhanced: undefined, lines: this.extended ? [first, ...more, ...ehloLines(this.#facts.offer)] : [first] });
@@ -338,7 +343,7 @@ export class Conversation {
     // Departs: §3.8 would have the session go on; but a browser made to speak to this port must not reach its second line.
     if (fault === 'http') return this.end('dropped', 'peer-gone', 'not smtp');
     this.output.urgent = true; // RFC 2920 §3.2 (6)
-    this.#error(this.#state === 'refused' ? this.#refusedBy : reply); // §3.1: to whatever comes before QUIT
+    this.#error(this.state === 'refused' ? this.#refusedBy : reply); // §3.1: to whatever comes before QUIT
   }
 
   /** Goes on as an exchange of SASL does (RFC 4954 §4). */
@@ -348,10 +353,10 @@ export class Conversation {
       case 'ask': return this.question.open({ about: 'auth', auth: turn.question });
       case 'success':
         this.#learn();
-        this.#enter(onEvent(this.#state, 'authenticated'));
+        this.#enter(this.#place.on.authenticated);
         return this.#reply('authenticated');
       case 'failure':
-        this.#enter(onEvent(this.#state, 'not authenticated'));
+        this.#enter(this.#place.on['not authenticated']);
         if (turn.last) return this.end('dropped', 'peer-gone', 'too many auth errors');
         return this.#error(turn.text === undefined ? turn.reply : { ...this.#own.reply(turn.reply), lines: [turn.text] });
       default: turn satisfies never;
@@ -379,8 +384,8 @@ export class Conversation {
 
   /** Ends the session by an event: mail data under way are aborted, the peer is told `reply`. */
   end(event: EndEvent, reason: AbortReason, reply?: ReplyName): void {
-    const to = onEvent(this.#state, event);
-    if (to === 'no') return;
+    const to = this.#place.on[event];
+    if (to === undefined) return;
     this.#data?.abort(reason, this.output);
     this.#forget(ENDS[event]);
     this.question.drop();
@@ -398,8 +403,8 @@ export class Conversation {
     else this.output.act({ type: 'ended', how, replied: false });
   }
 
-  #enter(state: State | 'no'): void {
-    if (state !== 'no') this.#state = state;
+  #enter(place: Place | undefined): void {
+    if (place !== undefined) this.#place = place;
   }
 }
 

@@ -21,7 +21,7 @@ import { Conversation } from './conversation.ts';
 import { settingsOf, type ServerOptions } from './option.ts';
 import { Pace } from './pace.ts';
 import { Reader } from './reader.ts';
-import { FRAMING, onEvent, type State } from './table.ts';
+import type { State } from './table.ts';
 
 /** One session of an SMTP server. Feed it with `receive`, and call `next` until it returns undefined. */
 export class ServerSession {
@@ -166,7 +166,7 @@ export class ServerSession {
       if (sent !== undefined || waiting) return sent;
       if (state === 'tls' && this.#ended) conversation.end('lost', 'peer-gone'); // no handshake with half a connection
       else if (state === 'closed' || state === 'tls') return output.flush(state);
-      else if (this.#stopping && onEvent(state, 'shutdown') !== 'no') conversation.end('shutdown', 'shutdown', 'shutdown');
+      else if (this.#stopping && conversation.place.on.shutdown !== undefined) conversation.end('shutdown', 'shutdown', 'shutdown');
       else if (!this.#reader.empty) this.#read();
       else if (this.#ended) conversation.end('lost', 'peer-gone');
       else return output.flush(state);
@@ -176,7 +176,6 @@ export class ServerSession {
   #read(): void {
     const reader = this.#reader;
     const conversation = this.#conversation;
-    const { state } = conversation;
     if (conversation.dropping > 0) {
       const dropped = reader.drop(conversation.dropping);
       const slow = this.#pace.flow(dropped);
@@ -184,7 +183,7 @@ export class ServerSession {
       else if (slow) conversation.end('timeout', 'timeout', 'too slow');
       return;
     }
-    const framing = FRAMING[state];
+    const { state, framing } = conversation.place;
     switch (framing) {
       case 'lines': return this.#readLine(reader.readCommand());
       case 'responses': return this.#readLine(reader.readResponse());

@@ -90,6 +90,33 @@ export function onEvent(state: State, event: ServerEvent): State | 'no' {
   return EVENT_ORDER[event][STATES.indexOf(state)] ?? 'no';
 }
 
+/** A state with what the tables say of it. */
+export interface Place {
+  readonly state: State;
+  readonly framing: (typeof FRAMING)[State];
+  /** Where a command or an event leads; undefined where it is 'no'. */
+  readonly on: Readonly<Record<Verb | ServerEvent, Place | undefined>>;
+}
+
+/**
+ * The tables linked, once: each edge holds the place that it leads to, so that a session takes it by one load.
+ *
+ * `onCommand` and `onEvent` are the plain form. They look up two words each time, and a mail of 1 kB takes ten edges: 0.3 µs of it.
+ */
+export const PLACES: Readonly<Record<State, Place>> = link();
+
+function link(): Record<State, Place> {
+  type Unlinked = { -readonly [Name in keyof Place]: Place[Name] };
+  // Four casts: places refer to one another, so they have to exist before they can be filled; and keys are the tables' own.
+  const places = Object.fromEntries(STATES.map((state) => [state, { state, framing: FRAMING[state], on: {} }])) as Record<State, Unlinked>;
+  const placeOf = (to: Cell): Place | undefined => (to === 'no' ? undefined : places[to]);
+  for (const state of STATES) places[state].on = Object.fromEntries([
+    ...(Object.keys(COMMAND_ORDER) as Verb[]).map((verb) => [verb, placeOf(onCommand(state, verb))] as const),
+    ...(Object.keys(EVENT_ORDER) as ServerEvent[]).map((event) => [event, placeOf(onEvent(state, event))] as const),
+  ]) as Place['on'];
+  return places;
+}
+
 /** Yields every edge of the server's machine, from its tables. */
 export function* serverEdges(): Generator<Edge> {
   for (const [events, states] of [[EVENT_ORDER, STATES], [COMMAND_ORDER, COMMAND_STATES]] as const)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { reply } from '../../../src/syntax/reply.ts';
 import type { Verb } from '../../../src/syntax/command.ts';
-import { COMMAND_ORDER, EVENT_ORDER, FRAMING, onCommand, onEvent, serverEdges } from '../../../src/protocol/server/table.ts';
+import { COMMAND_ORDER, EVENT_ORDER, FRAMING, onCommand, onEvent, PLACES, serverEdges } from '../../../src/protocol/server/table.ts';
 import type { ServerEvent, State } from '../../../src/protocol/server/table.ts';
 import { outOfOrder } from '../../../src/protocol/server/order.ts';
 import type { ServerOptions } from '../../../src/protocol/server/option.ts';
@@ -142,6 +142,17 @@ describe('the server\'s tables', () => {
     expect(outOfOrder('mail', last, { refused: 1 }, true)).toBeUndefined();
     expect(outOfOrder('mail', { ...last, command: { ...last.command, last: false } }, { refused: 1 }, true)).toBe('recipient first');
     expect(outOfOrder('ready', last, undefined, true)).toBe('chunk refused');
+  });
+
+  it('are linked whole: each place holds what the plain tables say', () => {
+    expect(Object.keys(PLACES)).toEqual(STATES);
+    for (const state of STATES) {
+      const { on, ...place } = PLACES[state];
+      expect(place).toEqual({ state, framing: FRAMING[state] });
+      const plain = [...VERBS.map((verb) => [verb, onCommand(state, verb)] as const), ...EVENTS.map((event) => [event, onEvent(state, event)] as const)];
+      expect(Object.entries(on).map(([what, to]) => [what, to?.state ?? 'no'])).toEqual(plain);
+      for (const to of Object.values(on)) expect(to).toBe(to && PLACES[to.state]);
+    }
   });
 
   it('are drawn whole: an edge for each cell that does not say no', () => {
