@@ -82,6 +82,16 @@ declare module 'node:timers' {
   export function clearTimeout(timer: Timeout | undefined): void;
 }
 
+// Also for test/wire: the oracles that the encodings are held against.
+declare module 'node:buffer' {
+  export class Buffer extends Uint8Array {
+    static from(octets: Uint8Array): Buffer;
+    static from(memory: ArrayBufferLike, at: number, length: number): Buffer;
+    static from(text: string, encoding: 'base64' | 'latin1' | 'utf8'): Buffer;
+    override toString(encoding?: 'base64' | 'latin1' | 'utf8'): string;
+  }
+}
+
 declare module 'node:perf_hooks' {
   export const performance: { now(): number };
 }

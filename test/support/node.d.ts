@@ -20,16 +20,6 @@ declare module 'node:fs' {
   export function readdirSync(path: string, options: { readonly recursive: true }): string[];
 }
 
-// test/wire: the oracles that the encodings are held against.
-declare module 'node:buffer' {
-  export class Buffer extends Uint8Array {
-    static from(octets: Uint8Array): Buffer;
-    static from(memory: ArrayBufferLike, at: number, length: number): Buffer;
-    static from(text: string, encoding: 'base64' | 'latin1' | 'utf8'): Buffer;
-    override toString(encoding: 'base64' | 'latin1' | 'utf8'): string;
-  }
-}
-
 declare module 'node:util' {
   export class TextDecoder {
     constructor(label: 'utf-8', options: { readonly fatal: true; readonly ignoreBOM: true });

@@ -1,5 +1,6 @@
 // What an embedder sets about a ServerSession, and what holds where nothing is set.
 
+import { encodeAscii } from '../../wire/ascii.ts';
 import { checkCounts, UsageError } from '../../wire/usage.ts';
 import { parseHost } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
@@ -67,6 +68,11 @@ export interface ServerOptions {
   readonly auth?: AuthOptions;
   /** Counts what sessions do; the object may be shared by all of them. Default: nothing is counted. */
   readonly counts?: SessionCounts | undefined;
+  /**
+   * Makes our own replies, which are ASCII, the octets that are sent: once for all sessions. Default: `encodeAscii`.
+   * @internal
+   */
+  readonly encode?: (text: string) => Uint8Array;
 }
 
 /** How a server offers AUTH (RFC 4954). */
@@ -146,6 +152,7 @@ function readOptions(options: ServerOptions): Settings {
     requireTls: false,
     auth: undefined,
     counts: undefined,
+    encode: encodeAscii,
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     hostname: options.hostname,
     lacking: new Set(auth === undefined ? [...without, 'AUTH'] : without),

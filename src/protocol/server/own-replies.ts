@@ -8,6 +8,7 @@ import { ownReply, type ReplyName } from './reply.ts';
 interface Named {
   readonly hostname: string;
   readonly maxTextLine: number;
+  readonly encode?: (text: string) => Uint8Array;
 }
 
 export class OwnReplies {
@@ -38,7 +39,8 @@ export class OwnReplies {
   }
 
   #keep(key: string, reply: Reply): Uint8Array {
-    const octets = encodeAscii(formatReply(reply));
+    const { encode = encodeAscii } = this.#named;
+    const octets = encode(formatReply(reply));
     this.#octets.set(key, octets);
     return octets;
   }

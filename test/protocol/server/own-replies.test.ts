@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import { OwnReplies, ownReplies } from '../../../src/protocol/server/own-replies.ts';
 import { enhanced, named, REPLIES } from '../../../src/protocol/server/reply.ts';
@@ -13,6 +14,16 @@ describe('our own replies', () => {
       expect(textOf(replies.octets(name))).toBe(formatReply(replies.reply(name)));
       expect(textOf(replies.octets(name))).not.toMatch(/[{}]/);
       expect(replies.octets(name)).toBe(replies.octets(name));
+    }
+  });
+
+  it('are made octets by what a server has for that, once', () => {
+    const named = { hostname: 'mx.example.com', maxTextLine: 1_000 };
+    const own = ownReplies({ ...named, encode: (text) => Buffer.from(text, 'latin1') });
+    for (const name of Object.keys(REPLIES) as ReplyName[]) {
+      expect(own.octets(name)).toBeInstanceOf(Buffer);
+      expect(own.octets(name)).toBe(own.octets(name));
+      expect(textOf(own.octets(name))).toBe(textOf(ownReplies(named).octets(name)));
     }
   });
 
