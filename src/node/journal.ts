@@ -220,7 +220,7 @@ export class Journal implements Queue {
       if (this.#log.size > 0) await this.#log.end();
       await this.#removing;
     } catch (error) {
-      if (this.#log.failure === undefined) throw error; // else everybody has been told
+      if (this.#log.failure === undefined && !isFull(error)) throw error; // else everybody has been told; and where there is no room, all that was written is durable
     }
     await this.#store.disk.close();
     await this.#release();

@@ -5,6 +5,7 @@
 
 import process from 'node:process';
 import { setImmediate } from 'node:timers';
+import { visible } from '../wire/visible.ts';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -73,5 +74,5 @@ function quoted(text: string): string {
 
 /** JSON without control characters: JSON.stringify leaves DEL and those of U+0080 to U+009F, which terminals act upon, as a peer may have sent them. */
 function toJson(value: string | LogFields): string {
-  return JSON.stringify(value).replace(/[\x7f-\x9f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return visible(JSON.stringify(value));
 }

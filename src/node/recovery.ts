@@ -6,7 +6,9 @@
 //   3  A torn end of the last segment is cut off: nobody was told of what stood there. A segment that has decayed may miss
 //      something that somebody was told of. Either is copied to dead/ before, for a person: whoever put another FORMAT in
 //      place, say, has nothing but torn segments.
-//   4  The last segment is synced before anything follows from it: what was read may have been in memory only.
+//   4  The last segment is synced before anything follows from it: what was read may have been in memory only. The last one
+//      is that which was written to last: one that was begun where there was no room has a name at most, and the one before
+//      it went on.
 //   5  Files in msg/ of which the journal knows nothing, or nothing that is still to be done, are removed.
 //
 // The checkpoint that follows (checkpoint.ts) leaves one segment; mail is taken and relayed while it runs.
@@ -14,7 +16,7 @@
 import type { Checksum } from '../relay/queue/checksum.ts';
 import { decodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
 import { Fold, isDone, type MailState } from '../relay/queue/fold.ts';
-import { secretOf } from '../relay/queue/record.ts';
+import { HEADER, readRecord, secretOf } from '../relay/queue/record.ts';
 import { readSegment } from '../relay/queue/segment.ts';
 import { decodeLatin1, encodeAscii, quote } from '../wire/ascii.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
@@ -60,9 +62,10 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const dead: { readonly name: string; readonly reason: string }[] = [];
   const fold = new Fold();
   let torn: RecoveryReport['torn'];
+  const begun = await lastBegun(options, segments, secret);
   for (const segment of segments) {
     const path = segmentPath(segment);
-    const last = segment === segments.at(-1);
+    const last = begun !== undefined && segment >= begun;
     const octets = await disk.read(path);
     const { state, end, used } = readSegment(octets, secretOf(secret, segment), last, options.checksum, (record, at) => {
       const fact = decodeFact(record);
@@ -75,8 +78,9 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       await keepDead(options, `${segment}.log`, octets);
     }
     if (state === 'torn') {
-      torn = { name: `${segment}.torn`, octets: used - end };
-      await keepDead(options, torn.name, octets.subarray(end, used));
+      const tail = { name: `${segment}.torn`, octets: used - end };
+      torn ??= tail;
+      await keepDead(options, tail.name, octets.subarray(end, used));
       await perform('cut tail', () => disk.truncate(path, end));
     }
     if (last) await perform('sync tail', () => disk.sync(path));
@@ -86,6 +90,17 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   dead.push(...(await match(options, mails)));
   return { secret, mails, turn: fold.turn, segments, report: { torn, dead, unsettled: unsettledOf(mails) } };
 }
+
+/** Returns the number of the last segment that holds the record it begins with; of the last one, where none does. */
+async function lastBegun({ disk, checksum }: RecoveryOptions, segments: readonly number[], secret: number): Promise<number | undefined> {
+  for (const segment of segments.toReversed()) {
+    if (readRecord(await disk.read(segmentPath(segment), 0, MOST_OF_SEG), 0, secretOf(secret, segment), checksum) !== undefined) return segment;
+  }
+  return segments.at(-1);
+}
+
+/** Octets that hold a SEG record, whatever its numbers are. */
+const MOST_OF_SEG = HEADER + 16;
 
 /** The other way round, too: mail whose content has gone is done with, and its envelope kept for a person. */
 async function match(options: RecoveryOptions, mails: Map<string, MailState>): Promise<readonly { readonly name: string; readonly reason: string }[]> {

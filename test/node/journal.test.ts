@@ -620,6 +620,52 @@ describe('the journal, on a disk that fails', () => {
     await checkpoint;
   });
 
+  it('closes where there is no room for the mark that it was closed, and gives the queue free', async () => {
+    const disk = new SimDisk();
+    let released = false;
+    const journal = await Journal.on(disk, { ahead: 0, delay: () => () => undefined }, async () => void (released = true));
+    const { id } = await journal.add(mailTo('bob'), of('x'));
+    fill(disk, 'journal/', 3);
+    await journal.close();
+    empty(disk);
+    expect(released).toBe(true);
+    const again = await Journal.on(disk.powerless(randomOf(1), 0), { delay: () => () => undefined });
+    expect(again.report).toMatchObject({ torn: undefined, dead: [] });
+    expect([...again.mails()].map((mail) => mail.id)).toEqual([id]);
+  });
+
+  it.each([0, 3])('takes no torn end for decay behind which a segment of %i octets was begun in vain', async (octets) => {
+    const { journal, disk } = await watched({ ahead: 0 });
+    const { id } = await journal.add(mailTo('bob'), of('x'));
+    fill(disk, 'journal/000002', octets);
+    await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
+    empty(disk);
+    await disk.write('journal/000002.log', [], 0); // the system has made the file, and then had no room
+    const torn = new Promise<SimDisk>((resolve) => {
+      disk.before = (operation) => (operation.type === 'write' ? resolve(disk.killed(operation, 50)) : undefined);
+    });
+    await journal.add(mailTo('carol'), of('y'.repeat(100)));
+    const wreck = await torn;
+    const again = await Journal.on(wreck, { delay: () => () => undefined });
+    expect(again.report).toMatchObject({ torn: { name: '1.torn', octets: 50 }, dead: [] });
+    expect([...again.mails()].map((mail) => mail.id)).toEqual([id]);
+  });
+
+  it('makes durable what it has read in front of a segment that was begun in vain', async () => {
+    const { journal, disk } = await watched({ ahead: 0, inlineLimit: 10 });
+    const { id } = await journal.add(mailTo('bob'), of('x'.repeat(100)));
+    fill(disk, 'journal/000002', 0);
+    await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
+    empty(disk);
+    await disk.write('journal/000002.log', [], 0);
+    await journal.settle(id, [DELIVERED], 0); // written; the process dies before it is synced
+    const killed = disk.killed();
+    await Journal.on(killed, { delay: () => () => undefined, idle: true });
+    const again = await Journal.on(killed.powerless(randomOf(1), 0), { delay: () => () => undefined, idle: true });
+    expect(again.report.dead).toEqual([]);
+    expect([...again.mails()]).toEqual([]);
+  });
+
   // shows RFC5321:6.1-2
   it('has room for a mail only above the floor', async () => {
     const disk = new SimDisk();
