@@ -27,16 +27,17 @@ export function readConfig(options: OptionTable, file: string): ReadonlyMap<stri
     const place = `--config ${file}: ${JSON.stringify(key)}`;
     const name = names.get(key);
     if (name === undefined) return misuse(`${place} is unknown: ${suggest(key, [...names.keys()])}`);
-    const takesValue = options[name]?.kind !== undefined;
-    const texts = takesValue ? valueTexts(value) : flagTexts(value);
-    if (texts === undefined) return misuse(`${place}: expected ${takesValue ? 'a string, a number or a list of them' : 'true or false'}`);
+    const { kind, repeatable = false } = options[name] ?? {};
+    const texts = kind === undefined ? flagTexts(value) : valueTexts(value, repeatable);
+    if (texts === undefined) return misuse(`${place}: expected ${kind === undefined ? 'true or false' : repeatable ? 'a string, a number or a list of them' : 'a string or a number'}`);
     given.set(name, { place, texts });
   }
   return given;
 }
 
-function valueTexts(value: unknown): readonly string[] | undefined {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+/** A list is for what may be given again and again: of others nobody could tell which of it counts, and none may be missing. */
+function valueTexts(value: unknown, repeatable: boolean): readonly string[] | undefined {
+  const list: readonly unknown[] = repeatable && Array.isArray(value) ? value : [value];
   return list.every((each) => typeof each === 'string' || typeof each === 'number') ? list.map(String) : undefined;
 }
 

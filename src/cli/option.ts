@@ -96,10 +96,10 @@ export const DIR: Kind<string> = text('DIR', 'the name of a directory');
 export const PORT: Kind<number> = integer('PORT', 0, 65535);
 
 /** Milliseconds. */
-export const DURATION: Kind<number> = { placeholder: 'DURATION', expected: 'a duration such as 90s, 30m, 2h or 5d', parse: parseDuration };
+export const DURATION: Kind<number> = { placeholder: 'DURATION', expected: 'a duration such as 90s, 30m, 2h or 5d, up to 36500d', parse: parseDuration };
 
 /** Milliseconds each. */
-export const INTERVALS: Kind<readonly number[]> = { placeholder: 'LIST', expected: 'durations parted by commas, such as 7m,30m,1h,3h', parse: parseIntervals };
+export const INTERVALS: Kind<readonly number[]> = { placeholder: 'LIST', expected: 'durations parted by commas, such as 7m,30m,1h,3h, each up to 36500d', parse: parseIntervals };
 
 /** What a host calls itself in EHLO and in its banner (RFC 5321 §4.1.1.1). */
 export const HOSTNAME: Kind<string> = {

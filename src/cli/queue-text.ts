@@ -7,6 +7,7 @@
 //
 // Rule 1: what strangers wrote makes no line and no colour of its own: control characters are shown, not sent to the terminal.
 
+import { visible } from '../wire/visible.ts';
 import type { MailRow, RecipientRow } from '../node/operation.ts';
 
 const COLUMNS = { id: 21, size: 9, since: 8, next: 11 };
@@ -17,10 +18,10 @@ export const LIST_HEAD = `${'ID'.padEnd(COLUMNS.id)}${'SIZE'.padStart(COLUMNS.si
 export function formatListed(mail: MailRow, now: number): string {
   const { id, size, arrival, from } = mail;
   const since = formatTime(now - Date.parse(arrival));
-  const head = `${id.padEnd(COLUMNS.id)}${formatSize(size).padStart(COLUMNS.size)}  ${since.padEnd(COLUMNS.since)}${formatNext(mail, now).padEnd(COLUMNS.next)}${shown(from)}\n`;
+  const head = `${id.padEnd(COLUMNS.id)}${formatSize(size).padStart(COLUMNS.size)}  ${since.padEnd(COLUMNS.since)}${formatNext(mail, now).padEnd(COLUMNS.next)}${visible(from)}\n`;
   const waiting = mail.recipients.filter(({ state }) => state === 'waiting');
-  const width = Math.min(40, Math.max(0, ...waiting.map(({ to }) => shown(to).length)));
-  return head + waiting.map((recipient) => `    ${shown(recipient.to).padEnd(width)}  ${formatReason(recipient)}\n`).join('');
+  const width = Math.min(40, Math.max(0, ...waiting.map(({ to }) => visible(to).length)));
+  return head + waiting.map((recipient) => `    ${visible(recipient.to).padEnd(width)}  ${formatReason(recipient)}\n`).join('');
 }
 
 /** Returns the last line of a list. */
@@ -34,29 +35,29 @@ export function formatShown(mail: MailRow, now: number): string {
   const { id, from, arrival, size, state, next, parameters, recipients, header = '' } = mail;
   const rows: (readonly [string, string])[] = [
     ['id', id],
-    ['from', shown(from)],
+    ['from', visible(from)],
     ['arrived', `${arrival}, ${formatTime(now - Date.parse(arrival))} ago`],
     ['size', `${size} octets`],
     ['state', state],
     ...(state === 'waiting' ? [['next attempt', `${next}, ${formatNext(mail, now)}`] as const] : []),
-    ...(parameters === undefined ? [] : [['asked for', shown(parameters)] as const]),
+    ...(parameters === undefined ? [] : [['asked for', visible(parameters)] as const]),
   ];
   const width = 14;
   const facts = rows.map(([name, value]) => `${name.padEnd(width)}${value}\n`).join('');
   const each = recipients.map((recipient) => {
     const { to, state: what, parameters: asked, warned } = recipient;
-    const remarks = [`${what}: ${formatReason(recipient)}`, ...(asked === undefined ? [] : [`asked for ${shown(asked)}`]), ...(warned === true ? ['the sender has been told of the delay'] : [])];
-    return `${'to'.padEnd(width)}${shown(to)}\n${remarks.map((remark) => `${' '.repeat(width)}${remark}\n`).join('')}`;
+    const remarks = [`${what}: ${formatReason(recipient)}`, ...(asked === undefined ? [] : [`asked for ${visible(asked)}`]), ...(warned === true ? ['the sender has been told of the delay'] : [])];
+    return `${'to'.padEnd(width)}${visible(to)}\n${remarks.map((remark) => `${' '.repeat(width)}${remark}\n`).join('')}`;
   });
-  const lines = header.split('\r\n').slice(0, -1).map((line) => `${shown(line.replaceAll('\t', '    '))}\n`);
+  const lines = header.split('\r\n').slice(0, -1).map((line) => `${visible(line.replaceAll('\t', '    '))}\n`);
   return `${facts}${each.join('')}\n${lines.join('')}`;
 }
 
 /** Returns what was said last, and by whom. */
 function formatReason({ state, reply, host, unsettled }: RecipientRow): string {
-  const said = reply === undefined ? (state === 'waiting' ? 'not tried yet' : 'no reply') : `${host === undefined ? '' : `${shown(host)}: `}${shown(reply)}`;
+  const said = reply === undefined ? (state === 'waiting' ? 'not tried yet' : 'no reply') : `${host === undefined ? '' : `${visible(host)}: `}${visible(reply)}`;
   if (unsettled === undefined) return said;
-  return `${said}; it may have been taken${unsettled === '' ? '' : ` by ${shown(unsettled)}`}, whose answer is not known`;
+  return `${said}; it may have been taken${unsettled === '' ? '' : ` by ${visible(unsettled)}`}, whose answer is not known`;
 }
 
 function formatNext({ state, next }: MailRow, now: number): string {
@@ -90,9 +91,4 @@ export function formatSize(octets: number): string {
 
 function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** Control characters, and what turns the direction of writing, as escapes. */
-function shown(text: string): string {
-  return text.replace(/[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -10,6 +10,7 @@ import { ask, NobodyThere } from '../node/control.ts';
 import { InUse } from '../node/lock.ts';
 import { operate, ORDERS, type Answer, type OrderName, type Request } from '../node/operation.ts';
 import { openPart, partFolder, partsOf } from '../node/part.ts';
+import { visible } from '../wire/visible.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, suggest, type Misuse } from './misuse.ts';
 import { DIR, flag, one } from './option.ts';
@@ -134,7 +135,7 @@ class Printer {
     for await (const answer of answers) {
       if ('unknown' in answer) continue;
       this.unknown.delete('mail' in answer ? answer.mail.id : answer.done.id);
-      if (this.#json) this.#out(`${JSON.stringify('mail' in answer ? answer.mail : { id: answer.done.id, done: answer.done.what, running })}\n`);
+      if (this.#json) this.#out(`${visible(JSON.stringify('mail' in answer ? answer.mail : { id: answer.done.id, done: answer.done.what, running }))}\n`);
       else if ('done' in answer) this.#out(`${answer.done.id} ${doneOf(answer.done.what, running)}\n`);
       else if (!list) this.#out(formatShown(answer.mail, Date.now()));
       else {

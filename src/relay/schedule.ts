@@ -51,10 +51,15 @@ export function nextAttempt(mail: { readonly id: string; readonly age: number; r
   return Math.min(Math.ceil((age + interval) * pace), expire);
 }
 
-/** Returns milliseconds from `90s`, `30m`, `2h`, `5d`, `250ms` or `1.5h`; undefined for anything else. */
+/** The longest duration there is, a hundred years: what is added to a time stays a time, that a calendar has and a record of the queue can hold. */
+const LONGEST = 36_500 * DAY;
+
+/** Returns milliseconds from `90s`, `30m`, `2h`, `5d`, `250ms` or `1.5h`; undefined for anything else, and for more than a hundred years. */
 export function parseDuration(text: string): number | undefined {
   const [, count, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? [];
-  return count === undefined || unit === undefined ? undefined : Math.round(Number(count) * UNITS[unit as keyof typeof UNITS]);
+  if (count === undefined || unit === undefined) return undefined;
+  const duration = Math.round(Number(count) * UNITS[unit as keyof typeof UNITS]);
+  return duration > LONGEST ? undefined : duration;
 }
 
 /** Returns milliseconds from `7m,30m,1h`; undefined unless each is a duration, and none is zero. */

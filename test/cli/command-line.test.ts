@@ -89,7 +89,11 @@ describe('the file of --config', () => {
     ['{"mx-prt": 1}', ': "mx-prt" is unknown: did you mean mx-port?'],
     ['{"config": "other.json"}', ': "config" is unknown: expected one of hostname, mx-port, resolver, log, verbose'],
     ['{"verbose": "yes"}', ': "verbose": expected true or false'],
-    ['{"hostname": {}}', ': "hostname": expected a string, a number or a list of them'],
+    ['{"hostname": {}}', ': "hostname": expected a string or a number'],
+    ['{"hostname": []}', ': "hostname": expected a string or a number'],
+    ['{"hostname": ["a.example", "b.example"]}', ': "hostname": expected a string or a number'],
+    ['{"resolver": {}}', ': "resolver": expected a string, a number or a list of them'],
+    ['{"resolver": [true]}', ': "resolver": expected a string, a number or a list of them'],
     ['{"mx-port": -1}', ': "mx-port" "-1": expected an integer from 0 to 65535'],
   ])('%s is misuse', (content, text) => {
     const name = file(content);

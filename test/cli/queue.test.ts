@@ -8,6 +8,7 @@ import { operate } from '../../src/node/operation.ts';
 import type { RecipientState } from '../../src/relay/queue/port.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { equal } from '../../src/wire/octet.ts';
+import { encodeUtf8 } from '../../src/wire/utf8.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -98,6 +99,19 @@ describe.each([['on a queue that nobody has open', stopped], ['on a relay that r
     expect({ status, err }).toEqual({ status: 66, err: `ehlo queue: ${path}: there is no mail "m9"\n` });
     expect(out).toMatch(/^id {12}m1\nfrom {10}<alice@a\.test>\n[^]*\nto {12}<carol@c\.test>\n {14}delivered: no reply\n\nSubject: x\n$/);
     expect(JSON.parse((await run('show', 'm1', '--json')).out)).toMatchObject({ id: 'm1', header: 'Subject: x\r\n' });
+  });
+
+  it('sends a terminal no control characters of strangers, in JSON neither', async () => {
+    await begin();
+    const journal = running?.journal ?? (await Journal.open(path));
+    await journal.add(mailOf('m3', '<alice@a.test>', '<bob@b.test>'), (async function* () {
+      yield encodeUtf8('Subject: \u009b31m\x7f\u202e\r\n\r\n');
+    })());
+    if (running === undefined) await journal.close();
+    const { out } = await run('show', 'm3', '--json');
+    expect(out).toContain('Subject: \\u009b31m\\u007f\\u202e');
+    expect(JSON.parse(out)).toMatchObject({ header: 'Subject: \u009b31m\x7f\u202e\r\n' });
+    expect((await run('show', 'm3')).out).toContain('Subject: \\u009b31m\\u007f\\u202e\n');
   });
 
   it('holds, releases, removes and returns', async () => {

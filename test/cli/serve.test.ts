@@ -235,7 +235,7 @@ describe('ehlo serve that cannot', () => {
     [['--relay-from', '10.0.0.0/33'], 'ehlo serve: --relay-from "10.0.0.0/33": expected a range of addresses such as 192.0.2.0/24 or 2001:db8::/32\n'],
     [['--max-recipients', '0'], 'ehlo serve: --max-recipients "0": expected an integer, 1 or more\n'],
     [['--max-size', '-1'], /^ehlo serve: --max-size "-1": expected an integer, 0 or more\n$/],
-    [['--retry', '5 minutes'], 'ehlo serve: --retry "5 minutes": expected durations parted by commas, such as 7m,30m,1h,3h\n'],
+    [['--retry', '5 minutes'], 'ehlo serve: --retry "5 minutes": expected durations parted by commas, such as 7m,30m,1h,3h, each up to 36500d\n'],
     [['--expire', '0'], 'ehlo serve: --expire "0": expected a duration such as 90s, 30m, 2h or 5d\n'],
     [['--log', 'xml'], 'ehlo serve: --log "xml": expected one of text, json\n'],
     [['--config', 'none.json'], /^ehlo serve: --config none\.json: expected a file with a JSON object \(.*\)\n$/],

@@ -77,6 +77,9 @@ describe('a duration', () => {
     ['1h30m', undefined],
     ['.5h', undefined],
     ['9999999999s', undefined],
+    ['36500d', 36_500 * DAY],
+    ['36501d', undefined],
+    ['999999999d', undefined],
   ])('%j is %s milliseconds', (text, milliseconds) => {
     expect(parseDuration(text)).toBe(milliseconds);
   });
