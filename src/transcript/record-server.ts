@@ -114,7 +114,7 @@ function optionWords(options: ServerOptions): string[] {
   const removed = without.filter((keyword) => !by.includes(keyword));
   const tls = secured === true ? 'implicit' : requireTls === true ? 'required' : startTls === true ? 'offered' : startTls === 'unavailable' ? startTls : undefined;
   const words: readonly (readonly [string, string | number | undefined])[] = [
-    ['hostname', hostname], ['size', maxSize], ['drain', finite(maxDrain)], ['recipients', maxRecipients], ['mails', finite(maxMails)], ['domains', finite(maxRecipientDomains)], ['commands', finite(maxCommands)],
+    ['hostname', hostname], ['size', maxSize === Infinity ? 0 : maxSize], ['drain', finite(maxDrain)], ['recipients', maxRecipients], ['mails', finite(maxMails)], ['domains', finite(maxRecipientDomains)], ['commands', finite(maxCommands)],
     ['refusals', finite(maxRefusedRecipients)], ['rate', minDataRate], ['time', sessionTimeout === undefined ? undefined : finite(Math.ceil(sessionTimeout / 1_000))], ['lenient', leniencies?.join(' ') || undefined],
     ['early-talk-refused', earlyTalk === 'refuse' ? '' : undefined], ['lmtp', lmtp === true ? '' : undefined], ['with', added.join(' ') || undefined],
     ['without', removed.join(' ') || undefined], ['tls', tls], ['auth', auth?.mechanisms.join(' ')], ['auth-required', auth?.required === true ? '' : undefined],

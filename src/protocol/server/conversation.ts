@@ -2,6 +2,7 @@
 //
 // It is the inside of `ServerSession`, which has the rules; nothing here knows of time.
 
+import { encodeAscii } from '../../wire/ascii.ts';
 import type { LineDecoder } from '../../wire/line-decoder.ts';
 import type { Command } from '../../syntax/command.ts';
 import type { FaultCode } from '../../syntax/fault.ts';
@@ -213,12 +214,13 @@ export class Conversation {
     this.question.open({ about: 'message', envelope: this.#transaction.envelope, size });
   }
 
-  /** The reply to end of mail data; LMTP has one for each recipient (RFC 2033 §4.2). */
+  /** The reply to end of mail data; LMTP has one for each recipient (RFC 2033 §4.2), but not to a chunk in front of the last (§4.3). */
   #conclude(reply: Reply | ReplyName): void {
-    const { unanswered = 1, taken = false } = this.#transaction ?? {};
-    for (let each = this.#settings.lmtp ? unanswered : 1; each > 0; each--) this.#reply(reply);
+    const { unanswered = 1, taken = false, closes = false } = this.#transaction ?? {};
+    for (let each = this.#settings.lmtp && this.data.concluding ? unanswered : 1; each > 0; each--) this.#reply(reply);
     const { code } = typeof reply === 'string' ? this.#own.reply(reply) : reply;
     this.#forget(taken || replyClass(code) === 2 ? 'accepted' : 'refused');
+    if (closes || code === 421) this.end('dropped', 'peer-gone'); // §3.8; recipients behind a 421 have had their replies
   }
 
   #command(line: CommandLine): void {
@@ -349,7 +351,7 @@ export class Conversation {
   /** Goes on as an exchange of SASL does (RFC 4954 §4). */
   #authenticate(turn: AuthTurn): void {
     switch (turn.type) {
-      case 'challenge': return this.output.say({ code: 334, enhanced: undefined, lines: [turn.text] });
+      case 'challenge': return this.output.put(encodeAscii(`334 ${turn.text}\r\n`)); // on one line, however long: its length is the mechanism's
       case 'ask': return this.question.open({ about: 'auth', auth: turn.question });
       case 'success':
         this.#learn();

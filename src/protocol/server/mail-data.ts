@@ -87,6 +87,11 @@ export class MailData {
     return this.#chunk?.ended ?? false;
   }
 
+  /** What is replied to next is the mail, not one of its chunks. */
+  get concluding(): boolean {
+    return this.#chunk === undefined || this.#last;
+  }
+
   /** The leniencies without which the mail data so far would have been refused. */
   get used(): LeniencyName[] {
     return [...(this.#repair?.used === true ? ['repairLineEnds' as const] : []), ...(this.#long?.fault === 'text-line-too-long' ? ['longTextLines' as const] : [])];

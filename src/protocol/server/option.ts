@@ -17,7 +17,7 @@ import type { Caps } from './tally.ts';
 export interface ServerOptions {
   /** The server's name, a domain or an address literal: first word of banner and EHLO reply (RFC 5321 §4.3.1). */
   readonly hostname: string;
-  /** Most octets of mail data, announced with SIZE (RFC 1870). Default: 35882577. */
+  /** Most octets of mail data, announced with SIZE (RFC 1870); 0 or Infinity: no limit. Default: 35882577. */
   readonly maxSize?: number;
   /** Octets of mail data, or of a refused chunk, after which no end is waited for any more. Default: eight times `maxSize`, and a MiB at least. */
   readonly maxDrain?: number;
@@ -118,6 +118,9 @@ const LEAST = {
   maxCommands: 0, maxErrors: 0, maxRefusedRecipients: 0, maxAuthFailures: 0, maxMails: 1, maxRecipientDomains: 1, // RFC 9422 §4: "0" is no limit's value
 } as const satisfies Readonly<Partial<Record<keyof ServerOptions, number>>>;
 
+/** Options whose number stands in the reply to EHLO. */
+const ANNOUNCED = ['maxSize', 'maxRecipients', 'maxMails', 'maxRecipientDomains'] as const satisfies readonly (keyof typeof LEAST)[];
+
 function readOptions(options: ServerOptions): Settings {
   const unknown = options.leniencies?.find((name) => !Object.hasOwn(LENIENCIES, name));
   if (unknown !== undefined) throw new UsageError(`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not ${JSON.stringify(unknown)}`);
@@ -127,9 +130,13 @@ function readOptions(options: ServerOptions): Settings {
   const foreign = options.auth?.mechanisms.find((name) => !Object.hasOwn(MECHANISMS, name));
   if (foreign !== undefined) throw new UsageError(`mechanisms are ${Object.keys(MECHANISMS).join(', ')}, not ${JSON.stringify(foreign)}`);
   checkCounts(options, LEAST);
-  const { without = NOT_BY_DEFAULT, leniencies = [], auth, maxSize = LIMITS.mailData } = options;
+  for (const name of ANNOUNCED) {
+    const value = options[name] ?? 0;
+    if (value !== Infinity && !Number.isSafeInteger(value)) throw new UsageError(`${name} is announced in digits: a whole number, or Infinity for no limit, not ${value}`);
+  }
+  const { without = NOT_BY_DEFAULT, leniencies = [], auth } = options;
+  const maxSize = options.maxSize === Infinity ? 0 : (options.maxSize ?? LIMITS.mailData); // RFC 1870 §4: 0 is how no limit is announced
   return {
-    maxSize,
     maxDrain: maxSize === 0 ? Infinity : Math.max(LIMITS.mailDataDrain * maxSize, LIMITS.leastDrain),
     maxRecipients: LIMITS.recipients,
     maxTextLine: LIMITS.textLine,
@@ -155,6 +162,7 @@ function readOptions(options: ServerOptions): Settings {
     encode: encodeAscii,
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     hostname: options.hostname,
+    maxSize,
     lacking: new Set(auth === undefined ? [...without, 'AUTH'] : without),
     caps: {
       commands: options.maxCommands ?? CAPS.commands,

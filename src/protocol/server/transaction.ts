@@ -11,6 +11,8 @@ export class Transaction {
   refused = 0;
   /** LMTP: one of the replies to the end of mail data that were given was 2yz. */
   taken = false;
+  /** LMTP: one of them was 421. */
+  closes = false;
   #answered = 0;
   #forwardPaths: ForwardPath[] | undefined; // nearly always one: a list that begins empty makes room for seventeen
   #recipientParameters: RecipientParameters[] | undefined;
@@ -51,6 +53,7 @@ export class Transaction {
   answer(reply: Reply): void {
     this.#answered++;
     this.taken ||= replyClass(reply.code) === 2;
+    this.closes ||= reply.code === 421;
   }
 
   /** The envelope so far: the same as long as no recipient is added. */

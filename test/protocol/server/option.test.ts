@@ -4,7 +4,7 @@ import { CAPS, DATA_RATE, LIMITS, MOST_AUTH_FAILURES, MOST_ERRORS, SERVER_TIMEOU
 import { NOT_BY_DEFAULT, settingsOf } from '../../../src/protocol/server/option.ts';
 import { encodeAscii } from '../../../src/wire/ascii.ts';
 import { UsageError } from '../../../src/wire/usage.ts';
-import { ANY_AUTH, HOST } from '../../support/server-dialogue.ts';
+import { ANY_AUTH, HOST, ServerDialogue } from '../../support/server-dialogue.ts';
 
 describe('the options of a server session', () => {
   // shows RFC3207:4-4
@@ -40,6 +40,17 @@ describe('the options of a server session', () => {
   it('are numbers that make sense', () => {
     for (const wrong of [{ maxRecipients: 0 }, { maxTextLine: 1 }, { timeout: -1 }, { minDataRate: NaN }, { maxMails: 0 }, { maxRecipientDomains: 0 }]) expect(() => settingsOf({ hostname: HOST, ...wrong })).toThrow(UsageError);
     expect(() => settingsOf({ hostname: HOST, maxSize: 0, timeout: Infinity, maxTextLine: Infinity, minDataRate: 0 })).not.toThrow();
+  });
+
+  // found by reading: SIZE Infinity and MAILMAX=1.5 are no ehlo-line that a client can read
+  it('are digits where they are announced (RFC 1870 §4, RFC 9422 §4)', () => {
+    for (const name of ['maxSize', 'maxRecipients', 'maxMails', 'maxRecipientDomains']) {
+      expect(() => settingsOf({ hostname: HOST, [name]: 1.5 })).toThrow(`${name} is announced in digits`);
+      expect(() => settingsOf({ hostname: HOST, [name]: 1e21 })).toThrow(UsageError);
+      expect(new ServerDialogue({ [name]: Infinity }).say('EHLO client.example.org').join(' ')).not.toMatch(/Infinity|NaN/);
+    }
+    expect(new ServerDialogue({ maxSize: Infinity }).say('EHLO client.example.org')).toContain('250-SIZE 0');
+    expect(settingsOf({ hostname: HOST, maxSize: Infinity })).toEqual(settingsOf({ hostname: HOST, maxSize: 0 }));
   });
 
   it('are read once for all sessions of a server', () => {
