@@ -187,7 +187,7 @@ export class Dispatcher {
   /** One attempt for those recipients of the charge that wait. */
   async #attempt(charge: Charge): Promise<void> {
     const { relay, log } = this.#options;
-    if (this.#charges.get(charge.id)?.includes(charge) !== true) return void this.#release(charge, 'none', undefined); // another has taken its place
+    if (!this.#isOurs(charge)) return void this.#release(charge, 'none', undefined);
     const { mail, waiting, later } = this.#look(charge);
     if (mail === undefined || later) {
       if (mail === undefined) this.#forget(charge);
@@ -216,6 +216,7 @@ export class Dispatcher {
 
   /** Gives up those whose time is over without one more attempt: that of another has shown how it would end. */
   async #giveUp(charge: Charge, { outcome, target }: Pick<RecipientOutcome, 'outcome' | 'target'>): Promise<void> {
+    if (!this.#isOurs(charge)) return;
     const { mail, waiting, later } = this.#look(charge);
     if (mail === undefined) return this.#forget(charge);
     if (later) return this.#scheduler.add(charge, Date.now() + LOCAL_RETRY, false);
@@ -224,6 +225,11 @@ export class Dispatcher {
     const paths = waiting.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     charge.at = Infinity;
     await this.#record(charge, this.#conclude(mail, waiting, paths.map((forwardPath) => ({ forwardPath, outcome: same, ...(target === undefined ? {} : { target }) }))));
+  }
+
+  /** Whether the charge is still one; an order of the operator may have put another into its place, which may be under way. */
+  #isOurs(charge: Charge): boolean {
+    return this.#charges.get(charge.id)?.includes(charge) === true;
   }
 
   /** The mail of a charge and who of it waits, no mail where nobody does; `later`: it is not to be tried now. */

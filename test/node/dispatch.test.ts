@@ -544,6 +544,37 @@ describe('an order of the operator', () => {
     expect(dispatcher.isTrying('m1')).toBe(false);
   });
 
+  it('to retry keeps a mail from being given up with others that are as old', async () => {
+    const [reported, answered] = [deferred(), deferred()];
+    let back = false;
+    const { queue, dispatcher, done } = stage(async () => {
+      if (back) await answered.promise;
+      return [back ? DELIVERED : SILENT];
+    }, {
+      async notify({ id }) {
+        queue.done.push(`notify ${id}`);
+        await reported.promise;
+        return { id: `n-${id}` };
+      },
+    });
+    for (let number = 1; number <= 6; number++) dispatcher.add(queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING));
+    await vi.advanceTimersByTimeAsync(6 * HOUR);
+    const told = done.filter((what) => what.startsWith('notify'));
+    expect(told).toHaveLength(1); // the first of them is reported, and the others are to be
+    const [first] = told.map((what) => what.slice('notify '.length));
+    back = true;
+    const others = [...queue.mails()].map(({ id }) => id).filter((id) => id !== first);
+    for (const id of others) dispatcher.retry(id);
+    await settle();
+    done.length = 0;
+    reported.resolve();
+    await settle();
+    expect(done).toEqual([`settle ${first} failed`]);
+    answered.resolve();
+    await settle();
+    expect(done.filter((what) => what.startsWith('settle')).slice(1).sort()).toEqual(others.sort().map((id) => `settle ${id} delivered`));
+  });
+
   const RETURNED = { ...TO_BOTH, id: 'm1' };
   const returning = (queue: MemoryQueue): void => {
     const { mail } = queue;
