@@ -103,5 +103,8 @@ export const MISTAKES = [
   ['a chunk that cannot be counted is dropped octet by octet', 'protocol/server/mail-data.ts', ' || octets >= Number.MAX_SAFE_INTEGER', '', 'test/transcripts -t rfc3030'],
   ['the last hold is not the one that counts', 'relay/queue/fold.ts', '    held: later(a.held, b.held),\n', '    held: later(b.held, b.held),\n', 'test/relay/queue/fold'],
   ['the delay that was told is told again', 'relay/queue/fold.ts', 'const warned = a.warned === true || b.warned === true;', 'const warned = a.warned === true && b.warned === true;', 'test/relay/queue/fold'],
+  ['a mail is given up by an order that another has followed', 'node/dispatch.ts', "    if (!this.#isOurs(charge)) return;\n", '', 'test/node/dispatch'],
+  ['a host that could not be looked up takes no mail either', 'node/ways.ts', 'if (missed !== undefined) throw new Error(missed);', '', 'test/node/relay'],
+  ['what a host lacks fails a mail though our end came before the next', 'node/deliver.ts', 'if (!whole || this.#closing) {', 'if (!whole) {', 'test/node/deliver'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
 ];

@@ -7,6 +7,8 @@
 // Rule 3: after the plan, the last word of a server counts for more than a connection that did not come about.
 // Rule 4: a connection that is open already goes before the plan. That it turns out to be stale is no attempt.
 // Rule 5: a host that greets as this host ends the plan: what is behind it is no nearer to the recipient (§5.1).
+// Rule 6: what hosts do not offer, or that none takes mail, fails a recipient only where the whole plan was gone through: not
+//         where a host could not be looked up, nor where our own end came first.
 
 import type { ForwardPath } from '../syntax/path.ts';
 import type { Outcome, Reason } from '../protocol/client/action.ts';
@@ -44,9 +46,10 @@ export interface DeliverOptions extends SenderOptions {
 /** Reply to a greeting that says: this host takes no mail (RFC 7504 §3). */
 const TAKES_NO_MAIL = 521;
 
-/** Tries the targets in order; an outcome for each recipient, in their order. `targets` must yield at least one, unless `open` is given. */
+/** Tries the targets in order; an outcome for each recipient, in their order. `targets` must yield at least one, unless `open` is given; it throws where there may be more than it can tell. */
 export async function deliver(mail: Outgoing, forwardPaths: readonly ForwardPath[], targets: AsyncIterable<Target>, options: DeliverOptions): Promise<readonly RecipientOutcome[]> {
   const delivery = new Delivery(mail, forwardPaths, options);
+  let whole = true; // the plan was gone through, as far as anybody was left
   if (options.open !== undefined) await delivery.over(options.open);
   try {
     if (!delivery.done) {
@@ -58,8 +61,9 @@ export async function deliver(mail: Outgoing, forwardPaths: readonly ForwardPath
     }
   } catch (error) {
     if (delivery.unheard) throw error; // else: further hosts were not to be had, and what the first ones said stands
+    whole = false;
   }
-  return delivery.conclude();
+  return delivery.conclude(whole);
 }
 
 /** The recipients of one mail, and what has become of them so far. */
@@ -169,13 +173,15 @@ class Delivery {
     this.#left = this.#left.filter((recipient) => isOpen(this.#results[recipient], this.#tries[recipient] ?? 0));
   }
 
-  /** Outcomes, in the order of the recipients. */
-  conclude(): readonly RecipientOutcome[] {
+  /** Outcomes, in the order of the recipients. `whole`: there was no further host to be tried, but for our own end. */
+  conclude(whole: boolean): readonly RecipientOutcome[] {
     return this.#paths.map((forwardPath, recipient) => {
       let result = this.#results[recipient];
       const told = result !== undefined && !isOpen(result, this.#tries[recipient] ?? 0);
       result ??= { forwardPath, outcome: { ...ABORTED, time: Date.now() } };
-      if (result.outcome.state === 'deferred' && this.#allTurnedAway && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection', time: Date.now() } };
+      if (!whole || this.#closing) {
+        if (result.outcome.state === 'failed' && !told) result = { ...result, outcome: this.#closing ? { ...ABORTED, time: Date.now() } : { ...result.outcome, state: 'deferred' } };
+      } else if (result.outcome.state === 'deferred' && this.#allTurnedAway && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection', time: Date.now() } };
       if (!told) this.#options.report?.(recipient, result);
       return result;
     });

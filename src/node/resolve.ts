@@ -33,10 +33,10 @@ export interface RouteContext {
 
 /**
  * `targets` yields at least one, best first, and looks up the hosts of a preference when it comes to it. `key`: what routes
- * to the same hosts have in common.
+ * to the same hosts have in common. `missed`: the answers about the first host, so far, that is not among the targets because the DNS has failed.
  */
 export type Route =
-  | { readonly type: 'targets'; readonly targets: AsyncIterable<Target>; readonly key: string }
+  | { readonly type: 'targets'; readonly targets: AsyncIterable<Target>; readonly key: string; readonly missed: () => string | undefined }
   | { readonly type: 'verdict'; readonly verdict: Verdict };
 
 /** Finds the hosts that mail for a domain goes to, by the DNS (RFC 5321 §5.1). Keeps nothing between them; one may serve any number at the same time. */
@@ -72,6 +72,7 @@ export class Resolver {
     return {
       type: 'targets',
       key: planKey(hosts),
+      missed: () => found.missed,
       targets: (async function* () {
         for (let yielded = 0; ; await lookFurther()) {
           yield* found.targets.slice(yielded);

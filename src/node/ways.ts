@@ -112,7 +112,10 @@ class Ways {
     const paths = recipients.map((recipient) => this.#paths[recipient]).filter((path) => path !== undefined);
     const parameters = recipientParameters === undefined ? {} : { recipientParameters: recipients.map((recipient) => recipientParameters[recipient] ?? {}) };
     const targets = (async function* () {
-      yield* (await find()).targets;
+      const route = await find();
+      yield* route.targets;
+      const missed = route.missed();
+      if (missed !== undefined) throw new Error(missed);
     })();
     await deliver({ ...this.#mail, ...parameters }, paths, targets, {
       ...this.#options,

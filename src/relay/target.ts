@@ -17,6 +17,8 @@ export interface TargetPlan {
   readonly targets: readonly Target[]; // in the order in which they must be tried
   /** Hosts, all of one level, whose addresses are needed next; none: the plan is complete. */
   readonly ask: readonly string[];
+  /** The answers about the first host that is not among the targets because the DNS has failed. */
+  readonly missed: string | undefined;
   /** What no target means, where the plan is complete and has none. */
   readonly verdict: Verdict | undefined;
   readonly steps: readonly Step[]; // of this stage alone
@@ -29,7 +31,7 @@ const MOST_OF_A_FAMILY = MOST_TARGETS - 2;
 
 /** Returns the targets that the known addresses lead to. `known`: by host, for at least whole levels, best preference first. */
 export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAnswers>, options: RouteOptions): TargetPlan {
-  const notes: Notes = { steps: [], soft: undefined, hard: undefined };
+  const notes: Notes = { steps: [], soft: undefined, hard: undefined, missed: undefined };
   const targets: Target[] = [];
   let self = plan.self;
   for (const { preference, hosts } of plan.levels) {
@@ -38,7 +40,7 @@ export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAn
       break;
     }
     const ask = plan.given === undefined ? hosts.filter((host) => !known.has(host)) : [];
-    if (ask.length > 0) return { targets, ask, verdict: undefined, steps: notes.steps };
+    if (ask.length > 0) return { targets, ask, missed: notes.missed, verdict: undefined, steps: notes.steps };
 
     const found = hosts.flatMap((host) => targetsOf(host, preference, plan, known, notes));
     const own = plan.origin === 'configured' ? undefined : found.find((each) => isOwn(each, options));
@@ -56,16 +58,17 @@ export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAn
     }
   }
 
-  if (targets.length > 0) return { targets, ask: [], verdict: undefined, steps: notes.steps };
+  if (targets.length > 0) return { targets, ask: [], missed: notes.missed, verdict: undefined, steps: notes.steps };
   const event = eventOf(plan, self, notes);
   const end = verdict(event, event === 'loops-back' ? self?.text : (notes.soft ?? notes.hard));
-  return { targets, ask: [], verdict: end, steps: [...notes.steps, verdictStep(end)] };
+  return { targets, ask: [], missed: notes.missed, verdict: end, steps: [...notes.steps, verdictStep(end)] };
 }
 
 interface Notes {
   readonly steps: Step[];
   soft: string | undefined; // the first of each kind, which is that of the best host
   hard: string | undefined;
+  missed: string | undefined; // the first soft one about a host without any address
 }
 
 function note(notes: Notes, rule: Step['rule'], clause: string, text: string, weight?: 'soft' | 'hard'): void {
@@ -97,7 +100,9 @@ function readAnswers(host: string, { A, AAAA }: AddressAnswers, notes: Notes): r
   const addresses = [...(AAAA.type === 'records' ? AAAA.records : []), ...(A.type === 'records' ? A.records : [])];
   const failed = A.type === 'failure' || AAAA.type === 'failure';
   const weight = failed ? 'soft' : addresses.length === 0 ? 'hard' : undefined;
-  note(notes, 'address', 'RFC 5321 §5.1', `${host}: AAAA ${formatAddressAnswer(AAAA)}, A ${formatAddressAnswer(A)}`, weight);
+  const text = `${host}: AAAA ${formatAddressAnswer(AAAA)}, A ${formatAddressAnswer(A)}`;
+  note(notes, 'address', 'RFC 5321 §5.1', text, weight);
+  if (failed && addresses.length === 0) notes.missed ??= text;
   return addresses;
 }
 

@@ -10,7 +10,7 @@ import { FAREWELL, GREETING, startScriptedServer, taking, targetOf, unusedPort }
 import { until } from '../support/turn.ts';
 
 function pathOf(text: string): ForwardPath {
-  const path = parseForwardPath(text);
+  const path = parseForwardPath(text, { utf8: true });
   if (isFault(path)) throw new Error(text);
   return path;
 }
@@ -122,6 +122,7 @@ describe('delivery', () => {
   it('does not fail where only some do', async () => {
     await using server = await startScriptedServer(['S: 521 5.3.2 no mail here', ...FAREWELL]);
     expect(brief((await deliverTo([server.port, await unusedPort()], [BOB])).outcomes)[0]).toMatch(/^deferred /);
+    expect(brief((await deliverTo([server.port, new Error('DNS on fire')], [BOB])).outcomes)).toEqual(['deferred 521 5.3.2 mx1.test']);
   });
 
   // shows RFC5321:4.1.1.3-1 RFC5321:4.1.1.3-4 RFC5321:4.1.1.3-5 RFC5321:4.1.2-6 RFC5321:3.3-7 RFC5321:3.3-11 RFC5321:3.6.1-1
@@ -189,6 +190,11 @@ describe('what a host does not offer', () => {
     expect(brief((await deliverTo([await unusedPort(), server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['failed 554 5.6.3 mx3.test']);
   });
 
+  it('does not fail it where a further host could not be looked up, which may offer it', async () => {
+    await using server = await startScriptedServer(PLAIN);
+    expect(brief((await deliverTo([server.port, new Error('DNS on fire')], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['deferred 554 5.6.3 mx1.test']);
+  });
+
   it('does not fail it where another one has deferred it', async () => {
     await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 451 4.3.0 later', ...FAREWELL], PLAIN);
     expect(brief((await deliverTo([server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['deferred 451 4.3.0 mx1.test']);
@@ -239,6 +245,20 @@ describe('delivery that is aborted', () => {
     expect(outcomes[0]?.outcome).toMatchObject({ state: 'deferred', reason: 'aborted' });
     expect(asked).toBe(0);
     expect(server.connections).toBe(0);
+  });
+
+  it('fails nobody whom the next host may have taken, when our end comes meanwhile', async () => {
+    await using server = await startScriptedServer(taking());
+    const aborter = new AbortController();
+    const mail: Outgoing = {
+      ...mailFrom('<alice@a.test>'),
+      content: async function* () {
+        yield latin1('Hello\r\n');
+        aborter.abort();
+      },
+    };
+    const { outcomes } = await deliverTo([server.port, server.port], [BOB, pathOf('<jos\u00e9@b.test>')], { closing: aborter.signal, mail });
+    expect(brief(outcomes)).toEqual(['delivered 250 2.0.0 mx1.test', 'deferred 451 4.3.2 mx1.test']);
   });
 
   it('leaves those delivered who were', async () => {

@@ -21,6 +21,7 @@ beforeAll(async () => {
     'same2.test': { MX: [[7, 'last.a.test'], [5, 'Nowhere.a.test'], [5, 'MX.a.test']] },
     'same3.test': { CNAME: 'same1.test' },
     'more.test': { MX: [[10, 'mx.a.test'], [10, 'nowhere.a.test'], [20, 'last.a.test'], [30, 'more.a.test']] },
+    'half.test': { MX: [[10, 'mx.a.test'], [20, 'broken.test']] },
     'null.test': { MX: [[0, '.']] },
     'broken.test': 'SERVFAIL',
     'silent.test': 'timeout',
@@ -101,6 +102,13 @@ describe('relay', () => {
     const [outcome] = await relay('<>', [`bob@${domain}`], HELLO, options());
     expect(outcome?.outcome).toMatchObject({ state, reply: { enhanced }, reason: 'not-routed' });
     expect(outcome?.target).toBeUndefined();
+  });
+
+  it('does not fail where the only host that was found takes no mail, and another was not found (RFC 7504 §3)', async () => {
+    await using server = await startScriptedServer(['S: 521 5.3.2 no mail here', 'C: QUIT', 'S: 221 bye']);
+    const send = async (domain: string): Promise<unknown> => (await relay('<>', [`bob@${domain}`], HELLO, options({}, { routing: { mxPort: server.port } })))[0]?.outcome;
+    expect(await send('half.test')).toMatchObject({ state: 'deferred', reply: { code: 521 } });
+    expect(await send('a.test')).toMatchObject({ state: 'failed', reply: { enhanced: '5.3.2' } });
   });
 
   it('strips source routes, and sends <postmaster> to this host', async () => {
