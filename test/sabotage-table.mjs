@@ -106,5 +106,6 @@ export const MISTAKES = [
   ['a mail is given up by an order that another has followed', 'node/dispatch.ts', "    if (!this.#isOurs(charge)) return;\n", '', 'test/node/dispatch'],
   ['a host that could not be looked up takes no mail either', 'node/ways.ts', 'if (missed !== undefined) throw new Error(missed);', '', 'test/node/relay'],
   ['what a host lacks fails a mail though our end came before the next', 'node/deliver.ts', 'if (!whole || this.#closing) {', 'if (!whole) {', 'test/node/deliver'],
+  ['nobody is told what became of mail whose content has decayed', 'node/notifier.ts', '    return EMPTY;\n', '    throw error;\n', 'test/node/notifier'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
 ];

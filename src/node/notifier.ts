@@ -2,6 +2,7 @@
 //
 // Rule 1: the same news of the same recipients have the same id, so that a notification is added once, whatever crash comes
 //         between; and other news another, so that no report is taken for one that went before.
+// Rule 2: content that has decayed keeps nobody from being told: what is returned of it is nothing then.
 
 import { admit, type Admission } from '../relay/admission.ts';
 import { formatNotification, LONGEST_HEADER, mayNotify, notificationEnvelope, returnsContent } from '../relay/notification.ts';
@@ -11,9 +12,10 @@ import { REASONS } from '../protocol/client/reason.ts';
 import { formatOriginalRecipient } from '../protocol/extension.ts';
 import { VERDICTS } from '../relay/verdict.ts';
 import type { Reply } from '../syntax/reply.ts';
-import { concat } from '../wire/octet.ts';
+import { concat, EMPTY } from '../wire/octet.ts';
 import { encodeXtext } from '../wire/xtext.ts';
 import type { News } from './conclusion.ts';
+import { shortageOf } from './disk.ts';
 import type { Maildir } from './maildir.ts';
 import type { Notification } from './recorder.ts';
 
@@ -44,7 +46,10 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
   const id = `${mail.id}-${first.recipient}${first.action === 'delayed' ? '-d' : ''}`;
   const date = Date.now();
   const whole = returnsContent(parameters, mail.size) && news.some(({ action }) => action === 'failed');
-  const content = await read(queue.content(mail.id), whole ? Infinity : LONGEST_HEADER);
+  const content = await read(queue.content(mail.id), whole ? Infinity : LONGEST_HEADER).catch((error: unknown) => {
+    if (shortageOf(error) !== undefined) throw error; // in a while there is more
+    return EMPTY;
+  });
   const octets = formatNotification({
     id,
     reportingMta: hostname,
@@ -66,7 +71,7 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
         ...(original === undefined ? {} : { originalRecipient: formatOriginalRecipient(original) }),
       }];
     }),
-    original: { header: content, ...(whole ? { content } : {}) },
+    original: { header: content, ...(whole && content.length > 0 ? { content } : {}) },
   });
   const again = async function* (): AsyncGenerator<Uint8Array, void> {
     yield octets;
