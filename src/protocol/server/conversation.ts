@@ -314,7 +314,7 @@ export class Conversation {
 
   /** The parameters without those that are ignored. */
   #known(parameters: readonly Parameter[]): readonly Parameter[] {
-    if (!this.#settings.lenient.has('unknownParameters')) return parameters;
+    if (parameters.length === 0 || !this.#settings.lenient.has('unknownParameters')) return parameters;
     const known = parameters.filter(({ keyword }) => isKnownParameter(keyword));
     if (known.length < parameters.length) this.output.lenient('unknownParameters');
     return known;

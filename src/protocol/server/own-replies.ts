@@ -21,7 +21,9 @@ export class OwnReplies {
   }
 
   reply(name: ReplyName): Reply {
-    const made = this.#replies.get(name) ?? ownReply(name, this.#named.hostname, this.#named.maxTextLine);
+    const known = this.#replies.get(name);
+    if (known !== undefined) return known;
+    const made = ownReply(name, this.#named.hostname, this.#named.maxTextLine);
     this.#replies.set(name, made);
     return made;
   }

@@ -59,7 +59,7 @@ export class Transaction {
   /** The envelope so far: the same as long as no recipient is added. */
   get envelope(): Envelope {
     const { reversePath, parameters } = this;
-    this.#envelope ??= { reversePath, parameters, forwardPaths: [...(this.#forwardPaths ?? [])], recipientParameters: [...(this.#recipientParameters ?? [])] };
+    this.#envelope ??= { reversePath, parameters, forwardPaths: this.#forwardPaths?.slice() ?? [], recipientParameters: this.#recipientParameters?.slice() ?? [] };
     return this.#envelope;
   }
 }
