@@ -8,21 +8,20 @@
 // Rule 2: answers are made as they are taken: however long the queue is, a few of them are in memory.
 // Rule 3: who has the queue's lock owns the socket: one that a dead process has left is removed, not asked.
 
-import { chmod, open, stat, unlink } from 'node:fs/promises';
+import { chmod, stat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { concat } from '../wire/octet.ts';
 import { errorCode } from './error-text.ts';
 import { ORDERS, type Answer, type OrderName, type Request } from './operation.ts';
+import { socketPath } from './socket-path.ts';
 
 const NAME = 'control';
 const LONGEST_REQUEST = 65_536; // octets
 const PATIENCE = 10_000; // milliseconds in which a request must come, and an answer be taken
 const MOST_CLIENTS = 16;
-const LONGEST_PATH = 100; // octets; systems take 104 or 108 with a NUL
 const PIECE = 65_536; // characters that are sent at a time
 
 type Line = Answer | { readonly end: true } | { readonly error: string };
@@ -47,7 +46,7 @@ export class ControlServer {
     const old = await stat(path).catch(() => undefined); // absent
     if (old?.isSocket() === false) throw new Error(`${path} is in the way, and no socket`);
     if (old !== undefined) await unlink(path);
-    const { short, release } = await shortPath(directory);
+    const { short, release } = await socketPath(directory, NAME);
     let ready = false;
     const clients = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true, noDelay: false }, (socket) => {
@@ -61,7 +60,7 @@ export class ControlServer {
       await new Promise<void>((resolve, reject) => {
         server.on('listening', resolve);
         server.on('error', reject);
-        server.listen({ path: short });
+        server.listen({ path: short, exclusive: true }); // in a worker of node:cluster too: the path may be this process's alone
       });
       await chmod(path, 0o600);
     } catch (error) {
@@ -174,7 +173,7 @@ export class NobodyThere extends Error {}
 
 /** Asks the relay that has the queue in this directory; yields its answers. Rejects with `NobodyThere`, or with what the relay says is wrong. */
 export async function* ask(directory: string, request: Request): AsyncGenerator<Answer, void> {
-  const { short, release } = await shortPath(directory);
+  const { short, release } = await socketPath(directory, NAME);
   const socket = connect({ path: short });
   const queue: Uint8Array[] = [];
   let failure: Error | undefined;
@@ -224,15 +223,6 @@ export async function* ask(directory: string, request: Request): AsyncGenerator<
     socket.destroy();
     await release();
   }
-}
-
-/** Returns the path of the socket, by a way that is short enough for one, and what is to be called when it is not needed any more. */
-async function shortPath(directory: string): Promise<{ readonly short: string; readonly release: () => Promise<void> }> {
-  const short = join(directory, NAME);
-  if (encodeUtf8(short).length <= LONGEST_PATH) return { short, release: async () => undefined };
-  if (process.platform !== 'linux') throw new Error(`the path of the queue is too long for the socket ${NAME} in it`);
-  const folder = await open(directory, 'r');
-  return { short: `/proc/self/fd/${folder.fd}/${NAME}`, release: () => folder.close() };
 }
 
 function parseJson(text: string): unknown {

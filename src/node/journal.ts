@@ -6,6 +6,7 @@
 //   queue/msg/<id>             content that is large or has outlived a segment: one record, never changed
 //   queue/tmp/                 never trusted, emptied at start
 //   queue/dead/                what could not be read at start, kept for a person; never deleted by us
+//   queue/lock, control        sockets of the process that has it (lock.ts, control.ts)
 //
 // Rule 1: `add` resolves after a sync that covers the mail, in a segment whose name was synced before. So what was acknowledged
 //         is read back whatever happens; and only then may the mail be attempted.

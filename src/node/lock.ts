@@ -1,12 +1,21 @@
 // One process a queue. On Linux the lock is an abstract Unix socket named after the directory's inode, which the kernel
 // frees when the process dies, however it dies; elsewhere, and under Node before 20.9, a file with the process's number.
+//
+// Abstract sockets are those of a network namespace: two containers that share the folder do not see each other's. So there is
+// one in the folder too, which both see. A dead process leaves it behind; whoever has the abstract one removes it then. (Two
+// namespaces that find a dead one in the same moment could both remove it, and one of them the other's. Nothing that Node
+// offers closes that.)
 
-import { createServer } from 'node:net';
-import { open, readFile, stat, unlink } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { chmod, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { encodeAscii } from '../wire/ascii.ts';
 import { errorCode } from './error-text.ts';
+import { openPlace } from './place.ts';
+import { socketPath } from './socket-path.ts';
+
+const NAME = 'lock';
 
 export interface Lock {
   release(): Promise<void>;
@@ -14,7 +23,7 @@ export interface Lock {
 
 /** Takes the directory for this process; rejects when another one has it. */
 export async function lockDirectory(directory: string): Promise<Lock> {
-  if (process.platform !== 'linux' || !hasAbstractSockets(process.versions.node)) return lockByFile(join(directory, 'lock'));
+  if (process.platform !== 'linux' || !hasAbstractSockets(process.versions.node)) return lockByFile(join(directory, NAME));
   const { dev, ino } = await stat(directory);
   const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
@@ -23,7 +32,49 @@ export async function lockDirectory(directory: string): Promise<Lock> {
     server.listen({ path: `\0ehlo:${dev}:${ino}`, exclusive: true }); // in a worker of node:cluster too: else its primary would listen, for all of them
   });
   server.unref();
-  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+  try {
+    const inFolder = await lockBySocket(directory);
+    return {
+      release: async () => {
+        await inFolder.release();
+        await end(server);
+      },
+    };
+  } catch (error) {
+    await end(server);
+    throw error;
+  }
+}
+
+const end = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+
+/** What a file system says that has no sockets. */
+const NO_SOCKETS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP'];
+
+async function lockBySocket(directory: string): Promise<Lock> {
+  const path = join(directory, NAME);
+  const found = await stat(path).catch(() => undefined); // absent
+  if (found?.isSocket() === false) await (await lockByFile(path)).release(); // of another Node, perhaps of one that has died
+  const { short, release } = await socketPath(directory, NAME);
+  const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
+  const place = { path: short, exclusive: true };
+  try {
+    await openPlace(server, place);
+  } catch (error) {
+    await release();
+    const code = error instanceof Error ? errorCode(error.cause) : undefined;
+    if (NO_SOCKETS.includes(code)) return { release: async () => undefined };
+    throw code === 'EADDRINUSE' ? new InUse() : error;
+  }
+  server.on('error', () => undefined); // somebody looked, and was not accepted
+  server.unref();
+  await chmod(path, 0o666); // whoever has the folder next, another user perhaps, can tell whether this is dead
+  return {
+    release: async () => {
+      await end(server);
+      await release();
+    },
+  };
 }
 
 /** Before 20.4 Node cuts a name at its first NUL, so that all abstract sockets have the same; before 20.9 it takes none that has one. */

@@ -82,6 +82,13 @@ describe('ehlo serve --workers', () => {
     expect((await run(['queue', 'release', ...ids], directory.path)).out.trim().split('\n').sort()).toEqual(ids.map((id) => `${id} goes on when the relay runs`));
   });
 
+  it('is reached by ehlo queue where the path of its queue is longer than the address of a socket', async () => {
+    const queue = join(directory.path, 'long'.repeat(40), 'queue');
+    const program = serve(2, '--queue', queue);
+    await program.listening();
+    expect(await run(['queue', 'list', '--queue', queue], directory.path)).toEqual({ status: 0, out: 'the queue is empty\n', err: '' });
+  });
+
   it('replaces a worker that is killed, on the same port and with its part of the queue, and loses nothing', async () => {
     await using server = await startScriptedServer(...Array.from({ length: 40 }, () => taking()));
     const nobody = await unusedPort();

@@ -1,4 +1,5 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -70,8 +71,56 @@ describe('on Linux', () => {
   it.each(['20.9.0', '20.20.2', '22.0.0', '24.1.0'])('it leaves nothing behind under Node %s', async (node) => {
     Object.defineProperty(process, 'versions', { value: { ...versions, node } });
     const lock = await lockDirectory(directory.path);
-    expect(readdirSync(directory.path)).toEqual([]);
+    expect(readdirSync(directory.path)).toEqual(['lock']);
     await lock.release();
+    expect(readdirSync(directory.path)).toEqual([]);
+  });
+
+  /** What a process of another network namespace has: the socket in the folder, and no abstract one that is seen here. */
+  const elsewhere = async (path: string): Promise<Server> => {
+    const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
+    await new Promise<void>((resolve) => {
+      server.on('listening', resolve);
+      server.listen({ path });
+    });
+    return server;
+  };
+  const ended = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+
+  it('is not taken from a process whose abstract sockets are others', async () => {
+    const server = await elsewhere(join(directory.path, 'lock'));
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
+    await ended(server);
+    await (await lockDirectory(directory.path)).release(); // and what was taken of it has been given back
+  });
+
+  it('is taken where such a process has died', async () => {
+    const path = join(directory.path, 'lock');
+    const server = await elsewhere(`${path}-`);
+    renameSync(`${path}-`, path); // so that its end leaves it
+    await ended(server);
+    expect(readdirSync(directory.path)).toEqual(['lock']);
+    const lock = await lockDirectory(directory.path);
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process');
+    await lock.release();
+    expect(readdirSync(directory.path)).toEqual([]);
+  });
+
+  it('is taken over from the file of a process that has ended, and not from that of one that runs', async () => {
+    writeFileSync(join(directory.path, 'lock'), '1');
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
+    writeFileSync(join(directory.path, 'lock'), String(NOBODY));
+    await (await lockDirectory(directory.path)).release();
+  });
+
+  it('is in a folder whose path is longer than the address of a socket', async () => {
+    const path = join(directory.path, 'long'.repeat(40));
+    mkdirSync(path);
+    const lock = await lockDirectory(path);
+    await expect(lockDirectory(path)).rejects.toThrow('another process');
+    expect(readdirSync(path)).toEqual(['lock']);
+    await lock.release();
+    expect(readdirSync(path)).toEqual([]);
   });
 });
 
