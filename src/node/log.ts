@@ -35,8 +35,11 @@ export function openLog(format: 'text' | 'json', output: LogOutput = STANDARD_OU
 }
 
 function lineWriter(format: 'text' | 'json', write: (line: string) => void): Log {
+  let last = { now: NaN, time: '' }; // its text is most of what a line costs (1.05 µs, 0.4 without)
   return (event, fields) => {
-    const time = new Date().toISOString();
+    const now = Date.now();
+    if (now !== last.now) last = { now, time: new Date(now).toISOString() };
+    const { time } = last;
     if (format === 'json') return write(`${toJson({ time, event, ...fields })}\n`);
     let line = `${time} ${event}`;
     for (const name in fields) {

@@ -79,7 +79,10 @@ export interface Door {
   readonly lmtp?: boolean;
 }
 
-type Recipients = Pick<NewMail, 'forwardPaths' | 'recipientParameters'>;
+/** What the log says of a mail that came in. */
+type Story = Readonly<Record<'id' | 'client' | 'from' | 'to', string> & Record<'helo' | 'user' | 'tls', string | undefined>> & { size: number | undefined; maildir: true | undefined };
+
+type Recipients = Required<Pick<NewMail, 'forwardPaths' | 'recipientParameters'>>;
 
 const NOBODY: Recipients = { forwardPaths: [], recipientParameters: [] };
 
@@ -174,11 +177,12 @@ export class TransferAgent {
     const { reversePath, forwardPaths, parameters, session } = mail;
     const id = newId();
     const { relayed, local } = this.#split(mail);
-    const story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(',') };
+    // One object, filled in when its size is known, as in the queue: spreading parts into others cost 3 µs.
+    const story: Story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(','), size: undefined, maildir: undefined };
     try {
       let queued: QueuedMail | undefined;
       let beginning: Beginning | undefined;
-      if (relayed.forwardPaths.length > 0) queued = await queue.add({ id, reversePath, parameters, ...relayed }, this.#traced(mail, id, submission));
+      if (relayed.forwardPaths.length > 0) queued = await queue.add({ id, reversePath, parameters, forwardPaths: relayed.forwardPaths, recipientParameters: relayed.recipientParameters }, this.#traced(mail, id, submission));
       if (local.forwardPaths.length > 0) {
         beginning = new Beginning(queued === undefined ? this.#traced(mail, id, submission) : queue.content(id));
         await this.#deliverHere(reversePath, beginning, queued);
@@ -187,7 +191,9 @@ export class TransferAgent {
       this.#counts.mails.accepted++;
       this.#counts.octets.received += beginning?.size ?? queued?.size ?? 0;
       this.#counts.outcomes.maildir.delivered += local.forwardPaths.length;
-      log('accepted', { ...story, size: queued?.size, maildir: local.forwardPaths.length > 0 ? true : undefined });
+      story.size = queued?.size;
+      if (local.forwardPaths.length > 0) story.maildir = true;
+      log('accepted', story);
       if (queued !== undefined) this.#dispatch(queued);
       return committed({ id });
     } catch (error) {

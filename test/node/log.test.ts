@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openLog, type LogFields } from '../../src/node/log.ts';
 
 function line(format: 'text' | 'json', fields: LogFields): string {
@@ -7,6 +7,8 @@ function line(format: 'text' | 'json', fields: LogFields): string {
   return written;
 }
 
+afterEach(() => void vi.useRealTimers());
+
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /;
 
 describe('the log as text', () => {
@@ -14,6 +16,17 @@ describe('the log as text', () => {
     const written = line('text', { id: 'm1', from: '<alice@a.test>', size: 7, gaveUp: true });
     expect(written).toMatch(TIME);
     expect(written.replace(TIME, '')).toBe('accepted id=m1 from=<alice@a.test> size=7 gaveUp=true\n');
+  });
+
+  it('tells the time of each line, whether it is that of the line before or not', () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+    let written = '';
+    const log = openLog('text', { write: (text) => (written += text), waiting: 0 });
+    for (const now of [0, 0, 1, 1_000, 999]) {
+      vi.setSystemTime(now);
+      log('accepted', {});
+    }
+    expect(written.replaceAll(' accepted\n', ' ').trim().split(' ')).toEqual(['00.000', '00.000', '00.001', '01.000', '00.999'].map((seconds) => `1970-01-01T00:00:${seconds}Z`));
   });
 
   it('leaves out what is undefined', () => {

@@ -30,6 +30,13 @@ describe('recent content', () => {
     expect(recent.take('m4')).toEqual([filled(20)]); // what was taken does not count any more
   });
 
+  it('of the oldest mails goes first where there are too many, however small', () => {
+    const recent = new RecentContent();
+    const ids = Array.from({ length: 1_000 }, (_, number) => `m${number}`);
+    for (const id of ids) recent.keep(id, [filled(1)], PATHS);
+    expect(ids.filter((id) => recent.take(id) !== undefined)).toEqual(ids.slice(-700));
+  });
+
   it('counts for all of the memory behind it, however little of that it shows', () => {
     const recent = new RecentContent(25);
     recent.keep('m1', [filled(20).subarray(18)], PATHS);
