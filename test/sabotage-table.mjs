@@ -58,6 +58,8 @@ export const MISTAKES = [
   ['LMTP replies to a chunk for each recipient', 'protocol/server/conversation.ts', ' && this.data.concluding', '', 'test/transcripts -t rfc2033'],
   ['a 421 for one recipient of LMTP leaves the session open', 'protocol/server/conversation.ts', 'if (closes || code === 421)', 'if (code === 421)', 'test/transcripts -t rfc2033'],
   ['a long challenge is broken in two', 'protocol/server/conversation.ts', 'return this.output.put(encodeAscii(`334 ${turn.text}\\r\\n`));', 'return this.output.say({ code: 334, enhanced: undefined, lines: [turn.text] });', 'test/transcripts -t rfc4954'],
+  ['a client that gets no session keeps its place', 'node/listen.ts', '      seat.leave();\n      return this.#turnAway(socket, \'no session\');', '      return this.#turnAway(socket, \'no session\');', 'test/node/listen'],
+  ['TLS at once goes on with certificates that were withdrawn', 'node/listen.ts', "      if (this.#tlsAtOnce?.available === false) throw new Error('the certificates are withdrawn');\n", '', 'test/node/tls'],
   ['no limit is announced as Infinity', 'protocol/server/option.ts', 'options.maxSize === Infinity ? 0 : ', '', `${SERVER}/option`],
   ['an application that closes leaves a transaction open', 'protocol/server/conversation.ts', "default: question satisfies never;\n    }\n    if (reply.code === 421)", "default: question satisfies never;\n    }\n    if (reply.code === 420)", 'test/fuzz/fuzz test/transcripts -t serverSession|421'],
   ['replies come in another order', 'protocol/server/output.ts', 'this.#replies.push(octets)', 'this.#replies.unshift(octets)', 'test/transcripts -t rfc2920'],

@@ -6,7 +6,6 @@
 //         client that is turned away would cost more than the flood that it is part of.
 
 import { createServer, type Server as NetServer } from 'node:net';
-import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { encodeAscii } from '../wire/ascii.ts';
 import { UsageError } from '../wire/usage.ts';
@@ -16,6 +15,7 @@ import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
 import type { Entrance } from './entrance.ts';
+import { reportError } from './error-report.ts';
 import type { AnyHooks, Hooks } from './hook.ts';
 import { machineName } from './machine-name.ts';
 import { LONGEST_TIMER } from './pause.ts';
@@ -68,7 +68,6 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   if (hooks !== undefined && typeof hooks.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
   if (others.tlsAtOnce === true && tls === undefined) throw new UsageError('tlsAtOnce needs tls, with a certificate and a key');
   if (others.auth !== undefined && hooks?.auth === undefined) throw new UsageError('auth needs the hook "auth", which answers for the users');
-  if (typeof others.auth === 'object' && others.auth.mechanisms.includes('SCRAM-SHA-256-PLUS')) throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
   const server = new Server({ ...others, hostname, tls: tls === undefined || tls instanceof TlsServer ? tls : new TlsServer(tls) }, hooks as AnyHooks | undefined); // the one cast: from here on the states are kept, and not looked at
   if (entrance !== undefined) server.enter(entrance);
   else await server.open(fd !== undefined ? { fd } : path !== undefined ? { path } : { host, port });
@@ -168,7 +167,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     await openPlace(this.#listener, place);
     const address = this.#listener.address();
     if (address !== null && typeof address !== 'string') this.#settle({ host: address.address, port: address.port });
-    this.#listener.on('error', this.#hooks?.error ?? ((error) => process.emitWarning(error))); // one connection was not accepted; the next may be
+    this.#listener.on('error', (error) => reportError(this.#hooks, error)); // one connection was not accepted; the next may be
   }
 
   /** Stops accepting, lets sessions finish what is in hand, says 421, and after `grace` milliseconds cuts what is left. */
@@ -230,6 +229,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     try {
       const ends = proxied ? await readProxyHeader(raw) : near;
       if (!seat.claim(ends.client.address)) return this.#turnAway(raw, 'no room');
+      if (this.#tlsAtOnce?.available === false) throw new Error('the certificates are withdrawn');
       const secured = this.#tlsAtOnce?.secure(raw);
       if (secured !== undefined) ({ socket } = secured);
       const facts = await secured?.done;
@@ -246,7 +246,11 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   }
 
   #serve(socket: Stream, seat: Seat, ends: Ends, tls: TlsFacts | undefined): void {
-    const receiver = new Receiver(socket, this.#settings, this.#left, { ...ends, tls });
+    const receiver = this.#begin(socket, { ...ends, tls });
+    if (receiver === undefined) {
+      seat.leave();
+      return this.#turnAway(socket, 'no session');
+    }
     this.#receivers.set(receiver, seat);
     if (this.#hooks !== undefined) return receiver.start(this.#hooks);
     const connection = new Connection(receiver.session);
@@ -254,6 +258,15 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     receiver.start(connection.hooks());
     this.#accepted.add(connection);
     this.#wake?.();
+  }
+
+  /** Undefined where the embedder's own functions among the options fail: they are asked for each connection. */
+  #begin(socket: Stream, facts: Ends & { readonly tls: TlsFacts | undefined }): Receiver | undefined {
+    try {
+      return new Receiver(socket, this.#settings, this.#left, facts);
+    } catch (error) {
+      return void reportError(this.#hooks, error);
+    }
   }
 
   #turnAway(socket: Stream, reason: keyof typeof TURNED_AWAY): void {
@@ -291,8 +304,9 @@ const LINGER: Milliseconds = seconds(2);
 
 /** In place of the banner (RFC 5321 §3.8, §7.8). */
 const TURNED_AWAY = {
-  'no room':   '421 4.7.0 {host} too many connections, try again later\r\n',
+  'no room': '421 4.7.0 {host} too many connections, try again later\r\n',
   'no memory': '421 4.3.2 {host} too much mail at a time, try again later\r\n',
+  'no session': '421 4.3.0 {host} local error, try again later\r\n',
 } as const;
 
 function rangeOf(text: string): Cidr {

@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { encodeBase64 } from '../wire/base64.ts';
-import { checkCounts } from '../wire/usage.ts';
+import { checkCounts, UsageError } from '../wire/usage.ts';
 import { minutes, type Milliseconds } from '../protocol/limit.ts';
 import { settingsOf, type AuthOptions, type ServerOptions } from '../protocol/server/option.ts';
 import { ServerSession } from '../protocol/server/session.ts';
@@ -58,7 +58,7 @@ export class ReceiverSettings {
     this.#options = options;
   }
 
-  /** A session, under TLS from its first octet on where it is `secured`. */
+  /** A session, under TLS from its first octet on where it is `secured`. Throws what the functions among the options throw, and for what they return. */
   newSession(secured: boolean, now: Milliseconds): ServerSession {
     const { session = (options, time) => new ServerSession(options, time) } = this.#options;
     return session(this.#sessionOptions(secured), now);
@@ -82,6 +82,7 @@ function sessionOptions({ tls: _, tlsAtOnce: __, auth: ___, hookTimeout: ____, m
   const { hostname } = options;
   const session = { ...options, startTls, secured, encode: bufferOf };
   if (auth === undefined) return session;
+  if (auth.mechanisms.includes('SCRAM-SHA-256-PLUS')) throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
   const { decoy = DECOY, ...settings } = auth;
   return { ...session, auth: { ...settings, begin: (mechanism) => beginServerExchange(mechanism, { hash: HASH, nonce: encodeBase64(randomBytes(18)), hostname, decoy }) } };
 }

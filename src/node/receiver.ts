@@ -4,7 +4,6 @@
 // Rule 2: a hook that throws, rejects, outlives its deadline or answers no verdict is 451 4.3.0, never half a reply; the
 //         session goes on.
 
-import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { UsageError } from '../wire/usage.ts';
 import { reply, type Reply } from '../syntax/reply.ts';
@@ -14,6 +13,7 @@ import type { ServerSession } from '../protocol/server/session.ts';
 import { acceptance, refuse } from '../protocol/server/verdict.ts';
 import { transmissionType } from '../protocol/transmission.ts';
 import { Aborter } from './aborter.ts';
+import { errorOf, reportError } from './error-report.ts';
 import type { AnyHooks, SessionFacts } from './hook.ts';
 import { HookCall, isPromise, whenSettled, type HookOutcome } from './hook-call.ts';
 import { answerFault, askAuth, askHook, authFault, isHooked, isList, replyOf, type CommandQuestion, type HookAnswer, type Occasion } from './hook-question.ts';
@@ -261,16 +261,6 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   }
 
   #report(thrown: unknown): void {
-    const error = errorOf(thrown);
-    try {
-      if (this.#hooks.error !== undefined) this.#hooks.error(error);
-      else process.emitWarning(error);
-    } catch (another) {
-      process.emitWarning(errorOf(another)); // the hook 'error' itself: a session must not end by it
-    }
+    reportError(this.#hooks, thrown);
   }
-}
-
-function errorOf(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -58,7 +58,7 @@ export class TlsServer {
     this.#available = true;
   }
 
-  /** Takes the certificates out of service until the next `reload`: STARTTLS gets 454 (RFC 3207 §4), TLS at once is closed. */
+  /** Takes the certificates out of service until the next `reload`: on connections to come STARTTLS gets 454 (RFC 3207 §4), and TLS at once is closed. */
   withdraw(): void {
     this.#available = false;
   }

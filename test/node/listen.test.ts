@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Hooks, Mail } from '../../src/node/hook.ts';
 import { listen, type ListenOptions, type Server } from '../../src/node/listen.ts';
 import { now } from '../../src/node/pump.ts';
+import type { AuthSettings } from '../../src/node/receiver-option.ts';
 import { EXTENSIONS } from '../../src/protocol/extension.ts';
 import { LENIENCIES } from '../../src/protocol/leniency.ts';
 import { MECHANISMS } from '../../src/protocol/sasl/mechanism.ts';
@@ -112,6 +113,24 @@ describe('listen', () => {
       peer.reset();
     }
     await expect(RawPeer.connect(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  // found by reading: the connection ended the program, or kept its place and its socket for ever
+  it.each<[string, () => AuthSettings]>([
+    ['throws', () => { throw new Error('the users cannot be read'); }],
+    ['returns no mechanisms', () => ({}) as AuthSettings],
+    ['returns a mechanism that is not offered', () => ({ mechanisms: ['SCRAM-SHA-256-PLUS'] })],
+  ])('turns a client away where the function "auth" %s, and goes on', async (_, wrong) => {
+    let auth = wrong;
+    const server = await serve({ auth: () => ({ type: 'unavailable' }) }, { maxConnections: 1, auth: () => auth() });
+    for (let times = 1; times <= 2; times++) {
+      const peer = await connect(server);
+      expect(await peer.rest()).toBe('421 4.3.0 mx.test local error, try again later\r\n');
+      expect(errors).toHaveLength(times);
+    }
+    expect(server.sessions).toBe(0);
+    auth = () => ({ mechanisms: ['SCRAM-SHA-256'] });
+    expect(await (await connect(server)).reply()).toMatch(/^220/);
   });
 
   it('counts the sessions under way', async () => {

@@ -150,6 +150,18 @@ describe('TLS at once (RFC 8314 §3)', () => {
     expect(errors).toEqual([]);
   });
 
+  // found by reading: the banner was said under the certificate that had been withdrawn
+  it('is closed without a word while the certificates are withdrawn, and is done again when there are others', async () => {
+    const certificates = new TlsServer(tls);
+    const server = await serve({ tls: certificates, tlsAtOnce: true });
+    certificates.withdraw();
+    const early = await connect(server);
+    expect(await early.rest()).toBe('');
+    certificates.reload(certificate('other'));
+    expect(await (await shakeHands(await connect(server))).reply()).toMatch(/^220/);
+    expect(errors).toEqual([]);
+  });
+
   it('is spoken to a server of the plain port: it is not understood, and the server goes on', async () => {
     const server = await serve();
     await expect(shakeHands(await connect(server))).rejects.toThrow();
