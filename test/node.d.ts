@@ -128,7 +128,7 @@ declare module 'node:fs/promises' {
   export function readFile(path: string, encoding: 'utf8'): Promise<string>;
   export function rename(from: string, to: string): Promise<void>;
   export function unlink(path: string): Promise<void>;
-  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number; readonly uid: number; isSocket(): boolean; isFIFO(): boolean }>;
+  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number; readonly uid: number; readonly gid: number; isSocket(): boolean; isFIFO(): boolean }>;
 }
 
 declare module 'node:process' {

@@ -10,6 +10,7 @@ import { ask, NobodyThere } from '../node/control.ts';
 import { InUse } from '../node/lock.ts';
 import { operate, ORDERS, type Answer, type OrderName, type Request } from '../node/operation.ts';
 import { openPart, partFolder, partsOf } from '../node/part.ts';
+import { becomeOwner } from '../node/privilege.ts';
 import { visible } from '../wire/visible.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, suggest, type Misuse } from './misuse.ts';
@@ -93,6 +94,7 @@ async function printPart(printer: Printer, request: Request, folder: string, ter
     await printer.print(ask(folder, request), true);
   } catch (error) {
     if (!(error instanceof NobodyThere)) throw error;
+    await becomeOwner(folder); // what root wrote, a relay that is not root could not read again, and would not start
     const journal = await openPart(folder, { idle: true }, 20);
     reportRecovery(terminal, folder, journal.report);
     try {

@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import process from 'node:process';
 
 /** Node's, of which its types do not tell everywhere. */
-const { initgroups } = process as unknown as { readonly initgroups?: (name: string, gid: number) => void };
+const { initgroups, setgroups } = process as unknown as { readonly initgroups?: (name: string, gid: number) => void; readonly setgroups?: (groups: readonly number[]) => void };
 
 export interface User {
   readonly name: string;
@@ -54,6 +54,16 @@ export function become({ name, uid, gid }: User): void {
     // as it should be
   }
   if (returned || process.getuid?.() !== uid || process.geteuid?.() !== uid) throw new Error(`becoming the user ${name} has not succeeded`);
+}
+
+/** Where this is root and the directory somebody else's: becomes its owner, for good. What is made in it then is for him to read. */
+export async function becomeOwner(directory: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(directory);
+  if (uid === 0) return;
+  setgroups?.([gid]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
 }
 
 /** Makes a directory for the user where there is none; one that is root's and empty is made his. What holds something is left as it is. */

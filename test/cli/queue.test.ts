@@ -1,5 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chown, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { queue } from '../../src/cli/queue.ts';
 import { ControlServer } from '../../src/node/control.ts';
@@ -10,7 +12,11 @@ import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { equal } from '../../src/wire/octet.ts';
 import { encodeUtf8 } from '../../src/wire/utf8.ts';
 import { mailOf } from '../support/memory-queue.ts';
+import { Program } from '../support/program.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+
+/** An owner who is not root, by the numbers that most systems give to nobody. */
+const NOBODY = { uid: 65_534, gid: 65_534 };
 
 const DEFERRED: RecipientState = { state: 'waiting', reply: { code: 450, enhanced: '4.2.0', lines: ['greylisted \x1b[31m'] }, host: 'mx.b.test' };
 
@@ -132,6 +138,16 @@ describe('ehlo queue', () => {
     await (await Journal.open(path)).close();
     expect(await run('list')).toEqual({ status: 0, out: 'the queue is empty\n', err: '' });
     expect(await run('list', '--json')).toEqual({ status: 0, out: '', err: '' });
+  });
+
+  it('writes for the owner of the queue, where root says what is to become of a mail', async () => {
+    await stopped();
+    const { uid, gid } = process.getuid?.() === 0 ? NOBODY : await stat(path); // only root can give it away
+    for (const each of [directory.path, path, ...readdirSync(path, { recursive: true }).map((name) => join(path, name))]) await chown(each, uid, gid);
+    const program = new Program(['queue', '--queue', path, 'hold', 'm1'], directory.path);
+    expect(await program.ended).toEqual({ status: 0, out: 'm1 is held\n', err: '' });
+    const owners = await Promise.all(readdirSync(join(path, 'journal')).map(async (name) => (await stat(join(path, 'journal', name))).uid));
+    expect(owners).toEqual([uid, uid]);
   });
 
   it('writes nothing to a queue that it only looks at', async () => {
