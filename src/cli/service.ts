@@ -126,6 +126,11 @@ export class Service {
     return new Service(agent, queue, controls, counts, options.metrics === undefined ? undefined : new LoopLag());
   }
 
+  /** Returns what has been counted. */
+  counters(): Samples {
+    return samplesOf(this.#counts);
+  }
+
   /** Returns what has been counted, and how things are. */
   measure(): Samples {
     const now = Date.now();
@@ -143,7 +148,7 @@ export class Service {
       [sampleKey('ehlo_queue_mails', { state: 'held' }), held.mails],
       ['ehlo_queue_oldest_age_seconds', Math.max(0, now - waiting.oldest) / 1000],
     ]);
-    return joinSamples([samplesOf(this.#counts), state, processSamples(this.#lag)]);
+    return joinSamples([this.counters(), state, processSamples(this.#lag)]);
   }
 
   /** Stops taking mail, finishes what is in hand, closes the queue. */

@@ -4,7 +4,7 @@
 import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { countersOf, joinSamples, type Samples } from '../relay/metric.ts';
-import { Crew, type CrewFailure } from '../node/crew.ts';
+import { Crew, type CrewFailure, type Measured } from '../node/crew.ts';
 import type { ListeningEntrance } from '../node/entrance.ts';
 import type { Log } from '../node/log.ts';
 import { LoopLag } from '../node/loop-lag.ts';
@@ -91,7 +91,7 @@ export class Supervisor {
 
   /** Returns what all processes count, and how things are with them. */
   async measure(): Promise<Samples> {
-    await this.#remember();
+    await this.#remember('all');
     const own = new Map<string, number>([['ehlo_workers', this.#crew.ready], ['ehlo_worker_deaths_total', this.#deaths]]);
     return joinSamples([own, processSamples(this.#lag), this.#past, ...this.#last.values()]);
   }
@@ -103,12 +103,13 @@ export class Supervisor {
     await Promise.all([...this.#settings.doors.map(({ entrance }) => entrance.close()), this.#crew.close(Math.max(grace, LEAST_GRACE))]);
   }
 
-  async #remember(): Promise<void> {
-    for (const [worker, samples] of await this.#crew.measure(PATIENCE)) this.#last.set(worker, samples);
+  /** Of a worker that does not answer to `all`, what it has counted is what is known. */
+  #remember(what: Measured): Promise<void> {
+    return this.#crew.measure(what, PATIENCE, (worker, samples) => this.#last.set(worker, samples));
   }
 
   #look(): void {
-    this.#timer = setTimeout(() => void this.#remember().then(() => this.#look()), LOOK);
+    this.#timer = setTimeout(() => void this.#remember('counters').then(() => this.#look()), LOOK);
     this.#timer.unref();
   }
 }

@@ -54,6 +54,7 @@ export async function work(terminal: Terminal): Promise<number> {
   const { worker, work: { options, files: contents, doors } } = await duty.start;
   process.title = `ehlo worker ${worker}`;
   const files = ReloadedFiles.of(contents);
+  duty.takeNews((news) => files.take(news));
   const entrances = doors.map(({ host, port }) => new PassedEntrance(host, port));
   let service: Service;
   try {
@@ -76,8 +77,7 @@ export async function work(terminal: Terminal): Promise<number> {
     return error.status;
   }
   duty.connected = (entrance, socket) => entrances[entrance]?.enter(socket);
-  duty.news = (news) => files.take(news);
-  duty.measure = () => service.measure();
+  duty.measure = (what) => (what === 'all' ? service.measure() : service.counters());
   duty.tell({ type: 'ready' });
   const failure = await ending.awaited;
   if (failure !== undefined) duty.tell({ type: 'failed', status: STATUS.queueFailed, text: failure.message });

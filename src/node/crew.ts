@@ -18,12 +18,15 @@ import type { Samples } from '../relay/metric.ts';
 import { Waiting } from './entrance.ts';
 import { LineRelay } from './line-relay.ts';
 
+/** What is asked for: what only grows, or how things are too, some of which is known since it was last asked for. */
+export type Measured = 'counters' | 'all';
+
 /** What a worker is told. `work` is the business of whoever has the crew. */
 export type ToWorker<Work, News> =
   | { readonly type: 'start'; readonly worker: number; readonly work: Work }
   | { readonly type: 'connection'; readonly entrance: number }
   | { readonly type: 'news'; readonly news: News }
-  | { readonly type: 'measure'; readonly turn: number };
+  | { readonly type: 'measure'; readonly turn: number; readonly what: Measured };
 
 /** What a worker tells. */
 export type FromWorker =
@@ -53,6 +56,8 @@ export interface CrewFailure {
 interface Member {
   readonly number: number;
   process: Worker | undefined;
+  /** It has been told what to begin with. */
+  started: boolean;
   ready: boolean;
   /** It has been ready once, or one before it has. */
   proven: boolean;
@@ -88,7 +93,7 @@ export class Crew<Work, News> {
 
   constructor(options: CrewOptions<Work>) {
     this.#options = options;
-    this.#members = Array.from({ length: options.size }, (_, index) => ({ number: index + 1, process: undefined, ready: false, proven: false, begun: 0, deaths: 0, failure: undefined, timer: undefined, samples: undefined, sent: undefined, queue: [] }));
+    this.#members = Array.from({ length: options.size }, (_, index) => ({ number: index + 1, process: undefined, started: false, ready: false, proven: false, begun: 0, deaths: 0, failure: undefined, timer: undefined, samples: undefined, sent: undefined, queue: [] }));
     cluster.setupPrimary({ silent: true, serialization: 'advanced' });
     for (const output of [process.stdout, process.stderr]) {
       const resume = (): void => {
@@ -121,29 +126,27 @@ export class Crew<Work, News> {
 
   /** Tells all workers something; those that are to come begin with `work`. */
   tell(news: News): void {
-    for (const member of this.#members) if (member.ready) this.#send(member, { type: 'news', news });
+    for (const member of this.#members) if (member.started) this.#send(member, { type: 'news', news });
   }
 
-  /** Asks all workers for their samples; those that do not answer soon are left out. */
-  measure(patience: number): Promise<ReadonlyMap<number, Samples>> {
-    const measured = this.#measuring.then(() => this.#measure(patience));
+  /** Asks all workers for their samples; resolves when they have answered, but for those that do not soon. `told` hears of each answer at once: before `died` does, if the worker dies. */
+  measure(what: Measured, patience: number, told: (worker: number, samples: Samples) => void): Promise<void> {
+    const measured = this.#measuring.then(() => this.#measure(what, patience, told));
     this.#measuring = measured;
     return measured;
   }
 
-  async #measure(patience: number): Promise<ReadonlyMap<number, Samples>> {
+  async #measure(what: Measured, patience: number, told: (worker: number, samples: Samples) => void): Promise<void> {
     const turn = ++this.#turn;
-    const all = new Map<number, Samples>();
     await Promise.all(this.#members.filter(({ ready }) => ready).map((member) => new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, patience);
       member.samples = (samples) => {
-        all.set(member.number, samples);
+        told(member.number, samples);
         clearTimeout(timer);
         resolve();
       };
-      this.#send(member, { type: 'measure', turn });
+      this.#send(member, { type: 'measure', turn, what });
     })));
-    return all;
   }
 
   /** Asks all workers to end, and waits until they are gone; after `grace` milliseconds they are killed. */
@@ -183,7 +186,9 @@ export class Crew<Work, News> {
 
   #hear(member: Member, message: FromWorker): void {
     switch (message.type) {
-      case 'listening': return this.#send(member, { type: 'start', worker: member.number, work: this.#options.work() }); // it would have missed that before
+      case 'listening':
+        member.started = true;
+        return this.#send(member, { type: 'start', worker: member.number, work: this.#options.work() }); // it would have missed that before
       case 'ready':
         member.ready = true;
         member.proven = true;
@@ -203,7 +208,7 @@ export class Crew<Work, News> {
 
   #bury(member: Member, { process: { pid = 0 } }: Worker, status: number | null, signal: string | null): void {
     member.process = undefined;
-    member.ready = false;
+    member.started = member.ready = false;
     member.sent?.destroy(); // it may have been greeted already: no other worker gets it
     member.sent = undefined;
     this.#changed();
@@ -247,8 +252,9 @@ export class Duty<Work, News> {
   readonly start: Promise<{ readonly worker: number; readonly work: Work }>;
   /** To be set before `tell({ type: 'ready' })`. */
   connected: (entrance: number, socket: Socket) => void = (_, socket) => void socket.destroy();
-  news: (news: News) => void = () => undefined;
-  measure: () => Samples = () => new Map();
+  measure: (what: Measured) => Samples = () => new Map();
+  #news: { readonly news: News } | undefined; // that nobody has taken yet
+  #take: (news: News) => void = (news) => void (this.#news = { news });
 
   constructor() {
     let begin: (start: { readonly worker: number; readonly work: Work }) => void = () => undefined;
@@ -260,12 +266,19 @@ export class Duty<Work, News> {
         case 'connection':
           this.tell({ type: 'taken' });
           return socket === undefined ? undefined : this.#enter(message.entrance, socket as Socket); // no other handle is ever sent; none: the client has gone on the way
-        case 'news': return this.news(message.news);
-        case 'measure': return this.tell({ type: 'samples', turn: message.turn, samples: this.measure() });
+        case 'news': return this.#take(message.news);
+        case 'measure': return this.tell({ type: 'samples', turn: message.turn, samples: this.measure(message.what) });
         default: message satisfies never;
       }
     });
     this.tell({ type: 'listening' });
+  }
+
+  /** Hands on what is told from now on, and the last of what was told before. */
+  takeNews(take: (news: News) => void): void {
+    this.#take = take;
+    if (this.#news !== undefined) take(this.#news.news);
+    this.#news = undefined;
   }
 
   tell(message: FromWorker): void {
