@@ -10,7 +10,7 @@
 import { close, constants, fdatasync, fsync, ftruncate, open as openFile, writev } from 'node:fs';
 import { mkdir, open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { OWNER_ONLY, syncDirectory } from './durable.ts';
+import { makeDirectories, OWNER_ONLY, syncDirectory } from './durable.ts';
 
 export interface Disk {
   /** Names in a folder, in no order. */
@@ -59,7 +59,7 @@ export class FileDisk implements Disk {
 
   /** Makes the directory and its folders where they are missing, durably. Rejects, and changes nothing, where the directory is no queue's, and not empty. Counts its syncs. */
   static async open(directory: string, counts: { syncs: number } = { syncs: 0 }): Promise<FileDisk> {
-    await mkdir(directory, { recursive: true });
+    await makeDirectories(directory, []); // the folders above it too: a name that is lost takes with it all that is below
     const names = await readdir(directory);
     const foreign = names.filter((name) => !OWN_NAMES.has(name));
     if (!names.includes('FORMAT') && foreign.length > 0) throw new Error(`it holds ${foreign.length > 2 ? `${foreign.slice(0, 2).join(', ')} and ${foreign.length - 2} more` : foreign.join(' and ')}, and no queue: a queue wants a folder of its own`);

@@ -7,6 +7,7 @@ import { chown, mkdir, readdir, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import process from 'node:process';
+import { makeDirectories } from './durable.ts';
 
 /** Node's, of which its types do not tell everywhere. */
 const { initgroups, setgroups } = process as unknown as { readonly initgroups?: (name: string, gid: number) => void; readonly setgroups?: (groups: readonly number[]) => void };
@@ -68,7 +69,7 @@ export async function becomeOwner(directory: string): Promise<void> {
 
 /** Makes a directory for the user where there is none; one that is root's and empty is made his. What holds something is left as it is. */
 export async function giveDirectory(directory: string, { uid, gid }: User): Promise<void> {
-  await mkdir(dirname(directory), { recursive: true });
+  await makeDirectories(dirname(directory), []);
   const made = await mkdir(directory, { recursive: true, mode: 0o700 });
   const { uid: owner } = await stat(directory);
   if (made === undefined && (owner !== 0 || (await readdir(directory)).length > 0)) return;
