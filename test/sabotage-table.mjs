@@ -109,5 +109,6 @@ export const MISTAKES = [
   ['a host that could not be looked up takes no mail either', 'node/ways.ts', 'if (missed !== undefined) throw new Error(missed);', '', 'test/node/relay'],
   ['what a host lacks fails a mail though our end came before the next', 'node/deliver.ts', 'if (!whole || this.#closing) {', 'if (!whole) {', 'test/node/deliver'],
   ['nobody is told what became of mail whose content has decayed', 'node/notifier.ts', '    return EMPTY;\n', '    throw error;\n', 'test/node/notifier'],
+  ['a domain of our own in U-labels is not ours', 'node/ascii-path.ts', 'return isFault(domain) ? path : { ...path, mailbox: { ...path.mailbox, domain } };', 'return path;', 'test/node/transfer-agent'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
 ];

@@ -9,6 +9,7 @@ import { destinationKey, destinationOf } from '../relay/outgoing.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { Aborter } from './aborter.ts';
+import { lookedUp } from './ascii-path.ts';
 import { pause } from './pause.ts';
 import { now } from './pump.ts';
 import type { Resolver } from './resolve.ts';
@@ -40,7 +41,7 @@ export class Destinations {
 
   /** Returns what paths have in common whose mail goes to the same hosts, as far as that is known. */
   keyOf(path: ForwardPath): string {
-    const key = destinationKey(path, this.#hostname, this.#routing());
+    const key = destinationKey(lookedUp(path), this.#hostname, this.#routing());
     return this.#known.get(key)?.key ?? key;
   }
 
@@ -48,7 +49,7 @@ export class Destinations {
   learn(paths: readonly ForwardPath[]): Promise<void> | undefined {
     const routing = this.#routing();
     const unknown = new Set<string>();
-    for (const path of paths) {
+    for (const path of paths.map(lookedUp)) {
       const key = destinationKey(path, this.#hostname, routing);
       const { until = 0 } = this.#known.get(key) ?? {};
       if (until <= now() && key === destinationOf(path, this.#hostname)) unknown.add(key); // else: a next hop is configured

@@ -14,6 +14,7 @@ import { VERDICTS } from '../relay/verdict.ts';
 import type { Reply } from '../syntax/reply.ts';
 import { concat, EMPTY } from '../wire/octet.ts';
 import { encodeXtext } from '../wire/xtext.ts';
+import { lookedUp } from './ascii-path.ts';
 import type { News } from './conclusion.ts';
 import { shortageOf } from './disk.ts';
 import type { Maildir } from './maildir.ts';
@@ -77,7 +78,7 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
     yield octets;
   };
   const envelope = notificationEnvelope(reversePath, parameters);
-  if (maildir !== undefined && admit(admission, '', reversePath) === 'local') {
+  if (maildir !== undefined && admit(admission, '', lookedUp(reversePath)) === 'local') {
     await maildir.deliver(envelope.reversePath, again());
     return { id };
   }

@@ -23,6 +23,7 @@ import type { RouteOptions } from '../relay/route.ts';
 import type { RetrySchedule } from '../relay/schedule.ts';
 import { Submission } from '../relay/submission.ts';
 import { VERDICTS } from '../relay/verdict.ts';
+import { lookedUp } from './ascii-path.ts';
 import { askedFor } from './conclusion.ts';
 import type { Users } from './credential.ts';
 import { shortageOf } from './disk.ts';
@@ -163,7 +164,7 @@ export class TransferAgent {
       mail: ({ parameters: { size = 0 } }) => (queue.roomFor?.(size) === false ? NO_ROOM : undefined), // §4.3.2
       rcpt: ({ forwardPath, reversePath, session: { client, identity } }) => {
         // A Unix socket has no address: who can open it is on this machine.
-        if (identity !== undefined || admit(admission, client.address === '' ? '127.0.0.1' : client.address, forwardPath) !== 'denied') return undefined;
+        if (identity !== undefined || admit(admission, client.address === '' ? '127.0.0.1' : client.address, lookedUp(forwardPath)) !== 'denied') return undefined;
         log('refused', { client: client.address, from: reversePath.text, to: forwardPath.text, reason: 'relaying denied' });
         return refuse(550, '5.7.1', 'relaying denied');
       },
@@ -216,7 +217,7 @@ export class TransferAgent {
   #split({ forwardPaths, recipientParameters, session }: Mail): { readonly relayed: Recipients; readonly local: Recipients } {
     const { admission, maildir } = this.#options;
     if (maildir === undefined) return { relayed: { forwardPaths, recipientParameters }, local: NOBODY };
-    const isLocal = forwardPaths.map((path) => admit(admission, session.client.address, path) === 'local');
+    const isLocal = forwardPaths.map((path) => admit(admission, session.client.address, lookedUp(path)) === 'local');
     const having = (wanted: boolean): Recipients => ({
       forwardPaths: forwardPaths.filter((_, recipient) => isLocal[recipient] === wanted),
       recipientParameters: recipientParameters.filter((_, recipient) => isLocal[recipient] === wanted),
@@ -292,7 +293,7 @@ export class TransferAgent {
   #count(results: readonly RecipientOutcome[], size: number): void {
     const takers = new Set<string>(); // one transaction serves all recipients of an address
     for (const { forwardPath, outcome, target } of results) {
-      this.#counts.outcomes[destinationClass(forwardPath, this.#options.hostname, this.#options.routing)][outcome.state]++;
+      this.#counts.outcomes[destinationClass(lookedUp(forwardPath), this.#options.hostname, this.#options.routing)][outcome.state]++;
       if (target !== undefined && (outcome.state === 'delivered' || outcome.state === 'unknown')) takers.add(target.address);
     }
     this.#counts.octets.sent += takers.size * size;

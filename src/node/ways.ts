@@ -10,6 +10,7 @@ import type { RouteOptions } from '../relay/route.ts';
 import { verdict, type Verdict } from '../relay/verdict.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { Aborter } from './aborter.ts';
+import { lookedUp } from './ascii-path.ts';
 import { deliver, type DeliverOptions, type RecipientOutcome } from './deliver.ts';
 import { ABORTED } from './opener.ts';
 import { pause } from './pause.ts';
@@ -33,7 +34,7 @@ type Targets = Extract<Route, { readonly type: 'targets' }>;
 /** Sends the mail to all of the recipients; an outcome for each, in their order. Never rejects for what the network does. */
 export async function sendAllWays(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: WaysOptions): Promise<readonly RecipientOutcome[]> {
   const ways = new Ways(mail, forwardPaths, options);
-  const left = new Set(groupByDestination(forwardPaths, options.hostname, options.routing));
+  const left = new Set(groupByDestination(forwardPaths.map(lookedUp), options.hostname, options.routing));
   const begun: Promise<void>[] = [];
   for (const group of left) {
     const open = options.pool?.take(group.key);

@@ -116,6 +116,22 @@ describe('a transfer agent', () => {
     expect(events(last)).toEqual(['accepted']);
   });
 
+  // A domain is the same in U-labels and in A-labels (RFC 5890 §2.3.2.4).
+  it('takes mail for a domain of its own that is written in U-labels, and sends it by the route of that domain', async () => {
+    const [domain, local] = ['b\xc3\xbccher.test', 'jos\xc3\xa9']; // octets of UTF-8
+    const last = await start('last.test', { accept: ['xn--bcher-kva.test'], relayFrom: [], maildir: true });
+    const first = await start('first.test', { routes: { 'xn--bcher-kva.test': last.server.port } });
+    const peer = await connect(first);
+    await peer.command('MAIL FROM:<alice@a.test> SMTPUTF8');
+    for (const to of [`bob@${domain}`, `${local}@${domain}`]) expect(await peer.command(`RCPT TO:<${to}>`)).toMatch(/^250 /);
+    await peer.command('DATA');
+    expect(await peer.command('Subject: hi\r\n\r\nHello\r\n.')).toMatch(/^250 /);
+    await until(() => events(first).includes('done'));
+    expect(events(first)).toEqual(['accepted', 'delivered', 'delivered', 'done']);
+    expect(last.delivered()).toHaveLength(1);
+    peer.reset();
+  });
+
   // shows RFC5321:4.4-6 RFC5321:7.2-1 RFC5321:7.6-1
   it('tells none of several recipients of the others', async () => {
     const last = await start('last.test', { accept: ['b.test'], maildir: true });
