@@ -345,6 +345,16 @@ describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
     expect(find('d.test', zone).asked).not.toContain('c.test');
   });
 
+  it('looks at twenty addresses of a family of a host, however many its zone has', () => {
+    const many = Array.from({ length: 2_000 }, (_, at) => `10.0.${at >> 8}.${at & 255}`).join(' ');
+    const exchanges = Array.from({ length: 64 }, (_, at) => `mx${at}.test`);
+    const zone: Zone = { MX: exchanges.map((host, at) => `${at} ${host}`).join(', '), ...Object.fromEntries(exchanges.map((host) => [host, many])) };
+    const { steps, verdict } = find('d.test', zone);
+    expect(verdict).toBe('no-usable-mx');
+    expect(steps.filter(({ rule }) => rule === 'filter')).toHaveLength(64 * 20);
+    expect(steps.filter(({ text }) => text === 'mx7.test: only the first 20 addresses of a family are looked at')).toHaveLength(1);
+  });
+
   it('asks for the addresses of at most 64 hosts, the best ones', () => {
     const zone: Zone = { MX: Array.from({ length: 300 }, (_, at) => `${300 - at} mx${300 - at}.test`).join(', ') };
     const { asked, verdict } = find('d.test', zone);
