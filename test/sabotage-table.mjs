@@ -111,5 +111,8 @@ export const MISTAKES = [
   ['nobody is told what became of mail whose content has decayed', 'node/notifier.ts', '    return EMPTY;\n', '    throw error;\n', 'test/node/notifier'],
   ['a domain of our own in U-labels is not ours', 'node/ascii-path.ts', 'return isFault(domain) ? path : { ...path, mailbox: { ...path.mailbox, domain } };', 'return path;', 'test/node/transfer-agent'],
   ['all the thousands of addresses of a host are looked at', 'relay/target.ts', 'const MOST_ADDRESSES = 20;', 'const MOST_ADDRESSES = 60;', 'test/relay/route'],
+  ['a reply may fill the memory', 'protocol/client/reply-reader.ts', ' || this.#length > LIMITS.reply', '', `${CLIENT}/reply-reader`],
+  ['the octets of a reply count for the next', 'protocol/client/reply-reader.ts', '(this.#begun ? this.#length : 0) + text.length', 'this.#length + text.length', `${CLIENT}/reply-reader`],
+  ['all that a server says is kept', 'node/conclusion.ts', 'const said = { reply: abridged(outcome.verbatim ?? outcome.reply),', 'const said = { reply: outcome.verbatim ?? outcome.reply,', 'test/node/conclusion'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
 ];

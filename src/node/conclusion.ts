@@ -4,7 +4,7 @@
 import { classCorrected, type Reply } from '../syntax/reply.ts';
 import { isAskedFor } from '../relay/notification.ts';
 import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
-import type { Action } from '../relay/report.ts';
+import { abridged, type Action } from '../relay/report.ts';
 import { nextAttempt, type RetrySchedule } from '../relay/schedule.ts';
 import { verdict } from '../relay/verdict.ts';
 import type { RecipientOutcome } from './deliver.ts';
@@ -81,9 +81,9 @@ export function logOutcomes(log: Log, id: string, recipients: readonly number[],
   }
 }
 
-/** The enhanced code in the class of the code, as outcomes have it. */
+/** The enhanced code in the class of the code, as outcomes have it; abridged. */
 export function inOneLine(reply: Reply): string {
-  const { code, enhanced, lines } = classCorrected(reply);
+  const { code, enhanced, lines } = abridged(classCorrected(reply));
   return [code, enhanced, lines.join(' ')].filter((part) => part !== undefined).join(' ');
 }
 
@@ -96,12 +96,12 @@ export function dueAgain({ id, arrival, reversePath, returned }: QueuedMail, sch
 }
 
 function stateAfter({ outcome, target }: RecipientOutcome, expired: boolean): RecipientState {
-  const said = { reply: outcome.verbatim ?? outcome.reply, ...('reason' in outcome || target === undefined ? {} : { host: target.host }) };
+  const said = { reply: abridged(outcome.verbatim ?? outcome.reply), ...('reason' in outcome || target === undefined ? {} : { host: target.host }) };
   switch (outcome.state) {
     case 'delivered':
     case 'failed': return { state: outcome.state, ...said };
     case 'deferred':
-    case 'unknown': return expired ? { state: 'failed', reply: verdict('expired', outcome.reply.lines.join(' ')).reply } : { state: 'waiting', ...said };
+    case 'unknown': return expired ? { state: 'failed', reply: verdict('expired', abridged(outcome.reply).lines.join(' ')).reply } : { state: 'waiting', ...said };
     default: return outcome satisfies never;
   }
 }

@@ -21,6 +21,8 @@ export const LIMITS = {
   replyLine: 4_096,
   /** Lines of one reply; a peer that sends more is not speaking SMTP. */
   replyLines: 512,
+  /** Octets of one reply: each recipient has one, and a thousand of the longest that the two limits above allow would be 2 GB. */
+  reply: 65_536,
   /** §4.5.3.1.6: a text line of mail data, without a stuffed dot. */
   textLine: 1_000,
   /** §4.5.3.1.7 asks for at least 64 K. Choice: 34.2 MiB, 25 MiB of attachments in base64. */

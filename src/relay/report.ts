@@ -161,13 +161,21 @@ function status({ action, reply }: ReportedRecipient): string {
 }
 
 /**
- * Returns the lines of the reply, each with its codes (RFC 3461 §9.2), in printable ASCII and wrapped.
+ * Returns as much of a reply as is kept and told: the very same one, where that is all of it.
  *
- * Choice: the first ten lines, and of each 480 characters: nobody reads more, and a thousand recipients may share the reply.
+ * Choice: the first ten lines, and of each 480 characters: nobody reads more, and each of a thousand recipients may have one.
  */
-function wrapReply({ code, enhanced, lines }: Reply, first: string, indent: string): string[] {
-  const cut = lines.slice(0, 10).map((line) => (line.length > 480 ? `${line.slice(0, 477)}...` : line));
-  const texts = formatReply({ code, enhanced, lines: cut }).trimEnd().split('\r\n');
+export function abridged(given: Reply): Reply {
+  if (given.lines.length <= MOST_LINES && given.lines.every(({ length }) => length <= LONGEST_LINE)) return given;
+  return { ...given, lines: given.lines.slice(0, MOST_LINES).map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE - 3)}...` : line)) };
+}
+
+const MOST_LINES = 10;
+const LONGEST_LINE = 480;
+
+/** Returns the lines of the reply, each with its codes (RFC 3461 §9.2), in printable ASCII and wrapped. */
+function wrapReply(given: Reply, first: string, indent: string): string[] {
+  const texts = formatReply(abridged(given)).trimEnd().split('\r\n');
   return texts.flatMap((text, index) => wrap(text, index === 0 ? first : indent, indent));
 }
 

@@ -46,6 +46,14 @@ describe('what an attempt means for recipients', () => {
     expect(after(now, outcomes)).toEqual(expected);
   });
 
+  it('keeps no more of what a server said than a person reads', () => {
+    const subject = mail();
+    const said = reply(450, '4.2.1', ...Array.from({ length: 12 }, () => 'x'.repeat(4_000)));
+    const conclusion = (now: number): string | undefined => conclude(subject, [0], [{ forwardPath: subject.forwardPaths[0] ?? { type: 'postmaster', text: '', key: 'postmaster' }, outcome: { ...OUTCOMES.deferred, reply: said } }], SCHEDULE, now).states.get(0)?.reply?.lines.join('');
+    expect(conclusion(0)).toBe(`${'x'.repeat(477)}...`.repeat(10));
+    expect(conclusion(5 * DAY)?.length).toBeLessThan(5_000);
+  });
+
   it('ends after a day for a bounce', () => {
     expect(after(DAY, ['deferred'], '<>').failures).toEqual([2]);
     expect(after(DAY - 1, ['deferred'], '<>').failures).toEqual([]);

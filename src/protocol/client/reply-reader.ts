@@ -13,12 +13,14 @@ import { LIMITS } from '../limit.ts';
 
 /** Replies that are remembered: those to MAIL, RCPT, DATA and RSET, and some that do not come again. */
 const REMEMBERED = 8;
+const CRLF = 2; // octets
 
 export class ReplyReader {
   readonly #lines = new LineDecoder({ limit: LIMITS.replyLine });
   readonly #assembler = new ReplyAssembler({ limit: LIMITS.replyLines });
   readonly #known = new Map<string, Reply>(); // by line
   #begun = false; //                             a reply of several lines is under way
+  #length = 0; //                                octets of its lines so far
   /** What the last `read` came to; undefined: it has to go on. */
   reply: Reply | 'no reply' | undefined;
 
@@ -36,8 +38,9 @@ export class ReplyReader {
     const { text } = this.#lines;
     const known = this.#begun ? undefined : this.#known.get(text);
     if (known !== undefined) return known;
+    this.#length = (this.#begun ? this.#length : 0) + text.length + CRLF;
     const reply = this.#assembler.add(text);
-    if (isFault(reply)) return 'no reply';
+    if (isFault(reply) || this.#length > LIMITS.reply) return 'no reply';
     if (reply !== undefined && !this.#begun) this.#remember(text, reply);
     this.#begun = reply === undefined;
     return reply;

@@ -34,6 +34,14 @@ describe('a reader of replies', () => {
     expect(read('354-go\r\n250 2.1.0 Ok\r\n', 100, reader)).toEqual(['no reply']);
   });
 
+  it('takes no more than 64 KiB for a reply, and has them anew for the next', () => {
+    const reader = new ReplyReader();
+    const line = (last: boolean, length: number): string => `250${last ? ' ' : '-'}${'x'.repeat(length - 6)}\r\n`;
+    const longest = line(false, 4_096).repeat(15) + line(true, 4_096);
+    for (let round = 0; round < 2; round += 1) expect(read(longest, 10_000, reader)).toEqual([{ code: 250, enhanced: undefined, lines: Array.from({ length: 16 }, () => 'x'.repeat(4_090)) }]);
+    expect(read(line(false, 4_096).repeat(16) + line(true, 6), 70_000, reader)[0]).toBe('no reply');
+  });
+
   it('takes a line with a bare CR or LF, or with NUL, for no reply, however well it knows the rest', () => {
     for (const spoilt of ['250 2.1.0\0Ok\r\n', '250 2.1.0 O\rk\r\n', '250 2.1.0\nOk\r\n']) {
       const reader = new ReplyReader();
