@@ -27,7 +27,7 @@ const OPTIONS = {
 const USAGE: Usage<typeof OPTIONS> = {
   name: 'ehlo queue',
   operands: 'list | show|retry|hold|release|remove|bounce ID…',
-  operandCount: { least: 1, most: 1000 },
+  operandCount: { least: 1, most: Infinity },
   about:
     'list: what waits, for whom, since when, why, and when next. show: all that is known of a mail, and its header.\n' +
     'retry: try it now, held or not. hold: keep it, and do not try it. release: let it go on. remove: forget it, and tell nobody.\n' +
@@ -76,8 +76,7 @@ async function run(request: Request, directory: string, json: boolean, terminal:
   const printer = new Printer(request, json, terminal);
   try {
     for (const part of await partsOf(directory)) {
-      const left = printer.left();
-      if (left !== undefined) await printPart(printer, left, partFolder(directory, part), terminal);
+      if (printer.left() !== undefined) await printPart(printer, partFolder(directory, part), terminal);
     }
   } catch (error) {
     printer.flush();
@@ -89,19 +88,31 @@ async function run(request: Request, directory: string, json: boolean, terminal:
 }
 
 /** Asks the relay that has this part of the queue, or opens it. A relay that is starting or ending has it for a moment. */
-async function printPart(printer: Printer, request: Request, folder: string, terminal: Terminal): Promise<void> {
+async function printPart(printer: Printer, folder: string, terminal: Terminal): Promise<void> {
   try {
-    await printer.print(ask(folder, request), true);
+    for (const request of piecesOf(printer.left())) await printer.print(ask(folder, request), true);
   } catch (error) {
     if (!(error instanceof NobodyThere)) throw error;
     await becomeOwner(folder); // what root wrote, a relay that is not root could not read again, and would not start
     const journal = await openPart(folder, { idle: true }, 20);
     reportRecovery(terminal, folder, journal.report);
     try {
-      await printer.print(operate(journal, request), false);
+      for (const request of piecesOf(printer.left())) await printer.print(operate(journal, request), false);
     } finally {
       await journal.close();
     }
+  }
+}
+
+/** Mails of one request: a relay takes requests up to some length. */
+const MOST_IDS = 400;
+
+/** Returns the request in pieces, without what can be no id. */
+function* piecesOf(request: Request | undefined): Generator<Request, void> {
+  if (request?.command === 'list') yield request;
+  else if (request !== undefined) {
+    const ids = request.ids.filter((id) => /^[A-Za-z0-9-]{1,100}$/.test(id));
+    for (let at = 0; at < ids.length; at += MOST_IDS) yield { command: request.command, ids: ids.slice(at, at + MOST_IDS) };
   }
 }
 

@@ -36,6 +36,12 @@ const BOUND: Kind<NextHop> = {
   },
 };
 
+/** Octets of the largest mail that is taken: a little less than the queue can hold, since a Received field is added. */
+const LARGEST_MAIL = 4_000_000_000;
+
+const SIZE = integer('OCTETS', 0, LARGEST_MAIL);
+const LARGEST: Kind<number> = { ...SIZE, parse: (written) => (SIZE.parse(written) === 0 ? LARGEST_MAIL : SIZE.parse(written)) };
+
 /** The options of `ehlo serve`. */
 export const OPTIONS = {
   listen: many(LISTENER, 'listen here; default: where systemd says, or smtp://127.0.0.1:2525'),
@@ -47,7 +53,7 @@ export const OPTIONS = {
   tlsCert: one(FILE, 'PEM file with the certificate and its chain: offers STARTTLS; read again on SIGHUP'),
   tlsKey: one(FILE, 'PEM file with its key'),
   users: one(FILE, 'who may authenticate: lines made by ehlo passwd; read again on SIGHUP'),
-  maxSize: one(integer('OCTETS', 0), 'largest mail; 0: no limit', String(LIMITS.mailData)),
+  maxSize: one(LARGEST, 'largest mail; 0: the largest that the queue can hold, 4 GB', String(LIMITS.mailData)),
   maxRecipients: one(integer('N', 1), 'most recipients of a mail', String(LIMITS.recipients)),
   maxConnections: one(integer('N', 1), 'most connections at a time', '1000'),
   maxConnectionsPerClient: one(integer('N', 1), 'most of them from one IPv4 address, or one /64 of IPv6', '50'),

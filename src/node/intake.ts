@@ -4,6 +4,7 @@
 import type { StoredEnvelope } from '../relay/queue/fact.ts';
 import { isAscii } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
+import { UsageError } from '../wire/usage.ts';
 import { isFull } from './disk.ts';
 import { ContentFile, type ContentStore } from './stored-content.ts';
 
@@ -16,6 +17,9 @@ export interface TakenIn {
 
 /** Views that are kept as they are. More of them, and a stranger can have them made of a few octets each, are less when copied. */
 const MOST_PIECES = 64;
+
+/** Octets of content that a mail can have: what it is a record of has its length in 32 bits, and an envelope in front. */
+const MOST_CONTENT = 2 ** 32 - 2 ** 28;
 
 /**
  * Reads the content to its end; where it has more than `limit` octets, into a file.
@@ -36,6 +40,7 @@ export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'si
   try {
     for await (const octets of content) {
       size += octets.length;
+      if (size > MOST_CONTENT) throw new UsageError(`a mail of the queue has up to ${MOST_CONTENT} octets of content, not ${size}`);
       eightBit ||= !isAscii(octets);
       pieces.push(octets);
       loose += 1;

@@ -107,6 +107,15 @@ describe.each([['on a queue that nobody has open', stopped], ['on a relay that r
     expect(JSON.parse((await run('show', 'm1', '--json')).out)).toMatchObject({ id: 'm1', header: 'Subject: x\r\n' });
   });
 
+  it('is asked for more mails than one request can name, and for what no mail is called', async () => {
+    await begin();
+    const many = Array.from({ length: 1500 }, (_, index) => `${'x'.repeat(80)}${index}`);
+    const { status, out, err } = await run('hold', 'm1', ...many, 'y'.repeat(70_000), '../m2', 'm2');
+    expect({ status, out }).toEqual({ status: 66, out: 'm1 is held\nm2 is held\n' });
+    expect(err.split('\n').length - 1).toBe(1502);
+    expect(err).toContain('there is no mail "../m2"\n');
+  });
+
   it('sends a terminal no control characters of strangers, in JSON neither', async () => {
     await begin();
     const journal = running?.journal ?? (await Journal.open(path));

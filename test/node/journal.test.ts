@@ -340,6 +340,17 @@ describe('the journal, taking mail', () => {
     for (const id of ['', '../x', 'a/b', 'a.b']) await expect(journal.add({ ...mailTo('bob'), id }, of('x'))).rejects.toThrow('letters, digits and hyphens');
   });
 
+  it('takes no content whose length a record could not hold, and keeps nothing of it', async () => {
+    const { journal, disk } = await watched();
+    const huge = Object.defineProperty(new Uint8Array(1), 'length', { value: 4_026_531_841 });
+    const content = (async function* () {
+      yield encodeAscii('x'.repeat(300_000));
+      yield huge;
+    })();
+    await expect(journal.add(mailTo('bob'), content)).rejects.toThrow('up to 4026531840 octets of content, not 4026831841');
+    expect([...journal.mails(), ...(await disk.list('tmp'))]).toEqual([]);
+  });
+
   it('takes no more recipients than a start could read again', async () => {
     const { journal } = await watched();
     const { forwardPaths: [bob], ...mail } = mailTo('bob');
