@@ -114,5 +114,7 @@ export const MISTAKES = [
   ['a reply may fill the memory', 'protocol/client/reply-reader.ts', ' || this.#length > LIMITS.reply', '', `${CLIENT}/reply-reader`],
   ['the octets of a reply count for the next', 'protocol/client/reply-reader.ts', '(this.#begun ? this.#length : 0) + text.length', 'this.#length + text.length', `${CLIENT}/reply-reader`],
   ['all that a server says is kept', 'node/conclusion.ts', 'const said = { reply: abridged(outcome.verbatim ?? outcome.reply),', 'const said = { reply: outcome.verbatim ?? outcome.reply,', 'test/node/conclusion'],
+  ['who cannot be given to a server makes its connection good', 'node/pool.ts', " || (outcome.state !== 'delivered' && outcome.reason !== undefined && outcome.inReplyTo === 'EHLO')", '', 'test/node/pool'],
+  ['a connection that breaks in RCPT is a word on the recipient', 'node/deliver.ts', " && outcome.reason === undefined && outcome.reply.code !== 421;", ';', 'test/node/deliver'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
 ];

@@ -162,7 +162,7 @@ class Delivery {
       const forwardPath = this.#paths[recipient];
       const outcome = outcomes[index];
       if (forwardPath === undefined || outcome === undefined) continue;
-      if (outcome.state !== 'delivered' && outcome.inReplyTo === 'RCPT') this.#tries[recipient] = (this.#tries[recipient] ?? 0) + 1;
+      if (isOfRecipient(outcome)) this.#tries[recipient] = (this.#tries[recipient] ?? 0) + 1;
       this.#allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
       const [before, after] = [weightOf(this.#results[recipient]?.outcome), weightOf(outcome)];
       if (after < before || (after === before && after === SILENT)) continue;
@@ -209,6 +209,11 @@ class Delivery {
 
 /** What the host lacks, and another one may have. */
 const ELSEWHERE: ReadonlySet<string | undefined> = new Set<Reason>(['8bit-not-offered', 'binary-not-offered', 'utf8-not-offered', 'utf8-header-not-offered', 'size-not-accepted', 'require-tls-not-offered', 'require-tls-not-secured']);
+
+/** A server has said it to RCPT, and not of the session as a whole. */
+function isOfRecipient(outcome: Outcome): boolean {
+  return outcome.state !== 'delivered' && outcome.inReplyTo === 'RCPT' && outcome.reason === undefined && outcome.reply.code !== 421;
+}
 
 function isOpen(result: RecipientOutcome | undefined, tries: number): boolean {
   if (result === undefined) return true;

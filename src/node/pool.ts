@@ -129,11 +129,17 @@ export class ConnectionPool {
 }
 
 /**
- * Tells whether a connection that was used again turns out to have been closed by its server before the mail was begun: no
- * command of the mail was answered, but by a 421, and nothing of the content was sent. That is no attempt.
+ * Tells whether a connection that was used again turns out to have been closed by its server before the mail was begun, or to be
+ * of no use for a further one: no command of the mail was answered, but by a 421, and nothing of the content was sent. That is no
+ * attempt. Those whom the server could not be given in any case say nothing of it.
  */
 export function isStale(outcomes: readonly Outcome[]): boolean {
-  return outcomes.every((outcome) => outcome.state === 'deferred' && BEGINNINGS.has(outcome.inReplyTo) && (outcome.reason === 'connection-lost' || (outcome.reason === undefined && outcome.reply.code === 421)));
+  return outcomes.some(isUnheard) && outcomes.every((outcome) => isUnheard(outcome) || (outcome.state !== 'delivered' && outcome.reason !== undefined && outcome.inReplyTo === 'EHLO'));
+}
+
+function isUnheard(outcome: Outcome): boolean {
+  if (outcome.state !== 'deferred' || !BEGINNINGS.has(outcome.inReplyTo)) return false;
+  return outcome.reason === 'connection-lost' || (outcome.reason === undefined && (outcome.reply.code === 421 || outcome.inReplyTo === 'RSET')); // RSET cannot be refused (RFC 5321 §4.1.1.5)
 }
 
 const BEGINNINGS: ReadonlySet<string> = new Set(['nothing', 'RSET', 'MAIL']);

@@ -77,6 +77,14 @@ describe('delivery', () => {
     expect(brief((await deliverTo([server.port, server.port], [BOB])).outcomes)).toEqual(['delivered 250 2.0.0 mx2.test']);
   });
 
+  it.each<[string, readonly string[]]>([
+    ['are closing', REFUSING_RCPT('421 4.3.2 closing')],
+    ['break off', [...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', '* reset']],
+  ])('goes on to a third host where the first two %s in RCPT, which says nothing of the recipient', async (_, script) => {
+    await using server = await startScriptedServer(script, script, taking());
+    expect(brief((await deliverTo([server.port, server.port, server.port], [BOB])).outcomes)).toEqual(['delivered 250 2.0.0 mx3.test']);
+  });
+
   it.each<[string, readonly string[], string]>([
     ['fails in RCPT', REFUSING_RCPT('550 5.1.1 no'), 'failed 550 5.1.1 mx1.test'],
     ['fails at the end', taking(1, '554 5.6.0 no'), 'failed 554 5.6.0 mx1.test'],

@@ -130,11 +130,16 @@ describe('a connection that was used again', () => {
   const lost = (inReplyTo: string): Outcome => ({ state: 'deferred', reply: reply(451, '4.4.2', 'lost'), inReplyTo, reason: 'connection-lost' });
   const said = (code: 421 | 451 | 550, inReplyTo: string, state: 'deferred' | 'failed' = 'deferred'): Outcome => ({ state, reply: reply(code, undefined, 'no'), inReplyTo });
 
+  const missing: Outcome = { state: 'failed', reply: reply(553, '5.6.7', 'no'), inReplyTo: 'EHLO', reason: 'utf8-not-offered' };
+
   it.each<[string, readonly Outcome[], boolean]>([
     ['was gone before MAIL', [lost('nothing')], true],
     ['was gone instead of a reply to MAIL', [lost('MAIL'), lost('MAIL')], true],
     ['was gone instead of a reply to RSET', [lost('RSET')], true],
     ['turned away with 421', [said(421, 'MAIL')], true],
+    ['turned away by refusing RSET', [said(451, 'RSET')], true],
+    ['was gone, and could not be given one of the recipients', [lost('MAIL'), missing], true],
+    ['could not be given any of the recipients', [missing], false],
     ['was lost in RCPT', [lost('RCPT')], false],
     ['was lost when content could be out', [{ state: 'unknown', reply: reply(451, '4.4.2', 'lost'), inReplyTo: 'end of mail data', reason: 'connection-lost' }], false],
     ['has content of which a part is out', [lost('DATA')], false],
