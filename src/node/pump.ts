@@ -88,7 +88,7 @@ export class Pump<Action extends { readonly type: string }> {
   #holds = 0;
   #blocked = false; //  the socket's buffer is full
   #drained: Duplex | undefined; // the socket that is listened to for the end of that
-  #paused = true; //    nothing is taken from the socket
+  #paused = false; //   nothing is taken from the socket
   #kept = NONE; //      what came while nothing was to be read: one read, since the socket was paused then
   #keptEnd = false; //  and the peer's end behind it
   readonly #unwritten = new Fifo<Uint8Array>(); // to be written with what follows at once
@@ -107,15 +107,16 @@ export class Pump<Action extends { readonly type: string }> {
     this.#owner = owner;
     this.#account = account;
     this.#attend(socket);
+    this.#goOn(); // also where nothing is to be read yet: what comes then is kept, and pauses it
   }
 
   /** Goes on with another socket, which is TLS over the one so far; what that one still says is nobody's. */
   replace(socket: Duplex): void {
     this.#socket = socket;
     this.#blocked = false;
-    this.#paused = true;
     this.#kept = NONE;
     this.#attend(socket);
+    this.#goOn();
   }
 
   #attend(socket: Duplex): void {
@@ -145,6 +146,12 @@ export class Pump<Action extends { readonly type: string }> {
   /** Reads nothing until `release` was called as often as this. */
   hold(): void {
     this.#holds++;
+  }
+
+  /** Tells the session already now what has come while it was held: not to be read, but to be known of. */
+  show(): void {
+    for (const octets of this.#kept) this.#session.receive(octets, now());
+    this.#kept = NONE;
   }
 
   release(): void {

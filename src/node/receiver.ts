@@ -182,6 +182,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   #wait<Answer>(question: ServerQuestion, settle: (outcome: HookOutcome<Answer>) => void): HookCall<Answer> {
     this.#pump.hold();
     const call = new HookCall<Answer>(question.about, this.#settings.patience, (outcome) => {
+      if (question.about === 'client') this.#pump.show(); // who has talked before the banner
       settle(outcome);
       this.#pump.release();
     });

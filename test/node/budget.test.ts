@@ -73,6 +73,20 @@ describe('connections whose budget is spent', () => {
     expect(await honest.command('.')).toMatch(/^250 /);
   });
 
+  // found by reading: all of it was taken in while the hook "client" thought, 200 MB in a second
+  it('leave what comes before the banner where it is', async () => {
+    const banner = deferred();
+    const server = await serve({}, { client: () => banner.promise });
+    const peer = await connect(server);
+    for (let part = 0; part < 100; part++) peer.say(TEXT);
+    await until(() => server.buffered > 0);
+    await turns(500);
+    expect(server.buffered).toBeLessThan(300_000);
+    banner.resolve();
+    expect(await peer.reply()).toMatch(/^220 /);
+    await until(() => server.buffered === 0);
+  });
+
   it('give everything back when they are gone', async () => {
     const server = await serve({ maxBuffered: 100_000, hookTimeout: 200 }, { message: () => new Promise<never>(() => undefined) });
     const stuck = await greeted(server);

@@ -130,6 +130,26 @@ describe('the hook ended', () => {
 });
 
 describe('the hook notice', () => {
+  // found by reading: what came before the banner was kept where no session knew of it
+  it.each([
+    ['taken', 'take', /^220 /, /^250-mx\.test/],
+    ['refused', 'refuse', /^554 5\.5\.0 /, /^503 5\.5\.1 /],
+  ] as const)('is told of a client that talks before the banner, where that is %s', async (_, earlyTalk, banner, next) => {
+    const { serve, connect } = listening();
+    const told: string[] = [];
+    const decided = deferred();
+    const server = await serve({ earlyTalk }, { client: () => decided.promise, notice: ({ name }) => void told.push(name) });
+    const peer = await connect(server);
+    peer.say('EHLO client.test\r\n');
+    await until(() => server.buffered > 0);
+    decided.resolve();
+    expect(await peer.reply()).toMatch(banner);
+    expect(await peer.reply()).toMatch(next);
+    expect(await peer.command('QUIT')).toMatch(/^221 /);
+    expect(told).toEqual(['early talk']);
+    peer.socket.destroy();
+  });
+
   it('tells of each leniency that is used, with the rule that it breaks', async () => {
     const { serve, greeted } = listening();
     const told: Pick<Noticed, 'type' | 'name' | 'source'>[] = [];
