@@ -5,7 +5,7 @@ import { errorText } from '../node/error-text.ts';
 import { RecordProxy } from '../node/record-proxy.ts';
 import { TraceFolder } from '../node/trace-folder.ts';
 import { VERSION } from '../node/version.ts';
-import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
+import { formatNextHop, parseNextHop, type NextHop } from '../relay/next-hop.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse } from './misuse.ts';
 import { DIR, HOST_PORT, one, type Kind } from './option.ts';
@@ -51,7 +51,7 @@ export function record(args: readonly string[], terminal: Terminal): Promise<num
     }
     const address = proxy.address;
     const port = typeof address === 'object' && address !== null ? address.port : listen.port;
-    terminal.err(`ehlo: recording on ${listen.host}:${port}, to ${to.host}:${to.port}\n`);
+    terminal.err(`ehlo: recording on ${formatNextHop({ ...listen, port })}, to ${formatNextHop(to)}\n`);
     await new Promise<void>((resolve) => {
       process.on('SIGTERM', resolve);
       process.on('SIGINT', resolve);

@@ -9,7 +9,7 @@ import { turnsOf } from '../transcript/live.ts';
 import { formatMismatch, replay as replayScript, type Mismatch } from '../transcript/replay.ts';
 import { readScript } from '../transcript/script.ts';
 import { segmentationsOf } from '../transcript/segmentation.ts';
-import type { NextHop } from '../relay/next-hop.ts';
+import { formatNextHop, type NextHop } from '../relay/next-hop.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
 import { HOST_PORT, integer, one } from './option.ts';
 import { reason } from './reason.ts';
@@ -85,12 +85,13 @@ function verdictHere(place: Place, transcript: Transcript): Verdict {
   return { ok: true, text: `${place.label}: as it was, in ${length} segmentation${length === 1 ? '' : 's'}` };
 }
 
-async function verdictThere(place: Place, transcript: Transcript, { host, port }: NextHop, timeout: number): Promise<Verdict> {
+async function verdictThere(place: Place, transcript: Transcript, server: NextHop, timeout: number): Promise<Verdict> {
+  const { host, port } = server;
   const turns = turnsOf(transcript);
   if (isTranscriptFault(turns)) return faulty(place, turns);
   try {
     const difference = await playLive(await connect({ address: host, port }, { timeout }), turns, timeout);
-    return difference === undefined ? { ok: true, text: `${place.label}: as it was, at ${host}:${port}` } : different(place, { ...difference, segmentation: `${host}:${port}` });
+    return difference === undefined ? { ok: true, text: `${place.label}: as it was, at ${formatNextHop(server)}` } : different(place, { ...difference, segmentation: formatNextHop(server) });
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
     return wrong(`${place.name}: ${error.message}`);

@@ -6,6 +6,7 @@
 import cluster from 'node:cluster';
 import process from 'node:process';
 import { formatMetrics } from '../relay/metric.ts';
+import { formatNextHop } from '../relay/next-hop.ts';
 import { ListeningEntrance } from '../node/entrance.ts';
 import { openLog } from '../node/log.ts';
 import { MetricServer } from '../node/metric-server.ts';
@@ -96,7 +97,7 @@ async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, term
     const { host = '', port = 0 } = doors[index]?.entrance ?? {};
     terminal.err(`ehlo: listening on ${formatListener('host' in listener.place ? { ...listener, place: { host, port } } : listener, port)}\n`);
   }
-  if (metrics !== undefined && options.metrics !== undefined) terminal.err(`ehlo: metrics on http://${formatHost(options.metrics.host)}:${metrics.port}/metrics\n`);
+  if (metrics !== undefined && options.metrics !== undefined) terminal.err(`ehlo: metrics on http://${formatNextHop({ ...options.metrics, port: metrics.port })}/metrics\n`);
   const failure = await ending.awaited;
   await Promise.all([running.close(failure === undefined ? undefined : 0), metrics?.close()]);
   if (failure === undefined) return EXIT.ok;
@@ -125,8 +126,4 @@ async function orElse<Value>(status: number, action: () => Promise<Value>): Prom
   } catch (error) {
     throw new ServeError(reason(error), status);
   }
-}
-
-function formatHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }

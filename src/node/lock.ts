@@ -83,16 +83,25 @@ function hasAbstractSockets(version: string): boolean {
   return major > 20 || (major === 20 && minor >= 9);
 }
 
+/** Files by which this process holds a lock. One with its number, and not among them, is of another that had the number: in a container each has the same. */
+const HELD = new Set<string>();
+
 async function lockByFile(path: string): Promise<Lock> {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       const file = await open(path, 'wx');
       await file.write(encodeAscii(String(process.pid)));
       await file.close();
-      return { release: () => unlink(path) };
+      HELD.add(path);
+      return {
+        release: async () => {
+          HELD.delete(path);
+          await unlink(path);
+        },
+      };
     } catch {
       const owner = Number(await readFile(path, 'utf8').catch(() => '')); // it exists, or cannot be made: then this throws below
-      if (owner > 0 && isAlive(owner)) throw new InUse();
+      if (owner === process.pid ? HELD.has(path) : owner > 0 && isAlive(owner)) throw new InUse();
       await unlink(path);
     }
   }

@@ -70,11 +70,19 @@ export async function* operate(journal: Journal, request: Request, relaying: Rel
   for (const id of request.ids) {
     const mail = journal.mail(id);
     if (mail === undefined) yield { unknown: id };
-    else if (request.command === 'show') yield { mail: { ...rowOf(mail, relaying), header: await headerOf(journal, id) } };
-    else {
-      await order(journal, mail, request.command, relaying);
-      yield { done: { id, what: request.command } };
-    }
+    else yield await answerAbout(journal, mail, request.command, relaying);
+  }
+}
+
+async function answerAbout(journal: Journal, mail: QueuedMail, what: OrderName, relaying: Relaying): Promise<Answer> {
+  const { id } = mail;
+  try {
+    if (what === 'show') return { mail: { ...rowOf(mail, relaying), header: await headerOf(journal, id) } };
+    await order(journal, mail, what, relaying);
+    return { done: { id, what } };
+  } catch (error) {
+    if (journal.mail(id) !== undefined) throw error;
+    return { unknown: id }; // it was done with meanwhile
   }
 }
 

@@ -23,6 +23,11 @@ export function parseNextHop(text: string, defaultPort = 25): NextHop | undefine
   return host === undefined || port < 1 || port > 65535 ? undefined : { host, port };
 }
 
+/** Returns `host:port`, an IPv6 address in brackets. */
+export function formatNextHop({ host, port }: NextHop): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** Returns what `DOMAIN=HOST:PORT` says; undefined where either side is malformed. */
 export function parseRoute(text: string): RouteEntry | undefined {
   const at = text.indexOf('=');

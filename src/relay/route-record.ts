@@ -10,7 +10,7 @@
 // record that somebody sends with a question is a test: what the rules make of it today is there to be compared.
 
 import { type AddressAnswers, type DnsAnswer, type MxRecord, parseAddressAnswer, parseMxAnswer } from './dns-answer.ts';
-import { type NextHop, parseNextHop, parseRoute } from './next-hop.ts';
+import { formatNextHop, type NextHop, parseNextHop, parseRoute } from './next-hop.ts';
 import { locate, rank, type RouteOptions, type Step, type Target } from './route.ts';
 import { formatTarget, planTargets } from './target.ts';
 
@@ -39,9 +39,9 @@ export function formatGiven({ domain, options, seed }: Pick<RouteRecord, 'domain
   const rows: readonly (readonly [string, string])[] = [
     ['domain', domain],
     ...ownNames.map((name) => ['own name', name] as const),
-    ...ownAddresses.map(({ address, port }) => ['own address', formatHop({ host: address, port })] as const),
-    ...[...routes].map(([pattern, nextHop]) => ['route', `${pattern}=${formatHop(nextHop)}`] as const),
-    ...(smarthost === undefined ? [] : [['smarthost', formatHop(smarthost)] as const]),
+    ...ownAddresses.map(({ address, port }) => ['own address', formatNextHop({ host: address, port })] as const),
+    ...[...routes].map(([pattern, nextHop]) => ['route', `${pattern}=${formatNextHop(nextHop)}`] as const),
+    ...(smarthost === undefined ? [] : [['smarthost', formatNextHop(smarthost)] as const]),
     ['MX port', String(mxPort)],
     ['private targets', allowPrivateTargets ? 'allowed' : 'left out'],
     ['shuffle', `seed ${seed}`],
@@ -151,10 +151,6 @@ function take(given: Given, name: string, value: string): boolean {
     default:
       return false;
   }
-}
-
-function formatHop({ host, port }: NextHop): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function formatRow(rule: string, clause: string, text: string): string {

@@ -139,7 +139,7 @@ describe('the lock file of other systems', () => {
     expect(readdirSync(directory.path)).toEqual([]);
   });
 
-  it.each([String(NOBODY), '', 'what'])('is taken over from a process that has ended: %j', async (content) => {
+  it.each([String(NOBODY), String(process.pid), '', 'what'])('is taken over from a process that has ended: %j', async (content) => {
     writeFileSync(join(directory.path, 'lock'), content);
     await (await lockDirectory(directory.path)).release();
   });

@@ -41,6 +41,27 @@ async function after(id: string): Promise<unknown> {
 }
 
 describe('what the operator is told of the queue', () => {
+  it('says of a mail that is done with while it is shown that it is not there, and shows the others', async () => {
+    await open();
+    await journal.checkpoint();
+    const read = disk.read.bind(disk);
+    disk.read = async (path, at, length) => {
+      if (path === 'msg/m1') {
+        await journal.remove('m1');
+        await journal.flush();
+      }
+      return read(path, at, length);
+    };
+    expect(await answers({ command: 'show', ids: ['m1', 'm2'] })).toMatchObject([{ unknown: 'm1' }, { mail: { id: 'm2' } }]);
+  });
+
+  it('ends in an error where content cannot be read', async () => {
+    await open();
+    await journal.checkpoint();
+    disk.decay('msg/m1', 60);
+    await expect(answers({ command: 'show', ids: ['m1'] })).rejects.toThrow('is not what was stored there');
+  });
+
   it('is each mail, with what was said last of whom', async () => {
     await open();
     await journal.settle('m1', [DEFERRED, { state: 'delivered' }], 60_000);

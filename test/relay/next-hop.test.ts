@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hostKey } from '../../src/relay/host-name.ts';
-import { findRoute, parseNextHop, parseRoute } from '../../src/relay/next-hop.ts';
+import { findRoute, formatNextHop, parseNextHop, parseRoute } from '../../src/relay/next-hop.ts';
 
 describe('a next hop', () => {
   it.each([
@@ -14,6 +14,7 @@ describe('a next hop', () => {
     ['[IPv6:2001:db8::1]:2525', '2001:db8::1', 2525],
   ])('%s is %s, port %i', (text, host, port) => {
     expect(parseNextHop(text)).toEqual({ host, port });
+    expect(parseNextHop(formatNextHop({ host, port }))).toEqual({ host, port });
   });
 
   it.each(['', ':25', 'mx.example.org:', 'mx.example.org:0', 'mx.example.org:65536', 'mx.example.org:smtp', '2001:db8::1', '2001:db8::1:25', '[]:25', '[mx:25', 'mx..org', '-mx.org', '192.0.2.256', 'a b', 'a@b'])(
