@@ -118,5 +118,6 @@ export const MISTAKES = [
   ['all that a server says is kept', 'node/conclusion.ts', 'const said = { reply: abridged(outcome.verbatim ?? outcome.reply),', 'const said = { reply: outcome.verbatim ?? outcome.reply,', 'test/node/conclusion'],
   ['who cannot be given to a server makes its connection good', 'node/pool.ts', " || (outcome.state !== 'delivered' && outcome.reason !== undefined && outcome.inReplyTo === 'EHLO')", '', 'test/node/pool'],
   ['a connection that breaks in RCPT is a word on the recipient', 'node/deliver.ts', " && outcome.reason === undefined && outcome.reply.code !== 421;", ';', 'test/node/deliver'],
+  ['the delay of mail that was held is never told', 'node/dispatch.ts', '    this.#delays.again(id); // it may have been held\n', '', 'test/node/dispatch'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
 ];

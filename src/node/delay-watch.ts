@@ -24,8 +24,9 @@ const AGAIN = 60_000;
 
 export class DelayWatch {
   readonly #options: DelayWatchOptions;
-  #late: ReadonlySet<string> = new Set(); // in charge when last looked at, and dealt with
+  #late = new Set<string>(); // in charge when last looked at, and dealt with
   #timer: Timer | undefined;
+  #soon = false; // somebody is to be looked at who was dealt with
   #closed = false;
 
   constructor(options: DelayWatchOptions) {
@@ -33,6 +34,15 @@ export class DelayWatch {
   }
 
   start(): void {
+    this.#lookIn(Math.min(AT_FIRST, this.#options.delay));
+  }
+
+  /** A mail that could not be late, since the operator held it, is looked at anew. */
+  again(id: string): void {
+    if (!this.#late.delete(id) || this.#soon) return;
+    this.#soon = true;
+    if (this.#timer === undefined) return; // they are being looked at
+    clearTimeout(this.#timer);
     this.#lookIn(Math.min(AT_FIRST, this.#options.delay));
   }
 
@@ -48,6 +58,8 @@ export class DelayWatch {
   async #look(): Promise<void> {
     const { delay, mails, warn } = this.#options;
     const now = Date.now();
+    this.#timer = undefined;
+    this.#soon = false;
     const late = new Set<string>();
     let next = now + delay;
     const told: string[] = [];
@@ -66,6 +78,7 @@ export class DelayWatch {
         next = Math.min(next, now + AGAIN);
       });
     }
+    if (this.#soon) next = Math.min(next, now + AT_FIRST);
     this.#lookIn(Math.max(next - Date.now(), Math.ceil(delay / 1000)));
   }
 }

@@ -105,6 +105,7 @@ export class Dispatcher {
       this.#scheduler.add(charge, charge.at, charge.fresh);
       this.#scheduler.revive(charge.destination, charge.at);
     }
+    this.#delays.again(id); // it may have been held
     log('retry', { id });
     this.#turn();
   }

@@ -42,6 +42,18 @@ describe('mail that waits', () => {
     expect(told).toEqual([['old', 1], ['a', 180], ['b', 240], ['c', 300]]);
   });
 
+  it('is looked at anew soon where that is asked for, also while others are told of', async () => {
+    mails = new Map([['a', 0], ['b', 0]]);
+    start(async (id) => {
+      if (id === 'b') watch?.again('a');
+    });
+    await vi.advanceTimersByTimeAsync(5 * HOUR);
+    expect(told).toEqual([['a', 240], ['b', 240], ['a', 241]]);
+    for (const id of ['a', 'nobody', 'a']) watch?.again(id);
+    await vi.advanceTimersByTimeAsync(5 * HOUR);
+    expect(told.slice(3)).toEqual([['a', 301]]);
+  });
+
   it('is not late when it has gone before', async () => {
     mails.set('a', 0);
     start();

@@ -622,6 +622,24 @@ describe('an order of the operator', () => {
 });
 
 describe('mail that is delayed (RFC 3461 §5.2.5)', () => {
+  it('is reported after it was let go, where the operator held it when it became late', async () => {
+    const { queue, dispatcher, done } = stage(() => [DEFERRED]);
+    const { mail } = queue;
+    let held = true;
+    queue.mail = (id) => {
+      const found = mail.call(queue, id);
+      return found === undefined ? undefined : { ...found, held };
+    };
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    dispatcher.start();
+    await vi.advanceTimersByTimeAsync(2 * HOUR);
+    expect(done).toEqual([]);
+    held = false;
+    dispatcher.retry('m1');
+    await vi.advanceTimersByTimeAsync(2 * HOUR);
+    expect(done.filter((what) => what.startsWith('notify'))).toEqual(['notify m1 0']);
+  });
+
   it('is reported once, of those who still wait', async () => {
     const { queue, dispatcher, done, logged } = stage((_, recipients) => recipients.map((recipient) => (recipient === 1 ? DELIVERED : DEFERRED)));
     dispatcher.add(queue.put(TO_BOTH, NOTHING));
