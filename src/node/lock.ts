@@ -49,7 +49,7 @@ export async function lockDirectory(directory: string): Promise<Lock> {
 const end = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
 
 /** What a file system says that has no sockets. */
-const NO_SOCKETS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP'];
+const NO_SOCKETS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS'];
 
 async function lockBySocket(directory: string): Promise<Lock> {
   const path = join(directory, NAME);

@@ -43,6 +43,7 @@ const PATH_ERRORS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program listens there',
   EACCES: 'no permission',
   ENOENT: 'there is no such directory',
+  EROFS: 'the file system is read-only',
 };
 
 /** Tells whether a Unix socket is one that nobody listens on. What is no socket is not dead. */

@@ -113,6 +113,14 @@ describe('on Linux', () => {
     await (await lockDirectory(directory.path)).release();
   });
 
+  it('is the abstract one alone where the file system has no sockets', async () => {
+    const locking = lockDirectory('/proc/self'); // where root hears so, and nobody else may ask
+    if (process.getuid?.() !== 0) return expect(locking).rejects.toThrow('no permission');
+    const lock = await locking;
+    await expect(lockDirectory('/proc/self')).rejects.toThrow('another process');
+    await lock.release();
+  });
+
   it('is in a folder whose path is longer than the address of a socket', async () => {
     const path = join(directory.path, 'long'.repeat(40));
     mkdirSync(path);
