@@ -11,8 +11,6 @@ import type { Patience, Wait } from './patience.ts';
 
 export class ReceivedMailData implements Flow {
   readonly aborter = new Aborter();
-  /** The client asked for SMTPUTF8 (RFC 6531). */
-  readonly utf8: boolean;
   readonly #content: ContentStream;
   readonly #flow: Flow;
   readonly #patience: Patience;
@@ -21,12 +19,11 @@ export class ReceivedMailData implements Flow {
   #call: HookCall<HookAnswer> | undefined;
 
   /** Calls the hook, which may read the content as it comes. `flow` is held while it does not. */
-  constructor(envelope: Envelope, hooks: AnyHooks, occasionOf: (aborter: Aborter, utf8: boolean) => Occasion, { flow, budget, patience }: { readonly flow: Flow; readonly budget: Budget; readonly patience: Patience }) {
+  constructor(envelope: Envelope, hooks: AnyHooks, occasionOf: (aborter: Aborter) => Occasion, { flow, budget, patience }: { readonly flow: Flow; readonly budget: Budget; readonly patience: Patience }) {
     this.#flow = flow;
     this.#patience = patience;
-    this.utf8 = envelope.parameters.smtpUtf8 === true;
     this.#content = new ContentStream(this, budget);
-    const mail = askingMail(occasionOf(this.aborter, this.utf8), envelope, this.#content);
+    const mail = askingMail(occasionOf(this.aborter), envelope, this.#content);
     // What is thrown is reported when the question is asked; if it never is, because the data came to nothing, so did the hook.
     whenSettled(() => hooks.message(mail), (outcome) => {
       this.#outcome = outcome;

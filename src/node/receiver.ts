@@ -45,6 +45,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   #aborter: Aborter | undefined; //                   of the question
   #waiting: { end(): void } | undefined; //           for the answer
   #mail: ReceivedMailData | undefined; //             its data have begun, and it has not been answered
+  #utf8 = false; //                                   the mail whose data have begun asked for SMTPUTF8 (RFC 6531)
   #mailState: unknown;
   #drop: (() => void) | undefined; //                 made for the first hook
 
@@ -90,7 +91,9 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
       case 'abort': return this.#giveUp(new Error(`the mail data came to nothing: ${action.reason}`));
       case 'start-tls': return this.#startTls();
       case 'ended': return this.#ended(action);
-      case 'leniency': case 'notice': return this.#hear(() => this.#hooks.notice?.({ session: this.#facts, type: action.type, name: action.name, source: action.source }));
+      case 'leniency': case 'notice':
+        this.#learn();
+        return this.#hear(() => this.#hooks.notice?.({ session: this.#facts, type: action.type, name: action.name, source: action.source }));
       default: action satisfies never;
     }
   }
@@ -160,13 +163,18 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   }
 
   /** What a hook is told of. The facts are as they are now; plain fields, since an object with getters costs 1 KiB a connection. */
-  #occasion(aborter: Aborter, utf8 = this.#mail?.utf8 === true): Occasion {
+  #occasion(aborter: Aborter): Occasion {
+    this.#learn();
+    this.#drop ??= () => this.cut();
+    return { session: this.#facts, mailState: this.#mailState, aborter, drop: this.#drop, hostname: this.#settings.hostname };
+  }
+
+  /** Brings the facts up to date: a session authenticates the client without a word to us. */
+  #learn(): void {
     const { extended, identity } = this.#session;
     const facts = this.#facts;
     facts.identity = identity;
-    facts.protocol = transmissionType({ extended, lmtp: this.#settings.lmtp, secured: facts.tls !== undefined, authenticated: identity !== undefined, utf8 });
-    this.#drop ??= () => this.cut();
-    return { session: this.#facts, mailState: this.#mailState, aborter, drop: this.#drop, hostname: this.#settings.hostname };
+    facts.protocol = transmissionType({ extended, lmtp: this.#settings.lmtp, secured: facts.tls !== undefined, authenticated: identity !== undefined, utf8: this.#utf8 });
   }
 
   /** Calls a hook for its answer to the question; where it answers later, nothing is read until then. */
@@ -224,12 +232,15 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   /** Mail data begin: the hook 'message' is called, and may read them as they come. */
   #begin(envelope: Envelope): void {
     const { budget, patience } = this.#settings;
-    this.#mail = new ReceivedMailData(envelope, this.#hooks, (aborter, utf8) => this.#occasion(aborter, utf8), { flow: this.#pump, budget, patience });
+    this.#utf8 = envelope.parameters.smtpUtf8 === true;
+    this.#mail = new ReceivedMailData(envelope, this.#hooks, (aborter) => this.#occasion(aborter), { flow: this.#pump, budget, patience });
   }
 
   /** The transaction is over; that is told when what was written is out, or can never be. */
   #ended({ how, replied }: ServerAction & { readonly type: 'ended' }): void {
     const { ended } = this.#hooks;
+    if (ended !== undefined) this.#learn();
+    this.#utf8 = false;
     if (ended === undefined) return;
     const facts = { session: this.#facts, mailState: this.#mailState, how };
     if (!replied) return this.#hear(() => ended({ ...facts, reply: 'none' }));

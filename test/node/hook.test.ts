@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EndedTransaction, Hooks, Noticed } from '../../src/node/hook.ts';
+import type { EndedTransaction, Hooks, Noticed, SessionFacts } from '../../src/node/hook.ts';
 import { listen, type ListenOptions } from '../../src/node/listen.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
 import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
@@ -126,6 +126,22 @@ describe('the hook ended', () => {
     expect(heard.at(-1)).toMatch(/^250 /);
     expect(seen).toEqual([['session', 1], ['session', 2]]);
     expect(errors.map(({ message }) => message)).toEqual(['the log is full', 'the log is full']);
+  });
+});
+
+describe('the facts of a session', () => {
+  // found by reading: only the hooks that are asked something had them as they are
+  it('are up to date for the hooks that are told something, too', async () => {
+    const { serve, greeted } = listening();
+    const told: [string, string, string | undefined][] = [];
+    const note = (name: string, { protocol, identity }: SessionFacts): void => void told.push([name, protocol, identity?.authcid]);
+    const server = await serve({ leniencies: ['spaceAroundColon'], auth: { mechanisms: ['PLAIN'], clearText: true }, without: [] }, {
+      auth: () => ({ type: 'yes' }), notice: ({ name, session }) => note(name, session), ended: ({ how, session }) => note(how, session),
+    });
+    const peer = await greeted(server);
+    for (const line of ['AUTH PLAIN AGFsaWNlAHNlY3JldA==', 'MAIL FROM: <a@a.test>', 'RSET', 'MAIL FROM:<a@a.test> SMTPUTF8', 'RCPT TO:<b@b.test>', 'DATA', '.', 'MAIL FROM:<>', 'RSET']) await peer.command(line);
+    expect(told).toEqual([['spaceAroundColon', 'ESMTPA', 'alice'], ['reset', 'ESMTPA', 'alice'], ['accepted', 'UTF8SMTPA', 'alice'], ['reset', 'ESMTPA', 'alice']]);
+    peer.socket.destroy();
   });
 });
 
