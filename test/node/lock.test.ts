@@ -113,12 +113,19 @@ describe('on Linux', () => {
     await (await lockDirectory(directory.path)).release();
   });
 
-  it('is the abstract one alone where the file system has no sockets', async () => {
-    const locking = lockDirectory('/proc/self'); // where root hears so, and nobody else may ask
-    if (process.getuid?.() !== 0) return expect(locking).rejects.toThrow('no permission');
-    const lock = await locking;
-    await expect(lockDirectory('/proc/self')).rejects.toThrow('another process');
+  it.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS'])('is the abstract one alone where the file system has no sockets, and says %s', async (code) => {
+    type Emitting = Server & { emit(event: 'error', error: Error): void };
+    const servers = Object.getPrototypeOf(createServer({ allowHalfOpen: false, noDelay: false }, () => undefined)) as Emitting; // what all have in common
+    const { listen } = servers;
+    const listening = vi.spyOn(servers, 'listen').mockImplementation(function (this: Emitting, place: Parameters<Server['listen']>[0]) {
+      if ('path' in place && !place.path.startsWith('\0')) this.emit('error', Object.assign(new Error(`listen ${code}`), { code }));
+      else listen.call(this, place);
+    });
+    const lock = await lockDirectory(directory.path);
+    expect(readdirSync(directory.path)).toEqual([]);
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process');
     await lock.release();
+    listening.mockRestore();
   });
 
   it('is in a folder whose path is longer than the address of a socket', async () => {
