@@ -7,6 +7,7 @@
 // Rule 1: what was left is finished in the order in which it was left.
 // Rule 2: who has been alone for some turns is not kept waiting, since to wait for nobody costs 6 µs; now and then he is, to see
 //         whether there is company: twice, since the first of these turns may be half over.
+// Rule 3: one that throws (a socket of an embedder's own may) keeps no other from finishing, a turn later.
 
 import { setImmediate } from 'node:timers';
 
@@ -37,5 +38,16 @@ function finishAll(): void {
   const all = waiting;
   waiting = [];
   alone = all.length > 1 ? 0 : alone + 1;
-  for (const each of all) each.finish();
+  let begun = 0;
+  try {
+    for (const each of all) {
+      begun++;
+      each.finish();
+    }
+  } finally {
+    if (begun < all.length) { // one threw
+      if (waiting.length === 0) setImmediate(finishAll);
+      waiting.unshift(...all.slice(begun));
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import { setUncaughtExceptionCaptureCallback } from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { finishThisTurn } from '../../src/node/turn-end.ts';
 import { turns } from '../support/turn.ts';
@@ -58,5 +59,22 @@ describe('what is left for the end of a turn', () => {
     expect(finished).toEqual(['now']);
     await turns();
     expect(finished).toEqual(['now', 'later']);
+  });
+
+  it('is finished all the same where one of them throws', async () => {
+    await inTurns(MANY, ['a', 'b']);
+    finished.length = 0;
+    const thrown: string[] = [];
+    setUncaughtExceptionCaptureCallback((error) => void thrown.push(error.message));
+    leave('before');
+    finishThisTurn({ finish: () => {
+      leave('meanwhile');
+      throw new Error('a socket that throws');
+    } });
+    leave('behind');
+    await turns(2);
+    setUncaughtExceptionCaptureCallback(null);
+    expect(thrown).toEqual(['a socket that throws']);
+    expect(finished).toEqual(['before', 'behind', 'meanwhile']);
   });
 });
