@@ -168,7 +168,7 @@ check('a queue that can only be read is one line', async (stage) => {
   const { queue, relay } = await startWaiting(stage, 1);
   await relay.stop();
   const segment = join(queue, 'journal', readdirSync(join(queue, 'journal'))[0]);
-  const program = await serveWith(stage, queue, ['-P', segment, '-e', 'trace=openat', '-e', 'inject=openat:error=EROFS:when=2+']);
+  const program = await serveWith(stage, queue, ['-P', segment, '-e', 'trace=openat', '-e', 'inject=openat:error=EROFS:when=3+']);
   expectEqual(await program.exited.then(({ status }) => status), 73, 'exit status');
   expectEqual(program.out + program.err, `ehlo: cannot open the queue ${queue}: read-only file system (${segment})\n`, 'what is said');
   expectEqual((await idsOf(stage, queue)).length, 1, 'mails');
