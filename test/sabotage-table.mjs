@@ -120,5 +120,6 @@ export const MISTAKES = [
   ['who cannot be given to a server makes its connection good', 'node/pool.ts', " || (outcome.state !== 'delivered' && outcome.reason !== undefined && outcome.inReplyTo === 'EHLO')", '', 'test/node/pool'],
   ['a connection that breaks in RCPT is a word on the recipient', 'node/deliver.ts', " && outcome.reason === undefined && outcome.reply.code !== 421;", ';', 'test/node/deliver'],
   ['the delay of mail that was held is never told', 'node/dispatch.ts', '    this.#delays.again(id); // it may have been held\n', '', 'test/node/dispatch'],
+  ['a mail flies into a connection that was fresh before it was read', 'node/client-connection.ts', 'this.#transact(task, this.#isFresh ? whole : undefined);', 'this.#transact(task, whole);', 'test/node/client-connection'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
 ];

@@ -194,13 +194,20 @@ export class ClientConnection {
     this.#begun = true;
     task.begun = false;
     const flies = this.#session.takesOneFlight;
-    const eager = flies && now() - this.#usedAt < FRESH;
-    if (octets !== undefined) return this.#transact(task, eager || !flies ? contentAtHand(task) : undefined);
-    if (!eager || this.#over || size > ONE_FLIGHT) return this.#transact(task);
+    if (octets !== undefined) return this.#transact(task, this.#isFresh || !flies ? contentAtHand(task) : undefined);
+    if (!flies || !this.#isFresh || this.#over || size > ONE_FLIGHT) return this.#transact(task);
     collect(content()).then(
-      (whole) => this.#transact(task, whole),
+      (whole) => {
+        task.octets = whole; // to be given when it is asked for, where it was too long in being read
+        this.#transact(task, this.#isFresh ? whole : undefined);
+      },
       () => this.#transact(task), // what cannot be read is met again where it counts
     );
+  }
+
+  /** A mail may go in one flight (rule 4). */
+  get #isFresh(): boolean {
+    return now() - this.#usedAt < FRESH;
   }
 
   #transact(task: Task, content?: Uint8Array): void {

@@ -190,6 +190,30 @@ describe('a connection', () => {
     await connection.quit();
   });
 
+  it('sends no mail in one flight whose content was so long in being read that the connection may have been closed', async () => {
+    await using server = await startScriptedServer(['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250-PIPELINING', 'S: 250 CHUNKING', 'C: MAIL', 'C: RCPT', 'S: 250 ok', 'S: 250 ok', 'C: BDAT 4\r\n', 'C: hi', 'C: BDAT 0 LAST', 'S: 250 ok', 'S: 250 2.0.0 taken', ...FAREWELL]);
+    const connection = await open(server);
+    const later = performance.now() + 2_000;
+    const clock = vi.spyOn(performance, 'now');
+    let read = 0;
+    const slow: Outgoing = {
+      reversePath: mailOf('').reversePath,
+      size: 4,
+      async *content() {
+        read += 1;
+        clock.mockReturnValue(later);
+        yield latin1('hi\r\n');
+      },
+    };
+    try {
+      expect(brief(await connection.send(slow, TO('bob@b.test')))).toEqual(['delivered 250 2.0.0']);
+    } finally {
+      clock.mockRestore();
+    }
+    expect(read).toBe(1);
+    await connection.quit();
+  });
+
   it('sends a small mail in one flight while it is fresh, and not into a connection that may have been closed', async () => {
     const hello = ['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250-PIPELINING', 'S: 250 CHUNKING', 'C: MAIL', 'C: RCPT'];
     await using server = await startScriptedServer(
