@@ -17,8 +17,8 @@ export const LIMITS = {
   commandLineDrain: 1_048_576,
   /** RFC 4954 §4: a line of an authentication exchange, without its CRLF. */
   authLine: 12_288,
-  /** §4.5.3.1.5 asks for 512. Choice: 4096, since real servers send links and tokens. */
-  replyLine: 4_096,
+  /** §4.5.3.1.5 asks for 512. Choice: 12,294, since a challenge of 12,288 octets is a line of a reply (RFC 4954 §4), and real servers send links and tokens. */
+  replyLine: 12_294,
   /** Lines of one reply; a peer that sends more is not speaking SMTP. */
   replyLines: 512,
   /** Octets of one reply: each recipient has one, and a thousand of the longest that the two limits above allow would be 2 GB. */

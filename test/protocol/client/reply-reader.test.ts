@@ -37,9 +37,16 @@ describe('a reader of replies', () => {
   it('takes no more than 64 KiB for a reply, and has them anew for the next', () => {
     const reader = new ReplyReader();
     const line = (last: boolean, length: number): string => `250${last ? ' ' : '-'}${'x'.repeat(length - 6)}\r\n`;
-    const longest = line(false, 4_096).repeat(15) + line(true, 4_096);
-    for (let round = 0; round < 2; round += 1) expect(read(longest, 10_000, reader)).toEqual([{ code: 250, enhanced: undefined, lines: Array.from({ length: 16 }, () => 'x'.repeat(4_090)) }]);
-    expect(read(line(false, 4_096).repeat(16) + line(true, 6), 70_000, reader)[0]).toBe('no reply');
+    const longest = line(false, 8_192).repeat(7) + line(true, 8_192);
+    for (let round = 0; round < 2; round += 1) expect(read(longest, 10_000, reader)).toEqual([{ code: 250, enhanced: undefined, lines: Array.from({ length: 8 }, () => 'x'.repeat(8_186)) }]);
+    expect(read(line(false, 8_192).repeat(8) + line(true, 6), 70_000, reader)[0]).toBe('no reply');
+  });
+
+  // shows RFC4954:4-23 RFC4954:4-24
+  it('takes a challenge of 12288 octets, and none of more', () => {
+    const challenge = 'A'.repeat(12_288);
+    for (const piece of [20_000, 1_000, 1]) expect(read(`334 ${challenge}\r\n`, piece)).toEqual([{ code: 334, enhanced: undefined, lines: [challenge] }]);
+    expect(read(`334 ${challenge}A\r\n`)[0]).toBe('no reply');
   });
 
   it('takes a line with a bare CR or LF, or with NUL, for no reply, however well it knows the rest', () => {
