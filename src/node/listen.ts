@@ -127,7 +127,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#proxies = (options.proxyFrom ?? []).map(rangeOf);
     this.#room = new Room(options);
     this.#hooks = hooks;
-    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
+    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#come(socket));
   }
 
   /** The address that is listened on. */
@@ -153,7 +153,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   enter(entrance: Entrance): void {
     this.#entrance = entrance;
     this.#settle(entrance);
-    entrance.begin((socket) => this.accept(socket));
+    entrance.begin((socket) => this.#come(socket));
   }
 
   #settle({ host, port }: { readonly host: string; readonly port: number }): void {
@@ -191,6 +191,12 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
       } else if (this.#closed) return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
+  }
+
+  /** A client of TCP that has gone again has no address any more, and must not be taken for one without any, which is on this machine. */
+  #come(socket: DuplexStream): void {
+    if (this.#port !== 0 && socket.remoteAddress === undefined) return void socket.destroy();
+    this.accept(socket);
   }
 
   /** Serves a connection that came some other way: any duplex stream, so that a server can be tested without a port. */

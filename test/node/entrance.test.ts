@@ -1,8 +1,10 @@
 import { afterEach, expect, it } from 'vitest';
 import type { Socket } from 'node:net';
 import { ListeningEntrance } from '../../src/node/entrance.ts';
-import { listen, type Server } from '../../src/node/listen.ts';
+import { listen, type DuplexStream, type Server } from '../../src/node/listen.ts';
 import { accept } from '../../src/protocol/server/verdict.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { pair } from '../support/duplex-pair.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { turns } from '../support/turn.ts';
 
@@ -32,6 +34,18 @@ it.each([false, true])('who comes before there is anybody to serve is served the
   expect(await early.reply()).toMatch(/^250-mx\.test\r\n/);
   const late = await connect(port);
   expect(await late.reply()).toBe('220 mx.test ESMTP ehlo\r\n');
+});
+
+it.each([[2525, true], [0, false]])('who has no address is served where there is no port (a Unix socket), and else has gone: port %d', async (port, gone) => {
+  const [near, far] = pair();
+  let come: (socket: DuplexStream) => void = () => undefined;
+  server = await listen({ entrance: { host: port === 0 ? '' : '127.0.0.1', port, begin: (accept) => void (come = accept), close: async () => undefined }, hostname: 'mx.test' }, { message: () => accept() });
+  let said = '';
+  far.on('data', (octets) => void (said += decodeLatin1(octets)));
+  come(near);
+  await turns(3);
+  expect({ gone: near.destroyed, said }).toEqual({ gone, said: gone ? '' : '220 mx.test ESMTP ehlo\r\n' });
+  near.destroy();
 });
 
 it('who has gone before is nobody\'s trouble', async () => {
