@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { encodeAscii } from '../wire/ascii.ts';
 import { errorCode } from './error-text.ts';
-import { openPlace } from './place.ts';
+import { isDead, openPlace } from './place.ts';
 import { socketPath } from './socket-path.ts';
 
 const NAME = 'lock';
@@ -101,6 +101,7 @@ async function lockByFile(path: string): Promise<Lock> {
       };
     } catch {
       const owner = Number(await readFile(path, 'utf8').catch(() => '')); // it exists, or cannot be made: then this throws below
+      if ((await stat(path)).isSocket() && !(await isDead(path))) throw new InUse(); // a newer Node's
       if (owner === process.pid ? HELD.has(path) : owner > 0 && isAlive(owner)) throw new InUse();
       await unlink(path);
     }

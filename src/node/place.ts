@@ -46,8 +46,8 @@ const PATH_ERRORS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
 };
 
-/** Tells whether a Unix socket is one that nobody listens on. What is no socket is not dead. */
-async function isDead(path: string): Promise<boolean> {
+/** Tells whether a Unix socket is one that nobody listens on. What is no socket is not dead. Rejects where there is nothing. @internal */
+export async function isDead(path: string): Promise<boolean> {
   if (!(await stat(path)).isSocket()) return false;
   return new Promise((resolve) => {
     const socket = connect({ path });

@@ -94,6 +94,16 @@ describe('on Linux', () => {
     await (await lockDirectory(directory.path)).release(); // and what was taken of it has been given back
   });
 
+  it('is not taken by a file under an older Node either, unless such a process has died', async () => {
+    Object.defineProperty(process, 'versions', { value: { ...versions, node: '20.0.0' } });
+    const path = join(directory.path, 'lock');
+    const server = await elsewhere(`${path}-`);
+    renameSync(`${path}-`, path);
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
+    await ended(server);
+    await (await lockDirectory(directory.path)).release();
+  });
+
   it('is taken where such a process has died', async () => {
     const path = join(directory.path, 'lock');
     const server = await elsewhere(`${path}-`);
