@@ -39,7 +39,6 @@ describe.each(SCHEMES)('a credential of %s', (scheme) => {
     if ('fault' in read) throw new Error(read.expected);
     expect(read).toEqual(credential);
     expect(read.type).toBe(scheme);
-    expect(await verifyPassword(credential, 'p\u00e4ssword')).toBe(true);
     expect(await verifyPassword(read, 'p\u00e4ssword')).toBe(true);
     expect(await verifyPassword(read, 'pa\u0308ssword')).toBe(false); // it is the mechanism that prepares
   });

@@ -13,8 +13,8 @@ import { decodeBase64, encodeBase64 } from '../../src/wire/base64.ts';
 import { octetsOf, textOf } from '../wire/every.ts';
 
 const SALT = octetsOf('a salt of alice');
-const CREDENTIAL = scramCredential(derive({ password: octetsOf('open sesame'), salt: SALT, iterations: 5_000 }, HASH), SALT, 5_000, HASH);
-const OTHER = scramCredential(derive({ password: octetsOf('another'), salt: SALT, iterations: 5_000 }, HASH), SALT, 5_000, HASH);
+const CREDENTIAL = scramCredential(derive({ password: octetsOf('open sesame'), salt: SALT, iterations: 4_096 }, HASH), SALT, 4_096, HASH);
+const OTHER = scramCredential(derive({ password: octetsOf('another'), salt: SALT, iterations: 4_096 }, HASH), SALT, 4_096, HASH);
 
 interface Recorded {
   readonly server: string;
@@ -25,7 +25,7 @@ interface Recorded {
 function record(authcid: string, answer: (question: AuthQuestion) => AuthAnswer, length = Infinity, forged = (line: string): string => line): Recorded {
   const papers = { server: '', client: '' };
   const header = { title: 'a client shows who it is', source: 'a test', hash: HASH };
-  const begin = (): ReturnType<typeof beginServerExchange> => beginServerExchange('SCRAM-SHA-256', { hash: HASH, nonce: 'of-the-server', hostname: 'mx.example.com', decoy: { secret: octetsOf('of this machine'), iterations: 5_000 } });
+  const begin = (): ReturnType<typeof beginServerExchange> => beginServerExchange('SCRAM-SHA-256', { hash: HASH, nonce: 'of-the-server', hostname: 'mx.example.com', decoy: { secret: octetsOf('of this machine'), iterations: 4_096 } });
   const server = new RecordedServerSession({ hostname: 'mx.example.com', auth: { mechanisms: ['SCRAM-SHA-256'], begin } }, 0, header, (text) => (papers.server += text));
   const client = new RecordedClientSession({ hostname: 'client.example.org', auth: { secret: { type: 'password', authcid, password: 'open sesame' }, hash: HASH, nonce: 'of-the-client' } }, 0, header, (text) => (papers.client += text));
   const cut = (octets: Uint8Array): Uint8Array[] => Array.from({ length: Math.ceil(octets.length / Math.min(length, octets.length)) }, (_, at) => octets.slice(at * Math.min(length, octets.length), (at + 1) * Math.min(length, octets.length)));
