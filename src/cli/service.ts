@@ -116,7 +116,7 @@ export class Service {
     const controls: ControlServer[] = [];
     for (const { folder, journal } of parts) {
       try {
-        controls.push(await ControlServer.open(folder, (request) => operate(journal, request, agent.relaying)));
+        controls.push(await ControlServer.open(folder, (request) => operate(journal, request, agent.relaying, log)));
       } catch (error) {
         log('error', { text: `ehlo queue cannot reach this relay: ${reason(error)}` });
       }

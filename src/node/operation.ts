@@ -4,6 +4,7 @@
 // Rule 1: an order is durable before it is said to be done.
 // Rule 2: of several mails each has its own answer; that one is not there keeps none of the others from theirs.
 // Rule 3: what is told is data that JSON can hold: times as ISO 8601, octets that are not UTF-8 as `\xHH`.
+// Rule 4: the log of a relay that runs tells what was ordered: no mail goes, or stays, without a word.
 
 import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { formatMailParameters, formatRecipientParameters } from '../relay/queue/parameter-text.ts';
@@ -12,6 +13,7 @@ import { concat } from '../wire/octet.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { inOneLine } from './conclusion.ts';
 import type { Journal } from './journal.ts';
+import type { Log } from './log.ts';
 
 export const ORDERS = ['show', 'retry', 'hold', 'release', 'remove', 'bounce'] as const;
 export type OrderName = (typeof ORDERS)[number];
@@ -61,17 +63,31 @@ export interface Relaying {
 
 const NOBODY: Relaying = { retry: () => undefined, giveUp: () => undefined, isTrying: () => false };
 
+/** What the log calls an order; the others it tells as what the relay makes of them, `retry` and `failed`. */
+const EVENTS: { readonly [order in OrderName]?: string } = { hold: 'held', remove: 'removed' };
+
 /** Does what is asked for; yields the answers. */
-export async function* operate(journal: Journal, request: Request, relaying: Relaying = NOBODY): AsyncGenerator<Answer, void> {
+export async function* operate(journal: Journal, request: Request, relaying: Relaying = NOBODY, log: Log = () => undefined): AsyncGenerator<Answer, void> {
   if (request.command === 'list') {
     for (const mail of journal.mails()) yield { mail: rowOf(mail, relaying) };
     return;
   }
   for (const id of request.ids) {
     const mail = journal.mail(id);
-    if (mail === undefined) yield { unknown: id };
-    else yield await answerAbout(journal, mail, request.command, relaying);
+    if (mail === undefined) {
+      yield { unknown: id };
+      continue;
+    }
+    const to = waitingOf(mail);
+    const answer = await answerAbout(journal, mail, request.command, relaying);
+    const event = 'done' in answer ? EVENTS[answer.done.what] : undefined;
+    if (event !== undefined) log(event, { id, to });
+    yield answer;
   }
+}
+
+function waitingOf({ forwardPaths, recipients }: QueuedMail): string {
+  return forwardPaths.filter((_, recipient) => recipients[recipient]?.state === 'waiting').map(({ text }) => text).join(',');
 }
 
 async function answerAbout(journal: Journal, mail: QueuedMail, what: OrderName, relaying: Relaying): Promise<Answer> {

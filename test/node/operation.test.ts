@@ -109,6 +109,16 @@ describe('an order of the operator', () => {
     expect(await after('m2')).toMatchObject({ held: false, returned: false });
   });
 
+  it('is in the log where nothing else there tells of it, with those who wait still', async () => {
+    await open();
+    await journal.settle('m1', [DEFERRED, { state: 'delivered' }], 60_000);
+    const lines: unknown[] = [];
+    for (const command of ['show', 'hold', 'release', 'retry', 'bounce', 'remove'] as const) {
+      for await (const answer of operate(journal, { command, ids: ['m1', 'nobody'] }, relayOf([]), (event, fields) => lines.push({ event, ...fields }))) expect(answer).toBeDefined();
+    }
+    expect(lines).toEqual([{ event: 'held', id: 'm1', to: '<bob@b.test>' }, { event: 'removed', id: 'm1', to: '<bob@b.test>' }]);
+  });
+
   it('to retry makes the mail due for a relay that is not there yet', async () => {
     await open();
     await journal.settle('m1', [DEFERRED, DEFERRED], 9e12);
