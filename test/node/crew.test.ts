@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Worker } from 'node:cluster';
 import { Crew, Duty, type FromWorker } from '../../src/node/crew.ts';
 import type { Samples } from '../../src/relay/metric.ts';
+import { replaceIn } from '../support/builtin.ts';
 
 /** A worker that says what the test has it say. */
 class PlayedWorker {
@@ -33,16 +34,14 @@ class PlayedWorker {
 
 let workers: PlayedWorker[] = [];
 
-vi.mock('node:cluster', () => ({
-  default: {
-    setupPrimary: () => undefined,
-    fork: (): Worker => {
-      const worker = new PlayedWorker();
-      workers.push(worker);
-      return worker as unknown as Worker; // as much of one as the crew asks for
-    },
+replaceIn('node:cluster', {
+  setupPrimary: () => undefined,
+  fork: (): Worker => {
+    const worker = new PlayedWorker();
+    workers.push(worker);
+    return worker as unknown as Worker; // as much of one as the crew asks for
   },
-}));
+});
 
 let events: string[];
 beforeEach(() => {

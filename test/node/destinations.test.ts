@@ -1,4 +1,5 @@
-import { describe, expect, it, vi } from 'vitest';
+import { performance } from 'node:perf_hooks';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Destinations } from '../../src/node/destinations.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import type { RouteOptions } from '../../src/relay/route.ts';
@@ -6,8 +7,9 @@ import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, type ForwardPath } from '../../src/syntax/path.ts';
 import { deferred } from '../support/turn.ts';
 
-const clock = vi.hoisted(() => ({ now: 0 }));
-vi.mock('../../src/node/pump.ts', () => ({ now: () => clock.now }));
+const clock = { now: 0 };
+beforeAll(() => void vi.spyOn(performance, 'now').mockImplementation(() => clock.now));
+afterAll(() => void vi.restoreAllMocks());
 
 function pathTo(domain: string): ForwardPath {
   const path = parseForwardPath(`<bob@${domain}>`);

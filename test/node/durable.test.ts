@@ -2,15 +2,14 @@
 
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileDisk } from '../../src/node/disk.ts';
 import { giveDirectory } from '../../src/node/privilege.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { operations } from '../support/watched-disk.ts';
-
-vi.mock('node:fs/promises', async (original) => (await import('../support/watched-disk.ts')).watch(await original()));
+import { operations, watchDisk } from '../support/watched-disk.ts';
 
 let directory: TemporaryDirectory;
+watchDisk(() => directory.path);
 beforeEach(() => {
   directory = temporaryDirectory();
   operations.length = 0;

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileQueue, newId } from '../../src/node/file-queue.ts';
 import type { NewMail } from '../../src/relay/queue/port.ts';
 import { isFault } from '../../src/syntax/fault.ts';
@@ -10,11 +10,10 @@ import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { concat } from '../../src/wire/octet.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { failing, operations } from '../support/watched-disk.ts';
-
-vi.mock('node:fs/promises', async (original) => (await import('../support/watched-disk.ts')).watch(await original()));
+import { failing, operations, watchDisk } from '../support/watched-disk.ts';
 
 let directory: TemporaryDirectory;
+watchDisk(() => directory.path);
 let opened: FileQueue[];
 beforeEach(() => {
   directory = temporaryDirectory();

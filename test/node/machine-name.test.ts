@@ -1,14 +1,15 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { machineName } from '../../src/node/machine-name.ts';
+import { replaceIn } from '../support/builtin.ts';
 
 /** What the system says of its own machine. */
-const system = vi.hoisted(() => ({ hostname: '', address: '', full: '', interfaces: [] as readonly string[] }));
+const system = { hostname: '', address: '', full: '', interfaces: [] as readonly string[] };
 
-vi.mock('node:os', () => ({ hostname: () => system.hostname, networkInterfaces: () => ({ lo: [{ address: '127.0.0.1' }], eth0: system.interfaces.map((address) => ({ address })) }) }));
-vi.mock('node:dns/promises', () => ({
+replaceIn('node:os', { hostname: () => system.hostname, networkInterfaces: () => ({ lo: [{ address: '127.0.0.1' }], eth0: system.interfaces.map((address) => ({ address })) }) });
+replaceIn('node:dns/promises', {
   lookup: async () => (system.address === '' ? Promise.reject(new Error('ENOTFOUND')) : [{ address: system.address, family: 4 }]),
   lookupService: async (address: string) => (address === system.address ? { hostname: system.full, service: '' } : Promise.reject(new Error('ENOTFOUND'))),
-}));
+});
 
 afterEach(() => Object.assign(system, { hostname: '', address: '', full: '', interfaces: [] }));
 

@@ -8,11 +8,10 @@ import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { decodeUtf8 } from '../../src/wire/utf8.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { failing, operations } from '../support/watched-disk.ts';
-
-vi.mock('node:fs/promises', async (original) => (await import('../support/watched-disk.ts')).watch(await original()));
+import { failing, operations, watchDisk } from '../support/watched-disk.ts';
 
 let directory: TemporaryDirectory;
+watchDisk(() => directory.path);
 let maildir: Maildir;
 beforeEach(async () => {
   directory = temporaryDirectory();

@@ -185,3 +185,9 @@ declare module 'node:process' {
 declare module 'node:vm' {
   export function runInNewContext(code: string): unknown;
 }
+
+// test/support/builtin.ts
+declare module 'node:module' {
+  export function createRequire(from: string): (name: string) => Record<string, unknown>;
+  export function syncBuiltinESMExports(): void;
+}

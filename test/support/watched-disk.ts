@@ -1,8 +1,7 @@
-// node:fs/promises that notes each operation on files, in order, and fails where a test says so. For vi.mock:
-//
-//   vi.mock('node:fs/promises', async (original) => watch(await original()));
+// node:fs/promises that notes each operation on files, in order, and fails where a test says so: `watchDisk`.
 
 import { join } from 'node:path';
+import { builtin, replaceIn } from './builtin.ts';
 
 /** The operations so far: `open mail/1`, `write tmp/2`, `rename tmp/2 → mail/2`; paths from the last two names on. */
 export const operations: string[] = [];
@@ -22,11 +21,13 @@ interface Handle {
   close(): Promise<void>;
 }
 
-export function watch(disk: object): object {
-  const { open, rename, unlink } = disk as Disk; // it is node:fs/promises
-  return {
-    ...disk,
+/** For the tests of the file that calls it: what happens in their directory, and no other. */
+export function watchDisk(directory: () => string): void {
+  const { open, rename, unlink } = builtin('node:fs/promises') as unknown as Disk;
+  const isElsewhere = (path: string): boolean => !path.startsWith(directory());
+  replaceIn('node:fs/promises', {
     async open(path: string, flags: string, mode?: number): Promise<Handle> {
+      if (isElsewhere(path)) return open(path, flags, mode);
       note(`open ${short(path)}`);
       const handle = await open(path, flags, mode);
       for (const operation of ['write', 'sync', 'close'] as const) {
@@ -39,14 +40,16 @@ export function watch(disk: object): object {
       return handle;
     },
     async rename(from: string, to: string): Promise<void> {
+      if (isElsewhere(from)) return rename(from, to);
       note(`rename ${short(from)} → ${short(to)}`);
       return rename(from, to);
     },
     async unlink(path: string): Promise<void> {
+      if (isElsewhere(path)) return unlink(path);
       note(`unlink ${short(path)}`);
       return unlink(path);
     },
-  };
+  });
 }
 
 function note(operation: string): void {
