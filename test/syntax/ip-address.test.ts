@@ -64,9 +64,8 @@ describe('IPv6 addresses (RFC 5321 §4.1.3)', () => {
       const text = Array.from({ length: 8 }, (_, index) => words[(number >> (2 * index)) & 3]).join(':');
       const octets = parseIpv6(text) ?? Uint8Array.of();
       const written = formatIpv6(octets);
-      expect(parseIpv6(written)).toEqual(octets);
-      expect(written).toMatch(/^[0-9a-f:.]+$/);
-      expect(written.length).toBeLessThanOrEqual(text.length);
+      const sound = parseIpv6(written)?.join() === octets.join() && /^[0-9a-f:.]+$/.test(written) && written.length <= text.length;
+      if (!sound) expect.fail(`${text} is written ${written}`);
     }
   });
 

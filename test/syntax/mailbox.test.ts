@@ -38,9 +38,9 @@ describe('a mailbox (RFC 5321 §4.1.2)', () => {
     const keys = new Map<string, string>();
     const check = (content: string, left: number): void => {
       const key = keyOf(`"${content}"@c`);
-      expect(keys.get(key) ?? content).toBe(content);
+      if (keys.has(key)) expect(keys.get(key)).toBe(content);
       keys.set(key, content);
-      expect(keyOf(key)).toBe(key);
+      if (keyOf(key) !== key) expect(keyOf(key)).toBe(key);
       if (left > 0) for (const character of alphabet) check(content + character, left - 1);
     };
     check('', 4);

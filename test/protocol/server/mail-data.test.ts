@@ -25,10 +25,11 @@ function readChunks(chunks: readonly (readonly string[])[], { envelope = ENVELOP
     data.tell(output);
     for (const piece of pieces) {
       const octets = octetsOf(piece);
-      expect(data.read(octets, 0)).toBe(octets.length);
+      const taken = data.read(octets, 0);
+      if (taken !== octets.length) expect(taken).toBe(octets.length); // asked for only where it is not: a hundred thousand times
       data.tell(output);
     }
-    expect([data.chunkEnded, data.ended]).toEqual([true, last]);
+    if (!data.chunkEnded || data.ended !== last) expect([data.chunkEnded, data.ended]).toEqual([true, last]);
   }
   const told: string[] = [];
   const content: Uint8Array[] = [];
