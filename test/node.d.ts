@@ -122,13 +122,13 @@ declare module 'node:fs/promises' {
     close(): Promise<void>;
   }
   export function open(path: string, flags: 'r' | 'wx', mode?: number): Promise<FileHandle>;
-  export function mkdir(path: string, options: { readonly recursive: true }): Promise<string | undefined>;
+  export function mkdir(path: string, mode?: number): Promise<void>;
   export function readdir(path: string): Promise<string[]>;
   export function readFile(path: string): Promise<Uint8Array>;
   export function readFile(path: string, encoding: 'utf8'): Promise<string>;
   export function rename(from: string, to: string): Promise<void>;
   export function unlink(path: string): Promise<void>;
-  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number; readonly uid: number; readonly gid: number; isSocket(): boolean; isFIFO(): boolean }>;
+  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number; readonly uid: number; readonly gid: number; isDirectory(): boolean; isSocket(): boolean; isFIFO(): boolean }>;
 }
 
 declare module 'node:process' {
@@ -354,7 +354,6 @@ declare module 'node:os' {
 
 declare module 'node:fs/promises' {
   export function chown(path: string, uid: number, gid: number): Promise<void>;
-  export function mkdir(path: string, options: { readonly recursive: true; readonly mode: number }): Promise<string | undefined>;
 }
 
 // node/crew.ts

@@ -65,7 +65,8 @@ where mail would go, and what waits:
   ehlo queue list
 
 ehlo COMMAND --help tells all options of a command, with examples. Exit statuses are those of sysexits.h: 0 done, 64 misused,
-66 no such file, 69 refused or not to be had, 73 and 74 the disk, 75 try again later.
+or a file named that is not there; 66 no such queue or mail, no certificate, key or users; 69 refused or not to be had; 73 and 74
+the disk; 75 try again later.
 `;
 }
 

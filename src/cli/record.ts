@@ -1,7 +1,6 @@
 // `ehlo record`: a proxy between a client and a server that writes each session as a transcript.
 
 import process from 'node:process';
-import { errorText } from '../node/error-text.ts';
 import { RecordProxy } from '../node/record-proxy.ts';
 import { TraceFolder } from '../node/trace-folder.ts';
 import { VERSION } from '../node/version.ts';
@@ -9,6 +8,8 @@ import { formatNextHop, parseNextHop, type NextHop } from '../relay/next-hop.ts'
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse } from './misuse.ts';
 import { DIR, HOST_PORT, one, type Kind } from './option.ts';
+import { reason } from './reason.ts';
+import { STATUS } from './serve-error.ts';
 
 /** Port 0: any that is free. */
 const LISTEN: Kind<NextHop> = {
@@ -31,7 +32,7 @@ const USAGE = {
   name: 'ehlo record',
   operands: '',
   operandCount: { least: 0, most: 0 },
-  about: 'Stands between clients and a server, passes on what each says, and writes every session as a transcript that\n`ehlo replay` takes, with its cuts, and with passwords, tokens and proofs struck out. What STARTTLS protects is not read.\nSIGTERM and SIGINT end it.',
+  about: 'Stands between clients and a server, passes on what each says, and writes every session as a transcript, with its\ncuts, and with passwords, tokens and proofs struck out; what STARTTLS protects is not read. `ehlo replay --server` plays its\nclient again, to that server or another; without it, replies are compared word by word with those that this program gives.\nSIGTERM and SIGINT end it.',
   examples: ['ehlo record --listen 127.0.0.1:2526 --to mx.example.com:25 --out sessions'],
   options: OPTIONS,
 } as const satisfies Usage<typeof OPTIONS>;
@@ -40,13 +41,19 @@ export function record(args: readonly string[], terminal: Terminal): Promise<num
   return runCommand(USAGE, args, terminal, async ({ options: { listen, to, out } }) => {
     if (listen === undefined || to === undefined) return misuse(`expected ${listen === undefined ? '--listen HOST:PORT' : '--to HOST:PORT'}, found none`);
     const complain = (text: string): void => terminal.err(`ehlo: ${text}\n`);
+    let folder: TraceFolder;
     let proxy: RecordProxy;
     try {
-      const folder = new TraceFolder(out, complain);
+      folder = await TraceFolder.open(out, complain);
+    } catch (error) {
+      complain(`cannot write transcripts to ${out}: ${reason(error)}`);
+      return STATUS.cannotStore;
+    }
+    try {
       const source = `ehlo record ${VERSION}, ${new Date().toISOString().slice(0, 10)}, secrets struck out`;
       proxy = await RecordProxy.listen({ listen, to, folder, source, ended: (name, trouble) => terminal.out(`${name}${trouble === undefined ? '' : `: ${trouble}`}\n`) });
     } catch (error) {
-      complain(`cannot record: ${errorText(error)}`);
+      complain(`cannot record: ${reason(error)}`);
       return EXIT.unavailable;
     }
     const address = proxy.address;

@@ -29,6 +29,9 @@ export async function serve(args: readonly string[], terminal: Terminal): Promis
 
 const DEFAULT_LISTENER: Listener = { scheme: 'smtp', place: { host: '127.0.0.1', port: 2525 } };
 
+/** What is hardly meant; all else that such options do is as it is told. */
+const MAILDIR_FOR_NOBODY = '--maildir without --accept DOMAIN: no mail is delivered into it but that for <postmaster>';
+
 async function run({ options: given }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number | Misuse> {
   const inherited = inheritedListeners(process.env, process.pid);
   const options: ServeOptions = { ...given, listen: given.listen.length > 0 ? given.listen : inherited.length > 0 ? inherited : [DEFAULT_LISTENER] };
@@ -93,6 +96,7 @@ async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, term
       (error: unknown) => log('error', { text: `not reloaded, the old ones stay: ${reason(error)}` }),
     ),
   );
+  if (options.maildir !== undefined && options.accept.length === 0) terminal.err(`ehlo: ${MAILDIR_FOR_NOBODY}\n`);
   for (const [index, listener] of options.listen.entries()) {
     const { host = '', port = 0 } = doors[index]?.entrance ?? {};
     terminal.err(`ehlo: listening on ${formatListener('host' in listener.place ? { ...listener, place: { host, port } } : listener, port)}\n`);

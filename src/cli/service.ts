@@ -86,7 +86,7 @@ export class Service {
     let trace: Tracing | undefined;
     try {
       const tag = workers > 1 ? `${worker}-` : '';
-      trace = options.trace === undefined ? undefined : traceTo(new TraceFolder(options.trace, (text) => terminal.err(`ehlo: ${text}\n`), tag), 'ehlo serve');
+      trace = options.trace === undefined ? undefined : traceTo(await TraceFolder.open(options.trace, (text) => terminal.err(`ehlo: ${text}\n`), tag), 'ehlo serve');
     } catch (error) {
       throw await end(`cannot write traces to ${options.trace ?? ''}: ${reason(error)}`, STATUS.cannotStore);
     }

@@ -8,9 +8,10 @@
 // Paths are relative, `folder/name`; the folders exist.
 
 import { close, constants, fdatasync, fsync, ftruncate, open as openFile, writev } from 'node:fs';
-import { mkdir, open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeDirectories, OWNER_ONLY, syncDirectory } from './durable.ts';
+import { makeFolder } from './folder.ts';
 
 export interface Disk {
   /** Names in a folder, in no order. */
@@ -63,7 +64,7 @@ export class FileDisk implements Disk {
     const names = await readdir(directory);
     const foreign = names.filter((name) => !OWN_NAMES.has(name));
     if (!names.includes('FORMAT') && foreign.length > 0) throw new Error(`it holds ${foreign.length > 2 ? `${foreign.slice(0, 2).join(', ')} and ${foreign.length - 2} more` : foreign.join(' and ')}, and no queue: a queue wants a folder of its own`);
-    for (const folder of FOLDERS) await mkdir(join(directory, folder), { recursive: true, mode: OWNER_ONLY.folder });
+    for (const folder of FOLDERS) await makeFolder(join(directory, folder), OWNER_ONLY.folder);
     await syncDirectory(directory);
     await syncDirectory(dirname(directory));
     const disk = new FileDisk(directory, counts);

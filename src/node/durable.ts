@@ -1,8 +1,9 @@
 // Files that survive the loss of power: written under a temporary name, synced, renamed, and the directory synced, in this order.
 // They hold mail, so they are their owner's alone, whatever the umask.
 
-import { mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { makeFolder } from './folder.ts';
 
 /** Permissions of what holds mail. */
 export const OWNER_ONLY = { file: 0o600, folder: 0o700 } as const;
@@ -19,12 +20,8 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** Makes directories, also those above the first one, with entries that are durable. */
 export async function makeDirectories(directory: string, names: readonly string[]): Promise<void> {
-  const above = await mkdir(directory, { recursive: true }); // the first one that was made; undefined: it was there
-  for (let made = directory; above !== undefined; made = dirname(made)) {
-    await syncDirectory(dirname(made));
-    if (resolve(made) === resolve(above)) break;
-  }
-  for (const name of names) await mkdir(join(directory, name), { recursive: true, mode: OWNER_ONLY.folder });
+  for (const made of await makeFolder(directory)) await syncDirectory(dirname(made));
+  for (const name of names) await makeFolder(join(directory, name), OWNER_ONLY.folder);
   await syncDirectory(directory);
 }
 

@@ -3,11 +3,12 @@
 // Rule 1: groups go first, the user last; and it is looked at whether the way back is closed.
 // Node cannot look a user up by name; but it tells who the effective user is, so that is what the name is made for a moment.
 
-import { chown, mkdir, readdir, stat } from 'node:fs/promises';
+import { chown, readdir, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import process from 'node:process';
-import { makeDirectories } from './durable.ts';
+import { makeDirectories, OWNER_ONLY } from './durable.ts';
+import { makeFolder } from './folder.ts';
 
 /** Node's, of which its types do not tell everywhere. */
 const { initgroups, setgroups } = process as unknown as { readonly initgroups?: (name: string, gid: number) => void; readonly setgroups?: (groups: readonly number[]) => void };
@@ -70,8 +71,8 @@ export async function becomeOwner(directory: string): Promise<void> {
 /** Makes a directory for the user where there is none; one that is root's and empty is made his. What holds something is left as it is. */
 export async function giveDirectory(directory: string, { uid, gid }: User): Promise<void> {
   await makeDirectories(dirname(directory), []);
-  const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+  const made = await makeFolder(directory, OWNER_ONLY.folder);
   const { uid: owner } = await stat(directory);
-  if (made === undefined && (owner !== 0 || (await readdir(directory)).length > 0)) return;
+  if (made.length === 0 && (owner !== 0 || (await readdir(directory)).length > 0)) return;
   await chown(directory, uid, gid);
 }

@@ -48,7 +48,7 @@ export class RecordProxy {
 
   #join(client: Socket, { to, folder, source, ended }: RecordProxyOptions): void {
     const server = connect({ ...to, noDelay: true, allowHalfOpen: true });
-    const session = new Session(folder.open('session'), source);
+    const session = new Session(folder.begin('session'), source);
     let over = false;
     let trouble: string | undefined;
     const end = (): void => {

@@ -5,10 +5,11 @@
 // Rule 2: a trace that cannot be written ends by itself, and is told of once; the session knows nothing of it.
 // Rule 3: files are the owner's alone (0600): they hold mail.
 
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { errorText } from './error-text.ts';
+import { makeFolder } from './folder.ts';
 
 /** One transcript under way. */
 export interface TraceFile {
@@ -23,16 +24,20 @@ export class TraceFolder {
   readonly #tag: string;
   #count = 0;
 
-  /** Makes the folder where there is none; throws where that cannot be. `failed` is told of files that cannot be written. `tag` tells the names from those of another process. */
-  constructor(folder: string, failed: (text: string) => void, tag = '') {
-    mkdirSync(folder, { recursive: true });
+  private constructor(folder: string, failed: (text: string) => void, tag: string) {
     this.#folder = folder;
     this.#failed = failed;
     this.#tag = tag;
   }
 
+  /** Makes the folder where there is none; rejects where that cannot be. `failed` is told of files that cannot be written. `tag` tells the names from those of another process. */
+  static async open(folder: string, failed: (text: string) => void, tag = ''): Promise<TraceFolder> {
+    await makeFolder(folder);
+    return new TraceFolder(folder, failed, tag);
+  }
+
   /** Begins the file of one more session: `2026-11-23T18-40-12.123Z-1-server.smtp`. */
-  open(kind: string): TraceFile {
+  begin(kind: string): TraceFile {
     const name = `${new Date().toISOString().replaceAll(':', '-')}-${this.#tag}${++this.#count}-${kind}.smtp`;
     const path = join(this.#folder, name);
     let descriptor: number | undefined;

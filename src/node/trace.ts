@@ -23,11 +23,11 @@ export function traceTo(folder: TraceFolder, command: string): Tracing {
   const source = `${command} ${VERSION}, ${new Date().toISOString().slice(0, 10)}, secrets struck out`;
   return {
     serverSession: (options, now) => {
-      const file = folder.open('server');
+      const file = folder.begin('server');
       return new RecordedServerSession(options, now, { title: 'a client is served', source, hash: HASH, ended: file.close }, file.write);
     },
     clientSession: (options, now) => {
-      const file = folder.open('client');
+      const file = folder.begin('client');
       return new RecordedClientSession(options, now, { title: 'a mail is relayed', source, hash: HASH, ended: file.close }, file.write);
     },
   };

@@ -12,7 +12,7 @@ describe('the reason of a failure', () => {
     expect(await said(readFile(absent))).toBe(`no such file or directory (${absent})`);
     expect(await said(readFile(folder.path))).toBe('illegal operation on a directory');
     await (await open(absent, 'wx')).close();
-    expect(await said(mkdir(absent, { recursive: true }))).toBe(`a file has that name, expected a folder (${absent})`);
+    expect(await said(mkdir(absent))).toBe(`a file has that name, expected a folder (${absent})`);
   });
 
   it('is the message of any other error, and of one in which the system is quoted', () => {

@@ -150,6 +150,12 @@ describe('ehlo serve', () => {
     expect(files('box', 'new')).toHaveLength(1);
   });
 
+  it('says so where a Maildir is given, and no domain whose mail it is for', async () => {
+    const program = serve('--maildir', 'box');
+    await program.listening();
+    expect((await program.kill('SIGTERM')).err).toMatch(/^ehlo: --maildir without --accept DOMAIN: no mail is delivered into it but that for <postmaster>\nehlo: listening on [^\n]*\n$/);
+  });
+
   it('goes on when whoever reads its log has gone', async () => {
     const program = serve('--maildir', 'box', '--accept', '*');
     const [port] = await program.listening();
@@ -215,7 +221,7 @@ describe('ehlo serve that cannot', () => {
   it.each([['queue', '--queue'], ['Maildir', '--maildir']])('make a %s says so in one line, with status 73', async (name, option) => {
     const file = join(directory.path, 'file');
     writeFileSync(file, '');
-    expect(await attempt(...ANY_PORT, '--queue', join(directory.path, 'queue'), option, join(file, 'below'))).toEqual({ status: 73, out: '', err: `ehlo: cannot open the ${name} ${file}/below: not a directory (${file}/below)\n` });
+    expect(await attempt(...ANY_PORT, '--queue', join(directory.path, 'queue'), option, join(file, 'below'))).toEqual({ status: 73, out: '', err: `ehlo: cannot open the ${name} ${file}/below: a file has that name, expected a folder (${file})\n` });
   });
 
   it('read a queue of another version says so in one line, with status 73', async () => {

@@ -174,6 +174,17 @@ check('a queue that can only be read is one line', async (stage) => {
   expectEqual((await idsOf(stage, queue)).length, 1, 'mails');
 });
 
+check('a folder where the system makes none is one line', async (stage) => {
+  for (const [option, what] of [['--queue', 'open the queue'], ['--maildir', 'open the Maildir'], ['--trace', 'write traces to']]) {
+    const folder = '/proc/nowhere';
+    const queue = option === '--queue' ? [] : ['--queue', join(stage.folder(`beside${option}`), 'queue')];
+    const program = stage.start(process.execPath, [EHLO, 'serve', '--listen', 'smtp://127.0.0.1:0', '--hostname', 'relay.test', '--accept', '*', ...queue, option, folder]);
+    program.ours = true;
+    expectEqual(await program.exited.then(({ status }) => status), 73, 'exit status');
+    expectEqual(program.out + program.err, `ehlo: cannot ${what} ${folder}: no such file or directory (${folder})\n`, 'what is said');
+  }
+});
+
 check('a sender who asks is told of delivery, of passing on, of delay, and of nothing else', async (stage) => {
   const maildir = stage.folder('maildir');
   const peer = await startPeer(stage, { answer: (line) => (/^RCPT.*<slow@/i.test(line) ? '450 4.2.1 later' : undefined) });

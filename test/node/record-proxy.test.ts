@@ -14,7 +14,7 @@ async function recorded(script: readonly string[], act: (client: RawPeer) => Pro
   await using server = await startScriptedServer(script);
   let end: (trouble: string | undefined) => void = () => undefined;
   const ended = new Promise<string | undefined>((resolve) => (end = resolve));
-  const folder = new TraceFolder(`${directory.path}/a/b`, (text) => expect.unreachable(text));
+  const folder = await TraceFolder.open(`${directory.path}/a/b`, (text) => expect.unreachable(text));
   const proxy = await RecordProxy.listen({ listen: { host: '127.0.0.1', port: 0 }, to: { host: '127.0.0.1', port: server.port }, folder, source: 'a test', ended: (_, trouble) => end(trouble) });
   const { address } = proxy;
   const client = await RawPeer.connect(typeof address === 'object' && address !== null ? address.port : 0);
@@ -69,7 +69,7 @@ describe('a recording proxy', () => {
     using directory = temporaryDirectory();
     let end: (trouble: string | undefined) => void = () => undefined;
     const ended = new Promise<string | undefined>((resolve) => (end = resolve));
-    const proxy = await RecordProxy.listen({ listen: { host: '127.0.0.1', port: 0 }, to: { host: '127.0.0.1', port: 1 }, folder: new TraceFolder(directory.path, () => undefined), source: 'a test', ended: (_, trouble) => end(trouble) });
+    const proxy = await RecordProxy.listen({ listen: { host: '127.0.0.1', port: 0 }, to: { host: '127.0.0.1', port: 1 }, folder: await TraceFolder.open(directory.path, () => undefined), source: 'a test', ended: (_, trouble) => end(trouble) });
     const { address } = proxy;
     const client = await RawPeer.connect(typeof address === 'object' && address !== null ? address.port : 0);
     expect(await ended).toMatch(/^127\.0\.0\.1:1: .*ECONNREFUSED/);
@@ -80,11 +80,11 @@ describe('a recording proxy', () => {
 });
 
 describe('a folder of traces', () => {
-  it('ends a trace that cannot be written, says so once, and lets the session go on', () => {
+  it('ends a trace that cannot be written, says so once, and lets the session go on', async () => {
     using directory = temporaryDirectory();
     const told: string[] = [];
-    const folder = new TraceFolder(`${directory.path}/x`, (text) => told.push(text));
-    const file = folder.open('a/b'); // a name that is no name
+    const folder = await TraceFolder.open(`${directory.path}/x`, (text) => told.push(text));
+    const file = folder.begin('a/b'); // a name that is no name
     file.write('x');
     file.write('y');
     file.close();
