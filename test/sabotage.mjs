@@ -24,7 +24,7 @@ const mistakes = MISTAKES.filter(([what], index) => index % parts === chosen - 1
 /** Runs test files, given by their names without `.test.ts`, with `-t` and a name for some of their tests; whether they pass. */
 function test(tree, tests) {
   const [files, name] = tests.split(' -t ');
-  const programs = [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--bail=1', '--reporter=dot', '--no-file-parallelism', '--pool=threads', ...files.split(' ').map((file) => `${file}.test.ts`), ...(name === undefined ? [] : ['-t', name])];
+  const programs = [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--bail=1', '--reporter=dot', '--no-file-parallelism', ...files.split(' ').map((file) => `${file}.test.ts`), ...(name === undefined ? [] : ['-t', name])];
   return new Promise((settle) => {
     const child = spawn(process.execPath, programs, { cwd: tree, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
     let output = '';

@@ -115,6 +115,13 @@ export class Dispatcher {
     return this.#charges.get(id)?.some((charge) => this.#trying.has(charge)) === true;
   }
 
+  /** When the first of those who wait for a mail is tried next, which for a dead destination is not before its own time; undefined: nobody waits. */
+  nextAttempt(id: string): number | undefined {
+    const times = (this.#charges.get(id) ?? []).map(({ at, destination }) => Math.max(at, this.#scheduler.deadUntil(destination) ?? 0));
+    const next = Math.min(...times);
+    return next < Infinity ? next : undefined;
+  }
+
   /** Returns a mail to its sender, as the queue says of it; those who are being tried when that has come to its end. */
   giveUp(id: string): void {
     const { busy, idle } = this.#part(id);

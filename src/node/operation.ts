@@ -29,7 +29,7 @@ export interface MailRow {
   readonly size: number;
   /** `sending`: an attempt is under way. */
   readonly state: 'waiting' | 'sending' | 'held' | 'returned';
-  /** When it is due, unless it is held. */
+  /** When it is tried next, unless it is held. */
   readonly next: string;
   readonly recipients: readonly RecipientRow[];
   readonly parameters?: string;
@@ -59,9 +59,11 @@ export interface Relaying {
   /** Returns a mail to its sender. */
   giveUp(id: string): void;
   isTrying(id: string): boolean;
+  /** When it is tried next; undefined: not known. Later than when it is due while its destination is dead. */
+  nextAttempt(id: string): number | undefined;
 }
 
-const NOBODY: Relaying = { retry: () => undefined, giveUp: () => undefined, isTrying: () => false };
+const NOBODY: Relaying = { retry: () => undefined, giveUp: () => undefined, isTrying: () => false, nextAttempt: () => undefined };
 
 /** What the log calls an order; the others it tells as what the relay makes of them, `retry` and `failed`. */
 const EVENTS: { readonly [order in OrderName]?: string } = { hold: 'held', remove: 'removed' };
@@ -122,7 +124,7 @@ async function order(journal: Journal, { id, recipients, held, returned }: Queue
 }
 
 /** Returns what the operator is told of a mail. */
-export function rowOf(mail: QueuedMail, relaying: Pick<Relaying, 'isTrying'> = NOBODY): MailRow {
+export function rowOf(mail: QueuedMail, relaying: Pick<Relaying, 'isTrying' | 'nextAttempt'> = NOBODY): MailRow {
   const { id, arrival, size, nextAttempt, recipients, parameters = {}, recipientParameters, held, returned } = mail;
   const { reversePath, forwardPaths } = mail.texts ?? { reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(({ text }) => text) }; // to make values of text, and text of them, is half of what a row costs
   const texts = recipientParameters?.map(formatRecipientParameters);
@@ -132,7 +134,7 @@ export function rowOf(mail: QueuedMail, relaying: Pick<Relaying, 'isTrying'> = N
     arrival: new Date(arrival).toISOString(),
     size,
     state: relaying.isTrying(id) ? 'sending' : held === true ? 'held' : returned === true ? 'returned' : 'waiting',
-    next: new Date(nextAttempt).toISOString(),
+    next: new Date(relaying.nextAttempt(id) ?? nextAttempt).toISOString(),
     ...optional('parameters', formatMailParameters(parameters)),
     recipients: forwardPaths.map((to, recipient) => {
       const { state = 'waiting', reply, host, unsettled, warned } = recipients[recipient] ?? {};

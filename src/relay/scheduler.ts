@@ -116,6 +116,11 @@ export class Scheduler<Work extends Unit> {
     return givenUp;
   }
 
+  /** When a destination that is dead is tried next; undefined: it is alive, as far as is known. */
+  deadUntil(destination: string): number | undefined {
+    return this.#groups.get(destination)?.destination.deadUntil;
+  }
+
   /** Lets a destination be tried now if it is dead. */
   revive(destination: string, now: number): void {
     const group = this.#groups.get(destination);

@@ -57,7 +57,7 @@ let told: string[];
 async function started(): Promise<void> {
   const journal = await fill();
   told = [];
-  const relaying = { retry: (id: string) => told.push(`retry ${id}`), giveUp: (id: string) => told.push(`give up ${id}`), isTrying: () => false };
+  const relaying = { retry: (id: string) => told.push(`retry ${id}`), giveUp: (id: string) => told.push(`give up ${id}`), isTrying: () => false, nextAttempt: () => undefined };
   running = { journal, control: await ControlServer.open(path, (request) => operate(journal, request, relaying)) };
 }
 

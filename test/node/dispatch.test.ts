@@ -520,6 +520,8 @@ describe('an order of the operator', () => {
     for (const id of ['m1', 'm2', 'm3', 'm4']) dispatcher.add(queue.put({ ...TO_BOB, id }, NOTHING));
     await vi.advanceTimersByTimeAsync(MINUTE);
     expect(attempts).toHaveLength(3); // and the fourth waits for the probe
+    expect(dispatcher.nextAttempt('m4')).toBe(Date.now() + 9 * MINUTE); // though it is due
+    expect(dispatcher.nextAttempt('nobody')).toBeUndefined();
     silent = false;
     dispatcher.retry('m4');
     await settle();

@@ -30,7 +30,7 @@ async function answers(request: Request, relaying?: Relaying): Promise<readonly 
 
 /** What the relay is told. */
 function relayOf(told: string[], trying = ''): Relaying {
-  return { retry: (id) => told.push(`retry ${id}`), giveUp: (id) => told.push(`give up ${id}`), isTrying: (id) => id === trying };
+  return { retry: (id) => told.push(`retry ${id}`), giveUp: (id) => told.push(`give up ${id}`), isTrying: (id) => id === trying, nextAttempt: () => undefined };
 }
 
 /** The mail after a crash, as the next process finds it. */
@@ -73,6 +73,13 @@ describe('what the operator is told of the queue', () => {
       ] } },
       { mail: { id: 'm2', from: '<>', arrival: '1970-01-01T00:00:01.000Z', size: 13, state: 'sending', next: '1970-01-01T00:00:01.000Z', recipients: [{ to: '<dave@d.test>', state: 'waiting', unsettled: 'mx.d.test' }] } },
     ]);
+  });
+
+  it('is when a mail is tried next, later than when it is due while its destination is dead', async () => {
+    await open();
+    const relaying: Relaying = { ...relayOf([]), nextAttempt: (id) => (id === 'm1' ? 3_600_000 : undefined) };
+    const next = (await answers({ command: 'list' }, relaying)).map((answer) => 'mail' in answer && answer.mail.next);
+    expect(next).toEqual(['1970-01-01T01:00:00.000Z', '1970-01-01T00:00:01.000Z']);
   });
 
   it('is the header of a mail, its octets shown where they are not UTF-8', async () => {

@@ -147,6 +147,7 @@ describe('a dead destination (RFC 5321 §4.5.4.1)', () => {
     stage.fresh('b>x 1');
     expect(stage.begin(1)).toEqual([]);
     expect(stage.scheduler.wakeAt).toBe(7.5 * MINUTE);
+    expect(stage.scheduler.deadUntil('x')).toBe(7.5 * MINUTE);
     expect(stage.begin(7.5 * MINUTE)).toHaveLength(1);
   });
 
@@ -154,6 +155,7 @@ describe('a dead destination (RFC 5321 §4.5.4.1)', () => {
     const stage = dead(5);
     expect(stage.begin(7.5 * MINUTE)).toEqual(['a>x 4']);
     stage.end('a>x 4', 'answered', 8 * MINUTE);
+    expect(['x', 'y'].map((destination) => stage.scheduler.deadUntil(destination))).toEqual([undefined, undefined]);
     expect(stage.begin(8 * MINUTE)).toEqual(['a>x 5']);
     stage.fresh(...numbered(5, 'b>x'));
     expect(stage.begin(8 * MINUTE)).toHaveLength(1); // a window of two again
