@@ -9,7 +9,7 @@ import { temporaryDirectory, type TemporaryDirectory } from '../support/temporar
 import { operations, watchDisk } from '../support/watched-disk.ts';
 
 let directory: TemporaryDirectory;
-watchDisk(() => directory.path);
+watchDisk(() => (directory as TemporaryDirectory | undefined)?.path); // none before the first test
 beforeEach(() => {
   directory = temporaryDirectory();
   operations.length = 0;

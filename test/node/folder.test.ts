@@ -16,9 +16,13 @@ const NOWHERE = 'proc';
 
 const { mkdir } = builtin('node:fs/promises') as { readonly mkdir: (path: string, options?: unknown) => Promise<unknown> };
 let meanwhile: ((path: string) => void) | undefined; // another process
+let refused = 0;
 replaceIn('node:fs/promises', {
   mkdir: async (path: string, options?: unknown) => {
-    if (path.includes(`/${NOWHERE}/`)) throw Object.assign(new Error(`ENOENT: no such file or directory, mkdir '${path}'`), { code: 'ENOENT' });
+    if (path.includes(`/${NOWHERE}/`)) {
+      refused += 1;
+      throw Object.assign(new Error(`ENOENT: no such file or directory, mkdir '${path}'`), { code: 'ENOENT' });
+    }
     meanwhile?.(path);
     return mkdir(path, options);
   },
@@ -34,8 +38,11 @@ describe('a folder', () => {
 
   it('is not made where the system makes none: the system is asked once', { timeout: 5_000 }, async () => {
     mkdirSync(join(directory.path, NOWHERE), { recursive: true });
+    refused = 0;
     await expect(makeFolder(join(directory.path, NOWHERE, 'a'))).rejects.toThrow(/^ENOENT/);
+    expect(refused).toBe(1);
     await expect(makeFolder(join(directory.path, NOWHERE, 'a', 'b'))).rejects.toThrow(/^ENOENT.*\/a'$/);
+    expect(refused).toBe(2);
   });
 
   it.each(['a', 'a/b'])('is not made where a file has its name, or that of one above it: %s', async (name) => {

@@ -11,7 +11,7 @@ import { temporaryDirectory, type TemporaryDirectory } from '../support/temporar
 import { failing, operations, watchDisk } from '../support/watched-disk.ts';
 
 let directory: TemporaryDirectory;
-watchDisk(() => directory.path);
+watchDisk(() => (directory as TemporaryDirectory | undefined)?.path); // none before the first test
 let maildir: Maildir;
 beforeEach(async () => {
   directory = temporaryDirectory();

@@ -22,9 +22,9 @@ interface Handle {
 }
 
 /** For the tests of the file that calls it: what happens in their directory, and no other. */
-export function watchDisk(directory: () => string): void {
+export function watchDisk(directory: () => string | undefined): void {
   const { open, rename, unlink } = builtin('node:fs/promises') as unknown as Disk;
-  const isElsewhere = (path: string): boolean => !path.startsWith(directory());
+  const isElsewhere = (path: string): boolean => !path.startsWith(directory() ?? '\0');
   replaceIn('node:fs/promises', {
     async open(path: string, flags: string, mode?: number): Promise<Handle> {
       if (isElsewhere(path)) return open(path, flags, mode);
