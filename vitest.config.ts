@@ -31,6 +31,7 @@ export default defineConfig({
     execArgv: ['--max-semi-space-size=64'], // MiB: fewer collections, a twelfth of the time
     testTimeout: 120_000, // exhaustive tests on a busy machine
     hookTimeout: 30_000,
+    experimental: { fsModuleCache: true },
     sequence: { sequencer: LongestFirst },
     server: { deps: { external: [new RegExp(`${DIST.replaceAll(/\W/g, '\\$&')}/`)] } },
     projects: [

@@ -2,6 +2,7 @@
 
 import { spawn, type PipedProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 
 const EHLO = join(import.meta.dirname, '../../dist/cli/ehlo.js');
@@ -76,8 +77,18 @@ export class Program implements AsyncDisposable {
   async #until(condition: () => boolean): Promise<void> {
     while (!condition()) {
       if (this.#over) throw new Error(`the program has ended: ${this.err}${this.out}`);
-      await new Promise<void>((resolve) => this.#wake.push(resolve));
+      await this.#change();
     }
+  }
+
+  /** Something has been printed, or it has ended. */
+  async #change(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve, reject) => {
+      this.#wake.push(resolve);
+      timer = setTimeout(() => reject(new Error(`the program has said nothing for a minute: ${this.err}${this.out}`)), 60_000);
+    });
+    clearTimeout(timer);
   }
 
   #note(change: () => void): void {

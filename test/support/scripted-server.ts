@@ -82,9 +82,16 @@ export function targetOf(port: number, host = 'mx.test'): Target {
   return { host, address: '127.0.0.1', family: 4, port, preference: 10 };
 }
 
-/** A port of 127.0.0.1 on which nobody listens: one that was free a moment ago. */
+/** A port of 127.0.0.1 where nobody listens, and nobody will: it is below all that systems give to listeners on port 0, such as those of the tests beside this one. */
 export async function unusedPort(): Promise<number> {
-  const server = await startScriptedServer();
-  await server[Symbol.asyncDispose]();
-  return server.port;
+  for (;;) {
+    const port = 5_000 + Math.floor(Math.random() * 5_000);
+    const free = await new Promise<boolean>((resolve) => {
+      const listener = createServer({ allowHalfOpen: true, noDelay: true }, () => undefined);
+      listener.on('error', () => resolve(false));
+      listener.on('listening', () => listener.close(() => resolve(true)));
+      listener.listen({ host: '127.0.0.1', port });
+    });
+    if (free) return port;
+  }
 }

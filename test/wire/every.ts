@@ -1,6 +1,10 @@
 // Everything that a decoder can be fed, when its alphabet is small: every string, every way to cut it.
 
 import { Buffer } from 'node:buffer';
+import { TIMES } from '../support/random.ts';
+
+/** The longest strings of four characters, of which there are 4^8, where there is the time for them: else those of 7. */
+export const LONGEST = TIMES > 1 ? 8 : 7;
 
 /** Yields the strings over the alphabet with a length in this range, shortest first. A string has a character for each octet. */
 export function* everyString(alphabet: string, from: number, to: number): Generator<string> {
