@@ -29,12 +29,14 @@ declare module 'node:fs' {
 declare module 'node:stream' {
   export interface Duplex {
     readonly destroyed: boolean;
+    readonly readableLength: number;
     readonly writableLength: number;
     write(octets: Uint8Array, taken?: (error?: Error | null) => void): boolean;
     end(): void;
     destroy(): void;
     pause(): void;
     resume(): void;
+    push(octets: Uint8Array): boolean;
     unshift(octets: Uint8Array): void;
     on(event: 'data', listener: (octets: Uint8Array) => void): void;
     on(event: 'end' | 'close' | 'drain' | 'connect', listener: () => void): void;
@@ -55,7 +57,12 @@ declare module 'node:net' {
     readonly remotePort: number | undefined;
     readonly localAddress: string | undefined;
     readonly localPort: number | undefined;
+    allowHalfOpen: boolean;
     setNoDelay(): void;
+    connect(options: { readonly host: string; readonly port: number }): this;
+  }
+  export class Socket {
+    constructor(options: { readonly noDelay?: boolean; readonly handle?: object; readonly allowHalfOpen?: boolean; readonly onread?: { readonly buffer: Uint8Array; readonly callback: (length: number) => boolean } });
   }
   export interface Server {
     listen(options: { readonly host: string; readonly port: number; readonly backlog?: number } | { readonly path: string; readonly exclusive?: true } | { readonly fd: number }): void;
@@ -85,6 +92,7 @@ declare module 'node:timers' {
 // Also for test/wire: the oracles that the encodings are held against.
 declare module 'node:buffer' {
   export class Buffer extends Uint8Array {
+    static allocUnsafeSlow(length: number): Buffer;
     static from(octets: Uint8Array): Buffer;
     static from(memory: ArrayBufferLike, at: number, length: number): Buffer;
     static from(text: string, encoding: 'base64' | 'latin1' | 'utf8'): Buffer;
@@ -378,10 +386,4 @@ declare module 'node:cluster' {
     fork(): Worker;
   };
   export default cluster;
-}
-
-declare module 'node:net' {
-  export interface Socket {
-    allowHalfOpen: boolean;
-  }
 }

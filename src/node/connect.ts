@@ -1,10 +1,11 @@
 // A TCP connection to a target, or the reason why there is none.
 
-import { connect as open, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import type { Target } from '../relay/route.ts';
 import type { Signal } from './aborter.ts';
+import { DirectSocket } from './direct-socket.ts';
 import { errorCode } from './error-text.ts';
 
 /** Milliseconds that an address has to answer. RFC 5321 §4.5.3.2 has no row for it; Postfix waits as long. */
@@ -27,7 +28,7 @@ export class ConnectError extends Error {
 /** Connects to one address. Rejects with a ConnectError; an abort closes what is under way. */
 export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { timeout = CONNECT_TIMEOUT, signal }: { readonly timeout?: Milliseconds; readonly signal?: Signal | undefined } = {}): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = open({ host: address, port, noDelay: true });
+    const socket = DirectSocket.connecting().connect({ host: address, port });
     const fail = (error: ConnectError): void => {
       settle();
       socket.destroy();

@@ -14,6 +14,7 @@ import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
+import { DirectSocket } from './direct-socket.ts';
 import type { Entrance } from './entrance.ts';
 import { reportError } from './error-report.ts';
 import type { AnyHooks, Hooks } from './hook.ts';
@@ -196,19 +197,23 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   /** A client of TCP that has gone again has no address any more, and must not be taken for one without any, which is on this machine. */
   #come(socket: DuplexStream): void {
     if (this.#port !== 0 && socket.remoteAddress === undefined) return void socket.destroy();
-    this.accept(socket);
+    this.#admit(socket as Stream, true);
   }
 
   /** Serves a connection that came some other way: any duplex stream, so that a server can be tested without a port. */
   accept(duplex: DuplexStream): void {
-    const socket = duplex as Stream; // see DuplexStream
+    this.#admit(duplex as Stream, false); // see DuplexStream
+  }
+
+  /** `ours`: nobody else has the socket. */
+  #admit(socket: Stream, ours: boolean): void {
     const proxied = this.#proxies.some((range) => contains(range, socket.remoteAddress ?? ''));
     const ends = this.#endsOf(socket);
     if (this.#settings.budget.overdrawn) return this.#turnAway(socket, 'no memory');
     const seat = this.#closed ? undefined : this.#room.enter();
     if (seat === undefined) return this.#turnAway(socket, 'no room');
     if (proxied || this.#tlsAtOnce !== undefined) void this.#prepare(socket, seat, ends, proxied);
-    else if (seat.claim(ends.client.address)) this.#serve(socket, seat, ends, undefined);
+    else if (seat.claim(ends.client.address)) this.#serve(ours ? DirectSocket.of(socket) : socket, seat, ends, undefined);
     else {
       seat.leave();
       this.#turnAway(socket, 'no room');

@@ -15,6 +15,7 @@ import type { Duplex } from 'node:stream';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { Fifo } from '../wire/fifo.ts';
 import { concat } from '../wire/octet.ts';
+import { DirectSocket } from './direct-socket.ts';
 import { LONGEST_TIMER, type Timer } from './pause.ts';
 import { finishThisTurn } from './turn-end.ts';
 
@@ -121,12 +122,14 @@ export class Pump<Action extends { readonly type: string }> {
 
   #attend(socket: Duplex): void {
     const session = this.#session;
-    socket.on('data', (octets) => {
+    const take = (octets: Uint8Array): void => {
       if (this.#ended || socket !== this.#socket) return; // drained, so that the peer can read our last reply (a reset would take it away)
       if (this.#blocked || this.#holds > 0) return this.#keep(octets);
       session.receive(octets, now());
       this.turn();
-    });
+    };
+    if (socket instanceof DirectSocket) socket.attend(take);
+    else socket.on('data', take);
     socket.on('end', () => {
       if (socket !== this.#socket) return;
       this.#keptEnd = true;

@@ -1,10 +1,11 @@
 // The places where a server listens, besides a port: a Unix socket, any stream. (A descriptor that is inherited: test/interop.)
 
-import { connect as connectTo } from 'node:net';
+import { connect as connectTo, createServer } from 'node:net';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { SessionFacts } from '../../src/node/hook.ts';
+import { openPlace } from '../../src/node/place.ts';
 import { listening } from '../support/listening.ts';
 import { pair } from '../support/duplex-pair.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -103,6 +104,27 @@ describe('a pair of streams', () => {
     const [near, far] = pair();
     server.accept(far);
     expect(await new RawPeer(near as never).rest()).toMatch(/^(?:421 .*\r\n)?$/); // the one cast: as above
+  });
+});
+
+describe('a socket of the embedder', () => {
+  it('stays the embedder\'s, who sees it end when the session does', async () => {
+    const server = await serve();
+    const told: string[] = [];
+    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      socket.on('close', () => void told.push('close'));
+      server.accept(socket);
+    });
+    await openPlace(listener, { host: '127.0.0.1', port: 0 });
+    const address = listener.address();
+    const peer = await RawPeer.connect(address !== null && typeof address !== 'string' ? address.port : 0);
+    await peer.reply();
+    await peer.command('EHLO client.test');
+    expect(told).toEqual([]);
+    expect(await peer.command('QUIT')).toMatch(/^221/);
+    peer.end();
+    await until(() => told.length === 1);
+    await new Promise<void>((resolve) => listener.close(resolve));
   });
 });
 
