@@ -34,16 +34,27 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-/** Runs an example of the README as a program of its own, on a free port. */
-function run(code: string, port: number): { readonly output: () => string; readonly stop: () => Promise<void>; readonly ended: Promise<number | null> } {
-  const file = join(SCRATCH, `${port}.mjs`);
-  writeFileSync(file, code.replaceAll('2525', String(port)));
-  const child = spawn('node', [file], { stdio: ['ignore', 'pipe', 'pipe'] });
+interface Started {
+  readonly output: () => string;
+  readonly stop: () => Promise<void>;
+  readonly ended: Promise<number | null>;
+}
+
+/** Writes an example of the README as a module, on a port of its own; returns its name. */
+function moduleOf(name: string, code: string, port = 0): string {
+  writeFileSync(join(SCRATCH, `${name}.mjs`), code.replaceAll('2525', String(port)));
+  return `./${name}.mjs`;
+}
+
+/** Runs a program. */
+function run(name: string, code: string): Started {
+  const child = spawn('node', [moduleOf(name, code)], { cwd: SCRATCH });
+  child.stdin.end();
   let output = '';
   child.stdout.on('data', (octets) => (output += String.fromCharCode(...octets)));
   child.stderr.on('data', (octets) => (output += String.fromCharCode(...octets)));
-  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
-  return { output: () => output, ended, stop: async () => void (child.kill(), await ended) };
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { output: () => output, ended, stop: async () => void (child.kill('SIGTERM'), await ended) };
 }
 
 /** Sends a mail to a server that may not be up yet. */
@@ -69,78 +80,87 @@ describe('the diagrams', () => {
 
 describe('the examples', () => {
   test('are eight programs', () => expect(EXAMPLES).toHaveLength(8));
+});
+
+describe('the examples that serve', () => {
+  let ports: [number, number];
+  let program: Started;
+  beforeAll(async () => {
+    ports = [await freePort(), await freePort()];
+    const modules = ports.map((port, index) => moduleOf(`server-${index}`, EXAMPLES[index] ?? '', port));
+    program = run('servers', modules.map((each) => `import '${each}';\n`).join('')); // at the same time: the first one does not come to an end
+  });
+  afterAll(() => program.stop());
 
   test('the accept loop relays while the client waits, and says so when it cannot', async () => {
-    const port = await freePort();
-    const program = run(EXAMPLES[0] ?? '', port);
-    expect(await sendTo(port, '<bob@[127.0.0.1]>')).toBe('deferred 451 4.4.0'); // loopback is no target of the relay
-    await program.stop();
+    expect(await sendTo(ports[0], '<bob@[127.0.0.1]>')).toBe('deferred 451 4.4.0'); // loopback is no target of the relay
     expect(program.output()).toBe('');
   });
 
   test('the hooks refuse an unknown user and take a known one', async () => {
-    const port = await freePort();
-    const program = run(EXAMPLES[1] ?? '', port);
-    expect(await sendTo(port, '<mallory@example.org>')).toBe('failed 550 5.1.1');
-    expect(await sendTo(port, '<alice@example.org>')).toBe('delivered 250 2.0.0');
+    expect(await sendTo(ports[1], '<mallory@example.org>')).toBe('failed 550 5.1.1');
+    expect(await sendTo(ports[1], '<alice@example.org>')).toBe('delivered 250 2.0.0');
     await program.stop();
     expect(program.output()).toBe(`<a@example.org> sent ${CONTENT.length} octets\n`);
   });
-
-  test('the mail sink refuses once, and keeps what it took', async () => {
-    const program = run(EXAMPLES[2] ?? '', 1);
-    expect(await program.ended).toBe(0);
-    expect(program.output()).toBe("alice@example.org [ 'carol@example.com' ] Subject: hello\r\n\n");
-  });
-
-  test('each fault of the mail sink does what the table says', async () => {
-    const faults = [...README.matchAll(/^\| [^|]+ \| `(\{ at: [^`]+\})` \|$/gm)].map(([, fault = '']) => fault);
-    const program = run(`
-      import { collect, listen, refuse, relay } from 'ehlo';
-      for (const fault of [${faults.join(', ')}]) {
-        const server = await listen({ port: 0 }, collect(fault));
-        const start = performance.now();
-        const [{ outcome }] = await relay('<alice@example.org>', ['<bob@example.com>'], new Uint8Array(), { routing: { smarthost: { host: '127.0.0.1', port: server.port } } });
-        console.log(outcome.state, outcome.reply.code, outcome.reason ?? '', fault.delay > performance.now() - start ? 'at once' : '');
-        await server.close();
-      }`, 2);
-    expect(await program.ended).toBe(0);
-    expect(program.output().split('\n').map((line) => line.trim())).toEqual(['deferred 450', 'failed 554', 'unknown 451 connection-lost', 'delivered 250', 'deferred 451 connection-lost', '']);
-  });
-
-  test('the client for many mails delivers them all', async () => {
-    const server = await listen({ host: '127.0.0.1', port: 0, hostname: 'mx.example' }, { message: () => accept() });
-    const program = run(EXAMPLES[4] ?? '', server.port);
-    expect(await program.ended).toBe(0);
-    expect(program.output()).toBe('20 of 20 delivered\n');
-    await server.close();
-  });
-
-  test('the client prints an outcome', async () => {
-    const server = await listen({ host: '127.0.0.1', port: 0, hostname: 'mx.example' }, { message: () => accept() });
-    const program = run(EXAMPLES[3] ?? '', server.port);
-    expect(await program.ended).toBe(0);
-    expect(program.output()).toBe('<bob@example.com> delivered 250 2.0.0 mail accepted\n');
-    await server.close();
-  });
-
-  test('the core alone greets', async () => {
-    const program = run(EXAMPLES[5] ?? '', 1);
-    expect(await program.ended).toBe(0);
-    expect(program.output()).toBe('220 mx.example.org ESMTP ehlo\r\n\n');
-  });
-
-  test('the queue with a file a mail passes its checks', async () => {
-    const program = run((EXAMPLES[6] ?? '').replace('/tmp/queue-', join(SCRATCH, 'queue-')), 1);
-    expect(await program.ended).toBe(0);
-    expect(program.output()).toMatch(/^(?:ok {3}.*\n){13}$/);
-  });
 });
 
-test('the decoder alone finds the end of mail data in one of four texts', async () => {
-  const program = run(EXAMPLES[7] ?? '', 3);
-  expect(await program.ended).toBe(0);
-  expect(program.output().split('\n').map((line) => line.replace(/^".*" /, ''))).toEqual(['ended without fault', 'goes on bare-lf', 'goes on bare-cr', 'goes on without fault', '']);
+describe('the examples that come to an end', () => {
+  const faults = [...README.matchAll(/^\| [^|]+ \| `(\{ at: [^`]+\})` \|$/gm)].map(([, fault = '']) => fault);
+  let said: readonly string[];
+  beforeAll(async () => {
+    await using server = await listen({ host: '127.0.0.1', port: 0, hostname: 'mx.example' }, { message: () => accept() });
+    const modules = [
+      moduleOf('sink', EXAMPLES[2] ?? ''),
+      moduleOf('faults', `
+        import { collect, listen, refuse, relay } from 'ehlo';
+        for (const fault of [${faults.join(', ')}]) {
+          const server = await listen({ port: 0 }, collect(fault));
+          const start = performance.now();
+          const [{ outcome }] = await relay('<alice@example.org>', ['<bob@example.com>'], new Uint8Array(), { routing: { smarthost: { host: '127.0.0.1', port: server.port } } });
+          console.log(outcome.state, outcome.reply.code, outcome.reason ?? '', fault.delay > performance.now() - start ? 'at once' : '');
+          await server.close();
+        }`),
+      moduleOf('client-for-many', EXAMPLES[4] ?? '', server.port),
+      moduleOf('client', EXAMPLES[3] ?? '', server.port),
+      moduleOf('core', EXAMPLES[5] ?? ''),
+      moduleOf('queue', (EXAMPLES[6] ?? '').replace('/tmp/queue-', join(SCRATCH, 'queue-'))),
+      moduleOf('decoder', EXAMPLES[7] ?? ''),
+    ];
+    const program = run('ending', modules.map((each) => `await import('${each}');\nprocess.stdout.write('\\f');\n`).join('')); // one behind the other
+    expect(await program.ended, program.output()).toBe(0); // none leaves anything that would keep it
+    said = program.output().split('\f');
+  });
+
+  test('the mail sink refuses once, and keeps what it took', () => {
+    expect(said[0]).toBe("alice@example.org [ 'carol@example.com' ] Subject: hello\r\n\n");
+  });
+
+  test('each fault of the mail sink does what the table says', () => {
+    expect(said[1]?.split('\n').map((line) => line.trim())).toEqual(['deferred 450', 'failed 554', 'unknown 451 connection-lost', 'delivered 250', 'deferred 451 connection-lost', '']);
+  });
+
+  test('the client for many mails delivers them all', () => {
+    expect(said[2]).toBe('20 of 20 delivered\n');
+  });
+
+  test('the client prints an outcome', () => {
+    expect(said[3]).toBe('<bob@example.com> delivered 250 2.0.0 mail accepted\n');
+  });
+
+  test('the core alone greets', () => {
+    expect(said[4]).toBe('220 mx.example.org ESMTP ehlo\r\n\n');
+  });
+
+  test('the queue with a file a mail passes its checks', () => {
+    expect(said[5]).toMatch(/^(?:ok {3}.*\n){13}$/);
+  });
+
+  test('the decoder alone finds the end of mail data in one of four texts', () => {
+    expect(said[6]?.split('\n').map((line) => line.replace(/^".*" /, ''))).toEqual(['ended without fault', 'goes on bare-lf', 'goes on bare-cr', 'goes on without fault', '']);
+  });
+
+  test('print nothing else', () => expect(said.slice(7)).toEqual(['']));
 });
 
 describe('the octets that could end mail data', () => {
