@@ -9,7 +9,7 @@ import { formatMetrics } from '../relay/metric.ts';
 import { formatNextHop } from '../relay/next-hop.ts';
 import { ListeningEntrance } from '../node/entrance.ts';
 import { openLog } from '../node/log.ts';
-import { MetricServer } from '../node/metric-server.ts';
+import type { MetricServer } from '../node/metric-server.ts';
 import { become, findUser, giveDirectory, type User } from '../node/privilege.ts';
 import { EXIT, runCommand, type CommandLine, type Terminal } from './command-line.ts';
 import { Ending } from './ending.ts';
@@ -20,7 +20,7 @@ import { Hangup, ReloadedFiles } from './reloading.ts';
 import { ServeError, STATUS } from './serve-error.ts';
 import { OPTIONS, USAGE, type ServeOptions } from './serve-option.ts';
 import type { Service } from './service.ts';
-import { Supervisor, type SupervisorSettings } from './supervisor.ts';
+import type { Supervisor, SupervisorSettings } from './supervisor.ts';
 
 export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
   if (cluster.isWorker) return process.exit(await (await import('./worker.ts')).work(terminal)); // the primary would keep it
@@ -66,7 +66,7 @@ class Bound {
 
   async open({ listen, metrics, workers }: ServeOptions): Promise<void> {
     for (const { scheme, place } of listen) this.doors.push({ scheme, entrance: await ListeningEntrance.open(place, { unread: workers > 1 }) });
-    if (metrics !== undefined) this.metrics = await MetricServer.open(metrics);
+    if (metrics !== undefined) this.metrics = await (await import('../node/metric-server.ts')).MetricServer.open(metrics);
   }
 
   async close(): Promise<void> {
@@ -90,7 +90,7 @@ async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, term
   hangup.onEach(() =>
     files.reload().then(
       () => {
-        if (running instanceof Supervisor) running.reloaded();
+        if ('reloaded' in running) running.reloaded();
         log('reloaded', {});
       },
       (error: unknown) => log('error', { text: `not reloaded, the old ones stay: ${reason(error)}` }),
@@ -112,9 +112,13 @@ async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, term
  * How what serves begins: here, or in workers. Of what it needs, the first of several processes has a fourth. It is loaded before
  * the program becomes another user, who may not be able to read it.
  */
-async function beginningOf({ workers }: ServeOptions, terminal: Terminal): Promise<(settings: SupervisorSettings) => Promise<Supervisor | Service>> {
-  if (workers > 1) return (settings) => Supervisor.open(settings);
+async function beginningOf({ workers, trace }: ServeOptions, terminal: Terminal): Promise<(settings: SupervisorSettings) => Promise<Supervisor | Service>> {
+  if (workers > 1) {
+    const { Supervisor } = await import('./supervisor.ts');
+    return (settings) => Supervisor.open(settings);
+  }
   const { Service } = await import('./service.ts');
+  if (trace !== undefined) await import('../node/trace.ts'); // which the service has from there
   return ({ ending, ...settings }) => Service.open({ ...settings, worker: 1, workers: 1, terminal, failed: (error) => ending.fail(error) });
 }
 

@@ -16,7 +16,7 @@ import { Maildir } from '../node/maildir.ts';
 import { operate } from '../node/operation.ts';
 import { openPart, PartedQueue, partFolder, partsOf, partsOfWorker } from '../node/part.ts';
 import { TraceFolder } from '../node/trace-folder.ts';
-import { traceTo, type Tracing } from '../node/trace.ts';
+import type { Tracing } from '../node/trace.ts';
 import { TransferAgent } from '../node/transfer-agent.ts';
 import type { Terminal } from './command-line.ts';
 import { SCHEMES, type Listener } from './listener.ts';
@@ -86,7 +86,10 @@ export class Service {
     let trace: Tracing | undefined;
     try {
       const tag = workers > 1 ? `${worker}-` : '';
-      trace = options.trace === undefined ? undefined : traceTo(await TraceFolder.open(options.trace, (text) => terminal.err(`ehlo: ${text}\n`), tag), 'ehlo serve');
+      if (options.trace !== undefined) {
+        const folder = await TraceFolder.open(options.trace, (text) => terminal.err(`ehlo: ${text}\n`), tag);
+        trace = (await import('../node/trace.ts')).traceTo(folder, 'ehlo serve'); // a tenth of the program, which few need
+      }
     } catch (error) {
       throw await end(`cannot write traces to ${options.trace ?? ''}: ${reason(error)}`, STATUS.cannotStore);
     }
