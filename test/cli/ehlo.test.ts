@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { draw } from '../../src/cli/draw.ts';
+import { main } from '../../src/cli/main.ts';
 import { passwd } from '../../src/cli/passwd.ts';
 import { queue } from '../../src/cli/queue.ts';
 import { record } from '../../src/cli/record.ts';
@@ -8,25 +9,31 @@ import { replay } from '../../src/cli/replay.ts';
 import { route } from '../../src/cli/route.ts';
 import { send } from '../../src/cli/send.ts';
 import { serve } from '../../src/cli/serve.ts';
-import { Program, run } from '../support/program.ts';
+import { Program, run, type Ended } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const COMMANDS = { serve, send, queue, route, passwd, replay, record, draw };
 
+/** Runs `ehlo ARGS` in this process. */
+async function ehlo(...args: readonly string[]): Promise<Ended> {
+  let [out, err] = ['', ''];
+  const status = await main(args, { out: (text) => (out += text), err: (text) => (err += text) });
+  return { status, out, err };
+}
+
 describe('the command ehlo', () => {
   it('says what commands there are', async () => {
-    using directory = temporaryDirectory();
-    const { status, out, err } = await run(['--help'], directory.path);
+    const { status, out, err } = await ehlo('--help');
     expect({ status, err }).toEqual({ status: 0, err: '' });
     expect(out).toMatch(/^usage: ehlo COMMAND \[OPTION\]/);
     for (const command of Object.keys(COMMANDS)) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
+    expect(await ehlo('help')).toEqual({ status, out, err });
   });
 
   it('tells of a command by its --help and by help alike', async () => {
-    using directory = temporaryDirectory();
-    const { status, out } = await run(['draw', '--help'], directory.path);
+    const { status, out } = await ehlo('draw', '--help');
     expect({ status, out }).toEqual({ status: 0, out: expect.stringMatching(/^usage: ehlo draw /) as string });
-    expect(await run(['help', 'draw'], directory.path)).toEqual({ status, out, err: '' });
+    expect(await ehlo('help', 'draw')).toEqual({ status, out, err: '' });
   });
 
   it.each(Object.entries(COMMANDS))('%s --help ends in examples, whose options there are', async (name, command) => {
@@ -42,16 +49,9 @@ describe('the command ehlo', () => {
   });
 
   it('without a command says the same on standard error, with status 64', async () => {
-    using directory = temporaryDirectory();
-    const { status, out, err } = await run([], directory.path);
+    const { status, out, err } = await ehlo();
     expect({ status, out }).toEqual({ status: 64, out: '' });
     expect(err).toMatch(/^usage: ehlo COMMAND/);
-  });
-
-  it('says which version it is, as its package has it', async () => {
-    using directory = temporaryDirectory();
-    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
-    expect(await run(['--version'], directory.path)).toMatchObject({ status: 0, out: `ehlo ${version}\n`, err: '' });
   });
 
   it.each([
@@ -59,11 +59,23 @@ describe('the command ehlo', () => {
     ['constructor', /^ehlo: unknown command "constructor": expected one of serve, send, /],
     ['--verbose', /^ehlo: unknown command "--verbose"/],
   ])('takes no %s for a command: one line, and status 64', async (name, line) => {
-    using directory = temporaryDirectory();
-    const { status, out, err } = await run([name], directory.path);
+    const { status, out, err } = await ehlo(name);
     expect({ status, out }).toEqual({ status: 64, out: '' });
     expect(err).toMatch(line);
     expect(err.split('\n')).toHaveLength(2);
+  });
+});
+
+describe('the program ehlo', () => {
+  it('says which version it is, as its package has it', async () => {
+    using directory = temporaryDirectory();
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
+    expect(await run(['--version'], directory.path)).toMatchObject({ status: 0, out: `ehlo ${version}\n`, err: '' });
+  });
+
+  it('writes what is wrong to standard error, and ends with the status that says so', async () => {
+    using directory = temporaryDirectory();
+    expect(await run(['sned'], directory.path)).toEqual(await ehlo('sned'));
   });
 
   it('does not mind that nobody reads what it says', async () => {
