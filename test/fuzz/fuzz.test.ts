@@ -14,11 +14,11 @@ const SEED = 5_321;
 
 /** Of so many fixtures one is mutated, and how often. */
 const SHARES: Readonly<Record<TargetName, readonly [one: number, steps: number]>> = {
-  lineDecoder: [160, 1], dataDecoder: [240, 1], chunkDecoder: [240, 1], encodings: [4, 2], proxyHeader: [1, 4],
+  lineDecoder: [240, 1], dataDecoder: [240, 1], chunkDecoder: [240, 1], encodings: [4, 2], proxyHeader: [1, 4],
   command: [6, 1], path: [12, 1], reply: [24, 1], ehloReply: [24, 1],
   journalRecord: [1, 2], dnsRoute: [4, 1], transcript: [24, 1],
   saslExchange: [8, 1],
-  serverSession: [10, 1], clientSession: [16, 1], serverAgainstClient: [2, 4],
+  serverSession: [16, 1], clientSession: [16, 1], serverAgainstClient: [3, 4],
 };
 const NAMES = Object.keys(TARGETS) as TargetName[]; // the table's own keys
 
