@@ -10,7 +10,7 @@ import type { ForwardPath, MailboxPath, ReversePath } from '../../src/syntax/pat
 import { reply } from '../../src/syntax/reply.ts';
 import { decodeLatin1, encodeAscii, isAscii } from '../../src/wire/ascii.ts';
 import { DataEncoder } from '../../src/wire/data-encoder.ts';
-import { concat } from '../../src/wire/octet.ts';
+import { concat, equal } from '../../src/wire/octet.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/wire/utf8.ts';
 import { cpuTime } from '../support/cpu-time.ts';
 
@@ -396,7 +396,7 @@ describe('the returned part', () => {
   it('is cut at the end of a line', () => {
     const line = `X: ${'x'.repeat(95)}\r\n`;
     const { returned } = parts({ original: { header: encodeAscii(line.repeat(1000)) } });
-    expect(returned).toEqual(encodeAscii(line.repeat(Math.floor(LONGEST_HEADER / 100))));
+    expect(equal(returned, encodeAscii(line.repeat(Math.floor(LONGEST_HEADER / 100))))).toBe(true);
     expect(parts({ original: { header: new Uint8Array(100_000).fill(0x78) } }).returned).toHaveLength(LONGEST_HEADER);
   });
 

@@ -303,13 +303,13 @@ describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
     const random = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647; // Park and Miller
     const counts = new Map<string, number>();
     const zone = { MX: '10 a.test, 10 b.test, 10 c.test', 'a.test': '192.0.2.1', 'b.test': '192.0.2.2', 'c.test': '192.0.2.3' };
-    for (let run = 0; run < 2400; run += 1) {
+    for (let run = 0; run < 1200; run += 1) {
       const order = targets(zone, {}, random).map((text) => text[3]).join('');
       counts.set(order, (counts.get(order) ?? 0) + 1);
     }
     expect(counts.size).toBe(6);
-    expect(Math.min(...counts.values())).toBeGreaterThan(340);
-    expect(Math.max(...counts.values())).toBeLessThan(460);
+    expect(Math.min(...counts.values())).toBeGreaterThan(160);
+    expect(Math.max(...counts.values())).toBeLessThan(240);
   });
 
   it('has each exchange once, with its best preference, whatever the case of its letters', () => {
@@ -346,7 +346,7 @@ describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
   });
 
   it('looks at twenty addresses of a family of a host, however many its zone has', () => {
-    const many = Array.from({ length: 2_000 }, (_, at) => `10.0.${at >> 8}.${at & 255}`).join(' ');
+    const many = Array.from({ length: 300 }, (_, at) => `10.0.${at >> 8}.${at & 255}`).join(' ');
     const exchanges = Array.from({ length: 64 }, (_, at) => `mx${at}.test`);
     const zone: Zone = { MX: exchanges.map((host, at) => `${at} ${host}`).join(', '), ...Object.fromEntries(exchanges.map((host) => [host, many])) };
     const { steps, verdict } = find('d.test', zone);
