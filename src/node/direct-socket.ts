@@ -20,6 +20,8 @@ const SHARED = process.platform !== 'win32';
 /** From so many octets on it is cheaper to have memory that was not cleared, the call included. */
 const UNCLEARED = 4_096;
 
+const NO_DELAY: object = { noDelay: true };
+
 /** Not documented, and in no types: a socket's handle. */
 interface Handled {
   _handle: object | null;
@@ -28,25 +30,26 @@ interface Handled {
 export class DirectSocket extends Socket {
   readonly #reads: { take: Take };
 
-  private constructor(options: { readonly noDelay: true } | { readonly handle: object; readonly allowHalfOpen: boolean }) {
+  private constructor(options: object) {
     const reads: { take: Take } = { take: () => undefined };
-    super({
+    const directly: object = { // not all of it is in all types of Node that there are
       ...options,
       onread: {
         buffer: BUFFER,
-        callback: (length) => {
+        callback: (length: number): boolean => {
           reads.take(copyOf(length));
           return true;
         },
       },
-    });
+    };
+    super(directly);
     reads.take = (octets) => void this.push(octets); // a stream like others, until somebody takes them
     this.#reads = reads;
   }
 
   /** One that is yet to connect. */
   static connecting(): Socket {
-    return SHARED ? new DirectSocket({ noDelay: true }) : new Socket({ noDelay: true });
+    return SHARED ? new DirectSocket(NO_DELAY) : new Socket(NO_DELAY);
   }
 
   /** Returns a socket for the same connection that is read directly, and empties the given one; or that one, where this cannot be. */

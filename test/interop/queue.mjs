@@ -148,12 +148,8 @@ check('clients that leave no file to be opened are refused with 451 4.3.2, and a
   relay.ours = true;
   const [, port] = (await relay.find(/^ehlo: listening on smtp:\/\/\S*:(\d+)$/m, 15)) ?? [];
   const large = 'x'.repeat(70).concat('\r\n').repeat(5_000); // each has a file of its own
-  const clients = [];
-  const replies = await Promise.all(Array.from({ length: 120 }, async () => {
-    const client = await Client.greet(stage, Number(port));
-    clients.push(client);
-    return client.closed ? { code: 0, text: '' } : client.mail('alice@sender.test', ['bob@peer.test'], large); // 0: there was none left for this connection
-  }));
+  const clients = await Promise.all(Array.from({ length: 120 }, () => Client.greet(stage, Number(port)))); // first all of them: else the first mails may be in before the files run out
+  const replies = await Promise.all(clients.map((client) => (client.closed ? { code: 0, text: '' } : client.mail('alice@sender.test', ['bob@peer.test'], large)))); // 0: there was none left for this connection
   const said = (wanted) => replies.filter(({ code }) => code === wanted);
   expect(said(451).length > 0, 'no mail was refused: this check checks nothing');
   expectEqual(said(0).length + said(250).length + said(451).length, replies.length, 'replies that are none, 250 or 451');
