@@ -2,8 +2,8 @@
 //
 // Back-pressure both ways: while the socket takes no more, the session is not asked for actions and nothing is read; while
 // a question is open or content is not taken (`hold`), nothing is read. So a connection never buffers more than a read, and
-// what Node has read ahead of it. Node gives each read a buffer of its own, so the views that a session hands on stay good
-// after the next read.
+// what Node has read ahead of it. Each read is in memory of its own (a stream's by Node, a direct socket's as a copy), so the
+// views that a session hands on stay good after the next read.
 //
 // Rule 1: the socket is paused when something comes while nothing is to be read, not before: most questions are answered
 //         before the peer has more to say, and a pause that stops nothing costs 2 µs (measured: 8 % of a mail of 1 kB).
