@@ -11,7 +11,7 @@ import { DIR, HOST_PORT, one, type Kind } from './option.ts';
 import { reason } from './reason.ts';
 import { STATUS } from './serve-error.ts';
 
-/** Port 0: any that is free. */
+/** Port 0: one that is free. */
 const LISTEN: Kind<NextHop> = {
   placeholder: 'HOST:PORT',
   expected: 'an address and a port such as 127.0.0.1:2526',

@@ -1,5 +1,5 @@
 // Signals of abortion, which Node takes from the web: no module of it exports them. Their types are those of the tree that
-// these sources are compiled in, where it has any (DOM, @types/node), so that `mail.signal` can be handed to `fetch`.
+// these sources are compiled in, where it has some (DOM, @types/node), so that `mail.signal` can be handed to `fetch`.
 
 /** Tells whoever listens that an answer is no longer wanted: the AbortSignal of the platform. */
 export type Signal = typeof globalThis extends { AbortSignal: { prototype: infer Known } } ? Known : PlainSignal;

@@ -1,7 +1,7 @@
 // Worker processes (node:cluster), of which each one that dies is replaced; and the connections that are shared out to them.
 //
 // The primary accepts connections and hands them on, to one worker after the other: so the port is open whatever becomes of the
-// workers, also where it needed a privilege that nobody has any more. What workers print goes through the primary, line by line,
+// workers, also where it needed a privilege that nobody has now. What workers print goes through the primary, line by line,
 // as fast as it is taken there.
 //
 // Rule 1: one connection at a time is on its way to a worker: those behind it go to others when it dies. (Node would forget them.)

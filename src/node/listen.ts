@@ -33,7 +33,7 @@ export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, Se
   readonly tls?: TlsOptions | TlsServer;
   /** Address or name to listen on. Default: `localhost`. */
   readonly host?: string;
-  /** Default: 2525. 0: any free port, see `server.port`. */
+  /** Default: 2525. 0: a free port, see `server.port`. */
   readonly port?: number;
   /** A Unix socket to listen on, in place of host and port. */
   readonly path?: string;
@@ -200,7 +200,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#admit(socket as Stream, true);
   }
 
-  /** Serves a connection that came some other way: any duplex stream, so that a server can be tested without a port. */
+  /** Serves a connection that came some other way: a duplex stream of whatever kind, so that a server can be tested without a port. */
   accept(duplex: DuplexStream): void {
     this.#admit(duplex as Stream, false); // see DuplexStream
   }

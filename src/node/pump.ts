@@ -267,7 +267,7 @@ export class Pump<Action extends { readonly type: string }> {
     this.#socket.pause();
   }
 
-  /** Gives the session what was kept, where it may be read now; returns whether there was any. */
+  /** Gives the session what was kept, where it may be read now; returns whether there was something. */
   #feed(): boolean {
     if (this.#blocked || this.#holds > 0 || this.#ended) return false;
     const octets = this.#kept[0];

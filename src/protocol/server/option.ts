@@ -29,7 +29,7 @@ export interface ServerOptions {
   readonly timeout?: Milliseconds;
   /** Milliseconds for the whole session. Default: six hours. */
   readonly sessionTimeout?: Milliseconds;
-  /** Octets a second that mail data have to come in, over each `dataRateWindow`; 0: any pace will do. Default: 100. */
+  /** Octets a second that mail data have to come in, over each `dataRateWindow`; 0: every pace will do. Default: 100. */
   readonly minDataRate?: number;
   /** Milliseconds over which that is measured. Default: five minutes. */
   readonly dataRateWindow?: Milliseconds;

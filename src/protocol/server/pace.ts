@@ -13,7 +13,7 @@ import type { ReplyName } from './reply.ts';
 export interface PaceLimits {
   readonly timeout: Milliseconds;
   readonly sessionTimeout: Milliseconds;
-  /** Octets a second of mail data; 0: any pace will do. */
+  /** Octets a second of mail data; 0: every pace will do. */
   readonly minDataRate: number;
   readonly dataRateWindow: Milliseconds;
 }
