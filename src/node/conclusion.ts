@@ -15,6 +15,8 @@ export interface News {
   readonly recipient: number;
   readonly action: Action;
   readonly state: RecipientState;
+  /** When he was last tried, milliseconds since 1970; absent where that is not known (RFC 3464 §2.3.7). */
+  readonly tried?: number | undefined;
 }
 
 export interface Conclusion {
@@ -37,16 +39,18 @@ export function conclude(mail: QueuedMail, recipients: readonly number[], result
     const before = mail.recipients[recipient];
     if (before !== undefined) states.set(recipient, isBrokenOff(result) ? before : stateAfter(result, next === undefined));
   }
-  const failures = [...states.keys()].filter((recipient) => states.get(recipient)?.state === 'failed');
-  const news: News[] = failures.map((recipient) => ({ recipient, action: 'failed', state: states.get(recipient) ?? { state: 'failed' } }));
+  const failed: News[] = [];
+  const relayed: News[] = [];
   for (const [index, { outcome }] of results.entries()) {
     const recipient = recipients[index] ?? -1;
     const state = states.get(recipient);
-    if (state !== undefined && outcome.state === 'delivered' && outcome.dsn !== true) news.push({ recipient, action: 'relayed', state }); // nobody behind us reports
+    if (state?.state === 'failed') failed.push({ recipient, action: 'failed', state, tried: outcome.time });
+    else if (state !== undefined && outcome.state === 'delivered' && outcome.dsn !== true) relayed.push({ recipient, action: 'relayed', state, tried: outcome.time }); // nobody behind us reports
   }
+  const failures = failed.map(({ recipient }) => recipient);
   const waits = [...states.values()].some(({ state }) => state === 'waiting');
   const again = results.some(isBrokenOff) ? now : results.some(({ outcome }) => outcome.state === 'unknown') ? unhurried(mail, next, schedule, now) : next;
-  return { states, failures, news: askedFor(mail, news), again: waits ? again : undefined };
+  return { states, failures, news: askedFor(mail, [...failed, ...relayed]), again: waits ? again : undefined };
 }
 
 /**

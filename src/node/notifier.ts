@@ -58,7 +58,7 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
     arrival,
     date,
     ...(parameters.envelopeId === undefined ? {} : { envelopeId: encodeXtext(parameters.envelopeId) }),
-    recipients: news.flatMap(({ recipient, action, state: { reply = BY_DEFAULT[action], host } }): readonly ReportedRecipient[] => {
+    recipients: news.flatMap(({ recipient, action, state: { reply = BY_DEFAULT[action], host }, tried }): readonly ReportedRecipient[] => {
       const forwardPath = forwardPaths[recipient];
       const original = recipientParameters?.[recipient]?.originalRecipient;
       if (forwardPath === undefined) return [];
@@ -66,7 +66,7 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
         forwardPath,
         action,
         reply,
-        lastAttempt: date,
+        ...(tried === undefined ? {} : { lastAttempt: tried }),
         willRetryUntil: arrival + expire,
         ...(host === undefined ? {} : { host }),
         ...(original === undefined ? {} : { originalRecipient: formatOriginalRecipient(original) }),

@@ -240,7 +240,7 @@ export class TransferAgent {
     const { queue, log } = this.#options;
     const [date, states] = [Date.now(), mail.forwardPaths.map(() => ({ state: 'delivered' }) as const)];
     const taken: QueuedMail = { ...mail, id: `${id}-here`, arrival: date, nextAttempt: date, size: beginning.size, eightBit: false, recipients: states };
-    const news = askedFor(taken, states.map((state, recipient) => ({ recipient, action: 'delivered', state })));
+    const news = askedFor(taken, states.map((state, recipient) => ({ recipient, action: 'delivered', state, tried: date })));
     try {
       const notification = await notify(taken, news, { ...this.#notifier, queue: { content: () => beginning.again() } });
       if (notification === undefined) return;

@@ -22,3 +22,19 @@ describe('a notification of mail whose content has decayed', () => {
     expect(text).toMatch(/\r\nContent-Type: text\/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\r\n--/);
   });
 });
+
+describe('the time of the last attempt', () => {
+  // shows RFC3464:2.3.7-1
+  // found by reading: a report of a delay, or of what the operator had given up, said when it was made itself
+  it('is told where it is known, however much later the report is made', async () => {
+    const queue = new MemoryQueue();
+    const mail = queue.put(mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@b.test>'), encodeUtf8('Subject: lunch\r\n\r\nHello\r\n'));
+    const state = { state: 'failed', reply: reply(550, '5.1.1', 'no such user') } as const;
+    const news = [{ recipient: 0, action: 'failed', state, tried: 1_000 }, { recipient: 1, action: 'failed', state }] as const;
+    const made = await notify(mail, news, { hostname: 'relay.test', queue, admission: { accept: new Set(), relayFrom: [] }, expire: 1 });
+    const pieces: Uint8Array[] = [];
+    for await (const octets of made?.queue?.content() ?? []) pieces.push(octets);
+    const groups = (decodeUtf8(concat(pieces)) ?? '').split('\r\n\r\n').filter((group) => group.startsWith('Final-Recipient'));
+    expect(groups.map((group) => /^Last-Attempt-Date: (.*)\r?$/m.exec(group)?.[1])).toEqual(['Thu, 1 Jan 1970 00:00:01 +0000', undefined]);
+  });
+});

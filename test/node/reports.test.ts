@@ -141,6 +141,7 @@ describe('a sender who asks (RFC 3461)', () => {
     await submit(host, `<alice@a.test> ${mail}`.trim(), [`<bob@b.test> ${rcpt}`.trim()]);
     const text = await report(host);
     expect([field(text, 'Action'), text.includes('long body')]).toEqual(['failed', false]);
+    expect(Date.parse(field(text, 'Last-Attempt-Date') ?? '') - Date.parse(field(text, 'Arrival-Date') ?? '')).toBeGreaterThanOrEqual(0);
   });
 
   // shows RFC3461:4.1-6 RFC3461:5.2.2-4 RFC3461:5.2.6-2
@@ -173,6 +174,7 @@ describe('a sender who asks (RFC 3461)', () => {
     expect(['Final-Recipient', 'Action', 'Status', 'Diagnostic-Code'].map((name) => field(text, name))).toEqual(['rfc822; bob@b.test', 'delayed', '4.2.0', 'smtp; 450 4.2.0 later']);
     expect(Date.parse(field(text, 'Will-Retry-Until') ?? '') - Date.parse(field(text, 'Arrival-Date') ?? '')).toBe(RETRY_SCHEDULE.expire);
     expect(text).not.toContain('carol');
+    expect(field(text, 'Last-Attempt-Date')).toBeUndefined(); // found by reading: it said when the report was made
     await until(() => host.events.includes('warned'));
     await pause(300, new AbortController().signal);
     expect(host.events.filter((event) => event === 'warned')).toHaveLength(1);
