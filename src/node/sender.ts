@@ -105,6 +105,7 @@ export class SenderConnection {
   readonly #connect: () => Promise<Socket>;
   readonly #options: SenderOptions;
   #connection: ClientConnection;
+  #used = false; // for a mail before
 
   /** Of `openConnection` alone. @internal */
   constructor(connect: () => Promise<Socket>, options: SenderOptions, connection: ClientConnection) {
@@ -128,10 +129,12 @@ export class SenderConnection {
    * server lets its envelope go with the end of this one (see ClientConnection).
    */
   async send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report: Report = () => undefined, next?: Next): Promise<readonly Outcome[]> {
+    let before = this.#used ? Infinity : forwardPaths.length; // of a session that is new none is too many for all
+    this.#used = true;
     const first = await this.#connection.send(mail, forwardPaths, report, next);
     if (!first.some(isTooMany)) return first;
     const outcomes = [...first];
-    for (let left = tooMany(outcomes), before = forwardPaths.length; left.length > 0 && left.length < before; ) {
+    for (let left = tooMany(outcomes); left.length > 0 && left.length < before; ) {
       if (!(await this.#reopen())) break;
       const { recipientParameters: parameters } = mail;
       const rest = parameters === undefined ? mail : { ...mail, recipientParameters: left.map((recipient) => parameters[recipient] ?? {}) };

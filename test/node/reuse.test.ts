@@ -67,6 +67,17 @@ describe('a connection', () => {
     await pool.close();
   });
 
+  // found by reading: the other domain was deferred, though nobody had been asked about it
+  it('that takes no further domain is followed by another one, to which that is new (RFC 9422 §4.3)', async () => {
+    const greeting = ['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 LIMITS RCPTDOMAINMAX=1'];
+    await using server = await startScriptedServer([...greeting, ...mail(), ...FAREWELL]);
+    const { pool, send } = stage(server);
+    expect(await send('1@a.test')).toEqual(['<1@a.test> delivered 250 mx.test']);
+    expect(await send('2@b.test')).toEqual(['<2@b.test> delivered 250 mx.test']);
+    await pool.close();
+    expect(server.connections).toBe(2);
+  });
+
   it('serves a domain whose mail goes to the same host, by its address; and from then on both at once', async () => {
     await using server = await startScriptedServer([...GREETING, ...mail(), ...mail(), ...mail(2), ...FAREWELL]);
     const { pool, send } = stage(server);
