@@ -6,7 +6,8 @@
 // Rule 3: `unknown` is tried again like `deferred`, on the schedule, never at once (RFC 1047); after a crash too, where the
 //         queue knows that an attempt was under way.
 // Rule 4: outcomes that could not be reported or recorded are kept, and that is tried again; the recipients are not.
-// Rule 5: what the operator wants (`retry`, `giveUp`) is done at once, but to an attempt under way: that goes to its end.
+// Rule 5: what the operator wants (`retry`, `giveUp`) is done at once, but to an attempt under way: that goes to its end. To those
+//         of whom an outcome is being recorded it is done when it is.
 // Rule 6: where the clock of the machine is set back, as it is when it was wrong at the start, what waits comes so much earlier.
 // Rule 7: an attempt that our own end breaks off before the mail is out is none: nobody is given up by it.
 
@@ -55,6 +56,7 @@ export class Dispatcher {
   readonly #charges = new Map<string, readonly Charge[]>(); // by mail
   readonly #trying = new Set<Charge>();
   readonly #unrecorded = new Set<Charge>();
+  readonly #wanted = new Set<string>(); // mails to be tried when what is being recorded of them has been
   readonly #inHand = new Set<Promise<void>>();
   readonly #closing = new Aborter();
   readonly #aborter = new Aborter();
@@ -91,10 +93,16 @@ export class Dispatcher {
 
   /** Tries a mail now, even if its destinations are dead; not those of it who are being tried. */
   retry(id: string): void {
-    const { queue, log } = this.#options;
-    const mail = queue.mail(id);
+    const mail = this.#options.queue.mail(id);
     if (mail === undefined) return;
+    this.#options.log('retry', { id });
+    this.#retry(mail);
+  }
+
+  #retry(mail: QueuedMail): void {
+    const { id } = mail;
     const { busy } = this.#part(id);
+    if (busy.some((charge) => this.#unrecorded.has(charge))) this.#wanted.add(id);
     const taken = new Set(busy.flatMap(({ recipients }) => recipients));
     const anew = chargesOf(mail, Date.now(), { ...this.#options, log: () => undefined }, Date.now())
       .map((charge) => ({ ...charge, recipients: charge.recipients.filter((recipient) => !taken.has(recipient)) }))
@@ -106,7 +114,6 @@ export class Dispatcher {
       this.#scheduler.revive(charge.destination, charge.at);
     }
     this.#delays.again(id); // it may have been held
-    log('retry', { id });
     this.#turn();
   }
 
@@ -287,7 +294,16 @@ export class Dispatcher {
     }
     this.#unrecorded.delete(charge);
     if (conclusion.again === undefined) this.#forget(charge);
+    this.#obey(id);
     return true;
+  }
+
+  /** Does what the operator wanted of a mail while something was being recorded of it. */
+  #obey(id: string): void {
+    const mail = this.#options.queue.mail(id);
+    const wanted = this.#wanted.delete(id);
+    if (mail?.returned === true) this.giveUp(id);
+    else if (mail !== undefined && wanted) this.#retry(mail);
   }
 
   /** The charges of a mail that somebody works on, and the others. */

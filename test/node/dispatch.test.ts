@@ -612,6 +612,51 @@ describe('an order of the operator', () => {
     expect(done).toEqual(['relay m1 0', 'notify m1 0', 'settle m1 failed']);
   });
 
+  // found by reading: both orders were said to be done, and came to nothing before the next attempt
+  describe('that come while what an attempt has come to is being recorded', () => {
+    const recording = (answers: Answers): Stage & { readonly recorded: Deferred<void> } => {
+      const staged = stage(answers);
+      const { queue } = staged;
+      const { settle: record } = queue;
+      const recorded = deferred();
+      queue.settle = async (...args) => {
+        await recorded.promise;
+        return record.apply(queue, args);
+      };
+      return { ...staged, recorded };
+    };
+
+    it('are done then: a mail is returned', async () => {
+      const { queue, dispatcher, done, recorded } = recording(() => [DEFERRED]);
+      dispatcher.add(queue.put(TO_BOB, NOTHING));
+      await settle();
+      returning(queue);
+      dispatcher.giveUp('m1');
+      await settle();
+      expect(done).toEqual(['relay m1 0']);
+      recorded.resolve();
+      await settle();
+      expect(done).toEqual(['relay m1 0', 'settle m1 waiting', 'notify m1 0', 'settle m1 failed']);
+    });
+
+    it('are done then: a mail is tried', async () => {
+      let outcomes: readonly Outcome[] = [DEFERRED];
+      const { queue, dispatcher, done, attempts, logged, recorded } = recording(() => outcomes);
+      dispatcher.add(queue.put(TO_BOB, NOTHING));
+      await settle();
+      outcomes = [DELIVERED];
+      dispatcher.retry('m1');
+      await settle();
+      expect(done).toEqual(['relay m1 0']);
+      recorded.resolve();
+      await settle();
+      expect(done).toEqual(['relay m1 0', 'settle m1 waiting', 'relay m1 0', 'settle m1 delivered']);
+      await vi.advanceTimersByTimeAsync(2 * HOUR);
+      expect(attempts).toEqual([0, 0]);
+      expect(logged.filter(([event]) => event === 'retry')).toHaveLength(1);
+    });
+  });
+
   it('to return a mail is done by the next process where this one has ended', async () => {
     const { queue, dispatcher, done } = stage(() => [DELIVERED]);
     const mail = queue.put(TO_BOB, NOTHING);
