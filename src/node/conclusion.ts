@@ -37,7 +37,7 @@ export function conclude(mail: QueuedMail, recipients: readonly number[], result
   for (const [index, result] of results.entries()) {
     const recipient = recipients[index] ?? -1;
     const before = mail.recipients[recipient];
-    if (before !== undefined) states.set(recipient, isBrokenOff(result) ? before : stateAfter(result, next === undefined));
+    if (before !== undefined) states.set(recipient, isBrokenOff(result) ? before : stateAfter(result, next !== undefined ? undefined : mail.returned === true ? 'returned' : 'expired'));
   }
   const failed: News[] = [];
   const relayed: News[] = [];
@@ -99,13 +99,14 @@ export function dueAgain({ id, arrival, reversePath, returned }: QueuedMail, sch
   return age === undefined ? undefined : since + age;
 }
 
-function stateAfter({ outcome, target }: RecipientOutcome, expired: boolean): RecipientState {
+/** `over`: why who waits is given up. */
+function stateAfter({ outcome, target }: RecipientOutcome, over: 'expired' | 'returned' | undefined): RecipientState {
   const said = { reply: abridged(outcome.verbatim ?? outcome.reply), ...('reason' in outcome || target === undefined ? {} : { host: target.host }) };
   switch (outcome.state) {
     case 'delivered':
     case 'failed': return { state: outcome.state, ...said };
     case 'deferred':
-    case 'unknown': return expired ? { state: 'failed', reply: verdict('expired', abridged(outcome.reply).lines.join(' ')).reply } : { state: 'waiting', ...said };
+    case 'unknown': return over === undefined ? { state: 'waiting', ...said } : { state: 'failed', reply: verdict(over, abridged(outcome.reply).lines.join(' ')).reply };
     default: return outcome satisfies never;
   }
 }

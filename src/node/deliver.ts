@@ -8,7 +8,8 @@
 // Rule 4: a connection that is open already goes before the plan. That it turns out to be stale is no attempt.
 // Rule 5: a host that greets as this host ends the plan: what is behind it is no nearer to the recipient (§5.1).
 // Rule 6: what hosts do not offer, or that none takes mail, fails a recipient only where the whole plan was gone through: not
-//         where a host could not be looked up, nor where our own end came first.
+//         where a host could not be looked up, nor where our own end came first; and not where a better host than those did not
+//         answer, which may offer it. One that is no better counts for nothing: it may be the same host by another address.
 
 import type { ForwardPath } from '../syntax/path.ts';
 import type { Outcome, Reason } from '../protocol/client/action.ts';
@@ -77,6 +78,8 @@ class Delivery {
   #left: readonly number[]; //              recipients who are to be tried, by their index
   #best: number | undefined; //             the preference of the first target
   #allTurnedAway = true; //                 by a 521 greeting
+  #lacking = Infinity; //                   the best preference of hosts that do not offer what the mail needs
+  #silent = Infinity; //                    and of those to which no connection came about
   #ended = false; //                        nothing further is to be tried
 
   constructor(mail: Outgoing, paths: readonly ForwardPath[], options: DeliverOptions) {
@@ -133,6 +136,7 @@ class Delivery {
       return losers;
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error;
+      this.#silent = Math.min(this.#silent, error.local ? -Infinity : target.preference); // by our own fault any may be missed
       this.#take(this.#left.map(() => unconnected(error, this.#closing)), target);
       return [];
     }
@@ -164,6 +168,7 @@ class Delivery {
       if (forwardPath === undefined || outcome === undefined) continue;
       if (isOfRecipient(outcome)) this.#tries[recipient] = (this.#tries[recipient] ?? 0) + 1;
       this.#allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
+      if (isLack(outcome)) this.#lacking = Math.min(this.#lacking, target.preference);
       const [before, after] = [weightOf(this.#results[recipient]?.outcome), weightOf(outcome)];
       if (after < before || (after === before && after === SILENT)) continue;
       const result = { forwardPath, outcome: this.#ownWords(outcome, target), target };
@@ -179,7 +184,7 @@ class Delivery {
       let result = this.#results[recipient];
       const told = result !== undefined && !isOpen(result, this.#tries[recipient] ?? 0);
       result ??= { forwardPath, outcome: { ...ABORTED, time: Date.now() } };
-      if (!whole || this.#closing) {
+      if (!whole || this.#closing || this.#silent < this.#lacking) {
         if (result.outcome.state === 'failed' && !told) result = { ...result, outcome: this.#closing ? { ...ABORTED, time: Date.now() } : { ...result.outcome, state: 'deferred' } };
       } else if (result.outcome.state === 'deferred' && this.#allTurnedAway && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection', time: Date.now() } };
       if (!told) this.#options.report?.(recipient, result);
@@ -218,7 +223,11 @@ function isOfRecipient(outcome: Outcome): boolean {
 function isOpen(result: RecipientOutcome | undefined, tries: number): boolean {
   if (result === undefined) return true;
   const { outcome } = result;
-  return (outcome.state === 'deferred' && tries < 2) || (outcome.state === 'failed' && ELSEWHERE.has(outcome.reason));
+  return (outcome.state === 'deferred' && tries < 2) || (outcome.state === 'failed' && isLack(outcome));
+}
+
+function isLack(outcome: Outcome): boolean {
+  return outcome.state !== 'delivered' && ELSEWHERE.has(outcome.reason);
 }
 
 /** Weight of a connection that did not come about: of those the first one counts, which is that of the best host. */

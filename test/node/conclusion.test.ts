@@ -54,6 +54,15 @@ describe('what an attempt means for recipients', () => {
     expect(conclusion(5 * DAY)?.length).toBeLessThan(5_000);
   });
 
+  // found by reading: it said that the mail had not been delivered in time
+  it('is the end for who waits where the operator has given up the mail, which is what is told', () => {
+    const subject: QueuedMail = { ...mail(), returned: true };
+    const [forwardPath] = subject.forwardPaths;
+    const { states, again } = conclude(subject, [0], forwardPath === undefined ? [] : [{ forwardPath, outcome: OUTCOMES.deferred }], SCHEDULE, 0);
+    expect(states.get(0)).toEqual({ state: 'failed', reply: { code: 554, enhanced: '5.3.0', lines: ['the operator of this host has given up the mail: later'] } });
+    expect(again).toBeUndefined();
+  });
+
   it('ends after a day for a bounce', () => {
     expect(after(DAY, ['deferred'], '<>').failures).toEqual([2]);
     expect(after(DAY - 1, ['deferred'], '<>').failures).toEqual([]);

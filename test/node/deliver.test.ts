@@ -198,6 +198,19 @@ describe('what a host does not offer', () => {
     expect(brief((await deliverTo([await unusedPort(), server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['failed 554 5.6.3 mx3.test']);
   });
 
+  it.each<[string, number, number, string]>([
+    ['does not fail it where a better host did not answer, which may offer it', 20, 10, 'deferred 554 5.6.3 mx2.test'], // found by reading: a backup host's SIZE bounced what the host behind it would have taken
+    ['fails it where no better host is left, whatever the others offer', 10, 20, 'failed 554 5.6.3 mx2.test'],
+    ['fails it where the host was asked by another address', 10, 10, 'failed 554 5.6.3 mx2.test'],
+  ])('%s', async (_, preference, silent, expected) => {
+    await using server = await startScriptedServer(PLAIN);
+    const unused = await unusedPort();
+    const targets = async function* (): AsyncGenerator<Target, void> {
+      yield* [{ ...targetOf(unused, 'mx1.test'), preference: silent }, { ...targetOf(server.port, 'mx2.test'), preference }].sort((a, b) => a.preference - b.preference);
+    };
+    expect(brief(await deliver(EIGHT_BIT, [BOB], targets(), { hostname: 'client.test', timeout: 5_000 }))).toEqual([expected]);
+  });
+
   it('does not fail it where a further host could not be looked up, which may offer it', async () => {
     await using server = await startScriptedServer(PLAIN);
     expect(brief((await deliverTo([server.port, new Error('DNS on fire')], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['deferred 554 5.6.3 mx1.test']);
