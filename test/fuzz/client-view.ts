@@ -36,7 +36,7 @@ export class ClientView {
   #data = ''; //         mail data as they came; chunks put together
   #remaining = 0; //     of a chunk, which
   #chunkAt = 0; //       begins there,
-  #chunkIn = ''; //      in that state
+  #chunkIn = ''; //      in that state, or in that which its BDAT leads to where it is malformed
   #last = false;
   #recipients = 0; //    of LMTP, when mail data began
   #before = 0; //        of what the application was told, when the octet came,
@@ -135,6 +135,7 @@ export class ClientView {
     const verb = /^[!-~]*/.exec(line)?.[0].toUpperCase() ?? '';
     const [, size] = /^BDAT[ \t]+([0-9]+)(?![!-~])/i.exec(line.slice(0, LIMITS.commandLine)) ?? [];
     const last = /^BDAT [0-9]+ LAST[ \t]*$/i.test(line);
+    const malformed = !/^BDAT [0-9]+(?: LAST)?[ \t]*$/i.test(line);
     for (const { code } of replies) feature(`${state} ${verb in COMMAND_ORDER ? verb : 'no verb'} ${code} ${session.state}`);
     if (/^AUTH +[!-~]+ /i.test(line)) {
       const [, mechanism = '', initialResponse] = line.split(/ +/);
@@ -147,7 +148,7 @@ export class ClientView {
       this.#mode = 'chunk';
       this.#remaining = Number(size);
       this.#chunkAt = this.#data.length;
-      this.#chunkIn = state;
+      this.#chunkIn = malformed && this.#options.without?.includes('CHUNKING') !== true ? 'ready' : state; // else the mail would have a hole
       this.#last = last;
       this.#recipients = state === 'rcpt' || state === 'bdat' ? recipients : -1;
       return;
@@ -196,7 +197,7 @@ export class ClientView {
     else this.#one(replies, 'a chunk');
   }
 
-  /** The command line was refused, and what came with it dropped: all is as it was. */
+  /** The command line was refused, which leads to that state, and what came with it dropped. */
   #refused(replies: readonly SeenReply[], state: string): boolean {
     return this.#run.session.state === state && replies.length === 1 && (replies[0]?.code ?? 0) >= 400;
   }

@@ -301,8 +301,10 @@ export class Conversation {
     }
   }
 
-  /** Refuses a command line; a chunk that came with it is read and dropped before that is said (RFC 3030 §2). */
-  #refuse({ chunk }: CommandLine, reply: Reply | ReplyName | undefined): void {
+  /** Refuses a command line. A chunk that came with it is read and dropped before that is said (RFC 3030 §2), and without it there is no mail. */
+  #refuse(line: CommandLine, reply: Reply | ReplyName | undefined): void {
+    const { chunk } = line;
+    if ((chunk > 0 || ('verb' in line && line.verb === 'BDAT')) && isOffered('CHUNKING', this.#facts.offer)) this.#enter(this.#place.on['bad chunk']);
     if (chunk === 0) return this.#error(reply);
     if (this.data.isEndless(chunk)) {
       this.#error(reply);
@@ -378,6 +380,7 @@ export class Conversation {
   #error(reply: Reply | ReplyName | undefined): void {
     if (this.#tally.exceeds('errors')) return this.#capped('errors');
     if (reply !== undefined) this.#reply(reply, false); // our own words are ASCII, also with SMTPUTF8 (RFC 6531 §3.7.4)
+    if (this.state === 'ready') this.#forget('refused'); // the mail of a chunk that was
   }
 
   #capped(counted: Counted): void {

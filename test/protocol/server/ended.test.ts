@@ -31,7 +31,11 @@ describe('the end of a transaction', () => {
     chunk.receive('BDAT 3\r\na\nb');
     const big = dialogueIn('data', { maxSize: 2 });
     big.say('xxx', '.');
-    expect([data.ends, chunk.ends, big.ends]).toEqual([['refused'], ['refused'], ['refused']]);
+    const malformed = dialogueIn('bdat');
+    malformed.receive('BDAT 3 X\r\nab');
+    expect(malformed.ends).toEqual([]); // its chunk is still to come
+    malformed.receive('c');
+    expect([data.ends, chunk.ends, big.ends, malformed.ends]).toEqual([['refused'], ['refused'], ['refused'], ['refused']]);
   });
 
   it.each(['RSET', 'EHLO a.example', 'HELO a.example', 'QUIT'])('is reset by %s, wherever it stood', (line) => {

@@ -287,6 +287,7 @@ class ServerWalk implements Walk<Input> {
     if (line.startsWith('GET ')) return this.#follow('dropped');
     const [, size, rest = ''] = /^BDAT (\d+)(.*)$/.exec(line) ?? [];
     if (size !== undefined) return this.#beginChunk(Number(size), rest);
+    if (line.startsWith('BDAT')) return this.#follow('bad chunk');
     const verb = VERBS.find((name) => WELL_FORMED[name] === line);
     if (line === 'AUTH PLAIN !' && this.#guards('AUTH')) return this.#fail(); // it has begun, and ended
     if (verb === undefined || onCommand(this.#state, verb) === 'no' || !this.#guards(verb)) return;
@@ -317,7 +318,7 @@ class ServerWalk implements Walk<Input> {
     if (!taken && size > 8 * MAX_SIZE) return this.#follow('dropped');
     this.#chunk = !taken ? 'refused' : rest === '' ? 'more' : 'last';
     this.#remaining = size;
-    if (taken) this.#follow('BDAT');
+    this.#follow(taken ? 'BDAT' : 'bad chunk');
     if (size === 0 && taken) this.#readChunk('');
   }
 
