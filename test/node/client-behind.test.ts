@@ -76,7 +76,7 @@ describe('a client with several mails for a server that pipelines (RFC 2920 §3.
     expect(outcomes.map(brief)).toEqual(['delivered 250', 'failed 554 bad-content', 'delivered 250']);
   });
 
-  it('tells the truth about each of 1,000 mails while connections break, and sends none twice', async () => {
+  it('tells the truth about each of 500 mails while connections break, and sends none twice', async () => {
     const taken = new Map<string, number>();
     const server = await serve({ without: ['CHUNKING', 'BINARYMIME'] }, {
       async message(mail) {
@@ -90,7 +90,7 @@ describe('a client with several mails for a server that pipelines (RFC 2920 §3.
     let broken = 0;
     const breaking = createServer({ allowHalfOpen: false, noDelay: true }, (socket) => { // after some octets of either side, wherever that is
       const peer = connect({ host: '127.0.0.1', port: server.port, noDelay: true });
-      let left = 1_000 + random.below(12_000);
+      let left = 500 + random.below(6_000);
       const pass = (from: typeof peer, to: typeof peer): void => {
         from.on('error', () => to.destroy());
         from.on('close', () => to.destroy());
@@ -112,7 +112,7 @@ describe('a client with several mails for a server that pipelines (RFC 2920 §3.
     const address = breaking.address();
     const client = connectTo(`smtp://127.0.0.1:${address !== null && typeof address !== 'string' ? address.port : 0}`, { ...OPTIONS, connections: 4 });
     function* mails(): Generator<MailToSend, void> {
-      for (let at = 0; at < 1_000; at += 1) yield mailTo(`${at}`);
+      for (let at = 0; at < 500; at += 1) yield mailTo(`${at}`);
     }
     const states = new Map<string, number>();
     let at = 0;
@@ -125,9 +125,9 @@ describe('a client with several mails for a server that pipelines (RFC 2920 §3.
     }
     await client.close();
     await new Promise<void>((resolve) => breaking.close(resolve));
-    expect(at).toBe(1_000);
+    expect(at).toBe(500);
     expect(broken).toBeGreaterThan(10);
-    expect(states.get('delivered')).toBeGreaterThan(800);
+    expect(states.get('delivered')).toBeGreaterThan(400);
     expect([...taken.values()].every((times) => times === 1)).toBe(true);
   });
 });

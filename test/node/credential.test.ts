@@ -32,15 +32,15 @@ const CHEAP: Readonly<Record<Credential['type'], () => Promise<Credential>>> = {
 };
 
 describe.each(SCHEMES)('a credential of %s', (scheme) => {
-  it('verifies its password, and no other, before and after it was written down', async () => {
-    const credential = await makeCredential(scheme, 'p\u00e4ssword');
+  it('verifies its prepared password, and no other, before and after it was written down', async () => {
+    const credential = await makeCredential(scheme, 'p\u00e4ssword\u2168');
     if (credential === undefined) throw new Error();
     const read = parseCredential(formatCredential(credential));
     if ('fault' in read) throw new Error(read.expected);
     expect(read).toEqual(credential);
     expect(read.type).toBe(scheme);
-    expect(await verifyPassword(read, 'p\u00e4ssword')).toBe(true);
-    expect(await verifyPassword(read, 'pa\u0308ssword')).toBe(false); // it is the mechanism that prepares
+    expect(await verifyPassword(read, 'p\u00e4sswordIX')).toBe(true);
+    expect(await verifyPassword(read, 'pa\u0308sswordIX')).toBe(false); // it is the mechanism that prepares
   });
 
   it('is not verified by the start of its password, nor by nothing', async () => {
@@ -54,12 +54,11 @@ describe.each(SCHEMES)('a credential of %s', (scheme) => {
     if (a === undefined || b === undefined) throw new Error();
     expect(a.salt.length).toBe(16);
     expect(formatCredential(a)).not.toBe(formatCredential(b));
+    expect(a.salt).not.toEqual(b.salt);
   });
 
-  it('is made of the prepared password, and of none that cannot be prepared', async () => {
-    const credential = await makeCredential(scheme, '\u2168');
-    expect(credential !== undefined && (await verifyPassword(credential, 'IX'))).toBe(true);
-    for (const password of ['', 'a\x07', '\u0378']) expect(await makeCredential(scheme, password)).toBeUndefined();
+  it.each(['', 'a\x07', '\u0378'])('is not made of %j, which cannot be prepared', async (password) => {
+    expect(await makeCredential(scheme, password)).toBeUndefined();
   });
 });
 

@@ -133,14 +133,14 @@ describe('the replies to any command lines', () => {
 describe('octets', () => {
   // shows RFC3030:2-24
   it('never throw: random ones', () => {
-    for (const seed of seeds(1_200)) {
+    for (const seed of seeds(600)) {
       const random = randomOf(seed);
       survive(Array.from({ length: random.below(80) }, () => random.pick(OCTETS)).join(''), random, seed);
     }
   });
 
   it('never throw: those of mutated dialogues', () => {
-    for (const seed of seeds(1_500)) {
+    for (const seed of seeds(800)) {
       const random = randomOf(seed);
       const [, dialogue] = random.pick(DIALOGUES);
       survive(mutate(dialogue.slice(0, 200), random, OCTETS), random, seed);
@@ -172,7 +172,7 @@ describe('chunks', () => {
 
   it('are never read as commands, whatever becomes of them (RFC 3030 §2)', () => {
     const met = new Map<string, number>();
-    for (const seed of seeds(500)) {
+    for (const seed of seeds(300)) {
       const random = randomOf(seed);
       const start = random.pick(['greeted', 'ready', 'mail', 'rcpt', 'rcpt', 'rcpt', 'bdat'] as const);
       const maxSize = random.pick([0, 5, 20, 200, 100_000]);
@@ -211,7 +211,7 @@ describe('chunks', () => {
 
   // shows RFC3030:2-23
   it('are handed over as they were sent, and no octet more', () => {
-    for (const seed of seeds(200)) {
+    for (const seed of seeds(120)) {
       const random = randomOf(seed);
       const chunks = Array.from({ length: 1 + random.below(5) }, () => Array.from({ length: random.below(5) }, () => random.pick([...CHUNK_PARTS, '\n', '\r', '\0\xff'])).join(''));
       const server = dialogueIn('ready', EVERYTHING);
@@ -276,7 +276,7 @@ describe('mail data', () => {
   });
 
   it('are handed over as they were sent, without the dots of transparency, and no octet more (§4.5.2)', () => {
-    for (const seed of seeds(200)) {
+    for (const seed of seeds(120)) {
       const random = randomOf(seed);
       const content = Array.from({ length: random.below(12) }, () => random.pick(['.', '..', '', 'text', '.text', '\0\t\x7f\x80\xff', ' '.repeat(40)])).map((line) => `${line}\r\n`).join('');
       const server = dialogueIn('data');
