@@ -91,6 +91,9 @@ export function integer(placeholder: string, least: number, most: number = Numbe
   };
 }
 
+/** As many as a timer of Node's can wait for. */
+export const SECONDS: Kind<number> = integer('SECONDS', 1, 2_147_483);
+
 export const FILE: Kind<string> = text('FILE', 'the name of a file');
 export const DIR: Kind<string> = text('DIR', 'the name of a directory');
 export const PORT: Kind<number> = integer('PORT', 0, 65535);
@@ -100,6 +103,11 @@ export const DURATION: Kind<number> = { placeholder: 'DURATION', expected: 'a du
 
 /** Milliseconds each. */
 export const INTERVALS: Kind<readonly number[]> = { placeholder: 'LIST', expected: 'durations parted by commas, such as 7m,30m,1h,3h, each up to 36500d', parse: parseIntervals };
+
+/** Tells whether an argument was no UTF-8, of which Node makes U+FFFD: as an address it would be another one than was meant. */
+export function isMalformed(written: string): boolean {
+  return written.includes('\ufffd');
+}
 
 /** What a host calls itself in EHLO and in its banner (RFC 5321 §4.1.1.1). */
 export const HOSTNAME: Kind<string> = {

@@ -11,12 +11,12 @@ import { readScript } from '../transcript/script.ts';
 import { segmentationsOf } from '../transcript/segmentation.ts';
 import { formatNextHop, type NextHop } from '../relay/next-hop.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
-import { HOST_PORT, integer, one } from './option.ts';
+import { HOST_PORT, one, SECONDS } from './option.ts';
 import { reason } from './reason.ts';
 
 const OPTIONS = {
   server: one(HOST_PORT, 'play the client of each transcript against this server, and compare the codes of its replies'),
-  timeout: one(integer('SECONDS', 1), 'longest wait for a reply of that server', '30'),
+  timeout: one(SECONDS, 'longest wait for a reply of that server', '30'),
 };
 
 const USAGE = {

@@ -10,7 +10,8 @@ import { formatGiven, formatPlan, formatStep, randomFrom } from '../relay/route-
 import { formatFault, isFault } from '../syntax/fault.ts';
 import { parseMailbox } from '../syntax/mailbox.ts';
 import { EXIT, formatHelp, runCommand, type Terminal, type Usage } from './command-line.ts';
-import { misuse } from './misuse.ts';
+import { misuse, quoted } from './misuse.ts';
+import { isMalformed } from './option.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';
 
 const USAGE: Usage<typeof ROUTING> = {
@@ -31,8 +32,9 @@ export function route(args: readonly string[], terminal: Terminal = TERMINAL): P
   return runCommand(USAGE, args, terminal, async ({ options, operands: [address = ''] }) => {
     const written = address.replace(/^<(.*)>$/, '$1');
     const hostname = options.hostname ?? (await machineName());
+    if (isMalformed(address)) return misuse(`${quoted(address)}: expected UTF-8`);
     const mailbox = parseMailbox(/^postmaster$/i.test(written) ? `${written}@${hostname}` : written, { utf8: true }); // RFC 5321 §4.1.1.3: that of this host
-    if (isFault(mailbox)) return misuse(`${JSON.stringify(address)}: ${formatFault(mailbox)}`);
+    if (isFault(mailbox)) return misuse(`${quoted(address)}: ${formatFault(mailbox)}`);
 
     const print = (line: string): void => terminal.out(`${line}\n`);
     const given = { domain: toAscii(mailbox.domain.text), options: routeOptions({ ...options, hostname }), seed: randomInt(2 ** 31) };

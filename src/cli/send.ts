@@ -30,7 +30,7 @@ import { inColours } from './colour.ts';
 import { Dialogues } from './dialogues.ts';
 import { EXIT, runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
 import { misuse, type Misuse } from './misuse.ts';
-import { choice, FILE, flag, integer, many, one, text, type Kind, type OptionValues } from './option.ts';
+import { choice, FILE, flag, isMalformed, many, one, SECONDS, text, type Kind, type OptionValues } from './option.ts';
 import { withProgress } from './progress.ts';
 import { reason } from './reason.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';
@@ -40,13 +40,13 @@ const bracketed = (written: string): string => (written.startsWith('<') ? writte
 const FROM: Kind<ReversePath> = {
   placeholder: 'PATH',
   expected: 'an address such as alice@example.org, or <> for none',
-  parse: (written) => soundOf(parseReversePath(bracketed(written), { utf8: true })),
+  parse: (written) => isMalformed(written) ? undefined : soundOf(parseReversePath(bracketed(written), { utf8: true })),
 };
 
 const TO: Kind<ForwardPath> = {
   placeholder: 'PATH',
   expected: 'an address such as bob@example.com',
-  parse: (written) => soundOf(parseForwardPath(bracketed(written), { utf8: true })),
+  parse: (written) => isMalformed(written) ? undefined : soundOf(parseForwardPath(bracketed(written), { utf8: true })),
 };
 
 function soundOf<Path extends object>(path: Path): Exclude<Path, { readonly fault: string }> | undefined {
@@ -81,7 +81,7 @@ const OPTIONS = {
   tlsCa: one(FILE, 'certificates of the authorities to be trusted, instead of the usual ones'),
   user: one(text('NAME', 'a name to authenticate with'), 'authenticate under this name'),
   passwordFile: one(FILE, 'file whose first line is the password'),
-  timeout: one(integer('SECONDS', 1), 'longest wait for anything'),
+  timeout: one(SECONDS, 'longest wait for anything'),
   trace: flag('print each dialogue on standard error, secrets struck out, as a transcript that ehlo replay reads'),
   ...ROUTING,
 };

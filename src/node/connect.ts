@@ -41,7 +41,7 @@ export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { t
       signal?.removeEventListener('abort', aborted);
     };
     signal?.addEventListener('abort', aborted, { once: true });
-    socket.on('error', (error) => fail(new ConnectError(`${address} port ${port}: ${CONNECT_ERRORS[errorCode(error) ?? ''] ?? error.message}`, LOCAL_ERRORS.has(errorCode(error) ?? ''), error)));
+    socket.on('error', (error) => fail(new ConnectError(`${address} port ${port}: ${connectReason(error)}`, LOCAL_ERRORS.has(errorCode(error) ?? ''), error)));
     socket.on('connect', () => {
       settle();
       socket.pause();
@@ -51,10 +51,17 @@ export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { t
   });
 }
 
+/** Why there is no connection, or none any more, in words. */
+export function connectReason(error: Error): string {
+  return CONNECT_ERRORS[errorCode(error) ?? ''] ?? error.message;
+}
+
 const CONNECT_ERRORS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection reset',
   EHOSTUNREACH: 'host unreachable',
   ENETUNREACH: 'network unreachable',
+  ENOTFOUND: 'the host name is not known',
+  EAI_AGAIN: 'the host name cannot be resolved now',
   ETIMEDOUT: 'timed out',
 };

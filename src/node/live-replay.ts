@@ -11,6 +11,7 @@ import { LIMITS, type Milliseconds } from '../protocol/limit.ts';
 import { parseReplyLine } from '../syntax/reply.ts';
 import type { Turn } from '../transcript/live.ts';
 import type { Difference } from '../transcript/stream.ts';
+import { tlsErrorText } from './tls-client.ts';
 
 /** A reply, or what came in its place. */
 type Heard = { readonly code: number; readonly text: string } | { readonly instead: string };
@@ -127,7 +128,7 @@ function shakeHands(socket: Socket, timeout: Milliseconds): Promise<TLSSocket | 
     const timer = setTimeout(() => resolve(`no handshake in ${timeout / 1_000} s`), timeout);
     tls.on('error', (error) => {
       clearTimeout(timer);
-      resolve(`a handshake that failed: ${error.message}`);
+      resolve(`a handshake that failed: ${tlsErrorText(error)}`);
     });
     tls.on('secureConnect', () => {
       clearTimeout(timer);

@@ -19,15 +19,17 @@ export function authoritiesText(pem: string | Uint8Array): string {
 /** What OpenSSL calls it, and what would be right. */
 const FAULTS: readonly (readonly [RegExp, string])[] = [
   [/key values mismatch|key type mismatch/, 'the key is not that of the certificate'],
-  [/no start line/, 'expected PEM, text with a line -----BEGIN CERTIFICATE----- and, for the key, -----BEGIN PRIVATE KEY-----'],
   [/DECODER routines::unsupported/, 'the key is none, expected PEM with a line -----BEGIN PRIVATE KEY-----'],
   [/bad end line|bad base64|asn1 encoding routines|wrong tag|header too long/, 'the PEM is damaged, or cut off'],
   [/bad decrypt|bad password read|interrupted or cancelled/, 'the key is encrypted, expected one without a pass phrase'],
   [/ca md too weak|key too small/, 'the certificate is too weak for OpenSSL here: its key is too short, or its signature made with an old hash'],
 ];
 
-/** Returns what is wrong, in one line. */
-export function pemFault(thrown: unknown): string {
+const NO_START = 'expected PEM, text with a line -----BEGIN CERTIFICATE-----';
+
+/** Returns what is wrong with a pair of certificate and key, or with authorities, in one line. */
+export function pemFault(thrown: unknown, what: 'pair' | 'authorities' = 'pair'): string {
   const text = errorText(thrown);
+  if (/no start line/.test(text)) return what === 'pair' ? `${NO_START} and, for the key, -----BEGIN PRIVATE KEY-----` : NO_START;
   return FAULTS.find(([pattern]) => pattern.test(text))?.[1] ?? text.split('\n', 1)[0] ?? '';
 }

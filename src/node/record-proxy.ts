@@ -6,6 +6,7 @@
 
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TranscriptRecorder } from '../transcript/record.ts';
+import { connectReason } from './connect.ts';
 import { HASH } from './credential.ts';
 import { openPlace } from './place.ts';
 import { now } from './pump.ts';
@@ -64,8 +65,8 @@ export class RecordProxy {
     this.#sockets.add(client).add(server);
     pass(client, server, (octets) => session.clientSaid(octets), () => session.happened('eof'));
     pass(server, client, (octets) => session.serverSaid(octets), () => session.happened('close'));
-    server.on('error', (error) => (trouble ??= `${to.host}:${to.port}: ${error.message}`));
-    client.on('error', (error) => (trouble ??= `the client: ${error.message}`));
+    server.on('error', (error) => (trouble ??= `${to.host} port ${to.port}: ${connectReason(error)}`));
+    client.on('error', (error) => (trouble ??= `the client: ${connectReason(error)}`));
     for (const socket of [client, server])
       socket.on('close', () => {
         if (!session.ended) session.happened('lost');

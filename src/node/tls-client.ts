@@ -10,7 +10,7 @@ import { checkServerIdentity, connect, createSecureContext, type PeerCertificate
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { ClientTls } from '../protocol/client/action.ts';
-import { authoritiesText } from './pem.ts';
+import { authoritiesText, pemFault } from './pem.ts';
 
 /** What is set about TLS on the client's side. */
 export interface TlsClientOptions {
@@ -27,7 +27,7 @@ export class TlsClient {
     try {
       this.#context = createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca: authoritiesText(ca) }) });
     } catch (cause) {
-      throw new UsageError(`the certificates of authorities cannot be used: ${messageOf(cause)}`);
+      throw new UsageError(`the certificates of authorities cannot be used: ${pemFault(cause, 'authorities')}`);
     }
   }
 
@@ -53,7 +53,7 @@ export class TlsClient {
       settle(result());
     };
     tls.on('secureConnect', () => once(() => factsOf(tls)));
-    tls.on('error', (error) => once(() => new Error(messageOf(error))));
+    tls.on('error', (error) => once(() => new Error(tlsErrorText(error))));
     for (const end of ['end', 'close'] as const) tls.on(end, () => once(() => new Error('the connection was closed')));
     return tls;
   }
@@ -66,7 +66,7 @@ function factsOf(tls: TLSSocket): ClientTls {
     version: tls.getProtocol() ?? '',
     cipher: tls.getCipher().name,
     verified: authorized,
-    ...(authorized ? {} : { fault: FAULTS[String(error ?? '')] ?? messageOf(error) }),
+    ...(authorized ? {} : { fault: FAULTS[String(error ?? '')] ?? tlsErrorText(error) }),
     fingerprint: fingerprint256.replaceAll(':', '').toLowerCase(),
   };
 }
@@ -83,8 +83,8 @@ const FAULTS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is not for this host',
 };
 
-/** One line: OpenSSL's own have file names and line feeds. */
-function messageOf(error: unknown): string {
+/** What went wrong, in one line: OpenSSL's own have file names and line feeds. */
+export function tlsErrorText(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? FAULTS[String(error.code)] : undefined;
   if (code !== undefined) return code;
   const [first = ''] = (error instanceof Error ? error.message : String(error)).split('\n');

@@ -50,7 +50,7 @@ export interface TranscriptFault {
 
 /** Transcripts that stand one behind the other in a text, as `ehlo send --trace` prints them; and how many lines stand before each. */
 export function transcriptsIn(text: string): readonly { readonly text: string; readonly before: number }[] {
-  const parts = text.split(/(?<=\n\n)(?=Title: )/); // what stands in a transcript begins otherwise
+  const parts = text.split(/(?<=^(?:(?:[CSA][:=]|[*#/]).*)?\n)(?=Title: )/m); // behind an entry, or a blank line: in a header it is a field
   let before = 0;
   return parts.map((part) => {
     const here = { text: part, before };

@@ -1,4 +1,5 @@
 import { readdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { replay } from '../../src/cli/replay.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';
@@ -56,6 +57,15 @@ describe('ehlo replay', () => {
     ]);
   });
 
+  it('replays what was appended to a file without a blank line between', async () => {
+    using directory = temporaryDirectory();
+    const file = `${directory.path}/appended`;
+    const right = `${HEADER}A: ask client\nA: accept\nS: 220 mx.example.com ESMTP ehlo\nC: QUIT\nS: 221 2.0.0 mx.example.com closing connection\n* close\n`;
+    writeFileSync(file, `${right}${right}`);
+    const { status, out } = await run(file);
+    expect({ status, out: out.replaceAll(file, 'FILE').replace(/\d+ segm/g, 'N segm') }).toEqual({ status: 0, out: 'FILE:1: as it was, in N segmentations\nFILE:11: as it was, in N segmentations\n' });
+  });
+
   it('says that a file cannot be read', async () => {
     const { status, out } = await run('/nonexistent/x.smtp');
     expect(status).toBe(1);
@@ -92,6 +102,29 @@ describe('ehlo replay --server', () => {
     ['a server that stays', ['S: 220 a', 'C: EHLO', 'S: 250 b', 'C: QUIT', 'S: 221 c', 'S: 421 d', '* end'], '/x:11 (127.0.0.1:PORT): expected * close, got S: 421 d\n'],
   ])('tells of %s', async (_, script, out) => {
     expect(await against(dialogue, ...script)).toEqual({ status: 1, out });
+  });
+
+  it('tells of a handshake that fails in one line', async () => {
+    using directory = temporaryDirectory();
+    const replies = ['220 b', '554 in the clear']; // to STARTTLS, and to what begins the handshake
+    const server = createServer({ allowHalfOpen: false }, (socket) => {
+      socket.on('data', () => socket.write(`${replies.shift()}\r\n`));
+      socket.write('220 a\r\n');
+    });
+    await new Promise<void>((resolve) => {
+      server.on('listening', resolve);
+      server.listen({ host: '127.0.0.1', port: 0 });
+    });
+    const address = server.address();
+    const port = address !== null && typeof address !== 'string' ? address.port : 0;
+    writeFileSync(`${directory.path}/x`, `${HEADER}S: 220 mx\nC: STARTTLS\nS: 220 go\n* tls\n`);
+    const { status, out } = await run(`${directory.path}/x`, '--server', `127.0.0.1:${port}`);
+    expect({ status, out: out.replace(directory.path, '') }).toEqual({ status: 1, out: `/x:8 (127.0.0.1:${port}): expected * tls, got a handshake that failed: wrong version number\n` });
+    await new Promise<void>((resolve) => server.close(resolve));
+  });
+
+  it('waits no longer than a timer can', async () => {
+    expect(await run('x', '--server', '127.0.0.1:1', '--timeout', '2147484')).toMatchObject({ status: 64, err: 'ehlo replay: --timeout "2147484": expected an integer from 1 to 2147483\n' });
   });
 
   it('tells of a server that is not there', async () => {

@@ -92,6 +92,7 @@ describe('ehlo route', () => {
   it.each([
     [['d.test'], 'ehlo route: "d.test": expected "@" at character 6, found the end (RFC 5321 §4.1.2 Mailbox)\n'],
     [[], 'ehlo route: expected ADDRESS, found nothing\n'],
+    [['b\ufffdb@b.test'], 'ehlo route: "b\ufffdb@b.test": expected UTF-8\n'], // Node's reading of \xff
     [['a@b.test', '--mx-port', '0'], 'ehlo route: --mx-port "0": expected an integer from 1 to 65535\n'],
     [['a@b.test', '--resolver', 'ns.test'], 'ehlo route: --resolver "ns.test": expected the address of a DNS server, such as 192.0.2.1, 127.0.0.1:5353 or [2001:db8::1]:53\n'],
     [['a@b.test', '--smarthost', '2001:db8::1'], 'ehlo route: --smarthost "2001:db8::1": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25\n'],

@@ -126,7 +126,8 @@ describe('ehlo send', () => {
     [['--to', 'bob'], 'ehlo send: --to "bob": expected an address such as bob@example.com\n'],
     [['--to', '<>'], 'ehlo send: --to "<>": expected an address such as bob@example.com\n'],
     [['--to', 'bob@b.test', '--from', 'alice'], 'ehlo send: --from "alice": expected an address such as alice@example.org, or <> for none\n'],
-    [['--to', 'bob@b.test', '--timeout', '0'], 'ehlo send: --timeout "0": expected an integer, 1 or more\n'],
+    [['--to', 'bob@b.test', '--timeout', '0'], 'ehlo send: --timeout "0": expected an integer from 1 to 2147483\n'],
+    [['--to', 'b\ufffdb@b.test'], 'ehlo send: --to "b\ufffdb@b.test": expected an address such as bob@example.com\n'], // Node's reading of \xff
     [['--to', 'bob@b.test', '--tlss', 'off'], 'ehlo send: unknown option --tlss: did you mean --tls?\n'],
     [['--to', 'bob@b.test', '--tls', 'on'], 'ehlo send: --tls "on": expected one of off, opportunistic, require, verify\n'],
     [['--to', 'bob@b.test', '--user', 'alice'], 'ehlo send: --user needs --password-file FILE\n'],
@@ -225,6 +226,7 @@ describe('ehlo send --tls', () => {
   it('says in one line that the authorities of --tls-ca cannot be used, or the password be read', async () => {
     const file = mailFile();
     expect(await send('--to', 'bob@b.test', '--tls-ca', 'none.pem', file)).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: --tls-ca "none\.pem": expected a file with certificates \(.*\)\n$/) });
+    expect(await send('--to', 'bob@b.test', '--tls-ca', file, file)).toEqual({ status: 64, out: '', err: `ehlo send: --tls-ca ${JSON.stringify(file)}: the certificates of authorities cannot be used: expected PEM, text with a line -----BEGIN CERTIFICATE-----\n` });
     expect(await send('--to', 'bob@b.test', '--user', 'alice', '--password-file', 'none', file)).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: --password-file "none": expected a file with a password \(.*\)\n$/) });
     expect(await send('--to', 'bob@b.test', '--tls', 'off', '--server', 'smtps://b.test', file)).toEqual({ status: 64, out: '', err: 'ehlo send: --tls off: expected another policy for a server with TLS at once\n' });
   });
