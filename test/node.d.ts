@@ -18,6 +18,7 @@ declare module 'node:util' {
 }
 
 declare module 'node:fs' {
+  export function readFileSync(path: string): Uint8Array;
   export function readFileSync(path: string, encoding: 'utf8'): string;
   export function mkdirSync(path: string, options: { readonly recursive: true }): string | undefined;
   export function statSync(path: string): { readonly mode: number };

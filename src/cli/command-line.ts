@@ -5,7 +5,7 @@
 
 import { parseArgs } from 'node:util';
 import { readConfig } from './config.ts';
-import { type Misuse, misuse, suggest } from './misuse.ts';
+import { bare, type Misuse, misuse, quoted, suggest } from './misuse.ts';
 import { dashed, type Given, type Option, type OptionTable, type OptionValues } from './option.ts';
 
 /** What a command is, as far as its command line goes. */
@@ -81,7 +81,7 @@ export function parseCommandLine<Table extends OptionTable>(
     const parsed: unknown[] = [];
     for (const text of texts) {
       const value = option.kind === undefined ? true : option.kind.parse(text);
-      if (value === undefined) return misuse(`${place} ${JSON.stringify(text)}: expected ${option.kind?.expected}`);
+      if (value === undefined) return misuse(`${place} ${quoted(text)}: expected ${option.kind?.expected}`);
       parsed.push(value);
     }
     values[name] = option.combine(parsed);
@@ -128,8 +128,8 @@ function splitArguments({ options, operands: wanted, operandCount }: Usage<Optio
     if (place === '--help') return { type: 'help' };
     const name = names.get(place);
     const option: Option<unknown> | undefined = name === undefined ? undefined : options[name];
-    if (name === undefined || option === undefined) return misuse(`unknown option ${place}: ${suggest(place, [...names.keys(), '--help'])}`);
-    if (option.kind === undefined && token.value !== undefined) return misuse(`${place} takes no value, found ${JSON.stringify(token.value)}`);
+    if (name === undefined || option === undefined) return misuse(`unknown option ${bare(place)}: ${suggest(place, [...names.keys(), '--help'])}`);
+    if (option.kind === undefined && token.value !== undefined) return misuse(`${place} takes no value, found ${quoted(token.value)}`);
     // `--hostname --mx-port 25` has forgotten a value; `--hostname=--mx-port` would be meant.
     const forgotten = token.value === undefined || (!token.inlineValue && token.value.startsWith('--'));
     if (option.kind !== undefined && forgotten) return misuse(`${place} needs a value: expected ${option.kind.expected}`);
@@ -137,6 +137,6 @@ function splitArguments({ options, operands: wanted, operandCount }: Usage<Optio
   }
   const right = wanted === '' ? 'options only' : wanted;
   if (operands.length < operandCount.least) return misuse(`expected ${right}, found ${operands.length === 0 ? 'nothing' : 'too few'}`);
-  if (operands.length > operandCount.most) return misuse(`unexpected ${JSON.stringify(operands[operandCount.most])}: expected ${right}`);
+  if (operands.length > operandCount.most) return misuse(`unexpected ${quoted(operands[operandCount.most] ?? '')}: expected ${right}`);
   return { type: 'written', given, operands };
 }

@@ -2,19 +2,22 @@
 // for what may be given again and again, `true` or `false` for a flag.
 
 import { readFileSync } from 'node:fs';
+import { decodeUtf8 } from '../wire/utf8.ts';
 import { findJsonFault } from './json-fault.ts';
-import { type Misuse, misuse, suggest } from './misuse.ts';
+import { type Misuse, misuse, quoted, suggest } from './misuse.ts';
 import { dashed, type Given, type OptionTable } from './option.ts';
 import { reason } from './reason.ts';
 
 /** Returns what the file gives to each option, by the names of the table; values are judged with those of the command line. */
 export function readConfig(options: OptionTable, file: string): ReadonlyMap<string, Given> | Misuse {
-  let text: string;
+  let octets: Uint8Array;
   try {
-    text = readFileSync(file, 'utf8');
+    octets = readFileSync(file);
   } catch (error) {
     return misuse(`--config ${file}: expected a file with a JSON object (${reason(error)})`);
   }
+  const text = decodeUtf8(octets);
+  if (text === undefined) return misuse(`--config ${file}: expected UTF-8`); // RFC 8259 §8.1
   const fault = findJsonFault(text);
   if (fault !== undefined) return misuse(`--config ${file}:${fault.line}:${fault.column}: expected ${fault.expected}, found ${fault.found}`);
   const content: unknown = JSON.parse(text);
@@ -24,7 +27,7 @@ export function readConfig(options: OptionTable, file: string): ReadonlyMap<stri
   names.delete('config'); // a file names no further file
   const given = new Map<string, Given>();
   for (const [key, value] of Object.entries(content)) {
-    const place = `--config ${file}: ${JSON.stringify(key)}`;
+    const place = `--config ${file}: ${quoted(key)}`;
     const name = names.get(key);
     if (name === undefined) return misuse(`${place} is unknown: ${suggest(key, [...names.keys()])}`);
     const { kind, repeatable = false } = options[name] ?? {};

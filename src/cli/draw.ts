@@ -5,7 +5,7 @@ import { clientEdges } from '../protocol/client/table.ts';
 import { serverEdges } from '../protocol/server/table.ts';
 import { DATA_EDGES } from '../wire/data-decoder.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
-import { misuse, suggest } from './misuse.ts';
+import { misuse, quoted, suggest } from './misuse.ts';
 
 const MACHINES: ReadonlyMap<string, () => Iterable<Edge>> = new Map([
   ['server', serverEdges],
@@ -25,7 +25,7 @@ const USAGE = {
 export function draw(args: readonly string[], terminal: Terminal): Promise<number> {
   return runCommand(USAGE, args, terminal, async ({ operands: [name = ''] }) => {
     const machine = MACHINES.get(name);
-    if (machine === undefined) return misuse(`no machine ${JSON.stringify(name)}: ${suggest(name, [...MACHINES.keys()])}`);
+    if (machine === undefined) return misuse(`no machine ${quoted(name)}: ${suggest(name, [...MACHINES.keys()])}`);
     terminal.out(toMermaid([...machine()]));
     return EXIT.ok;
   });

@@ -1,5 +1,6 @@
 // Where a text stops being JSON (RFC 8259), and what would be right there: JSON.parse tells a place only sometimes, and each
-// version of V8 in other words.
+// version of V8 in other words. A name that stands twice in the outermost object is a fault too, though JSON.parse takes it, and
+// the last one counts (§4: "the names within an object SHOULD be unique"): whoever wrote both meant both.
 
 import { quote } from '../wire/ascii.ts';
 
@@ -27,10 +28,11 @@ const EXPECTED: Readonly<Record<Awaited, string>> = {
   'end': 'the end',
 };
 
-/** Returns undefined for text that is JSON. */
+/** Returns undefined for text that is JSON, and has each name once. */
 export function findJsonFault(text: string): JsonFault | undefined {
   const open: ('{' | '[')[] = [];
   const behindValue = (): Awaited => ({ '{': ', or }', '[': ', or ]', none: 'end' } as const)[open.at(-1) ?? 'none'];
+  const names = new Set<unknown>(); // in the outermost object
   let awaited: Awaited = 'value';
   for (let at = 0; ; ) {
     WHITE_SPACE.lastIndex = at;
@@ -40,6 +42,11 @@ export function findJsonFault(text: string): JsonFault | undefined {
     const token = TOKEN.exec(text)?.[0] ?? '';
     const next = step(awaited, token, open, behindValue);
     if (next === undefined) return faultAt(text, at, EXPECTED[awaited]);
+    if (next === ':' && open.length === 1) {
+      const name: unknown = JSON.parse(token);
+      if (names.has(name)) return faultAt(text, at, 'each name once');
+      names.add(name);
+    }
     awaited = next;
     at += token.length;
   }

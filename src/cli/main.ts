@@ -3,7 +3,7 @@
 import process from 'node:process';
 import { VERSION } from '../node/version.ts';
 import { EXIT, type Terminal } from './command-line.ts';
-import { suggest } from './misuse.ts';
+import { quoted, suggest } from './misuse.ts';
 
 interface Command {
   readonly about: string;
@@ -60,6 +60,6 @@ export async function main([name, ...args]: readonly string[], terminal: Termina
   }
   const command = COMMANDS.get(name);
   if (command !== undefined) return command.run(args, terminal);
-  terminal.err(`ehlo: unknown command ${JSON.stringify(name)}: ${suggest(name, [...COMMANDS.keys()])}\n`);
+  terminal.err(`ehlo: unknown command ${quoted(name)}: ${suggest(name, [...COMMANDS.keys(), '--help', '--version'])}\n`);
   return EXIT.usage;
 }

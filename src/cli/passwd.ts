@@ -6,7 +6,7 @@ import { makeCredential, SCHEMES } from '../node/credential.ts';
 import { formatUser, isUserName } from '../protocol/sasl/credential.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
-import { misuse, type Misuse } from './misuse.ts';
+import { misuse, quoted, type Misuse } from './misuse.ts';
 import { choice, one } from './option.ts';
 import { createKeyboard, INTERRUPTED, type Keyboard } from './keyboard.ts';
 
@@ -31,7 +31,7 @@ export type PasswordInput =
 /** Returns the exit status. */
 export function passwd(args: readonly string[], terminal: Terminal, open: () => PasswordInput = openInput): Promise<number> {
   return runCommand(USAGE, args, terminal, async ({ options: { scheme }, operands: [name = ''] }) => {
-    if (!isUserName(name)) return misuse(`${JSON.stringify(name)}: expected a name without ":", "#" in front or what SASLprep changes (RFC 4013)`);
+    if (!isUserName(name)) return misuse(`${quoted(name)}: expected a name without ":", "#" in front or what SASLprep changes (RFC 4013)`);
     const input = open();
     const password = input.type === 'terminal' ? await ask(input.keyboard, terminal) : await readLine(input.octets);
     if (password === INTERRUPTED) return EXIT_INTERRUPTED;

@@ -13,7 +13,7 @@ import { openPart, partFolder, partsOf } from '../node/part.ts';
 import { becomeOwner } from '../node/privilege.ts';
 import { visible } from '../wire/visible.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
-import { misuse, suggest, type Misuse } from './misuse.ts';
+import { misuse, quoted, suggest, type Misuse } from './misuse.ts';
 import { DIR, flag, one } from './option.ts';
 import { reason } from './reason.ts';
 import { reportRecovery } from './recovery-text.ts';
@@ -49,7 +49,7 @@ const DONE: Readonly<Record<Exclude<OrderName, 'show'>, readonly [running: strin
   hold: ['is held', 'is held'],
   release: ['goes on', 'goes on when the relay runs'],
   remove: ['is removed', 'is removed'],
-  bounce: ['is returned to its sender', 'is returned to its sender when the relay runs'],
+  bounce: ['is given up, and its sender told, if it has one', 'is given up when the relay runs, and its sender told, if it has one'],
 };
 
 export function queue(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -60,9 +60,9 @@ export function queue(args: readonly string[], terminal: Terminal): Promise<numb
 }
 
 function requestOf([command = '', ...ids]: readonly string[]): Request | Misuse {
-  if (command === 'list') return ids.length === 0 ? { command } : misuse(`unexpected ${JSON.stringify(ids[0])}: expected list alone`);
+  if (command === 'list') return ids.length === 0 ? { command } : misuse(`unexpected ${quoted(ids[0] ?? '')}: expected list alone`);
   const order = ORDERS.find((each): each is OrderName => each === command);
-  if (order === undefined) return misuse(`${JSON.stringify(command)}: ${suggest(command, ['list', ...ORDERS])}`);
+  if (order === undefined) return misuse(`${quoted(command)}: ${suggest(command, ['list', ...ORDERS])}`);
   return ids.length > 0 ? { command: order, ids } : misuse(`${order}: expected the ID of a mail, as ehlo queue list shows it`);
 }
 
@@ -83,7 +83,7 @@ async function run(request: Request, directory: string, json: boolean, terminal:
     return error instanceof InUse ? complain('another program has the queue open, and does not answer; try again', EXIT.temporary) : complain(reason(error), EXIT.unavailable);
   }
   printer.end();
-  for (const id of printer.unknown) complain(`there is no mail ${JSON.stringify(id)}`, NO_INPUT);
+  for (const id of printer.unknown) complain(`there is no mail ${quoted(id)}`, NO_INPUT);
   return printer.unknown.size > 0 ? NO_INPUT : EXIT.ok;
 }
 

@@ -2,6 +2,7 @@
 
 import { stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
 import { errorCode } from './error-text.ts';
 
 export type Place = { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number };
@@ -11,7 +12,9 @@ export async function openPlace(listener: Server, place: Place): Promise<void> {
   try {
     await listenAt(listener, place);
   } catch (error) {
-    if (!('path' in place) || !(error instanceof Error) || errorCode(error.cause) !== 'EADDRINUSE' || !(await isDead(place.path))) throw error;
+    if (!('path' in place) || !(error instanceof Error)) throw error;
+    if (errorCode(error.cause) === 'EACCES' && (await isAbsent(dirname(place.path)))) throw new Error(`cannot listen on ${place.path}: there is no such directory`, { cause: error }); // Node calls it EACCES
+    if (errorCode(error.cause) !== 'EADDRINUSE' || !(await isDead(place.path))) throw error;
     await unlink(place.path);
     await listenAt(listener, place);
   }
@@ -19,7 +22,7 @@ export async function openPlace(listener: Server, place: Place): Promise<void> {
 
 function listenAt(listener: Server, place: Place): Promise<void> {
   const name = 'path' in place ? place.path : 'fd' in place ? `descriptor ${place.fd}` : `${place.host}:${place.port}`;
-  const reasons = 'path' in place ? PATH_ERRORS : LISTEN_ERRORS;
+  const reasons = 'path' in place ? PATH_ERRORS : 'fd' in place ? DESCRIPTOR_ERRORS : LISTEN_ERRORS;
   return new Promise<void>((resolve, reject) => {
     listener.on('error', (error) => reject(new Error(`cannot listen on ${name}: ${reasons[errorCode(error) ?? ''] ?? error.message}`, { cause: error })));
     listener.on('listening', resolve);
@@ -43,8 +46,15 @@ const PATH_ERRORS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program listens there',
   EACCES: 'no permission',
   ENOENT: 'there is no such directory',
+  ENOTDIR: 'there is no such directory',
   EROFS: 'the file system is read-only',
 };
+
+const DESCRIPTOR_ERRORS: Readonly<Record<string, string>> = { EINVAL: 'it is no socket that listens' };
+
+function isAbsent(path: string): Promise<boolean> {
+  return stat(path).then(() => false, (error: unknown) => errorCode(error) === 'ENOENT');
+}
 
 /** Tells whether a Unix socket is one that nobody listens on. What is no socket is not dead. Rejects where there is nothing. @internal */
 export async function isDead(path: string): Promise<boolean> {

@@ -56,6 +56,12 @@ describe('a command line', () => {
   it.each([
     [['a', '--mxport', '25'], 'unknown option --mxport: did you mean --mx-port?'],
     [['a', '-x'], 'unknown option -x: expected one of --config, --hostname, --mx-port, --resolver, --log, --verbose, --help'],
+    [['a', '-h'], 'unknown option -h: expected one of --hostname, --help'],
+    [['a', '-l'], 'unknown option -l: did you mean --log?'],
+    [['a', `--${'x'.repeat(100)}`], `unknown option --${'x'.repeat(78)}…: expected one of --config, --hostname, --mx-port, --resolver, --log, --verbose, --help`],
+    [['a', '--\x1b[31m'], 'unknown option --\\u001b[31m: expected one of --config, --hostname, --mx-port, --resolver, --log, --verbose, --help'],
+    [['a', '--mx-port', '1'.repeat(100)], `--mx-port "${'1'.repeat(80)}…": expected an integer from 0 to 65535`],
+    [['a', 'b'.repeat(100)], `unexpected "${'b'.repeat(80)}…": expected ADDRESS`],
     [['a', '--mxPort', '25'], 'unknown option --mxPort: did you mean --mx-port?'],
     [['a', '--mx-port'], '--mx-port needs a value: expected an integer from 0 to 65535'],
     [['a', '--hostname', '--mx-port', '25'], '--hostname needs a value: expected a name'],
@@ -103,6 +109,17 @@ describe('the file of --config', () => {
   it('that is not JSON is misuse, and the line says where', () => {
     const name = file('{"mx-port": 25,\n  verbose: true}\n');
     expect(wrong('a', '--config', name)).toBe(`--config ${name}:2:3: expected a name in double quotes, found verbose: true}`);
+  });
+
+  it('that says something twice is misuse, since one of the two would be lost', () => {
+    const name = file('{"resolver": "192.0.2.1", "hostname": "a.example",\n "resol\\u0076er": "192.0.2.2"}');
+    expect(wrong('a', '--config', name)).toBe(`--config ${name}:2:2: expected each name once, found "resol\\\\u0076er": "19…`);
+  });
+
+  it('that is no UTF-8 is misuse', () => {
+    const name = file('');
+    writeFileSync(name, Uint8Array.of(0x22, 0xff, 0x22));
+    expect(wrong('a', '--config', name)).toBe(`--config ${name}: expected UTF-8`);
   });
 
   it('that is not there, or no file, is misuse', () => {

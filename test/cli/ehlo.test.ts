@@ -58,6 +58,9 @@ describe('the command ehlo', () => {
     ['sned', 'ehlo: unknown command "sned": did you mean send?\n'],
     ['constructor', /^ehlo: unknown command "constructor": expected one of serve, send, /],
     ['--verbose', /^ehlo: unknown command "--verbose"/],
+    ['-h', 'ehlo: unknown command "-h": did you mean --help?\n'],
+    ['--hlep', 'ehlo: unknown command "--hlep": did you mean --help?\n'],
+    ['x'.repeat(100), /^ehlo: unknown command "x{80}…": expected one of serve, .*, --help, --version\n$/],
   ])('takes no %s for a command: one line, and status 64', async (name, line) => {
     const { status, out, err } = await ehlo(name);
     expect({ status, out }).toEqual({ status: 64, out: '' });

@@ -136,7 +136,7 @@ describe.each([['on a queue that nobody has open', stopped], ['on a relay that r
     expect((await run('release', 'm1', '--json')).out).toBe(`{"id":"m1","done":"release","running":${running !== undefined}}\n`);
     expect((await run('remove', 'm2')).out).toBe('m2 is removed\n');
     expect((await run('retry', 'm1')).status).toBe(0);
-    expect((await run('bounce', 'm1')).out).toMatch(/^m1 is returned to its sender/);
+    expect((await run('bounce', 'm1')).out).toMatch(/^m1 is given up/);
     expect((await run('list')).out).toMatch(/^m1 .* returned .*\n[^]*\n1 mail for 1 recipient, 5\.0 KB\n$/m);
     if (running !== undefined) expect(told).toEqual(['retry m1', 'retry m1', 'give up m1']);
   });

@@ -75,9 +75,18 @@ describe('a Unix socket', () => {
   });
 });
 
+describe('a path', () => {
+  it('in a folder that is not there is refused for that, and not for want of permission', async () => {
+    using folder = temporaryDirectory();
+    const file = join(folder.path, 'file');
+    writeFileSync(file, '');
+    for (const path of [join(folder.path, 'absent/socket'), join(file, 'socket')]) await expect(serve({ path })).rejects.toThrow(`cannot listen on ${path}: there is no such directory`);
+  });
+});
+
 describe('a descriptor', () => {
   it('that is none is refused in one line', async () => {
-    await expect(serve({ fd: 1_000 })).rejects.toThrow(/^cannot listen on descriptor 1000: [^\n]+$/);
+    await expect(serve({ fd: 1_000 })).rejects.toThrow(/^cannot listen on descriptor 1000: it is no socket that listens$/);
   });
 });
 

@@ -87,7 +87,6 @@ declare module 'node:fs' {
   export function statSync(path: string, options: { readonly throwIfNoEntry: false }): { readonly mtimeMs: number } | undefined;
   export function unlinkSync(path: string): void;
   export function writeFileSync(path: string, content: Uint8Array): void;
-  export function readFileSync(path: string): Uint8Array;
 }
 
 declare module 'node:child_process' {
