@@ -2,6 +2,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { replay } from '../../src/cli/replay.ts';
+import { encodeAscii } from '../../src/wire/ascii.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -107,9 +108,9 @@ describe('ehlo replay --server', () => {
   it('tells of a handshake that fails in one line', async () => {
     using directory = temporaryDirectory();
     const replies = ['220 b', '554 in the clear']; // to STARTTLS, and to what begins the handshake
-    const server = createServer({ allowHalfOpen: false }, (socket) => {
-      socket.on('data', () => socket.write(`${replies.shift()}\r\n`));
-      socket.write('220 a\r\n');
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      socket.on('data', () => socket.write(encodeAscii(`${replies.shift()}\r\n`)));
+      socket.write(encodeAscii('220 a\r\n'));
     });
     await new Promise<void>((resolve) => {
       server.on('listening', resolve);
