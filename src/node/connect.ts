@@ -1,15 +1,17 @@
 // A TCP connection to a target, or the reason why there is none.
 
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import type { Target } from '../relay/route.ts';
 import type { Signal } from './aborter.ts';
-import { DirectSocket } from './direct-socket.ts';
+import { readDirectly } from './direct-read.ts';
 import { errorCode } from './error-text.ts';
 
 /** Milliseconds that an address has to answer. RFC 5321 §4.5.3.2 has no row for it; Postfix waits as long. */
 const CONNECT_TIMEOUT: Milliseconds = seconds(30);
+
+const NO_DELAY: object = { noDelay: true }; // not in all types of Node that there are
 
 /** Errors of our own side: no reason to think ill of the destination. */
 const LOCAL_ERRORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EACCES', 'EPERM']);
@@ -28,7 +30,7 @@ export class ConnectError extends Error {
 /** Connects to one address. Rejects with a ConnectError; an abort closes what is under way. */
 export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { timeout = CONNECT_TIMEOUT, signal }: { readonly timeout?: Milliseconds; readonly signal?: Signal | undefined } = {}): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = DirectSocket.connecting().connect({ host: address, port });
+    const socket = new Socket(NO_DELAY).connect({ host: address, port });
     const fail = (error: ConnectError): void => {
       settle();
       socket.destroy();
@@ -44,6 +46,7 @@ export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { t
     socket.on('error', (error) => fail(new ConnectError(`${address} port ${port}: ${connectReason(error)}`, LOCAL_ERRORS.has(errorCode(error) ?? ''), error)));
     socket.on('connect', () => {
       settle();
+      readDirectly(socket);
       socket.pause();
       resolve(socket);
     });

@@ -14,7 +14,7 @@ import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
-import { DirectSocket } from './direct-socket.ts';
+import { readDirectly } from './direct-read.ts';
 import type { Entrance } from './entrance.ts';
 import { reportError } from './error-report.ts';
 import type { AnyHooks, Hooks } from './hook.ts';
@@ -213,8 +213,10 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     const seat = this.#closed ? undefined : this.#room.enter();
     if (seat === undefined) return this.#turnAway(socket, 'no room');
     if (proxied || this.#tlsAtOnce !== undefined) void this.#prepare(socket, seat, ends, proxied);
-    else if (seat.claim(ends.client.address)) this.#serve(ours ? DirectSocket.of(socket) : socket, seat, ends, undefined);
-    else {
+    else if (seat.claim(ends.client.address)) {
+      if (ours) readDirectly(socket);
+      this.#serve(socket, seat, ends, undefined);
+    } else {
       seat.leave();
       this.#turnAway(socket, 'no room');
     }
@@ -294,7 +296,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   async #stop(grace: Milliseconds): Promise<void> {
     this.#closed = true;
     this.#wake?.();
-    const listenerClosed = this.#entrance?.close() ?? new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+    const entranceClosed = this.#entrance?.close();
+    if (this.#entrance === undefined) this.#listener.close(() => undefined); // at once; what Node would have us wait for is also who has heard our last word and keeps the line
     for (const cut of this.#preparing) cut(); // nothing was said yet, and nothing is in hand
     for (const receiver of this.#receivers.keys()) receiver.shutdown();
     const over = this.#receivers.size === 0 ? undefined : new Promise<void>((resolve) => (this.#idle = resolve));
@@ -304,7 +307,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     await over; // also those that are cut: their hooks have been told
     clearTimeout(timer);
     this.#settings.patience.close();
-    await listenerClosed;
+    await entranceClosed;
   }
 }
 

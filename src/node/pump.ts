@@ -2,7 +2,7 @@
 //
 // Back-pressure both ways: while the socket takes no more, the session is not asked for actions and nothing is read; while
 // a question is open or content is not taken (`hold`), nothing is read. So a connection never buffers more than a read, and
-// what Node has read ahead of it. Each read is in memory of its own (a stream's by Node, a direct socket's as a copy), so the
+// what Node has read ahead of it. Each read is in memory of its own (a stream's by Node, one that is read directly as a copy), so the
 // views that a session hands on stay good after the next read.
 //
 // Rule 1: the socket is paused when something comes while nothing is to be read, not before: most questions are answered
@@ -15,7 +15,7 @@ import type { Duplex } from 'node:stream';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { Fifo } from '../wire/fifo.ts';
 import { concat } from '../wire/octet.ts';
-import { DirectSocket } from './direct-socket.ts';
+import { attend } from './direct-read.ts';
 import { LONGEST_TIMER, type Timer } from './pause.ts';
 import { finishThisTurn } from './turn-end.ts';
 
@@ -128,8 +128,7 @@ export class Pump<Action extends { readonly type: string }> {
       session.receive(octets, now());
       this.turn();
     };
-    if (socket instanceof DirectSocket) socket.attend(take);
-    else socket.on('data', take);
+    attend(socket, take);
     socket.on('end', () => {
       if (socket !== this.#socket) return;
       this.#keptEnd = true;
