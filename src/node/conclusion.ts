@@ -101,12 +101,12 @@ export function dueAgain({ id, arrival, reversePath, returned }: QueuedMail, sch
 
 /** `over`: why who waits is given up. */
 function stateAfter({ outcome, target }: RecipientOutcome, over: 'expired' | 'returned' | undefined): RecipientState {
-  const said = { reply: abridged(outcome.verbatim ?? outcome.reply), ...('reason' in outcome || target === undefined ? {} : { host: target.host }) };
+  const said: Pick<RecipientState, 'reply' | 'host'> = { reply: abridged(outcome.verbatim ?? outcome.reply), ...('reason' in outcome || target === undefined ? {} : { host: target.host }) };
   switch (outcome.state) {
     case 'delivered':
     case 'failed': return { state: outcome.state, ...said };
     case 'deferred':
-    case 'unknown': return over === undefined ? { state: 'waiting', ...said } : { state: 'failed', reply: verdict(over, abridged(outcome.reply).lines.join(' ')).reply };
+    case 'unknown': return over === undefined ? { state: 'waiting', ...said } : { state: 'failed', reply: verdict(over, `${said.host === undefined ? '' : `${said.host} said `}${inOneLine(outcome.reply)}`).reply };
     default: return outcome satisfies never;
   }
 }

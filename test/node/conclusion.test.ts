@@ -54,12 +54,21 @@ describe('what an attempt means for recipients', () => {
     expect(conclusion(5 * DAY)?.length).toBeLessThan(5_000);
   });
 
+  // found by reading: neither the code nor the host was told
+  it('tells who waited in vain what was said last, and by whom', () => {
+    const subject = mail();
+    const [forwardPath] = subject.forwardPaths;
+    const said = (outcome: Outcome): string | undefined => conclude(subject, [0], forwardPath === undefined ? [] : [{ forwardPath, outcome, target: targetOf(25) }], SCHEDULE, 5 * DAY).states.get(0)?.reply?.lines.join('');
+    expect(said(OUTCOMES.deferred)).toBe('the mail has not been delivered in time: mx.test said 451 4.3.0 later');
+    expect(said(OUTCOMES.unknown)).toBe('the mail has not been delivered in time: 451 4.4.2 connection lost');
+  });
+
   // found by reading: it said that the mail had not been delivered in time
   it('is the end for who waits where the operator has given up the mail, which is what is told', () => {
     const subject: QueuedMail = { ...mail(), returned: true };
     const [forwardPath] = subject.forwardPaths;
     const { states, again } = conclude(subject, [0], forwardPath === undefined ? [] : [{ forwardPath, outcome: OUTCOMES.deferred }], SCHEDULE, 0);
-    expect(states.get(0)).toEqual({ state: 'failed', reply: { code: 554, enhanced: '5.3.0', lines: ['the operator of this host has given up the mail: later'] } });
+    expect(states.get(0)).toEqual({ state: 'failed', reply: { code: 554, enhanced: '5.3.0', lines: ['the operator of this host has given up the mail: 451 4.3.0 later'] } });
     expect(again).toBeUndefined();
   });
 
