@@ -30,14 +30,14 @@ export interface Conclusion {
   readonly again: number | undefined;
 }
 
-/** Concludes from the outcomes of these recipients, in their order. Who waits is given up where the mail's time is over. */
-export function conclude(mail: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[], schedule: RetrySchedule, now: number): Conclusion {
+/** Concludes from the outcomes of these recipients, in their order. Who waits is given up where the mail's time is over. `begun`: the mail as it was before the attempt. */
+export function conclude(mail: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[], schedule: RetrySchedule, now: number, begun = mail): Conclusion {
   const next = results.every(({ outcome }) => outcome.state === 'delivered') ? now : dueAgain(mail, schedule, now); // of those nobody waits
   const states = new Map<number, RecipientState>();
   for (const [index, result] of results.entries()) {
     const recipient = recipients[index] ?? -1;
     const before = mail.recipients[recipient];
-    if (before !== undefined) states.set(recipient, isBrokenOff(result) ? before : stateAfter(result, next !== undefined ? undefined : mail.returned === true ? 'returned' : 'expired'));
+    if (before !== undefined) states.set(recipient, isBrokenOff(result) ? untried(before, begun.recipients[recipient]) : stateAfter(result, next !== undefined ? undefined : mail.returned === true ? 'returned' : 'expired'));
   }
   const failed: News[] = [];
   const relayed: News[] = [];
@@ -109,6 +109,13 @@ function stateAfter({ outcome, target }: RecipientOutcome, over: 'expired' | 're
     case 'unknown': return over === undefined ? { state: 'waiting', ...said } : { state: 'failed', reply: verdict(over, `${said.host === undefined ? '' : `${said.host} said `}${inOneLine(outcome.reply)}`).reply };
     default: return outcome satisfies never;
   }
+}
+
+/** The state of one to whom nothing was sent: that an attempt had begun is no reason to think that he may have the mail. */
+function untried(now: RecipientState, begun: RecipientState | undefined): RecipientState {
+  if (now.unsettled === undefined || begun?.unsettled !== undefined) return now;
+  const { state, reply, host } = now;
+  return { state, ...(reply === undefined ? {} : { reply }), ...(host === undefined ? {} : { host }) };
 }
 
 /** By our own end, before the mail was out: that is no attempt. */

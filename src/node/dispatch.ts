@@ -220,7 +220,7 @@ export class Dispatcher {
     } finally {
       this.#trying.delete(charge);
     }
-    const conclusion = this.#conclude(this.#options.queue.mail(charge.id) ?? mail, waiting, results);
+    const conclusion = this.#conclude(this.#options.queue.mail(charge.id) ?? mail, waiting, results, mail);
     this.#unrecorded.add(charge);
     const givenUp = this.#release(charge, effectOf(results.map(({ outcome }) => outcome)), conclusion.again);
     const unreachable = results.find(({ outcome }) => effectOf([outcome]) === 'unreachable');
@@ -254,8 +254,8 @@ export class Dispatcher {
     return { mail: waiting.length === 0 ? undefined : mail, waiting, later: mail?.held === true || this.#unrecorded.has(charge) };
   }
 
-  #conclude(mail: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[]): Conclusion {
-    const conclusion = conclude(mail, recipients, results, this.#options.schedule, Date.now());
+  #conclude(mail: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[], begun = mail): Conclusion {
+    const conclusion = conclude(mail, recipients, results, this.#options.schedule, Date.now(), begun);
     logOutcomes(this.#options.log, mail.id, recipients, results, conclusion);
     return conclusion;
   }

@@ -4,7 +4,7 @@ import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import { Dispatcher, type DispatchOptions, type Signals } from '../../src/node/dispatch.ts';
 import type { LogFields } from '../../src/node/log.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
-import type { Queue, QueuedMail } from '../../src/relay/queue/port.ts';
+import type { Queue, QueuedMail, RecipientState } from '../../src/relay/queue/port.ts';
 import { nextAttempt, type RetrySchedule } from '../../src/relay/schedule.ts';
 import { reply } from '../../src/syntax/reply.ts';
 import { targetOf } from '../support/scripted-server.ts';
@@ -791,6 +791,27 @@ describe('a dispatcher that closes', () => {
     await vi.advanceTimersByTimeAsync(MINUTE);
     await closed;
     expect(queue.mail('m1')).toMatchObject({ recipients: [{ state: 'waiting' }, { state: 'delivered' }], nextAttempt: Date.now() });
+  });
+
+  // found by restarts at random: after each of them such mail was logged as unknown, though nothing of it had been out
+  it.each<[string, RecipientState, RecipientState]>([
+    ['leaves none of it unknown that was not before', { state: 'waiting' }, { state: 'waiting' }],
+    ['leaves what was unknown before as it was', { state: 'waiting', unsettled: { host: 'mx.test' } }, { state: 'waiting', unsettled: { host: 'mx.test' } }],
+  ])('breaks off an attempt whose beginning was noted, and %s', async (_, before, after) => {
+    const { queue, dispatcher } = stage(untilAborted);
+    const { mail } = queue;
+    let begun = false;
+    queue.mail = (id) => {
+      const found = mail.call(queue, id);
+      return found === undefined ? undefined : { ...found, recipients: [begun ? { ...before, unsettled: { host: 'mx.test' } } : before] };
+    };
+    dispatcher.add({ ...queue.put(TO_BOB, NOTHING), recipients: [before] });
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    begun = true;
+    const closed = dispatcher.close(0);
+    await vi.advanceTimersByTimeAsync(1);
+    await closed;
+    expect(mail.call(queue, 'm1')?.recipients).toEqual([after]);
   });
 
   it('gives up nobody by that, however old the mail', async () => {
