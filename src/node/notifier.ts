@@ -6,6 +6,7 @@
 
 import { admit, type Admission } from '../relay/admission.ts';
 import { formatNotification, LONGEST_HEADER, mayNotify, notificationEnvelope, returnsContent } from '../relay/notification.ts';
+import { outgoingForwardPath } from '../relay/outgoing.ts';
 import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { Action, ReportedRecipient } from '../relay/report.ts';
 import { REASONS } from '../protocol/client/reason.ts';
@@ -63,7 +64,7 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
       const original = recipientParameters?.[recipient]?.originalRecipient;
       if (forwardPath === undefined) return [];
       return [{
-        forwardPath,
+        forwardPath: outgoingForwardPath(forwardPath, hostname),
         action,
         reply,
         ...(tried === undefined ? {} : { lastAttempt: tried }),

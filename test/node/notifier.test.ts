@@ -38,3 +38,16 @@ describe('the time of the last attempt', () => {
     expect(groups.map((group) => /^Last-Attempt-Date: (.*)\r?$/m.exec(group)?.[1])).toEqual(['Thu, 1 Jan 1970 00:00:01 +0000', undefined]);
   });
 });
+
+describe('the postmaster, for whom a client needs no domain (RFC 5321 §4.1.1.3)', () => {
+  // found by reading: the address had no domain, as no addr-spec may be
+  it('is reported as that of this host', async () => {
+    const queue = new MemoryQueue();
+    const mail = queue.put(mailOf('m1', '<alice@a.test>', '<Postmaster>'), encodeUtf8('Subject: lunch\r\n\r\nHello\r\n'));
+    const news = [{ recipient: 0, action: 'failed', state: { state: 'failed', reply: reply(554, '5.4.6', 'it loops') } }] as const;
+    const made = await notify(mail, news, { hostname: 'relay.test', queue, admission: { accept: new Set(), relayFrom: [] }, expire: 1 });
+    const pieces: Uint8Array[] = [];
+    for await (const octets of made?.queue?.content() ?? []) pieces.push(octets);
+    expect(decodeUtf8(concat(pieces))).toMatch(/\r\nFinal-Recipient: rfc822; postmaster@relay\.test\r\n/);
+  });
+});
