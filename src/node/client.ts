@@ -31,7 +31,7 @@ import { ConnectionPool, type Held, isStale } from './pool.ts';
 import { now } from './pump.ts';
 import { parsed } from './relay.ts';
 import { Resolver } from './resolve.ts';
-import type { Follower, Outgoing, SenderOptions } from './sender.ts';
+import { checkSender, type Follower, type Outgoing, type SenderOptions } from './sender.ts';
 
 /** What is set about a `MailClient`. */
 export interface MailClientOptions extends Partial<SenderOptions> {
@@ -73,7 +73,7 @@ const SCHEMES: Readonly<Record<string, { readonly port: number; readonly options
 /**
  * Returns a client for the server at `smtp://host:port`, `smtps://…` (TLS from the first octet on) or `lmtp://…`.
  *
- * Nothing is opened before there is a mail. Throws UsageError for what is no such URL.
+ * Nothing is opened before there is a mail. Throws UsageError for what is no such URL, and for options that are of no use.
  */
 export function connectTo(url: string, options: MailClientOptions = {}): MailClient {
   const [, scheme = '', place = ''] = /^([a-z]+:)\/\/([^/]*)\/?$/.exec(url) ?? [];
@@ -100,6 +100,7 @@ export class MailClient implements AsyncDisposable {
   constructor(server: NextHop, options: MailClientOptions = {}) {
     const { connections = 5, mailsPerConnection = Infinity, idle = 10_000, signal } = options;
     checkCounts(options, LEAST);
+    checkSender(options);
     if (signal !== undefined) setMaxListeners(0, signal);
     this.#server = server;
     this.#options = options;

@@ -2,7 +2,6 @@
 
 import { setMaxListeners } from 'node:events';
 import { UsageError } from '../wire/usage.ts';
-import { parseHost } from '../syntax/domain.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import type { RouteOptions } from '../relay/route.ts';
@@ -12,7 +11,7 @@ import { type Content, outgoingOf } from './content-source.ts';
 import type { DeliverOptions, RecipientOutcome } from './deliver.ts';
 import { machineName } from './machine-name.ts';
 import { Resolver } from './resolve.ts';
-import type { Outgoing } from './sender.ts';
+import { checkSender, type Outgoing } from './sender.ts';
 import { sendAllWays } from './ways.ts';
 
 /** What is set about `relay`. */
@@ -50,8 +49,11 @@ export function relay(reversePath: ReversePath | string, forwardPaths: readonly 
 }
 
 async function relayAll(reversePath: ReversePath | string, forwardPaths: readonly (ForwardPath | string)[], content: Content, options: RelayOptions): Promise<readonly RecipientOutcome[]> {
+  if (!Array.isArray(forwardPaths)) throw new UsageError('forward-paths are a list, also where it is one');
   if (forwardPaths.length === 0) throw new UsageError('relay needs a recipient');
-  if (options.hostname !== undefined && isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
+  checkSender(options);
+  for (const [name, hop] of [['smarthost', options.routing?.smarthost], ...(options.routing?.routes ?? [])] as const)
+    if (hop !== undefined && (typeof hop.host !== 'string' || typeof hop.port !== 'number')) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${JSON.stringify(hop)}`);
   const from = parsed(reversePath, parseReversePath);
   const to = forwardPaths.map((path) => parsed(path, parseForwardPath));
   return relayTo(await outgoingOf(from, content, options.signal), to, options);

@@ -6,6 +6,7 @@
 
 import { lookup, Resolver as Channel } from 'node:dns/promises';
 import { domainToASCII } from 'node:url';
+import { checkCounts, UsageError } from '../wire/usage.ts';
 import { type Milliseconds, seconds } from '../protocol/limit.ts';
 import { type AddressAnswers, type DnsAnswer, type MxRecord, recordsOf } from '../relay/dns-answer.ts';
 import { type HostPlan, locate, planKey, rank, type RouteOptions, type Step, type Target, type VerdictPlan } from '../relay/route.ts';
@@ -43,7 +44,14 @@ export type Route =
 export class Resolver {
   readonly #options: ResolverOptions;
 
+  /** Throws UsageError for servers that are no addresses. */
   constructor(options: ResolverOptions = {}) {
+    checkCounts(options, { timeout: 1 });
+    try {
+      if (options.servers !== undefined) new Channel({ timeout: seconds(5), tries: 2 }).setServers(options.servers);
+    } catch {
+      throw new UsageError(`servers are addresses such as 192.0.2.1:53 or [2001:db8::1]:53, not ${JSON.stringify(options.servers)}`);
+    }
     this.#options = options;
   }
 

@@ -4,12 +4,13 @@
 //         have been without TLS in any case, and a mail that waits for ever is no safer (RFC 7435). Postfix does so too.
 
 import type { Socket } from 'node:net';
+import { UsageError } from '../wire/usage.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { ClientTls, Outcome } from '../protocol/client/action.ts';
 import type { ClientAuth } from '../protocol/client/authentication.ts';
-import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
+import { checkClientOptions, type ClientOptions, type TlsPolicy } from '../protocol/client/option.ts';
 import type { ClientSession } from '../protocol/client/session.ts';
 import type { Signal } from './aborter.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -49,6 +50,12 @@ export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtO
   readonly closing?: Signal | undefined;
   /** Makes the session. Default: a ClientSession. */
   readonly session?: (options: ClientOptions, now: Milliseconds) => ClientSession;
+}
+
+/** Throws UsageError for options that no session can be made with. @internal */
+export function checkSender(options: Partial<SenderOptions>): void {
+  checkClientOptions(options);
+  if (options.tls !== undefined && typeof options.tls.secure !== 'function') throw new UsageError('tls must be a TlsClient, such as new TlsClient({ ca })');
 }
 
 /** A mail that may go right behind another: what `send` is given, and who is told the outcomes, when its turn is over. */

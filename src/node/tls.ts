@@ -113,6 +113,7 @@ function contextsOf(options: TlsOptions): [SecureContext, ReadonlyMap<string, Se
 const SESSION_CONTEXT = 'ehlo';
 
 function contextOf(pair: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array; readonly ca?: string | Uint8Array }): SecureContext {
+  if (pair.cert === undefined || pair.key === undefined) throw new UsageError('tls needs cert and key, in PEM'); // as a program without types may have it
   try {
     return createSecureContext({ cert: pemText(pair.cert), key: pemText(pair.key), ...(pair.ca === undefined ? {} : { ca: authoritiesText(pair.ca) }), minVersion: 'TLSv1.2', sessionIdContext: SESSION_CONTEXT });
   } catch (cause) {

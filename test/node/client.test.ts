@@ -264,6 +264,17 @@ describe('a client for many mails', () => {
     expect(() => connectTo('smtp://alice:secret@mx.test:25')).toThrow(/^(?!.*secret)/);
   });
 
+  it.each<[string, object]>([
+    ['hostname must be a domain or an address literal, not "a b"', { hostname: 'a b' }],
+    ['tlsPolicy must be one of off, opportunistic, require, verify, not "must"', { tlsPolicy: 'must' }],
+    ['auth needs a secret: { type: "password", authcid, password } or { type: "token", token }', { auth: { user: 'alice', pass: 'secret' } }],
+    ['auth needs a secret: { type: "password", authcid, password } or { type: "token", token }', { auth: { secret: { type: 'password', authcid: 'alice' } } }],
+    ['auth needs a secret: { type: "password", authcid, password } or { type: "token", token }', { auth: { secret: { type: 'token' } } }],
+    ['tls must be a TlsClient, such as new TlsClient({ ca })', { tls: { ca: 'PEM' } }],
+  ])('throws UsageError at once, and does not defer mail for ever: %s', (message, options) => {
+    expect(() => connectTo('smtp://mx.test', options)).toThrow(new UsageError(message));
+  });
+
   it.each([{ connections: 0 }, { waiting: 0 }, { connections: NaN }])('%j is misuse', (options) => {
     expect(() => connectTo('smtp://mx.test', options)).toThrow(UsageError);
   });

@@ -9,6 +9,7 @@ import { MECHANISMS } from '../../src/protocol/sasl/mechanism.ts';
 import { accept, committed, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { concat } from '../../src/wire/octet.ts';
+import type { TlsOptions } from '../../src/node/tls.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { deferred, turns, until } from '../support/turn.ts';
@@ -99,6 +100,9 @@ describe('listen', () => {
     [`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not "anything"`, { leniencies: ['anything' as 'longTextLines'] }, undefined],
     [`without names extensions: ${Object.keys(EXTENSIONS).join(', ')}, not "SMTPUTF9"`, { without: ['SMTPUTF9' as 'SMTPUTF8'] }, undefined],
     [`mechanisms are ${Object.keys(MECHANISMS).join(', ')}, not "SCRAM"`, { auth: { mechanisms: ['SCRAM' as 'PLAIN'] } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
+    ['auth needs mechanisms, such as ["SCRAM-SHA-256", "PLAIN"]', { auth: { mechanisms: [] } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
+    ['auth needs mechanisms, such as ["SCRAM-SHA-256", "PLAIN"]', { auth: {} as { mechanisms: [] } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
+    ['tls needs cert and key, in PEM', { tls: {} as TlsOptions }, undefined],
   ])('throws UsageError: %s', async (message, options, hooks) => {
     await expect(listen({ ...START, ...options }, hooks)).rejects.toThrow(new UsageError(message));
   });

@@ -197,6 +197,10 @@ describe('misuse of relay', () => {
     ['expected "@"', '<>', ['bob'], {}],
     ['expected Mailbox', '<>', [''], {}],
     ['hostname must be a domain or an address literal, not "a b"', '<>', ['bob@b.test'], { hostname: 'a b' }],
+    ['tlsPolicy must be one of off, opportunistic, require, verify, not "required"', '<>', ['bob@b.test'], { tlsPolicy: 'required' as 'require' }],
+    ['forward-paths are a list, also where it is one', '<>', 'bob@b.test' as unknown as readonly string[], {}],
+    ['the next hop of smarthost must be { host, port }, not "mx.test:25"', '<>', ['bob@b.test'], { routing: { smarthost: 'mx.test:25' as unknown as NextHop } }],
+    ['the next hop of b.test must be { host, port }, not {"host":"mx.test"}', '<>', ['bob@b.test'], { routing: { routes: new Map([['b.test', { host: 'mx.test' } as NextHop]]) } }],
   ])('throws UsageError: %s', async (message, from, to, more) => {
     const error = await relay(from, to, HELLO, options({}, more)).then(() => undefined, (thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UsageError);

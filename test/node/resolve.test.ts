@@ -2,6 +2,7 @@ import { lookup, Resolver as Channel } from 'node:dns/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Resolver } from '../../src/node/resolve.ts';
 import type { RouteOptions, Step, Target } from '../../src/relay/route.ts';
+import { UsageError } from '../../src/wire/usage.ts';
 import { startDnsServer, type DnsServer, type DnsZones } from '../support/dns-server.mjs';
 
 const ZONES: DnsZones = {
@@ -187,6 +188,11 @@ describe('a route', () => {
       'servfail.test: AAAA SERVFAIL, A SERVFAIL',
       'mx2.test: AAAA none, A 192.0.2.2',
     ]);
+  });
+
+  it('is misused with servers that are no addresses, or no time to answer', () => {
+    expect(() => new Resolver({ servers: ['192.0.2.1', 'dns.test'] })).toThrow(new UsageError('servers are addresses such as 192.0.2.1:53 or [2001:db8::1]:53, not ["192.0.2.1","dns.test"]'));
+    expect(() => new Resolver({ timeout: 0 })).toThrow(new UsageError('timeout must be a number of at least 1, not 0'));
   });
 
   it('is temporary where no DNS server listens', async () => {

@@ -5,6 +5,7 @@ import { parseHost } from '../../syntax/domain.ts';
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
 import type { Milliseconds } from '../limit.ts';
+import type { ClientSecret } from '../sasl/mechanism.ts';
 import type { ClientAuth } from './authentication.ts';
 
 /**
@@ -47,9 +48,30 @@ export interface Settings {
   readonly ownNames: ReadonlySet<string>;
 }
 
-/** Throws UsageError for a hostname that is none. */
-export function settingsOf({ hostname, timeout = Infinity, lmtp = false, tlsPolicy = 'off', tlsAtOnce = false, auth, ownNames = [] }: ClientOptions): Settings {
+const POLICIES: readonly TlsPolicy[] = ['off', 'opportunistic', 'require', 'verify'];
+
+/** Throws UsageError for a hostname, a policy or a secret that is none: a session that began with it could only fail. */
+export function checkClientOptions({ hostname, tlsPolicy, auth }: { readonly hostname?: string; readonly tlsPolicy?: TlsPolicy; readonly auth?: Pick<ClientAuth, 'secret'> | undefined }): void {
+  if (hostname !== undefined) hostOf(hostname);
+  if (tlsPolicy !== undefined && !POLICIES.includes(tlsPolicy)) throw new UsageError(`tlsPolicy must be one of ${POLICIES.join(', ')}, not ${JSON.stringify(tlsPolicy)}`);
+  if (auth !== undefined && !isSecret(auth.secret)) throw new UsageError('auth needs a secret: { type: "password", authcid, password } or { type: "token", token }');
+}
+
+/** Tells whether it is one, as a program without types may not have it. */
+function isSecret(secret: ClientSecret | undefined): boolean {
+  if (secret?.type === 'password') return typeof secret.authcid === 'string' && typeof secret.password === 'string';
+  return secret?.type === 'token' && typeof secret.token === 'string';
+}
+
+function hostOf(hostname: string): Domain | AddressLiteral {
   const host = parseHost(hostname);
   if (isFault(host)) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
+  return host;
+}
+
+/** Throws UsageError for what `checkClientOptions` does. */
+export function settingsOf({ hostname, timeout = Infinity, lmtp = false, tlsPolicy = 'off', tlsAtOnce = false, auth, ownNames = [] }: ClientOptions): Settings {
+  const host = hostOf(hostname);
+  checkClientOptions({ tlsPolicy, auth });
   return { host, timeout, lmtp, tlsPolicy, tlsAtOnce, auth, ownNames: new Set(ownNames.map((name) => name.toLowerCase())) };
 }

@@ -1,6 +1,7 @@
 // Verdicts: what a hook answers, as values. The types tie the reply code to the enhanced code: `refuse(552, '4.3.1', …)`
 // does not compile.
 
+import { UsageError } from '../../wire/usage.ts';
 import { reply } from '../../syntax/reply.ts';
 import type { EnhancedFor, Reply, ReplyCode } from '../../syntax/reply.ts';
 import type { ServerQuestion } from './action.ts';
@@ -17,8 +18,9 @@ export function accept(text?: string): Verdict {
   return text === undefined ? { type: 'accept' } : { type: 'accept', text };
 }
 
-/** Refuses with a reply of 4yz or 5yz, whose enhanced code has the same class. */
+/** Refuses with a reply of 4yz or 5yz, whose enhanced code has the same class. Throws UsageError where it is not so, as a program without types can have it. */
 export function refuse<Code extends RefusalCode>(code: Code, enhanced: EnhancedFor<Code>, text: string): Verdict {
+  if (!/^([45])\d\d \1\.\d{1,3}\.\d{1,3}$/.test(`${code} ${enhanced}`)) throw new UsageError(`refuse takes a code of 4yz or 5yz and an enhanced code of the same class, such as 550 and "5.1.1", not ${code} and ${JSON.stringify(enhanced)}`);
   return { type: 'refuse', reply: reply(code, enhanced, text) };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { accept, acceptance, committed, refuse } from '../../../src/protocol/server/verdict.ts';
 import { REPLIES } from '../../../src/protocol/server/reply.ts';
+import { UsageError } from '../../../src/wire/usage.ts';
 
 describe('a verdict', () => {
   it('accepts with the reply of the RFC, or with another text under the same codes', () => {
@@ -21,10 +22,11 @@ describe('a verdict', () => {
 
   it('refuses with codes of one class', () => {
     expect(refuse(550, '5.1.1', 'no such user')).toEqual({ type: 'refuse', reply: { code: 550, enhanced: '5.1.1', lines: ['no such user'] } });
+    const said = (code: number, enhanced: string): string => `refuse takes a code of 4yz or 5yz and an enhanced code of the same class, such as 550 and "5.1.1", not ${code} and "${enhanced}"`;
     // @ts-expect-error the enhanced code is of another class
-    refuse(552, '4.3.1', 'full');
+    expect(() => refuse(552, '4.3.1', 'full')).toThrow(new UsageError(said(552, '4.3.1')));
     // @ts-expect-error 250 refuses nothing
-    refuse(250, '2.0.0', 'ok');
+    expect(() => refuse(250, '2.0.0', 'ok')).toThrow(new UsageError(said(250, '2.0.0')));
   });
 
   it('names the entry that the mail was committed to', () => {
