@@ -22,6 +22,7 @@ import type { ClientOptions } from '../protocol/client/option.ts';
 import { REASONS } from '../protocol/client/reason.ts';
 import { ClientSession } from '../protocol/client/session.ts';
 import { asciiPath } from './ascii-path.ts';
+import { BLOCK, inBlocks } from './blocks.ts';
 import { derive, HASH } from './credential.ts';
 import { now, Pump } from './pump.ts';
 import type { Next, Outgoing, Report, SenderOptions } from './sender.ts';
@@ -41,9 +42,6 @@ interface Task {
   begun: boolean; //           in the hands of the session
   readonly settle: (outcomes: readonly Outcome[]) => void;
 }
-
-/** Octets that the server has the time of RFC 5321 §4.5.3.2.5 to take: a slow line must not be too slow for a large piece. */
-const BLOCK = 65_536;
 
 /** Largest content that is kept in memory to go in one flight with its envelope. */
 const ONE_FLIGHT = BLOCK;
@@ -344,12 +342,6 @@ let usual: TlsClient | undefined;
 function sessionOptions({ hostname, timeout, lmtp, tlsPolicy = 'opportunistic', tlsAtOnce, auth, ownNames }: SenderOptions): ClientOptions {
   const options = { hostname, timeout, lmtp, tlsPolicy, tlsAtOnce, ownNames, auth: auth && { ...auth, hash: HASH, nonce: encodeBase64(Uint8Array.from(randomBytes(18))) } };
   return { hostname, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) };
-}
-
-async function* inBlocks(content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  for await (const octets of content) {
-    for (let at = 0; at < octets.length; at += BLOCK) yield octets.subarray(at, at + BLOCK);
-  }
 }
 
 async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

@@ -63,6 +63,21 @@ async function sendOne(server: { readonly port: number }, options: Partial<Sende
   return outcome;
 }
 
+describe('content', () => {
+  it('that comes line by line goes in blocks, and not as a command a line', async () => {
+    const { server, contents } = await serveKeeping({ maxCommands: 10, without: [] });
+    const line = latin1('a line of content, of which there are many\r\n');
+    const lines = 1_500;
+    const connection = await open(server);
+    const mail = { ...mailOf('', { size: lines * line.length }), content: async function* () {
+      for (let each = 0; each < lines; each++) yield line;
+    } };
+    expect(brief(await connection.send(mail, TO('bob@b.test')))).toEqual(['delivered 250 2.0.0']);
+    expect(contents.map(({ length }) => length)).toEqual([lines * line.length]);
+    await connection.quit();
+  });
+});
+
 describe('TLS (RFC 3207)', () => {
   it('is begun where it is offered, and is a fact of the outcome', async () => {
     const { server, mails } = await serveKeeping({ tls: new TlsServer(MX) });
