@@ -34,6 +34,8 @@ export interface DeliverOptions extends SenderOptions {
   readonly pool?: ConnectionPool | undefined;
   /** The domains of the recipients, or next hops, for which the pool is to know the connection. */
   readonly destinations?: readonly string[];
+  /** The operator has named the host: that it takes no mail at all is his mistake, and returns nobody's mail. */
+  readonly configured?: boolean;
   /** `<postmaster>` is that of the server, and is sent as it is (RFC 5321 §4.5.1). Default: it is that of this host. */
   readonly serverPostmaster?: boolean;
   /** A connection of the pool to begin with. */
@@ -186,7 +188,7 @@ class Delivery {
       result ??= { forwardPath, outcome: { ...ABORTED, time: Date.now() } };
       if (!whole || this.#closing || this.#silent < this.#lacking) {
         if (result.outcome.state === 'failed' && !told) result = { ...result, outcome: this.#closing ? { ...ABORTED, time: Date.now() } : { ...result.outcome, state: 'deferred' } };
-      } else if (result.outcome.state === 'deferred' && this.#allTurnedAway && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection', time: Date.now() } };
+      } else if (result.outcome.state === 'deferred' && this.#allTurnedAway && this.#options.configured !== true && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection', time: Date.now() } };
       if (!told) this.#options.report?.(recipient, result);
       return result;
     });

@@ -15,7 +15,7 @@ import { checkSender, type Outgoing } from './sender.ts';
 import { sendAllWays } from './ways.ts';
 
 /** What is set about `relay`. */
-export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'ownNames'>> {
+export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'configured' | 'ownNames'>> {
   /** Finds routes. Default: the system's DNS. */
   readonly resolver?: Resolver;
   /** What of routing differs from its defaults: no own names, port 25, no private targets, no configured next hops. */

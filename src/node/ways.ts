@@ -21,7 +21,7 @@ import type { Outgoing } from './sender.ts';
 /** Milliseconds that the ways of the recipients' domains have to be found in, for those that are the same to be shared. */
 const GATHERING = 200;
 
-export interface WaysOptions extends Omit<DeliverOptions, 'open' | 'destinations'> {
+export interface WaysOptions extends Omit<DeliverOptions, 'open' | 'destinations' | 'configured'> {
   readonly resolver: Resolver;
   readonly routing: RouteOptions;
 }
@@ -118,10 +118,12 @@ class Ways {
       const missed = route.missed();
       if (missed !== undefined) throw new Error(missed);
     })();
+    const configured = groups.some(({ destination, key }) => destination !== key);
     await deliver({ ...this.#mail, ...parameters }, paths, targets, {
       ...this.#options,
       destinations: groups.map(({ key }) => key),
-      ownNames: groups.some(({ destination, key }) => destination !== key) ? [] : routing.ownNames, // the operator may have a next hop that he calls as this host
+      configured,
+      ownNames: configured ? [] : routing.ownNames, // the operator may have a next hop that he calls as this host
       open,
       report: (index, result) => this.#settle(recipients[index] ?? -1, result),
     });

@@ -53,6 +53,14 @@ describe('relay', () => {
     expect(commands(server)).toEqual(['MAIL FROM:<alice@a.test>', 'RCPT TO:<bob@b.test>', 'RCPT TO:<carol@b.test>', 'RCPT TO:<x@b.test>']);
   });
 
+  // found by a next hop at random: all mail was returned at once where the smarthost was named wrong
+  it('takes it for our own mistake where a configured next hop says that it takes no mail (RFC 7504)', async () => {
+    await using server = await startScriptedServer(['S: 521 5.3.2 no mail here', 'C: QUIT', 'S: 221 bye']);
+    const outcomes = async (more: RelayOptions): Promise<readonly string[]> => (await relay('<>', ['1@b.test'], HELLO, more)).map(({ outcome }) => `${outcome.state} ${outcome.reply.code}`);
+    expect(await outcomes(options({}, { routing: { smarthost: { host: '127.0.0.1', port: server.port } } }))).toEqual(['deferred 521']);
+    expect(await outcomes(options({ 'b.test': server.port }))).toEqual(['deferred 521']);
+  });
+
   it('reports outcomes in the order of the recipients, one transaction for each domain', async () => {
     await using b = await startScriptedServer(taking(2));
     await using c = await startScriptedServer(['S: 421 4.3.2 busy', '* end']);
