@@ -234,12 +234,22 @@ export class Dispatcher {
     if (!this.#isOurs(charge)) return;
     const { mail, waiting, later } = this.#look(charge);
     if (mail === undefined) return this.#forget(charge);
-    if (later) return this.#scheduler.add(charge, Date.now() + LOCAL_RETRY, false);
+    if (later) return this.#putOff(charge, Date.now() + LOCAL_RETRY);
     const same: Outcome = outcome.state === 'unknown' ? { ...outcome, state: 'deferred' } : outcome;
     const { forwardPaths } = mail;
     const paths = waiting.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
+    const conclusion = this.#conclude(mail, waiting, paths.map((forwardPath) => ({ forwardPath, outcome: same, ...(target === undefined ? {} : { target }) })));
     charge.at = Infinity;
-    await this.#record(charge, this.#conclude(mail, waiting, paths.map((forwardPath) => ({ forwardPath, outcome: same, ...(target === undefined ? {} : { target }) }))));
+    const recorded = this.#record(charge, conclusion);
+    if (conclusion.again !== undefined) this.#putOff(charge, conclusion.again); // it is not that old: the clock was set back meanwhile
+    await recorded;
+  }
+
+  /** Gives a charge that was to be given up back to the scheduler. */
+  #putOff(charge: Charge, at: number): void {
+    charge.at = at;
+    this.#scheduler.add(charge, at, false);
+    this.#turn();
   }
 
   /** Whether the charge is still one; an order of the operator may have put another into its place, which may be under way. */
