@@ -88,6 +88,14 @@ export class Pipeline {
     this.expect(replies, now);
   }
 
+  /** Octets in pieces, the last of which brings these replies. */
+  pieces(pieces: readonly Uint8Array[], replies: readonly Exchange[], now: Milliseconds): void {
+    for (const [index, octets] of pieces.entries()) {
+      if (index === pieces.length - 1) this.say({ type: 'send', octets }, replies, now);
+      else this.push({ type: 'send', octets });
+    }
+  }
+
   /** Replies that nobody has to ask for any more. */
   expect(replies: readonly Exchange[], now: Milliseconds): void {
     this.#awaited.push(...replies);

@@ -14,7 +14,6 @@
 // Departs: RFC 3030 §2 would have the replies to RCPT awaited before it; what is sent in vain costs nobody a mail.
 
 import { encodeAscii } from '../../wire/ascii.ts';
-import { EMPTY } from '../../wire/octet.ts';
 import { UsageError } from '../../wire/usage.ts';
 import { parseEhloReply } from '../../syntax/keyword.ts';
 import { replyClass, type Reply, type ReplyClass } from '../../syntax/reply.ts';
@@ -110,8 +109,8 @@ export class ClientSession {
     this.#dirty = true;
     if (work.whole !== undefined && this.takesOneFlight && work.unsent.length < PIPELINED) {
       this.#event('one flight');
-      this.#pipeline.put([...work.unsent.splice(0), { to: 'BDAT LAST' }], now);
-      return work.whole.forEach((octets) => this.#pipeline.push({ type: 'send', octets }));
+      this.#pipeline.put(work.unsent.splice(0), now);
+      return this.#pipeline.pieces(work.whole, [{ to: 'BDAT LAST' }], now);
     }
     this.#event('transaction');
     this.#advance(now);
@@ -347,16 +346,15 @@ export class ClientSession {
     const { content } = this.#docket.work;
     const pieces = content.write(octets);
     if (content.fault !== undefined) return this.#break('bad-content');
-    for (const [index, piece] of pieces.entries()) this.#pipeline.say({ type: 'send', octets: piece }, content.chunked && index === 0 ? [{ to: 'BDAT' }] : [], now);
+    this.#pipeline.pieces(pieces, content.chunked ? [{ to: 'BDAT' }] : [], now);
   }
 
   /** Sends these pieces, the last of the content. */
-  #finish([first = EMPTY, ...rest]: readonly Uint8Array[], now: Milliseconds): void {
+  #finish(pieces: readonly Uint8Array[], now: Milliseconds): void {
     const { work } = this.#docket;
     if (work.content.fault !== undefined) return this.#break('bad-content');
     this.#event('content sent');
-    this.#pipeline.say({ type: 'send', octets: first }, work.repliesToEnd(this.#settings.lmtp), now);
-    for (const octets of rest) this.#pipeline.push({ type: 'send', octets });
+    this.#pipeline.pieces(pieces, work.repliesToEnd(this.#settings.lmtp), now);
   }
 
   /** The transaction under way is over; the replies to one behind it are awaited already. */

@@ -3,6 +3,7 @@ import { LIMITS } from '../../../src/protocol/limit.ts';
 import { AWAITED } from '../../../src/protocol/client/table.ts';
 import type { Awaited } from '../../../src/protocol/client/table.ts';
 import { AT_THE_END, BOB, CAROL, CLIENT, ClientDialogue, IN_TRANSACTION, after, clientAwaiting, clientIn, forwardPath, reversePath } from '../../support/client-dialogue.ts';
+import { octetsOf } from '../../wire/every.ts';
 
 const COMMANDS = Object.keys(AWAITED) as Awaited[]; // the keys are AWAITED's own
 
@@ -265,6 +266,34 @@ describe('a reply', () => {
     const client = clientIn('envelope');
     client.reply('250 ok', '250 ok', '250 ok', '354 go', '250 taken');
     expect(client.told).toEqual([`${BOB} deferred 451 in reply to nothing: bad-reply`, `${CAROL} deferred 451 in reply to nothing: bad-reply`, 'done']);
+  });
+
+  it.each([
+    ['mail data', ['PIPELINING'], ['250 ok', '250 ok', '354 go']],
+    ['the last chunk', ['PIPELINING', 'CHUNKING'], ['250 ok', '250 ok']],
+    ['a chunk', ['CHUNKING'], ['250 ok', '250 ok']],
+  ])('before the last octet of %s has been handed out is none of its either', (what, keywords, replies) => {
+    const { session } = clientIn('ready', keywords);
+    const content = octetsOf('hello\r\n.world'); // in pieces in every form
+    const sends = (most: number): number => {
+      let sent = 0;
+      for (; sent < most && session.next()?.type === 'send'; sent += 1);
+      return sent;
+    };
+    session.send({ reversePath: reversePath('<>'), forwardPaths: [forwardPath(BOB)], ...(what === 'a chunk' ? {} : { content }) }, 0);
+    for (const reply of replies) {
+      sends(1);
+      session.receive(octetsOf(`${reply}\r\n`), 0);
+    }
+    if (what === 'a chunk') {
+      expect(session.next()?.type).toBe('want-content');
+      session.content(content, 0);
+    }
+    expect(sends(1)).toBe(1);
+    session.receive(octetsOf('250 taken\r\n'), 0);
+    const told: string[] = [];
+    for (let action; (action = session.next()) !== undefined; ) told.push(action.type === 'outcome' ? `${action.outcome.state} ${action.outcome.reply.code}` : action.type);
+    expect(told.filter((type) => type !== 'send')).toEqual(['deferred 451', 'done', 'close']);
   });
 
   it('behind the end of the session changes nothing', () => {
