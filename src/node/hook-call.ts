@@ -36,17 +36,19 @@ export class HookCall<Answer> {
 /** Calls a hook and tells `settle` what came of it: at once where it answered without a promise. Returns whether that is still to come. */
 export function whenSettled<Answer>(call: () => Answer | PromiseLike<Answer>, settle: (outcome: HookOutcome<Answer>) => void): boolean {
   let answer: Answer | PromiseLike<Answer>;
+  let later: PromiseLike<Answer> | undefined;
   try {
     answer = call();
+    if (isPromise(answer)) later = answer;
   } catch (error) {
     settle({ error });
     return false;
   }
-  if (!isPromise(answer)) {
-    settle({ answer });
+  if (later === undefined) {
+    settle({ answer: answer as Answer }); // it was found to be no promise
     return false;
   }
-  Promise.resolve(answer).then((given) => settle({ answer: given }), (error: unknown) => settle({ error }));
+  Promise.resolve(later).then((given) => settle({ answer: given }), (error: unknown) => settle({ error }));
   return true;
 }
 

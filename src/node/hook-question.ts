@@ -5,7 +5,7 @@ import { UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseMailbox, type Mailbox } from '../syntax/mailbox.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
-import type { Reply } from '../syntax/reply.ts';
+import { isConsistent, type Reply } from '../syntax/reply.ts';
 import type { Envelope, MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { ServerQuestion } from '../protocol/server/action.ts';
 import { REPLIES } from '../protocol/server/reply.ts';
@@ -134,11 +134,12 @@ function isWhole(answer: AuthAnswer): boolean {
   switch (answer.type) {
     case 'credential': {
       const { iterations, salt, storedKey, serverKey } = (answer.credential ?? {}) as Readonly<Partial<Record<keyof ScramCredential, unknown>>>; // what they are is found out here
-      return typeof iterations === 'number' && [salt, storedKey, serverKey].every(isOctets);
+      return Number.isSafeInteger(iterations) && Number(iterations) > 0 && [salt, storedKey, serverKey].every(isOctets);
     }
     case 'secret': return isOctets(answer.secret);
     case 'identity': return typeof answer.authcid === 'string';
     case 'yes': return true;
+    case 'no': return isTextOrNone(answer.text) && isTexts(answer.error);
     default: return isTextOrNone(answer.text);
   }
 }
@@ -157,9 +158,14 @@ function isVerdict(verdict: Verdict | undefined | void): boolean {
   if (verdict?.type === 'accept') return isTextOrNone(verdict.text);
   if (verdict?.type !== 'refuse') return false;
   const { code, enhanced, lines } = (verdict.reply ?? {}) as Readonly<Partial<Record<keyof Reply, unknown>>>; // what they are is found out here
-  return typeof code === 'number' && Number.isInteger(code) && code >= 400 && code <= 599 && isTextOrNone(enhanced) && Array.isArray(lines) && lines.every((line) => typeof line === 'string');
+  return typeof code === 'number' && Number.isInteger(code) && code >= 400 && code <= 599 && isTextOrNone(enhanced) && isConsistent({ code, enhanced }) && Array.isArray(lines) && lines.every((line) => typeof line === 'string');
 }
 
-function isTextOrNone(value: unknown): boolean {
+/** What a client with a bad token is told, as JSON: names and texts. */
+function isTexts(value: unknown): boolean {
+  return value === undefined || (typeof value === 'object' && value !== null && Object.values(value).every((each) => typeof each === 'string'));
+}
+
+function isTextOrNone(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string';
 }

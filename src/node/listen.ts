@@ -171,7 +171,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#listener.on('error', (error) => reportError(this.#hooks, error)); // one connection was not accepted; the next may be
   }
 
-  /** Stops accepting, lets sessions finish what is in hand, says 421, and after `grace` milliseconds cuts what is left. */
+  /** Stops accepting, lets sessions finish what is in hand, says 421, and after `grace` milliseconds says it to what is left too, whatever that is at. */
   close(grace: Milliseconds = seconds(30)): Promise<void> {
     this.#closing ??= this.#stop(grace);
     return this.#closing;
@@ -302,7 +302,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     for (const receiver of this.#receivers.keys()) receiver.shutdown();
     const over = this.#receivers.size === 0 ? undefined : new Promise<void>((resolve) => (this.#idle = resolve));
     const timer = setTimeout(() => {
-      for (const receiver of this.#receivers.keys()) receiver.cut();
+      for (const receiver of this.#receivers.keys()) receiver.halt();
     }, Math.min(grace, LONGEST_TIMER));
     await over; // also those that are cut: their hooks have been told
     clearTimeout(timer);

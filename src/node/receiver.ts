@@ -77,6 +77,13 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     this.#pump.turn();
   }
 
+  /** Ends it now, whatever is in hand: with a 421 where one can be said. */
+  halt(): void {
+    this.#session.halt();
+    this.#pump.turn();
+    if (this.#session.state !== 'closed') this.cut();
+  }
+
   /** Cuts the connection; what is in hand comes to nothing. */
   cut(): void {
     this.#pump.cut();

@@ -52,6 +52,12 @@ export function replyClass(code: number): ReplyClass {
   return first === 2 || first === 3 || first === 4 ? first : 5;
 }
 
+/** Tells whether the enhanced code of the reply, where it has one, may stand beside its code: a status code of the same class (RFC 2034 §4). */
+export function isConsistent({ code, enhanced }: Pick<Reply, 'code' | 'enhanced'>): boolean {
+  const status = enhanced === undefined ? undefined : parseEnhancedStatus(enhanced);
+  return status === undefined || (!isFault(status) && agrees(status, code));
+}
+
 /**
  * Returns all lines of the reply, each with its CRLF, the codes on each line (RFC 2034 §4), the space after the code also
  * where no text follows (§4.2.1).

@@ -52,8 +52,8 @@ export class ClientPlayer implements Player {
     this.#session.expire(now);
   }
 
-  meet(event: 'eof' | 'lost' | 'shutdown' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined {
-    if (event === 'shutdown') return 'a client is not shut down';
+  meet(event: 'eof' | 'lost' | 'shutdown' | 'halt' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined {
+    if (event === 'shutdown' || event === 'halt') return 'a client is not shut down';
     if (event === 'eof' || event === 'lost') this.#session.receiveEnd();
     else if (this.#session.state !== 'tls') return `no handshake was asked for in state ${this.#session.state}`;
     else this.#session.secured(event === 'tls' ? VERIFIED : UNVERIFIED, now);

@@ -36,7 +36,7 @@ export type Speaker = 'C' | 'S';
 
 /** What neither peer nor application does. */
 export type WorldEvent =
-  | { readonly happens: 'eof' | 'lost' | 'close' | 'shutdown' | 'tls' | 'tls insufficient' }
+  | { readonly happens: 'eof' | 'lost' | 'close' | 'shutdown' | 'halt' | 'tls' | 'tls insufficient' }
   | { readonly happens: 'clock'; readonly count: number; readonly unit: TimeUnit };
 
 export type TimeUnit = 'ms' | 's' | 'm' | 'h';
@@ -151,8 +151,8 @@ function parseExactEntry(from: Speaker, quoted: string): Unplaced | string {
 }
 
 function parseWorldEntry(text: string): Unplaced | string {
-  if (text === 'eof' || text === 'lost' || text === 'close' || text === 'shutdown' || text === 'tls' || text === 'tls insufficient') return { type: 'world', event: { happens: text } };
+  if (text === 'eof' || text === 'lost' || text === 'close' || text === 'shutdown' || text === 'halt' || text === 'tls' || text === 'tls insufficient') return { type: 'world', event: { happens: text } };
   const [, count = '', unit] = /^clock \+([1-9]\d{0,8})(ms|s|m|h)$/.exec(text) ?? [];
-  if (unit === undefined) return '* eof, lost, close, shutdown, tls, tls insufficient or clock +N with ms, s, m or h behind N';
+  if (unit === undefined) return '* eof, lost, close, shutdown, halt, tls, tls insufficient or clock +N with ms, s, m or h behind N';
   return { type: 'world', event: { happens: 'clock', count: Number(count), unit: unit as TimeUnit } }; // the pattern's own alternatives
 }

@@ -16,7 +16,7 @@ export interface Player {
   /** Whether the octets of the peer are lines now, and not those of a chunk. */
   readonly readsLines: boolean;
   /** The peer closed its side, the connection broke, our side shall end, or TLS begins. Returns why that cannot be now, if so. */
-  meet(event: 'eof' | 'lost' | 'shutdown' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined;
+  meet(event: 'eof' | 'lost' | 'shutdown' | 'halt' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined;
   /** The application speaks. Returns why it cannot now, if so. */
   say(step: Said, now: Milliseconds): string | undefined;
   /** Whether the application is wanted to `supply` content. */

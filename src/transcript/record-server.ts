@@ -47,6 +47,11 @@ export class RecordedServerSession extends ServerSession {
     super.shutdown();
   }
 
+  override halt(): void {
+    this.#recorder.world('halt');
+    super.halt();
+  }
+
   override secured(now: Milliseconds): void {
     this.#recorder.world('tls');
     super.secured(now);

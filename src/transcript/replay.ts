@@ -145,7 +145,7 @@ class Replay {
     const { line } = entry;
     this.#watchReceived();
     switch (event.happens) {
-      case 'eof': case 'lost': case 'shutdown': case 'tls': case 'tls insufficient': {
+      case 'eof': case 'lost': case 'shutdown': case 'halt': case 'tls': case 'tls insufficient': {
         const trouble = this.#player.meet(event.happens, this.#now);
         return trouble === undefined ? this.#pump(line) : { line, expected: formatEntry(entry), got: trouble };
       }

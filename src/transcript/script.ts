@@ -125,7 +125,7 @@ function misfit(step: Step, subject: Subject, asked: boolean): string | undefine
       if (isAnswer(step) && !asked) return 'A: ask before its answer';
       return isUnfinished(step) || (codes.size > 1 && step.said.say !== 'each') ? 'all lines of the reply, with one code' : undefined;
     }
-    case 'world': return subject === 'client' && step.event.happens === 'shutdown' ? 'eof, lost, close, tls, tls insufficient or clock in the world of a client' : undefined;
+    case 'world': return subject === 'client' && (step.event.happens === 'shutdown' || step.event.happens === 'halt') ? 'eof, lost, close, tls, tls insufficient or clock in the world of a client' : undefined;
     case 'supply': case 'sent': case 'told': case 'closed': return undefined;
     default: return step satisfies never;
   }

@@ -57,12 +57,13 @@ export class ServerPlayer implements Player {
     this.#session.expire(now);
   }
 
-  meet(event: 'eof' | 'lost' | 'shutdown' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined {
+  meet(event: 'eof' | 'lost' | 'shutdown' | 'halt' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined {
     if (event.startsWith('tls') && this.#session.state !== 'tls') return 'no handshake is asked for';
     switch (event) {
       case 'eof': this.#session.receiveEnd(now); break;
       case 'lost': this.#session.lost(); break;
       case 'shutdown': this.#session.shutdown(); break;
+      case 'halt': this.#session.halt(); break;
       case 'tls': this.#session.secured(now); break;
       case 'tls insufficient': this.#session.insecure(now); break;
       default: event satisfies never;

@@ -44,7 +44,7 @@ describe('the states that hooks make', () => {
   it('that cannot be made are 421 and 451, as any hook that throws', async () => {
     const fail = (): never => { throw new Error('no state'); };
     const error = (): void => undefined;
-    expect(await replies({ sessionState: fail, message: () => accept(), error }, [])).toEqual(['421 4.3.0 local error, try again later']);
+    expect(await replies({ sessionState: fail, message: () => accept(), error }, [])).toEqual(['421 4.3.0 mx.test local error, try again later']);
     expect((await replies({ mailState: fail, message: () => accept(), error }, ['EHLO client.test', 'MAIL FROM:<>'])).at(-1)).toMatch(/^451 4\.3\.0 /);
   });
 

@@ -277,6 +277,7 @@ describe('a hook that fails', () => {
     ['throws', () => { throw new Error('disk on fire'); }, 'disk on fire'],
     ['throws what is no Error', () => { throw 'disk on fire'; }, 'disk on fire'],
     ['rejects', () => Promise.reject(new Error('disk on fire')), 'disk on fire'],
+    ['returns a promise that cannot be waited for', () => ({ get then(): never { throw new Error('disk on fire'); } }) as unknown as undefined, 'disk on fire'],
     ['outlives its deadline', () => never, "the hook 'rcpt' did not answer in 40 ms"],
   ];
 
@@ -293,7 +294,7 @@ describe('a hook that fails', () => {
 
   it('before the banner closes with 421', async () => {
     const server = await serve({ client: () => Promise.reject(new Error('disk on fire')) });
-    expect(await (await connect(server)).rest()).toMatch(/^421 4\.3\.0 /);
+    expect(await (await connect(server)).rest()).toMatch(/^421 4\.3\.0 mx\.test /);
   });
 
   it('aborts its signal when it is late, and what it answers then is dropped', async () => {
@@ -324,6 +325,8 @@ describe('a hook that fails', () => {
     ['a refusal with a code of 2yz', { type: 'refuse', reply: { code: 250, enhanced: undefined, lines: ['no'] } }],
     ['a refusal with a code of 6yz', { type: 'refuse', reply: { code: 600, enhanced: undefined, lines: ['no'] } }],
     ['a refusal with a code that is text', { type: 'refuse', reply: { code: '550', enhanced: undefined, lines: ['no'] } }],
+    ['a refusal whose enhanced code is of another class', { type: 'refuse', reply: { code: 550, enhanced: '4.1.1', lines: ['no'] } }],
+    ['a refusal whose enhanced code is none', { type: 'refuse', reply: { code: 550, enhanced: '5.1', lines: ['no'] } }],
     ['a refusal without a reply', { type: 'refuse' }],
     ['a refusal without lines', { type: 'refuse', reply: { code: 550 } }],
     ['a refusal with a line that is none', refuse(550, '5.1.1', undefined as unknown as string)],
@@ -646,7 +649,8 @@ describe('a server that closes', () => {
     await closed;
   });
 
-  it('cuts what is left when the grace is over', async () => {
+  // shows RFC5321:3.8-6
+  it('says 421 to what is left when the grace is over, and cuts it', async () => {
     let mail: Mail | undefined;
     const server = await serve({ message: (each) => ((mail = each), never) });
     const peer = await inData(server);
@@ -655,7 +659,7 @@ describe('a server that closes', () => {
     const from = now();
     await server.close(50);
     expect(now() - from).toBeGreaterThanOrEqual(49);
-    expect(await peer.rest()).toBe('');
+    expect(await peer.rest()).toMatch(/^421 4\.3\.2 mx\.test /);
     expect(mail?.signal.aborted).toBe(true);
     expect(server.sessions).toBe(0);
   });

@@ -111,6 +111,8 @@ describe('AUTH (RFC 4954)', () => {
     ['answers nothing', () => undefined as unknown as AuthAnswer, "the hook 'auth' must answer 'password' with yes, no, unavailable, transition, too-weak, needs-tls"],
     ['answers null', () => null as unknown as AuthAnswer, "the hook 'auth' must answer 'password' with yes, no, unavailable, transition, too-weak, needs-tls"],
     ['answers with a text that is none', () => ({ type: 'no', text: 5 as unknown as string }), "the hook 'auth' must answer 'no' with all that belongs to it"],
+    ['answers with an error that JSON cannot hold', () => ({ type: 'no', error: { status: 401n as unknown as string } }), "the hook 'auth' must answer 'no' with all that belongs to it"],
+    ['answers with an error that is none', () => ({ type: 'no', error: 'invalid_token' as unknown as Record<string, string> }), "the hook 'auth' must answer 'no' with all that belongs to it"],
   ])('is 454 where the hook %s; the session goes on, and the embedder is told', async (_, auth, message) => {
     const peer = await secured({ ...ALL, hookTimeout: 30 }, { auth });
     expect(await peer.command(`AUTH PLAIN ${base64(`\0tim\0${PASSWORD}`)}`)).toMatch(/^454 4\.7\.0 /);
@@ -121,6 +123,7 @@ describe('AUTH (RFC 4954)', () => {
 
   it.each<[string, unknown]>([
     ['no credential', undefined],
+    ['a credential of no iterations', { type: 'scram-sha-256', iterations: 0, salt: new Uint8Array(16), storedKey: new Uint8Array(32), serverKey: new Uint8Array(32) }],
     ['a credential without keys', { type: 'scram-sha-256', iterations: 4096, salt: new Uint8Array(16) }],
   ])('by SCRAM is 454 where the hook answers with %s', async (_, credential) => {
     const peer = await secured(ALL, { auth: () => ({ type: 'credential', credential }) as AuthAnswer });

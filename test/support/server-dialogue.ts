@@ -93,6 +93,10 @@ export class ServerDialogue {
     return this.#after(() => this.session.lost());
   }
 
+  halt(): string[] {
+    return this.#after(() => this.session.halt());
+  }
+
   shutdown(): string[] {
     return this.#after(() => this.session.shutdown());
   }

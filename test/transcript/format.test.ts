@@ -20,7 +20,7 @@ describe('a transcript', () => {
   it('is the same text when it is parsed and formatted again, spellings and all', () => {
     const lines = [
       '# a remark', '#', 'C: EHLO é', 'C:', 'C:  indented', '', 'C= "a\\x0a\\u000a\\n"', '/', 'C= ""', 'S= "\\"\\r\\n"',
-      'A: ask rcpt', 'A: accept 250-a', '* clock +60s', '* clock +1m', '* eof', '* lost', '* shutdown', '* tls', '* close', '', '',
+      'A: ask rcpt', 'A: accept 250-a', '* clock +60s', '* clock +1m', '* eof', '* lost', '* shutdown', '* halt', '* tls', '* close', '', '',
     ];
     const text = HEADER + lines.join('\n');
     expect(formatTranscript(parsed(text))).toBe(text);

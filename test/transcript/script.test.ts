@@ -77,6 +77,7 @@ describe('a transcript that makes no sense', () => {
     ['server', ['A: each 250 ok'], 5, 'A: ask'],
     ['server', ['A: ask message', 'A: each 250 ok', 'A: each 250-ok'], 6, 'all lines of the reply'],
     ['client', ['* shutdown'], 5, 'in the world of a client'],
+    ['client', ['* halt'], 5, 'in the world of a client'],
   ])('is found: %s %j', (subject, lines, line, expected) => {
     expect(scriptOf(subject, ...lines)).toMatchObject({ line, expected: expect.stringContaining(expected) as string });
   });

@@ -388,11 +388,11 @@ export class Conversation {
   }
 
   /** Ends the session by an event: mail data under way are aborted, the peer is told `reply`. */
-  end(event: EndEvent, reason: AbortReason, reply?: ReplyName): void {
+  end(event: EndEvent, reason: AbortReason, reply?: ReplyName, how: TransactionEnd = ENDS[event]): void {
     const to = this.#place.on[event];
     if (to === undefined) return;
     this.#data?.abort(reason, this.output);
-    this.#forget(ENDS[event]);
+    this.#forget(how);
     this.question.drop();
     this.#reader.clear();
     if (reply !== undefined) this.#reply(reply);

@@ -13,7 +13,7 @@
 
 import type { LineDecoder } from '../../wire/line-decoder.ts';
 import { UsageError } from '../../wire/usage.ts';
-import { replyClass, type Reply } from '../../syntax/reply.ts';
+import { isConsistent, type Reply } from '../../syntax/reply.ts';
 import type { Milliseconds } from '../limit.ts';
 import type { AuthAnswer, Identity } from '../sasl/exchange.ts';
 import type { ServerAction } from './action.ts';
@@ -21,6 +21,7 @@ import { Conversation } from './conversation.ts';
 import { settingsOf, type ServerOptions } from './option.ts';
 import { Pace } from './pace.ts';
 import { Reader } from './reader.ts';
+import { named } from './reply.ts';
 import type { State } from './table.ts';
 
 /** One session of an SMTP server. Feed it with `receive`, and call `next` until it returns undefined. */
@@ -28,6 +29,7 @@ export class ServerSession {
   readonly #reader: Reader;
   readonly #conversation: Conversation;
   readonly #pace: Pace;
+  readonly #hostname: string;
   #stopping = false; // 421 as soon as nothing is in hand
   #ended = false; //    the peer has closed its side
 
@@ -36,6 +38,7 @@ export class ServerSession {
     this.#reader = new Reader(settings.lenient.has('bareLfInCommand'));
     this.#conversation = new Conversation(settings, this.#reader);
     this.#pace = new Pace(settings, now);
+    this.#hostname = settings.hostname;
   }
 
   get state(): State {
@@ -92,6 +95,11 @@ export class ServerSession {
     this.#stopping = true;
   }
 
+  /** Ends it now, whatever is in hand: 421 (RFC 5321 §3.8). Before the banner, and in a handshake, nothing can be said: it goes on, to be cut. */
+  halt(): void {
+    this.#conversation.end('dropped', 'shutdown', 'shutdown', 'shutdown');
+  }
+
   /** The handshake that `start-tls` asked for is done: everything is forgotten, the client says EHLO again (RFC 3207 §4.2). */
   secured(now: Milliseconds): void {
     this.#shaken('secured', now);
@@ -111,7 +119,7 @@ export class ServerSession {
 
   /** Answers the open question: go on, with `reply`, a 2yz, in place of the RFC's own. `now` is for an answer that took time: the peer's begins anew. */
   accept(reply?: Reply, now?: Milliseconds): void {
-    if (reply !== undefined && replyClass(reply.code) !== 2) throw new UsageError(`an acceptance needs a reply of 2yz, not ${reply.code}`);
+    if (reply !== undefined) check(reply, 'an acceptance needs a reply of 2yz', 200, 299);
     if (this.#conversation.question.about === 'auth') throw new UsageError('a question about AUTH is answered by answerAuth');
     this.#conversation.accept(reply);
     this.#renew(now);
@@ -119,8 +127,8 @@ export class ServerSession {
 
   /** Answers the open question with a refusal, a reply of 4yz or 5yz. `now` as above. */
   refuse(reply: Reply, now?: Milliseconds): void {
-    if (reply.code < 400) throw new UsageError(`a refusal needs a reply of 4yz or 5yz, not ${reply.code}`);
-    this.#conversation.refuse(reply);
+    check(reply, 'a refusal needs a reply of 4yz or 5yz', 400, 599);
+    this.#conversation.refuse(this.#named(reply));
     this.#renew(now);
   }
 
@@ -129,14 +137,16 @@ export class ServerSession {
     const { unanswered } = this.#conversation;
     if (unanswered === undefined) throw new UsageError(NOT_EACH);
     if (replies.length !== unanswered) throw new UsageError(`${unanswered} recipients need ${unanswered} replies, not ${replies.length}`);
-    for (const each of replies) this.#conversation.answerNext(each);
+    for (const each of replies) check(each, ANSWER);
+    for (const each of replies) this.#conversation.answerNext(this.#named(each));
     this.#renew(now);
   }
 
   /** The same for the next recipient alone, as soon as its reply is known: it goes out at once (RFC 2033 §5). The last one answers the question. */
   answerNext(reply: Reply, now?: Milliseconds): void {
     if (this.#conversation.unanswered === undefined) throw new UsageError(NOT_EACH);
-    this.#conversation.answerNext(reply);
+    check(reply, ANSWER);
+    this.#conversation.answerNext(this.#named(reply));
     this.#renew(now);
   }
 
@@ -145,6 +155,11 @@ export class ServerSession {
     if (this.#conversation.question.about !== 'auth') throw new UsageError('no question about AUTH is open');
     this.#conversation.answerAuth(answer);
     this.#renew(now);
+  }
+
+  /** The application's reply as it is said: 421 begins with our name (RFC 5321 §4.2.2). */
+  #named(reply: Reply): Reply {
+    return reply.code === 421 ? named(reply, this.#hostname) : reply;
   }
 
   #renew(now: Milliseconds | undefined): void {
@@ -210,3 +225,10 @@ export class ServerSession {
 }
 
 const NOT_EACH = 'a reply for each recipient is for the question "message" of LMTP';
+const ANSWER = 'the end of mail data is answered with a reply of 2yz, 4yz or 5yz';
+
+/** Throws UsageError for a reply of the application's that cannot be said. */
+function check({ code, enhanced }: Reply, wanted: string, least = 200, most = 599): void {
+  if (!Number.isInteger(code) || code < least || code > most || (code >= 300 && code < 400)) throw new UsageError(`${wanted}, not ${code}`);
+  if (!isConsistent({ code, enhanced })) throw new UsageError(`the enhanced code of a ${code} is a status code of its class (RFC 2034 §4), not ${JSON.stringify(enhanced)}`);
+}

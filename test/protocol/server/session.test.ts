@@ -8,7 +8,8 @@ import { ServerSession } from '../../../src/protocol/server/session.ts';
 import { decodeLatin1, encodeAscii } from '../../../src/wire/ascii.ts';
 import { UsageError } from '../../../src/wire/usage.ts';
 import { ANY_AUTH, HOST, ServerDialogue, STARTS, codesOf, dialogueIn, plain } from '../../support/server-dialogue.ts';
-import type { Answer } from '../../support/server-dialogue.ts';
+import type { Answer, Start } from '../../support/server-dialogue.ts';
+import type { ServerQuestion } from '../../../src/protocol/server/action.ts';
 
 const NO: Reply = reply(550, '5.7.1', 'not you');
 const QUITS = `221 2.0.0 ${HOST} closing connection`;
@@ -136,7 +137,9 @@ describe('the replies of a server (§4.2, §4.3.2)', () => {
 
   // shows RFC2034:3-3 RFC2034:4-1 RFC2034:4-3 RFC2034:4-4
   it('have an enhanced code of the class of the reply code, but for the banner, EHLO and 354 (RFC 2034 §4)', () => {
-    const plain = Object.values(REPLIES).filter(({ enhanced }) => enhanced === undefined);
+    const replies: readonly Reply[] = Object.values(REPLIES);
+    const plain = replies.filter(({ enhanced }) => enhanced === undefined);
+    expect(replies.filter(({ code, enhanced }) => enhanced !== undefined && !new RegExp(`^${Math.floor(code / 100)}\\.\\d{1,3}\\.\\d{1,3}$`).test(enhanced))).toEqual([]);
     expect(plain.map(({ code }) => code)).toEqual([220, 220, 250, 354]);
   });
 
@@ -145,6 +148,16 @@ describe('the replies of a server (§4.2, §4.3.2)', () => {
     const named = Object.entries(REPLIES).filter(([, { lines: [first = ''] }]) => first.startsWith('{host}')).map(([name]) => name);
     const wanted = Object.entries(REPLIES).filter(([name, { code }]) => ([220, 221, 421].includes(code) && name !== 'start tls') || name === 'hello').map(([name]) => name);
     expect(named).toEqual(wanted);
+  });
+
+  // shows RFC5321:4.2.2-10
+  it('begin with it in a 421 of the application\'s too, whatever is asked, and not twice', () => {
+    const busy = reply(421, '4.3.2', 'busy');
+    const said = (about: ServerQuestion['about'], start: Start | 'data', line: string, answer = busy): string | undefined => dialogueIn(start, {}, (question) => (question.about === about ? answer : 'accept')).say(line)[0];
+    const wanted = `421 4.3.2 ${HOST} busy`;
+    expect(new ServerDialogue({}, () => busy).sent).toBe(`${wanted}\r\n`);
+    expect([said('helo', 'greeted', 'EHLO a'), said('mail', 'ready', 'MAIL FROM:<>'), said('rcpt', 'mail', 'RCPT TO:<a@b>'), said('vrfy', 'mail', 'VRFY a'), said('message', 'data', '.')]).toEqual(Array.from({ length: 5 }, () => wanted));
+    expect(said('mail', 'ready', 'MAIL FROM:<>', reply(421, '4.3.2', `${HOST} busy`))).toBe(wanted);
   });
 
   it('tell mail data that come to nothing why, where somebody hears it', () => {
@@ -403,6 +416,31 @@ describe('a shutdown (§3.8)', () => {
     expect(codesOf(server.refuse(NO))).toEqual([550, 421]);
   });
 
+  // shows RFC5321:3.8-6
+  it('by force is a 421 whatever is in hand: mail data, a chunk, a question', () => {
+    const [data, chunk, message, rcpt] = [dialogueIn('data'), dialogueIn('rcpt'), dialogueIn('data', {}, ({ about }) => (about === 'message' ? 'later' : 'accept')), dialogueIn('mail', {}, ({ about }) => (about === 'rcpt' ? 'later' : 'accept'))];
+    data.say('hello');
+    chunk.receive('BDAT 9 LAST\r\nhello');
+    message.say('hello', '.');
+    rcpt.say('RCPT TO:<a@b>');
+    for (const server of [data, chunk, message, rcpt]) {
+      expect(server.halt()).toEqual([`421 4.3.2 ${HOST} shutting down, closing connection`]);
+      expect(server.closes).toBe(1);
+      expect(server.ends).toEqual(['shutdown unheard']);
+      expect(() => server.accept()).toThrow(UsageError);
+    }
+    expect([data.aborts, chunk.aborts, message.aborts]).toEqual([['shutdown'], ['shutdown'], []]);
+  });
+
+  it('by force leaves a connection without a banner, and a handshake, to be cut', () => {
+    const [connected, shaking] = [new ServerDialogue({}, () => 'later'), dialogueIn('ready', { startTls: true })];
+    shaking.say('STARTTLS');
+    for (const server of [connected, shaking]) {
+      expect(server.halt()).toEqual([]);
+      expect(server.closes).toBe(0);
+    }
+  });
+
   it('behind a banner of 554 does not wait for QUIT', () => {
     expect(codesOf(turnedAway().shutdown())).toEqual([421]);
   });
@@ -502,6 +540,9 @@ describe('the embedder of a server session', () => {
     const server = new ServerDialogue({}, () => 'later');
     for (const code of [250, 354] as const) expect(() => server.session.refuse(reply(code, undefined, 'no'))).toThrow(UsageError);
     for (const code of [354, 451, 550] as const) expect(() => server.session.accept(reply(code, undefined, 'yes'))).toThrow(UsageError);
+    for (const code of [600, 4000, 450.5, NaN]) expect(() => server.session.refuse({ code, enhanced: undefined, lines: ['no'] })).toThrow(UsageError);
+    for (const enhanced of ['4.1.1', '5.1', '5.01.1', 'x']) expect(() => server.session.refuse({ code: 550, enhanced, lines: ['no'] })).toThrow(UsageError); // RFC 2034 §4
+    expect(() => server.session.accept({ code: 250, enhanced: '5.0.0', lines: ['yes'] })).toThrow(UsageError);
     expect(codesOf(server.accept())).toEqual([220]);
   });
 
