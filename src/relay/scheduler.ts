@@ -3,6 +3,8 @@
 // Rule 1: a unit begins when its time has come, its destination has room, and there is a place; in no other case.
 // Rule 2: destinations that have work and room take turns. So no destination, dead, slow or busy, holds up another.
 // Rule 3: those that did not answer when last asked share half of the places: however many they are, the others have the rest.
+//         And an attempt that takes long, at a destination that was not known to be slow, gives its place to others: whoever runs a
+//         server may take minutes for each reply, and fifty of them with two mails each would hold up all the rest.
 // Rule 4: for one destination fresh mail goes before mail that was tried in vain, except that each fourth turn is a retry's:
 //         an old mail waits long, not for ever.
 // Rule 5: in each of the two lines senders take turns, and the mails of one sender keep their order. So a bulk sender holds up
@@ -29,7 +31,7 @@ export interface Unit {
 export interface SchedulerOptions {
   /** Of which a dead destination has the intervals, and mails nothing: their times are the caller's. */
   readonly schedule: RetrySchedule;
-  /** Most attempts at a time. Default: 100. */
+  /** Most attempts at a time; there may be four times as many besides that take long. Default: 100. */
   readonly places?: number;
   /** Most attempts at a time for one destination. Default: 20. */
   readonly widest?: number;
@@ -37,6 +39,20 @@ export interface SchedulerOptions {
 
 /** Turns of one destination after which a retry goes before fresh mail. */
 const RETRY_TURN = 4;
+
+/** Milliseconds after which an attempt takes long. */
+const LONG = 30_000;
+
+/** So many attempts that take long there may be, for each place. */
+const MOST_LONG = 4;
+
+/** A unit in hand. */
+interface Place<Work extends Unit> {
+  readonly group: Group<Work>;
+  readonly doubtful: boolean;
+  begun: number;
+  long: boolean; // it takes long, and others have its place
+}
 
 /** A destination with its units that are due. */
 interface Group<Work extends Unit> {
@@ -56,8 +72,10 @@ export class Scheduler<Work extends Unit> {
   // Groups with work and room, the one whose turn it is first.
   readonly #trusted = new Turns<Group<Work>>();
   readonly #doubtful = new Turns<Group<Work>>();
-  readonly #inHand = new Map<Work, { readonly group: Group<Work>; readonly doubtful: boolean }>();
+  readonly #inHand = new Map<Work, Place<Work>>(); // the one that began first comes first
   #doubtfulInHand = 0;
+  #long = 0; //            of those in hand
+  #placeAt = Infinity; //  when an attempt takes long whose place somebody waits for
   #trustedLast = false; // the last unit that went was for a destination in #trusted
 
   constructor({ schedule, places = 100, widest = 20 }: SchedulerOptions) {
@@ -66,7 +84,7 @@ export class Scheduler<Work extends Unit> {
 
   /** When `next` is to be asked again, unless something is added or ends before; Infinity: not until then. */
   get wakeAt(): number {
-    return this.#agenda.nextAt;
+    return Math.min(this.#agenda.nextAt, this.#placeAt);
   }
 
   /** Takes charge of a unit that is due at a time; `fresh`: it has never been tried. */
@@ -78,7 +96,7 @@ export class Scheduler<Work extends Unit> {
   /** Returns a unit to begin now; undefined: none may. Each must come to its `end`. */
   next(now: number): Work | undefined {
     this.#keepAppointments(now);
-    const group = this.#whoseTurn();
+    const group = this.#hasPlace(now) ? this.#whoseTurn() : undefined;
     if (group === undefined) return undefined;
     group.turn += 1;
     const retryFirst = group.turn % RETRY_TURN === 0;
@@ -87,7 +105,7 @@ export class Scheduler<Work extends Unit> {
     const { doubtful } = group.destination;
     if (doubtful) this.#doubtfulInHand += 1;
     this.#trustedLast = !doubtful;
-    this.#inHand.set(unit, { group, doubtful });
+    this.#inHand.set(unit, { group, doubtful, begun: now, long: false });
     group.destination.begin();
     this.#queueUp(group, now);
     return unit;
@@ -104,6 +122,7 @@ export class Scheduler<Work extends Unit> {
     this.#inHand.delete(unit);
     const { group } = place;
     if (place.doubtful) this.#doubtfulInHand -= 1;
+    if (place.long) this.#long -= 1;
     if (again !== undefined) this.#agenda.add({ type: 'unit', unit, fresh: false }, again);
     const dead = group.destination.end(effect, now);
     const { deadUntil } = group.destination;
@@ -132,6 +151,8 @@ export class Scheduler<Work extends Unit> {
   /** The clock was set back by so much: what waits for a time waits no longer than it would have. */
   advance(by: number): void {
     this.#agenda.advance(by);
+    for (const place of this.#inHand.values()) place.begun -= by;
+    this.#placeAt -= by;
     for (const { destination } of this.#groups.values()) destination.advance(by);
   }
 
@@ -163,10 +184,29 @@ export class Scheduler<Work extends Unit> {
     }
   }
 
+  /** Whether there is a place for somebody who waits; else when there may be one, though no attempt ends. */
+  #hasPlace(now: number): boolean {
+    const { places } = this.#options;
+    this.#placeAt = Infinity;
+    if (this.#inHand.size - this.#long < places) return true;
+    if (this.#trusted.size === 0 && this.#doubtful.size === 0) return false;
+    for (const place of this.#inHand.values()) {
+      if (place.doubtful || place.long) continue;
+      if (this.#long >= MOST_LONG * places) return false;
+      if (now >= place.begun + LONG) {
+        place.long = true;
+        this.#long += 1;
+        return true;
+      }
+      this.#placeAt = place.begun + LONG;
+      return false;
+    }
+    return false;
+  }
+
   /** Takes the first group out of the ring that is to be served; the two take turns. */
   #whoseTurn(): Group<Work> | undefined {
     const { places } = this.#options;
-    if (this.#inHand.size >= places) return undefined;
     const doubtful = this.#doubtfulInHand < Math.max(1, places >> 1) ? this.#doubtful : undefined;
     return this.#trustedLast ? (doubtful?.take() ?? this.#trusted.take()) : (this.#trusted.take() ?? doubtful?.take());
   }

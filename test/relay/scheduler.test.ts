@@ -222,3 +222,60 @@ describe('destinations that do not answer', () => {
     expect(stage.begin(0)).toEqual(['a>good 1', 'a>better 1', 'a>good 2', 'a>better 2']);
   });
 });
+
+// found by reading: fifty destinations that take their time, with two mails each, held up all others for as long as they liked
+describe('attempts that take long', () => {
+  const each = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `a>slow${index} 1`);
+
+  it('give their places to others after half a minute, those first that began first', () => {
+    const stage = new Stage({ places: 2 }).fresh('a>x 1');
+    stage.begin();
+    stage.fresh('a>y 1', 'b>z 1', 'c>z 1');
+    expect(stage.begin(10 * SECOND)).toEqual(['a>y 1']);
+    expect(stage.scheduler.wakeAt).toBe(30 * SECOND);
+    expect(stage.begin(30 * SECOND - 1)).toEqual([]);
+    expect(stage.begin(30 * SECOND)).toEqual(['b>z 1']);
+    expect(stage.scheduler.wakeAt).toBe(40 * SECOND);
+    expect(stage.begin(40 * SECOND)).toEqual(['c>z 1']);
+    expect(stage.scheduler.wakeAt).toBe(Infinity);
+  });
+
+  it('leave none behind when they end', () => {
+    const stage = new Stage({ places: 1 }).fresh('a>x 1', 'b>y 1', 'c>z 1');
+    stage.begin();
+    expect(stage.begin(30 * SECOND)).toEqual(['b>y 1']);
+    stage.end('a>x 1', 'answered', 31 * SECOND);
+    expect(stage.begin(31 * SECOND)).toEqual([]);
+    stage.end('b>y 1', 'answered', 32 * SECOND);
+    expect(stage.begin(32 * SECOND)).toEqual(['c>z 1']);
+  });
+
+  it('are four times as many as there are places at most', () => {
+    const stage = new Stage({ places: 2 }).fresh(...each(20));
+    let begun = 0;
+    for (let minute = 0; minute < 20; minute++) begun += stage.begin(minute * MINUTE).length;
+    expect(begun).toBe(10);
+    expect(stage.scheduler.wakeAt).toBe(Infinity);
+    stage.end('a>slow0 1', 'answered', HOUR);
+    expect(stage.begin(HOUR)).toHaveLength(1);
+  });
+
+  it('keep their places where the destination did not answer when last asked: those have half of them in any case', () => {
+    const stage = new Stage({ places: 2 }).fresh('a>x 1', 'a>x 2', 'a>x 3', 'b>y 1');
+    expect(stage.begin()).toEqual(['a>x 1', 'b>y 1']);
+    stage.end('a>x 1', 'unreachable');
+    expect(stage.begin()).toEqual(['a>x 2']); // one of the two
+    stage.fresh('c>z 1', 'd>w 1');
+    expect(stage.begin(HOUR)).toEqual(['c>z 1']); // in the place of b>y 1
+    expect(stage.begin(2 * HOUR)).toEqual(['d>w 1']);
+  });
+
+  it('are as long when the clock is set back', () => {
+    const stage = new Stage({ places: 1 }).fresh('a>x 1', 'b>y 1');
+    expect(stage.begin(HOUR)).toEqual(['a>x 1']);
+    stage.begin(HOUR);
+    stage.scheduler.advance(HOUR);
+    expect(stage.scheduler.wakeAt).toBe(30 * SECOND);
+    expect(stage.begin(30 * SECOND)).toEqual(['b>y 1']);
+  });
+});
