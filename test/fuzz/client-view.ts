@@ -24,6 +24,7 @@ type Mode = 'lines' | 'responses' | 'mail data' | 'chunk' | 'nothing';
 
 const NONE: readonly SeenReply[] = [];
 const LONGEST_REPLY_LINE = 512; // §4.5.3.1.5
+const LONGEST_CHALLENGE_LINE = 12_294; // RFC 4954 §4: a challenge has up to 12,288 octets
 
 export class ClientView {
   readonly #run: ServerRun;
@@ -272,7 +273,7 @@ export class ClientView {
     for (const line of fresh.split(/(?<=\r\n)/)) {
       if (line === '') continue;
       const [, code, hyphen, text = ''] = /^([2-5][0-5]\d)([ -])([^\0-\x08\x0a-\x1f\x7f]*)\r\n$/.exec(line) ?? [];
-      claim(code !== undefined && line.length <= LONGEST_REPLY_LINE, () => `${JSON.stringify(line)} is no line of a reply`);
+      claim(code !== undefined && line.length <= (code === '334' ? LONGEST_CHALLENGE_LINE : LONGEST_REPLY_LINE), () => `${JSON.stringify(line)} is no line of a reply`);
       claim(first === undefined || first === code, () => `${code} goes on a reply of ${first}`);
       first = hyphen === '-' ? code : undefined;
       if (hyphen === ' ') replies.push({ code: Number(code), text });
