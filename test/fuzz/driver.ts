@@ -87,7 +87,10 @@ function reportCoverage(coverage: CodeCoverage): void {
 
 const names = task.targets.length === 0 ? Object.keys(TARGETS) : task.targets;
 const unknown = names.find((name) => !isTarget(name));
-if (unknown !== undefined) throw new Error(`targets are ${Object.keys(TARGETS).join(', ')}, not ${unknown}`);
+if (unknown !== undefined) {
+  process.stderr.write(`fuzz: targets are ${Object.keys(TARGETS).join(', ')}, not ${unknown}\n`);
+  process.exit(2);
+}
 const targets = names.filter(isTarget);
 if (task.input !== undefined) {
   const octets = Uint8Array.from(readFileSync(task.input));

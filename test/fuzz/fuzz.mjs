@@ -33,6 +33,7 @@ function readArguments() {
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
     const [seed, seconds] = [Number(values.seed), Number(values.seconds)];
     if (!Number.isSafeInteger(seed) || !(seconds > 0)) throw new Error('--seed is a whole number, --seconds a number above 0');
+    if (values.input !== undefined && !existsSync(values.input)) throw new Error(`--input ${values.input}: there is no such file`);
     return { ...values, seed, seconds, targets: positionals };
   } catch (error) {
     console.error(`fuzz: ${error.message}`);
