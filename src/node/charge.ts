@@ -14,6 +14,8 @@ export interface Charge extends Unit {
   readonly recipients: readonly number[];
   /** Nobody of them has been tried. */
   readonly fresh: boolean;
+  readonly arrival: number;
+  expires: number; // later by what the clock has leapt ahead since the mail came
   at: number; // when they are due; Infinity: they are done with, and only that is still to be recorded
 }
 
@@ -35,7 +37,7 @@ const UNSETTLED_DELAY = 10_000;
 export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, schedule, log }: ChargeOptions, now: number): readonly Charge[] {
   const { id, reversePath, forwardPaths, recipients, arrival } = mail;
   const sender = reversePath.key;
-  const expires = arrival + (reversePath.type === 'null' ? schedule.expireBounce : schedule.expire);
+  const expires = arrival + lifeOf(sender, schedule);
   let charges: { -readonly [Name in keyof Charge]: Name extends 'recipients' ? number[] : Charge[Name] }[] = [];
   const byDestination = forwardPaths.length === 1 ? undefined : new Map<string, (typeof charges)[number]>();
   for (let recipient = 0; recipient < forwardPaths.length; recipient++) {
@@ -44,7 +46,7 @@ export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, sc
     const destination = keyOf(path);
     let charge = byDestination?.get(destination);
     if (charge === undefined) {
-      charge = { id, destination, sender, expires, recipients: [recipient], fresh: true, at };
+      charge = { id, destination, sender, arrival, expires, recipients: [recipient], fresh: true, at };
       if (charges.length === 0) charges = [charge]; // what is pushed into an empty array has room for sixteen more
       else charges.push(charge);
       byDestination?.set(destination, charge);
@@ -55,4 +57,9 @@ export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, sc
     log('unknown', { id, to: path.text, host: known.unsettled.host === '' ? undefined : known.unsettled.host, reply: inOneLine(REASONS['aborted'].reply), inReplyTo: AWAITED['end of mail data'].phrase });
   }
   return charges;
+}
+
+/** Milliseconds after which mail of this sender is given up. */
+export function lifeOf(sender: Charge['sender'], { expire, expireBounce }: RetrySchedule): number {
+  return sender === '' ? expireBounce : expire;
 }

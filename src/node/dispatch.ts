@@ -9,6 +9,7 @@
 // Rule 5: what the operator wants (`retry`, `giveUp`) is done at once, but to an attempt under way: that goes to its end. To those
 //         of whom an outcome is being recorded it is done when it is.
 // Rule 6: where the clock of the machine is set back, as it is when it was wrong at the start, what waits comes so much earlier.
+//         Where it leaps ahead, or the machine has slept, mail is no older for it: nobody has tried it in that time.
 // Rule 7: an attempt that our own end breaks off before the mail is out is none: nobody is given up by it.
 
 import { setMaxListeners } from 'node:events';
@@ -19,12 +20,12 @@ import type { QueuedMail } from '../relay/queue/port.ts';
 import { Scheduler, type SchedulerOptions } from '../relay/scheduler.ts';
 import { VERDICTS } from '../relay/verdict.ts';
 import { Aborter, type Signal } from './aborter.ts';
-import { chargesOf, type Charge, type ChargeOptions } from './charge.ts';
+import { chargesOf, lifeOf, type Charge, type ChargeOptions } from './charge.ts';
+import { Clock } from './clock.ts';
 import { conclude, logOutcomes, type Conclusion } from './conclusion.ts';
 import { DelayWatch } from './delay-watch.ts';
 import type { RecipientOutcome } from './deliver.ts';
 import { LONGEST_TIMER, pause, type Timer } from './pause.ts';
-import { now as monotonic } from './pump.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
 
 /** How attempts are broken off when the dispatcher closes. */
@@ -42,9 +43,6 @@ export interface DispatchOptions extends ChargeOptions, RecorderOptions, Schedul
   readonly ticks?: () => number;
 }
 
-/** Milliseconds by which the clock may fall behind unseen: it is slowed down now and then, to be right. */
-const SLACK = 1_000;
-
 /** Milliseconds after which something is taken up again that failed on our own side. */
 const LOCAL_RETRY = 60_000;
 
@@ -60,7 +58,7 @@ export class Dispatcher {
   readonly #inHand = new Set<Promise<void>>();
   readonly #closing = new Aborter();
   readonly #aborter = new Aborter();
-  #clock = { time: 0, ticks: 0 }; // as they were when last looked at
+  readonly #clock: Clock;
   #timer: Timer | undefined;
   #timerAt = Infinity; // when it goes off
   #turning = false;
@@ -68,7 +66,7 @@ export class Dispatcher {
   constructor(options: DispatchOptions) {
     this.#options = options;
     this.#scheduler = new Scheduler(options);
-    this.#clock = { time: Date.now(), ticks: (options.ticks ?? monotonic)() };
+    this.#clock = new Clock(options.ticks);
     this.#recorder = new Recorder(options, (notification) => this.add(notification));
     this.#delays = new DelayWatch({ delay: options.schedule.delayWarning, mails: () => this.#arrivals(), warn: (id) => this.#warn(id) });
     setMaxListeners(0, this.#closing.signal, this.#aborter.signal);
@@ -104,7 +102,7 @@ export class Dispatcher {
     const { busy } = this.#part(id);
     if (busy.some((charge) => this.#unrecorded.has(charge))) this.#wanted.add(id);
     const taken = new Set(busy.flatMap(({ recipients }) => recipients));
-    const anew = chargesOf(mail, Date.now(), { ...this.#options, log: () => undefined }, Date.now())
+    const anew = this.#chargesOf(mail, Date.now(), { ...this.#options, log: () => undefined })
       .map((charge) => ({ ...charge, recipients: charge.recipients.filter((recipient) => !taken.has(recipient)) }))
       .filter(({ recipients }) => recipients.length > 0);
     this.#charges.set(id, [...busy, ...anew]); // the others are in the scheduler still, and nobody's charge any more
@@ -156,9 +154,16 @@ export class Dispatcher {
   #take(mail: QueuedMail, at: number): void {
     if (this.#charges.has(mail.id)) return;
     this.#lookAtClock();
-    const charges = chargesOf(mail, at, this.#options, Date.now());
+    if (this.#charges.size === 0) this.#clock.forget();
+    const charges = this.#chargesOf(mail, at, this.#options);
     if (charges.length > 0) this.#charges.set(mail.id, charges);
     for (const charge of charges) this.#scheduler.add(charge, charge.at, charge.fresh);
+  }
+
+  #chargesOf(mail: QueuedMail, at: number, options: ChargeOptions): readonly Charge[] {
+    const charges = chargesOf(mail, at, options, Date.now());
+    for (const charge of charges) charge.expires += this.#clock.leaptSince(mail.arrival);
+    return charges;
   }
 
   #turn(): void {
@@ -171,12 +176,11 @@ export class Dispatcher {
     this.#turning = false;
   }
 
-  /** Returns the time. Where it has been set back the scheduler is told, and the timer set again. */
+  /** Returns the time. Where it has been set back the scheduler is told, and the timer set again; where it has leapt ahead, mail is given up so much later. */
   #lookAtClock(): number {
-    const [time, ticks] = [Date.now(), (this.#options.ticks ?? monotonic)()];
-    const back = this.#clock.time + (ticks - this.#clock.ticks) - time;
-    this.#clock = { time, ticks };
-    if (back < SLACK) return time;
+    const { time, back, leapt } = this.#clock.look();
+    if (leapt) for (const charges of this.#charges.values()) for (const charge of charges) charge.expires = charge.arrival + lifeOf(charge.sender, this.#options.schedule) + this.#clock.leaptSince(charge.arrival);
+    if (back === 0) return time;
     this.#scheduler.advance(back);
     for (const charges of this.#charges.values()) for (const charge of charges) charge.at -= back;
     this.#timerAt = NaN; // no time is the same
@@ -265,7 +269,10 @@ export class Dispatcher {
   }
 
   #conclude(mail: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[], begun = mail): Conclusion {
-    const conclusion = conclude(mail, recipients, results, this.#options.schedule, Date.now(), begun);
+    this.#lookAtClock();
+    const leapt = this.#clock.leaptSince(mail.arrival);
+    const concluded = conclude(mail, recipients, results, this.#options.schedule, Date.now() - leapt, begun);
+    const conclusion = concluded.again === undefined || leapt === 0 ? concluded : { ...concluded, again: concluded.again + leapt };
     logOutcomes(this.#options.log, mail.id, recipients, results, conclusion);
     return conclusion;
   }
@@ -324,6 +331,7 @@ export class Dispatcher {
   }
 
   *#arrivals(): Generator<readonly [id: string, arrival: number], void> {
+    this.#lookAtClock();
     for (const [id, [charge]] of this.#charges) if (charge !== undefined && charge.sender !== '') yield [id, charge.expires - this.#options.schedule.expire];
   }
 
