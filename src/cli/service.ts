@@ -104,7 +104,7 @@ export class Service {
       admission: { accept: new Set(options.accept), relayFrom: options.relayFrom },
       routing: routeOptions(options),
       resolver: resolverOf(options),
-      schedule: { ...RETRY_SCHEDULE, intervals: options.retry, expire: options.expire, expireBounce: Math.min(options.expire, RETRY_SCHEDULE.expireBounce), delayWarning: options.delayWarning },
+      schedule: { intervals: options.retry, expire: options.expire, expireBounce: Math.min(options.expire, RETRY_SCHEDULE.expireBounce), delayWarning: options.delayWarning },
       maxSize: options.maxSize,
       maxRecipients: options.maxRecipients,
       maxConnections: share(options.maxConnections),

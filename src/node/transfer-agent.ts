@@ -20,7 +20,7 @@ import { relayCounts, type RelayCounts } from '../relay/count.ts';
 import { destinationClass } from '../relay/outgoing.ts';
 import type { NewMail, Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { RouteOptions } from '../relay/route.ts';
-import type { RetrySchedule } from '../relay/schedule.ts';
+import { scheduleOf, type RetrySchedule } from '../relay/schedule.ts';
 import { Submission } from '../relay/submission.ts';
 import { VERDICTS } from '../relay/verdict.ts';
 import { lookedUp } from './ascii-path.ts';
@@ -55,7 +55,8 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly admission: Admission;
   readonly routing: Omit<RouteOptions, 'ownNames' | 'ownAddresses'>;
   readonly resolver: Resolver;
-  readonly schedule: RetrySchedule;
+  /** What of the times of attempts differs from the default: the first after 7.5 minutes, the last after 5 days (RFC 5321 §4.5.4.1). */
+  readonly schedule?: Partial<RetrySchedule>;
   readonly log: Log;
   /** How long connections wait for further mail, and how many mails go over one. */
   readonly reuse?: Omit<PoolOptions, 'clock'>;
@@ -97,7 +98,7 @@ const INTERFACES_LIFE: Milliseconds = 30_000;
 
 /** A mail transfer agent: receives mail into a queue, delivers and relays it, and tells senders of failures. */
 export class TransferAgent {
-  readonly #options: TransferAgentOptions;
+  readonly #options: TransferAgentOptions & { readonly schedule: RetrySchedule };
   readonly #counts: RelayCounts;
   readonly #servers: Server[] = [];
   readonly #dispatcher: Dispatcher;
@@ -107,8 +108,9 @@ export class TransferAgent {
   #known: { readonly routing: RouteOptions | undefined; readonly until: Milliseconds } = { routing: undefined, until: 0 };
 
   constructor(options: TransferAgentOptions) {
-    this.#options = { ...options, admission: { ...options.admission, hostname: options.hostname } };
-    const { hostname, queue, resolver, schedule, log, reuse, counts = relayCounts() } = options;
+    const schedule = scheduleOf(options.schedule);
+    this.#options = { ...options, schedule, admission: { ...options.admission, hostname: options.hostname } };
+    const { hostname, queue, resolver, log, reuse, counts = relayCounts() } = options;
     this.#counts = counts;
     this.#pool = new ConnectionPool({ ...reuse, clock: now });
     this.#destinations = new Destinations(resolver, hostname, () => this.#routing);

@@ -9,6 +9,8 @@
 // Postfix does the same. The later intervals follow the RFC.
 // Choice: a bounce is given up after one day instead of "at least 4-5 days": nothing can be reported to anybody then (§6.1).
 
+import { checkCounts, UsageError } from '../wire/usage.ts';
+
 /** In milliseconds. */
 export interface RetrySchedule {
   readonly intervals: readonly number[]; // from one attempt to the next; the last one stands for all further ones
@@ -30,6 +32,15 @@ export const RETRY_SCHEDULE: RetrySchedule = {
   expireBounce: 1 * DAY,
   delayWarning: 4 * HOUR,
 };
+
+/** Returns the schedule with the defaults for what is not given. Throws UsageError for one by which mail could never be due. */
+export function scheduleOf(given: Partial<RetrySchedule> = {}): RetrySchedule {
+  const schedule = { ...RETRY_SCHEDULE, ...given };
+  checkCounts(schedule, { jitter: 0, expire: 0, expireBounce: 0, delayWarning: 0 });
+  const { intervals } = schedule;
+  if (!(intervals.length > 0 && intervals.every((interval) => interval > 0))) throw new UsageError(`intervals must be milliseconds, one of them at least, not ${JSON.stringify(intervals)}`);
+  return schedule;
+}
 
 /**
  * Returns the age (milliseconds) at which mail of this age, just tried in vain, is tried again; undefined: give up now.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nextAttempt, parseDuration, parseIntervals, RETRY_SCHEDULE, type RetrySchedule } from '../../src/relay/schedule.ts';
+import { UsageError } from '../../src/wire/usage.ts';
+import { nextAttempt, parseDuration, parseIntervals, RETRY_SCHEDULE, scheduleOf, type RetrySchedule } from '../../src/relay/schedule.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -93,5 +94,20 @@ describe('a duration', () => {
     ['0s', undefined],
   ])('%j is the list %j', (text, list) => {
     expect(parseIntervals(text)).toEqual(list);
+  });
+});
+
+describe('a schedule that an embedder gives', () => {
+  it('has the defaults for what it leaves out', () => {
+    expect(scheduleOf()).toEqual(RETRY_SCHEDULE);
+    expect(scheduleOf({ expire: HOUR })).toEqual({ ...RETRY_SCHEDULE, expire: HOUR });
+  });
+
+  it.each<[string, object]>([
+    ['intervals must be milliseconds, one of them at least, not []', { intervals: [] }],
+    ['intervals must be milliseconds, one of them at least, not ["7m"]', { intervals: ['7m'] }],
+    ['expire must be a number of at least 0, not "5d"', { expire: '5d' }],
+  ])('is misuse where mail could never be due: %s', (message, given) => {
+    expect(() => scheduleOf(given)).toThrow(new UsageError(message));
   });
 });
