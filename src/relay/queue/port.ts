@@ -64,11 +64,11 @@ export interface Queue {
   mail(id: string): QueuedMail | undefined;
   /** Adds a mail. When this resolves it survives the loss of power; if `content` throws or this rejects, nothing was added. The octets must stay as they are from then on: `recent` may hand them back. */
   add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail>;
-  /** The content, once for each call. */
+  /** The content, once for each call. Throws where there is no such mail. */
   content(id: string): AsyncIterable<Uint8Array>;
   /** The content of a mail that was just taken, where it is in memory still; once. */
   recent?(id: string): readonly Uint8Array[] | undefined;
-  /** Records what became of recipients, and when the mail is due again. A mail without a waiting recipient is removed. What `mail` told of a recipient may be handed back, and is no news. */
+  /** Records what became of recipients, and when the mail is due again. A mail without a waiting recipient is removed. Rejects where there is no such mail. What `mail` told of a recipient may be handed back, and is no news. */
   settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void>;
   /** Says that recipients, by their index, are about to be attempted, so that a crash before the outcome leaves them `unsettled`. Resolves when that survives the death of the process. */
   attempt?(id: string, recipients: readonly number[], host?: string): Promise<void>;
