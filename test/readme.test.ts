@@ -1,7 +1,7 @@
 // The README tells the truth: its diagrams are those of the tables, its examples run, its files exist.
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers';
@@ -79,15 +79,15 @@ describe('the diagrams', () => {
 });
 
 describe('the examples', () => {
-  test('are eight programs', () => expect(EXAMPLES).toHaveLength(8));
+  test('are nine programs', () => expect(EXAMPLES).toHaveLength(9));
 });
 
 describe('the examples that serve', () => {
-  let ports: [number, number];
+  let ports: [number, number, number];
   let program: Started;
   beforeAll(async () => {
-    ports = [await freePort(), await freePort()];
-    const modules = ports.map((port, index) => moduleOf(`server-${index}`, EXAMPLES[index] ?? '', port));
+    ports = [await freePort(), await freePort(), await freePort()];
+    const modules = ports.map((port, index) => moduleOf(`server-${index}`, EXAMPLES[[0, 1, 7][index] ?? 0] ?? '', port));
     program = run('servers', modules.map((each) => `import '${each}';\n`).join('')); // at the same time: the first one does not come to an end
   });
   afterAll(() => program.stop());
@@ -100,8 +100,17 @@ describe('the examples that serve', () => {
   test('the hooks refuse an unknown user and take a known one', async () => {
     expect(await sendTo(ports[1], '<mallory@example.org>')).toBe('failed 550 5.1.1');
     expect(await sendTo(ports[1], '<alice@example.org>')).toBe('delivered 250 2.0.0');
+  });
+
+  test('the transfer agent keeps mail for its domain, and relays for nobody', async () => {
+    expect(await sendTo(ports[2], '<mallory@example.net>')).toBe('failed 550 5.7.1');
+    expect(await sendTo(ports[2], '<alice@example.org>')).toBe('delivered 250 2.0.0');
+    expect(readdirSync(join(SCRATCH, 'Maildir/new'))).toHaveLength(1);
+  });
+
+  test('and print what they are to print, and nothing else', async () => {
     await program.stop();
-    expect(program.output()).toBe(`<a@example.org> sent ${CONTENT.length} octets\n`);
+    expect(program.output()).toMatch(new RegExp(`^<a@example\\.org> sent ${CONTENT.length} octets\nrefused \\{[^}]*\\}\naccepted \\{[^}]*\\}\n$`));
   });
 });
 
@@ -125,7 +134,7 @@ describe('the examples that come to an end', () => {
       moduleOf('client', EXAMPLES[3] ?? '', server.port),
       moduleOf('core', EXAMPLES[5] ?? ''),
       moduleOf('queue', (EXAMPLES[6] ?? '').replace('/tmp/queue-', join(SCRATCH, 'queue-'))),
-      moduleOf('decoder', EXAMPLES[7] ?? ''),
+      moduleOf('decoder', EXAMPLES[8] ?? ''),
     ];
     const program = run('ending', modules.map((each) => `await import('${each}');\nprocess.stdout.write('\\f');\n`).join('')); // one behind the other
     expect(await program.ended, program.output()).toBe(0); // none leaves anything that would keep it
