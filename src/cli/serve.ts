@@ -49,6 +49,12 @@ async function run({ options: given }: CommandLine<typeof OPTIONS>, terminal: Te
   }
 }
 
+/** Users whose password is right, and who may be refused all the same. */
+function leftOutText(names: readonly string[]): string {
+  const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
+  return `--users: SCRAM-SHA-256 is offered, which ${some} cannot use: many clients try nothing else; ehlo passwd makes lines that serve PLAIN and LOGIN too`;
+}
+
 /** What only the options together can show. */
 function misuseOf({ listen, tlsCert, tlsKey, users }: ServeOptions): string | undefined {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) return '--tls-cert and --tls-key: expected both or neither';
@@ -97,6 +103,8 @@ async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, term
     ),
   );
   if (options.maildir !== undefined && options.accept.length === 0) terminal.err(`ehlo: ${MAILDIR_FOR_NOBODY}\n`);
+  const leftOut = files.users?.leftOut ?? [];
+  if (leftOut.length > 0) terminal.err(`ehlo: ${leftOutText(leftOut)}\n`);
   for (const [index, listener] of options.listen.entries()) {
     const { host = '', port = 0 } = doors[index]?.entrance ?? {};
     terminal.err(`ehlo: listening on ${formatListener('host' in listener.place ? { ...listener, place: { host, port } } : listener, port)}\n`);

@@ -124,6 +124,12 @@ export class Users {
     return scram ? ['SCRAM-SHA-256', 'PLAIN', 'LOGIN'] : ['PLAIN', 'LOGIN'];
   }
 
+  /** Who cannot use SCRAM, which is offered because others can: a client that takes the strongest mechanism, and tries no other, has no way in for them. */
+  get leftOut(): readonly string[] {
+    if (!this.mechanisms.includes('SCRAM-SHA-256')) return [];
+    return [...this.#credentials].filter(([, { type }]) => type !== 'scram-sha-256').map(([name]) => name);
+  }
+
   /**
    * Returns the answer. Nobody may act as someone else. `client`: who asks (`clientKey`), one of whose passwords is verified before
    * the turn of the next; `signal`: the answer is of no use any more.

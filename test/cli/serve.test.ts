@@ -89,16 +89,18 @@ describe('ehlo serve with a queue', () => {
   beforeAll(async () => {
     directory = temporaryDirectory();
     nobody = await unusedPort();
-    program = serve(...ANY_PORT, '--route', `b.test=127.0.0.1:${nobody}`, '--maildir', 'box');
+    const scrypt = (name: string): string => `${name}:$scrypt$ln=14,r=8,p=5$1W8sjoOz6KMRufAiek9n1g$Wxbyxf4j4sHD/rxnaVhaPXtBCJFP+YweyodYF+XSDNA\n`;
+    writeFileSync(join(directory.path, 'users'), `${['bob', 'carol', 'dave', 'erin', 'frank'].map(scrypt).join('')}alice:SCRAM-SHA-256$100000:WBsC9Nfo6bnAasBWUVLCSg==$eHb9+p9GvPild7AvRR2t4K2UPZ8C7W92Sim4TJk/YwA=:lSSsEICylIx7V40kgj3VhqxADAZzSSgXTvv1GsjHm54=\n`);
+    program = serve(...ANY_PORT, '--route', `b.test=127.0.0.1:${nobody}`, '--maildir', 'box', '--users', 'users');
   });
   afterAll(async () => {
     await program[Symbol.asyncDispose]();
     directory[Symbol.dispose]();
   });
 
-  it('says so where a Maildir is given, and no domain whose mail it is for', async () => {
+  it('says so where a Maildir is given, and no domain whose mail it is for; or users that have no way in with SCRAM, which is offered', async () => {
     const [port] = await program.listening();
-    expect(program.err).toBe(`ehlo: --maildir without --accept DOMAIN: no mail is delivered into it but that for <postmaster>\nehlo: listening on smtp://127.0.0.1:${port}\n`);
+    expect(program.err).toBe(`ehlo: --maildir without --accept DOMAIN: no mail is delivered into it but that for <postmaster>\nehlo: --users: SCRAM-SHA-256 is offered, which bob, carol, dave and 2 more cannot use: many clients try nothing else; ehlo passwd makes lines that serve PLAIN and LOGIN too\nehlo: listening on smtp://127.0.0.1:${port}\n`);
   });
 
   it('delivers what it had taken before it was killed, and relays what it takes', async () => {

@@ -128,6 +128,12 @@ describe('a file of users', () => {
     expect((await users(formatUser({ name: 'bob', credential: scrypt }))).mechanisms).toEqual<MechanismName[]>(['PLAIN', 'LOGIN']);
   });
 
+  it('tells who cannot use SCRAM, where that is offered', async () => {
+    expect((await users(both())).leftOut).toEqual(['bob']);
+    expect((await users(formatUser({ name: 'bob', credential: scrypt }))).leftOut).toEqual([]);
+    expect((await users(formatUser({ name: 'alice', credential: scram }))).leftOut).toEqual([]);
+  });
+
   it('has a decoy that looks like its users, and is the same each time it is read', async () => {
     const [a, b] = [await users(both()), await users(both())];
     expect(a.decoy).toEqual(b.decoy);
