@@ -2,7 +2,8 @@
 //
 // Rule 1: what is planned from partial knowledge only grows at its end when more becomes known, steps included: a shell may
 //   connect to the first targets before it looks up the next level.
-// Rule 2: this host is no target, nor is any host as far from the destination as it is: that is how loops begin (§5.1).
+// Rule 2: this host is no target, nor is any host as far from the destination as it is: that is how loops begin (§5.1). Where the
+//   operator has named it, it is passed over.
 // Rule 3: where there is no target at all, one soft note (the DNS failed) outweighs all hard ones (there is no address): as
 //   long as something may come back, nothing is permanent.
 // Left out: telling that an exchange is an alias, which §5.1 puts out of scope; it is followed, and the resolver hides it.
@@ -44,8 +45,9 @@ export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAn
     const ask = plan.given === undefined ? hosts.filter((host) => !known.has(host)) : [];
     if (ask.length > 0) return { targets, ask, missed: notes.missed, verdict: undefined, steps: notes.steps };
 
-    const found = hosts.flatMap((host) => targetsOf(host, preference, plan, known, notes));
-    const own = plan.origin === 'configured' ? undefined : found.find((each) => isOwn(each, options));
+    const all = hosts.flatMap((host) => targetsOf(host, preference, plan, known, notes));
+    const found = plan.origin === 'configured' ? all.filter((each) => !isOurMistake(each, options, notes)) : all;
+    const own = found.find((each) => isOwn(each, options));
     if (own !== undefined) {
       self = { preference, text: `${formatTarget(own)} is this host` };
       notes.steps.push(selfStep(self));
@@ -108,6 +110,13 @@ function readAnswers(host: string, { A, AAAA }: AddressAnswers, notes: Notes): r
   if (failed && addresses.length === 0) notes.missed ??= text;
   if (all.some((records) => records.length > MOST_ADDRESSES)) note(notes, 'limit', 'RFC 5321 §5.1', `${host}: only the first ${MOST_ADDRESSES} addresses of a family are looked at`);
   return addresses;
+}
+
+/** A next hop that is this host: mail would come round to it again and again. */
+function isOurMistake(target: Target, options: RouteOptions, notes: Notes): boolean {
+  if (!isOwn(target, options)) return false;
+  note(notes, 'self', 'RFC 5321 §6.3', `${formatTarget(target)} is this host`, 'hard');
+  return true;
 }
 
 function isReachable(target: Target, privateToo: boolean, notes: Notes): boolean {

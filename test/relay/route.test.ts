@@ -222,8 +222,16 @@ describe('a next hop by configuration', () => {
     expect(find('e.test', { 'smart.test': '192.0.2.1' }, { routes: some, smarthost }).targets).toEqual(['0 smart.test [192.0.2.1]:587']);
   });
 
-  it('may have a private address, or one of ours', () => {
-    expect(find('d.test', { 'hop.test': '127.0.0.1 192.0.2.99' }, { routes, ownAddresses: [{ address: '192.0.2.99', port: 2525 }] }).targets).toHaveLength(2);
+  it('may have a private address, or one of ours on another port', () => {
+    expect(find('d.test', { 'hop.test': '127.0.0.1 192.0.2.99' }, { routes, ownAddresses: [{ address: '192.0.2.99', port: 25 }] }).targets).toHaveLength(2);
+  });
+
+  // found by experiment: mail went round a hundred times, and the notification of that as well, so that nobody was told
+  it('that is this host is passed over, and where there is no other, is as good as not found', () => {
+    const ownAddresses = [{ address: '192.0.2.99', port: 2525 }];
+    expect(find('d.test', { 'hop.test': '192.0.2.99 192.0.2.98' }, { routes, ownAddresses }).targets).toEqual(['0 hop.test [192.0.2.98]:2525']);
+    expect(verdictOf({ 'hop.test': '192.0.2.99' }, { routes, ownAddresses })).toBe('relay-not-found');
+    expect(verdictOf({}, { smarthost: { host: '127.0.0.1', port: 2525 }, ownAddresses: [{ address: '0.0.0.0', port: 2525 }] })).toBe('relay-not-found');
   });
 
   it.each(['NXDOMAIN', 'NODATA', 'SERVFAIL', '0.0.0.0'])('that is not found (%s) bounces nothing', (answer) => {
