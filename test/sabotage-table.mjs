@@ -59,7 +59,7 @@ export const MISTAKES = [
   ['a 421 for one recipient of LMTP leaves the session open', 'protocol/server/conversation.ts', 'if (closes || code === 421)', 'if (code === 421)', 'test/transcripts -t rfc2033'],
   ['a long challenge is broken in two', 'protocol/server/conversation.ts', 'return this.output.put(encodeAscii(`334 ${turn.text}\\r\\n`));', 'return this.output.say({ code: 334, enhanced: undefined, lines: [turn.text] });', 'test/transcripts -t rfc4954'],
   ['what was read lies where the next read goes', 'node/direct-read.ts', 'return BUFFER.slice(0, length);', 'return BUFFER.subarray(0, length);', 'test/node/direct-read'],
-  ['a server takes the socket of an embedder away', 'node/listen.ts', 'if (ours) readDirectly', 'readDirectly', 'test/node/door'],
+  ['a server takes what comes on the socket of an embedder for itself alone', 'node/listen.ts', 'if (ours) readDirectly', 'readDirectly', 'test/node/door'],
   ['all that comes before the banner is taken in', 'node/pump.ts', '    this.#paused = true;\n    this.#charge', '    this.#charge(0);\n    if (this.#session.state === \'connected\') return;\n    this.#paused = true;\n    this.#charge', 'test/node/budget'],
   ['the end of a transaction is told with the facts of an earlier time', 'node/receiver.ts', '    if (ended !== undefined) this.#learn();\n', '', 'test/node/hook -t facts'],
   ['early talk shows to nobody', 'node/receiver.ts', "      if (question.about === 'client') this.#pump.show(); // who has talked before the banner\n", '', 'test/node/hook -t notice'],

@@ -117,10 +117,11 @@ describe('a pair of streams', () => {
 });
 
 describe('a socket of the embedder', () => {
-  it('stays the embedder\'s, who sees it end when the session does', async () => {
+  it('stays the embedder\'s, who sees what comes, and sees it end when the session does', async () => {
     const server = await serve();
     const told: string[] = [];
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      socket.on('data', ({ length }) => void told.push(`${length} octets`));
       socket.on('close', () => void told.push('close'));
       server.accept(socket);
     });
@@ -129,10 +130,10 @@ describe('a socket of the embedder', () => {
     const peer = await RawPeer.connect(address !== null && typeof address !== 'string' ? address.port : 0);
     await peer.reply();
     await peer.command('EHLO client.test');
-    expect(told).toEqual([]);
     expect(await peer.command('QUIT')).toMatch(/^221/);
+    expect(told).toEqual(['18 octets', '6 octets']);
     peer.end();
-    await until(() => told.length === 1);
+    await until(() => told.at(-1) === 'close');
     await new Promise<void>((resolve) => listener.close(resolve));
   });
 });
