@@ -213,6 +213,8 @@ interface Finding {
 /** Names not durable up to which every subset of them is tried. */
 const FEW_CHANGES = 3;
 
+const ALL_CHANGES = -1; // every bit
+
 function shuffled<Item>(items: Item[], random: Random): readonly Item[] {
   for (let left = items.length; left > 1; left--) items.push(...items.splice(random.below(left), 1));
   return items;
@@ -236,6 +238,8 @@ function wrecksOf(disk: SimDisk, next: Operation | undefined, random: Random, lo
   };
   lose(disk.powerless(random, 0), true, 'nothing');
   lose(busy.powerless(random, 1), true, 'everything');
+  lose(busy.powerless(random, 0, ALL_CHANGES), true, 'every name, and no octet,');
+  lose(busy.powerless(random, 1, 0), true, 'every octet, and no name,');
   for (let count = 0; count < losses; count++) lose(busy.powerless(random, 0.5), false, 'some');
   const subsets = disk.changes <= FEW_CHANGES ? 2 ** disk.changes : 0;
   for (let changes = 1; changes < subsets - 1; changes++) lose(disk.powerless(random, 1, changes), false, `of the names ${changes.toString(2)}`);
