@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CLIENT_TIMEOUTS, LIMITS, SERVER_TIMEOUT, minutes, seconds } from '../../src/protocol/limit.ts';
 
 describe('the limits', () => {
-  // shows RFC5321:4.5.3.1-1 RFC5321:4.5.3.1.7-1
+  // shows RFC5321:4.5.3.1-1 RFC5321:4.5.3.1.7-1 RFC5321:4.5.3.1.8-1 RFC5321:4.5.3.1.8-2
   it('are no smaller than §4.5.3.1 has them', () => {
     expect(LIMITS.commandLine).toBeGreaterThanOrEqual(512);
     expect(LIMITS.replyLine).toBeGreaterThanOrEqual(512);

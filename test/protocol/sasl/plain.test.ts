@@ -39,6 +39,14 @@ describe('PLAIN', () => {
     expect(asked).toEqual([{ type: 'password', mechanism: 'PLAIN', authcid: 'tim', password: 'IX' }]);
   });
 
+  // shows RFC4954:4-27
+  it('prepares whom a client wants to act as, for the question and for what it is afterwards', () => {
+    const asked: unknown[] = [];
+    const { server } = runPair('PLAIN', { type: 'password', authcid: 'tim', password: 'x', authzid: 'to\u00adm\u2168' }, { answer: (question) => (asked.push(question), { type: 'yes' }) });
+    expect(asked.at(-1)).toEqual({ type: 'authority', mechanism: 'PLAIN', authcid: 'tim', authzid: 'tomIX' });
+    expect(server).toEqual({ type: 'success', identity: { authcid: 'tim', authzid: 'tomIX' } });
+  });
+
   it.each([
     ['a name', { authcid: 'a\x07', password: 'x' }, 'malformed'],
     ['a password', { authcid: 'a', password: 'x\x07' }, 'credentials'],

@@ -62,6 +62,7 @@ describe('the application\'s replies', () => {
     expect(named(reply(220, undefined, '', 'more'), 'a.example').lines).toEqual(['a.example', 'more']);
   });
 
+  // shows RFC2034:3-3 RFC2034:4-1 RFC2034:4-5
   it('have an enhanced code on each line, X.0.0 where the application gave none (RFC 2034 §4)', () => {
     const server = (without: readonly 'ENHANCEDSTATUSCODES'[]): string[] => dialogueIn('mail', { without }, ({ about }) => (about === 'rcpt' ? { code: 550, enhanced: undefined, lines: ['no', 'such'] } : 'accept')).say('RCPT TO:<a@b>');
     expect(server([])).toEqual(['550-5.0.0 no', '550 5.0.0 such']);

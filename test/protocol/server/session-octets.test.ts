@@ -9,7 +9,7 @@ import { reply } from '../../../src/syntax/reply.ts';
 import type { ServerOptions } from '../../../src/protocol/server/option.ts';
 import { mutate, randomOf, randomPieces, seeds } from '../../support/random.ts';
 import type { Random } from '../../support/random.ts';
-import { ANY_AUTH, ServerDialogue, codesOf, dialogueIn, plain } from '../../support/server-dialogue.ts';
+import { ANY_AUTH, STARTS, ServerDialogue, codesOf, dialogueIn, plain } from '../../support/server-dialogue.ts';
 import type { Application } from '../../support/server-dialogue.ts';
 import { someCuts } from '../../wire/every.ts';
 
@@ -205,6 +205,17 @@ describe('chunks', () => {
         const codes = codesOf(server.receive(' FROM:<evil@x>\r\n..RSET\r\nMAIL FROM:<evil@x>\r\n'));
         expect(server.questions.slice(asked).filter(({ about }) => about !== 'message')).toEqual([]);
         expect(codes).toEqual(stop === 'shutdown' && begin.includes('LAST') ? [250, 421] : []);
+      }
+    }
+  });
+
+  // shows RFC3030:2-7 RFC3030:2-13
+  it('are answered when their last octet has come and not before, be they taken or refused', () => {
+    for (const start of STARTS) {
+      for (const line of ['BDAT 6', 'BDAT 6 LAST', 'BDAT 6 FIRST']) {
+        const server = dialogueIn(start);
+        expect(server.receive(`${line}\r\nNOOP\r`)).toEqual([]);
+        expect(codesOf(server.receive('\n'))).toEqual([line.endsWith('FIRST') && (start === 'rcpt' || start === 'bdat') ? 501 : start === 'rcpt' || start === 'bdat' ? 250 : 503]);
       }
     }
   });
