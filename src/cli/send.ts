@@ -106,6 +106,7 @@ export function send(args: readonly string[], terminal: Terminal): Promise<numbe
 
 async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number | Misuse> {
   if (options.to.length === 0) return misuse('expected at least one --to PATH, found none');
+  if (options.server !== undefined && (options.smarthost !== undefined || options.route.length > 0)) return misuse('--server is where all of the mail goes: expected no --smarthost and no --route with it');
   const dialogues = options.trace ? new Dialogues(terminal.screen?.colours === true ? inColours(terminal.err) : terminal.err) : undefined;
   const way = await senderOptions(options, dialogues);
   if ('text' in way) return way;
@@ -119,7 +120,7 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   if (typeof content === 'number') return misuse(`a CR without LF at octet ${content} of ${file === '-' ? 'standard input' : JSON.stringify(file)}: expected lines that end in LF or CRLF`);
 
   const hostname = options.hostname ?? (await machineName());
-  const routing = routeOptions({ ...options, hostname, ...(options.server === undefined ? {} : { smarthost: options.server, route: [] }) });
+  const routing = routeOptions({ ...options, hostname, ...(options.server === undefined ? {} : { smarthost: options.server }) });
   const toServer = options.server === undefined ? {} : { serverPostmaster: true };
   const whole = ofOctets(options.from, content);
   const { mail, erase } = dialogues !== undefined ? { mail: whole, erase: () => undefined } : withProgress(whole, content, terminal);

@@ -128,6 +128,8 @@ describe('ehlo send', () => {
     [['--to', 'bob@b.test', '--from', 'alice'], 'ehlo send: --from "alice": expected an address such as alice@example.org, or <> for none\n'],
     [['--to', 'bob@b.test', '--timeout', '0'], 'ehlo send: --timeout "0": expected an integer from 1 to 2147483\n'],
     [['--to', 'b\ufffdb@b.test'], 'ehlo send: --to "b\ufffdb@b.test": expected an address such as bob@example.com\n'], // Node's reading of \xff
+    [['--to', 'bob@b.test', '--server', 'b.test', '--smarthost', 'c.test'], 'ehlo send: --server is where all of the mail goes: expected no --smarthost and no --route with it\n'],
+    [['--to', 'bob@b.test', '--server', 'b.test', '--route', 'b.test=c.test:25'], 'ehlo send: --server is where all of the mail goes: expected no --smarthost and no --route with it\n'],
     [['--to', 'bob@b.test', '--tlss', 'off'], 'ehlo send: unknown option --tlss: did you mean --tls?\n'],
     [['--to', 'bob@b.test', '--tls', 'on'], 'ehlo send: --tls "on": expected one of off, opportunistic, require, verify\n'],
     [['--to', 'bob@b.test', '--user', 'alice'], 'ehlo send: --user needs --password-file FILE\n'],
