@@ -16,6 +16,7 @@ import { DataEncoder } from '../src/wire/data-encoder.ts';
 import { formatApi, publicNames } from './support/api.mjs';
 import { formatChoices, formatDepartures } from './support/choices.mjs';
 import { latin1 } from './support/raw-peer.ts';
+import { MISTAKES } from './sabotage-table.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -170,6 +171,10 @@ describe('the examples that come to an end', () => {
   });
 
   test('print nothing else', () => expect(said.slice(7)).toEqual(['']));
+});
+
+test('the mistakes made on purpose are as many as it says', () => {
+  expect(/makes (\d+) single mistakes/.exec(README)?.[1]).toBe(String(MISTAKES.length));
 });
 
 describe('the octets that could end mail data', () => {
