@@ -85,7 +85,7 @@ describe('TLS (RFC 3207)', () => {
     expect(mails[0]?.session).toMatchObject({ protocol: 'ESMTPS', tls: { serverName: 'mx.test' } });
   });
 
-  // shows RFC4954:14-3 RFC4954:14-5
+  // shows RFC4954:14-3 RFC4954:14-5 RFC8689:4.2.1-5
   it('is verified for the name that was meant', async () => {
     const { server } = await serveKeeping({ tls: new TlsServer(MX) });
     const tls = new TlsClient({ ca: MX.cert });

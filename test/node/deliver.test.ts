@@ -193,6 +193,15 @@ describe('what a host does not offer', () => {
     expect(brief((await deliverTo([server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['delivered 250 2.0.0 mx2.test']);
   });
 
+  // shows RFC8689:4.2.1-8 RFC8689:4.2.1-10
+  it('is asked of each, and of nobody else, where the mail needs TLS: each hears QUIT, and none hears MAIL (RFC 8689 §4.2.1)', async () => {
+    await using server = await startScriptedServer(PLAIN, PLAIN);
+    const mail: Outgoing = { ...mailFrom('<alice@a.test>'), parameters: { requireTls: true } };
+    expect(brief((await deliverTo([server.port, server.port], [BOB], { mail })).outcomes)).toEqual(['failed 550 5.7.10 mx2.test']);
+    await until(() => server.idle && server.connections === 2);
+    expect(server.heard).toEqual(Array.from({ length: 2 }, () => 'EHLO client.test\r\nQUIT\r\n'));
+  });
+
   it('fails the mail where none offers it, nor said anything else', async () => {
     await using server = await startScriptedServer(PLAIN);
     expect(brief((await deliverTo([await unusedPort(), server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['failed 554 5.6.3 mx3.test']);

@@ -4,6 +4,7 @@ import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import { Dispatcher, type DispatchOptions, type Signals } from '../../src/node/dispatch.ts';
 import type { LogFields } from '../../src/node/log.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
+import { REASONS } from '../../src/protocol/client/reason.ts';
 import type { Queue, QueuedMail, RecipientState } from '../../src/relay/queue/port.ts';
 import { nextAttempt, type RetrySchedule } from '../../src/relay/schedule.ts';
 import { reply } from '../../src/syntax/reply.ts';
@@ -251,6 +252,14 @@ describe('a mail', () => {
       ['delivered', 'm1', '<later@b.test>', undefined],
       ['done', 'm1', undefined, undefined],
     ]);
+  });
+
+  // shows RFC8689:4.2.1-11
+  it('that needs TLS where no host has it is reported to its sender at once', async () => {
+    const { queue, dispatcher, done } = stage(() => [{ ...REASONS['require-tls-not-secured'], inReplyTo: 'EHLO', reason: 'require-tls-not-secured' }]);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    expect(done).toEqual(['relay m1 0', 'notify m1 0', 'settle m1 failed']);
   });
 
   // shows RFC5321:4.2.1-2 RFC5321:4.2.1-3 RFC5321:4.2.5-2 RFC5321:4.2.5-5 RFC5321:4.5.4.1-1 RFC5321:4.5.4.1-3 RFC5321:4.5.4.1-5

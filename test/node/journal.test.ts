@@ -131,6 +131,7 @@ describe('the journal in a directory', () => {
     await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-queue 3", this version reads "ehlo-queue 1" to "ehlo-queue 2"');
   });
 
+  // shows RFC8689:4.1-1
   it('gives back what MAIL and RCPT asked for, of small mail and large, after a start and after a checkpoint', async () => {
     const directory = folder();
     const parameters: MailParameters = { body: '8BITMIME', smtpUtf8: true, auth: 'alice+x@sender.test', ret: 'HDRS', envelopeId: 'a + b', requireTls: true };

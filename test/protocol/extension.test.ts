@@ -29,6 +29,7 @@ describe('the keywords of the EHLO reply', () => {
   });
 
   // shows RFC3207:3-1 RFC3207:4.2-8
+  // shows RFC8689:2-1
   it('are STARTTLS before TLS alone, and REQUIRETLS under it alone (RFC 3207 §4.2, RFC 8689 §2)', () => {
     const [before, under] = [ehloLines(ALL), ehloLines({ ...ALL, secured: true })];
     expect([before, under].map((lines) => [lines.includes('STARTTLS'), lines.includes('REQUIRETLS')])).toEqual([[true, false], [false, true]]);

@@ -31,10 +31,12 @@ describe('whom a notification is sent to (RFC 5321 §6.1)', () => {
     expect(envelope).toEqual({ reversePath: reversePath('<>'), forwardPaths: [forwardPath('<user@d.example>')], parameters: {} });
   });
 
+  // shows RFC8689:5-1 RFC8689:5-3
   it('needs SMTPUTF8 on its way where his address is not ASCII, and TLS where the mail did (RFC 8689 §5), and asks for nothing else', () => {
     const asked = { ret: 'FULL', envelopeId: 'x', body: '8BITMIME', smtpUtf8: true, auth: '<>' } as const;
     expect(notificationEnvelope(sender('<jörg@example.com>'), asked).parameters).toEqual({ smtpUtf8: true });
-    expect(notificationEnvelope(sender('<alice@example.com>'), { ...asked, requireTls: true }).parameters).toEqual({ requireTls: true });
+    expect(notificationEnvelope(sender('<alice@example.com>'), { ...asked, requireTls: true })).toMatchObject({ reversePath: { type: 'null' }, parameters: { requireTls: true } });
+    expect(Object.keys(notificationEnvelope(sender('<alice@example.com>'), { ...asked, requireTls: true }).parameters)).toEqual(['requireTls']);
   });
 
   it('is named in the To field without the source route', () => {
@@ -57,7 +59,7 @@ describe('what the sender wants to be told (RFC 3461 §4.1, §5.2)', () => {
     expect(told(notify)).toBe(actions);
   });
 
-  // shows RFC3461:6.2-4
+  // shows RFC3461:6.2-4 RFC8689:5-2
   it('is asked for the whole content by RET=FULL, unless that is large, or was to travel under TLS only', () => {
     expect(returnsContent({ ret: 'FULL' }, LARGEST_RETURNED)).toBe(true);
     for (const [parameters, size] of [[{}, 1], [{ ret: 'HDRS' }, 1], [{ ret: 'FULL' }, LARGEST_RETURNED + 1], [{ ret: 'FULL', requireTls: true }, 1]] as const) expect(returnsContent(parameters, size)).toBe(false);

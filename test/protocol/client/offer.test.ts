@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ClientTls, Reason, Transaction } from '../../../src/protocol/client/action.ts';
 import { missingFor, ServerOffer } from '../../../src/protocol/client/offer.ts';
 import { forwardPath, reversePath, UNVERIFIED, VERIFIED } from '../../support/client-dialogue.ts';
+import { octetsOf } from '../../wire/every.ts';
 
 const offerOf = (...lines: readonly string[]): ServerOffer => new ServerOffer(new Map(lines.map((line) => {
   const [keyword = '', ...parameters] = line.split(' ');
@@ -46,6 +47,10 @@ describe('a mail', () => {
     ['that needs TLS', { parameters: { requireTls: true } }, ['REQUIRETLS'], UNVERIFIED, 'require-tls-not-secured'],
     ['that needs TLS', { parameters: { requireTls: true } }, [], VERIFIED, 'require-tls-not-offered'],
     ['that needs TLS', { parameters: { requireTls: true } }, ['REQUIRETLS'], VERIFIED, undefined],
+    // shows RFC8689:4.1-3
+    ['that needs TLS, whatever its header says', { parameters: { requireTls: true }, content: octetsOf('TLS-Required: No\r\n\r\n') }, ['REQUIRETLS'], UNVERIFIED, 'require-tls-not-secured'],
+    // shows RFC8689:5-4
+    ['that needs TLS, and is a notification', { parameters: { requireTls: true }, reversePath: reversePath('<>') }, [], undefined, undefined],
     ['of 11 octets', { size: 11 }, ['SIZE 10'], undefined, 'size-not-accepted'],
     ['of 11 octets at hand', { content: new Uint8Array(11), size: 1 }, ['SIZE 10'], undefined, 'size-not-accepted'],
     ['of 10 octets', { size: 10 }, ['SIZE 10'], undefined, undefined],

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { CAPS, LIMITS, MOST_ERRORS } from '../../../src/protocol/limit.ts';
 import { reply } from '../../../src/syntax/reply.ts';
-import { HOST, ServerDialogue, codesOf, dialogueIn } from '../../support/server-dialogue.ts';
+import { ANY_AUTH, HOST, ServerDialogue, codesOf, dialogueIn } from '../../support/server-dialogue.ts';
 
 /** A NOOP of so many octets, its CRLF counted. */
 const noop = (length: number): string => `NOOP ${'x'.repeat(length - 7)}\r\n`;
@@ -39,10 +39,17 @@ describe('a command line (§4.5.3.1.4)', () => {
     expect(server.receive('\r\nNOOP\r\n')).toEqual([]);
   });
 
-  // shows RFC1870:3-5 RFC3030:3-4 RFC4954:3-3 RFC6531:3.1-8 RFC3461:5.4-8
-  it('of 1600 octets is taken as MAIL too, parameters and all', () => {
-    const line = `MAIL FROM:<alice@example.org> SIZE=${'0'.repeat(19)}1`;
-    expect(codesOf(dialogueIn('ready').say(line))).toEqual([250]);
+  // shows RFC1870:3-5 RFC3030:3-4 RFC4954:3-3 RFC6531:3.1-8 RFC3461:5.4-8 RFC8689:2-3
+  it('is taken with a path and each parameter as long as they can be, all at once', () => {
+    const path = `<${'a'.repeat(64)}@${[63, 63, 61].map((length) => 'b'.repeat(length)).join('.')}>`;
+    const hexadecimal = (text: string): string => [...text].map((character) => `+${character.charCodeAt(0).toString(16).toUpperCase()}`).join('');
+    const auth = `${hexadecimal(`${'a'.repeat(64)}@${'b'.repeat(63)}.${'b'.repeat(35)}`)}bb`;
+    const parameters = [`SIZE=${'1'.padStart(20, '0')}`, 'BODY=BINARYMIME', `AUTH=${auth}`, 'SMTPUTF8', 'RET=FULL', `ENVID=${'e'.repeat(100)}`, 'REQUIRETLS'];
+    expect([path.length, ...parameters.map((parameter) => parameter.length + 1)]).toEqual([256, 26, 16, 500, 9, 9, 107, 11]);
+    const server = dialogueIn('ready', { secured: true, without: [], auth: ANY_AUTH });
+    const mail = `MAIL FROM:${path} ${parameters.join(' ')}`;
+    const rcpt = `RCPT TO:${path} NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;${'o'.repeat(493)}`;
+    expect(codesOf(server.say(mail.padEnd(1_600), rcpt.padEnd(1_600)))).toEqual([250, 250]); // §4.1.1: white space at the end counts for nothing but its length
   });
 });
 

@@ -630,6 +630,13 @@ describe('the replies of LMTP (RFC 2033 §4.2)', () => {
     expect(lmtp(NO, 'a@b', 'c@d')).toEqual([550, 550]);
   });
 
+  // shows RFC8689:2-4
+  it('to LHLO name the extensions that those to EHLO name, REQUIRETLS under TLS too (RFC 8689 §2)', () => {
+    const keywords = (lmtp: boolean): string[] => new ServerDialogue({ lmtp, secured: true, without: [] }).say(`${lmtp ? 'LHLO' : 'EHLO'} a`).slice(1);
+    expect(keywords(true)).toEqual(keywords(false));
+    expect(keywords(true)).toContain('250 REQUIRETLS');
+  });
+
   it('are as many as there are recipients, and only of LMTP', () => {
     expect(() => lmtp([reply(250, '2.0.0', 'ok')], 'a@b', 'c@d')).toThrow(UsageError);
     const server = dialogueIn('data', {}, ({ about }) => (about === 'message' ? 'later' : 'accept'));
