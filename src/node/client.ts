@@ -31,6 +31,7 @@ import { ConnectionPool, type Held, isStale } from './pool.ts';
 import { now } from './pump.ts';
 import { parsed } from './relay.ts';
 import { Resolver } from './resolve.ts';
+import { sendAll } from './send-all.ts';
 import { checkSender, type Follower, type Outgoing, type SenderOptions } from './sender.ts';
 
 /** What is set about a `MailClient`. */
@@ -143,20 +144,14 @@ export class MailClient implements AsyncDisposable {
     });
   }
 
-  /** Sends mails as they are given, and yields the outcomes of each, in their order; takes no more of them than may wait. */
-  async *sendAll(mails: Iterable<MailToSend> | AsyncIterable<MailToSend>): AsyncGenerator<readonly RecipientOutcome[], void> {
+  /**
+   * Sends mails as they are given, and yields the outcomes of each, in their order; takes no more of them than may wait.
+   *
+   * Throws what the mails threw, and UsageError for one that is none, when all that were taken have their outcomes told.
+   */
+  sendAll(mails: Iterable<MailToSend> | AsyncIterable<MailToSend>): AsyncGenerator<readonly RecipientOutcome[], void> {
     const { waiting = 100, connections = 5 } = this.#options;
-    const sent: Promise<readonly RecipientOutcome[]>[] = [];
-    for await (const mail of mails) {
-      const outcomes = this.send(mail);
-      outcomes.catch(() => undefined); // thrown when its turn comes
-      sent.push(outcomes);
-      const [first] = sent;
-      if (sent.length < waiting + connections || first === undefined) continue;
-      yield await first;
-      sent.shift();
-    }
-    for (const outcomes of sent) yield await outcomes;
+    return sendAll(mails, (mail) => this.send(mail), waiting + connections);
   }
 
   /** Takes no further mail, waits until all have their outcomes, says QUIT on each connection, and resolves when they are gone. */

@@ -159,6 +159,71 @@ describe('a client for many mails', () => {
     await client.close();
   });
 
+  it('tells the outcomes of a mail while the next one is waited for', async () => {
+    const { url } = await keeping();
+    const client = connectTo(url, OPTIONS);
+    let told: () => void = () => undefined;
+    async function* mails(): AsyncGenerator<MailToSend, void> {
+      for (const to of ['1', '2', '3']) {
+        const isTold = new Promise<void>((resolve) => (told = resolve));
+        yield mailTo(to);
+        await isTold; // each one waits for what became of the one before
+      }
+    }
+    const states: string[] = [];
+    for await (const outcomes of client.sendAll(mails())) {
+      states.push(brief(outcomes));
+      told();
+    }
+    expect(states).toEqual(['delivered 250', 'delivered 250', 'delivered 250']);
+    await client.close();
+  });
+
+  it.each<[string, () => Iterable<MailToSend>, number]>([
+    ['mails that break off', function* () {
+      yield mailTo('1');
+      yield mailTo('2');
+      throw new UsageError('no more');
+    }, 2],
+    ['a mail that is none, behind which none is taken', function* () {
+      yield mailTo('1');
+      yield { ...mailTo('2'), to: [] };
+      yield mailTo('3');
+    }, 1],
+  ])('tells every outcome there is of %s, and throws then', async (_, mails, told) => {
+    const { url, taken } = await keeping();
+    const client = connectTo(url, OPTIONS);
+    const states: string[] = [];
+    const sending = async (): Promise<void> => {
+      for await (const outcomes of client.sendAll(mails())) states.push(brief(outcomes));
+    };
+    await expect(sending()).rejects.toThrow(UsageError);
+    await client.close();
+    expect(states).toEqual(Array.from({ length: told }, () => 'delivered 250'));
+    expect(taken).toHaveLength(told);
+  });
+
+  it('closes the source of mails that is left', async () => {
+    const { url } = await keeping();
+    const client = connectTo(url, { ...OPTIONS, connections: 1, waiting: 1 });
+    let closed = false;
+    function* mails(): Generator<MailToSend, void> {
+      try {
+        for (let each = 0; ; each++) yield mailTo(`${each}`);
+      } finally {
+        closed = true;
+      }
+    }
+    for await (const _ of client.sendAll(mails())) break;
+    expect(closed).toBe(true);
+    async function* stalling(): AsyncGenerator<MailToSend, void> {
+      yield mailTo('1');
+      await new Promise(() => undefined);
+    }
+    for await (const _ of client.sendAll(stalling())) break; // and does not wait for what may never come
+    await client.close();
+  });
+
   it('ends when all have their outcomes, and says QUIT', async () => {
     await using server = await startScriptedServer([...GREETING, ...Array.from({ length: 2 }, () => ['C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 taken']).flat(), ...FAREWELL]);
     const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, connections: 1 });
