@@ -11,12 +11,15 @@
 // Rule 6: where the clock of the machine is set back, as it is when it was wrong at the start, what waits comes so much earlier.
 //         Where it leaps ahead, or the machine has slept, mail is no older for it: nobody has tried it in that time.
 // Rule 7: an attempt that our own end breaks off before the mail is out is none: nobody is given up by it.
+// Rule 8: hosts that serve several domains are judged by what they say and do themselves. That the DNS of one domain fails, or leads
+//         elsewhere by now, says nothing of them: who runs it could have the mail of the others wait.
 
 import { setMaxListeners } from 'node:events';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Outcome } from '../protocol/client/action.ts';
 import { effectOf, type Effect } from '../relay/destination.ts';
 import type { QueuedMail } from '../relay/queue/port.ts';
+import { concerns } from '../relay/route.ts';
 import { Scheduler, type SchedulerOptions } from '../relay/scheduler.ts';
 import { VERDICTS } from '../relay/verdict.ts';
 import { Aborter, type Signal } from './aborter.ts';
@@ -226,8 +229,9 @@ export class Dispatcher {
     }
     const conclusion = this.#conclude(this.#options.queue.mail(charge.id) ?? mail, waiting, results, mail);
     this.#unrecorded.add(charge);
-    const givenUp = this.#release(charge, effectOf(results.map(({ outcome }) => outcome)), conclusion.again);
-    const unreachable = results.find(({ outcome }) => effectOf([outcome]) === 'unreachable');
+    const met = results.filter(({ target }) => concerns(charge.destination, target?.host));
+    const givenUp = this.#release(charge, effectOf(met.map(({ outcome }) => outcome)), conclusion.again);
+    const unreachable = met.find(({ outcome }) => effectOf([outcome]) === 'unreachable');
     await this.#record(charge, conclusion);
     for (const other of givenUp) // one by one: they may be thousands, and each has a notification to be written
       if (unreachable !== undefined && !this.#closing.signal.aborted) await this.#giveUp(other, unreachable);

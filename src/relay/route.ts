@@ -209,6 +209,12 @@ export function planKey({ origin, levels, port }: HostPlan): string {
   return `${origin === 'configured' ? 'configured ' : ''}${hosts} ${port}`; // what is configured is looked up, and filtered, in another way
 }
 
+/** Tells whether what was said of a host concerns what has this key: the hosts of a plan, of which it is one. What has another key, a domain or a next hop, is concerned by all that its mail met. */
+export function concerns(key: string, host: string | undefined): boolean {
+  const [hosts = '', port] = key.split(' ');
+  return port === undefined || (host !== undefined && hosts.split(/[,;]/).includes(host));
+}
+
 export function selfStep({ preference, text }: Self): Step {
   return { rule: 'self', clause: 'RFC 5321 §5.1', text: `${text}: preference ${preference} and above are left out` };
 }

@@ -6,6 +6,7 @@ import type { LogFields } from '../../src/node/log.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
 import { REASONS } from '../../src/protocol/client/reason.ts';
 import type { Queue, QueuedMail, RecipientState } from '../../src/relay/queue/port.ts';
+import type { Target } from '../../src/relay/route.ts';
 import { nextAttempt, type RetrySchedule } from '../../src/relay/schedule.ts';
 import { reply } from '../../src/syntax/reply.ts';
 import { targetOf } from '../support/scripted-server.ts';
@@ -89,6 +90,35 @@ const TO_BOTH = mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>',
 
 /** Lets what is due now come to its end. */
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+
+// found by reading: whose DNS answers one thing when it is asked which hosts a domain has, and another when it is routed, could have a
+// hoster of others left alone for an hour with three mails
+describe('hosts that serve several domains', () => {
+  const other = targetOf(25, 'elsewhere.test');
+  const NO_DNS: Outcome = { state: 'deferred', reply: reply(451, '4.4.3', 'the DNS did not answer'), inReplyTo: 'nothing', reason: 'not-routed' };
+  it.each<[string, Outcome, Target | undefined, boolean]>([
+    ['are left alone when they themselves do not answer', SILENT, targetOf(25), false],
+    ['are not when the DNS of one domain fails', NO_DNS, undefined, true],
+    ['are not when mail for one domain went elsewhere by then, where nobody answers', SILENT, other, true],
+  ])('%s', async (_, outcome, target, tried) => {
+    const { queue, dispatcher, done } = stage(() => [], {
+      destination: () => 'mx.test,mx2.test 25',
+      async relay({ id, forwardPaths }, recipients) {
+        queue.done.push(`relay ${id}`);
+        return recipients.flatMap((recipient) => {
+          const forwardPath = forwardPaths[recipient];
+          if (forwardPath === undefined) return [];
+          return [id === 'good' ? { forwardPath, outcome: DELIVERED, target: targetOf(25) } : { forwardPath, outcome, ...(target === undefined ? {} : { target }) }];
+        });
+      },
+    });
+    for (const number of [1, 2, 3, 4]) dispatcher.add(queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING));
+    await settle();
+    dispatcher.add(queue.put(mailOf('good', '<alice@a.test>', '<carol@c.test>'), NOTHING));
+    await settle();
+    expect(done.includes('relay good')).toBe(tried);
+  });
+});
 
 // found by reading: what came before a machine without a clock had learnt the time was returned when it was deferred first
 describe('a clock that is set forward by a year, or a machine that has slept', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AddressAnswers, DnsAnswer, MxRecord } from '../../src/relay/dns-answer.ts';
 import { recordsOf } from '../../src/relay/dns-answer.ts';
 import { parseRoute } from '../../src/relay/next-hop.ts';
-import { locate, planKey, rank, type RouteOptions, type Step } from '../../src/relay/route.ts';
+import { concerns, locate, planKey, rank, type RouteOptions, type Step } from '../../src/relay/route.ts';
 import { planTargets } from '../../src/relay/target.ts';
 import { type VerdictEvent, VERDICTS } from '../../src/relay/verdict.ts';
 
@@ -416,6 +416,28 @@ describe('the key of a plan', () => {
     expect(keyOf('a.test', 'NODATA')).toBe(explicit);
     expect(keyOf('d.test', '', { smarthost: { host: 'a.test', port: 25 } })).not.toBe(explicit);
     expect(keyOf('d.test', '10 a.test', { mxPort: 26 })).not.toBe(explicit);
+  });
+});
+
+describe('what is known of the hosts of a plan', () => {
+  it.each<[string, string | undefined, boolean]>([
+    ['mx1.test,mx2.test;backup.test 25', 'mx2.test', true],
+    ['mx1.test,mx2.test;backup.test 25', 'backup.test', true],
+    ['mx1.test,mx2.test;backup.test 25', 'x1.test', false],
+    ['mx1.test 25', '25', false],
+    ['mx1.test 25', undefined, false],
+    ['192.0.2.1 25', '192.0.2.1', true],
+    ['d.test', 'mx1.test', true],
+    ['d.test', undefined, true],
+    ['smart.test:587', undefined, true],
+  ])('%j is learnt from what %j does: %j', (key, host, expected) => {
+    expect(concerns(key, host)).toBe(expected);
+  });
+
+  it('has the names of all of them in its key', () => {
+    const plan = rank('d.test', mxAnswer('20 b.test, 10 a.test, 10 C.test'), OPTIONS, steady);
+    const key = plan.type === 'hosts' ? planKey(plan) : expect.fail(plan.type);
+    for (const host of ['a.test', 'b.test', 'c.test']) expect(concerns(key, host)).toBe(true);
   });
 });
 
