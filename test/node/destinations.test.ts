@@ -5,7 +5,7 @@ import type { NextHop } from '../../src/relay/next-hop.ts';
 import type { RouteOptions } from '../../src/relay/route.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, type ForwardPath } from '../../src/syntax/path.ts';
-import { deferred } from '../support/turn.ts';
+import { deferred, until } from '../support/turn.ts';
 
 const clock = { now: 0 };
 beforeAll(() => void vi.spyOn(performance, 'now').mockImplementation(() => clock.now));
@@ -15,6 +15,8 @@ function pathTo(domain: string): ForwardPath {
   const path = parseForwardPath(`<bob@${domain}>`);
   return isFault(path) ? expect.fail(domain) : path;
 }
+
+const many = (count: number): readonly ForwardPath[] => Array.from({ length: count }, (_, at) => pathTo(`d${at}.test`));
 
 const [B, C, D] = [pathTo('b.test'), pathTo('c.test'), pathTo('d.test')];
 
@@ -75,20 +77,37 @@ describe('destinations', () => {
     expect(failing.destinations.keyOf(B)).toBe('b.test');
 
     const late = deferred<string | undefined>();
-    const slow = stage(() => late.promise);
+    const [slow, crowded] = [stage(() => late.promise), stage(() => late.promise)];
+    const crowd = crowded.destinations.learn(many(101));
     await slow.destinations.learn([B]);
     expect(slow.destinations.keyOf(B)).toBe('b.test');
+    await crowd;
     late.resolve('mx.hoster.test 25');
     await slow.destinations.learn([B]);
     expect(slow.destinations.keyOf(B)).toBe('mx.hoster.test 25');
+    await crowded.destinations.learn([B]);
+    expect(crowded.asked.slice(100)).toEqual(['b.test']); // the last of the crowd is not asked about any more
   });
 
   it('are known of ten thousand domains, the last ones', async () => {
     const { destinations, asked } = stage(hosted);
-    const paths = Array.from({ length: 10_001 }, (_, at) => pathTo(`d${at}.test`));
+    const paths = many(10_001);
     await destinations.learn(paths);
     expect(destinations.keyOf(paths[0] ?? B)).toBe('d0.test');
     expect(destinations.learn(paths.slice(1))).toBeUndefined();
     expect(asked).toHaveLength(10_001);
+  });
+
+  it('are asked for a hundred at a time, since each question has a socket; and mails take turns', async () => {
+    const [first, others] = [deferred<undefined>(), deferred<undefined>()];
+    const { destinations, asked } = stage((domain) => (domain === 'd0.test' || domain === 'd1.test' ? first.promise : others.promise));
+    const learnt = Promise.all([destinations.learn(many(1_000)), destinations.learn([B, C])]);
+    expect(asked).toHaveLength(100);
+    first.resolve(undefined);
+    await until(() => asked.length > 101);
+    expect(asked.slice(100)).toEqual(['d100.test', 'b.test']);
+    others.resolve(undefined);
+    await learnt;
+    expect(asked).toHaveLength(1_002);
   });
 });
