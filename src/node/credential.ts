@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { type Credential, formatCredential, parseUser, type ScryptCredential } from '../protocol/sasl/credential.ts';
 import type { AuthAnswer, AuthQuestion, DeriveQuestion, Hash, MechanismName } from '../protocol/sasl/exchange.ts';
 import { prepare } from '../protocol/sasl/prepare.ts';
-import { clientKeys, type Decoy, KEY_OCTETS, SALT_OCTETS, scramCredential } from '../protocol/sasl/scram-key.ts';
+import { clientKeys, type Decoy, type DecoyKind, KEY_OCTETS, SALT_OCTETS, scramCredential } from '../protocol/sasl/scram-key.ts';
 import { encodeAscii } from '../wire/ascii.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import type { Signal } from './aborter.ts';
@@ -80,15 +80,19 @@ const VERIFICATIONS = new Turnstile(1);
 /** The users in a file made by `ehlo passwd`: the hook `auth` of a server answers from them. */
 export class Users {
   readonly #credentials: ReadonlyMap<string, Credential>;
+  /** One of each cost. */
+  readonly #costs: readonly Credential[];
   /** For `beginServerExchange`. Made of the first user's line: the same in every process that serves the file, and after a restart. */
   readonly decoy: Decoy;
 
   constructor(credentials: ReadonlyMap<string, Credential>) {
     this.#credentials = credentials;
     const all = [...credentials.values()];
-    const iterations = all.find((credential) => credential.type === 'scram-sha-256')?.iterations ?? SCRAM_ITERATIONS;
     const [first] = all;
-    this.decoy = { secret: HASH.sha256(encodeAscii(`decoy ${first === undefined ? '' : formatCredential(first)}`)), iterations };
+    this.#costs = distinct(all, costOf);
+    const kinds = all.flatMap((credential): readonly DecoyKind[] => (credential.type === 'scram-sha-256' ? [{ iterations: credential.iterations, saltOctets: credential.salt.length }] : []));
+    const [kind = { iterations: SCRAM_ITERATIONS }, ...others] = distinct(kinds, ({ iterations, saltOctets }) => `${iterations} ${saltOctets}`);
+    this.decoy = { secret: HASH.sha256(encodeAscii(`decoy ${first === undefined ? '' : formatCredential(first)}`)), ...kind, others };
   }
 
   /** Reads the file, which has `#` in front of remarks. Throws an Error with one line that names the file and the line at fault. */
@@ -151,12 +155,35 @@ export class Users {
     }
   }
 
-  /** An unknown user takes as long as the first one of the file. */
-  async #verify(name: string, password: string): Promise<boolean> {
-    const known = this.#credentials.get(name);
-    const [first] = this.#credentials.values();
-    const credential = known ?? first;
-    const right = credential !== undefined && (await verifyPassword(credential, password));
-    return right && known !== undefined;
+  /**
+   * What a password is verified by; undefined: there are no users. That of a name which nobody has is somebody's, always of the same
+   * cost: where users have credentials of several, it would tell of most of them if unknown names all took as long as one.
+   */
+  credentialFor(name: string): Credential | undefined {
+    const [octet = 0] = HASH.hmacSha256(this.decoy.secret, encodeUtf8(`cost\0${name}`));
+    return this.#credentials.get(name) ?? this.#costs[octet % this.#costs.length];
   }
+
+  /** An unknown user takes as long as some known one. */
+  async #verify(name: string, password: string): Promise<boolean> {
+    const credential = this.credentialFor(name);
+    const right = credential !== undefined && (await verifyPassword(credential, password));
+    return right && this.#credentials.has(name);
+  }
+}
+
+/** What decides how long it takes to verify a password. */
+function costOf(credential: Credential): string {
+  switch (credential.type) {
+    case 'scram-sha-256': return `${credential.iterations}`;
+    case 'scrypt': return `${credential.costLog2} ${credential.blockSize} ${credential.parallelization}`;
+    default: return credential satisfies never;
+  }
+}
+
+/** The first item of each key. */
+function distinct<Item>(items: readonly Item[], keyOf: (item: Item) => string): readonly Item[] {
+  const found = new Map<string, Item>();
+  for (const item of items) if (!found.has(keyOf(item))) found.set(keyOf(item), item);
+  return [...found.values()];
 }

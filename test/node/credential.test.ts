@@ -8,7 +8,7 @@ import { formatCredential, formatUser, parseCredential } from '../../src/protoco
 import type { Credential } from '../../src/protocol/sasl/credential.ts';
 import type { AuthQuestion, MechanismName } from '../../src/protocol/sasl/exchange.ts';
 import { beginServerExchange } from '../../src/protocol/sasl/mechanism.ts';
-import { scramCredential } from '../../src/protocol/sasl/scram-key.ts';
+import { decoyCredential, scramCredential } from '../../src/protocol/sasl/scram-key.ts';
 import { octetsOf } from '../wire/every.ts';
 
 const hexadecimal = (octets: Uint8Array): string => Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('');
@@ -140,6 +140,19 @@ describe('a file of users', () => {
     expect(a.decoy.iterations).toBe(4096);
     expect((await users('')).decoy.iterations).toBe(100_000);
     expect((await users(formatUser({ name: 'bob', credential: scrypt }))).decoy.secret).not.toEqual(a.decoy.secret);
+  });
+
+  it('does not tell who is in it by what a credential is like, or costs: a name that nobody has is like any of the users', async () => {
+    const other = parseCredential(formatCredential(scram).replace('$4096:', '$8192:').replace(/:[^$]+\$/, `:${'A'.repeat(64)}$`));
+    if ('fault' in other) throw new Error(other.expected);
+    const known = await users(`${both()}${formatUser({ name: 'dave', credential: other })}\n`);
+    const names = Array.from({ length: 64 }, (_, at) => `nobody${at}`);
+    const kind = (credential: Credential | undefined): string => (credential?.type === 'scram-sha-256' ? `${credential.iterations}, ${credential.salt.length}` : `${credential?.type}`);
+    const seen = (all: readonly (Credential | undefined)[]): readonly string[] => [...new Set(all.map(kind))].sort();
+    expect(seen(names.map((name) => decoyCredential(name, known.decoy, HASH)))).toEqual(['4096, 14', '8192, 48']);
+    expect(seen(names.map((name) => known.credentialFor(name)))).toEqual(['4096, 14', '8192, 48', 'scrypt']);
+    expect(names.map((name) => known.credentialFor(name))).toEqual(names.map((name) => known.credentialFor(name)));
+    for (const name of names.slice(0, 4)) expect(await known.answer(password(name, 'pleaseletmein'))).toEqual({ type: 'no' });
   });
 
   it('serves an exchange from the AUTH command to its end', async () => {

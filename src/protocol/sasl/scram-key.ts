@@ -1,6 +1,7 @@
 // The keys and signatures of SCRAM-SHA-256 (RFC 5802 §3, RFC 7677 §3): arithmetic on hashes that are arguments.
 
 import { encodeAscii } from '../../wire/ascii.ts';
+import { concat } from '../../wire/octet.ts';
 import { encodeUtf8 } from '../../wire/utf8.ts';
 import type { Hash, ScramCredential } from './exchange.ts';
 import { equalSecrets, xor } from './secret.ts';
@@ -44,19 +45,29 @@ export function isProof(proof: Uint8Array, { storedKey }: ScramCredential, messa
   return equalSecrets(hash.sha256(clientKey), storedKey);
 }
 
-/** Where the credentials of users that do not exist come from. */
-export interface Decoy {
+/** What a client sees of a credential before it has proven anything. */
+export interface DecoyKind {
+  readonly iterations: number;
+  /** Default: as many as salts have that are made here. */
+  readonly saltOctets?: number;
+}
+
+/** Where the credentials of users that do not exist come from: a kind that real users have, and a secret. */
+export interface Decoy extends DecoyKind {
   /** Known to no client, and the same wherever and whenever the same users are served. */
   readonly secret: Uint8Array;
-  /** As real users have. */
-  readonly iterations: number;
+  /** Further kinds that real users have: a name that nobody has is of any of them. Default: none. */
+  readonly others?: readonly DecoyKind[];
 }
 
 /**
  * Returns a credential that no password fits, always the same for a name, so that asking twice does not tell who exists
  * (RFC 5802 §5.1: "unknown-user" need not be said).
  */
-export function decoyCredential(name: string, { secret, iterations }: Decoy, hash: Hash): ScramCredential {
-  const derive = (purpose: string): Uint8Array => hash.hmacSha256(secret, encodeUtf8(`${purpose}\0${name}`));
-  return { type: 'scram-sha-256', iterations, salt: derive('salt').subarray(0, SALT_OCTETS), storedKey: derive('stored key'), serverKey: derive('server key') };
+export function decoyCredential(name: string, decoy: Decoy, hash: Hash): ScramCredential {
+  const derive = (purpose: string): Uint8Array => hash.hmacSha256(decoy.secret, encodeUtf8(`${purpose}\0${name}`));
+  const kinds: readonly DecoyKind[] = [decoy, ...(decoy.others ?? [])];
+  const { iterations, saltOctets = SALT_OCTETS } = kinds[(derive('kind')[0] ?? 0) % kinds.length] ?? decoy;
+  const salt = concat([derive('salt'), derive('more salt')]).subarray(0, saltOctets);
+  return { type: 'scram-sha-256', iterations, salt, storedKey: derive('stored key'), serverKey: derive('server key') };
 }
