@@ -4,7 +4,7 @@ import { encodeXtext } from '../wire/xtext.ts';
 import { isFault } from '../syntax/fault.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
 import type { Reply } from '../syntax/reply.ts';
-import type { ExtensionKeyword } from '../protocol/extension.ts';
+import { formatOriginalRecipient, type ExtensionKeyword } from '../protocol/extension.ts';
 import type { LeniencyName } from '../protocol/leniency.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
@@ -226,7 +226,7 @@ function mailWords({ size, body, smtpUtf8, auth, ret, envelopeId, requireTls }: 
 }
 
 function recipientWords({ notify, originalRecipient }: RecipientParameters): string[] {
-  const original = originalRecipient && `${originalRecipient.type};${encodeXtext(originalRecipient.address)}`;
+  const original = originalRecipient && formatOriginalRecipient(originalRecipient);
   return words({ NOTIFY: notify && (notify.join(',') || 'NEVER'), ORCPT: original });
 }
 
