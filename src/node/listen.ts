@@ -31,7 +31,7 @@ import { HANDSHAKE, TlsServer, type TlsFacts, type TlsOptions } from './tls.ts';
 export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, ServerLimits {
   /** Certificate and key: offers STARTTLS (RFC 3207), or speaks TLS at once with `tlsAtOnce` (RFC 8314). */
   readonly tls?: TlsOptions | TlsServer;
-  /** Address or name to listen on. Default: `localhost`. */
+  /** Address or name to listen on. Default: 127.0.0.1; `localhost` may be that or ::1, as the machine has it. */
   readonly host?: string;
   /** Default: 2525. 0: a free port, see `server.port`. */
   readonly port?: number;
@@ -62,7 +62,7 @@ export interface ServerLimits {
  * refused. Rejects with an Error whose message says what could not be done, and throws UsageError for bad options.
  */
 export async function listen<State = undefined, MailState = undefined>(options: ListenOptions = {}, hooks?: Hooks<State, MailState>): Promise<Server> {
-  const { host = 'localhost', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
+  const { host = '127.0.0.1', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
   if (isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
   if (others.lmtp === true && port === 25) throw new UsageError('LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)');

@@ -76,6 +76,11 @@ describe('listen', () => {
     expect(await (await connect(server)).reply()).toMatch(/^220 mx\.test /);
   });
 
+  it('is at 127.0.0.1 where nothing else is said, whatever the machine calls localhost', async () => {
+    await using server = await listen({ port: 0 }, { message: () => accept() });
+    expect(server.host).toBe('127.0.0.1');
+  });
+
   it('says in one line that a port is in use', async () => {
     const { port } = await serve();
     await expect(listen({ ...START, port })).rejects.toThrow(`cannot listen on 127.0.0.1:${port}: the port is in use`);
