@@ -193,7 +193,7 @@ describe('what a host does not offer', () => {
     expect(brief((await deliverTo([server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['delivered 250 2.0.0 mx2.test']);
   });
 
-  // shows RFC8689:4.2.1-8 RFC8689:4.2.1-10
+  // shows RFC8689:2-5 RFC8689:4.2.1-8 RFC8689:4.2.1-10
   it('is asked of each, and of nobody else, where the mail needs TLS: each hears QUIT, and none hears MAIL (RFC 8689 §4.2.1)', async () => {
     await using server = await startScriptedServer(PLAIN, PLAIN);
     const mail: Outgoing = { ...mailFrom('<alice@a.test>'), parameters: { requireTls: true } };

@@ -7,6 +7,7 @@ import { formatReceived, formatReturnPath } from '../../src/syntax/trace.ts';
 import { ClientSession } from '../../src/protocol/client/session.ts';
 import { ehloLines } from '../../src/protocol/extension.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
+import { codesOf, dialogueIn } from '../support/server-dialogue.ts';
 
 describe('SMTPUTF8', () => {
   // shows RFC6531:3.1-10
@@ -22,6 +23,11 @@ describe('SMTPUTF8', () => {
     expect(() => new ServerSession({ hostname: 'bücher.example' }, 0)).toThrow();
     expect(() => new ClientSession({ hostname: 'xn--bcher-kva.example' }, 0)).not.toThrow();
     expect(() => new ServerSession({ hostname: 'xn--bcher-kva.example' }, 0)).not.toThrow();
+  });
+
+  // shows RFC6531:3.7.1-1
+  it('lets nobody in who greets with a U-label, in UTF-8 or not', () => {
+    for (const verb of ['EHLO', 'HELO']) for (const name of ['b\xc3\xbccher', 'b\xfccher']) expect(codesOf(dialogueIn('greeted', { without: [] }).say(`${verb} ${name}.example`))).toEqual([501]);
   });
 
   // shows RFC6531:3.7.3-1
