@@ -135,4 +135,6 @@ export const MISTAKES = [
   ['a leap is never taken back', 'node/clock.ts', 'leapt: this.#takeBack(expected - time)', 'leapt: false', 'test/node/clock'],
   ['a smarthost that is this host has its mail', 'relay/target.ts', 'if (!isOwn(target, options)) return false;\n', 'return false;\n', 'test/relay/route'],
   ['a domain whose DNS fails has the hosts of others left alone', 'node/dispatch.ts', 'concerns(charge.destination, target?.host)', 'charge !== undefined || target !== undefined', 'test/node/dispatch'],
+  ['mail that goes elsewhere has the turns of a hoster', 'node/dispatch.ts', '    this.#scheduler.leave(charge, Date.now());\n', '', 'test/node/dispatch'],
+  ['nobody is told where a route leads', 'node/ways.ts', "    if (route.type === 'targets') routed?.(route.key);\n", '', 'test/node/reuse'],
 ];

@@ -10,6 +10,7 @@ import { inOneLine } from './conclusion.ts';
 import type { Log } from './log.ts';
 
 export interface Charge extends Unit {
+  destination: string;
   readonly id: string; // of the mail
   readonly recipients: readonly number[];
   /** Nobody of them has been tried. */

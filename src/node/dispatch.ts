@@ -40,8 +40,8 @@ export interface Signals {
 }
 
 export interface DispatchOptions extends ChargeOptions, RecorderOptions, SchedulerOptions {
-  /** Relays to recipients of one destination, given by their index; an outcome for each. */
-  readonly relay: (mail: QueuedMail, recipients: readonly number[], signals: Signals) => Promise<readonly RecipientOutcome[]>;
+  /** Relays to recipients of one destination, given by their index; an outcome for each. `routed` is told which destination a route leads to, when it is found. */
+  readonly relay: (mail: QueuedMail, recipients: readonly number[], signals: Signals, routed: (destination: string) => void) => Promise<readonly RecipientOutcome[]>;
   /** Milliseconds that pass whatever is done to the clock. Default: those of the machine. */
   readonly ticks?: () => number;
 }
@@ -219,7 +219,7 @@ export class Dispatcher {
     let results: readonly RecipientOutcome[];
     this.#trying.add(charge);
     try {
-      results = await relay(mail, waiting, { closing: this.#closing.signal, signal: this.#aborter.signal });
+      results = await relay(mail, waiting, { closing: this.#closing.signal, signal: this.#aborter.signal }, (destination) => this.#routed(charge, destination));
     } catch (error) {
       log('error', { id: charge.id, text: textOf(error) });
       this.#release(charge, 'none', Date.now() + LOCAL_RETRY);
@@ -235,6 +235,14 @@ export class Dispatcher {
     await this.#record(charge, conclusion);
     for (const other of givenUp) // one by one: they may be thousands, and each has a notification to be written
       if (unreachable !== undefined && !this.#closing.signal.aborted) await this.#giveUp(other, unreachable);
+  }
+
+  /** An attempt that turns out to go to other hosts than those whose turn it has is none of theirs, nor is the next one. */
+  #routed(charge: Charge, destination: string): void {
+    if (destination === charge.destination || concerns(charge.destination, undefined)) return; // a domain goes where it goes
+    this.#scheduler.leave(charge, Date.now());
+    charge.destination = destination;
+    this.#turn();
   }
 
   /** Gives up those whose time is over without one more attempt: that of another has shown how it would end. */

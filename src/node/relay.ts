@@ -12,7 +12,7 @@ import type { DeliverOptions, RecipientOutcome } from './deliver.ts';
 import { machineName } from './machine-name.ts';
 import { Resolver } from './resolve.ts';
 import { checkSender, type Outgoing } from './sender.ts';
-import { sendAllWays } from './ways.ts';
+import { sendAllWays, type WaysOptions } from './ways.ts';
 
 /** What is set about `relay`. */
 export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'configured' | 'ownNames'>> {
@@ -60,7 +60,7 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
 }
 
 /** The same for a mail whose size and kind are known. */
-export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: RelayOptions): Promise<readonly RecipientOutcome[]> {
+export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: RelayOptions & Pick<WaysOptions, 'routed'>): Promise<readonly RecipientOutcome[]> {
   const { hostname = await machineName(), resolver = new Resolver(), signal, closing = signal } = options;
   const routing: RouteOptions = { ownNames: [hostname], ownAddresses: [], routes: new Map(), mxPort: 25, allowPrivateTargets: false, ...options.routing };
   for (const each of [signal, closing]) if (each !== undefined && !UNLIMITED.has(each)) letListen(each);

@@ -119,7 +119,7 @@ export class TransferAgent {
       schedule,
       log,
       destination: (path) => this.#destinations.keyOf(path),
-      relay: (mail, recipients, signals) => this.#relay(mail, recipients, signals),
+      relay: (mail, recipients, signals, routed) => this.#relay(mail, recipients, signals, routed),
       notify: (mail, news) => notify(mail, news, this.#notifier),
     });
   }
@@ -278,7 +278,7 @@ export class TransferAgent {
     yield* fields.end();
   }
 
-  async #relay(mail: QueuedMail, recipients: readonly number[], signals: Signals): ReturnType<typeof relayTo> {
+  async #relay(mail: QueuedMail, recipients: readonly number[], signals: Signals, routed: (destination: string) => void): ReturnType<typeof relayTo> {
     const { hostname, queue, resolver } = this.#options;
     const { reversePath, forwardPaths, size, eightBit, parameters, recipientParameters } = mail;
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
@@ -287,7 +287,7 @@ export class TransferAgent {
       yield* queue.recent?.(mail.id) ?? queue.content(mail.id);
       await queue.attempt?.(mail.id, recipients, host); // before the final dot: after that the mail may be taken
     };
-    const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, pool: this.#pool, routing: this.#routing, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
+    const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, routed, pool: this.#pool, routing: this.#routing, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
     this.#count(results, size);
     return results;
   }

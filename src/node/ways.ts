@@ -24,6 +24,8 @@ const GATHERING = 200;
 export interface WaysOptions extends Omit<DeliverOptions, 'open' | 'destinations' | 'configured'> {
   readonly resolver: Resolver;
   readonly routing: RouteOptions;
+  /** Told of the key of each route that is found. */
+  readonly routed?: ((key: string) => void) | undefined;
 }
 
 /** The domains that an open connection was good for go different ways by now. */
@@ -140,9 +142,11 @@ class Ways {
     }
   }
 
-  #route({ destination }: DestinationGroup): Promise<Route> {
-    const { resolver, routing, signal, closing = signal } = this.#options;
-    return resolver.route(destination, routing, closing === undefined ? {} : { signal: closing });
+  async #route({ destination }: DestinationGroup): Promise<Route> {
+    const { resolver, routing, routed, signal, closing = signal } = this.#options;
+    const route = await resolver.route(destination, routing, closing === undefined ? {} : { signal: closing });
+    if (route.type === 'targets') routed?.(route.key);
+    return route;
   }
 
   #settleAll(groups: readonly DestinationGroup[], outcome: Outcome): void {

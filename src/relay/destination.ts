@@ -77,6 +77,11 @@ export class Destination {
     this.#inHand += 1;
   }
 
+  /** An attempt that had begun is none at this destination any more. */
+  leave(): void {
+    this.#inHand -= 1;
+  }
+
   /** Takes the effect of an attempt that has ended; tells whether that shows the destination dead. */
   end(effect: Effect, now: number): boolean {
     this.#inHand -= 1;

@@ -22,6 +22,7 @@ import type { RetrySchedule } from './schedule.ts';
 import { Turns } from './turns.ts';
 
 export interface Unit {
+  /** It may become another while the unit is in hand. */
   readonly destination: string;
   readonly sender: string;
   /** When it is given up. */
@@ -52,6 +53,7 @@ interface Place<Work extends Unit> {
   readonly doubtful: boolean;
   begun: number;
   long: boolean; // it takes long, and others have its place
+  left: boolean; // it is none at its destination any more
 }
 
 /** A destination with its units that are due. */
@@ -105,10 +107,19 @@ export class Scheduler<Work extends Unit> {
     const { doubtful } = group.destination;
     if (doubtful) this.#doubtfulInHand += 1;
     this.#trustedLast = !doubtful;
-    this.#inHand.set(unit, { group, doubtful, begun: now, long: false });
+    this.#inHand.set(unit, { group, doubtful, begun: now, long: false, left: false });
     group.destination.begin();
     this.#queueUp(group, now);
     return unit;
+  }
+
+  /** The attempt goes elsewhere than to the destination of its unit: that has room for another, and learns nothing of this one. */
+  leave(unit: Work, now: number): void {
+    const place = this.#inHand.get(unit);
+    if (place === undefined || place.left) return;
+    place.left = true;
+    place.group.destination.leave();
+    this.#queueUp(place.group, now);
   }
 
   /**
@@ -124,12 +135,14 @@ export class Scheduler<Work extends Unit> {
     if (place.doubtful) this.#doubtfulInHand -= 1;
     if (place.long) this.#long -= 1;
     if (again !== undefined) this.#agenda.add({ type: 'unit', unit, fresh: false }, again);
-    const dead = group.destination.end(effect, now);
+    const dead = !place.left && group.destination.end(effect, now);
     const { deadUntil } = group.destination;
     if (dead && deadUntil !== undefined) this.#agenda.add({ type: 'probe', group }, deadUntil);
     const over = (other: Work): boolean => other.expires <= now;
     const givenUp = dead ? [...group.fresh.remove(over), ...group.retries.remove(over)] : [];
-    group.units -= givenUp.length + (again === undefined ? 1 : 0);
+    const stays = again !== undefined && unit.destination === group.destination.key;
+    group.units -= givenUp.length + (stays ? 0 : 1);
+    if (again !== undefined && !stays) this.#group(unit.destination).units += 1;
     this.#queueUp(group, now);
     if (group.units === 0) this.#groups.delete(group.destination.key);
     return givenUp;

@@ -120,6 +120,32 @@ describe('hosts that serve several domains', () => {
   });
 });
 
+describe('an attempt that turns out to go elsewhere', () => {
+  const going = (key: string, routes: readonly string[]): Promise<readonly string[]> => {
+    const { queue, dispatcher, done } = stage(() => [], {
+      destination: () => key,
+      widest: 2,
+      async relay({ id }, recipients, signals, routed) {
+        queue.done.push(`relay ${id}`);
+        await null;
+        for (const route of routes) routed(route);
+        return new Promise((resolve) => signals.signal.addEventListener('abort', () => resolve([]), { once: true }));
+      },
+    });
+    for (const number of [1, 2, 3, 4]) dispatcher.add(queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING));
+    return settle().then(() => done);
+  };
+
+  it('holds up no mail for the hosts whose turn it had', async () => {
+    expect(await going('mx.test 25', ['elsewhere.test 25'])).toEqual(['relay m1', 'relay m2', 'relay m3', 'relay m4']);
+  });
+
+  it('is one of theirs where it goes to them, and one of a domain wherever that goes', async () => {
+    expect(await going('mx.test 25', ['mx.test 25'])).toEqual(['relay m1', 'relay m2']);
+    expect(await going('b.test', ['mx.test 25'])).toEqual(['relay m1', 'relay m2']);
+  });
+});
+
 // found by reading: what came before a machine without a clock had learnt the time was returned when it was deferred first
 describe('a clock that is set forward by a year, or a machine that has slept', () => {
   const YEAR = 365 * 24 * HOUR;

@@ -4,8 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import { ConnectionPool } from '../../src/node/pool.ts';
 import { now } from '../../src/node/pump.ts';
-import { relay } from '../../src/node/relay.ts';
+import { ofOctets } from '../../src/node/content-source.ts';
+import { parsed, relay, relayTo } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
+import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import { startDnsServer, type DnsServer, type DnsZones } from '../support/dns-server.mjs';
 import { latin1 } from '../support/raw-peer.ts';
 import { FAREWELL, GREETING, startScriptedServer, type ScriptedServer } from '../support/scripted-server.ts';
@@ -65,6 +67,15 @@ describe('a connection', () => {
     await send('1@a.test');
     expect(await send('2@a.test', 'jos\u00e9@a.test')).toEqual(['<2@a.test> delivered 250 mx.test', '<jos\u00e9@a.test> failed 553 mx.test']);
     await pool.close();
+  });
+
+  it('whose route has to be found is told of by that', async () => {
+    await using server = await startScriptedServer([...GREETING, ...mail(2), ...FAREWELL]);
+    const told: string[] = [];
+    const resolver = new Resolver({ servers: [dns.address], timeout: 500 });
+    const paths = ['<1@a.test>', '<2@b.test>', '<3@nowhere.test>'].map((text) => parsed(text, parseForwardPath));
+    await relayTo(ofOctets(parsed('<>', parseReversePath), latin1('Hello\r\n')), paths, { hostname: 'client.test', timeout: 5_000, resolver, routing: { mxPort: server.port, allowPrivateTargets: true }, routed: (key) => void told.push(key) });
+    expect(told).toEqual([`mx.test ${server.port}`, `mx.test ${server.port}`]);
   });
 
   // found by reading: the other domain was deferred, though nobody had been asked about it

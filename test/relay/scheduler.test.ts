@@ -223,6 +223,50 @@ describe('destinations that do not answer', () => {
   });
 });
 
+// found by reading: who runs the DNS of a domain could have mail for it count as mail for a hoster, and then hold that up elsewhere
+describe('an attempt that goes elsewhere', () => {
+  it('makes room at its destination, and takes none of the places of others besides', () => {
+    const stage = new Stage({ places: 3 }).fresh(...numbered(4, 'a>x'), 'b>y 1');
+    expect(stage.begin()).toEqual(['a>x 1', 'b>y 1', 'a>x 2']);
+    stage.end('b>y 1');
+    expect(stage.begin()).toEqual([]);
+    stage.scheduler.leave(work('a>x 1'), 0);
+    stage.scheduler.leave(work('a>x 1'), 0);
+    expect(stage.begin()).toEqual(['a>x 3']);
+    stage.end('a>x 2', 'none');
+    stage.scheduler.leave(work('a>x 2'), 0); // it has ended
+    expect(stage.begin()).toEqual(['a>x 4']);
+  });
+
+  it('has its unit come again where it went', () => {
+    const stage = new Stage({ widest: 1 }).fresh('a>x 1', 'a>x 2');
+    expect(stage.begin()).toEqual(['a>x 1']);
+    const unit = work('a>x 1');
+    stage.scheduler.leave(unit, 0);
+    Object.assign(unit, { destination: 'y' });
+    stage.scheduler.end(unit, 'unreachable', 0, 10);
+    expect(stage.begin(10)).toEqual(['a>x 2', 'a>x 1']);
+    stage.end('a>x 2', 'answered', 10);
+    for (const time of [10, 11, 12]) {
+      stage.scheduler.end(unit, 'unreachable', time, time + 1);
+      stage.begin(time + 1);
+    }
+    expect([stage.scheduler.deadUntil('x'), stage.scheduler.deadUntil('y')]).toEqual([undefined, expect.any(Number)]);
+  });
+
+  it('shows nothing of it, and its unit comes again', () => {
+    const stage = new Stage().fresh(...numbered(3, 'a>x'));
+    for (let time = 0; time < 5; time++) {
+      for (const name of stage.begin(time)) {
+        stage.scheduler.leave(work(name), time);
+        expect(stage.end(name, 'unreachable', time, time + 1)).toEqual([]);
+      }
+    }
+    expect(stage.scheduler.deadUntil('x')).toBeUndefined();
+    expect(stage.begin(9).length).toBeGreaterThan(0);
+  });
+});
+
 // found by reading: fifty destinations that take their time, with two mails each, held up all others for as long as they liked
 describe('attempts that take long', () => {
   const each = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `a>slow${index} 1`);
