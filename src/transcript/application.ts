@@ -2,7 +2,7 @@
 //
 // `parseApplicationLine` and `formatApplicationLine` are each other's inverse: one space between words, spellings kept.
 // A reply stands as on the wire, without its CRLF; one of several lines is as many `A:` lines, parted by `-` after the
-// code (RFC 5321 §4.2).
+// code (RFC 5321 §4.2). A character in a path that nobody would see is written as `\u{202e}`.
 
 import { decodeLatin1, encodeAscii } from '../wire/ascii.ts';
 import { isFault } from '../syntax/fault.ts';
@@ -19,7 +19,7 @@ import { REASONS } from '../protocol/client/reason.ts';
 import { NOTICES, type NoticeName } from '../protocol/server/notice.ts';
 import { ABORT_REPLIES } from '../protocol/server/reply.ts';
 import { formatMailParameters, formatRecipientParameters, parseMailParameters, parseRecipientParameters } from '../relay/queue/parameter-text.ts';
-import { formatExact, parseExact } from './exact.ts';
+import { formatExact, parseExact, seen, unseen } from './exact.ts';
 
 /** Whom a transcript is about: the session that is replayed, while the transcript plays its peer. */
 export type Subject = 'server' | 'client';
@@ -86,7 +86,7 @@ const ASKED = String.raw`(?: [A-Z0-9][A-Z0-9-]*(?:=[!-<>-~]+)?)*`; // esmtp-para
 
 const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
   server: {
-    ask: { grammar: `ask ${Object.keys(QUESTIONS).join('|')} [DETAIL]`, pattern: /^ask (?<about>\w+)(?: (?<detail>.+))?$/, read: readAsk },
+    ask: { grammar: `ask ${Object.keys(QUESTIONS).join('|')} [DETAIL]`, pattern: /^ask (?<about>\w+)(?: (?<detail>.+))?$/s, read: readAsk },
     accept: { grammar: 'accept [REPLY of 2yz]', pattern: /^accept(?: (?<reply>2.+))?$/, read: readAccept },
     refuse: { grammar: 'refuse REPLY of 4yz or 5yz', pattern: /^refuse (?<reply>[45].+)$/, read: readRefuse },
     each: { grammar: 'each REPLY of 2yz, 4yz or 5yz', pattern: /^each (?<reply>[245].+)$/, read: readEach },
@@ -103,13 +103,13 @@ const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
   client: {
     mail: {
       grammar: 'mail REVERSE-PATH [PARAMETER…] to FORWARD-PATH [PARAMETER…]… [size=N] [8bit] [followed] [content "…"]',
-      pattern: new RegExp(String.raw`^mail (?<reverse>${PATH})(?<asked>${ASKED}) to (?<forward>${PATH}${ASKED}(?: ${PATH}${ASKED})*)(?: size=(?<size>0|[1-9]\d{0,14}))?(?<eightBit> 8bit)?(?<followed> followed)?(?: content "(?<text>.*)")?$`),
+      pattern: new RegExp(String.raw`^mail (?<reverse>${PATH})(?<asked>${ASKED}) to (?<forward>${PATH}${ASKED}(?: ${PATH}${ASKED})*)(?: size=(?<size>0|[1-9]\d{0,14}))?(?<eightBit> 8bit)?(?<followed> followed)?(?: content "(?<text>.*)")?$`, 's'),
       read: readMail,
     },
     content: { grammar: 'content "…" or content ends or content lost', pattern: /^content (?:"(?<text>.*)"|(?<end>ends|lost))$/, read: readContent },
     outcome: {
       grammar: `outcome FORWARD-PATH ${STATES.join('|')} [(REASON)] [in reply to COMMAND:] REPLY`,
-      pattern: new RegExp(String.raw`^outcome (?<path>${PATH}) (?<state>\w+)(?: \((?<reason>[^)]+)\))?(?: in reply to (?<inReplyTo>[^:]+):)? (?<reply>[245].+)$`),
+      pattern: new RegExp(String.raw`^outcome (?<path>${PATH}) (?<state>\w+)(?: \((?<reason>[^)]+)\))?(?: in reply to (?<inReplyTo>[^:]+):)? (?<reply>[245].+)$`, 's'),
       read: readOutcome,
     },
     start: { grammar: 'start-tls', pattern: /^start-tls$/, read: () => ({ say: 'start-tls' }) },
@@ -120,7 +120,8 @@ const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
 };
 
 /** The line behind `A: ` as a value; or the grammar that it should have followed, as a string. */
-export function parseApplicationLine(text: string, subject: Subject): ApplicationLine | string {
+export function parseApplicationLine(written: string, subject: Subject): ApplicationLine | string {
+  const text = unseen(written);
   const forms = FORMS[subject];
   const word = /^\w*/.exec(text)?.[0] ?? '';
   const form = Object.hasOwn(forms, word) ? forms[word] : undefined;
@@ -131,6 +132,10 @@ export function parseApplicationLine(text: string, subject: Subject): Applicatio
 
 /** The line as it stands behind `A: `. */
 export function formatApplicationLine(line: ApplicationLine): string {
+  return seen(textOf(line));
+}
+
+function textOf(line: ApplicationLine): string {
   switch (line.say) {
     case 'content': return `content "${line.text}"`;
     case 'ask': return `ask ${line.about}${line.detail === undefined ? '' : ` ${line.detail}`}`;
@@ -244,7 +249,7 @@ function readMail({ reverse = '', asked = '', forward = '', size, eightBit, foll
   const reversePath = parseReversePath(reverse, UTF8);
   const forwardPaths: ForwardPath[] = [];
   const recipientParameters: RecipientParameters[] = [];
-  for (const [, text = '', words = ''] of forward.matchAll(new RegExp(`(${PATH})(${ASKED})`, 'g'))) {
+  for (const [, text = '', words = ''] of forward.matchAll(new RegExp(`(${PATH})(${ASKED})`, 'gs'))) {
     const path = parseForwardPath(text, UTF8);
     const parameters = parseRecipientParameters(words.trimStart());
     if (isFault(path) || formatRecipientParameters(parameters) !== words.trimStart()) return undefined;

@@ -49,3 +49,19 @@ const SPELLINGS: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
     default: return octet >= 0x20 && octet < 0x7f ? String.fromCharCode(octet) : `\\x${octet.toString(16).padStart(2, '0')}`;
   }
 });
+
+/** What no line of a transcript may hold: what cannot be seen, and a space at its end. */
+const UNSEEN = /(?! )[\p{C}\p{Z}]| $/gu;
+
+/** The text with each character that nobody would see, or that a terminal may act upon, as `\u{202e}`. */
+export function seen(text: string): string {
+  return text.replace(UNSEEN, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** The text that was made seen so; what stands behind another backslash is the text's own. */
+export function unseen(text: string): string {
+  return text.replace(/(?<!\\)\\u\{([0-9a-f]{1,5}|10[0-9a-f]{4})\}/g, (spelled, point: string) => {
+    const character = String.fromCodePoint(Number.parseInt(point, 16));
+    return seen(character) === spelled ? character : spelled;
+  });
+}
