@@ -4,7 +4,8 @@
 import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { countersOf, joinSamples, type Samples } from '../relay/metric.ts';
-import { Crew, type CrewFailure, type Measured } from '../node/crew.ts';
+import { Crew, type CrewFailure } from '../node/crew.ts';
+import type { Measured } from '../node/duty.ts';
 import type { ListeningEntrance } from '../node/entrance.ts';
 import type { Log } from '../node/log.ts';
 import { LoopLag } from '../node/loop-lag.ts';
@@ -57,6 +58,7 @@ export class Supervisor {
         this.#last.delete(worker);
         log('died', { worker, pid, by, again: `${delay / 1000}s` });
       },
+      lost: ({ worker }) => log('error', { text: `worker ${worker} could not take a connection, which was closed: too many files are open there` }),
       failed,
     });
     for (const [index, { entrance }] of doors.entries()) entrance.begin((socket) => this.#crew.connect(index, socket));

@@ -3,7 +3,7 @@
 
 import process from 'node:process';
 import type { Socket } from 'node:net';
-import { Duty } from '../node/crew.ts';
+import { Duty } from '../node/duty.ts';
 import { Waiting, type Entrance } from '../node/entrance.ts';
 import { openLog } from '../node/log.ts';
 import type { Terminal } from './command-line.ts';
@@ -80,6 +80,7 @@ export async function work(terminal: Terminal): Promise<number> {
   duty.measure = (what) => (what === 'all' ? service.measure() : service.counters());
   duty.tell({ type: 'ready' });
   const failure = await ending.awaited;
+  duty.leave();
   if (failure !== undefined) duty.tell({ type: 'failed', status: STATUS.queueFailed, text: failure.message });
   await service.close(failure === undefined ? undefined : 0);
   return failure === undefined ? 0 : STATUS.queueFailed;

@@ -5,9 +5,11 @@
 // as fast as it is taken there.
 //
 // Rule 1: one connection at a time is on its way to a worker: those behind it go to others when it dies. (Node would forget them.)
+//         One that does not arrive, since the worker has too many files open, is closed: Node forgets it and says nothing.
 // Rule 2: a worker that dies is replaced at once; one that dies again and again, young, after a while that doubles up to a minute.
 // Rule 3: a worker that says what is wrong before it is ready, the first time, ends the crew: nothing would get better.
 // Rule 4: so does one whose disk has failed (status 74): nothing more is to be acknowledged until somebody has looked.
+// Rule 5: a worker that ends, and finishes what is in hand before, gets no further connection: others do.
 
 import cluster, { type Worker } from 'node:cluster';
 import type { Socket } from 'node:net';
@@ -15,26 +17,10 @@ import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Samples } from '../relay/metric.ts';
+import type { FromWorker, Measured, ToWorker } from './duty.ts';
 import { Waiting } from './entrance.ts';
+import { errorText } from './error-text.ts';
 import { LineRelay } from './line-relay.ts';
-
-/** What is asked for: what only grows, or how things are too, some of which is known since it was last asked for. */
-export type Measured = 'counters' | 'all';
-
-/** What a worker is told. `work` is the business of whoever has the crew. */
-export type ToWorker<Work, News> =
-  | { readonly type: 'start'; readonly worker: number; readonly work: Work }
-  | { readonly type: 'connection'; readonly entrance: number }
-  | { readonly type: 'news'; readonly news: News }
-  | { readonly type: 'measure'; readonly turn: number; readonly what: Measured };
-
-/** What a worker tells. */
-export type FromWorker =
-  | { readonly type: 'listening' }
-  | { readonly type: 'ready' }
-  | { readonly type: 'taken' }
-  | { readonly type: 'failed'; readonly status: number; readonly text: string }
-  | { readonly type: 'samples'; readonly turn: number; readonly samples: Samples };
 
 export interface CrewOptions<Work> {
   readonly size: number;
@@ -44,6 +30,8 @@ export interface CrewOptions<Work> {
   readonly ready: (birth: { readonly worker: number; readonly pid: number }) => void;
   /** A worker has died; its successor begins so many milliseconds later. */
   readonly died: (death: { readonly worker: number; readonly pid: number; readonly by: string; readonly delay: number }) => void;
+  /** A connection has not arrived at the worker, and is closed. */
+  readonly lost: (loss: { readonly worker: number }) => void;
   /** The crew cannot go on. */
   readonly failed: (failure: CrewFailure) => void;
 }
@@ -59,6 +47,8 @@ interface Member {
   /** It has been told what to begin with. */
   started: boolean;
   ready: boolean;
+  /** It was ready, and finishes what is in hand. */
+  leaving: boolean;
   /** It has been ready once, or one before it has. */
   proven: boolean;
   begun: number;
@@ -68,16 +58,27 @@ interface Member {
   timer: ReturnType<typeof setTimeout> | undefined;
   samples: ((samples: Samples) => void) | undefined;
   /** A connection that is on its way to the worker; it is the worker's alone when it has said so. */
-  sent: Socket | undefined;
+  sent: Passage | undefined;
+  doubt: ReturnType<typeof setTimeout> | undefined;
   /** Those that are to follow it. */
-  readonly queue: { readonly entrance: number; readonly socket: Socket }[];
+  readonly queue: Passage[];
+}
+
+interface Passage {
+  readonly number: number;
+  readonly entrance: number;
+  readonly socket: Socket;
 }
 
 /** Milliseconds after which a worker is not young any more. */
 const YOUTH = 10_000;
 const LONGEST_DELAY = 60_000;
+/** Milliseconds after which it is asked whether a connection has arrived. */
+const DOUBT = 1_000;
 /** Exit status of a worker whose disk has failed: EX_IOERR. */
 const DISK_FAILED = 74;
+/** That of a crew with a worker that the system cannot begin: EX_OSERR. */
+const NOT_BEGUN = 71;
 
 export class Crew<Work, News> {
   readonly #options: CrewOptions<Work>;
@@ -86,6 +87,7 @@ export class Crew<Work, News> {
   readonly #paused = new Set<{ resume(): void }>(); // what workers print and nobody takes now
   #next = 0; //      of the members, whose turn it is
   #turn = 0; //      of the measurements
+  #passages = 0;
   #measuring: Promise<unknown> = Promise.resolve();
   #ending = false;
   #begun: () => void = () => undefined;
@@ -93,7 +95,7 @@ export class Crew<Work, News> {
 
   constructor(options: CrewOptions<Work>) {
     this.#options = options;
-    this.#members = Array.from({ length: options.size }, (_, index) => ({ number: index + 1, process: undefined, started: false, ready: false, proven: false, begun: 0, deaths: 0, failure: undefined, timer: undefined, samples: undefined, sent: undefined, queue: [] }));
+    this.#members = Array.from({ length: options.size }, (_, index) => ({ number: index + 1, process: undefined, started: false, ready: false, leaving: false, proven: false, begun: 0, deaths: 0, failure: undefined, timer: undefined, samples: undefined, sent: undefined, doubt: undefined, queue: [] }));
     cluster.setupPrimary({ silent: true, serialization: 'advanced' });
     for (const output of [process.stdout, process.stderr]) {
       const resume = (): void => {
@@ -138,7 +140,7 @@ export class Crew<Work, News> {
 
   async #measure(what: Measured, patience: number, told: (worker: number, samples: Samples) => void): Promise<void> {
     const turn = ++this.#turn;
-    await Promise.all(this.#members.filter(({ ready }) => ready).map((member) => new Promise<void>((resolve) => {
+    await Promise.all(this.#members.filter(({ ready, leaving }) => ready || leaving).map((member) => new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, patience);
       member.samples = (samples) => {
         told(member.number, samples);
@@ -165,10 +167,19 @@ export class Crew<Work, News> {
   }
 
   #fork(member: Member): void {
-    const worker = cluster.fork();
-    member.process = worker;
     member.begun = performance.now();
     member.failure = undefined;
+    const unbegun = (error: unknown): void => {
+      member.failure = { status: NOT_BEGUN, text: `cannot begin a worker: ${errorText(error)}` };
+      this.#bury(member, 0, NOT_BEGUN, null);
+    };
+    let worker: Worker;
+    try {
+      worker = cluster.fork();
+    } catch (error) {
+      return unbegun(error); // no memory, say
+    }
+    member.process = worker;
     for (const [from, to] of [[worker.process.stdout, process.stdout], [worker.process.stderr, process.stderr]] as const) {
       const lines = new LineRelay((octets) => to.write(octets));
       from?.on('data', (octets: Uint8Array) => {
@@ -180,8 +191,12 @@ export class Crew<Work, News> {
       from?.on('end', () => lines.end());
     }
     worker.on('message', (message) => this.#hear(member, message as FromWorker)); // the worker is this program
-    worker.on('error', () => undefined); // it could not be begun, or told something: 'exit' follows
-    worker.on('exit', (status, signal) => this.#bury(member, worker, status, signal));
+    worker.on('error', (error) => {
+      if (member.process === worker && worker.process.pid === undefined) unbegun(error); // no 'exit' follows where there are too many files; else it could not be told something, and is buried when that is known
+    });
+    worker.on('exit', (status, signal) => {
+      if (member.process === worker) this.#bury(member, worker.process.pid ?? 0, status, signal);
+    });
   }
 
   #hear(member: Member, message: FromWorker): void {
@@ -197,23 +212,29 @@ export class Crew<Work, News> {
         if (this.#members.every(({ ready }) => ready)) this.#begun();
         return;
       case 'taken':
-        member.sent?.destroy(); // our end of it
-        member.sent = undefined;
+        this.#arrived(member)?.socket.destroy(); // our end of it
         return this.#flush(member);
+      case 'declined': return this.#redirect(this.#arrived(member));
+      case 'doubted':
+        if (member.sent?.number !== message.connection) return;
+        this.#arrived(member)?.socket.destroy();
+        this.#options.lost({ worker: member.number });
+        return this.#flush(member);
+      case 'leaving':
+        member.leaving = true;
+        return this.#retire(member);
       case 'failed': return void (member.failure = message);
       case 'samples': return message.turn === this.#turn ? member.samples?.(message.samples) : undefined;
       default: message satisfies never;
     }
   }
 
-  #bury(member: Member, { process: { pid = 0 } }: Worker, status: number | null, signal: string | null): void {
+  #bury(member: Member, pid: number, status: number | null, signal: string | null): void {
     member.process = undefined;
-    member.started = member.ready = false;
-    member.sent?.destroy(); // it may have been greeted already: no other worker gets it
-    member.sent = undefined;
+    member.started = member.leaving = false;
+    this.#arrived(member)?.socket.destroy(); // it may have been greeted already: no other worker gets it
     this.#changed();
-    if (this.ready === 0) for (const waiting of this.#waiting) if (waiting !== undefined) waiting.accept = undefined;
-    for (const { entrance, socket } of member.queue.splice(0)) this.connect(entrance, socket);
+    this.#retire(member);
     if (this.#ending) return;
     const by = signal ?? (member.failure === undefined ? `status ${status ?? ''}` : member.failure.text);
     if (status === DISK_FAILED || (!member.proven && member.failure !== undefined)) return this.#options.failed(member.failure ?? { status: status ?? DISK_FAILED, text: `a worker ended with ${by}` });
@@ -223,13 +244,26 @@ export class Crew<Work, News> {
     member.timer = setTimeout(() => this.#fork(member), delay);
   }
 
+  /** It takes no more connections: others get those that were to come to it. */
+  #retire(member: Member): void {
+    member.ready = false;
+    if (this.ready === 0) for (const waiting of this.#waiting) if (waiting !== undefined) waiting.accept = undefined;
+    for (const passage of member.queue.splice(0)) this.#redirect(passage);
+  }
+
+  #redirect(passage: Passage | undefined): void {
+    if (passage === undefined) return;
+    if (this.#ending) passage.socket.destroy();
+    else this.connect(passage.entrance, passage.socket);
+  }
+
   /** To the next worker, if it can be one that is not waited for. */
   #pass(entrance: number, socket: Socket): void {
     const turn = this.#next++;
     const inTurn = this.#members.map((_, index) => this.#members[(turn + index) % this.#members.length]).filter((member) => member?.ready === true);
     const member = inTurn.find((each) => each?.sent === undefined) ?? inTurn[0];
     if (member === undefined) return void socket.destroy(); // not reached: while nobody is ready they wait
-    member.queue.push({ entrance, socket });
+    member.queue.push({ number: ++this.#passages, entrance, socket });
     this.#flush(member);
   }
 
@@ -237,58 +271,21 @@ export class Crew<Work, News> {
     if (member.sent !== undefined) return;
     const next = member.queue.shift();
     if (next === undefined) return;
-    member.sent = next.socket;
+    member.sent = next;
     this.#send(member, { type: 'connection', entrance: next.entrance }, next.socket);
+    member.doubt = setTimeout(() => this.#send(member, { type: 'doubt', connection: next.number }), DOUBT);
+    member.doubt.unref();
+  }
+
+  /** What was on its way is not any more. */
+  #arrived(member: Member): Passage | undefined {
+    const { sent } = member;
+    clearTimeout(member.doubt);
+    member.sent = undefined;
+    return sent;
   }
 
   #send(member: Member, message: ToWorker<Work, News>, socket?: Socket): void {
     member.process?.send(message, socket, { keepOpen: true }, () => undefined); // where that fails the worker has died, and is buried when that is known
-  }
-}
-
-/** The worker's side: listens to the primary. */
-export class Duty<Work, News> {
-  /** What to begin with. */
-  readonly start: Promise<{ readonly worker: number; readonly work: Work }>;
-  /** To be set before `tell({ type: 'ready' })`. */
-  connected: (entrance: number, socket: Socket) => void = (_, socket) => void socket.destroy();
-  measure: (what: Measured) => Samples = () => new Map();
-  #news: { readonly news: News } | undefined; // that nobody has taken yet
-  #take: (news: News) => void = (news) => void (this.#news = { news });
-
-  constructor() {
-    let begin: (start: { readonly worker: number; readonly work: Work }) => void = () => undefined;
-    this.start = new Promise((resolve) => (begin = resolve));
-    process.on('message', (told, socket) => {
-      const message = told as ToWorker<Work, News>; // the primary is this program
-      switch (message.type) {
-        case 'start': return begin(message);
-        case 'connection':
-          this.tell({ type: 'taken' });
-          return socket === undefined ? undefined : this.#enter(message.entrance, socket as Socket); // no other handle is ever sent; none: the client has gone on the way
-        case 'news': return this.#take(message.news);
-        case 'measure': return this.tell({ type: 'samples', turn: message.turn, samples: this.measure(message.what) });
-        default: message satisfies never;
-      }
-    });
-    this.tell({ type: 'listening' });
-  }
-
-  /** Hands on what is told from now on, and the last of what was told before. */
-  takeNews(take: (news: News) => void): void {
-    this.#take = take;
-    if (this.#news !== undefined) take(this.#news.news);
-    this.#news = undefined;
-  }
-
-  tell(message: FromWorker): void {
-    process.send?.(message, undefined, undefined, () => undefined); // where the primary has gone this process goes with it
-  }
-
-  /** As a server of Node's own would have made it. */
-  #enter(entrance: number, socket: Socket): void {
-    socket.allowHalfOpen = true;
-    socket.setNoDelay();
-    this.connected(entrance, socket);
   }
 }

@@ -4,15 +4,21 @@ import process from 'node:process';
 import { setImmediate } from 'node:timers';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Worker } from 'node:cluster';
-import { Crew, Duty, type FromWorker } from '../../src/node/crew.ts';
+import type { Socket } from 'node:net';
+import { Crew } from '../../src/node/crew.ts';
+import { Duty, type FromWorker } from '../../src/node/duty.ts';
 import type { Samples } from '../../src/relay/metric.ts';
 import { replaceIn } from '../support/builtin.ts';
 
 /** A worker that says what the test has it say. */
 class PlayedWorker {
-  readonly process = { pid: 7, stdout: null, stderr: null, kill: () => true };
+  readonly process: { readonly pid: number | undefined; readonly stdout: null; readonly stderr: null; readonly kill: () => boolean };
   readonly told: unknown[] = [];
   readonly #listeners = new Map<string, (...values: readonly unknown[]) => void>();
+
+  constructor(pid: number | undefined) {
+    this.process = { pid, stdout: null, stderr: null, kill: () => true };
+  }
 
   on(event: string, listener: (...values: readonly unknown[]) => void): void {
     this.#listeners.set(event, listener);
@@ -27,25 +33,41 @@ class PlayedWorker {
     this.#listeners.get('message')?.(message);
   }
 
+  fails(error: Error): void {
+    this.#listeners.get('error')?.(error);
+  }
+
   dies(): void {
     this.#listeners.get('exit')?.(null, 'SIGKILL');
   }
 }
 
 let workers: PlayedWorker[] = [];
+let unbegun: 'thrown' | 'told' | undefined; // how it is known that the system begins no process
+let late: (() => void)[] = []; // what a timer was set for
 
 replaceIn('node:cluster', {
   setupPrimary: () => undefined,
   fork: (): Worker => {
-    const worker = new PlayedWorker();
+    if (unbegun === 'thrown') throw new Error('spawn ENOMEM');
+    const worker = new PlayedWorker(unbegun === undefined ? 7 : undefined);
     workers.push(worker);
     return worker as unknown as Worker; // as much of one as the crew asks for
+  },
+});
+
+replaceIn('node:timers', {
+  setTimeout: (callback: () => void) => {
+    late.push(callback);
+    return { unref: () => undefined };
   },
 });
 
 let events: string[];
 beforeEach(() => {
   workers = [];
+  unbegun = undefined;
+  late = [];
   events = [];
 });
 afterEach(() => {
@@ -57,8 +79,9 @@ function crewOf(size: number): Crew<string, string> {
     size,
     work: () => 'work',
     ready: ({ worker }) => events.push(`ready ${worker}`),
-    died: ({ worker }) => events.push(`died ${worker}`),
-    failed: ({ text }) => events.push(`failed ${text}`),
+    died: ({ worker, by }) => events.push(by === 'SIGKILL' ? `died ${worker}` : `died ${worker} by ${by}`),
+    lost: ({ worker }) => events.push(`lost ${worker}`),
+    failed: ({ status, text }) => events.push(`failed ${status} ${text}`),
   });
   void crew.begin();
   return crew;
@@ -69,6 +92,92 @@ function worker(index: number): PlayedWorker {
   if (found === undefined) throw new Error(`no worker ${index}`);
   return found;
 }
+
+/** A connection, of which nothing is known but whether it was closed here. */
+function connection(name: string): Socket {
+  return { destroyed: false, on: () => undefined, destroy: () => events.push(`closed ${name}`) } as unknown as Socket; // as much of one as the crew asks for
+}
+
+/** Hands on connections of these names. */
+function come(crew: Crew<string, string>, ...names: readonly string[]): void {
+  for (const name of names) crew.connect(0, connection(name));
+}
+
+/** How many connections a worker was told of. */
+function handed(index: number): number {
+  return worker(index).told.filter((message) => (message as { readonly type: string }).type === 'connection').length;
+}
+
+it('a worker that ends gets no further connection: those that were to come to it go to others', () => {
+  const crew = crewOf(2);
+  for (const each of workers) each.says({ type: 'ready' });
+  come(crew, 'a', 'b', 'c', 'd'); // c waits for a, and d for b
+  worker(0).says({ type: 'leaving' });
+  worker(0).says({ type: 'declined' });
+  come(crew, 'e');
+  expect([handed(0), crew.ready]).toEqual([1, 1]);
+  for (const _ of 'bdcae') worker(1).says({ type: 'taken' });
+  expect([handed(0), handed(1)]).toEqual([1, 5]);
+  expect(events.slice(2)).toEqual(['closed b', 'closed d', 'closed c', 'closed a', 'closed e']);
+});
+
+it('a worker that ends is asked what it counts till then', async () => {
+  const crew = crewOf(1);
+  worker(0).says({ type: 'ready' });
+  worker(0).says({ type: 'leaving' });
+  void crew.measure('counters', 2_000, () => undefined);
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  expect(worker(0).told).toContainEqual({ type: 'measure', turn: 1, what: 'counters' });
+});
+
+it('a connection that does not arrive at its worker is closed, and those behind it are handed on', () => {
+  const crew = crewOf(1);
+  worker(0).says({ type: 'ready' });
+  come(crew, 'a', 'b');
+  late.at(-1)?.();
+  const [, asked] = worker(0).told;
+  expect(asked).toEqual({ type: 'doubt', connection: 1 });
+  worker(0).says({ type: 'doubted', connection: 1 });
+  worker(0).says({ type: 'doubted', connection: 1 }); // b is another one
+  expect(handed(0)).toBe(2);
+  expect(events.slice(1)).toEqual(['closed a', 'lost 1']);
+  worker(0).says({ type: 'taken' });
+  expect(events.slice(1)).toEqual(['closed a', 'lost 1', 'closed b']);
+});
+
+it.each(['thrown', 'told'] as const)('a worker that the system cannot begin is begun later, and the first time ends the crew (%s)', (how) => {
+  crewOf(2);
+  for (const each of workers) each.says({ type: 'ready' });
+  worker(0).dies();
+  unbegun = how;
+  late.at(-1)?.();
+  workers[2]?.fails(new Error('spawn ENOMEM'));
+  workers[2]?.dies(); // some systems tell that too
+  unbegun = undefined;
+  late.at(-1)?.();
+  expect(events.slice(2)).toEqual(['died 1', 'died 1 by cannot begin a worker: spawn ENOMEM']);
+  expect(workers).toHaveLength(how === 'thrown' ? 3 : 4);
+
+  unbegun = how;
+  workers = [];
+  crewOf(1);
+  workers[0]?.fails(new Error('spawn ENOMEM'));
+  expect(events.at(-1)).toBe('failed 71 cannot begin a worker: spawn ENOMEM');
+});
+
+it('a worker takes no connection when it ends', () => {
+  const heard = vi.spyOn(process, 'on').mockReturnThis();
+  const told: FromWorker[] = [];
+  const duty = new Duty<string, string>();
+  duty.tell = (message) => void told.push(message);
+  duty.connected = () => events.push('connected');
+  const hear = heard.mock.calls.find(([event]) => event === 'message')?.[1] as ((message: unknown, socket: unknown) => void) | undefined;
+  duty.leave();
+  hear?.({ type: 'connection', entrance: 0 }, connection('a'));
+  hear?.({ type: 'doubt', connection: 5 }, undefined);
+  expect(told).toEqual([{ type: 'leaving' }, { type: 'declined' }, { type: 'doubted', connection: 5 }]);
+  expect(events).toEqual(['closed a']);
+});
 
 it('what a worker counts is known before its death is, however long others take to tell', async () => {
   const crew = crewOf(2);
