@@ -239,7 +239,7 @@ export class Dispatcher {
 
   /** An attempt that turns out to go to other hosts than those whose turn it has is none of theirs, nor is the next one. */
   #routed(charge: Charge, destination: string): void {
-    if (destination === charge.destination || concerns(charge.destination, undefined)) return; // a domain goes where it goes
+    if (destination === charge.destination || concerns(charge.destination, undefined) || !this.#trying.has(charge)) return; // a domain goes where it goes
     this.#scheduler.leave(charge, Date.now());
     charge.destination = destination;
     this.#turn();

@@ -140,6 +140,25 @@ describe('an attempt that turns out to go elsewhere', () => {
     expect(await going('mx.test 25', ['elsewhere.test 25'])).toEqual(['relay m1', 'relay m2', 'relay m3', 'relay m4']);
   });
 
+  it('is tried again as one of theirs, where that shows when it is over', async () => {
+    const late: ((destination: string) => void)[] = [];
+    const attempts: number[] = [];
+    const { queue, dispatcher } = stage(() => [], {
+      destination: () => 'mx.test 25',
+      async relay(_, __, ___, routed) {
+        attempts.push(Date.now());
+        late.push(routed);
+        throw new Error('out of order');
+      },
+    });
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    late[0]?.('elsewhere.test 25');
+    const begun = attempts.length;
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect([begun, attempts.length]).toEqual([1, 2]);
+  });
+
   it('is one of theirs where it goes to them, and one of a domain wherever that goes', async () => {
     expect(await going('mx.test 25', ['mx.test 25'])).toEqual(['relay m1', 'relay m2']);
     expect(await going('b.test', ['mx.test 25'])).toEqual(['relay m1', 'relay m2']);
