@@ -47,7 +47,8 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
   if (!mayNotify(reversePath) || first === undefined) return undefined;
   const id = `${mail.id}-${first.recipient}${first.action === 'delayed' ? '-d' : ''}`;
   const date = Date.now();
-  const whole = returnsContent(parameters, mail.size) && news.some(({ action }) => action === 'failed');
+  const failed = news.filter(({ action }) => action === 'failed').map(({ state: { reply = BY_DEFAULT.failed } }) => reply);
+  const whole = failed.length > 0 && returnsContent(parameters, mail.size, failed);
   const content = await read(queue.content(mail.id), whole ? Infinity : LONGEST_HEADER).catch((error: unknown) => {
     if (shortageOf(error) !== undefined) throw error; // in a while there is more
     return EMPTY;

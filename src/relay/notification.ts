@@ -11,9 +11,12 @@
 //
 // Choice: the header is returned, and the content only where RET=FULL asks for it (RFC 3461 §4.3 leaves it to us where RET is
 // absent). Much of what fails is unwanted and its reverse-path forged: whom it names should not get the whole of it.
+// Choice: the content is not returned where it is what a host does not take, for its size or for octets above 127 (RFC 3461 §6.2
+// SHOULD): often the report goes by the same host, which would refuse it too, and nobody be told.
 
 import { formatDate } from '../syntax/date-time.ts';
 import type { MailboxPath, ReversePath } from '../syntax/path.ts';
+import { statusOf, type Reply } from '../syntax/reply.ts';
 import { decodeLatin1, encodeAscii, isAscii } from '../wire/ascii.ts';
 import { concat, CR, EMPTY, LF, NUL } from '../wire/octet.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
@@ -59,10 +62,13 @@ export function isAskedFor(action: Action, { notify }: RecipientParameters = {})
   return notify?.includes(word) ?? byDefault;
 }
 
-/** Tells whether the whole content is to be returned, if a recipient has failed. */
-export function returnsContent({ ret, requireTls }: MailParameters, size: number): boolean {
-  return ret === 'FULL' && requireTls !== true && size <= LARGEST_RETURNED;
+/** Tells whether the whole content is to be returned, if a recipient has failed. `said`: of those who have. */
+export function returnsContent({ ret, requireTls }: MailParameters, size: number, said: readonly Reply[] = []): boolean {
+  return ret === 'FULL' && requireTls !== true && size <= LARGEST_RETURNED && !said.some((reply) => OF_CONTENT.has(statusOf(reply)));
 }
+
+/** Larger than the mailbox takes, or the host; in need of a conversion that nobody makes (RFC 3463 §3.3, §3.4, §3.7). */
+const OF_CONTENT: ReadonlySet<string> = new Set(['5.2.3', '5.3.4', '5.6.3']);
 
 /** Tells whether there is anybody to tell about mail with this reverse-path (RFC 5321 §6.1). */
 export function mayNotify(reversePath: ReversePath): reversePath is MailboxPath {

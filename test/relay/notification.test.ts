@@ -7,7 +7,7 @@ import { verdict } from '../../src/relay/verdict.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import type { ForwardPath, MailboxPath, ReversePath } from '../../src/syntax/path.ts';
-import { reply } from '../../src/syntax/reply.ts';
+import { reply, type Reply } from '../../src/syntax/reply.ts';
 import { decodeLatin1, encodeAscii, isAscii } from '../../src/wire/ascii.ts';
 import { DataEncoder } from '../../src/wire/data-encoder.ts';
 import { concat, equal } from '../../src/wire/octet.ts';
@@ -63,6 +63,17 @@ describe('what the sender wants to be told (RFC 3461 §4.1, §5.2)', () => {
   it('is asked for the whole content by RET=FULL, unless that is large, or was to travel under TLS only', () => {
     expect(returnsContent({ ret: 'FULL' }, LARGEST_RETURNED)).toBe(true);
     for (const [parameters, size] of [[{}, 1], [{ ret: 'HDRS' }, 1], [{ ret: 'FULL' }, LARGEST_RETURNED + 1], [{ ret: 'FULL', requireTls: true }, 1]] as const) expect(returnsContent(parameters, size)).toBe(false);
+  });
+
+  // found by next hops at random: a smarthost that refused the mail refused the report for the same reason, and nobody was told
+  it.each<[string, Reply, boolean]>([
+    ['the content needs what the host does not offer', reply(554, '5.6.3', 'no 8BITMIME'), false],
+    ['the mail is larger than the host takes', reply(552, '5.3.4', 'too large'), false],
+    ['the mail is larger than the mailbox takes', reply(552, '5.2.3', 'too large'), false],
+    ['so says a host whose codes contradict each other', { code: 554, enhanced: undefined, lines: ['4.6.3 no 8BITMIME'] }, false],
+    ['there is no such user', reply(550, '5.1.1', 'no such user'), true],
+  ])('it is not where it would be refused like the mail: %s', (_, said, expected) => {
+    expect(returnsContent({ ret: 'FULL' }, 1, [reply(550, '5.1.1', 'no such user'), said])).toBe(expected);
   });
 });
 
