@@ -185,7 +185,7 @@ export class Journal implements Queue {
 
   /** By what was known a moment ago. */
   roomFor(octets: number): boolean {
-    if (this.#now() - this.#free.time > FREE_FOR) this.#askFree().catch((error: unknown) => this.#log.fail(error));
+    if (this.#since(this.#free.time) > FREE_FOR) this.#askFree().catch((error: unknown) => this.#log.fail(error));
     return this.#free.octets - octets > (this.#options.floor ?? 128 * MEBIBYTE);
   }
 
@@ -271,7 +271,7 @@ export class Journal implements Queue {
       this.#book.learn(fact, place);
       const { size, time } = this.#fresh;
       const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
-      if (this.#log.size - size > segmentSize || this.#now() - time > segmentAge) this.#checkpointSoon();
+      if (this.#log.size - size > segmentSize || this.#since(time) > segmentAge) this.#checkpointSoon();
     });
   }
 
@@ -302,6 +302,11 @@ export class Journal implements Queue {
   async #askFree(): Promise<void> {
     this.#free = { ...this.#free, time: this.#now() };
     this.#free = { octets: await this.#store.disk.free(), time: this.#now() };
+  }
+
+  /** Milliseconds from then to now; the other way round where the clock was set back since, so that nothing is believed until it has caught up. */
+  #since(time: number): number {
+    return Math.abs(this.#now() - time);
   }
 
   #now(): number {

@@ -19,6 +19,7 @@ import { decodeBase64 } from '../../src/wire/base64.ts';
 import { concat, EMPTY, equal } from '../../src/wire/octet.ts';
 import { randomOf } from '../support/random.ts';
 import { SimDisk, type Operation } from '../support/sim-disk.ts';
+import { turns } from '../support/turn.ts';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -437,14 +438,14 @@ describe('the journal, over time', () => {
     expect(operations.filter((each) => each.startsWith('write msg/'))).toEqual([]);
   });
 
-  it('has a checkpoint when a segment is old and something has happened', async () => {
-    let now = 1000;
+  it.each([[500_000, false], [700_000, true], [-700_000, true]])('has a checkpoint when a segment is old and something has happened, also where the clock was set back: after %d ms, %s', async (by, old) => {
+    let now = 1_000_000;
     const { journal, operations } = await watched({ now: () => now });
     await journal.add(mailTo('bob'), of('x'));
-    now += 700_000;
+    now += by;
     await journal.add(mailTo('bob'), of('x'));
-    await journal.checkpoint();
-    expect(operations).toContain(`unlink ${LOG}`);
+    await turns(20);
+    expect(operations.includes(`unlink ${LOG}`)).toBe(old);
   });
 
   it('lets content be read on while a checkpoint moves it', async () => {
@@ -684,6 +685,19 @@ describe('the journal, on a disk that fails', () => {
     disk.free = async () => 1000;
     const journal = await Journal.on(disk, { floor: 600, delay: () => () => undefined });
     expect([100, 399, 400].map((octets) => journal.roomFor(octets))).toEqual([true, true, false]);
+  });
+
+  it.each([2_000, -3_600_000])('asks again for the room there is when the clock has gone by %d ms', async (by) => {
+    const disk = new SimDisk();
+    let [now, free] = [10_000_000, 1000];
+    disk.free = async () => free;
+    const journal = await Journal.on(disk, { floor: 600, delay: () => () => undefined, now: () => now });
+    free = 0;
+    expect(journal.roomFor(1)).toBe(true); // known a moment ago
+    now += by;
+    journal.roomFor(1);
+    await turns(3);
+    expect(journal.roomFor(1)).toBe(false);
   });
 });
 
