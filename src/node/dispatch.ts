@@ -88,7 +88,8 @@ export class Dispatcher {
 
   /** Takes charge of a mail that was just queued, unless it has it in its charge already. */
   add(mail: QueuedMail): void {
-    this.#take(mail, mail.nextAttempt);
+    const { arrival, nextAttempt } = mail;
+    this.#take(mail, nextAttempt > arrival ? nextAttempt : Math.min(arrival, Date.now())); // due when it came, also where the clock was set back since
     this.#turn();
   }
 

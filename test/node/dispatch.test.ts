@@ -273,6 +273,18 @@ describe('a clock that is set back by a day', () => {
     expect(done.filter((what) => what.startsWith('notify'))).toHaveLength(1);
   });
 
+  // found by reading: it waited until the clock had come so far again
+  it('has what was queued just before tried at once', async () => {
+    let back = 0;
+    const { queue, dispatcher, done } = stage(() => [DELIVERED], { ticks: () => Date.now() + back });
+    const mail = queue.put(TO_BOB, NOTHING);
+    vi.setSystemTime(Date.now() - 24 * HOUR);
+    back = 24 * HOUR;
+    dispatcher.add(mail);
+    await settle();
+    expect(done).toEqual(['relay m1 0', 'settle m1 delivered']);
+  });
+
   it('has what comes then tried at once', async () => {
     let back = 0;
     const { queue, dispatcher, done } = stage(({ id }) => [id === 'm1' ? DEFERRED : DELIVERED], { ticks: () => Date.now() + back });
