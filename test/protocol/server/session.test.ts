@@ -557,6 +557,14 @@ describe('the embedder of a server session', () => {
 });
 
 describe('a server that requires TLS or AUTH', () => {
+  it('knows of TLS from the handshake on, before EHLO too', () => {
+    const server = dialogueIn('ready', { startTls: true, requireTls: true });
+    expect(codesOf(server.say('VRFY bob', 'STARTTLS'))).toEqual([530, 220]);
+    server.secured();
+    expect(codesOf(server.say('VRFY bob'))).toEqual([252]);
+    expect(server.say('HELP')[0]).not.toContain('STARTTLS');
+  });
+
   it('says so before it says anything of order or syntax, and takes the chunk of a BDAT first (RFC 3207 §4, RFC 4954 §6)', () => {
     const auth = dialogueIn('ready', { auth: { ...ANY_AUTH, required: true } });
     expect(codesOf(auth.receive('RCPT TO:<a@b>\r\nDATA\r\nBDAT 6\r\nQUIT\r\nMAIL FROM:\r\nNOOP\r\n'))).toEqual([530, 530, 530, 530, 250]);
