@@ -29,7 +29,10 @@ export function endsOf(socket: Stream): Ends {
   };
 }
 
-/** An IPv4 client of a listener on both families comes as `::ffff:192.0.2.1`, which is how the socket sees it, and nobody else. */
+/**
+ * An IPv4 client of a listener on both families comes as `::ffff:192.0.2.1`, which is how the socket sees it, a proxy's too, and nobody
+ * else: who is known by his address must not have another one for coming by a proxy.
+ */
 function unmapped(address = ''): string {
   return address.startsWith(MAPPED) && address.includes('.') ? address.slice(MAPPED.length) : address;
 }
@@ -55,7 +58,7 @@ export function readProxyHeader(socket: Stream): Promise<Ends> {
       const { header } = decoder;
       if (error !== undefined) return reject(error);
       if (header === undefined) return reject(new Error(`bad PROXY header: ${decoder.fault ?? ''}`));
-      const format = header.type === 'ipv4' ? formatIpv4 : formatIpv6;
+      const format = (octets: Uint8Array): string => (header.type === 'ipv4' ? formatIpv4(octets) : unmapped(formatIpv6(octets)));
       resolve(header.type === 'ipv4' || header.type === 'ipv6'
         ? { client: { address: format(header.source.address), port: header.source.port }, server: { address: format(header.destination.address), port: header.destination.port } }
         : endsOf(socket));

@@ -15,6 +15,8 @@ const V1 = 'PROXY TCP4 192.0.2.7 198.51.100.1 56324 25\r\n';
 const V2_BEGIN = '\r\n\r\n\0\r\nQUIT\n';
 const V2 = `${V2_BEGIN}\x21\x11\x00\x0c\xc0\x00\x02\x07\xc6\x33\x64\x01\xdc\x04\x00\x19`;
 const V2_IPV6 = `${V2_BEGIN}\x21\x21\x00\x24\x20\x01\x0d\xb8${'\0'.repeat(11)}\x07\x20\x01\x0d\xb8${'\0'.repeat(11)}\x01\xdc\x04\x00\x19`;
+const MAPPED = `${'\0'.repeat(10)}\xff\xff`;
+const V2_MAPPED = `${V2_BEGIN}\x21\x21\x00\x24${MAPPED}\xc0\x00\x02\x07${MAPPED}\xc6\x33\x64\x01\xdc\x04\x00\x19`;
 const V2_LOCAL = `${V2_BEGIN}\x20\x00\x00\x00`;
 
 /** A server behind a proxy, and what it learns of each client. */
@@ -36,8 +38,10 @@ describe('a PROXY header', () => {
   it.each([
     ['version 1', V1, { address: '192.0.2.7', port: 56_324 }],
     ['version 1, IPv6', 'PROXY TCP6 2001:db8::7 2001:db8::1 56324 25\r\n', { address: '2001:db8::7', port: 56_324 }],
+    ['version 1, IPv6 that carries IPv4,', 'PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.1 56324 25\r\n', { address: '192.0.2.7', port: 56_324 }],
     ['version 2', V2, { address: '192.0.2.7', port: 56_324 }],
     ['version 2, IPv6', V2_IPV6, { address: '2001:db8::7', port: 56_324 }],
+    ['version 2, IPv6 that carries IPv4,', V2_MAPPED, { address: '192.0.2.7', port: 56_324 }],
   ])('of %s says who the client is', async (_, header, client) => {
     const { open, clients, servers } = await behind();
     const peer = await open();
