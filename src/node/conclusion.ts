@@ -1,10 +1,11 @@
 // What an attempt means for the recipients it was for: who is done with, who is tried again and when, of whom the sender is
 // told (RFC 5321 §4.5.4.1, §6.1, RFC 3461 §5.2).
 
+import { abridged } from '../syntax/abridgement.ts';
 import { classCorrected, type Reply } from '../syntax/reply.ts';
 import { isAskedFor } from '../relay/notification.ts';
 import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
-import { abridged, type Action } from '../relay/report.ts';
+import type { Action } from '../relay/report.ts';
 import { nextAttempt, type RetrySchedule } from '../relay/schedule.ts';
 import { verdict } from '../relay/verdict.ts';
 import type { RecipientOutcome } from './deliver.ts';

@@ -6,6 +6,7 @@
 // Rule 2: no line is longer than 998 characters; what a peer said is cut, and folded at its spaces.
 // Left out: DSN-Gateway and Received-From-MTA, and other languages than English.
 
+import { abridged } from '../syntax/abridgement.ts';
 import { formatDate } from '../syntax/date-time.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import type { ForwardPath } from '../syntax/path.ts';
@@ -159,19 +160,6 @@ function status({ action, reply }: ReportedRecipient): string {
   const { classes } = WORDS[action];
   return classes.some((each) => said.startsWith(each)) ? said : `${classes[0]}${said.slice(1)}`;
 }
-
-/**
- * Returns as much of a reply as is kept and told: the very same one, where that is all of it.
- *
- * Choice: the first ten lines, and of each 480 characters: nobody reads more, and each of a thousand recipients may have one.
- */
-export function abridged(given: Reply): Reply {
-  if (given.lines.length <= MOST_LINES && given.lines.every(({ length }) => length <= LONGEST_LINE)) return given;
-  return { ...given, lines: given.lines.slice(0, MOST_LINES).map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE - 3)}...` : line)) };
-}
-
-const MOST_LINES = 10;
-const LONGEST_LINE = 480;
 
 /** Returns the lines of the reply, each with its codes (RFC 3461 §9.2), in printable ASCII and wrapped. */
 function wrapReply(given: Reply, first: string, indent: string): string[] {

@@ -1,9 +1,15 @@
 // The recipients of the transaction under way: whom the server took, and what became of each.
 //
 // Rule 1: every recipient gets exactly one outcome; what comes later about the same one counts for nothing.
+// Rule 2: replies are kept as they came as long as they are not much together; of further ones as much as anybody reads. A server may
+//         have 64 KiB to say of each of a thousand recipients, and then take its time about the content.
 
+import { abridged } from '../../syntax/abridgement.ts';
 import type { ForwardPath } from '../../syntax/path.ts';
 import type { ClientAction, Outcome } from './action.ts';
+
+/** Characters of replies that the outcomes of one transaction have as they came. */
+const MOST_AS_THEY_CAME = 262_144;
 
 type Tell = (action: Extract<ClientAction, { readonly type: 'outcome' }>) => void;
 
@@ -13,6 +19,7 @@ export class Recipients {
   readonly #tell: Tell;
   #left: number; // without an outcome
   readonly #accepted: number[] = [];
+  #said = 0; // characters of replies
 
   /** `tell` is handed each outcome, once. */
   constructor(forwardPaths: readonly ForwardPath[], tell: Tell) {
@@ -40,9 +47,11 @@ export class Recipients {
     this.#accepted.push(recipient);
   }
 
-  report(recipient: number, outcome: Outcome): void {
+  report(recipient: number, given: Outcome): void {
     const forwardPath = this.#forwardPaths[recipient];
     if (forwardPath === undefined || this.#outcomes[recipient] !== undefined) return;
+    this.#said += given.reply.lines.reduce((sum, { length }) => sum + length, 0);
+    const outcome = this.#said <= MOST_AS_THEY_CAME ? given : abridgedOutcome(given);
     this.#outcomes[recipient] = outcome;
     this.#left -= 1;
     this.#tell({ type: 'outcome', recipient, forwardPath, outcome });
@@ -52,4 +61,9 @@ export class Recipients {
   settle(outcome: Outcome): void {
     for (const recipient of this.open) this.report(recipient, outcome);
   }
+}
+
+function abridgedOutcome(outcome: Outcome): Outcome {
+  const { reply, verbatim } = outcome;
+  return { ...outcome, reply: abridged(reply), ...(verbatim === undefined ? {} : { verbatim: abridged(verbatim) }) };
 }
