@@ -36,6 +36,7 @@ import { FileDisk, isFull, type Disk } from './disk.ts';
 import { newId } from './file-queue.ts';
 import { takeIn } from './intake.ts';
 import { lockDirectory } from './lock.ts';
+import { ManyPaths } from './many-paths.ts';
 import { RecentContent } from './recent-content.ts';
 import { recover, type Recovered, type RecoveryReport } from './recovery.ts';
 import { SegmentLog, type Durability } from './segment-log.ts';
@@ -87,6 +88,7 @@ export class Journal implements Queue {
   /** What the start has found. */
   readonly report: RecoveryReport;
   readonly #recent = new RecentContent();
+  readonly #many = new ManyPaths();
   #removing = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
   #fresh = { size: 0, time: 0 }; //  of the segment, after the last checkpoint
@@ -142,7 +144,7 @@ export class Journal implements Queue {
 
   mail(id: string): QueuedMail | undefined {
     const state = this.#book.mails.get(id);
-    return state?.envelope === undefined ? undefined : new StoredMail(state.envelope, state, this.#recent.paths(id));
+    return state?.envelope === undefined ? undefined : new StoredMail(state.envelope, state, this.#recent.paths(id) ?? this.#many.of(state.envelope));
   }
 
   add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {

@@ -43,20 +43,12 @@ export class StoredMail implements QueuedMail {
     this.#forwardPaths = paths?.forwardPaths;
   }
 
-  /** A path that this version does not understand (an older one, or a newer one, took it) is the null path: nobody is told. */
   get reversePath(): ReversePath {
-    if (this.#reversePath !== undefined) return this.#reversePath;
-    if (this.#envelope.reversePath === NULL_PATH.text) return NULL_PATH;
-    const path = parseReversePath(this.#envelope.reversePath, UTF8);
-    return (this.#reversePath = isFault(path) ? NULL_PATH : path);
+    return (this.#reversePath ??= reversePathOf(this.#envelope));
   }
 
-  /** A path that this version does not understand is that of the postmaster: a person will find it. */
   get forwardPaths(): readonly ForwardPath[] {
-    return (this.#forwardPaths ??= this.#envelope.forwardPaths.map((text) => {
-      const path = parseForwardPath(text, UTF8);
-      return isFault(path) ? { type: 'postmaster', text: '<postmaster>', key: 'postmaster' } : path;
-    }));
+    return (this.#forwardPaths ??= forwardPathsOf(this.#envelope));
   }
 
   get texts(): Required<QueuedMail>['texts'] {
@@ -71,4 +63,19 @@ export class StoredMail implements QueuedMail {
     const { forwardPaths, recipientParameters } = this.#envelope;
     return forwardPaths.map((_, recipient) => parseRecipientParameters(recipientParameters[recipient] ?? ''));
   }
+}
+
+/** A path that this version does not understand (an older one, or a newer one, took it) is the null path: nobody is told. */
+export function reversePathOf({ reversePath }: StoredEnvelope): ReversePath {
+  if (reversePath === NULL_PATH.text) return NULL_PATH;
+  const path = parseReversePath(reversePath, UTF8);
+  return isFault(path) ? NULL_PATH : path;
+}
+
+/** A path that this version does not understand is that of the postmaster: a person will find it. */
+export function forwardPathsOf({ forwardPaths }: StoredEnvelope): readonly ForwardPath[] {
+  return forwardPaths.map((text) => {
+    const path = parseForwardPath(text, UTF8);
+    return isFault(path) ? { type: 'postmaster', text: '<postmaster>', key: 'postmaster' } : path;
+  });
 }
