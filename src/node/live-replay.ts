@@ -1,20 +1,22 @@
-// Plays the turns of a transcript against a server out there, and stops at the first reply that has another code.
+// Plays the turns of a transcript against a server out there, and stops at the first reply that has another code. What a server says
+// is shown as a transcript has it, with escapes for what a terminal would act upon.
 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { connect as secure, createSecureContext, type TLSSocket } from 'node:tls';
-import { decodeLatin1 } from '../wire/ascii.ts';
 import { LineDecoder } from '../wire/line-decoder.ts';
+import { concat, CR, EMPTY, LF } from '../wire/octet.ts';
 import { isFault } from '../syntax/fault.ts';
 import { LIMITS, type Milliseconds } from '../protocol/limit.ts';
 import { parseReplyLine } from '../syntax/reply.ts';
 import type { Turn } from '../transcript/live.ts';
+import { formatEntry, spellOctets } from '../transcript/format.ts';
 import type { Difference } from '../transcript/stream.ts';
 import { tlsErrorText } from './tls-client.ts';
 
 /** A reply, or what came in its place. */
-type Heard = { readonly code: number; readonly text: string } | { readonly instead: string };
+type Heard = { readonly code: number; readonly shown: string } | { readonly instead: string };
 
 /**
  * Returns the first difference, or undefined; the socket is destroyed in the end. `timeout`: milliseconds for each wait.
@@ -40,13 +42,13 @@ export async function playLive(socket: Socket, turns: readonly Turn[], timeout: 
         }
         case 'hear': {
           const heard = await ear.reply(timeout);
-          const got = 'instead' in heard ? heard.instead : heard.code === turn.code ? undefined : `S: ${heard.text}`;
+          const got = 'instead' in heard ? heard.instead : heard.code === turn.code ? undefined : heard.shown;
           if (got !== undefined) return { line, expected: turn.text, got };
           break;
         }
         case 'close': {
           const heard = await ear.reply(timeout);
-          if (!('instead' in heard && heard.instead === CLOSED)) return { line, expected: '* close', got: 'instead' in heard ? heard.instead : `S: ${heard.text}` };
+          if (!('instead' in heard && heard.instead === CLOSED)) return { line, expected: '* close', got: 'instead' in heard ? heard.instead : heard.shown };
           break;
         }
         default: turn satisfies never;
@@ -60,13 +62,14 @@ export async function playLive(socket: Socket, turns: readonly Turn[], timeout: 
 }
 
 const CLOSED = '* close';
+const CRLF = Uint8Array.of(CR, LF);
 
 /** What the server says, reply by reply. */
 class Ear {
   readonly #socket: Duplex;
   readonly #heard: Heard[] = [];
   readonly #lines = new LineDecoder({ limit: LIMITS.replyLine });
-  #first = ''; // line of a reply that has more
+  #first = ''; // line of a reply that has more, as it is shown
   #wake: (() => void) | undefined;
   #left = false;
 
@@ -107,9 +110,10 @@ class Ear {
       if (!this.#lines.ended) return;
       const { text } = this.#lines;
       const line = parseReplyLine(text);
-      this.#first ||= text;
-      if (isFault(line)) this.#put({ instead: `S: ${text}` });
-      else if (line.last) this.#put({ code: line.code, text: this.#first });
+      const shown = spellOctets('S', concat([this.#lines.line ?? EMPTY, CRLF])).map(formatEntry).join('');
+      this.#first ||= shown;
+      if (isFault(line)) this.#put({ instead: shown });
+      else if (line.last) this.#put({ code: line.code, shown: this.#first });
       if (isFault(line) || line.last) this.#first = '';
     }
   }
