@@ -110,7 +110,7 @@ class Ear {
       if (!this.#lines.ended) return;
       const { text } = this.#lines;
       const line = parseReplyLine(text);
-      const shown = spellOctets('S', concat([this.#lines.line ?? EMPTY, CRLF])).map(formatEntry).join('');
+      const shown = spellOctets('S', concat([this.#lines.line ?? EMPTY, CRLF])).map(formatEntry).join(' ');
       this.#first ||= shown;
       if (isFault(line)) this.#put({ instead: shown });
       else if (line.last) this.#put({ code: line.code, shown: this.#first });
