@@ -190,6 +190,12 @@ describe('a route', () => {
     ]);
   });
 
+  it('looks at the best 256 records of a zone that has thousands', async () => {
+    const { steps } = await find('many.test');
+    const records = steps.find(({ rule }) => rule === 'mx')?.text.slice('MX of many.test: '.length).split(', ');
+    expect(records).toEqual(Array.from({ length: 256 }, (_, at) => `${at} mx${at}.many.test`));
+  });
+
   it('is misused with servers that are no addresses, or no time to answer', () => {
     expect(() => new Resolver({ servers: ['192.0.2.1', 'dns.test'] })).toThrow(new UsageError('servers are addresses such as 192.0.2.1:53 or [2001:db8::1]:53, not ["192.0.2.1","dns.test"]'));
     expect(() => new Resolver({ timeout: 0 })).toThrow(new UsageError('timeout must be a number of at least 1, not 0'));
