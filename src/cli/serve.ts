@@ -10,7 +10,7 @@ import { formatNextHop } from '../relay/next-hop.ts';
 import { ListeningEntrance } from '../node/entrance.ts';
 import { openLog } from '../node/log.ts';
 import type { MetricServer } from '../node/metric-server.ts';
-import { become, findUser, giveDirectory, type User } from '../node/privilege.ts';
+import { become, expectProgram, findUser, giveDirectory, type User } from '../node/privilege.ts';
 import { EXIT, runCommand, type CommandLine, type Terminal } from './command-line.ts';
 import { Ending } from './ending.ts';
 import { formatListener, inheritedListeners, SCHEMES, type Listener } from './listener.ts';
@@ -130,9 +130,10 @@ async function beginningOf({ workers, trace }: ServeOptions, terminal: Terminal)
   return ({ ending, ...settings }) => Service.open({ ...settings, worker: 1, workers: 1, terminal, failed: (error) => ending.fail(error) });
 }
 
-async function turnInto(user: User, { queue, maildir, trace }: ServeOptions): Promise<void> {
+async function turnInto(user: User, { queue, maildir, trace, workers }: ServeOptions): Promise<void> {
   for (const directory of [queue, maildir, trace]) if (directory !== undefined) await giveDirectory(directory, user);
   become(user);
+  if (workers > 1) await expectProgram(process.argv[1] ?? '', user); // else they would die, and be begun anew, for ever
 }
 
 /** What goes wrong is a ServeError of this status. */

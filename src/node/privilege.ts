@@ -3,11 +3,12 @@
 // Rule 1: groups go first, the user last; and it is looked at whether the way back is closed.
 // Node cannot look a user up by name; but it tells who the effective user is, so that is what the name is made for a moment.
 
-import { chown, readdir, stat } from 'node:fs/promises';
+import { chown, readdir, readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { makeDirectories, OWNER_ONLY } from './durable.ts';
+import { errorText } from './error-text.ts';
 import { makeFolder } from './folder.ts';
 
 /** Node's, of which its types do not tell everywhere. */
@@ -56,6 +57,13 @@ export function become({ name, uid, gid }: User): void {
     // as it should be
   }
   if (returned || process.getuid?.() !== uid || process.geteuid?.() !== uid) throw new Error(`becoming the user ${name} has not succeeded`);
+}
+
+/** Rejects with an Error whose message says in one line that the program, which further processes are to run, is not to be read by who this is now. */
+export async function expectProgram(program: string, { name }: User): Promise<void> {
+  await readFile(program).catch((cause: unknown) => {
+    throw new Error(`the user ${name} cannot read ${program}, which each worker runs: ${errorText(cause)}`, { cause });
+  });
 }
 
 /** Where this is root and the directory somebody else's: becomes its owner, for good. What is made in it then is for him to read. */

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { become, findUser, giveDirectory } from '../../src/node/privilege.ts';
+import { become, expectProgram, findUser, giveDirectory } from '../../src/node/privilege.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 // What a change of user does to a program is looked at from outside, as root: test/interop/operate.mjs.
@@ -23,4 +23,9 @@ it('a directory is made for the user, and for nobody else', async () => {
   const directory = join(folder.path, 'above', 'queue');
   await giveDirectory(directory, findUser(userInfo().username));
   expect(statSync(directory).mode & 0o777).toBe(0o700);
+});
+
+it('a program that the user cannot read is told of, by its name', async () => {
+  await expect(expectProgram(join(import.meta.dirname, 'privilege.test.ts'), { name: 'bob', uid: 1, gid: 1 })).resolves.toBeUndefined();
+  await expect(expectProgram('/nowhere/ehlo.js', { name: 'bob', uid: 1, gid: 1 })).rejects.toThrow("the user bob cannot read /nowhere/ehlo.js, which each worker runs: ENOENT: no such file or directory, open '/nowhere/ehlo.js'");
 });
