@@ -123,7 +123,7 @@ export class SecretStriker {
 
   /** What is still held back when the session ends. */
   end(): Uint8Array {
-    const rest = this.#held.length === 0 ? '' : this.#exchange === undefined ? this.#line.replace(/^(AUTH +\S+ +)\S.*$/is, `$1${STRUCK_OUT}`) : STRUCK_OUT;
+    const rest = this.#held.length === 0 ? '' : this.#exchange === undefined ? this.#line.replace(/^([ \t]*AUTH[ \t]+\S+[ \t]+)\S.*$/is, `$1${STRUCK_OUT}`) : STRUCK_OUT;
     this.#held = [];
     return encodeAscii(rest);
   }
@@ -145,7 +145,7 @@ export class SecretStriker {
     const [, end = ''] = /(\r?\n)$/.exec(line) ?? [];
     const text = line.slice(0, line.length - end.length);
     if (this.#exchange !== undefined) return [encodeAscii(`${strike(text, this.#exchange)}${end}`)];
-    const [, command = '', mechanism = '', space = '', response = ''] = /^(AUTH +)([^ ]*)( *)(.*)$/is.exec(text) ?? [];
+    const [, command = '', mechanism = '', space = '', response = ''] = /^([ \t]*AUTH[ \t]+)([^ \t]*)([ \t]*)(.*)$/is.exec(text) ?? [];
     this.#unanswered += 1;
     if (command === '') return held; // the word alone
     const name = mechanism.toUpperCase();
@@ -173,10 +173,10 @@ export class SecretStriker {
   }
 }
 
-/** Tells whether a line that begins like this is AUTH, or may become it. */
+/** Tells whether a line that begins like this is AUTH, or may become it. White space is taken as the laxest of servers takes it. */
 function maybeAuth(line: string): boolean {
-  const begin = line.slice(0, 5).toUpperCase();
-  return 'AUTH '.startsWith(begin) && (line.length >= 5 || !line.endsWith('\n'));
+  const begin = (/^[ \t]{0,32}([^]{0,5})/.exec(line)?.[1] ?? '').toUpperCase().replace('\t', ' ');
+  return 'AUTH '.startsWith(begin);
 }
 
 /** The response without its secret. `*` and `=` are none (RFC 4954 §4). */

@@ -52,6 +52,9 @@ const DIALOGUES: readonly (readonly [name: string, turns: readonly Turn[], writt
   ['a chunk that speaks of AUTH', [...HELLO, ['C', 'BDAT 12\r\nAUTH PLAIN aAUTH PLAIN abcd\r\n'], ['S', '250 ok\r\n501 no\r\n']], `EHLO a\r\nBDAT 12\r\nAUTH PLAIN aAUTH PLAIN ${GONE}\r\n`],
   ['an initial response with a bare CR behind it', [...HELLO, ['C', `AUTH PLAIN ${base64(`\0alice\0${PASSWORD}`)}\r\r\n`], ['S', '501 no\r\n'], ['C', 'QUIT\r\n']], `EHLO a\r\nAUTH PLAIN ${GONE}\r\nQUIT\r\n`],
   ['AUTH behind a BDAT that is none', [...HELLO, ['C', `BDAT 9T\r\nAUTH PLAIN ${base64(PASSWORD)}\r\n`], ['S', '501 no\r\n501 no\r\n']], `EHLO a\r\nBDAT 9T\r\nAUTH PLAIN ${GONE}\r\n`],
+  ['AUTH with tabs, and behind spaces, as some servers take it', [...HELLO, ['C', `AUTH\tPLAIN \t${base64(PASSWORD)}\r\n`], ['S', '501 no\r\n'], ['C', ` \tauth PLAIN ${base64(`\0alice\0${PASSWORD}`)}\r\n`], ['S', '235 ok\r\n'], ['C', ' QUIT\r\n \r\n']],
+    `EHLO a\r\nAUTH\tPLAIN \t${GONE}\r\n \tauth PLAIN ${base64('\0alice\0struck out')}\r\n QUIT\r\n \r\n`],
+  ['one with a tab that breaks off', [...HELLO, ['C', ` AUTH\tPLAIN\t${base64(PASSWORD)}`]], 'EHLO a\r\n AUTH\tPLAIN\tstruck out'],
   ['commands that begin like it', [...HELLO, ['C', 'AUTH\r\nA\r\nAUTHOR\r\nAUTH \r\n'], ['S', '501 a\r\n500 b\r\n500 c\r\n501 d\r\n'], ['C', 'QUIT\r\n']], 'EHLO a\r\nAUTH\r\nA\r\nAUTHOR\r\nAUTH \r\nQUIT\r\n'],
 ];
 
