@@ -41,15 +41,18 @@ export class TraceFolder {
     const name = `${new Date().toISOString().replaceAll(':', '-')}-${this.#tag}${++this.#count}-${kind}.smtp`;
     const path = join(this.#folder, name);
     let descriptor: number | undefined;
+    let told = false;
     const close = (): void => {
-      if (descriptor !== undefined) closeSync(descriptor);
+      const closed = descriptor;
       descriptor = undefined;
+      if (closed !== undefined) attempt(() => closeSync(closed)); // that fails where what was written is written only then
     };
     const attempt = (action: () => void): void => {
       try {
         action();
       } catch (error) {
-        this.#failed(`the trace ${path} ends here: ${errorText(error)}`);
+        if (!told) this.#failed(`the trace ${path} ends here: ${errorText(error)}`);
+        told = true;
         close();
       }
     };

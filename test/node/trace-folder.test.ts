@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { TraceFolder } from '../../src/node/trace-folder.ts';
+import { builtin, replaceIn } from '../support/builtin.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const real = builtin('node:fs')['closeSync'] as (descriptor: number) => void;
+
+const realWrite = builtin('node:fs')['writeSync'] as (...given: readonly unknown[]) => number;
+let full = false;
+
+// As a file system does that writes late, and where a quota is used up.
+replaceIn('node:fs', {
+  closeSync: (descriptor: number) => {
+    real(descriptor);
+    throw new Error('EDQUOT: disk quota exceeded, close');
+  },
+  writeSync: (...given: readonly unknown[]) => {
+    if (full) throw new Error('ENOSPC: no space left on device, write');
+    return realWrite(...given);
+  },
+});
+
+it('a trace that cannot be closed is told of once, and nobody else suffers', async () => {
+  using directory = temporaryDirectory();
+  const told: string[] = [];
+  const folder = await TraceFolder.open(directory.path, (text) => told.push(text));
+  const { name, write, close } = folder.begin('server');
+  write('S: 220 mx.test\n');
+  close();
+  close();
+  expect(told).toEqual([`the trace ${directory.path}/${name} ends here: EDQUOT: disk quota exceeded, close`]);
+});
+
+it('a trace that can be neither written nor closed is told of once too', async () => {
+  using directory = temporaryDirectory();
+  const told: string[] = [];
+  const folder = await TraceFolder.open(directory.path, (text) => told.push(text));
+  const { write } = folder.begin('server');
+  full = true;
+  write('S: 220 mx.test\n');
+  full = false;
+  expect(told).toEqual([expect.stringContaining('ends here: ENOSPC')]);
+});
