@@ -51,7 +51,7 @@ const CASES = [
   ['greets with 250', ['S: 250 mx.test', ...TAKEN.slice(1)], ...delivered],
   ['greets octet by octet', [...'220 mx.test\r\n'].map(exact).concat(TAKEN.slice(1)), ...delivered],
   ['greets with 554', ['S: 554 5.7.1 not you', ...BYE], 'deferred 554 5.7.1 not you', 75],
-  ['greets with 521', ['S: 521 no mail here', ...BYE], 'failed 521 5.3.2', 69],
+  ['greets with 521', ['S: 521 no mail here', ...BYE], 'deferred 521 5.0.0 no mail here', 75],
   ['greets with 421 and closes', ['S: 421 4.3.2 busy', 'end'], 'deferred 421 4.3.2 busy', 75],
   ['greets with 421 and drops', ['S: 421 busy', 'drop'], 'deferred 4', 75],
   ['greets with 450', ['S: 450 later', ...BYE], 'deferred 450 4.0.0 later', 75],
