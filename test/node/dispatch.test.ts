@@ -38,6 +38,19 @@ interface Stage {
 
 type Answers = (mail: QueuedMail, recipients: readonly number[], signals: Signals) => readonly Outcome[] | Promise<readonly Outcome[]>;
 
+/** A notification that is written only when `reported` is. */
+async function notifyAfter(reported: Promise<unknown>, queue: MemoryQueue, { id }: QueuedMail): Promise<{ readonly id: string }> {
+  queue.done.push(`notify ${id}`);
+  await reported;
+  return { id: `n-${id}` };
+}
+
+/** Six mails for one recipient, whose time is over: the first of them is reported, and the others are to be. */
+async function sixExpire(dispatcher: Dispatcher, queue: MemoryQueue): Promise<void> {
+  for (let number = 1; number <= 6; number++) dispatcher.add(queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING));
+  await vi.advanceTimersByTimeAsync(6 * HOUR);
+}
+
 function stage(answers: Answers, options: Partial<DispatchOptions> = {}): Stage {
   const queue = new MemoryQueue();
   const logged: (readonly [string, LogFields])[] = [];
@@ -253,14 +266,9 @@ describe('a clock that is set back by a day', () => {
     let outcome: Outcome = SILENT;
     const { queue, dispatcher, done } = stage(() => [outcome], {
       ticks: () => Date.now() + back,
-      async notify({ id }) {
-        queue.done.push(`notify ${id}`);
-        await reported.promise;
-        return { id: `n-${id}` };
-      },
+      notify: (mail) => notifyAfter(reported.promise, queue, mail),
     });
-    for (let number = 1; number <= 6; number++) dispatcher.add(queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING));
-    await vi.advanceTimersByTimeAsync(6 * HOUR);
+    await sixExpire(dispatcher, queue);
     expect(done.filter((what) => what.startsWith('notify'))).toHaveLength(1); // the others are to be told of one after the other
     vi.setSystemTime(Date.now() - 24 * HOUR);
     back = 24 * HOUR;
@@ -737,14 +745,9 @@ describe('an order of the operator', () => {
       if (back) await answered.promise;
       return [back ? DELIVERED : SILENT];
     }, {
-      async notify({ id }) {
-        queue.done.push(`notify ${id}`);
-        await reported.promise;
-        return { id: `n-${id}` };
-      },
+      notify: (mail) => notifyAfter(reported.promise, queue, mail),
     });
-    for (let number = 1; number <= 6; number++) dispatcher.add(queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING));
-    await vi.advanceTimersByTimeAsync(6 * HOUR);
+    await sixExpire(dispatcher, queue);
     const told = done.filter((what) => what.startsWith('notify'));
     expect(told).toHaveLength(1); // the first of them is reported, and the others are to be
     const [first] = told.map((what) => what.slice('notify '.length));
