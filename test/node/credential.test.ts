@@ -8,7 +8,8 @@ import { formatCredential, formatUser, parseCredential } from '../../src/protoco
 import type { Credential } from '../../src/protocol/sasl/credential.ts';
 import type { AuthQuestion, MechanismName } from '../../src/protocol/sasl/exchange.ts';
 import { beginServerExchange } from '../../src/protocol/sasl/mechanism.ts';
-import { decoyCredential, scramCredential } from '../../src/protocol/sasl/scram-key.ts';
+import { decoyCredential } from '../../src/protocol/sasl/scram-key.ts';
+import { cheapCredential } from '../support/cheap-credential.ts';
 import { octetsOf } from '../wire/every.ts';
 
 const hexadecimal = (octets: Uint8Array): string => Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('');
@@ -25,41 +26,40 @@ describe('the hashes', () => {
   });
 });
 
-/** Credentials of "pleaseletmein" that cost less than those that are made here: that of RFC 7914 §12, and one of the fewest iterations of RFC 7677 §4. */
-const CHEAP: Readonly<Record<Credential['type'], () => Promise<Credential>>> = {
-  'scrypt': async () => ({ type: 'scrypt', costLog2: 14, blockSize: 8, parallelization: 1, salt: octetsOf('SodiumChloride'), hash: Uint8Array.from('7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887'.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)) }),
-  'scram-sha-256': async () => scramCredential(await derive({ type: 'derive', password: octetsOf('pleaseletmein'), salt: octetsOf('SodiumChloride'), iterations: 4096 }), octetsOf('SodiumChloride'), 4096, HASH),
-};
-
 describe.each(SCHEMES)('a credential of %s', (scheme) => {
-  it('verifies its prepared password, and no other, before and after it was written down', async () => {
-    const credential = await makeCredential(scheme, 'p\u00e4ssword\u2168');
-    if (credential === undefined) throw new Error();
+  it('verifies its prepared password after it was written down, and has a salt of its own', async () => {
+    const [credential, other] = await Promise.all([makeCredential(scheme, 'p\u00e4ssword\u2168'), makeCredential(scheme, 'p\u00e4ssword\u2168')]);
+    if (credential === undefined || other === undefined) throw new Error();
     const read = parseCredential(formatCredential(credential));
     if ('fault' in read) throw new Error(read.expected);
     expect(read).toEqual(credential);
     expect(read.type).toBe(scheme);
     expect(await verifyPassword(read, 'p\u00e4sswordIX')).toBe(true);
-    expect(await verifyPassword(read, 'pa\u0308sswordIX')).toBe(false); // it is the mechanism that prepares
+    expect(read.salt.length).toBe(16);
+    expect(read.salt).not.toEqual(other.salt);
+    expect(formatCredential(read)).not.toBe(formatCredential(other));
   });
 
-  it('is not verified by the start of its password, nor by nothing', async () => {
-    const credential = await CHEAP[scheme]();
+  it('is verified by no other password: neither by the start of its own, nor by nothing', async () => {
+    const credential = await cheapCredential(scheme, 'pleaseletmein');
     expect(await verifyPassword(credential, 'pleaseletmein')).toBe(true);
-    for (const password of ['pleaseletmei', 'pleaseletmein ', '']) expect(await verifyPassword(credential, password)).toBe(false);
+    for (const password of ['pleaseletmei', 'pleaseletmein ', 'PLEASELETMEIN', '']) expect(await verifyPassword(credential, password)).toBe(false);
   });
 
-  it('has a salt of its own', async () => {
-    const [a, b] = await Promise.all([makeCredential(scheme, 'same'), makeCredential(scheme, 'same')]);
-    if (a === undefined || b === undefined) throw new Error();
-    expect(a.salt.length).toBe(16);
-    expect(formatCredential(a)).not.toBe(formatCredential(b));
-    expect(a.salt).not.toEqual(b.salt);
+  it('is verified by a password as it stands: it is the mechanism that prepares', async () => {
+    const credential = await cheapCredential(scheme, 'pIX');
+    expect(await verifyPassword(credential, 'pIX')).toBe(true);
+    expect(await verifyPassword(credential, 'p\u2168')).toBe(false);
   });
 
   it.each(['', 'a\x07', '\u0378'])('is not made of %j, which cannot be prepared', async (password) => {
     expect(await makeCredential(scheme, password)).toBeUndefined();
   });
+});
+
+it('a credential of scrypt is that of RFC 7914 §12', async () => {
+  const hash = Uint8Array.from('7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887'.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  expect(await verifyPassword({ type: 'scrypt', costLog2: 14, blockSize: 8, parallelization: 1, salt: octetsOf('SodiumChloride'), hash }, 'pleaseletmein')).toBe(true);
 });
 
 it('a credential as costly as may be written down can be verified', async () => {
@@ -73,8 +73,8 @@ let scrypt: Credential;
 let directory: string;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'ehlo-users-'));
-  scram = await CHEAP['scram-sha-256']();
-  scrypt = await CHEAP.scrypt();
+  scram = await cheapCredential('scram-sha-256', 'pleaseletmein');
+  scrypt = await cheapCredential('scrypt', 'pleaseletmein');
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 

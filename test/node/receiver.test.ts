@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { derive, HASH, makeCredential, Users } from '../../src/node/credential.ts';
+import { derive, HASH, Users } from '../../src/node/credential.ts';
 import type { Hooks, SessionFacts } from '../../src/node/hook.ts';
 import type { ListenOptions } from '../../src/node/listen.ts';
 import { formatUser } from '../../src/protocol/sasl/credential.ts';
@@ -10,6 +10,7 @@ import { decodeBase64, encodeBase64 } from '../../src/wire/base64.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { concat } from '../../src/wire/octet.ts';
 import { UsageError } from '../../src/wire/usage.ts';
+import { cheapCredential } from '../support/cheap-credential.ts';
 import { listening } from '../support/listening.ts';
 import type { RawPeer } from '../support/raw-peer.ts';
 import { certificate, shakeHands } from '../support/tls-peer.ts';
@@ -18,13 +19,7 @@ import { deferred, until } from '../support/turn.ts';
 const { errors, serve, connect, greeted } = listening();
 
 const PASSWORD = 'tanstaaftanstaaf';
-const USERS = new Users(new Map(await Promise.all((['scram-sha-256', 'scrypt'] as const).map(async (scheme) => [scheme === 'scrypt' ? 'tom' : 'tim', await credentialOf(scheme)] as const))));
-
-async function credentialOf(scheme: 'scram-sha-256' | 'scrypt'): ReturnType<typeof makeCredential> extends Promise<infer Made> ? Promise<NonNullable<Made>> : never {
-  const credential = await makeCredential(scheme, PASSWORD);
-  if (credential === undefined) throw new Error('the password is good');
-  return credential;
-}
+const USERS = new Users(new Map(await Promise.all((['scram-sha-256', 'scrypt'] as const).map(async (scheme) => [scheme === 'scrypt' ? 'tom' : 'tim', await cheapCredential(scheme, PASSWORD)] as const))));
 
 const ALL: ListenOptions = { tls: certificate('mx'), tlsAtOnce: true, auth: { mechanisms: USERS.mechanisms, decoy: USERS.decoy } };
 const answers: Partial<Hooks> = { auth: ({ question }) => USERS.answer(question) };
@@ -180,7 +175,7 @@ describe('AUTH (RFC 4954)', () => {
 
 describe('a file of users', () => {
   it('has lines without the password', async () => {
-    for (const scheme of ['scram-sha-256', 'scrypt'] as const) expect(formatUser({ name: 'tim', credential: await credentialOf(scheme) })).not.toContain(PASSWORD);
+    for (const scheme of ['scram-sha-256', 'scrypt'] as const) expect(formatUser({ name: 'tim', credential: await cheapCredential(scheme, PASSWORD) })).not.toContain(PASSWORD);
   });
 });
 

@@ -355,11 +355,11 @@ describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
 
   it('looks at twenty addresses of a family of a host, however many its zone has', () => {
     const many = Array.from({ length: 300 }, (_, at) => `10.0.${at >> 8}.${at & 255}`).join(' ');
-    const exchanges = Array.from({ length: 64 }, (_, at) => `mx${at}.test`);
+    const exchanges = Array.from({ length: 8 }, (_, at) => `mx${at}.test`);
     const zone: Zone = { MX: exchanges.map((host, at) => `${at} ${host}`).join(', '), ...Object.fromEntries(exchanges.map((host) => [host, many])) };
     const { steps, verdict } = find('d.test', zone);
     expect(verdict).toBe('no-usable-mx');
-    expect(steps.filter(({ rule }) => rule === 'filter')).toHaveLength(64 * 20);
+    expect(steps.filter(({ rule }) => rule === 'filter')).toHaveLength(8 * 20);
     expect(steps.filter(({ text }) => text === 'mx7.test: only the first 20 addresses of a family are looked at')).toHaveLength(1);
   });
 
