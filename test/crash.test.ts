@@ -15,7 +15,7 @@ import { collect } from '../src/node/stored-content.ts';
 describe('the journal, whenever it dies', () => {
   // shows RFC5321:6.1-1 RFC5321:6.1-2 RFC2033:4.2-4 RFC2033:4.2-5 RFC2033:4.3-3
   it('loses nobody, doubles nothing, and knows what it does not know, in 200,000 states', { timeout: 600_000 }, async () => {
-    const { states, operations, violation } = await explore({}, { seed: 1, losses: 8, deepLosses: TIMES, deep: 1 });
+    const { states, operations, violation } = await explore({}, { seed: 1, losses: 12, deepLosses: TIMES, deep: 1 });
     expect(violation).toBeUndefined();
     expect(operations).toBeGreaterThan(145);
     expect(states).toBeGreaterThan(200_000);
@@ -60,7 +60,7 @@ const MUTATIONS: readonly Mutation[] = [
   without('sync tail', /decayed|has gone/),
   without('remove strays', /I8/),
   ['content is removed before the outcome is durable', { perform: putting('sync results', 'remove content') }, /decayed|has gone|I5|I11/],
-  ['old facts go before the new ones are written', { perform: putting('write states', 'drop segment') }, LOST],
+  ['old facts go before the new ones are written', { perform: putting('write states', 'drop segment') }, /has stopped/],
   ['the newest of the old segments goes first', { disk: newestFirst }, /I5|I7|has gone/],
   ['a failure is recorded before its notification', { bouncing: 'failure first' }, /I1: lost/],
   ['a notification is queued before the failure is recorded', { bouncing: 'notification first' }, /I4/],

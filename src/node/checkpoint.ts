@@ -1,17 +1,23 @@
-// How old segments go away. What is still to be done outlives them in two places: content in a file of its own, and what is
-// known of the mail in a STATE record of the segment that comes next. Mail is taken and relayed all the while.
+// How old segments go away. What is still to be done outlives them in the segment that comes next, in a STATE record for each
+// mail that waits; the content of a small mail stands behind it, that of a larger one gets a file of its own. Mail is taken and
+// relayed all the while.
 //
 //   1  The segment is synced, and succeeded by a new one (segment-log.ts).
-//   2  The content of each mail that waits gets a file of its own; then one sync of the names of all of them.
+//   2  The content of each larger mail that waits gets a file of its own; then one sync of the names of all of them.
 //   3  A STATE record for each mail that waits; one sync.
 //   4  The old segments are removed, the oldest first, each gone for good before the next: no fact outlives one it rests on.
 //
 // Where there is no room it is broken off, and the old segments stay for the next one.
 // A mail that has its outcome while this runs has it in a record that 3 makes durable at the latest.
+//
+// Choice: small content is carried along, each time anew, where a file of its own would take a sync of its own, once (measured
+// for 40,000 waiting mails of 1 kB: 0.9 s where files took 45). What is carried has a bound, and a segment that holds much of it
+// grows by as much before the next checkpoint (journal.ts): nothing is written anew more than there is news.
 
 import { encodeFact } from '../relay/queue/fact.ts';
-import type { MailState } from '../relay/queue/fold.ts';
-import { isFull } from './disk.ts';
+import { OWN_FILE, type ContentPlace, type MailState } from '../relay/queue/fold.ts';
+import { EMPTY } from '../wire/octet.ts';
+import { isFull, type Disk } from './disk.ts';
 import { segmentPath, type SegmentLog } from './segment-log.ts';
 import { ContentFile, readContent, type ContentStore } from './stored-content.ts';
 
@@ -21,17 +27,35 @@ export interface CheckpointContext {
   /** Segments there are, ascending; the checkpoint removes those that have gone. */
   readonly segments: number[];
   readonly mails: ReadonlyMap<string, MailState>;
-  /** The content of the mail has a file of its own now. */
-  readonly moved: (id: string) => void;
+  /** Octets of content up to which a mail's is carried along. */
+  readonly carryLimit: number;
+  /** The content of the mail stands in another place now. */
+  readonly moved: (id: string, place: ContentPlace) => void;
   /** The queue is being closed: leave the rest to the next start. */
   readonly closing: () => boolean;
 }
 
+/** Octets that are carried along at most. */
+const MOST_CARRIED = 268_435_456;
+
 /** Copies under way: syncs that come together cost little more than one. Of Node's four threads one stays free for mail. */
 const SIDE_BY_SIDE = 3;
 
-/** STATE records that are appended before others have their turn. */
+/** STATE records that are appended before others have their turn; one with content takes as long as four. */
 const STATES_AT_A_TIME = 256;
+const AS_STATES = 4;
+
+/** Octets that are read at a time of what is carried along. */
+const READ_AHEAD = 1_048_576;
+
+/**
+ * Tells whether a checkpoint is worth it in a segment that the last one has left with `left` octets and that has `size` now: when
+ * it has grown by `growth`, or by what is carried along, whichever is more; where it is old by an eighth of that.
+ */
+export function isWorthIt(left: number, size: number, growth: number, old: boolean): boolean {
+  const grown = size - left;
+  return grown > Math.max(growth, left) || (old && grown > left / 8);
+}
 
 export async function checkpoint(context: CheckpointContext): Promise<void> {
   const { store: { disk, perform }, log, segments, closing } = context;
@@ -43,6 +67,7 @@ export async function checkpoint(context: CheckpointContext): Promise<void> {
     await perform('write states', () => writeStates(context));
     await log.flush('sync states');
     while (old[0] !== undefined && !closing()) {
+      if (log.failure !== undefined) throw log.failure;
       const segment = old[0];
       await perform('drop segment', () => disk.unlink(segmentPath(segment)));
       await perform('sync drop', () => disk.syncFolder('journal'));
@@ -53,14 +78,19 @@ export async function checkpoint(context: CheckpointContext): Promise<void> {
   }
 }
 
-async function copyContents({ store, log, mails, moved, closing }: CheckpointContext): Promise<void> {
+async function copyContents({ store, log, mails, carryLimit, moved, closing }: CheckpointContext): Promise<void> {
   const copied: string[] = [];
   const left = mails.values();
+  let room = MOST_CARRIED;
   let failure: unknown;
   const copy = async (): Promise<void> => {
     for (const { envelope, content } of left) {
       if (closing() || failure !== undefined) return;
       if (envelope === undefined || content === undefined || content.segment === 0 || content.segment === log.segment) continue;
+      if (envelope.size <= carryLimit && envelope.size <= room) {
+        room -= envelope.size;
+        continue;
+      }
       const file = new ContentFile(store, envelope);
       try {
         for await (const octets of readContent(store, envelope, () => content)) await file.write(octets);
@@ -75,19 +105,45 @@ async function copyContents({ store, log, mails, moved, closing }: CheckpointCon
   const results = await Promise.allSettled(Array.from({ length: SIDE_BY_SIDE }, copy));
   if (failure !== undefined && !isFull(failure)) throw failure;
   if (copied.length > 0) await store.perform('sync copy names', () => store.disk.syncFolder('msg'));
-  for (const id of copied) moved(id);
+  for (const id of copied) moved(id, OWN_FILE);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-async function writeStates({ store: { checksum }, log, mails }: CheckpointContext): Promise<void> {
+async function writeStates({ store, log, mails, moved, closing }: CheckpointContext): Promise<void> {
+  const ahead = { ...store, disk: readingAhead(store.disk) };
   let appended: Promise<void>[] = [];
+  let weight = 0;
   for (const id of [...mails.keys()]) {
-    const { envelope, content, next, held, recipients } = mails.get(id) ?? {}; // as it is now: gone, or further than when this began
-    if (envelope === undefined || content?.segment !== 0 || next === undefined || held === undefined || recipients === undefined) continue;
-    appended.push(log.append(encodeFact({ type: 'STATE', envelope, next, held, recipients }, checksum), 'written'));
-    if (appended.length < STATES_AT_A_TIME) continue;
+    if (closing()) break;
+    const { envelope: known, content: place } = mails.get(id) ?? {};
+    if (known === undefined || place === undefined || place.segment === log.segment) continue;
+    let pieces: Uint8Array[] | undefined;
+    if (place.segment !== 0) {
+      pieces = [];
+      for await (const octets of readContent(ahead, known, () => place)) pieces.push(octets);
+    }
+    const { envelope, next, held, recipients } = mails.get(id) ?? {}; // as it is now: gone, or further than when this began
+    if (envelope === undefined || next === undefined || held === undefined || recipients === undefined) continue;
+    const fact = { type: 'STATE', envelope, external: pieces === undefined, next, held, recipients } as const;
+    const written = log.append(encodeFact(fact, store.checksum, pieces), 'written', (now) => pieces !== undefined && moved(id, now));
+    written.catch(() => undefined); // it may come to nothing while the next content is read
+    appended.push(written);
+    weight += pieces === undefined ? 1 : AS_STATES;
+    if (weight < STATES_AT_A_TIME) continue;
     await Promise.all(appended);
-    appended = [];
+    [appended, weight] = [[], 0];
   }
   await Promise.all(appended);
+}
+
+/** Reads, of what comes one behind the other in a file, much at a time. What was read has to stay as it is. */
+function readingAhead(disk: Disk): Pick<Disk, 'read'> {
+  let block = { path: '', at: 0, octets: EMPTY };
+  return {
+    async read(path, at = 0, length = Infinity) {
+      const from = at - block.at;
+      if (path !== block.path || from < 0 || from + length > block.octets.length) block = { path, at, octets: await disk.read(path, at, Math.max(length, READ_AHEAD)) };
+      return block.octets.subarray(at - block.at, Math.min(block.octets.length, at - block.at + length));
+    },
+  };
 }

@@ -3,7 +3,7 @@
 //
 //   queue/FORMAT               the version, and the secret of this queue
 //   queue/journal/000042.log   records, appended only; two segments while a checkpoint runs
-//   queue/msg/<id>             content that is large or has outlived a segment: one record, never changed
+//   queue/msg/<id>             content that is large, or less small and has outlived a segment: one record, never changed
 //   queue/tmp/                 never trusted, emptied at start
 //   queue/dead/                what could not be read at start, kept for a person; never deleted by us
 //   queue/lock, control        sockets of the process that has it (lock.ts, control.ts)
@@ -17,7 +17,8 @@
 // Rule 5: the first error of the disk stops the queue (fail-stop): nothing more is acknowledged, the next start recovers. That
 //         there is no room is no such error: what needs it is rejected, and what comes later finds everything as it was.
 //
-// Costs: some 600 octets of memory for a waiting mail; mail that waits longer than a segment lives is written twice.
+// Costs: some 600 octets of memory for a waiting mail; mail that waits longer than a segment lives is written again, small mail
+// each time.
 
 import { randomInt } from 'node:crypto';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
@@ -31,7 +32,7 @@ import { formatMailParameters, formatRecipientParameters } from '../relay/queue/
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import type { Draft } from '../relay/queue/record.ts';
 import { StoredMail } from '../relay/queue/stored-mail.ts';
-import { checkpoint } from './checkpoint.ts';
+import { checkpoint, isWorthIt } from './checkpoint.ts';
 import { FileDisk, isFull, type Disk } from './disk.ts';
 import { newId } from './file-queue.ts';
 import { takeIn } from './intake.ts';
@@ -48,8 +49,10 @@ export interface JournalOptions {
   readonly inlineLimit?: number;
   /** Octets by which a segment may grow before a checkpoint. Default: 64 MiB. */
   readonly segmentSize?: number;
-  /** Milliseconds after which a segment that has grown at all is old. Default: ten minutes. */
+  /** Milliseconds after which a segment that has grown is old. Default: ten minutes. */
   readonly segmentAge?: number;
+  /** Octets of content up to which a mail that outlives its segment is carried into the next one; larger content gets a file of its own. Default: 32 KiB. */
+  readonly carryLimit?: number;
   /** Octets of the disk that no mail may take, so that there is room for what becomes of those that have been taken. Default: 128 MiB. */
   readonly floor?: number;
   /** Octets by which a segment is made longer at a time while batches are small; none: 0. Default: 256 KiB. */
@@ -199,7 +202,7 @@ export class Journal implements Queue {
 
   /** Drops old facts; joins a checkpoint that is under way. */
   checkpoint(): Promise<void> {
-    this.#checkpoint ??= checkpoint({ store: this.#store, log: this.#log, segments: this.#segments, mails: this.#book.mails, moved: (id) => this.#book.move(id), closing: () => this.#closing }).then(
+    this.#checkpoint ??= checkpoint({ store: this.#store, log: this.#log, segments: this.#segments, mails: this.#book.mails, carryLimit: this.#options.carryLimit ?? 32 * KIBIBYTE, moved: (id, place) => this.#book.move(id, place), closing: () => this.#closing }).then(
       () => {
         this.#fresh = { size: this.#log.size, time: this.#now() };
         this.#checkpoint = undefined;
@@ -273,7 +276,7 @@ export class Journal implements Queue {
       this.#book.learn(fact, place);
       const { size, time } = this.#fresh;
       const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
-      if (this.#log.size - size > segmentSize || this.#since(time) > segmentAge) this.#checkpointSoon();
+      if (isWorthIt(size, this.#log.size, segmentSize, this.#since(time) > segmentAge)) this.#checkpointSoon();
     });
   }
 

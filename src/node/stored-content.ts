@@ -1,4 +1,4 @@
-// Content on the disk: how it gets a file of its own (large mail, and mail that has outlived a segment), and how it is read
+// Content on the disk: how it gets a file of its own (large mail, and larger mail that has outlived a segment), and how it is read
 // back from there or from the journal. A file of its own is one ENQ record (relay/queue/record.ts), envelope and content, so
 // that it can be looked at, and tells whose it is, without the journal.
 //
@@ -20,6 +20,9 @@ export interface ContentStore {
   readonly checksum: Checksum;
   readonly perform: Perform;
 }
+
+/** What of it reading takes. */
+type ContentReader = Pick<ContentStore, 'secret' | 'checksum'> & { readonly disk: Pick<Disk, 'read'> };
 
 /** Octets that are read or written at a time. */
 const BLOCK = 262_144;
@@ -89,7 +92,7 @@ export class ContentFile {
 }
 
 /** Yields the content of a mail. `locate` is asked again when it is not there any more: a checkpoint may have moved it. */
-export async function* readContent(store: ContentStore, { id, size }: StoredEnvelope, locate: () => ContentPlace | undefined): AsyncGenerator<Uint8Array, void> {
+export async function* readContent(store: ContentReader, { id, size }: StoredEnvelope, locate: () => ContentPlace | undefined): AsyncGenerator<Uint8Array, void> {
   let sent = 0;
   for (;;) {
     const place = locate();
@@ -110,7 +113,7 @@ export async function* readContent(store: ContentStore, { id, size }: StoredEnve
   }
 }
 
-async function* readPlace({ disk, secret, checksum }: ContentStore, id: string, size: number, { segment, at }: ContentPlace): AsyncGenerator<Uint8Array, void> {
+async function* readPlace({ disk, secret, checksum }: ContentReader, id: string, size: number, { segment, at }: ContentPlace): AsyncGenerator<Uint8Array, void> {
   const path = segment === 0 ? contentPath(id) : segmentPath(segment);
   const broken = (): Error => new Error(`the content of ${id} in ${path} is not what was stored there`);
   const segmentSecret = secretOf(secret, segment);

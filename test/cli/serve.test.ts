@@ -219,7 +219,7 @@ describe('ehlo serve that cannot', () => {
     const path = join(directory.path, 'queue');
     await (await Journal.open(path)).close();
     writeFileSync(join(path, 'FORMAT'), 'ehlo-queue 9 00000000\n');
-    expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${path}: the queue has the format "ehlo-queue 9 00000000", this version reads "ehlo-queue 1" to "ehlo-queue 2"\n` });
+    expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${path}: the queue has the format "ehlo-queue 9 00000000", this version reads "ehlo-queue 1" to "ehlo-queue 3"\n` });
   });
 
   it.each<[readonly string[], string | RegExp]>([

@@ -46,7 +46,7 @@ export function journalRecord(octets: Uint8Array): void {
 
 /** What a fact says is the same when it is written and read again. */
 function checkFact(fact: Fact): void {
-  const size = fact.type === 'ENQ' && !fact.external ? fact.envelope.size : 0;
+  const size = 'external' in fact && !fact.external ? fact.envelope.size : 0;
   const draft = encodeFact(fact, crc32, size > 0 ? [new Uint8Array(size)] : []);
   const record = { type: draft.type, flags: draft.flags, sequence: 0, watermark: 0, payload: concat([draft.octets, ...draft.behind]).slice(HEADER) };
   claimEqual(decodeFact(record), fact, `fact ${fact.type}`);

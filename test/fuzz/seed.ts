@@ -139,13 +139,14 @@ const FACTS: readonly Fact[] = [
   { type: 'ENQ', envelope: { ...ENVELOPE, parameters: 'RET=HDRS', recipientParameters: ['NOTIFY=NEVER', ''] }, external: true, cause: { id: 'm', turn: 1, nextAttempt: 9, recipients: [], warned: [0, 2] } },
   { type: 'RES', results: { id: 'm0-1', turn: 3, nextAttempt: 17, recipients: [{ recipient: 0, state: { state: 'delivered' } }, { recipient: 1, state: { state: 'waiting', reply: REPLY } }], warned: [1] } },
   { type: 'ATT', id: 'm0-1', turn: 4, host: 'mx.test', recipients: [0, 1] },
-  { type: 'STATE', envelope: ENVELOPE, next: { turn: 21, value: 2 }, held: { turn: 22, value: 1 }, recipients: [{ state: 'failed', reply: REPLY, turn: 24, attempted: { turn: 23, host: 'mx' } }, { state: 'failed', reply: REPLY, turn: 26, attempted: { turn: 0, host: '' } }] },
+  { type: 'STATE', envelope: ENVELOPE, external: true, next: { turn: 21, value: 2 }, held: { turn: 22, value: 1 }, recipients: [{ state: 'failed', reply: REPLY, turn: 24, attempted: { turn: 23, host: 'mx' } }, { state: 'failed', reply: REPLY, turn: 26, attempted: { turn: 0, host: '' } }] },
+  { type: 'STATE', envelope: ENVELOPE, external: false, next: { turn: 0, value: 2 }, held: { turn: 0, value: 0 }, recipients: [] },
   { type: 'HOLD', id: 'm0-1', turn: 5, order: 'return' },
   { type: 'KILL', id: 'm' },
 ];
 
 function recordOf(fact: Fact): Uint8Array {
-  const { type, flags, octets, behind } = encodeFact(fact, crc32, fact.type === 'ENQ' && !fact.external ? [encodeAscii('content')] : []);
+  const { type, flags, octets, behind } = encodeFact(fact, crc32, 'external' in fact && !fact.external ? [encodeAscii('content')] : []);
   const payload = concat([octets.subarray(HEADER), ...behind]);
   const types = RECORD_TYPES.length;
   const place = RECORD_TYPES.indexOf(type);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers';
@@ -9,7 +9,7 @@ import { Journal, type JournalOptions } from '../../src/node/journal.ts';
 import { collect } from '../../src/node/stored-content.ts';
 import { crc32 } from '../../src/relay/queue/checksum.ts';
 import type { MailParameters, RecipientParameters } from '../../src/protocol/mail.ts';
-import { encodeFact } from '../../src/relay/queue/fact.ts';
+import { encodeFact, FORMAT_VERSION } from '../../src/relay/queue/fact.ts';
 import type { NewMail, RecipientState } from '../../src/relay/queue/port.ts';
 import { seal, secretOf } from '../../src/relay/queue/record.ts';
 import { isFault } from '../../src/syntax/fault.ts';
@@ -87,9 +87,9 @@ describe('the journal in a directory', () => {
     await journal.close();
   });
 
-  it('has one segment after a checkpoint, and what waits in files that can be looked at', async () => {
+  it('has one segment after a checkpoint, and what waits in files that can be looked at, where it is larger than what is carried along', async () => {
     const directory = folder();
-    const journal = await Journal.open(directory);
+    const journal = await Journal.open(directory, { carryLimit: 4 });
     const ids = await Promise.all(['one', 'two', 'three'].map(async (text) => (await journal.add(mailTo('bob'), of(`${text}\r\n`))).id));
     await journal.settle(ids[1] ?? '', [DELIVERED], 0);
     await journal.checkpoint();
@@ -98,6 +98,30 @@ describe('the journal in a directory', () => {
     expect(decodeLatin1(readFileSync(join(directory, 'msg', ids[2] ?? '')))).toMatch(/<alice@sender\.test>[^]*<bob@peer\.test>[^]*three\r\n$/);
     expect(await contentOf(journal, ids[2] ?? '')).toBe('three\r\n');
     await journal.close();
+  });
+
+  it('carries small content, and what has become of its mail, from segment to segment, checkpoint for checkpoint and start for start', async () => {
+    const directory = folder();
+    let journal = await Journal.open(directory, { ahead: 0 });
+    const sizes = [0, 1, 100, 32_768, 32_769];
+    const ids = await Promise.all(sizes.map(async (size) => (await journal.add(mailTo('bob', 'carol'), of('x'.repeat(size)))).id));
+    for (const id of ids) await journal.settle(id, [DELIVERED, DEFERRED], 7);
+    for (let start = 0; start < 3; start++) {
+      await journal.checkpoint();
+      expect(readdirSync(join(directory, 'journal')).length).toBe(1);
+      expect(readdirSync(join(directory, 'msg'))).toEqual(ids.slice(-1));
+      for (const [index, id] of ids.entries()) {
+        expect(journal.mail(id)).toMatchObject({ size: sizes[index], nextAttempt: 7, recipients: [{ state: 'delivered' }, DEFERRED] });
+        expect(await contentOf(journal, id)).toBe('x'.repeat(sizes[index] ?? 0));
+      }
+      await journal.close();
+      journal = await Journal.open(directory, { ahead: 0 });
+    }
+    for (const id of ids) await journal.settle(id, [DELIVERED, DELIVERED], 0);
+    await journal.checkpoint();
+    await journal.close();
+    expect(readdirSync(join(directory, 'msg'))).toEqual([]);
+    expect(statSync(join(directory, 'journal', readdirSync(join(directory, 'journal'))[0] ?? '')).size).toBeLessThan(1000);
   });
 
   it('is opened by one process at a time', async () => {
@@ -109,10 +133,10 @@ describe('the journal in a directory', () => {
   });
 
   it.each([
-    ['ehlo-queue 3 00000000\n', 'the queue has the format "ehlo-queue 3 00000000", this version reads "ehlo-queue 1" to "ehlo-queue 2"'],
-    ['ehlo-queue 0 00000000\n', 'the queue has the format "ehlo-queue 0 00000000", this version reads "ehlo-queue 1" to "ehlo-queue 2"'],
-    ['ehlo-files 1\n', 'the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 2"'],
-    ['', 'the queue has the format "", this version reads "ehlo-queue 1" to "ehlo-queue 2"'],
+    ['ehlo-queue 4 00000000\n', 'the queue has the format "ehlo-queue 4 00000000", this version reads "ehlo-queue 1" to "ehlo-queue 3"'],
+    ['ehlo-queue 0 00000000\n', 'the queue has the format "ehlo-queue 0 00000000", this version reads "ehlo-queue 1" to "ehlo-queue 3"'],
+    ['ehlo-files 1\n', 'the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 3"'],
+    ['', 'the queue has the format "", this version reads "ehlo-queue 1" to "ehlo-queue 3"'],
   ])('is not opened where its format is another: %j', async (format, message) => {
     const directory = folder();
     await (await Journal.open(directory)).close();
@@ -124,12 +148,12 @@ describe('the journal in a directory', () => {
     const directory = folder();
     await (await Journal.open(directory)).close();
     const secret = parseInt(readFileSync(join(directory, 'FORMAT'), 'utf8').slice(-9), 16);
-    const draft = encodeFact({ type: 'SEG', version: 3, segment: 9 }, crc32);
+    const draft = encodeFact({ type: 'SEG', version: 4, segment: 9 }, crc32);
     seal(draft, { secret: secretOf(secret, 9), sequence: 0, watermark: 0 }, crc32);
     const disk = await FileDisk.open(directory);
     await disk.write('journal/000009.log', [draft.octets], 0);
     await disk.close();
-    await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-queue 3", this version reads "ehlo-queue 1" to "ehlo-queue 2"');
+    await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-queue 4", this version reads "ehlo-queue 1" to "ehlo-queue 3"');
   });
 
   // shows RFC8689:4.1-1
@@ -137,7 +161,7 @@ describe('the journal in a directory', () => {
     const directory = folder();
     const parameters: MailParameters = { body: '8BITMIME', smtpUtf8: true, auth: 'alice+x@sender.test', ret: 'HDRS', envelopeId: 'a + b', requireTls: true };
     const recipientParameters: readonly RecipientParameters[] = [{}, { notify: [], originalRecipient: { type: 'rfc822', address: 'Bob+x@peer.test' } }, { notify: ['SUCCESS', 'DELAY'] }];
-    let journal = await Journal.open(directory, { inlineLimit: 100 });
+    let journal = await Journal.open(directory, { inlineLimit: 100, carryLimit: 5 });
     for (const [id, size] of [['small', 10], ['large', 1000]] as const) await journal.add({ ...mailTo('bob', 'carol', 'dave'), id, parameters, recipientParameters }, of('x'.repeat(size)));
     await journal.add({ ...mailTo('bob'), id: 'plain', parameters: { size: 5 }, recipientParameters: [{}] }, of('x'));
     for (let start = 0; start < 3; start++) {
@@ -145,14 +169,15 @@ describe('the journal in a directory', () => {
       expect(journal.mail('plain')).toMatchObject({ parameters: {}, recipientParameters: [{}] });
       expect((await contentOf(journal, 'small')).length + (await contentOf(journal, 'large')).length).toBe(1010);
       await journal.close();
-      journal = await Journal.open(directory);
+      journal = await Journal.open(directory, { carryLimit: 5 });
       await journal.checkpoint();
     }
+    expect(readdirSync(join(directory, 'msg')).sort()).toEqual(['large', 'small']);
     expect(decodeLatin1(readFileSync(join(directory, 'msg', 'small')))).toContain('BODY=8BITMIME AUTH=alice+2Bx@sender.test SMTPUTF8 RET=HDRS ENVID=a+20+2B+20b REQUIRETLS');
     await journal.close();
   });
 
-  it('reads what the first version wrote, and says in its next segment that it is of the second', async () => {
+  it('reads what the first version wrote, and says in its next segment that it is of this one', async () => {
     const directory = folder();
     const disk = await FileDisk.open(directory);
     await disk.write('FORMAT', [encodeAscii('ehlo-queue 1 12345678\n')], 0);
@@ -164,7 +189,7 @@ describe('the journal in a directory', () => {
     await journal.checkpoint();
     await journal.close();
     expect(readFileSync(join(directory, 'FORMAT'), 'utf8')).toBe('ehlo-queue 1 12345678\n');
-    expect([...readFileSync(join(directory, 'journal', '000002.log')).subarray(20, 22)]).toEqual([2, 2]);
+    expect([...readFileSync(join(directory, 'journal', '000002.log')).subarray(20, 22)]).toEqual([FORMAT_VERSION, 2]);
   });
 
   it('is not made in a folder that holds other things, and touches none of them', async () => {
@@ -182,7 +207,7 @@ describe('the journal in a directory', () => {
     const simple = await FileQueue.open(directory);
     const { id } = await simple.add(mailTo('bob'), of('x'));
     await simple.close();
-    await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 2"');
+    await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 3"');
     unlinkSync(join(directory, 'FORMAT'));
     await expect(Journal.open(directory)).rejects.toThrow('and no queue: a queue wants a folder of its own');
     expect(readdirSync(join(directory, 'mail'))).toEqual([id]);
@@ -438,6 +463,39 @@ describe('the journal, over time', () => {
     expect(operations.filter((each) => each.startsWith('write msg/'))).toEqual([]);
   });
 
+  it('has the next checkpoint when it has grown by as much as is carried along', async () => {
+    const { journal, disk } = await watched({ segmentSize: 1000, ahead: 0 });
+    for (let count = 0; count < 40; count++) await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    await journal.checkpoint();
+    const [segment = ''] = await disk.list('journal');
+    const size = (await disk.read(`journal/${segment}`)).length;
+    expect(size).toBeGreaterThan(40 * 200);
+    let last = size;
+    for (let count = 0; count < 100 && (await disk.list('journal')).length === 1; count++) {
+      last = (await disk.read(`journal/${segment}`)).length;
+      const { id } = await journal.add(mailTo('bob'), of('x'.repeat(200)));
+      await journal.settle(id, [DELIVERED], 0);
+      await journal.flush();
+    }
+    expect(last / size).toBeGreaterThan(1.9);
+    expect(last / size).toBeLessThan(2.1);
+    await journal.checkpoint();
+  });
+
+  it('has no checkpoint for little news beside much that is carried along, however old it is', async () => {
+    let now = 1_000_000;
+    const { journal, operations } = await watched({ now: () => now });
+    for (let count = 0; count < 40; count++) await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    await journal.checkpoint();
+    operations.length = 0;
+    now += 700_000;
+    await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    expect(operations.filter((each) => each.startsWith('unlink'))).toEqual([]);
+    for (let count = 0; count < 10; count++) await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    await turns();
+    expect(operations.filter((each) => each.startsWith('unlink'))).toHaveLength(1);
+  });
+
   it.each([[500_000, false], [700_000, true], [-700_000, true]])('has a checkpoint when a segment is old and something has happened, also where the clock was set back: after %d ms, %s', async (by, old) => {
     let now = 1_000_000;
     const { journal, operations } = await watched({ now: () => now });
@@ -493,7 +551,7 @@ describe('the journal, on a disk that fails', () => {
 
   it.each(['tmp/', 'journal/000002'])('breaks off a checkpoint when too many files are open for %s, and has another later', async (path) => {
     const told: string[] = [];
-    const { journal, disk } = await watched({ failed: ({ message }) => told.push(message) });
+    const { journal, disk } = await watched({ carryLimit: 10, failed: ({ message }) => told.push(message) });
     const { id } = await journal.add(mailTo('bob'), of('x'.repeat(100)));
     failing(disk, 'EMFILE', (operation) => operation.type === 'write' && operation.path.startsWith(path));
     await expect(journal.checkpoint()).rejects.toThrow('EMFILE');
@@ -503,6 +561,28 @@ describe('the journal, on a disk that fails', () => {
     expect(told).toEqual([]);
   });
 
+  it('drops no segment more when the disk has failed beside a checkpoint', async () => {
+    const { journal, disk } = await watched({ carryLimit: 10, gather: (commit) => commit() });
+    await journal.add(mailTo('bob'), of('x'.repeat(100)));
+    failing(disk, 'ENOSPC', ({ path }) => path.startsWith('tmp/'));
+    await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
+    let added: Promise<unknown> | undefined;
+    const late: string[] = [];
+    disk.before = ({ type, path }) => {
+      if (added !== undefined) late.push(`${type} ${path}`);
+      if (added !== undefined && path === 'journal/000003.log') throw Object.assign(new Error('EIO: no luck'), { code: 'EIO' });
+      if (path === LOG) added ??= journal.add(mailTo('bob'), of('y')).catch(({ message }: Error) => message);
+    };
+    const syncFolder = disk.syncFolder.bind(disk);
+    disk.syncFolder = async (folder) => {
+      await syncFolder(folder);
+      await added;
+    };
+    await expect(journal.checkpoint()).rejects.toThrow('the queue has stopped, since the disk failed: EIO: no luck');
+    expect(await added).toContain('the queue has stopped');
+    expect(late.toSorted()).toEqual(['syncFolder journal', 'write journal/000003.log']);
+  });
+
   it('leaves no file of a large mail whose name could not be made durable', async () => {
     const { journal, disk } = await watched({ inlineLimit: 10 });
     failing(disk, 'ENOSPC', ({ type, path }) => type === 'syncFolder' && path === 'msg');
@@ -510,11 +590,11 @@ describe('the journal, on a disk that fails', () => {
     expect([...(await disk.list('msg')), ...(await disk.list('tmp'))]).toEqual([]);
   });
 
-  /** The disk is full: of a write it takes so many octets, and says so. */
-  const fill = (disk: SimDisk, path: string, octets: number): void => {
+  /** The disk is full: of a write behind `from` it takes so many octets, and says so. */
+  const fill = (disk: SimDisk, path: string, octets: number, from = 0): void => {
     const write = disk.write.bind(disk);
     disk.write = async (each, pieces, at) => {
-      if (!each.startsWith(path)) return write(each, pieces, at);
+      if (!each.startsWith(path) || at < from) return write(each, pieces, at);
       if (octets > 0) await write(each, [concat(pieces).subarray(0, octets)], at);
       throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
     };
@@ -604,11 +684,11 @@ describe('the journal, on a disk that fails', () => {
     expect([...(await disk.list('msg')), ...(await disk.list('tmp'))]).toEqual([]);
   });
 
-  it.each([['tmp/', 'copies'], ['journal/000002', 'the next segment']])('breaks off a checkpoint when there is no room for %s, keeps the old segments, and has another later', async (path) => {
+  it.each([['tmp/', 'copies', 10], ['journal/000002', 'the next segment', 10], ['journal/000002', 'what is carried along', 1000]])('breaks off a checkpoint when there is no room for %s (%s), keeps the old segments, and has another later', async (path, what, carryLimit) => {
     const told: string[] = [];
-    const { journal, disk } = await watched({ failed: ({ message }) => told.push(message) });
+    const { journal, disk } = await watched({ carryLimit, failed: ({ message }) => told.push(message) });
     const { id } = await journal.add(mailTo('bob'), of('x'.repeat(100)));
-    fill(disk, path, 3);
+    fill(disk, path, 3, what === 'what is carried along' ? 1 : 0);
     await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
     expect(await disk.list('journal')).toContain('000001.log');
     expect(await disk.list('tmp')).toEqual([]);
@@ -625,7 +705,7 @@ describe('the journal, on a disk that fails', () => {
   });
 
   it('closes while a checkpoint finds no room', async () => {
-    const { journal, disk } = await watched();
+    const { journal, disk } = await watched({ carryLimit: 10 });
     await journal.add(mailTo('bob'), of('x'.repeat(100)));
     fill(disk, 'tmp/', 0);
     const checkpoint = journal.checkpoint().catch(() => undefined);

@@ -13,7 +13,7 @@ afterEach(async () => journal.close());
 
 async function open(): Promise<void> {
   disk = new SimDisk();
-  journal = await Journal.on(disk, { now: () => 1000, delay: () => () => undefined });
+  journal = await Journal.on(disk, { now: () => 1000, delay: () => () => undefined, carryLimit: 10 });
   await journal.add({ ...mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>'), parameters: { ret: 'HDRS' }, recipientParameters: [{}, { notify: ['DELAY'] }] }, of('Subject: \xe9\r\nX: y\r\n\r\nbody\r\n'));
   await journal.add(mailOf('m2', '<>', '<dave@d.test>'), of('\r\nno header\r\n'));
 }

@@ -22,7 +22,7 @@ import type { Perform } from '../../src/node/step.ts';
 import { formatMailParameters, parseMailParameters } from '../../src/relay/queue/parameter-text.ts';
 import { equal } from '../../src/wire/octet.ts';
 import { setImmediate } from 'node:timers';
-import { bitOf, bitsOf, contentOf, INLINE_LIMIT, newMail, NOTHING_YET, pieces, play, PLOT, World, type Bits, type Bouncing, type Ledger, type Orders } from './crash-scenario.ts';
+import { bitOf, bitsOf, CARRY_LIMIT, contentOf, INLINE_LIMIT, newMail, NOTHING_YET, pieces, play, PLOT, World, type Bits, type Bouncing, type Ledger, type Orders } from './crash-scenario.ts';
 import { randomOf, type Random } from './random.ts';
 import { forgetImages, SimDisk, type Operation } from './sim-disk.ts';
 
@@ -75,7 +75,7 @@ interface Wreck {
 const AHEAD = 1024;
 
 export function optionsOf(variant: Variant): JournalOptions {
-  return { inlineLimit: INLINE_LIMIT, ahead: AHEAD, gather: (commit) => commit(), segmentAge: Infinity, now: () => 1000, random: () => 0x5ec2e75e, delay: () => () => undefined, ...(variant.perform === undefined ? {} : { perform: variant.perform() }) };
+  return { inlineLimit: INLINE_LIMIT, carryLimit: CARRY_LIMIT, ahead: AHEAD, gather: (commit) => commit(), segmentAge: Infinity, now: () => 1000, random: () => 0x5ec2e75e, delay: () => () => undefined, ...(variant.perform === undefined ? {} : { perform: variant.perform() }) };
 }
 
 /** Plays the day once; returns its moments: what the world knew, and what the disk was. */

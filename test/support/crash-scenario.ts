@@ -1,6 +1,6 @@
-// A day in the life of a queue, in a few hundred operations of its disk: eight mails with fourteen recipients, taken together
-// and one by one, two of them large, some with parameters; deliveries, deferrals and failures with their notifications, and
-// delays with theirs; orders of the operator; five checkpoints, three of
+// A day in the life of a queue, in a few hundred operations of its disk: nine mails with sixteen recipients, taken together
+// and one by one, two of them large, three small enough to be carried along, some with parameters; deliveries, deferrals and failures with their notifications, and
+// delays with theirs; orders of the operator; six checkpoints, four of
 // them with mail coming and going meanwhile; one death and restart. Beside it a ledger of what the world outside knows.
 
 import type { Journal } from '../../src/node/journal.ts';
@@ -13,6 +13,9 @@ import { EMPTY } from '../../src/wire/octet.ts';
 
 /** Octets of content above which a mail is large, here. */
 export const INLINE_LIMIT = 256;
+
+/** Octets up to which it is carried from segment to segment. */
+export const CARRY_LIMIT = 55;
 
 interface Plot {
   readonly sender: string;
@@ -38,6 +41,7 @@ export const PLOT: Readonly<Record<string, Plot>> = {
   m6: { sender: '<alice@sender.test>', recipients: 2, size: 90 },
   m7: { sender: '<>', recipients: 1, size: 40 },
   m8: { sender: '<alice@sender.test>', recipients: 2, size: 200 },
+  m9: { sender: '<bert@sender.test>', recipients: 2, size: 40, ...ASKED },
   d3: { sender: '<>', recipients: 1, size: 80, about: { id: 'm3', recipients: [1] } },
   d5: { sender: '<>', recipients: 1, size: 280, about: { id: 'm5', recipients: [1] } }, // large
   w6: { sender: '<>', recipients: 1, size: 70, delay: { id: 'm6', recipients: [1] } },
@@ -211,10 +215,11 @@ export async function play(world: World, restart: () => Promise<Journal>): Promi
   await Promise.all([world.attempt('m3', { 2: 'w' }), world.warn('w6')]);
 
   world.journal = await restart(); // a checkpoint begins
-  await Promise.all([world.add('m8'), world.attempt('m7', { 0: 'f' })]);
+  await Promise.all([world.add('m8'), world.add('m9'), world.attempt('m7', { 0: 'f' })]);
   await world.attempt('d5', { 0: 'd' });
   await world.order('m6', 'hold');
   await world.journal.checkpoint();
+  await Promise.all([world.journal.checkpoint(), world.attempt('m9', { 0: 'd', 1: 'w' })]);
 
   await world.order('m8', 'return');
   await world.journal.attempt('m3', [2], 'mx.test'); // under way while the sender is told of it
@@ -224,7 +229,7 @@ export async function play(world: World, restart: () => Promise<Journal>): Promi
   await Promise.all([world.journal.checkpoint(), world.attempt('m1', { 1: 'f' }), world.attempt('m3', { 2: 'd' })]);
   await world.idle();
   await Promise.all([world.attempt('m6', { 1: 'd' }), world.attempt('d1', { 0: 'd' }), world.attempt('w3', { 0: 'd' })]);
-  await world.attempt('m8', { 0: 'd' });
+  await Promise.all([world.attempt('m8', { 0: 'd' }), world.attempt('m9', { 1: 'd' })]);
   await world.idle();
   await world.journal.checkpoint();
 }

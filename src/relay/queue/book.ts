@@ -2,7 +2,7 @@
 // runs. Mail that is done with is forgotten at once; what is heard of it later is about nothing.
 
 import type { Fact, Results, StoredEnvelope } from './fact.ts';
-import { isDone, join, OWN_FILE, statesOf, type ContentPlace, type MailState } from './fold.ts';
+import { isDone, join, statesOf, type ContentPlace, type MailState } from './fold.ts';
 import type { RecipientState } from './port.ts';
 
 export class Book {
@@ -53,11 +53,11 @@ export class Book {
     }
   }
 
-  /** The content of the mail has a file of its own now; the mail may be done with by now. */
-  move(id: string): void {
+  /** The content of the mail stands in another place now; the mail may be done with by now. */
+  move(id: string, content: ContentPlace): void {
     const state = this.#mails.get(id);
-    if (state === undefined) this.#unwanted.push(id);
-    else this.#mails.set(id, { ...state, content: OWN_FILE });
+    if (state !== undefined) this.#mails.set(id, { ...state, content });
+    else if (content.segment === 0) this.#unwanted.push(id);
   }
 
   /** Returns, once, the mails done with whose content has a file of its own. */

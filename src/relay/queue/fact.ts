@@ -6,7 +6,7 @@
 //           in the same record what it notifies of: there is no moment at which one is known and not the other
 //   RES     what became of recipients, and when the mail is due again
 //   ATT     an attempt begins whose outcome may never be known
-//   STATE   all that was known of a mail when its facts were about to be dropped; its content stands in msg/<id>
+//   STATE   all that was known of a mail when its facts were about to be dropped; its content stands behind it, or in msg/<id>
 //   HOLD    the operator holds a mail, lets it go on, or has it returned to its sender
 //   KILL    the operator removes a mail
 //
@@ -17,6 +17,7 @@
 //
 //   version 1   flags 1 and 2
 //   version 2   flags 4 and 8: the parameters of the envelope, and whose delay the sender has been told of; HOLD 2: returned
+//   version 3   a STATE without flag 2: its content stands behind it
 
 import type { Reply } from '../../syntax/reply.ts';
 import type { Checksum } from './checksum.ts';
@@ -26,7 +27,7 @@ import type { Draft, StoredRecord } from './record.ts';
 import type { RecipientState } from './port.ts';
 
 /** Of the journal; a higher one is refused, all lower ones are read. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** Recipients that a mail of the queue can have. The fold keeps a place for each up to the last that a fact names, so that a number without a bound would fill the memory. */
 export const MOST_RECIPIENTS = 100_000;
@@ -70,7 +71,7 @@ export type Fact =
   | { readonly type: 'ENQ'; readonly envelope: StoredEnvelope; readonly external: boolean; readonly cause: Results | undefined }
   | { readonly type: 'RES'; readonly results: Results }
   | { readonly type: 'ATT'; readonly id: string; readonly turn: number; readonly host: string; readonly recipients: readonly number[] }
-  | { readonly type: 'STATE'; readonly envelope: StoredEnvelope; readonly next: Stamped; readonly held: Stamped; readonly recipients: readonly Register[] }
+  | { readonly type: 'STATE'; readonly envelope: StoredEnvelope; readonly external: boolean; readonly next: Stamped; readonly held: Stamped; readonly recipients: readonly Register[] }
   | { readonly type: 'HOLD'; readonly id: string; readonly turn: number; readonly order: Order }
   | { readonly type: 'KILL'; readonly id: string };
 
@@ -85,7 +86,7 @@ export interface Stamped {
 
 const STATES = ['waiting', 'delivered', 'failed'] as const; // by their numbers
 
-/** Returns the draft of a record of the fact; for an ENQ that is not external the content belongs to it, as it is: nobody copies it. */
+/** Returns the draft of a record of the fact; for one that is not external the content belongs to it, as it is: nobody copies it. */
 export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uint8Array[] = NO_CONTENT): Draft {
   const to = new PayloadWriter(HEADER);
   let flags = 0;
@@ -113,9 +114,9 @@ export function encodeFact(fact: Fact, checksum: Checksum, content: readonly Uin
       break;
     case 'STATE': {
       const warned = [...fact.recipients.keys()].filter((recipient) => fact.recipients[recipient]?.warned === true);
-      flags = envelopeFlags(fact.envelope, true) | warnedFlag(warned);
+      flags = envelopeFlags(fact.envelope, fact.external) | warnedFlag(warned);
       writeEnvelope(to, fact.envelope);
-      to.number(fact.envelope.size);
+      if (fact.external) to.number(fact.envelope.size);
       for (const { turn, value } of [fact.next, fact.held]) {
         to.number(turn);
         to.number(value);
@@ -164,7 +165,9 @@ export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undef
       case 'RES': return { type, results: readResults(from, flags) };
       case 'ATT': return { type, id: from.text(), turn: from.number(), host: from.text(), recipients: from.list(() => readRecipient(from)) };
       case 'STATE': {
-        const envelope = { ...readEnvelope(from, flags), size: from.number() };
+        const known = readEnvelope(from, flags);
+        const external = (flags & FLAGS.external) !== 0;
+        const size = external ? from.number() : undefined;
         const next = { turn: from.number(), value: from.number() };
         const held = { turn: from.number(), value: from.number() };
         const recipients = from.list(() => {
@@ -173,8 +176,9 @@ export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undef
           return register(readState(from), turn, attempted);
         });
         const warned = readWarned(from, flags);
-        if (warned.length === 0) return { type, envelope, next, held, recipients };
-        return { type, envelope, next, held, recipients: recipients.map((each, recipient) => (warned.includes(recipient) ? { ...each, warned: true } : each)) };
+        const envelope = { ...known, size: size ?? from.rest };
+        if (warned.length === 0) return { type, envelope, external, next, held, recipients };
+        return { type, envelope, external, next, held, recipients: recipients.map((each, recipient) => (warned.includes(recipient) ? { ...each, warned: true } : each)) };
       }
       case 'HOLD': return { type, id: from.text(), turn: from.number(), order: ORDERS[from.number()] ?? 'hold' }; // what a later version says is nothing to act upon
       case 'KILL': return { type, id: from.text() };

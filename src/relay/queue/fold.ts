@@ -52,7 +52,7 @@ export function statesOf(fact: Fact, place: ContentPlace): readonly (readonly [i
     }
     case 'RES': return [stateOfResults(fact.results)];
     case 'ATT': return [[fact.id, { ...NOTHING, recipients: sparse(fact.recipients.map((recipient) => [recipient, register({ state: 'waiting' }, 0, { turn: fact.turn, host: fact.host })])) }]];
-    case 'STATE': return [[fact.envelope.id, { ...NOTHING, envelope: fact.envelope, content: OWN_FILE, next: fact.next, held: fact.held, recipients: fact.recipients }]];
+    case 'STATE': return [[fact.envelope.id, { ...NOTHING, envelope: fact.envelope, content: fact.external ? OWN_FILE : place, next: fact.next, held: fact.held, recipients: fact.recipients }]];
     case 'HOLD': return [[fact.id, { ...NOTHING, held: { turn: fact.turn, value: ORDERS.indexOf(fact.order) } }]];
     case 'KILL': return [[fact.id, { ...NOTHING, removed: true }]];
     default: return fact satisfies never;

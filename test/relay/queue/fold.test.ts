@@ -22,16 +22,17 @@ const warning = (turn: number, ...warned: readonly number[]): Fact => ({
 });
 const KILL: Fact = { type: 'KILL', id: 'm' };
 const hold = (turn: number, held: boolean): Fact => ({ type: 'HOLD', id: 'm', turn, order: held ? 'hold' : 'none' });
-const state: Fact = {
-  type: 'STATE', envelope: ENVELOPE, next: { turn: 3, value: 3000 }, held: { turn: 0, value: 0 },
+const state = {
+  type: 'STATE', envelope: ENVELOPE, external: true, next: { turn: 3, value: 3000 }, held: { turn: 0, value: 0 },
   recipients: [{ state: 'waiting', reply: reply(450, 'at 3'), host: 'mx.test', turn: 3, attempted: { turn: 2, host: 'mx2.test' } }, { state: 'waiting', turn: 0, attempted: { turn: 0, host: '' } }],
-};
+} as const satisfies Fact;
 
 /** What a queue does with a mail, as the facts it leaves. */
 const HISTORIES: Readonly<Record<string, readonly Fact[]>> = {
   'delivered at the second attempt': [ENQ, attempt(1, 0, 1), deferred(2, 0), delivered(3, 1), attempt(4, 0), delivered(5, 0)],
   'failed for one, with a notification': [ENQ, attempt(1, 0, 1), delivered(2, 0), notification],
   'deferred, and carried over by a checkpoint': [ENQ, attempt(2, 0), deferred(3, 0), state, attempt(4, 0, 1), delivered(6, 1)],
+  'deferred, and carried over with its content': [ENQ, attempt(2, 0), deferred(3, 0), { ...state, external: false }, attempt(4, 0, 1), delivered(6, 1)],
   'an attempt without an outcome': [ENQ, attempt(1, 0, 1), deferred(2, 0), attempt(4, 0), hold(5, true), hold(6, false)],
   'warned of while an attempt is under way': [ENQ, attempt(1, 0, 1), warning(2, 0, 1), deferred(3, 0), state, delivered(5, 1)],
   'removed by the operator, with an attempt under way': [ENQ, attempt(1, 0), hold(2, true), KILL, deferred(3, 0)],
@@ -115,6 +116,15 @@ describe('the fold', () => {
   it('finds the content in its own file once a checkpoint has put it there', () => {
     expect(of([ENQ, state]).content).toEqual({ segment: 0, at: 0 });
     expect(of([ENQ]).content).toEqual({ segment: 1, at: 0 });
+  });
+
+  it('finds the content in the latest record that has it, in whatever order they are met', () => {
+    const facts: readonly (readonly [Fact, segment: number, at: number])[] = [[ENQ, 1, 70], [{ ...state, external: false }, 2, 40], [{ ...state, external: false }, 3, 20]];
+    for (const order of permutations(facts)) {
+      const result = new Fold();
+      for (const [fact, segment, at] of order) result.add(fact, { segment, at });
+      expect(result.mails.get('m')?.content).toEqual({ segment: 3, at: 20 });
+    }
   });
 
   it('knows when a mail is due and whether it is held by the latest word on it', () => {

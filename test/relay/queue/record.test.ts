@@ -21,8 +21,9 @@ const FACTS: readonly Fact[] = [
   { type: 'RES', results: { id: 'm', turn: 3, nextAttempt: 17, recipients: [{ recipient: 0, state: { state: 'delivered' } }, { recipient: 1, state: { state: 'waiting', reply: REPLY } }], warned: [] } },
   { type: 'RES', results: { id: 'm', turn: 4, nextAttempt: 17, recipients: [], warned: [3] } },
   { type: 'ATT', id: 'm', turn: 128, host: 'mx.test', recipients: [0, 127, 128, 16_384] },
-  { type: 'STATE', envelope: ENVELOPE, next: { turn: 1, value: 2 }, held: { turn: 3, value: 1 }, recipients: [{ state: 'waiting', turn: 4, attempted: { turn: 5, host: 'mx' }, unsettled: { turn: 5, host: 'mx' } as { host: string } }, { state: 'failed', reply: REPLY, turn: 6, attempted: NOT_ATTEMPTED }] },
-  { type: 'STATE', envelope: { ...ASKED, recipientParameters: [] }, next: { turn: 1, value: 2 }, held: { turn: 0, value: 0 }, recipients: [{ state: 'waiting', turn: 4, attempted: NOT_ATTEMPTED }, { state: 'waiting', turn: 6, attempted: NOT_ATTEMPTED, warned: true }] },
+  { type: 'STATE', envelope: ENVELOPE, external: false, next: { turn: 1, value: 2 }, held: { turn: 3, value: 1 }, recipients: [{ state: 'waiting', turn: 4, attempted: { turn: 5, host: 'mx' }, unsettled: { turn: 5, host: 'mx' } as { host: string } }, { state: 'failed', reply: REPLY, turn: 6, attempted: NOT_ATTEMPTED }] },
+  { type: 'STATE', envelope: { ...ASKED, recipientParameters: [] }, external: true, next: { turn: 1, value: 2 }, held: { turn: 0, value: 0 }, recipients: [{ state: 'waiting', turn: 4, attempted: NOT_ATTEMPTED }, { state: 'waiting', turn: 6, attempted: NOT_ATTEMPTED, warned: true }] },
+  { type: 'STATE', envelope: ASKED, external: false, next: { turn: 0, value: 2 }, held: { turn: 0, value: 0 }, recipients: [{ state: 'waiting', turn: 6, attempted: NOT_ATTEMPTED, warned: true }] },
   { type: 'HOLD', id: 'm', turn: 1, order: 'return' },
   { type: 'KILL', id: 'm' },
 ];
@@ -30,7 +31,7 @@ const FACTS: readonly Fact[] = [
 const PLACE = { secret: secretOf(0x12345678, 42), sequence: 7, watermark: 4096 };
 
 function recordOf(fact: Fact, place = PLACE): Uint8Array {
-  const content = fact.type === 'ENQ' && !fact.external ? [encodeAscii('con'), encodeAscii('tent')] : [];
+  const content = 'external' in fact && !fact.external ? [encodeAscii('con'), encodeAscii('tent')] : [];
   const draft = encodeFact(fact, crc32, content);
   seal(draft, place, crc32);
   return concat([draft.octets, ...draft.behind]);
@@ -104,8 +105,9 @@ describe('a record', () => {
   });
 
   it('has its content at the end of its payload', () => {
-    const octets = recordOf(FACTS[1] ?? { type: 'KILL', id: '' });
-    expect(octets.subarray(-7)).toEqual(encodeAscii('content'));
+    const having = FACTS.filter((fact) => 'external' in fact && !fact.external);
+    expect(having.map(({ type }) => type)).toEqual(['ENQ', 'ENQ', 'STATE', 'STATE']);
+    for (const fact of having) expect(recordOf(fact).subarray(-7)).toEqual(encodeAscii('content'));
   });
 
   it('is found at its place among other octets', () => {
