@@ -11,14 +11,17 @@ const tell = (...words) => writeSync(1, `${words.join(' ')}\n`);
 
 const journal = await Journal.open(argv[2], {
   inlineLimit: 1000,
+  carryLimit: 300, // content of `small` is carried along, that of `middle` gets a file by a checkpoint
   failed: ({ message }) => {
     tell('failed', message);
     setTimeout(() => exit(3), 50); // long enough for an acknowledgement that must not come
   },
 });
 
+const PIECES = { small: 2, middle: 4, large: 40 };
+
 async function* contentOf(id) {
-  for (let piece = 0; piece < (id.startsWith('large') ? 40 : 2); piece++) yield Buffer.from(`${id} ${piece}\r\n`.repeat(10));
+  for (let piece = 0; piece < PIECES[id.split('-')[0]]; piece++) yield Buffer.from(`${id} ${piece}\r\n`.repeat(10));
 }
 
 const envelope = (id, recipients) => ({ id, reversePath: parseReversePath('<alice@sender.test>'), forwardPaths: Array.from({ length: recipients }, (_, index) => parseForwardPath(`<${id}-${index}@peer.test>`)) });
@@ -36,14 +39,14 @@ async function deliver(id, recipient) {
 }
 
 try {
-  await Promise.all(['small-1', 'large-1', 'small-2', 'small-3'].map(take));
+  await Promise.all(['small-1', 'large-1', 'small-2', 'small-3', 'middle-1'].map(take));
   await deliver('small-1', 0);
   await deliver('large-1', 0);
   await Promise.all([journal.checkpoint(), take('small-4'), deliver('small-2', 1)]);
   await journal.bounce('small-3', [{ state: 'failed' }, ...journal.mail('small-3').recipients.slice(1)], 0, envelope('small-3-0', 1), contentOf('small-3-0'));
   tell('bounced', 'small-3', 0, 'small-3-0');
   await deliver('large-1', 1);
-  await Promise.all([take('large-2'), deliver('small-1', 1)]);
+  await Promise.all([take('large-2'), deliver('small-1', 1), deliver('middle-1', 0)]);
   await journal.checkpoint();
   await journal.close();
   tell('closed');
