@@ -92,6 +92,8 @@ declare module 'node:timers' {
 
 // Also for test/wire: the oracles that the encodings are held against.
 declare module 'node:buffer' {
+  /** Node 18.15 */
+  export function isAscii(octets: Uint8Array): boolean;
   export class Buffer extends Uint8Array {
     static allocUnsafeSlow(length: number): Buffer;
     static from(octets: Uint8Array): Buffer;

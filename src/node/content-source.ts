@@ -4,7 +4,7 @@
 //         8BITMIME, as it always went. Whoever knows that a mail needs SMTPUTF8 says so, as its addresses do.
 // Rule 1: what is no octets is misuse, also in the middle of a stream: text that passed for octets would arrive as NULs.
 
-import { isAscii } from '../wire/ascii.ts';
+import { isAscii } from 'node:buffer';
 import { concat, EMPTY, isOctets } from '../wire/octet.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { ReversePath } from '../syntax/path.ts';

@@ -8,11 +8,11 @@
 //
 // The content comes first because the envelope says what is known only at its end: size, and whether it is 8-bit.
 
+import { isAscii } from 'node:buffer';
 import { open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { concat, EMPTY } from '../wire/octet.ts';
-import { isAscii } from '../wire/ascii.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath } from '../syntax/path.ts';

@@ -1,8 +1,8 @@
 // Content on its way in: in memory as long as it is small, so that it can travel in the journal; else in a file of its own,
 // which is durable, under its name, before the journal speaks of it.
 
+import { isAscii } from 'node:buffer';
 import type { StoredEnvelope } from '../relay/queue/fact.ts';
-import { isAscii } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
 import { UsageError } from '../wire/usage.ts';
 import { isFull } from './disk.ts';

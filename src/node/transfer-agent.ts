@@ -7,11 +7,11 @@
 // Rule 5: mail for which there is no room is refused with 452 4.3.1 (§4.2.3), or with 451 4.3.2 where too many files are open,
 //         and taken again when there is.
 
+import { Buffer } from 'node:buffer';
 import { networkInterfaces } from 'node:os';
 import { formatHost } from '../syntax/domain.ts';
 import { receivedFormatter, type ReceivedMail } from '../syntax/trace.ts';
 import type { ReversePath } from '../syntax/path.ts';
-import { encodeUtf8 } from '../wire/utf8.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { clientKey } from '../relay/address.ts';
@@ -258,7 +258,7 @@ export class TransferAgent {
     const only = mail.forwardPaths.length === 1 ? mail.forwardPaths[0] : undefined; // §7.2: one recipient is not told of the others
     const date = Date.now();
     const field = this.#receivedBy(mail.session)(only === undefined ? { id, date } : { id, for: only, date });
-    return new TracedContent(encodeUtf8(field), submission ? this.#submitted(mail, id) : mail.content);
+    return new TracedContent(Buffer.from(field, 'utf8'), submission ? this.#submitted(mail, id) : mail.content);
   }
 
   /** What makes the Received fields of a session, as long as it says of itself what it said before. */
