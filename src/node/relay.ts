@@ -29,7 +29,7 @@ export interface Relaying extends Promise<readonly RecipientOutcome[]>, AsyncIte
  * Sends a mail to each recipient's mail exchanger, now, and resolves with an outcome for each, in their order.
  *
  * Paths are values or text such as `<alice@example.org>`; content has CRLF line ends. Destinations are served side by
- * side, and those whose mail goes to the same hosts together. Iterated, it tells of each recipient as soon as it is certain
+ * side, a hundred at a time, and those whose mail goes to the same hosts together. Iterated, it tells of each recipient as soon as it is certain
  * what became of him. Rejects only for misuse and for content that cannot be read; whatever the network does is an outcome.
  *
  *   for await (const { forwardPath, outcome, target } of relay(from, to, content)) …

@@ -3,6 +3,7 @@
 // Rule 1: recipients whose mail goes to the same hosts share one transaction, whatever their domains (RFC 5321 §4.5.4.1).
 // Rule 2: a domain whose way is long in being found holds up no other: who comes late goes alone.
 // Rule 3: a connection that is open already, and good for the domain, is used before the DNS is asked.
+// Rule 4: a mail to thousands of domains has a hundred of them looked up, and as many connections, at a time.
 
 import type { Outcome } from '../protocol/client/action.ts';
 import { type DestinationGroup, groupByDestination } from '../relay/outgoing.ts';
@@ -17,9 +18,13 @@ import { pause } from './pause.ts';
 import type { Held } from './pool.ts';
 import type { Resolver, Route } from './resolve.ts';
 import type { Outgoing } from './sender.ts';
+import { Turnstile } from './turnstile.ts';
 
 /** Milliseconds that the ways of the recipients' domains have to be found in, for those that are the same to be shared. */
 const GATHERING = 200;
+
+/** Ways that are looked for, and that are gone, at a time. */
+const MOST_WAYS = 100;
 
 export interface WaysOptions extends Omit<DeliverOptions, 'open' | 'destinations' | 'configured'> {
   readonly resolver: Resolver;
@@ -56,6 +61,8 @@ class Ways {
   readonly #mail: Outgoing;
   readonly #paths: readonly ForwardPath[];
   readonly #options: WaysOptions;
+  readonly #lookUps = new Turnstile(MOST_WAYS);
+  readonly #sessions = new Turnstile(MOST_WAYS);
 
   constructor(mail: Outgoing, paths: readonly ForwardPath[], options: WaysOptions) {
     this.#mail = mail;
@@ -81,7 +88,7 @@ class Ways {
     const begin = (): void => void begun.push(...this.#goTogether(found.splice(0)));
     const lookUps = groups.map((group) =>
       this.#guard([group], async () => {
-        const route = await this.#route(group);
+        const route = await this.#lookUps.pass('', () => this.#route(group));
         if (route.type === 'verdict') this.#settleAll([group], outcomeOf(route.verdict));
         else found.push({ group, route });
       }),
@@ -103,7 +110,7 @@ class Ways {
       if (way === undefined) ways.set(route.key, { route, groups: [group] });
       else way.groups.push(group);
     }
-    return [...ways.values()].map(({ route, groups }) => this.#guard(groups, () => this.#go(groups, async () => route)));
+    return [...ways.values()].map(({ route, groups }) => this.#guard(groups, () => this.#sessions.pass('', () => this.#go(groups, async () => route))));
   }
 
   /** Delivers to groups that go one way: over `open` first, then where `find` says. */

@@ -8,9 +8,10 @@ import { UsageError } from '../../src/wire/usage.ts';
 import { startDnsServer, type DnsServer } from '../support/dns-server.mjs';
 import { latin1 } from '../support/raw-peer.ts';
 import { startScriptedServer, taking, unusedPort, type ScriptedServer } from '../support/scripted-server.ts';
-import { until } from '../support/turn.ts';
+import { turns, until } from '../support/turn.ts';
 
-const SILENT: readonly string[] = Array.from({ length: 30 }, (_, index) => `silent${index}.test`);
+const SILENT: readonly string[] = Array.from({ length: 130 }, (_, index) => `silent${index}.test`);
+const HOPS: readonly string[] = Array.from({ length: 130 }, (_, index) => `hop${index}.test`);
 
 let dns: DnsServer;
 beforeAll(async () => {
@@ -26,6 +27,7 @@ beforeAll(async () => {
     'broken.test': 'SERVFAIL',
     'silent.test': 'timeout',
     ...Object.fromEntries(SILENT.map((domain) => [domain, 'timeout' as const])),
+    ...Object.fromEntries(HOPS.map((host) => [host, { A: ['127.0.0.1'] }])),
   });
 });
 afterAll(() => dns.close());
@@ -189,12 +191,39 @@ describe('relay', () => {
   it('serves many destinations on one signal without a warning', async () => {
     const warned = vi.spyOn(process, 'emitWarning');
     const aborter = new AbortController();
-    const relayed = relay('<>', SILENT.map((domain) => `bob@${domain}`), HELLO, options({}, { signal: aborter.signal }));
-    await until(() => SILENT.every((domain) => dns.queries.some(({ name }) => name === domain)));
+    const relayed = relay('<>', SILENT.slice(0, 30).map((domain) => `bob@${domain}`), HELLO, options({}, { signal: aborter.signal }));
+    await until(() => SILENT.slice(0, 30).every((domain) => dns.queries.some(({ name }) => name === domain)));
     aborter.abort();
     expect(new Set((await relayed).map(({ outcome }) => ('reason' in outcome ? outcome.reason : '')))).toEqual(new Set(['aborted']));
     expect(warned).not.toHaveBeenCalled();
     warned.mockRestore();
+  });
+});
+
+describe('a mail to very many domains', () => {
+  const all = (domains: readonly string[]): readonly string[] => domains.map((domain) => `bob@${domain}`);
+
+  it('has a hundred of them looked up at a time', async () => {
+    const before = dns.queries.length;
+    const aborter = new AbortController();
+    const relayed = relay('<>', all(SILENT), HELLO, options({}, { signal: aborter.signal, resolver: new Resolver({ servers: [dns.address], timeout: 20_000 }) }));
+    const asked = (): number => new Set(dns.queries.slice(before).map(({ name }) => name)).size;
+    await until(() => asked() === 100);
+    await turns(100);
+    expect(asked()).toBe(100);
+    aborter.abort();
+    expect((await relayed).map(({ outcome }) => outcome.state)).toEqual(SILENT.map(() => 'deferred'));
+  });
+
+  it('has a hundred connections at a time, and in the end all that it needs', async () => {
+    await using server = await startScriptedServer(...Array.from({ length: 100 }, () => ['C: nothing']), ['S: 421 4.3.2 busy', '* end']);
+    const routes = new Map(HOPS.map((host) => [host, { host, port: server.port }]));
+    const relayed = relay('<>', all(HOPS), HELLO, options({}, { timeout: 1_000, routing: { routes } }));
+    await until(() => server.connections === 100);
+    await turns(100);
+    expect(server.connections).toBe(100);
+    expect((await relayed).map(({ outcome }) => outcome.state)).toEqual(HOPS.map(() => 'deferred'));
+    expect(server.connections).toBe(130);
   });
 });
 
