@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { ask, NobodyThere } from '../node/control.ts';
+import { ask, NobodyThere, Silent } from '../node/control.ts';
 import { InUse } from '../node/lock.ts';
 import { operate, ORDERS, type Answer, type OrderName, type Request } from '../node/operation.ts';
 import { openPart, partFolder, partsOf } from '../node/part.ts';
@@ -80,6 +80,7 @@ async function run(request: Request, directory: string, json: boolean, terminal:
     }
   } catch (error) {
     printer.flush();
+    if (error instanceof Silent) return complain(`${error.message}; try again`, EXIT.temporary);
     return error instanceof InUse ? complain('another program has the queue open, and does not answer; try again', EXIT.temporary) : complain(reason(error), EXIT.unavailable);
   }
   printer.end();

@@ -11,6 +11,7 @@
 import { chmod, stat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { concat } from '../wire/octet.ts';
@@ -23,6 +24,7 @@ const LONGEST_REQUEST = 65_536; // octets
 const PATIENCE = 10_000; // milliseconds in which a request must come, and an answer be taken
 const MOST_CLIENTS = 16;
 const PIECE = 65_536; // characters that are sent at a time
+const LONGEST_WAIT = 100; // milliseconds that answers wait for others: whoever hears nothing for long gives up
 
 type Line = Answer | { readonly end: true } | { readonly error: string };
 
@@ -104,6 +106,7 @@ class Lines {
   readonly #socket: Socket;
   #text = '';
   #gone = false;
+  #flushed = performance.now();
   #wake: () => void = () => undefined;
 
   constructor(socket: Socket) {
@@ -118,7 +121,7 @@ class Lines {
   /** Tells whether there is anybody to send to. */
   async put(line: Line): Promise<boolean> {
     this.#text += `${JSON.stringify(line)}\n`;
-    if (this.#text.length >= PIECE) await this.#flush();
+    if (this.#text.length >= PIECE || performance.now() > this.#flushed + LONGEST_WAIT) await this.#flush();
     return !this.#gone;
   }
 
@@ -131,6 +134,7 @@ class Lines {
   async #flush(): Promise<void> {
     const octets = encodeUtf8(this.#text);
     this.#text = '';
+    this.#flushed = performance.now();
     if (this.#gone || this.#socket.write(octets)) return;
     const timer = setTimeout(() => this.#socket.destroy(), PATIENCE);
     await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -171,8 +175,14 @@ export function readRequest(text: string): Request | undefined {
 /** Nobody listens there: no relay runs on this queue, or it is not so far yet. */
 export class NobodyThere extends Error {}
 
-/** Asks the relay that has the queue in this directory; yields its answers. Rejects with `NobodyThere`, or with what the relay says is wrong. */
-export async function* ask(directory: string, request: Request): AsyncGenerator<Answer, void> {
+/** Somebody listens there, and says nothing: it has been stopped, or hangs. */
+export class Silent extends Error {}
+
+/**
+ * Asks the relay that has the queue in this directory; yields its answers. Rejects with `NobodyThere`, with `Silent` after so many
+ * milliseconds without a word, or with what the relay says is wrong.
+ */
+export async function* ask(directory: string, request: Request, patience = 30_000): AsyncGenerator<Answer, void> {
   const { short, release } = await socketPath(directory, NAME);
   const socket = connect({ path: short });
   const queue: Uint8Array[] = [];
@@ -200,7 +210,14 @@ export async function* ask(directory: string, request: Request): AsyncGenerator<
       const octets = queue.shift();
       if (octets === undefined) {
         if (over) throw failure ?? new Error('the relay has gone away in the middle of its answer');
+        let silent = false;
+        const timer = setTimeout(() => {
+          silent = true;
+          wake();
+        }, patience);
         await new Promise<void>((resolve) => (wake = resolve));
+        clearTimeout(timer);
+        if (silent) throw new Silent('the relay that has the queue does not answer');
         continue;
       }
       if (queue.length === 0) socket.resume();

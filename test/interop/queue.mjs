@@ -92,6 +92,18 @@ check('the control socket is for its owner, and outlives neither the relay nor g
   expect(!existsSync(path), 'the socket is still there');
 });
 
+check('a relay that is stopped is one line, after half a minute', async (stage) => {
+  const { queue, relay } = await startWaiting(stage, 1);
+  relay.signal('SIGSTOP');
+  try {
+    const { status, out, err } = await command(stage, queue, 'list');
+    expectEqual(`${status} ${out} ${err}`, `75  ehlo queue: ${queue}: the relay that has the queue does not answer; try again\n`, 'exit status, and what is said');
+  } finally {
+    relay.signal('SIGCONT');
+  }
+  expectEqual((await idsOf(stage, queue)).length, 1, 'mails');
+});
+
 check('a list that nobody reads to its end ends without a word', async (stage) => {
   const { queue } = await startWaiting(stage, 50);
   const { status, out, err } = await stage.run('sh', ['-c', `"$1" "$2" queue list --queue "$3" | head -n 1`, 'sh', process.execPath, EHLO, queue]);

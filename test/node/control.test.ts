@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ask, ControlServer, readRequest } from '../../src/node/control.ts';
+import { ask, ControlServer, readRequest, Silent } from '../../src/node/control.ts';
 import type { Answer, Request } from '../../src/node/operation.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
@@ -147,6 +147,23 @@ describe('the control socket of a queue', () => {
     await answers.return?.(undefined);
     for (let turns = 0; !ended && turns < 200; turns += 1) await new Promise((resolve) => void setTimeout(() => resolve(undefined), 10));
     expect(ended).toBe(true);
+  });
+
+  it('is given up after a while without a word, however long the answer takes as a whole', async () => {
+    await start(async function* (request) {
+      for (let answer = 0; answer < 12; answer++) {
+        await new Promise((resolve) => void setTimeout(() => resolve(undefined), 60));
+        yield { unknown: 'm1' };
+      }
+      if (request.command === 'list') await new Promise<void>(() => undefined);
+    });
+    const asked = async (request: Request): Promise<number> => {
+      let answers = 0;
+      for await (const _ of ask(directory.path, request, 500)) answers++;
+      return answers;
+    };
+    expect(await asked(HOLD)).toBe(12);
+    await expect(asked({ command: 'list' })).rejects.toThrow(Silent);
   });
 
   it('serves only so many clients at a time', async () => {
