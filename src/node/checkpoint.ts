@@ -7,7 +7,9 @@
 //   3  A STATE record for each mail that waits; one sync.
 //   4  The old segments are removed, the oldest first, each gone for good before the next: no fact outlives one it rests on.
 //
-// Where there is no room it is broken off, and the old segments stay for the next one.
+// Where there is no room it is broken off, and the old segments stay for the next one; where that can be told beforehand it writes
+// nothing: the room is for what becomes of mail.
+//
 // A mail that has its outcome while this runs has it in a record that 3 makes durable at the latest.
 //
 // Choice: small content is carried along, each time anew, where a file of its own would take a sync of its own, once (measured
@@ -27,6 +29,10 @@ export interface CheckpointContext {
   /** Segments there are, ascending; the checkpoint removes those that have gone. */
   readonly segments: number[];
   readonly mails: ReadonlyMap<string, MailState>;
+  /** Octets that it may write as things stand. */
+  readonly room: () => Promise<number>;
+  /** About how many it will write. */
+  readonly need: () => number;
   /** Octets of content up to which a mail's is carried along. */
   readonly carryLimit: number;
   /** The content of the mail stands in another place now. */
@@ -48,13 +54,24 @@ const AS_STATES = 4;
 /** Octets that are read at a time of what is carried along. */
 const READ_AHEAD = 1_048_576;
 
+/** What a journal holds, in octets. */
+export interface Holdings {
+  /** Of its segment. */
+  readonly size: number;
+  /** Of them, content of mail that waits. */
+  readonly waiting: number;
+}
+
 /**
- * Tells whether a checkpoint is worth it in a segment that the last one has left with `left` octets and that has `size` now: when
- * it has grown by `growth`, or by what is carried along, whichever is more; where it is old by an eighth of that.
+ * Tells whether a checkpoint is worth it in a segment that the last one has left with `left` and that has `now`: when it has grown
+ * by `growth`, or by what was carried along, whichever is more; when what would be dropped is more than that and than what would be
+ * carried along; where the segment is old, when it is an eighth of the latter.
  */
-export function isWorthIt(left: number, size: number, growth: number, old: boolean): boolean {
-  const grown = size - left;
-  return grown > Math.max(growth, left) || (old && grown > left / 8);
+export function isWorthIt(left: Holdings, now: Holdings, growth: number, old: boolean): boolean {
+  const grown = now.size - left.size;
+  const dropped = grown + left.waiting - now.waiting;
+  const carried = now.size - dropped;
+  return grown > Math.max(growth, left.size) || dropped > Math.max(growth, carried) || (old && dropped > carried / 8);
 }
 
 export async function checkpoint(context: CheckpointContext): Promise<void> {
@@ -62,6 +79,7 @@ export async function checkpoint(context: CheckpointContext): Promise<void> {
   await log.succeed();
   const old = segments.splice(0, segments.length, log.segment);
   try {
+    if ((await context.room()) < context.need()) throw Object.assign(new Error('there is no room for a checkpoint'), { code: 'ENOSPC' });
     await copyContents(context);
     if (closing()) return;
     await perform('write states', () => writeStates(context));
@@ -109,9 +127,18 @@ async function copyContents({ store, log, mails, carryLimit, moved, closing }: C
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-async function writeStates({ store, log, mails, moved, closing }: CheckpointContext): Promise<void> {
+async function writeStates(context: CheckpointContext): Promise<void> {
+  const appended: Promise<void>[] = [];
+  try {
+    await appendStates(context, appended);
+  } finally {
+    await Promise.allSettled(appended); // one that came late would stand in the next segment, and say there what was true in this one
+  }
+}
+
+/** `appended`: under way. */
+async function appendStates({ store, log, mails, moved, closing }: CheckpointContext, appended: Promise<void>[]): Promise<void> {
   const ahead = { ...store, disk: readingAhead(store.disk) };
-  let appended: Promise<void>[] = [];
   let weight = 0;
   for (const id of [...mails.keys()]) {
     if (closing()) break;
@@ -131,7 +158,7 @@ async function writeStates({ store, log, mails, moved, closing }: CheckpointCont
     weight += pieces === undefined ? 1 : AS_STATES;
     if (weight < STATES_AT_A_TIME) continue;
     await Promise.all(appended);
-    [appended, weight] = [[], 0];
+    appended.length = weight = 0;
   }
   await Promise.all(appended);
 }

@@ -32,7 +32,7 @@ import { formatMailParameters, formatRecipientParameters } from '../relay/queue/
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import type { Draft } from '../relay/queue/record.ts';
 import { StoredMail } from '../relay/queue/stored-mail.ts';
-import { checkpoint, isWorthIt } from './checkpoint.ts';
+import { checkpoint, isWorthIt, type Holdings } from './checkpoint.ts';
 import { FileDisk, isFull, type Disk } from './disk.ts';
 import { newId } from './file-queue.ts';
 import { takeIn } from './intake.ts';
@@ -53,7 +53,7 @@ export interface JournalOptions {
   readonly segmentAge?: number;
   /** Octets of content up to which a mail that outlives its segment is carried into the next one; larger content gets a file of its own. Default: 32 KiB. */
   readonly carryLimit?: number;
-  /** Octets of the disk that no mail may take, so that there is room for what becomes of those that have been taken. Default: 128 MiB. */
+  /** Octets of the disk that no mail may take, nor what a checkpoint would write, so that there is room for what becomes of those that have been taken. Default: 128 MiB. */
   readonly floor?: number;
   /** Octets by which a segment is made longer at a time while batches are small; none: 0. Default: 256 KiB. */
   readonly ahead?: number;
@@ -77,6 +77,7 @@ type KnownFact = Exclude<Fact, { readonly type: 'SEG' }>;
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
 const RESULT_DELAY = 50; // milliseconds that a result waits for company
+const ABOUT_A_STATE = 256; // octets of a STATE record, the content aside
 const FREE_FOR = 1000; //   milliseconds for which what is known of the disk's free space is believed
 const FOREIGN = 64; // octets from which zlib's checksum is faster, the call included
 const CHECKSUM: Checksum = (octets, value = 0) => (octets.length < FOREIGN || zlib.crc32 === undefined ? crc32(octets, value) : zlib.crc32(octets, value));
@@ -94,7 +95,7 @@ export class Journal implements Queue {
   readonly #many = new ManyPaths();
   #removing = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
-  #fresh = { size: 0, time: 0 }; //  of the segment, after the last checkpoint
+  #fresh: Holdings & { readonly time: number } = { size: 0, waiting: 0, time: 0 }; // after the last checkpoint
   #free = { octets: 0, time: 0 };
   #closing = false;
   #begun: Promise<void> | undefined; // of a queue that was opened to look at
@@ -188,10 +189,12 @@ export class Journal implements Queue {
     await this.#append({ type: 'KILL', id }, 'durable');
   }
 
-  /** By what was known a moment ago. */
+  /** By what was known a moment ago. What a checkpoint would write stays free besides: it is where room comes from. Where there is none, one begins for less. */
   roomFor(octets: number): boolean {
     if (this.#since(this.#free.time) > FREE_FOR) this.#askFree().catch((error: unknown) => this.#log.fail(error));
-    return this.#free.octets - octets > (this.#options.floor ?? 128 * MEBIBYTE);
+    const room = this.#free.octets - octets > this.#floor + this.#need();
+    if (!room) this.#checkpointIfWorth(1 / 64);
+    return room;
   }
 
   /** Makes all that is known durable. */
@@ -202,15 +205,25 @@ export class Journal implements Queue {
 
   /** Drops old facts; joins a checkpoint that is under way. */
   checkpoint(): Promise<void> {
-    this.#checkpoint ??= checkpoint({ store: this.#store, log: this.#log, segments: this.#segments, mails: this.#book.mails, carryLimit: this.#options.carryLimit ?? 32 * KIBIBYTE, moved: (id, place) => this.#book.move(id, place), closing: () => this.#closing }).then(
+    this.#checkpoint ??= checkpoint({
+      store: this.#store,
+      log: this.#log,
+      segments: this.#segments,
+      mails: this.#book.mails,
+      room: async () => this.#mayWrite(await this.#askFree()),
+      need: () => this.#need(),
+      carryLimit: this.#options.carryLimit ?? 32 * KIBIBYTE,
+      moved: (id, place) => this.#book.move(id, place),
+      closing: () => this.#closing,
+    }).then(
       () => {
-        this.#fresh = { size: this.#log.size, time: this.#now() };
+        this.#fresh = { ...this.#holdings(), time: this.#now() };
         this.#checkpoint = undefined;
       },
       (error) => {
         this.#checkpoint = undefined;
         if (!isFull(error) || this.#log.failure !== undefined) throw this.#log.fail(error);
-        this.#fresh = { size: this.#log.size, time: this.#now() }; // there may be room by the time that another is wanted
+        this.#fresh = { ...this.#holdings(), time: this.#now() }; // there may be room by the time that another is wanted
         throw error;
       },
     );
@@ -274,9 +287,7 @@ export class Journal implements Queue {
     if (this.#log.size === 0) return (this.#begun ??= this.#begin()).then(() => this.#enter(fact, draft, durability));
     return this.#log.append(draft, durability, (place) => {
       this.#book.learn(fact, place);
-      const { size, time } = this.#fresh;
-      const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
-      if (isWorthIt(size, this.#log.size, segmentSize, this.#since(time) > segmentAge)) this.#checkpointSoon();
+      this.#checkpointIfWorth(1);
     });
   }
 
@@ -284,7 +295,25 @@ export class Journal implements Queue {
   async #begin(): Promise<void> {
     await this.#log.succeed();
     this.#segments.push(this.#log.segment);
-    this.#fresh = { size: this.#log.size, time: this.#now() };
+    this.#fresh = { ...this.#holdings(), time: this.#now() };
+  }
+
+  #holdings(): Holdings {
+    return { size: this.#log.size, waiting: this.#book.inSegments };
+  }
+
+  /** Octets that a checkpoint would write, about. */
+  #need(): number {
+    return this.#book.inSegments + this.#book.mails.size * ABOUT_A_STATE;
+  }
+
+  /** What a checkpoint may write of so many free octets: it leaves half of the floor, or half of what there is. */
+  #mayWrite(free: number): number {
+    return free - Math.min(free, this.#floor) / 2;
+  }
+
+  get #floor(): number {
+    return this.#options.floor ?? 128 * MEBIBYTE;
   }
 
   /** What is durable says that these files may go. */
@@ -300,13 +329,21 @@ export class Journal implements Queue {
     });
   }
 
+  /** `part`: of the growth that is usual. */
+  #checkpointIfWorth(part: number): void {
+    const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
+    if (isWorthIt(this.#fresh, this.#holdings(), segmentSize * part, this.#since(this.#fresh.time) > segmentAge)) this.#checkpointSoon();
+  }
+
   #checkpointSoon(): void {
     if (this.#checkpoint === undefined && !this.#closing && this.#log.failure === undefined) this.checkpoint().catch(() => undefined); // `failed` has been called
   }
 
-  async #askFree(): Promise<void> {
+  async #askFree(): Promise<number> {
     this.#free = { ...this.#free, time: this.#now() };
-    this.#free = { octets: await this.#store.disk.free(), time: this.#now() };
+    const octets = await this.#store.disk.free();
+    this.#free = { octets, time: this.#now() };
+    return octets;
   }
 
   /** Milliseconds from then to now; the other way round where the clock was set back since, so that nothing is believed until it has caught up. */

@@ -9,7 +9,8 @@
 //   4  The last segment is synced before anything follows from it: what was read may have been in memory only. The last one
 //      is that which was written to last: one that was begun where there was no room has a name at most, and the one before
 //      it went on.
-//   5  Files in msg/ of which the journal knows nothing, or nothing that is still to be done, are removed.
+//   5  Files in msg/ of which the journal knows nothing, or nothing that is still to be done, are removed; so is the copy that a
+//      checkpoint made which was broken off before it could say so.
 //
 // The checkpoint that follows (checkpoint.ts) leaves one segment; mail is taken and relayed while it runs.
 
@@ -107,7 +108,7 @@ async function match(options: RecoveryOptions, mails: Map<string, MailState>): P
   const { disk, perform } = options;
   const files = new Set(await disk.list('msg'));
   await perform('remove strays', async () => {
-    for (const name of files) if (!mails.has(name)) await disk.unlink(contentPath(name));
+    for (const name of files) if (mails.get(name)?.content?.segment !== 0) await disk.unlink(contentPath(name));
   });
   const dead: { readonly name: string; readonly reason: string }[] = [];
   for (const [id, { content, envelope }] of mails) {

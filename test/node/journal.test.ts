@@ -19,7 +19,7 @@ import { decodeBase64 } from '../../src/wire/base64.ts';
 import { concat, EMPTY, equal } from '../../src/wire/octet.ts';
 import { randomOf } from '../support/random.ts';
 import { SimDisk, type Operation } from '../support/sim-disk.ts';
-import { turns } from '../support/turn.ts';
+import { deferred, turns, until } from '../support/turn.ts';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -491,9 +491,22 @@ describe('the journal, over time', () => {
     now += 700_000;
     await journal.add(mailTo('bob'), of('x'.repeat(200)));
     expect(operations.filter((each) => each.startsWith('unlink'))).toEqual([]);
-    for (let count = 0; count < 10; count++) await journal.add(mailTo('bob'), of('x'.repeat(200)));
-    await turns();
+    for (let count = 0; count < 5; count++) await journal.settle((await journal.add(mailTo('bob'), of('x'.repeat(200)))).id, [DELIVERED], 0);
+    await turns(20);
     expect(operations.filter((each) => each.startsWith('unlink'))).toHaveLength(1);
+  });
+
+  it('has a checkpoint when most of what was carried along is done with, however little is written of that', async () => {
+    const { journal, disk } = await watched({ segmentSize: 1000, ahead: 0 });
+    const ids: string[] = [];
+    for (let count = 0; count < 40; count++) ids.push((await journal.add(mailTo('bob'), of('x'.repeat(200)))).id);
+    await journal.checkpoint();
+    const octets = async (): Promise<number> => (await Promise.all((await disk.list('journal')).map((name) => disk.read(`journal/${name}`)))).reduce((sum, { length }) => sum + length, 0);
+    expect(await octets()).toBeGreaterThan(40 * 200);
+    for (const id of ids) await journal.settle(id, [DELIVERED], 0);
+    await journal.flush();
+    await turns(20);
+    expect(await octets()).toBeLessThan(4000);
   });
 
   it.each([[500_000, false], [700_000, true], [-700_000, true]])('has a checkpoint when a segment is old and something has happened, also where the clock was set back: after %d ms, %s', async (by, old) => {
@@ -559,6 +572,45 @@ describe('the journal, on a disk that fails', () => {
     await journal.checkpoint();
     expect(await contentOf(journal, id)).toBe('x'.repeat(100));
     expect(told).toEqual([]);
+  });
+
+  it('leaves nothing of a checkpoint that was broken off to the segment after the next, where it would be older than what it stands behind', async () => {
+    const { journal, disk } = await watched({ ahead: 0 });
+    const ids: string[] = [];
+    for (let count = 0; count < 3; count++) ids.push((await journal.add(mailTo('bob'), of('x'.repeat(600)))).id);
+    const [first = ''] = ids;
+    const write = disk.write.bind(disk);
+    const read = disk.read.bind(disk);
+    const gate = deferred();
+    let [reads, settled] = [0, false];
+    disk.write = async (path, pieces, at) => {
+      if (path === 'journal/000002.log' && at > 0 && !settled) {
+        settled = true;
+        await gate.promise;
+      }
+      return write(path, pieces, at);
+    };
+    disk.read = async (path, at, length) => {
+      if (path !== LOG) return read(path, at, length);
+      reads += 1;
+      if (reads > 1) throw Object.assign(new Error('EMFILE: no luck'), { code: 'EMFILE' });
+      journal.settle(first, [DELIVERED], 0).catch(() => undefined);
+      await until(() => settled); // its record is being written, and not known yet
+      return read(path, at, length);
+    };
+    const brokenOff = journal.checkpoint().then(() => 'done', ({ message }: Error) => message);
+    const next = brokenOff.then(() => {
+      Reflect.deleteProperty(disk, 'read');
+      return journal.checkpoint();
+    });
+    await turns(20);
+    gate.resolve();
+    expect(await brokenOff).toBe('EMFILE: no luck');
+    await next;
+    await journal.flush();
+    expect([...journal.mails()].map(({ id }) => id)).toEqual(ids.slice(1));
+    const again = await Journal.on(disk.killed(), { delay: () => () => undefined });
+    expect([...again.mails()].map(({ id }) => id)).toEqual(ids.slice(1));
   });
 
   it('drops no segment more when the disk has failed beside a checkpoint', async () => {
@@ -704,6 +756,19 @@ describe('the journal, on a disk that fails', () => {
     await journal.close();
   });
 
+  it('leaves no file of content that has been copied in vain, and is carried along later', async () => {
+    const { journal, disk } = await watched({ carryLimit: 10 });
+    const ids = [await journal.add(mailTo('bob'), of('x'.repeat(100))), await journal.add(mailTo('bob'), of('y'.repeat(100)))].map(({ id }) => id);
+    failing(disk, 'ENOSPC', ({ type, path }) => type === 'write' && path === `tmp/${ids[1]}`);
+    await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
+    expect(await disk.list('msg')).toEqual(ids.slice(0, 1));
+    const killed = disk.killed();
+    const again = await Journal.on(killed, { carryLimit: 1000, delay: () => () => undefined });
+    await again.checkpoint();
+    expect(await killed.list('msg')).toEqual([]);
+    expect(await contentOf(again, ids[0] ?? '')).toBe('x'.repeat(100));
+  });
+
   it('closes while a checkpoint finds no room', async () => {
     const { journal, disk } = await watched({ carryLimit: 10 });
     await journal.add(mailTo('bob'), of('x'.repeat(100)));
@@ -765,6 +830,61 @@ describe('the journal, on a disk that fails', () => {
     disk.free = async () => 1000;
     const journal = await Journal.on(disk, { floor: 600, delay: () => () => undefined });
     expect([100, 399, 400].map((octets) => journal.roomFor(octets))).toEqual([true, true, false]);
+  });
+
+  /** A disk of so many octets. */
+  function limited(capacity: number): SimDisk {
+    const disk = new SimDisk();
+    const free = async (): Promise<number> => {
+      const paths = (await Promise.all(['journal', 'msg'].map(async (each) => (await disk.list(each)).map((name) => `${each}/${name}`)))).flat();
+      return (await Promise.all(paths.map((path) => disk.read(path)))).reduce((left, { length }) => left - length, capacity);
+    };
+    const write = disk.write.bind(disk);
+    disk.free = free;
+    disk.write = async (path, pieces, at) => {
+      const known = await disk.read(path).catch(() => EMPTY);
+      if ((await free()) < at + concat(pieces).length - known.length) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+      return write(path, pieces, at);
+    };
+    return disk;
+  }
+
+  it('has room for a mail only where a checkpoint finds room for all that waits', async () => {
+    const disk = limited(30_000);
+    let now = 0;
+    const journal = await Journal.on(disk, { floor: 4000, ahead: 0, segmentSize: 100_000, delay: () => () => undefined, now: () => now });
+    const roomFor = async (octets: number): Promise<boolean> => {
+      now += 2000;
+      journal.roomFor(octets);
+      await turns(3);
+      return journal.roomFor(octets);
+    };
+    let taken = 0;
+    for (; await roomFor(200); taken++) await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    expect(taken).toBeGreaterThan(30);
+    await journal.checkpoint();
+    expect((await disk.list('journal')).length).toBe(1);
+    expect(await roomFor(200)).toBe(false);
+    for (const { id } of journal.mails()) await journal.settle(id, [DELIVERED], 0);
+    await journal.checkpoint();
+    expect(await roomFor(200)).toBe(true);
+  });
+
+  it('begins no copy that would take the room in which outcomes are written', async () => {
+    const disk = limited(40_000);
+    const journal = await Journal.on(disk, { floor: 4000, ahead: 0, segmentSize: 100_000, delay: () => () => undefined, now: () => 0 });
+    const ids: string[] = [];
+    for (let count = 0; count < 40; count++) ids.push((await journal.add(mailTo('bob'), of('x'.repeat(200)))).id);
+    await journal.checkpoint();
+    await disk.write('msg/alien', [new Uint8Array((await disk.free()) - 4100)], 0); // others write to the disk too
+    await expect(journal.checkpoint()).rejects.toThrow('no room for a checkpoint');
+    expect(await disk.free()).toBeGreaterThan(4000);
+    for (const id of ids) await journal.settle(id, [DELIVERED], 0);
+    await journal.flush();
+    expect(journal.roomFor(200)).toBe(false); // so there is to be some
+    await turns(20);
+    expect((await disk.list('journal')).length).toBe(1);
+    expect(await disk.free()).toBeGreaterThan(12_000);
   });
 
   it.each([2_000, -3_600_000])('asks again for the room there is when the clock has gone by %d ms', async (by) => {

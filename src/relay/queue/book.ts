@@ -9,11 +9,18 @@ export class Book {
   readonly #mails: Map<string, MailState>;
   #turn: number;
   #unwanted: string[] = [];
+  #inSegments = 0;
 
   /** Begins with what a recovery has found. */
   constructor({ mails, turn }: { readonly mails: Map<string, MailState>; readonly turn: number }) {
     this.#mails = mails;
     this.#turn = turn;
+    for (const state of mails.values()) this.#inSegments += inSegment(state);
+  }
+
+  /** Octets of the content that stands in segments, of mail that waits. */
+  get inSegments(): number {
+    return this.#inSegments;
   }
 
   get mails(): ReadonlyMap<string, MailState> {
@@ -45,7 +52,9 @@ export class Book {
     for (const [id, news] of statesOf(fact, place)) {
       const known = this.#mails.get(id);
       const state = known === undefined ? news : join(known, news);
-      if (!isDone(state)) this.#mails.set(id, state);
+      const done = isDone(state);
+      this.#inSegments += (done ? 0 : inSegment(state)) - inSegment(known);
+      if (!done) this.#mails.set(id, state);
       else if (known !== undefined) {
         this.#mails.delete(id);
         if (state.content?.segment === 0) this.#unwanted.push(id);
@@ -56,8 +65,11 @@ export class Book {
   /** The content of the mail stands in another place now; the mail may be done with by now. */
   move(id: string, content: ContentPlace): void {
     const state = this.#mails.get(id);
-    if (state !== undefined) this.#mails.set(id, { ...state, content });
-    else if (content.segment === 0) this.#unwanted.push(id);
+    if (state !== undefined) {
+      const moved = { ...state, content };
+      this.#inSegments += inSegment(moved) - inSegment(state);
+      this.#mails.set(id, moved);
+    } else if (content.segment === 0) this.#unwanted.push(id);
   }
 
   /** Returns, once, the mails done with whose content has a file of its own. */
@@ -66,6 +78,11 @@ export class Book {
     this.#unwanted = [];
     return ids;
   }
+}
+
+function inSegment(state: MailState | undefined): number {
+  const { envelope, content } = state ?? {};
+  return envelope === undefined || content === undefined || content.segment === 0 ? 0 : envelope.size;
 }
 
 function hasEnvelope(state: MailState): state is MailState & { readonly envelope: StoredEnvelope } {
