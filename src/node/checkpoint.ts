@@ -29,10 +29,8 @@ export interface CheckpointContext {
   /** Segments there are, ascending; the checkpoint removes those that have gone. */
   readonly segments: number[];
   readonly mails: ReadonlyMap<string, MailState>;
-  /** Octets that it may write as things stand. */
-  readonly room: () => Promise<number>;
-  /** About how many it will write. */
-  readonly need: () => number;
+  /** Tells whether there is room on the disk for what it is to write. */
+  readonly hasRoom: () => Promise<boolean>;
   /** Octets of content up to which a mail's is carried along. */
   readonly carryLimit: number;
   /** The content of the mail stands in another place now. */
@@ -79,7 +77,7 @@ export async function checkpoint(context: CheckpointContext): Promise<void> {
   await log.succeed();
   const old = segments.splice(0, segments.length, log.segment);
   try {
-    if ((await context.room()) < context.need()) throw Object.assign(new Error('there is no room for a checkpoint'), { code: 'ENOSPC' });
+    if (!(await context.hasRoom())) throw Object.assign(new Error('there is no room for a checkpoint'), { code: 'ENOSPC' });
     await copyContents(context);
     if (closing()) return;
     await perform('write states', () => writeStates(context));

@@ -34,6 +34,7 @@ import type { Draft } from '../relay/queue/record.ts';
 import { StoredMail } from '../relay/queue/stored-mail.ts';
 import { checkpoint, isWorthIt, type Holdings } from './checkpoint.ts';
 import { FileDisk, isFull, type Disk } from './disk.ts';
+import { DiskRoom } from './disk-room.ts';
 import { newId } from './file-queue.ts';
 import { takeIn } from './intake.ts';
 import { lockDirectory } from './lock.ts';
@@ -78,7 +79,6 @@ const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
 const RESULT_DELAY = 50; // milliseconds that a result waits for company
 const ABOUT_A_STATE = 256; // octets of a STATE record, the content aside
-const FREE_FOR = 1000; //   milliseconds for which what is known of the disk's free space is believed
 const FOREIGN = 64; // octets from which zlib's checksum is faster, the call included
 const CHECKSUM: Checksum = (octets, value = 0) => (octets.length < FOREIGN || zlib.crc32 === undefined ? crc32(octets, value) : zlib.crc32(octets, value));
 
@@ -86,6 +86,7 @@ export class Journal implements Queue {
   readonly #options: JournalOptions;
   readonly #store: ContentStore;
   readonly #log: SegmentLog;
+  readonly #room: DiskRoom;
   readonly #book: Book;
   readonly #segments: number[];
   readonly #release: () => Promise<void>;
@@ -96,7 +97,6 @@ export class Journal implements Queue {
   #removing = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
   #fresh: Holdings & { readonly time: number } = { size: 0, waiting: 0, time: 0 }; // after the last checkpoint
-  #free = { octets: 0, time: 0 };
   #closing = false;
   #begun: Promise<void> | undefined; // of a queue that was opened to look at
 
@@ -118,7 +118,7 @@ export class Journal implements Queue {
     const perform: Perform = options.perform ?? ((_, action) => action());
     const recovered = await recover({ disk, checksum: CHECKSUM, perform, random: options.random ?? (() => randomInt(2 ** 32)) });
     const journal = new Journal({ disk, secret: recovered.secret, checksum: CHECKSUM, perform }, recovered, options, release);
-    await journal.#askFree();
+    await journal.#room.ask();
     if (options.idle === true) return journal;
     journal.#checkpointSoon(); // begins the segment that everything goes into
     await journal.#log.succeed();
@@ -140,6 +140,7 @@ export class Journal implements Queue {
       synced: () => this.#removeUnwanted(),
       failed: (error) => options.failed?.(error),
     });
+    this.#room = new DiskRoom(store.disk, options.floor ?? 128 * MEBIBYTE, () => this.#now(), (error) => this.#log.fail(error));
   }
 
   *mails(): Generator<QueuedMail, void> {
@@ -189,10 +190,9 @@ export class Journal implements Queue {
     await this.#append({ type: 'KILL', id }, 'durable');
   }
 
-  /** By what was known a moment ago. What a checkpoint would write stays free besides: it is where room comes from. Where there is none, one begins for less. */
+  /** Where there is none, a checkpoint begins for less. */
   roomFor(octets: number): boolean {
-    if (this.#since(this.#free.time) > FREE_FOR) this.#askFree().catch((error: unknown) => this.#log.fail(error));
-    const room = this.#free.octets - octets > this.#floor + this.#need();
+    const room = this.#room.forMail(octets, this.#need());
     if (!room) this.#checkpointIfWorth(1 / 64);
     return room;
   }
@@ -210,8 +210,7 @@ export class Journal implements Queue {
       log: this.#log,
       segments: this.#segments,
       mails: this.#book.mails,
-      room: async () => this.#mayWrite(await this.#askFree()),
-      need: () => this.#need(),
+      hasRoom: () => this.#room.forCheckpoint(this.#need()),
       carryLimit: this.#options.carryLimit ?? 32 * KIBIBYTE,
       moved: (id, place) => this.#book.move(id, place),
       closing: () => this.#closing,
@@ -307,15 +306,6 @@ export class Journal implements Queue {
     return this.#book.inSegments + this.#book.mails.size * ABOUT_A_STATE;
   }
 
-  /** What a checkpoint may write of so many free octets: it leaves half of the floor, or half of what there is. */
-  #mayWrite(free: number): number {
-    return free - Math.min(free, this.#floor) / 2;
-  }
-
-  get #floor(): number {
-    return this.#options.floor ?? 128 * MEBIBYTE;
-  }
-
   /** What is durable says that these files may go. */
   #removeUnwanted(): void {
     const ids = this.#book.unwanted();
@@ -337,13 +327,6 @@ export class Journal implements Queue {
 
   #checkpointSoon(): void {
     if (this.#checkpoint === undefined && !this.#closing && this.#log.failure === undefined) this.checkpoint().catch(() => undefined); // `failed` has been called
-  }
-
-  async #askFree(): Promise<number> {
-    this.#free = { ...this.#free, time: this.#now() };
-    const octets = await this.#store.disk.free();
-    this.#free = { octets, time: this.#now() };
-    return octets;
   }
 
   /** Milliseconds from then to now; the other way round where the clock was set back since, so that nothing is believed until it has caught up. */

@@ -1,0 +1,42 @@
+// How much of the disk there is for mail. New mail leaves a floor, so that there is room for what becomes of the mail that has been
+// taken, and what a checkpoint would write besides: it is where room comes from.
+
+import type { Disk } from './disk.ts';
+
+const MOST_OLD = 1000; // milliseconds for which what is known of the disk's free space is believed
+
+export class DiskRoom {
+  readonly #disk: Pick<Disk, 'free'>;
+  readonly #floor: number;
+  readonly #now: () => number;
+  readonly #failed: (error: unknown) => void;
+  #free = { octets: 0, time: 0 };
+
+  /** `floor`: octets that no mail may take; `failed` is called where the disk cannot tell what is free. */
+  constructor(disk: Pick<Disk, 'free'>, floor: number, now: () => number, failed: (error: unknown) => void) {
+    this.#disk = disk;
+    this.#floor = floor;
+    this.#now = now;
+    this.#failed = failed;
+  }
+
+  /** Returns the octets that are free. */
+  async ask(): Promise<number> {
+    this.#free = { ...this.#free, time: this.#now() };
+    const octets = await this.#disk.free();
+    this.#free = { octets, time: this.#now() };
+    return octets;
+  }
+
+  /** Tells, by what was known a moment ago, whether there is room for a mail of so many octets where a checkpoint would write `need`. */
+  forMail(octets: number, need: number): boolean {
+    if (Math.abs(this.#now() - this.#free.time) > MOST_OLD) this.ask().catch(this.#failed); // the other way round where the clock was set back
+    return this.#free.octets - octets > this.#floor + need;
+  }
+
+  /** Tells whether a checkpoint may write so many octets: it leaves half of the floor, or half of what is free. */
+  async forCheckpoint(need: number): Promise<boolean> {
+    const free = await this.ask();
+    return need <= free - Math.min(free, this.#floor) / 2;
+  }
+}
