@@ -14,7 +14,7 @@
 //
 // Choice: small content is carried along, each time anew, where a file of its own would take a sync of its own, once (measured
 // for 40,000 waiting mails of 1 kB: 0.9 s where files took 45). What is carried has a bound, and a segment that holds much of it
-// grows by as much before the next checkpoint, or by an eighth of that in ten minutes.
+// grows before the next checkpoint by as much, or by an eighth of that in ten minutes, or to 512 MiB.
 
 import { encodeFact } from '../relay/queue/fact.ts';
 import { OWN_FILE, type ContentPlace, type MailState } from '../relay/queue/fold.ts';
@@ -60,16 +60,22 @@ export interface Holdings {
   readonly waiting: number;
 }
 
+/** In octets: by how much a segment grows before a checkpoint, and how large it becomes where much is carried along. */
+export interface Bounds {
+  readonly growth: number;
+  readonly most: number;
+}
+
 /**
  * Tells whether a checkpoint is worth it in a segment that the last one has left with `left` and that has `now`: when it has grown
- * by `growth`, or by what was carried along, whichever is more; when what would be dropped is more than that and than what would be
- * carried along; where the segment is old, when it is an eighth of the latter.
+ * by `growth`, and as much as was carried along, or to its bound; when what would be dropped is more than that and than what would
+ * be carried along; where the segment is old, when it is an eighth of the latter.
  */
-export function isWorthIt(left: Holdings, now: Holdings, growth: number, old: boolean): boolean {
+export function isWorthIt(left: Holdings, now: Holdings, { growth, most }: Bounds, old: boolean): boolean {
   const grown = now.size - left.size;
   const dropped = grown + left.waiting - now.waiting;
   const carried = now.size - dropped;
-  return grown > Math.max(growth, left.size) || dropped > Math.max(growth, carried) || (old && dropped > carried / 8);
+  return (grown > growth && (grown > left.size || now.size > most)) || dropped > Math.max(growth, carried) || (old && dropped > carried / 8);
 }
 
 export async function checkpoint(context: CheckpointContext): Promise<void> {

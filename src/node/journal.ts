@@ -50,6 +50,8 @@ export interface JournalOptions {
   readonly inlineLimit?: number;
   /** Octets by which a segment may grow before a checkpoint. Default: 64 MiB. */
   readonly segmentSize?: number;
+  /** Octets of a segment above which no mail is taken: a start reads all of it at once. Default: 1 GiB. */
+  readonly segmentMost?: number;
   /** Milliseconds after which a segment that has grown is old. Default: ten minutes. */
   readonly segmentAge?: number;
   /** Octets of content up to which a mail that outlives its segment is carried into the next one; larger content gets a file of its own. Default: 32 KiB. */
@@ -192,7 +194,7 @@ export class Journal implements Queue {
 
   /** Where there is none, a checkpoint begins for less. */
   roomFor(octets: number): boolean {
-    const room = this.#room.forMail(octets, this.#need());
+    const room = this.#log.size <= this.#most && this.#room.forMail(octets, this.#need());
     if (!room) this.#checkpointIfWorth(1 / 64);
     return room;
   }
@@ -301,6 +303,10 @@ export class Journal implements Queue {
     return { size: this.#log.size, waiting: this.#book.inSegments };
   }
 
+  get #most(): number {
+    return this.#options.segmentMost ?? 1024 * MEBIBYTE;
+  }
+
   /** Octets that a checkpoint would write, about. */
   #need(): number {
     return this.#book.inSegments + this.#book.mails.size * ABOUT_A_STATE;
@@ -322,7 +328,7 @@ export class Journal implements Queue {
   /** `part`: of the growth that is usual. */
   #checkpointIfWorth(part: number): void {
     const { segmentSize = 64 * MEBIBYTE, segmentAge = 600_000 } = this.#options;
-    if (isWorthIt(this.#fresh, this.#holdings(), segmentSize * part, this.#since(this.#fresh.time) > segmentAge)) this.#checkpointSoon();
+    if (isWorthIt(this.#fresh, this.#holdings(), { growth: segmentSize * part, most: this.#most / 2 }, this.#since(this.#fresh.time) > segmentAge)) this.#checkpointSoon();
   }
 
   #checkpointSoon(): void {

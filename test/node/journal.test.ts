@@ -870,6 +870,30 @@ describe('the journal, on a disk that fails', () => {
     expect(await roomFor(200)).toBe(true);
   });
 
+  it('takes no mail that would make a segment larger than a start can read, and has a checkpoint before that', async () => {
+    const { journal, disk, operations } = await watched({ segmentSize: 2000, segmentMost: 12_000, floor: 0, carryLimit: 10, ahead: 0, gather: (commit) => commit() });
+    const finish = deferred();
+    const sync = disk.sync.bind(disk);
+    disk.sync = async (path) => {
+      if (path.startsWith('tmp/')) await finish.promise; // copies that take long
+      return sync(path);
+    };
+    let largest = 0;
+    for (let count = 0; count < 200 && journal.roomFor(200); count++) {
+      await journal.add(mailTo('bob'), of('x'.repeat(200)));
+      largest = Math.max(largest, (await disk.read(`journal/${(await disk.list('journal')).at(-1)}`)).length);
+    }
+    expect(journal.roomFor(200)).toBe(false);
+    expect(largest).toBeGreaterThan(11_000);
+    expect(largest).toBeLessThan(13_000);
+    finish.resolve();
+    await journal.checkpoint();
+    await turns(20);
+    await journal.checkpoint();
+    expect(journal.roomFor(200)).toBe(true);
+    expect(operations.filter((each) => each.startsWith('unlink journal/')).length).toBeGreaterThan(1);
+  });
+
   it('begins no copy that would take the room in which outcomes are written', async () => {
     const disk = limited(40_000);
     const journal = await Journal.on(disk, { floor: 4000, ahead: 0, segmentSize: 100_000, delay: () => () => undefined, now: () => 0 });

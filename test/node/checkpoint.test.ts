@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { isWorthIt } from '../../src/node/checkpoint.ts';
+
+const BOUNDS = { growth: 64, most: 512 };
+
+describe('a checkpoint', () => {
+  it.each<[what: string, left: readonly [size: number, waiting: number], now: readonly [size: number, waiting: number], fresh: boolean, old: boolean]>([
+    ['nothing has happened', [300, 250], [300, 250], false, false],
+    ['nothing was carried along, and it has grown as usual', [0, 0], [65, 50], true, true],
+    ['nothing was carried along, and it has grown by less', [0, 0], [64, 0], false, true],
+    ['nothing was carried along, and all that came waits', [0, 0], [60, 60], false, false],
+    ['it has grown by less than was carried along', [200, 150], [390, 340], false, false],
+    ['it has grown by as much as was carried along', [200, 150], [401, 351], true, true],
+    ['it has grown to its bound', [400, 250], [513, 363], true, true],
+    ['it is beyond its bound, and has hardly grown', [600, 250], [660, 310], false, false],
+    ['half of what was carried along is done with', [300, 250], [310, 100], true, true],
+    ['less than half of what was carried along is done with', [300, 250], [310, 140], false, true],
+    ['an eighth of what it holds is done with', [300, 250], [310, 220], false, true],
+    ['less than an eighth of what it holds is done with', [300, 250], [302, 240], false, false],
+    ['much of what was carried along is done with, but less than a segment usually is', [60, 50], [70, 10], false, true],
+    ['the last one was broken off, and half of what waited is done with', [1, 250], [11, 100], true, true],
+  ])('is worth it or not, soon and after a while, when %s', (_, [left, waitingThen], [size, waiting], fresh, old) => {
+    expect([false, true].map((each) => isWorthIt({ size: left, waiting: waitingThen }, { size, waiting }, BOUNDS, each))).toEqual([fresh, old]);
+  });
+});
