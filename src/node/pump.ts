@@ -12,11 +12,10 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
-import { clearTimeout, setTimeout } from 'node:timers';
 import { Fifo } from '../wire/fifo.ts';
 import { concat } from '../wire/octet.ts';
+import { Alarm, type Sleeper } from './alarm.ts';
 import { attend } from './direct-read.ts';
-import { LONGEST_TIMER, type Timer } from './pause.ts';
 import { finishThisTurn } from './turn-end.ts';
 
 /** What a session of either role has for its pump. */
@@ -57,7 +56,7 @@ const LINGER = 2_000;
 /** Octets that are copied to be written with others. */
 const MOST_TOGETHER = 8_192;
 
-/** Delays of more than ten of these are rounded up to whole ones, so that connections share a few lists of Node's timers. */
+/** A deadline that is further off than ten of these is rounded up to a whole one, so that many connections are woken by one timer. */
 const COARSE = 1_000;
 
 /** Octets that Node may have read, or may yet read, when a socket is paused: a read, and what it keeps before it stops. */
@@ -71,7 +70,7 @@ export interface Charged {
 /** Whole milliseconds: a number with a fraction is an object of 16 octets, for each octet run that comes and each field that holds one. */
 export const now = (): number => Math.trunc(performance.now());
 
-export class Pump<Action extends { readonly type: string }> {
+export class Pump<Action extends { readonly type: string }> implements Sleeper {
   /** How long a peer that keeps its side open has to read our last words. */
   linger: number = LINGER;
   /** The types of actions that may bring more to be said at once: what was said before them is written together with that. */
@@ -81,9 +80,7 @@ export class Pump<Action extends { readonly type: string }> {
   #socket: Duplex;
   readonly #session: Pumped<Action | WireAction>;
   readonly #owner: PumpOwner<Exclude<Action, WireAction>>;
-  #timer: Timer | undefined;
-  #timerAt = Infinity;
-  #linger: Timer | undefined;
+  #alarm: Alarm | undefined; // for the deadline; when the session is over, for the end of lingering
   readonly #account: Charged | undefined;
   #charged = 0; //      to the account
   #holds = 0;
@@ -137,11 +134,11 @@ export class Pump<Action extends { readonly type: string }> {
     socket.on('error', destroy); // 'close' follows and tells the session
     socket.on('close', () => {
       if (socket !== this.#socket) return;
-      clearTimeout(this.#linger);
       this.#tellFlushes(Infinity, false);
       session.lost();
       this.turn();
       this.#finish();
+      this.#alarm?.off(this);
     });
   }
 
@@ -296,7 +293,8 @@ export class Pump<Action extends { readonly type: string }> {
     if (this.#socket.destroyed) return;
     this.#socket.end();
     this.#socket.resume();
-    this.#linger = setTimeout(() => this.#socket.destroy(), this.linger);
+    const at = now();
+    this.#alarm = Alarm.set(at + this.linger, at, this);
   }
 
   #finish(): void {
@@ -304,36 +302,31 @@ export class Pump<Action extends { readonly type: string }> {
     this.#ended = true;
     this.#kept = NONE;
     this.#charge(-this.#charged);
-    clearTimeout(this.#timer);
+    this.#alarm?.off(this);
     this.#owner.closed();
   }
 
-  /** One timer, not moved at each octet: when it fires early, it is set again. */
+  /** One alarm, not moved at each octet: when it goes off early, it is set again. */
   #arm(): void {
     const { deadline } = this.#session;
-    if (this.#timer !== undefined && this.#timerAt <= deadline) return;
+    if (this.#alarm !== undefined && this.#alarm.at <= deadline) return;
     if (deadline === Infinity || this.#holds > 0) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = deadline;
-    this.#timer = setTimeout(Pump.#goneOff, delayUntil(deadline), this);
+    this.#alarm?.off(this);
+    const at = now();
+    this.#alarm = Alarm.set(deadline - at > 10 * COARSE ? Math.ceil(deadline / COARSE) * COARSE : deadline, at, this);
   }
 
-  /** The timer has; one function for all, since a closure for each costs memory for each connection. */
-  static #goneOff(this: void, pump: Pump<{ readonly type: string }>): void {
-    pump.#timer = undefined;
-    pump.#timerAt = Infinity;
-    if (pump.#holds === 0) pump.#session.expire(now()); // unless it is early, and the session knows better
-    pump.turn();
+  /** The alarm has gone off. */
+  wake(): void {
+    this.#alarm = undefined;
+    if (this.#ended) return void this.#socket.destroy(); // its peer keeps its side open
+    if (this.#holds === 0) this.#session.expire(now()); // unless it is early, and the session knows better
+    this.turn();
   }
 }
 
 function destroy(this: Duplex): void {
   this.destroy();
-}
-
-function delayUntil(deadline: number): number {
-  const delay = Math.max(0, deadline - now());
-  return Math.min(delay > 10 * COARSE ? Math.ceil(delay / COARSE) * COARSE : delay, LONGEST_TIMER);
 }
 
 function isSend(action: { readonly type: string }): action is { readonly type: 'send'; readonly octets: Uint8Array } {

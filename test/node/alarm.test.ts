@@ -1,0 +1,78 @@
+import { setUncaughtExceptionCaptureCallback } from 'node:process';
+import { describe, expect, it } from 'vitest';
+import { Alarm, type Sleeper } from '../../src/node/alarm.ts';
+import { now } from '../../src/node/pump.ts';
+import { until } from '../support/turn.ts';
+
+/** Who writes down that it was woken, and does something then. */
+function sleeper(name: string, woken: string[], then: () => void = () => undefined): Sleeper {
+  return {
+    wake() {
+      woken.push(name);
+      then();
+    },
+  };
+}
+
+describe('an alarm', () => {
+  it('is one for all who sleep to the same time, and wakes them in their order, not early', async () => {
+    const woken: string[] = [];
+    const [at, other] = [now() + 20, now() + 30];
+    const alarms = ['a', 'b', 'c'].map((name) => Alarm.set(at, now(), sleeper(name, woken)));
+    expect(new Set(alarms).size).toBe(1);
+    expect(Alarm.set(other, now(), sleeper('d', woken))).not.toBe(alarms[0]);
+    await until(() => woken.length === 3);
+    expect(now()).toBeGreaterThanOrEqual(at - 1); // Node's clock goes by whole milliseconds of its own
+    await until(() => woken.length === 4);
+    expect(woken).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('does not wake who has it called off, be it by another who is woken', async () => {
+    const woken: string[] = [];
+    const at = now() + 10;
+    const [second, third] = [sleeper('second', woken), sleeper('third', woken)];
+    const alarm = Alarm.set(at, now(), sleeper('first', woken, () => alarm.off(third)));
+    for (const each of [second, third, sleeper('fourth', woken)]) Alarm.set(at, now(), each);
+    alarm.off(second);
+    await until(() => woken.includes('fourth'));
+    expect(woken).toEqual(['first', 'fourth']);
+  });
+
+  it('that nobody sleeps to any more is none', () => {
+    const at = now() + 1_000;
+    const one = sleeper('one', []);
+    const alarm = Alarm.set(at, now(), one);
+    alarm.off(one);
+    const next = Alarm.set(at, now(), one);
+    expect(next).not.toBe(alarm);
+    next.off(one);
+  });
+
+  it('wakes who sleeps again to the same time a second time, and does not go round for it', async () => {
+    const woken: string[] = [];
+    const at = now();
+    const again = sleeper('again', woken);
+    Alarm.set(at, now(), sleeper('first', woken, () => Alarm.set(at, now(), again)));
+    Alarm.set(at, now(), sleeper('second', woken));
+    await until(() => woken.length === 3);
+    expect(woken).toEqual(['first', 'second', 'again']);
+  });
+
+  it('wakes the others where one throws', async () => {
+    const woken: string[] = [];
+    const thrown: unknown[] = [];
+    setUncaughtExceptionCaptureCallback((error) => void thrown.push(error));
+    try {
+      const fault = new Error('woken too early');
+      const at = now() + 5;
+      Alarm.set(at, now(), sleeper('first', woken, () => {
+        throw fault;
+      }));
+      Alarm.set(at, now(), sleeper('second', woken));
+      await until(() => woken.length === 2);
+      expect(thrown).toEqual([fault]);
+    } finally {
+      setUncaughtExceptionCaptureCallback(null);
+    }
+  });
+});
