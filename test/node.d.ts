@@ -38,6 +38,7 @@ declare module 'node:stream' {
     pause(): void;
     resume(): void;
     push(octets: Uint8Array): boolean;
+    emit(event: 'data', octets: Uint8Array): boolean;
     unshift(octets: Uint8Array): void;
     on(event: 'data', listener: (octets: Uint8Array) => void): void;
     on(event: 'end' | 'close' | 'drain' | 'connect', listener: () => void): void;

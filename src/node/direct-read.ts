@@ -51,12 +51,15 @@ export function readDirectly(stream: Duplex): void {
 export function attend(stream: Duplex, take: Take): void {
   const socket = insidesOf(stream);
   if (SLOTS !== undefined && socket[SLOTS.buffer] === BUFFER) {
-    socket[SLOTS.callback] = (length) => {
-      take(copyOf(length));
-      return true;
-    };
+    socket[SLOTS.callback] = handed;
   }
   stream.on('data', take); // all, or what came before
+}
+
+/** Past the machinery of the stream, to whoever takes them from it; one function for all, since a closure for each costs memory for each. */
+function handed(this: Duplex, length: number): boolean {
+  this.emit('data', copyOf(length));
+  return true;
 }
 
 function pushed(this: Duplex, length: number): boolean {

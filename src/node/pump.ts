@@ -38,6 +38,14 @@ export interface PumpOwner<Action> {
   closed(): void;
 }
 
+/** Where a socket has its pump. */
+const PUMP = Symbol('pump');
+
+/** A socket, once it has one. */
+interface Attended extends Duplex {
+  [PUMP]?: Pump<{ readonly type: string }>;
+}
+
 type WireAction = { readonly type: 'send'; readonly octets: Uint8Array } | { readonly type: 'close' };
 
 const NOTHING = new Uint8Array(0);
@@ -117,29 +125,51 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     this.#goOn();
   }
 
-  #attend(socket: Duplex): void {
-    const session = this.#session;
-    const take = (octets: Uint8Array): void => {
-      if (this.#ended || socket !== this.#socket) return; // drained, so that the peer can read our last reply (a reset would take it away)
-      if (this.#blocked || this.#holds > 0) return this.#keep(octets);
-      session.receive(octets, now());
-      this.turn();
-    };
-    attend(socket, take);
-    socket.on('end', () => {
-      if (socket !== this.#socket) return;
-      this.#keptEnd = true;
-      this.turn(); // once our side has ended too, and what we wrote has gone, Node destroys the socket
-    });
+  /** Its listeners are the same for all sockets, which know their pump: a closure for each event costs memory for each connection. */
+  #attend(socket: Attended): void {
+    socket[PUMP] = this;
+    attend(socket, Pump.#come);
+    socket.on('end', Pump.#sawEnd);
     socket.on('error', destroy); // 'close' follows and tells the session
-    socket.on('close', () => {
-      if (socket !== this.#socket) return;
-      this.#tellFlushes(Infinity, false);
-      session.lost();
-      this.turn();
-      this.#finish();
-      this.#alarm?.off(this);
-    });
+    socket.on('close', Pump.#sawClose);
+  }
+
+  /** The pump of the socket; undefined where that has been replaced. */
+  static #of(socket: Attended): Pump<{ readonly type: string }> | undefined {
+    const pump = socket[PUMP];
+    return pump !== undefined && pump.#socket === socket ? pump : undefined;
+  }
+
+  static #come(this: Attended, octets: Uint8Array): void {
+    const pump = Pump.#of(this);
+    if (pump === undefined || pump.#ended) return; // drained, so that the peer can read our last reply (a reset would take it away)
+    if (pump.#blocked || pump.#holds > 0) return pump.#keep(octets);
+    pump.#session.receive(octets, now());
+    pump.turn();
+  }
+
+  static #sawEnd(this: Attended): void {
+    const pump = Pump.#of(this);
+    if (pump === undefined) return;
+    pump.#keptEnd = true;
+    pump.turn(); // once our side has ended too, and what we wrote has gone, Node destroys the socket
+  }
+
+  static #sawClose(this: Attended): void {
+    const pump = Pump.#of(this);
+    if (pump === undefined) return;
+    pump.#tellFlushes(Infinity, false);
+    pump.#session.lost();
+    pump.turn();
+    pump.#finish();
+    pump.#alarm?.off(pump);
+  }
+
+  static #sawDrain(this: Attended): void {
+    const pump = Pump.#of(this);
+    if (pump === undefined) return;
+    pump.#blocked = false;
+    pump.turn();
   }
 
   /** Reads nothing until `release` was called as often as this. */
@@ -230,11 +260,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   #awaitDrain(socket: Duplex): void {
     if (this.#drained === socket) return;
     this.#drained = socket;
-    socket.on('drain', () => {
-      if (socket !== this.#socket) return;
-      this.#blocked = false;
-      this.turn();
-    });
+    socket.on('drain', Pump.#sawDrain);
   }
 
   /** Tells, later or at once, whether the system has taken all that was written so far. Only where `watchesWrites` was set before. */
