@@ -6,7 +6,7 @@ export class Input {
   /** The segment under way; it has been read up to `at`. */
   octets: Uint8Array = EMPTY;
   at = 0;
-  #waiting: Uint8Array[] = [];
+  #waiting: Uint8Array[] | undefined; // nearly always none do
   #next = 0; // of those that wait: to shift them one by one would be quadratic
 
   get empty(): boolean {
@@ -15,7 +15,7 @@ export class Input {
 
   push(octets: Uint8Array): void {
     if (octets.length === 0) return;
-    if (!this.empty) this.#waiting.push(octets);
+    if (!this.empty) (this.#waiting ??= []).push(octets);
     else {
       this.octets = octets;
       this.at = 0;
@@ -26,10 +26,11 @@ export class Input {
   advance(at: number): void {
     this.at = at;
     if (!this.empty) return;
-    this.octets = this.#waiting[this.#next] ?? EMPTY;
+    this.octets = this.#waiting?.[this.#next] ?? EMPTY;
     this.at = 0;
+    if (this.#waiting === undefined) return;
     this.#waiting[this.#next++] = EMPTY; // its owner may want the memory back
-    if (this.#next >= this.#waiting.length) [this.#waiting, this.#next] = [[], 0];
+    if (this.#next >= this.#waiting.length) this.#forgetWaiting();
   }
 
   /** Drops at most so many octets of the segment under way; returns how many. */
@@ -42,6 +43,11 @@ export class Input {
   clear(): void {
     this.octets = EMPTY;
     this.at = 0;
-    [this.#waiting, this.#next] = [[], 0];
+    this.#forgetWaiting();
+  }
+
+  #forgetWaiting(): void {
+    this.#waiting = undefined;
+    this.#next = 0;
   }
 }

@@ -13,13 +13,11 @@ const TLS_HANDSHAKE = 0x16;
 export class Reader {
   readonly #input = new Input();
   readonly #bareLf: boolean;
-  #lines: LineDecoder;
-  #responses: LineDecoder | undefined;
+  #lines: LineDecoder | undefined; // has the line under way; most sessions, most of their time, have none
 
   /** `bareLf`: a LF alone ends a line too. */
   constructor(bareLf: boolean) {
     this.#bareLf = bareLf;
-    this.#lines = new LineDecoder({ limit: LIMITS.commandLine, bareLf });
   }
 
   /** Everything that came has been read. */
@@ -34,22 +32,25 @@ export class Reader {
   /** Reads on in a command line. Returns the decoder that holds its end, undefined where that is still to come. */
   readCommand(): LineDecoder | 'endless' | 'tls' | undefined {
     const input = this.#input;
-    if (this.#lines.length === 0 && input.octets[input.at] === TLS_HANDSHAKE) return 'tls';
-    return this.#read(this.#lines);
+    if (this.#lines === undefined && input.octets[input.at] === TLS_HANDSHAKE) return 'tls';
+    return this.#read(LIMITS.commandLine);
   }
 
   /** Reads on in a response of SASL. */
   readResponse(): LineDecoder | 'endless' | undefined {
-    return this.#read((this.#responses ??= new LineDecoder({ limit: LIMITS.authLine + 2, bareLf: this.#bareLf })));
+    return this.#read(LIMITS.authLine + 2);
   }
 
-  #read(lines: LineDecoder): LineDecoder | 'endless' | undefined {
+  #read(limit: number): LineDecoder | 'endless' | undefined {
     const input = this.#input;
+    const lines = (this.#lines ??= new LineDecoder({ limit, bareLf: this.#bareLf }));
     const begin = input.at - lines.length; // of the line, were all of it here
     const end = lines.read(input.octets, input.at);
     input.advance(end);
     if (end - begin > LIMITS.commandLineDrain) return 'endless'; // though it end here: else it would depend on the cuts
-    return lines.ended ? lines : undefined;
+    if (!lines.ended) return undefined;
+    this.#lines = undefined; // an idle session keeps no view of what it has read
+    return lines;
   }
 
   /** Reads on in mail data; returns how many octets they took. */
@@ -74,6 +75,6 @@ export class Reader {
   /** Drops all that came and the line under way with it: what was said in the clear must not be taken for what TLS protects (RFC 3207 §5). */
   forget(): void {
     this.clear();
-    this.#lines = new LineDecoder({ limit: LIMITS.commandLine, bareLf: this.#bareLf });
+    this.#lines = undefined;
   }
 }

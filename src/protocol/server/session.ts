@@ -220,7 +220,6 @@ export class ServerSession {
     if (read === 'endless') return this.#conversation.end('dropped', 'peer-gone', 'endless line');
     this.#pace.renew();
     this.#conversation.line(read);
-    read.reset(); // an idle session keeps no view of what it has read
   }
 }
 
