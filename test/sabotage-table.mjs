@@ -71,7 +71,7 @@ export const MISTAKES = [
   ['TLS at once goes on with certificates that were withdrawn', 'node/listen.ts', "      if (this.#tlsAtOnce?.available === false) throw new Error('the certificates are withdrawn');\n", '', 'test/node/tls'],
   ['no limit is announced as Infinity', 'protocol/server/option.ts', 'options.maxSize === Infinity ? 0 : ', '', `${SERVER}/option`],
   ['an application that closes leaves a transaction open', 'protocol/server/conversation.ts', "default: question satisfies never;\n    }\n    if (reply.code === 421)", "default: question satisfies never;\n    }\n    if (reply.code === 420)", 'test/fuzz/fuzz test/transcripts -t serverSession|421'],
-  ['replies come in another order', 'protocol/server/output.ts', 'this.#replies.push(octets)', 'this.#replies.unshift(octets)', 'test/transcripts -t rfc2920'],
+  ['replies come in another order', 'protocol/server/output.ts', '(this.#replies ??= new Fifo()).push(octets)', '(this.#replies ??= new Fifo()).unshift(octets)', 'test/transcripts -t rfc2920'],
   ['a mail as large as may be is too large', 'protocol/server/mail-data.ts', 'octets > this.#limits.maxSize;', 'octets >= this.#limits.maxSize;', `${SERVER}/mail-data ${SERVER}/session-limit`],
   ['the first chunk of the next mail is checked as text of the last', 'protocol/server/mail-data.ts', '    this.#chunk = undefined;\n    const text', '    const text', `${SERVER}/session ${SERVER}/session-octets test/transcripts -t rfc3030`],
   ['one recipient too many', 'protocol/server/guard.ts', '(transaction?.accepted ?? 0) >= offer.maxRecipients', '(transaction?.accepted ?? 0) > offer.maxRecipients', `${SERVER}/guard ${SERVER}/session-limit`],

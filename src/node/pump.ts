@@ -97,7 +97,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   #paused = false; //   nothing is taken from the socket
   #kept = NONE; //      what came while nothing was to be read: one read, since the socket was paused then
   #keptEnd = false; //  and the peer's end behind it
-  readonly #unwritten = new Fifo<Uint8Array>(); // to be written with what follows at once
+  #unwritten: Fifo<Uint8Array> | undefined; // to be written with what follows at once
   #unwrittenLength = 0;
   #finishes = false; // at the end of this turn of the event loop, by writing them
   #written = 0; //      writes of the socket's so far,
@@ -200,7 +200,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
           this.#send(action.octets);
           continue;
         }
-        if (!this.#unwritten.empty && !this.joins.has(action.type)) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
+        if (this.#unwritten !== undefined && !this.joins.has(action.type)) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
         if (action.type === 'close') this.#close();
         else this.#owner.act(action as Exclude<Action, WireAction>); // the two others are taken above
       }
@@ -215,13 +215,13 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   /** Takes octets to be written; a few together, where they follow each other at once (a call of the system costs as much as copying 30 kB). */
   #send(octets: Uint8Array): void {
     if (this.#unwrittenLength + octets.length > MOST_TOGETHER) this.#write();
-    this.#unwritten.push(octets);
+    (this.#unwritten ??= new Fifo()).push(octets);
     this.#unwrittenLength += octets.length;
     if (this.#unwrittenLength > MOST_TOGETHER) this.#write();
   }
 
   #writeSoon(): void {
-    if (this.#finishes || this.#unwritten.empty) return;
+    if (this.#finishes || this.#unwritten === undefined) return;
     this.#finishes = true;
     finishThisTurn(this);
   }
@@ -239,9 +239,11 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   }
 
   #write(): void {
-    const first = this.#unwritten.shift();
-    if (first === undefined) return;
-    const octets = this.#unwritten.empty ? first : concat([first, ...this.#unwritten.clear()]);
+    const unwritten = this.#unwritten;
+    const first = unwritten?.shift();
+    if (unwritten === undefined || first === undefined) return;
+    const octets = unwritten.empty ? first : concat([first, ...unwritten.clear()]);
+    this.#unwritten = undefined;
     this.#unwrittenLength = 0;
     const socket = this.#socket;
     if (socket.destroyed) this.#blocked = false;

@@ -30,23 +30,7 @@ export class Input {
     this.at = 0;
     if (this.#waiting === undefined) return;
     this.#waiting[this.#next++] = EMPTY; // its owner may want the memory back
-    if (this.#next >= this.#waiting.length) this.#forgetWaiting();
-  }
-
-  /** Drops at most so many octets of the segment under way; returns how many. */
-  skip(most: number): number {
-    const dropped = Math.min(most, this.octets.length - this.at);
-    this.advance(this.at + dropped);
-    return dropped;
-  }
-
-  clear(): void {
-    this.octets = EMPTY;
-    this.at = 0;
-    this.#forgetWaiting();
-  }
-
-  #forgetWaiting(): void {
+    if (this.#next < this.#waiting.length) return;
     this.#waiting = undefined;
     this.#next = 0;
   }

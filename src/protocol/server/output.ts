@@ -17,9 +17,9 @@ import type { State } from './table.ts';
 export class Output {
   /** The replies must not wait for more input (RFC 2920 §3.2 (5), (6)). */
   urgent = false;
-  readonly #replies = new Fifo<Uint8Array>();
+  #replies: Fifo<Uint8Array> | undefined; //    while there are some, as are
+  #actions: Fifo<ServerAction> | undefined; //  these
   #size = 0; //      of the replies
-  readonly #actions = new Fifo<ServerAction>();
   #behind: (ServerAction & { readonly type: 'ended' }) | undefined; // to be handed out behind the replies
   #closed = false; // the close was handed out
   #noticed: Set<NoticeName> | undefined; // most sessions have none
@@ -41,8 +41,8 @@ export class Output {
 
   /** The replies that are held back. */
   get held(): Uint8Array {
-    const replies = this.#replies.clear();
-    for (const reply of replies) this.#replies.push(reply);
+    const replies = this.#replies?.clear() ?? [];
+    for (const reply of replies) this.#replies?.push(reply);
     return concat(replies);
   }
 
@@ -60,7 +60,7 @@ export class Output {
   /** A reply as octets, which are not written into. */
   put(octets: Uint8Array): void {
     if (this.#counts !== undefined) countReply(this.#counts, octets);
-    this.#replies.push(octets);
+    (this.#replies ??= new Fifo()).push(octets);
     this.#size += octets.length;
   }
 
@@ -77,7 +77,7 @@ export class Output {
   }
 
   act(action: ServerAction): void {
-    this.#actions.push(action);
+    (this.#actions ??= new Fifo()).push(action);
   }
 
   /** The end of mail data was answered: the transaction is over as soon as the reply is out, and that is not held back for others. */
@@ -88,15 +88,20 @@ export class Output {
 
   /** The next action that comes before any further reading. */
   action(): ServerAction | undefined {
-    return this.#actions.shift();
+    const actions = this.#actions;
+    const first = actions?.shift();
+    if (actions?.empty === true) this.#actions = undefined;
+    return first;
   }
 
   /** The replies so far; when they are out, what the state asks for: the handshake, the close. */
   flush(state: State): ServerAction | undefined {
     this.urgent = false;
-    const first = this.#replies.shift();
-    if (first !== undefined) {
-      const octets = this.#replies.empty ? first : concat([first, ...this.#replies.clear()]);
+    const replies = this.#replies;
+    const first = replies?.shift();
+    if (replies !== undefined && first !== undefined) {
+      const octets = replies.empty ? first : concat([first, ...replies.clear()]);
+      this.#replies = undefined;
       this.#size = 0;
       if (this.#behind !== undefined) this.act(this.#behind);
       this.#behind = undefined;
@@ -110,7 +115,7 @@ export class Output {
 
   /** Nobody hears the replies any more. */
   drop(): void {
-    this.#replies.clear();
+    this.#replies = undefined;
     this.#size = 0;
     if (this.#behind !== undefined) this.act({ ...this.#behind, replied: false });
     this.#behind = undefined;

@@ -11,9 +11,9 @@ import type { MailData } from './mail-data.ts';
 const TLS_HANDSHAKE = 0x16;
 
 export class Reader {
-  readonly #input = new Input();
   readonly #bareLf: boolean;
-  #lines: LineDecoder | undefined; // has the line under way; most sessions, most of their time, have none
+  #input: Input | undefined; //       there is some; most sessions, most of their time, have none,
+  #lines: LineDecoder | undefined; // nor a line under way
 
   /** `bareLf`: a LF alone ends a line too. */
   constructor(bareLf: boolean) {
@@ -22,17 +22,17 @@ export class Reader {
 
   /** Everything that came has been read. */
   get empty(): boolean {
-    return this.#input.empty;
+    return this.#input === undefined;
   }
 
   push(octets: Uint8Array): void {
-    this.#input.push(octets);
+    if (octets.length > 0) (this.#input ??= new Input()).push(octets);
   }
 
   /** Reads on in a command line. Returns the decoder that holds its end, undefined where that is still to come. */
   readCommand(): LineDecoder | 'endless' | 'tls' | undefined {
     const input = this.#input;
-    if (this.#lines === undefined && input.octets[input.at] === TLS_HANDSHAKE) return 'tls';
+    if (this.#lines === undefined && input?.octets[input.at] === TLS_HANDSHAKE) return 'tls';
     return this.#read(LIMITS.commandLine);
   }
 
@@ -43,10 +43,11 @@ export class Reader {
 
   #read(limit: number): LineDecoder | 'endless' | undefined {
     const input = this.#input;
+    if (input === undefined) return undefined;
     const lines = (this.#lines ??= new LineDecoder({ limit, bareLf: this.#bareLf }));
     const begin = input.at - lines.length; // of the line, were all of it here
     const end = lines.read(input.octets, input.at);
-    input.advance(end);
+    this.#advance(input, end);
     if (end - begin > LIMITS.commandLineDrain) return 'endless'; // though it end here: else it would depend on the cuts
     if (!lines.ended) return undefined;
     this.#lines = undefined; // an idle session keeps no view of what it has read
@@ -56,25 +57,37 @@ export class Reader {
   /** Reads on in mail data; returns how many octets they took. */
   readMailData(data: MailData): number {
     const input = this.#input;
+    if (input === undefined) return 0;
     const { at } = input;
     const end = data.read(input.octets, at);
-    input.advance(end);
+    this.#advance(input, end);
     return end - at;
   }
 
   /** Drops at most so many octets of those that are here; returns how many. */
   drop(most: number): number {
-    return this.#input.skip(most);
+    const input = this.#input;
+    if (input === undefined) return 0;
+    const { at } = input;
+    const end = Math.min(at + most, input.octets.length);
+    this.#advance(input, end);
+    return end - at;
   }
 
   /** Drops all that came. */
   clear(): void {
-    this.#input.clear();
+    this.#input = undefined;
   }
 
   /** Drops all that came and the line under way with it: what was said in the clear must not be taken for what TLS protects (RFC 3207 §5). */
   forget(): void {
     this.clear();
     this.#lines = undefined;
+  }
+
+  /** The input has been read up to there. */
+  #advance(input: Input, to: number): void {
+    input.advance(to);
+    if (input.empty) this.#input = undefined;
   }
 }

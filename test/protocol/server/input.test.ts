@@ -41,19 +41,4 @@ describe('the input of a session', () => {
     for (; !input.empty; size++) input.advance(1);
     expect(size).toBe(2_000_000);
   }, 20_000);
-
-  it('skips no more than is asked, and within one segment', () => {
-    const input = inputOf('abc', 'de');
-    expect([input.skip(2), input.skip(2), input.skip(9), input.skip(9)]).toEqual([2, 1, 2, 0]);
-    expect(input.empty).toBe(true);
-  });
-
-  it('is forgotten whole: no octet of any segment is left', () => {
-    const input = inputOf('abc', 'de', 'f');
-    input.advance(1);
-    input.clear();
-    expect(drain(input)).toEqual([]);
-    input.push(octetsOf('g'));
-    expect(drain(input)).toEqual(['g']);
-  });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/protocol/limit.ts';
+import { MailData } from '../../../src/protocol/server/mail-data.ts';
 import { Reader } from '../../../src/protocol/server/reader.ts';
 import { octetsOf, textOf } from '../../wire/every.ts';
 
@@ -23,6 +24,23 @@ describe('what reads the octets of a peer', () => {
     expect([reader.readCommand(), textOf(lineOf(reader.readCommand())), reader.readCommand(), textOf(lineOf(reader.readCommand()))]).toEqual([undefined, 'NOOP', undefined, 'AUTH']);
     expect(textOf(lineOf(reader.readResponse()))).toBe('c2VjcmV0');
     expect([reader.drop(2), reader.drop(10), reader.empty]).toEqual([2, 2, true]);
+  });
+
+  it('drops no more than is asked, and within one segment', () => {
+    const reader = new Reader(false);
+    for (const segment of ['abc', 'de']) reader.push(octetsOf(segment));
+    expect([2, 2, 9, 9].map((most) => reader.drop(most))).toEqual([2, 1, 2, 0]);
+    expect(reader.empty).toBe(true);
+  });
+
+  it('has nothing left of any segment when it is cleared, nor reads where there is nothing', () => {
+    const reader = new Reader(false);
+    for (const segment of ['NOOP\r\nabc', 'de', 'f']) reader.push(octetsOf(segment));
+    expect(textOf(lineOf(reader.readCommand()))).toBe('NOOP');
+    reader.clear();
+    expect([reader.empty, reader.readCommand(), reader.readResponse(), reader.readMailData(new MailData({ maxSize: 0, maxTextLine: 1_000 }))]).toEqual([true, undefined, undefined, 0]);
+    reader.push(octetsOf('QUIT\r\n'));
+    expect(linesOf(reader)).toEqual(['QUIT']);
   });
 
   it('takes a bare LF for an end where it is told to', () => {
