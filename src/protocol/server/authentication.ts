@@ -31,13 +31,6 @@ export class Authentication {
     this.#most = most;
   }
 
-  /** The mechanisms that may be used now; none for a client that is authenticated (RFC 4954 §4: once a session). */
-  offered(secured: boolean): readonly string[] {
-    if (this.#options === undefined || this.identity !== undefined) return [];
-    const { mechanisms, clearText = false } = this.#options;
-    return mechanisms.filter((name) => secured || clearText || !MECHANISMS[name].revealsSecret);
-  }
-
   /** Begins with what AUTH said; a guard has seen to it that the mechanism is one of ours. */
   begin(mechanism: string, initialResponse: string | undefined): AuthTurn {
     const name = findMechanism(mechanism);
@@ -84,4 +77,11 @@ export class Authentication {
     this.#exchange = undefined;
     return { type: 'failure', reply, ...(text === undefined ? {} : { text }), last: ++this.#failures > this.#most };
   }
+}
+
+/** The mechanisms that may be used now; none for a client that is authenticated (RFC 4954 §4: once a session). */
+export function mechanismsOffered(options: AuthOptions | undefined, secured: boolean, authenticated: boolean): readonly string[] {
+  if (options === undefined || authenticated) return [];
+  const { mechanisms, clearText = false } = options;
+  return mechanisms.filter((name) => secured || clearText || !MECHANISMS[name].revealsSecret);
 }

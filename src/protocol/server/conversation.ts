@@ -19,7 +19,6 @@ import { MailData } from './mail-data.ts';
 import type { Settings } from './option.ts';
 import { NO_ERROR, outOfOrder } from './order.ts';
 import { Output } from './output.ts';
-import { ownReplies, type OwnReplies } from './own-replies.ts';
 import { OpenQuestion } from './question.ts';
 import type { Reader } from './reader.ts';
 import { ABORT_REPLIES, helpReply, named, parameterReply, type ReplyName } from './reply.ts';
@@ -37,13 +36,12 @@ export class Conversation {
 
   readonly #settings: Settings;
   readonly #reader: Reader;
-  readonly #own: OwnReplies;
   #facts: GuardFacts; //              change only with EHLO, TLS and AUTH,
   #utf8 = false; //                   and so does whether SMTPUTF8 is offered
 
   #place: Place = PLACES.connected;
   #secured: boolean;
-  readonly #authentication: Authentication;
+  #authentication: Authentication | undefined; // from the first AUTH on
   readonly #tally: Tally;
   #data: MailData | undefined; //     from the first MAIL on
   #transaction: Transaction | undefined;
@@ -53,13 +51,11 @@ export class Conversation {
   constructor(settings: Settings, reader: Reader) {
     this.#settings = settings;
     this.#reader = reader;
-    this.#own = ownReplies(settings);
-    this.output = new Output(this.#own, !settings.lacking.has('ENHANCEDSTATUSCODES'), settings.counts);
+    this.output = new Output(settings);
     if (settings.counts !== undefined) settings.counts.sessions++;
     this.#secured = settings.secured;
-    this.#authentication = new Authentication(settings.auth, settings.maxAuthFailures);
     this.#tally = new Tally(settings.caps, settings.maxRecipientDomains < Infinity);
-    this.#facts = factsOf(settings, this.#authentication, this.#secured, this.extended, this.#tally.domains);
+    this.#facts = factsOf(settings, this.#secured, false, this.extended, this.#tally.domains);
   }
 
   get state(): State {
@@ -72,12 +68,16 @@ export class Conversation {
   }
 
   get identity(): Identity | undefined {
-    return this.#authentication.identity;
+    return this.#authentication?.identity;
   }
 
   /** The mail data of the mail under way, or of the one to come. */
   get data(): MailData {
     return (this.#data ??= new MailData(this.#settings));
+  }
+
+  get #auth(): Authentication {
+    return (this.#authentication ??= new Authentication(this.#settings.auth, this.#settings.maxAuthFailures));
   }
 
   /** Recipients of LMTP whose reply to the end of mail data is asked for; undefined: none is. */
@@ -91,7 +91,7 @@ export class Conversation {
     this.#enter(this.#place.on[event]);
     this.#secured = true;
     this.extended = false;
-    this.#authentication.forget();
+    this.#authentication?.forget();
     this.#learn();
   }
 
@@ -135,7 +135,7 @@ export class Conversation {
       case 'message': this.#conclude(reply); break;
       case 'auth':
         if (reply.code === 421) this.#reply(reply);
-        else this.#authenticate(this.#authentication.answer({ type: 'unavailable' }));
+        else this.#authenticate(this.#auth.answer({ type: 'unavailable' }));
         break;
       case 'vrfy': this.#reply(sayable(reply, question.utf8) ?? reply, question.utf8); break;
       case 'helo': this.output.say(reply); break; // §4.1.4: the state stays
@@ -158,7 +158,7 @@ export class Conversation {
 
   answerAuth(answer: AuthAnswer): void {
     this.#answered();
-    this.#authenticate(this.#authentication.answer(answer));
+    this.#authenticate(this.#auth.answer(answer));
   }
 
   #answered(): ServerQuestion {
@@ -172,7 +172,7 @@ export class Conversation {
     if (line.lenient) this.output.lenient('bareLfInCommand');
     if (this.state !== 'auth') return this.#command(readCommandLine(line, this.#utf8, this.#settings.lenient));
     const { text, fault } = line;
-    this.#authenticate(this.#authentication.respond(fault === undefined && isPlain(text) ? text : undefined, fault === 'line-too-long'));
+    this.#authenticate(this.#auth.respond(fault === undefined && isPlain(text) ? text : undefined, fault === 'line-too-long'));
   }
 
   /** So many octets of a refused chunk were dropped; tells whether that was the rest. */
@@ -218,7 +218,7 @@ export class Conversation {
   #conclude(reply: Reply | ReplyName): void {
     const { unanswered = 1, taken = false, closes = false } = this.#transaction ?? {};
     for (let each = this.#settings.lmtp && this.data.concluding ? unanswered : 1; each > 0; each--) this.#reply(reply);
-    const { code } = typeof reply === 'string' ? this.#own.reply(reply) : reply;
+    const { code } = typeof reply === 'string' ? this.#settings.own.reply(reply) : reply;
     this.#forget(taken || replyClass(code) === 2 ? 'accepted' : 'refused');
     if (closes || code === 421) this.end('dropped', 'peer-gone'); // §3.8; recipients behind a 421 have had their replies
   }
@@ -262,7 +262,7 @@ export class Conversation {
         return this.#enter(this.#place.on.STARTTLS);
       case 'AUTH':
         this.#enter(this.#place.on.AUTH);
-        return this.#authenticate(this.#authentication.begin(command.mechanism, command.initialResponse));
+        return this.#authenticate(this.#auth.begin(command.mechanism, command.initialResponse));
       case 'MAIL': {
         const parameters = readMailParameters(this.#known(command.parameters), this.#facts.offer);
         if ('refused' in parameters) return this.#error(parameterReply(parameters));
@@ -338,8 +338,8 @@ export class Conversation {
     this.extended = verb !== 'HELO';
     this.#learn();
     this.#enter(this.#place.on[verb]);
-    if (reply === undefined && this.extended) return this.output.put(this.#own.hello(`${this.#secured} ${this.identity !== undefined}`, () => ehloLines(this.#facts.offer)));
-    const { code, lines: [first = '', ...more] } = named(reply ?? this.#own.reply('hello'), this.#settings.hostname);
+    if (reply === undefined && this.extended) return this.output.put(this.#settings.own.hello(`${this.#secured} ${this.identity !== undefined}`, () => ehloLines(this.#facts.offer)));
+    const { code, lines: [first = '', ...more] } = named(reply ?? this.#settings.own.reply('hello'), this.#settings.hostname);
     this.output.say({ code, enhanced: undefined, lines: this.extended ? [first, ...more, ...ehloLines(this.#facts.offer)] : [first] });
   }
 
@@ -362,13 +362,13 @@ export class Conversation {
       case 'failure':
         this.#enter(this.#place.on['not authenticated']);
         if (turn.last) return this.end('dropped', 'peer-gone', 'too many auth errors');
-        return this.#error(turn.text === undefined ? turn.reply : { ...this.#own.reply(turn.reply), lines: [turn.text] });
+        return this.#error(turn.text === undefined ? turn.reply : { ...this.#settings.own.reply(turn.reply), lines: [turn.text] });
       default: turn satisfies never;
     }
   }
 
   #learn(): void {
-    this.#facts = factsOf(this.#settings, this.#authentication, this.#secured, this.extended, this.#tally.domains);
+    this.#facts = factsOf(this.#settings, this.#secured, this.identity !== undefined, this.extended, this.#tally.domains);
     this.#utf8 = isOffered('SMTPUTF8', this.#facts.offer);
   }
 

@@ -4,7 +4,7 @@ import type { Command, Verb } from '../../syntax/command.ts';
 import type { Parameter } from '../../syntax/parameter.ts';
 import { isOffered, isVerbOffered, type Offer } from '../extension.ts';
 import { findMechanism, MECHANISMS } from '../sasl/mechanism.ts';
-import type { Authentication } from './authentication.ts';
+import { mechanismsOffered } from './authentication.ts';
 import type { Settings } from './option.ts';
 import type { ReplyName } from './reply.ts';
 import type { Transaction } from './transaction.ts';
@@ -80,26 +80,26 @@ const WITHOUT_TLS: ReadonlySet<Verb> = new Set(['EHLO', 'LHLO', 'STARTTLS', 'NOO
 const WITHOUT_AUTH: ReadonlySet<Verb> = new Set(['AUTH', 'EHLO', 'HELO', 'LHLO', 'STARTTLS', 'NOOP', 'RSET', 'QUIT']);
 
 /** What guards look at, from what was set and what the session has come to: one object for all the sessions that have come to the same. */
-export function factsOf(settings: Settings, authentication: Authentication, secured: boolean, extended: boolean, domains: ReadonlySet<string> | undefined): GuardFacts {
-  if (domains !== undefined) return makeFacts(settings, authentication, secured, extended, domains);
-  const key = `${secured} ${extended} ${authentication.identity !== undefined}`; // nobody is anything else to the guards
+export function factsOf(settings: Settings, secured: boolean, authenticated: boolean, extended: boolean, domains: ReadonlySet<string> | undefined): GuardFacts {
+  if (domains !== undefined) return makeFacts(settings, secured, authenticated, extended, domains);
+  const key = `${secured} ${extended} ${authenticated}`; // nobody is anything else to the guards
   const shared = SHARED.get(settings) ?? new Map<string, GuardFacts>();
-  const facts = shared.get(key) ?? makeFacts(settings, authentication, secured, extended, undefined);
+  const facts = shared.get(key) ?? makeFacts(settings, secured, authenticated, extended, undefined);
   SHARED.set(settings, shared.set(key, facts));
   return facts;
 }
 
 const SHARED = new WeakMap<Settings, Map<string, GuardFacts>>();
 
-function makeFacts(settings: Settings, authentication: Authentication, secured: boolean, extended: boolean, domains: ReadonlySet<string> | undefined): GuardFacts {
+function makeFacts(settings: Settings, secured: boolean, authenticated: boolean, extended: boolean, domains: ReadonlySet<string> | undefined): GuardFacts {
   const { maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls, without, lacking, lmtp, requireTls, auth } = settings;
   return {
     offer: {
-      maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls: startTls !== false, secured, mechanisms: authentication.offered(secured), without: lacking,
+      maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls: startTls !== false, secured, mechanisms: mechanismsOffered(auth, secured, authenticated), without: lacking,
     },
     extended,
     lmtp,
-    authenticated: authentication.identity !== undefined,
+    authenticated,
     requireTls,
     requireAuth: auth?.required === true,
     clearTextAuth: auth?.clearText === true,

@@ -11,6 +11,7 @@ import type { MechanismName } from '../sasl/exchange.ts';
 import { MECHANISMS } from '../sasl/mechanism.ts';
 import type { ServerExchange } from '../sasl/server-exchange.ts';
 import type { SessionCounts } from './count.ts';
+import { OwnReplies } from './own-replies.ts';
 import type { Caps } from './tally.ts';
 
 /** What is set about a `ServerSession`. */
@@ -97,6 +98,7 @@ export type Settings = Required<Omit<ServerOptions, 'auth' | 'counts'>> & {
   readonly lacking: ReadonlySet<ExtensionKeyword>;
   readonly lenient: ReadonlySet<LeniencyName>;
   readonly caps: Caps;
+  readonly own: OwnReplies;
 };
 
 /** Settings of the options seen so far: those of a server are the same for each of its sessions (a third of what opening one cost). */
@@ -171,5 +173,6 @@ function readOptions(options: ServerOptions): Settings {
       mails: options.maxMails ?? CAPS.mails,
     },
     lenient: new Set(leniencies),
+    own: new OwnReplies({ hostname: options.hostname, maxTextLine: options.maxTextLine ?? LIMITS.textLine, encode: options.encode ?? encodeAscii }),
   };
 }

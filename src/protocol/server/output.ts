@@ -5,6 +5,7 @@ import { Fifo } from '../../wire/fifo.ts';
 import { concat } from '../../wire/octet.ts';
 import { encodeUtf8 } from '../../wire/utf8.ts';
 import { formatReply, type Reply } from '../../syntax/reply.ts';
+import type { ExtensionKeyword } from '../extension.ts';
 import { LENIENCIES, type LeniencyName } from '../leniency.ts';
 import { LIMITS } from '../limit.ts';
 import type { ServerAction } from './action.ts';
@@ -13,6 +14,14 @@ import { NOTICES, type NoticeName } from './notice.ts';
 import type { OwnReplies } from './own-replies.ts';
 import { enhanced, type ReplyName } from './reply.ts';
 import type { State } from './table.ts';
+
+/** What of a server's settings decides what its replies are. */
+export interface OutputSettings {
+  readonly own: OwnReplies;
+  /** Extensions that are not offered. */
+  readonly lacking: ReadonlySet<ExtensionKeyword>;
+  readonly counts: SessionCounts | undefined;
+}
 
 export class Output {
   /** The replies must not wait for more input (RFC 2920 §3.2 (5), (6)). */
@@ -23,15 +32,10 @@ export class Output {
   #behind: (ServerAction & { readonly type: 'ended' }) | undefined; // to be handed out behind the replies
   #closed = false; // the close was handed out
   #noticed: Set<NoticeName> | undefined; // most sessions have none
-  readonly #own: OwnReplies;
-  readonly #codes: boolean;
-  readonly #counts: SessionCounts | undefined;
+  readonly #settings: OutputSettings;
 
-  /** `codes`: ENHANCEDSTATUSCODES is offered. */
-  constructor(own: OwnReplies, codes: boolean, counts?: SessionCounts) {
-    this.#own = own;
-    this.#codes = codes;
-    this.#counts = counts;
+  constructor(settings: OutputSettings) {
+    this.#settings = settings;
   }
 
   /** The replies are to go out before anything further is read. */
@@ -48,8 +52,9 @@ export class Output {
 
   /** A reply of ours by its name; or one of the application's, which gets an enhanced code where it has none (RFC 2034 §4). */
   reply(reply: Reply | ReplyName, utf8: boolean): void {
-    if (typeof reply === 'string') this.put(this.#own.octets(reply));
-    else this.put(encodeUtf8(formatReply(this.#codes ? enhanced(reply) : reply, { utf8 })));
+    const { own, lacking } = this.#settings;
+    if (typeof reply === 'string') this.put(own.octets(reply));
+    else this.put(encodeUtf8(formatReply(lacking.has('ENHANCEDSTATUSCODES') ? reply : enhanced(reply), { utf8 })));
   }
 
   /** A reply as it is: RFC 2034 §4 excepts the banner, those to EHLO and HELO, and 3yz. */
@@ -59,7 +64,8 @@ export class Output {
 
   /** A reply as octets, which are not written into. */
   put(octets: Uint8Array): void {
-    if (this.#counts !== undefined) countReply(this.#counts, octets);
+    const { counts } = this.#settings;
+    if (counts !== undefined) countReply(counts, octets);
     (this.#replies ??= new Fifo()).push(octets);
     this.#size += octets.length;
   }

@@ -47,15 +47,3 @@ export class OwnReplies {
     return octets;
   }
 }
-
-const remembered = new WeakMap<Named, OwnReplies>();
-
-/** The replies of the server that has these settings. */
-export function ownReplies(settings: Named): OwnReplies {
-  let replies = remembered.get(settings);
-  if (replies === undefined) {
-    replies = new OwnReplies(settings);
-    remembered.set(settings, replies);
-  }
-  return replies;
-}

@@ -21,19 +21,21 @@ export interface PaceLimits {
 /** Why a client's time is over, by the reply that says so. */
 export type Overrun = Extract<ReplyName, 'timeout' | 'session too long'>;
 
+/** Mail data that come, since so long. */
+interface Window {
+  readonly since: Milliseconds;
+  octets: number;
+}
+
 export class Pace {
   readonly #limits: PaceLimits;
-  readonly #wanted: number; // octets of mail data in a window
   readonly #end: Milliseconds;
   #now: Milliseconds;
-  #since: Milliseconds; //     what is awaited has been since then
-  #flowing = false; //         mail data come
-  #windowAt = 0;
-  #octets = 0; //              of mail data in the window
+  #since: Milliseconds; //        what is awaited has been since then
+  #window: Window | undefined; // while mail data come
 
   constructor(limits: PaceLimits, now: Milliseconds) {
     this.#limits = limits;
-    this.#wanted = (limits.minDataRate * limits.dataRateWindow) / 1_000;
     this.#end = now + limits.sessionTimeout;
     this.#now = now;
     this.#since = now;
@@ -59,20 +61,18 @@ export class Pace {
   renew(now: Milliseconds = this.#now): void {
     this.#now = now;
     this.#since = now;
-    this.#flowing = false;
+    this.#window = undefined;
   }
 
   /** So many octets of mail data came. Tells whether the window that they close had brought too few. */
   flow(octets: number): boolean {
     this.#since = this.#now;
-    const closes = this.#flowing && this.#now >= this.#windowAt + this.#limits.dataRateWindow;
-    if (closes && this.#octets < this.#wanted) return true;
-    if (closes || !this.#flowing) {
-      this.#flowing = true;
-      this.#windowAt = this.#now;
-      this.#octets = 0;
-    }
-    this.#octets += octets;
+    const { minDataRate, dataRateWindow } = this.#limits;
+    const window = this.#window;
+    const closes = window !== undefined && this.#now >= window.since + dataRateWindow;
+    if (closes && window.octets < (minDataRate * dataRateWindow) / 1_000) return true;
+    if (closes || window === undefined) this.#window = { since: this.#now, octets };
+    else window.octets += octets;
     return false;
   }
 }

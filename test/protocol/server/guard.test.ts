@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { Authentication } from '../../../src/protocol/server/authentication.ts';
 import { factsOf, refusalOf, requirementOf } from '../../../src/protocol/server/guard.ts';
 import type { GuardFacts } from '../../../src/protocol/server/guard.ts';
 import { settingsOf } from '../../../src/protocol/server/option.ts';
@@ -8,7 +7,7 @@ import { Transaction } from '../../../src/protocol/server/transaction.ts';
 import { parseCommand } from '../../../src/syntax/command.ts';
 import { isFault } from '../../../src/syntax/fault.ts';
 import type { MailParameters } from '../../../src/protocol/mail.ts';
-import { ANY_AUTH, HOST, plain } from '../../support/server-dialogue.ts';
+import { ANY_AUTH, HOST } from '../../support/server-dialogue.ts';
 
 interface Situation extends Partial<ServerOptions> {
   readonly domains?: readonly string[];
@@ -18,13 +17,7 @@ interface Situation extends Partial<ServerOptions> {
 }
 
 function factsIn({ tls = false, helo = false, authenticated = false, domains = [], ...options }: Situation): GuardFacts {
-  const settings = settingsOf({ hostname: HOST, ...options });
-  const authentication = new Authentication(settings.auth);
-  if (authenticated) {
-    authentication.begin('PLAIN', plain('alice', 'secret'));
-    authentication.answer({ type: 'yes' });
-  }
-  return factsOf(settings, authentication, tls, !helo, new Set(domains));
+  return factsOf(settingsOf({ hostname: HOST, ...options }), tls, authenticated, !helo, new Set(domains));
 }
 
 function refusal(line: string, situation: Situation = {}, transaction?: Transaction): string | undefined {

@@ -6,7 +6,7 @@ import type { LeniencyName } from '../../../src/protocol/leniency.ts';
 import type { Envelope } from '../../../src/protocol/mail.ts';
 import { MailData } from '../../../src/protocol/server/mail-data.ts';
 import { Output } from '../../../src/protocol/server/output.ts';
-import { ownReplies } from '../../../src/protocol/server/own-replies.ts';
+import { settingsOf } from '../../../src/protocol/server/option.ts';
 import { DataDecoder } from '../../../src/wire/data-decoder.ts';
 import { ServerDialogue, codesOf, dialogueIn } from '../../support/server-dialogue.ts';
 import { type Cuts, cut, everyCut, everyString, octetsOf, someCuts, textOf } from '../../wire/every.ts';
@@ -76,7 +76,7 @@ describe('a leniency', () => {
 });
 
 describe('mail data with leniencies', () => {
-  const OWN_REPLIES = ownReplies({ hostname: 'mx.example.com', maxTextLine: 1_000 });
+  const SETTINGS = settingsOf({ hostname: 'mx.example.com' });
 
   interface Read {
     readonly content: string;
@@ -99,7 +99,7 @@ describe('mail data with leniencies', () => {
 
   function leniently(text: string, cuts: Cuts): Read & { readonly fault: string | undefined } {
     const data = new MailData({ maxSize: 0, maxTextLine: 2, leniencies: ['repairLineEnds', 'longTextLines'] });
-    data.begin(ENVELOPE, new Output(OWN_REPLIES, true));
+    data.begin(ENVELOPE, new Output(SETTINGS));
     let content = '';
     let consumed = 0;
     for (const segment of cut(text, cuts)) {

@@ -2,13 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/protocol/limit.ts';
 import type { Envelope } from '../../../src/protocol/mail.ts';
 import { MailData } from '../../../src/protocol/server/mail-data.ts';
-import { settingsOf } from '../../../src/protocol/server/option.ts';
 import { Output } from '../../../src/protocol/server/output.ts';
-import { ownReplies } from '../../../src/protocol/server/own-replies.ts';
+import { settingsOf } from '../../../src/protocol/server/option.ts';
 import { concat } from '../../../src/wire/octet.ts';
 import { everyCut, everyString, octetsOf, textOf } from '../../wire/every.ts';
 
-const newOutput = (): Output => new Output(ownReplies({ hostname: 'mx.example.com', maxTextLine: 1_000 }), true);
+const newOutput = (): Output => new Output(settingsOf({ hostname: 'mx.example.com' }));
 
 const ENVELOPE: Envelope = { reversePath: { type: 'null', text: '<>', key: '' }, forwardPaths: [], parameters: {}, recipientParameters: [] };
 const BINARY: Envelope = { ...ENVELOPE, parameters: { body: 'BINARYMIME' } };

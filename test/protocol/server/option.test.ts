@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EXTENSIONS } from '../../../src/protocol/extension.ts';
 import { CAPS, DATA_RATE, LIMITS, MOST_AUTH_FAILURES, MOST_ERRORS, SERVER_TIMEOUT, SESSION_TIMEOUT } from '../../../src/protocol/limit.ts';
 import { NOT_BY_DEFAULT, settingsOf } from '../../../src/protocol/server/option.ts';
+import { OwnReplies } from '../../../src/protocol/server/own-replies.ts';
 import { encodeAscii } from '../../../src/wire/ascii.ts';
 import { UsageError } from '../../../src/wire/usage.ts';
 import { ANY_AUTH, HOST, ServerDialogue } from '../../support/server-dialogue.ts';
@@ -15,7 +16,7 @@ describe('the options of a server session', () => {
       maxCommands: CAPS.commands, maxErrors: MOST_ERRORS, maxRefusedRecipients: CAPS.refusedRecipients, maxAuthFailures: MOST_AUTH_FAILURES,
       maxMails: Infinity, maxRecipientDomains: Infinity, leniencies: [], earlyTalk: 'take',
       lmtp: false, without: NOT_BY_DEFAULT, startTls: false, secured: false, requireTls: false, auth: undefined,
-      lacking: new Set([...NOT_BY_DEFAULT, 'AUTH']), lenient: new Set(), caps: CAPS, counts: undefined, encode: encodeAscii,
+      lacking: new Set([...NOT_BY_DEFAULT, 'AUTH']), lenient: new Set(), caps: CAPS, counts: undefined, encode: encodeAscii, own: expect.any(OwnReplies),
     });
     expect(NOT_BY_DEFAULT.filter((keyword) => !(keyword in EXTENSIONS))).toEqual([]);
   });
@@ -27,7 +28,7 @@ describe('the options of a server session', () => {
 
   it('are what is set, and the default where undefined is', () => {
     const set = { hostname: HOST, maxSize: 0, maxDrain: 1, maxRecipients: 100, maxTextLine: 500, timeout: 1, ...LATER, lmtp: true, without: [], startTls: true, secured: true, requireTls: true, auth: ANY_AUTH };
-    expect(settingsOf(set)).toEqual({ ...set, lacking: new Set(), lenient: new Set(['longTextLines']), caps: { commands: 5, errors: 6, refusedRecipients: 7, mails: 9 }, counts: undefined, encode: encodeAscii });
+    expect(settingsOf(set)).toEqual({ ...set, lacking: new Set(), lenient: new Set(['longTextLines']), caps: { commands: 5, errors: 6, refusedRecipients: 7, mails: 9 }, counts: undefined, encode: encodeAscii, own: expect.any(OwnReplies) });
     // @ts-expect-error an option that is absent is left out
     expect(settingsOf({ hostname: HOST, maxSize: undefined, without: undefined })).toEqual(settingsOf({ hostname: HOST }));
   });

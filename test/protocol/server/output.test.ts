@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/protocol/limit.ts';
 import { endsGroup } from '../../../src/protocol/extension.ts';
 import { Output } from '../../../src/protocol/server/output.ts';
-import { ownReplies } from '../../../src/protocol/server/own-replies.ts';
+import { settingsOf } from '../../../src/protocol/server/option.ts';
 import type { State } from '../../../src/protocol/server/table.ts';
 import { reply } from '../../../src/syntax/reply.ts';
 import { textOf } from '../../wire/every.ts';
 
-const newOutput = (): Output => new Output(ownReplies({ hostname: 'mx.example.com', maxTextLine: 1_000 }), true);
+const newOutput = (): Output => new Output(settingsOf({ hostname: 'mx.example.com' }));
 
 const OK = reply(250, '2.0.0', 'ok');
 

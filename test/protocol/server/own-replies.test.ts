@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
-import { OwnReplies, ownReplies } from '../../../src/protocol/server/own-replies.ts';
+import { settingsOf } from '../../../src/protocol/server/option.ts';
+import { OwnReplies } from '../../../src/protocol/server/own-replies.ts';
 import { enhanced, named, REPLIES } from '../../../src/protocol/server/reply.ts';
 import type { ReplyName } from '../../../src/protocol/server/reply.ts';
 import { formatReply, reply } from '../../../src/syntax/reply.ts';
@@ -19,19 +20,20 @@ describe('our own replies', () => {
 
   it('are made octets by what a server has for that, once', () => {
     const named = { hostname: 'mx.example.com', maxTextLine: 1_000 };
-    const own = ownReplies({ ...named, encode: (text) => Buffer.from(text, 'latin1') });
+    const own = new OwnReplies({ ...named, encode: (text) => Buffer.from(text, 'latin1') });
     for (const name of Object.keys(REPLIES) as ReplyName[]) {
       expect(own.octets(name)).toBeInstanceOf(Buffer);
       expect(own.octets(name)).toBe(own.octets(name));
-      expect(textOf(own.octets(name))).toBe(textOf(ownReplies(named).octets(name)));
+      expect(textOf(own.octets(name))).toBe(textOf(new OwnReplies(named).octets(name)));
     }
   });
 
   it('are one set for all sessions of a server', () => {
-    const settings = { hostname: 'a.example', maxTextLine: 10 };
-    expect(ownReplies(settings)).toBe(ownReplies(settings));
-    expect(textOf(ownReplies(settings).octets('text line too long'))).toContain(' 10 octets');
-    expect(ownReplies({ ...settings })).not.toBe(ownReplies(settings));
+    const options = { hostname: 'a.example', maxTextLine: 10 };
+    const { own } = settingsOf(options);
+    expect(settingsOf(options).own).toBe(own);
+    expect(textOf(own.octets('text line too long'))).toContain(' 10 octets');
+    expect(settingsOf({ ...options }).own).not.toBe(own);
   });
 
   it('are to EHLO what is offered then: before TLS, under it, and to a client that is authenticated', () => {
