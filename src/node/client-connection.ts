@@ -82,9 +82,7 @@ export class ClientConnection {
     this.#socket = socket;
     this.#usedAt = now();
     this.#session = session(sessionOptions(options), now());
-    this.#pump = new Pump<ClientAction>(socket, this.#session, { act: (action) => this.#act(action), closed: () => this.#close() });
-    this.#pump.linger = LINGER;
-    this.#pump.joins = JOINS;
+    this.#pump = new Pump<ClientAction>(socket, this.#session, { act: (action) => this.#act(action), closed: () => this.#close(), joins: JOINS, linger: LINGER });
     closing?.addEventListener('abort', this.#leave, { once: true });
     signal?.addEventListener('abort', this.#abort, { once: true });
     if (closing?.aborted === true || signal?.aborted === true) this.#session.abort();

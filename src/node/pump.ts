@@ -14,9 +14,11 @@ import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { Fifo } from '../wire/fifo.ts';
 import { concat } from '../wire/octet.ts';
+import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { Alarm, type Sleeper } from './alarm.ts';
 import { attend } from './direct-read.ts';
 import { finishThisTurn } from './turn-end.ts';
+import { WriteWatch } from './write-watch.ts';
 
 /** What a session of either role has for its pump. */
 export interface Pumped<Action extends { readonly type: string }> {
@@ -36,6 +38,10 @@ export interface PumpOwner<Action> {
   act(action: Action): void;
   /** The session is over; told once. */
   closed(): void;
+  /** The types of actions that may bring more to be said at once: what was said before them is written together with that. Default: none. */
+  readonly joins?: ReadonlySet<string>;
+  /** How long a peer that keeps its side open has to read our last words. Default: two seconds. */
+  readonly linger?: Milliseconds;
 }
 
 /** Where a socket has its pump. */
@@ -50,16 +56,9 @@ type WireAction = { readonly type: 'send'; readonly octets: Uint8Array } | { rea
 
 const NOTHING = new Uint8Array(0);
 const NONE: readonly Uint8Array[] = [];
-const NO_TYPES: ReadonlySet<string> = new Set();
 
-/** Somebody to be told when so many writes have been taken. */
-interface Flush {
-  readonly written: number;
-  readonly told: (taken: boolean) => void;
-}
-
-/** Milliseconds that a peer has to close its side after we closed ours, before the socket is destroyed. */
-const LINGER = 2_000;
+/** Time that a peer has to close its side after we closed ours, before the socket is destroyed. */
+const LINGER: Milliseconds = seconds(2);
 
 /** Octets that are copied to be written with others. */
 const MOST_TOGETHER = 8_192;
@@ -79,12 +78,6 @@ export interface Charged {
 export const now = (): number => Math.trunc(performance.now());
 
 export class Pump<Action extends { readonly type: string }> implements Sleeper {
-  /** How long a peer that keeps its side open has to read our last words. */
-  linger: number = LINGER;
-  /** The types of actions that may bring more to be said at once: what was said before them is written together with that. */
-  joins: ReadonlySet<string> = NO_TYPES;
-  /** Whether `flushed` may be asked. */
-  watchesWrites = false;
   #socket: Duplex;
   readonly #session: Pumped<Action | WireAction>;
   readonly #owner: PumpOwner<Exclude<Action, WireAction>>;
@@ -100,9 +93,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   #unwritten: Fifo<Uint8Array> | undefined; // to be written with what follows at once
   #unwrittenLength = 0;
   #finishes = false; // at the end of this turn of the event loop, by writing them
-  #written = 0; //      writes of the socket's so far,
-  #taken = 0; //        of which the system has taken so many
-  #flushes: Flush[] | undefined; // who asked whether so many of them were
+  #watch: WriteWatch | undefined; // where `flushed` may be asked
   #turning = false;
   #ended = false; //    the session has closed, or the socket is gone
 
@@ -158,7 +149,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   static #sawClose(this: Attended): void {
     const pump = Pump.#of(this);
     if (pump === undefined) return;
-    pump.#tellFlushes(Infinity, false);
+    pump.#watch?.lost();
     pump.#session.lost();
     pump.turn();
     pump.#finish();
@@ -200,7 +191,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
           this.#send(action.octets);
           continue;
         }
-        if (this.#unwritten !== undefined && !this.joins.has(action.type)) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
+        if (this.#unwritten !== undefined && this.#owner.joins?.has(action.type) !== true) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
         if (action.type === 'close') this.#close();
         else this.#owner.act(action as Exclude<Action, WireAction>); // the two others are taken above
       }
@@ -247,14 +238,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     this.#unwrittenLength = 0;
     const socket = this.#socket;
     if (socket.destroyed) this.#blocked = false;
-    else if (!this.watchesWrites) this.#blocked = !socket.write(octets);
-    else {
-      this.#written++;
-      this.#blocked = !socket.write(octets, (error) => {
-        this.#taken++;
-        this.#tellFlushes(this.#taken, error === undefined || error === null);
-      });
-    }
+    else this.#blocked = !(this.#watch === undefined ? socket.write(octets) : this.#watch.write(socket, octets));
     if (this.#blocked) this.#awaitDrain(socket);
   }
 
@@ -265,20 +249,16 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     socket.on('drain', Pump.#sawDrain);
   }
 
-  /** Tells, later or at once, whether the system has taken all that was written so far. Only where `watchesWrites` was set before. */
-  flushed(told: (taken: boolean) => void): void {
-    this.#write(); // what this turn has kept back
-    if (this.#socket.destroyed) told(false);
-    else if (this.#taken === this.#written) told(true);
-    else (this.#flushes ??= []).push({ written: this.#written, told });
+  /** From now on `flushed` may be asked. */
+  watchWrites(): void {
+    this.#watch = new WriteWatch();
   }
 
-  /** Tells those who wait for so many writes. */
-  #tellFlushes(written: number, taken: boolean): void {
-    for (let first; (first = this.#flushes?.[0]) !== undefined && first.written <= written; ) {
-      this.#flushes?.shift();
-      first.told(taken);
-    }
+  /** Tells, later or at once, whether the system has taken all that was written so far. */
+  flushed(told: (taken: boolean) => void): void {
+    this.#write(); // what this turn has kept back
+    if (this.#socket.destroyed || this.#watch === undefined) told(false);
+    else this.#watch.flushed(told);
   }
 
   /** Nothing is to be read now: keeps what came all the same, and lets nothing further come. */
@@ -322,7 +302,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     this.#socket.end();
     this.#socket.resume();
     const at = now();
-    this.#alarm = Alarm.set(at + this.linger, at, this);
+    this.#alarm = Alarm.set(at + (this.#owner.linger ?? LINGER), at, this);
   }
 
   #finish(): void {

@@ -66,7 +66,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
 
   start(hooks: AnyHooks): void {
     this.#hooks = hooks;
-    this.#pump.watchesWrites = hooks.ended !== undefined;
+    if (hooks.ended !== undefined) this.#pump.watchWrites();
     this.#pump.turn();
   }
 

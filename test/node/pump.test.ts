@@ -124,8 +124,7 @@ describe('a pump', () => {
         writes.push(decodeLatin1(octets));
         return write(octets, ...rest);
       };
-      const pump = new Pump<Action>(socket, session, { act: () => session.send('c'), closed: () => undefined });
-      pump.joins = new Set(joins);
+      const pump = new Pump<Action>(socket, session, { act: () => session.send('c'), closed: () => undefined, joins: new Set(joins) });
       session.send('a');
       session.send('b');
       session.actions.push({ type: 'note', text: '' });
