@@ -67,7 +67,7 @@ export const MISTAKES = [
   ['all that comes before the banner is taken in', 'node/pump.ts', '    this.#paused = true;\n    this.#charge', '    this.#charge(0);\n    if (this.#session.state === \'connected\') return;\n    this.#paused = true;\n    this.#charge', 'test/node/budget'],
   ['the end of a transaction is told with the facts of an earlier time', 'node/receiver.ts', '    if (ended !== undefined) this.#learn();\n', '', 'test/node/hook -t facts'],
   ['early talk shows to nobody', 'node/receiver.ts', "      if (question.about === 'client') this.#pump.show(); // who has talked before the banner\n", '', 'test/node/hook -t notice'],
-  ['a client that gets no session keeps its place', 'node/listen.ts', '      seat.leave();\n      return this.#turnAway(socket, \'no session\');', '      return this.#turnAway(socket, \'no session\');', 'test/node/listen'],
+  ['a client that gets no session keeps its place', 'node/listen.ts', '      this.#room.leave(counted);\n      return this.#turnAway(socket, \'no session\');', '      return this.#turnAway(socket, \'no session\');', 'test/node/listen'],
   ['TLS at once goes on with certificates that were withdrawn', 'node/listen.ts', "      if (this.#tlsAtOnce?.available === false) throw new Error('the certificates are withdrawn');\n", '', 'test/node/tls'],
   ['no limit is announced as Infinity', 'protocol/server/option.ts', 'options.maxSize === Infinity ? 0 : ', '', `${SERVER}/option`],
   ['an application that closes leaves a transaction open', 'protocol/server/conversation.ts', "default: question satisfies never;\n    }\n    if (reply.code === 421)", "default: question satisfies never;\n    }\n    if (reply.code === 420)", 'test/fuzz/fuzz test/transcripts -t serverSession|421'],

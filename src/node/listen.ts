@@ -24,7 +24,7 @@ import { openPlace, type Place } from './place.ts';
 import { clientOf, endsOf, readProxyHeader, type Ends, type Stream } from './proxy.ts';
 import { Receiver } from './receiver.ts';
 import { ReceiverSettings, type ReceiverOptions } from './receiver-option.ts';
-import { Room, type Seat } from './room.ts';
+import { Room } from './room.ts';
 import { HANDSHAKE, TlsServer, type TlsFacts, type TlsOptions } from './tls.ts';
 
 /** What is set about a server. */
@@ -97,7 +97,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #hooks: AnyHooks | undefined;
   readonly #listener: NetServer;
   #entrance: Entrance | undefined; // in place of the listener
-  readonly #receivers = new Map<Receiver, Seat>();
+  readonly #receivers = new Map<Receiver, string>(); // whom they count for in the room
   readonly #connections = new Map<Receiver, Connection>(); // for the accept loop: all
   readonly #accepted = new Set<Connection>(); // for the accept loop: those that it has not seen yet
   readonly #preparing = new Set<() => void>(); // before their sessions: how to cut them
@@ -108,7 +108,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   #turnedAway = 0;
   /** A session is over. */
   readonly #left = (receiver: Receiver): void => {
-    this.#receivers.get(receiver)?.leave();
+    const client = this.#receivers.get(receiver);
+    if (client !== undefined) this.#room.leave(client);
     this.#receivers.delete(receiver);
     const connection = this.#connections.get(receiver);
     if (connection !== undefined) {
@@ -210,16 +211,15 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     const proxied = this.#proxies.some((range) => contains(range, socket.remoteAddress ?? ''));
     const ends = this.#endsOf(socket);
     if (this.#settings.budget.overdrawn) return this.#turnAway(socket, 'no memory');
-    const seat = this.#closed ? undefined : this.#room.enter();
-    if (seat === undefined) return this.#turnAway(socket, 'no room');
-    if (proxied || this.#tlsAtOnce !== undefined) void this.#prepare(socket, seat, ends, proxied);
-    else if (seat.claim(ends.client.address)) {
-      if (ours) readDirectly(socket);
-      this.#serve(socket, seat, ends, undefined);
-    } else {
-      seat.leave();
-      this.#turnAway(socket, 'no room');
+    if (this.#closed || !this.#room.enter()) return this.#turnAway(socket, 'no room');
+    if (proxied || this.#tlsAtOnce !== undefined) return void this.#prepare(socket, ends, proxied);
+    const client = this.#room.claim(ends.client.address);
+    if (client === undefined) {
+      this.#room.leave('');
+      return this.#turnAway(socket, 'no room');
     }
+    if (ours) readDirectly(socket);
+    this.#serve(socket, client, ends, undefined);
   }
 
   /** Where the server listens on one address, that is the server's end of every connection: one object for all, and no call of the system. */
@@ -232,39 +232,42 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   }
 
   /** What comes before the session: the header of a proxy, the handshake of TLS at once. */
-  async #prepare(raw: Stream, seat: Seat, near: Ends, proxied: boolean): Promise<void> {
+  async #prepare(raw: Stream, near: Ends, proxied: boolean): Promise<void> {
     let socket = raw;
     raw.on('error', () => raw.destroy()); // the peer's fault, and nobody is left to tell
     const cut = (): void => void socket.destroy();
     const timer = setTimeout(cut, HANDSHAKE);
     this.#preparing.add(cut);
+    let client: string | undefined;
     let served = false;
     try {
       const ends = proxied ? await readProxyHeader(raw) : near;
-      if (!seat.claim(ends.client.address)) return this.#turnAway(raw, 'no room');
+      client = this.#room.claim(ends.client.address);
+      if (client === undefined) return this.#turnAway(raw, 'no room');
       if (this.#tlsAtOnce?.available === false) throw new Error('the certificates are withdrawn');
       const secured = this.#tlsAtOnce?.secure(raw);
       if (secured !== undefined) ({ socket } = secured);
       const facts = await secured?.done;
       if (this.#closed || socket.destroyed) throw new Error('the connection is gone, or not served any more');
-      this.#serve(socket, seat, ends, facts);
+      this.#serve(socket, client, ends, facts);
       served = true;
     } catch {
       cut(); // the peer's fault, and nobody is left to tell
     } finally {
       clearTimeout(timer);
       this.#preparing.delete(cut);
-      if (!served) seat.leave();
+      if (!served) this.#room.leave(client ?? '');
     }
   }
 
-  #serve(socket: Stream, seat: Seat, { client, server }: Ends, tls: TlsFacts | undefined): void {
+  /** `counted`: whom it counts for in the room. */
+  #serve(socket: Stream, counted: string, { client, server }: Ends, tls: TlsFacts | undefined): void {
     const receiver = this.#begin(socket, { client, server, tls }); // no spread: it has a shape of its own each time, and to look into that costs 2 µs
     if (receiver === undefined) {
-      seat.leave();
+      this.#room.leave(counted);
       return this.#turnAway(socket, 'no session');
     }
-    this.#receivers.set(receiver, seat);
+    this.#receivers.set(receiver, counted);
     if (this.#hooks !== undefined) return receiver.start(this.#hooks);
     const connection = new Connection(receiver.session);
     this.#connections.set(receiver, connection);

@@ -287,13 +287,17 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
 
   #goOn(): void {
     this.#paused = false;
-    this.#charge(-this.#charged);
+    this.#discharge();
     this.#socket.resume();
   }
 
   #charge(octets: number): void {
     this.#charged += octets;
     this.#account?.charge(octets);
+  }
+
+  #discharge(): void {
+    if (this.#charged > 0) this.#charge(-this.#charged);
   }
 
   #close(): void {
@@ -309,7 +313,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     if (this.#ended) return;
     this.#ended = true;
     this.#kept = NONE;
-    this.#charge(-this.#charged);
+    this.#discharge();
     this.#alarm?.off(this);
     this.#owner.closed();
   }

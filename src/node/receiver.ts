@@ -41,8 +41,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   readonly #left: (receiver: Receiver) => void;
   #socket: Stream;
 
-  #question: ServerQuestion | undefined; //           asked, and a hook has yet to answer it
-  #aborter: Aborter | undefined; //                   of the question
+  #aborter: Aborter | undefined; //                   of the question that a hook has yet to answer
   #waiting: { end(): void } | undefined; //           for the answer
   #mail: ReceivedMailData | undefined; //             its data have begun, and it has not been answered
   #utf8 = false; //                                   the mail whose data have begun asked for SMTPUTF8 (RFC 6531)
@@ -112,7 +111,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
       this.#giveUp(error);
       this.#aborter?.abort(error);
     }
-    this.#clear();
+    this.#clear(undefined);
     this.#left(this);
   }
 
@@ -137,7 +136,6 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   }
 
   #ask(question: ServerQuestion): void {
-    this.#question = question;
     switch (question.about) {
       case 'auth': {
         const { auth } = question;
@@ -155,10 +153,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
         return;
       }
       default:
-        if (!isHooked(question, this.#hooks)) {
-          this.#question = undefined;
-          return this.#tell(question, undefined); // nobody to ask
-        }
+        if (!isHooked(question, this.#hooks)) return this.#tell(question, undefined); // nobody to ask
         return this.#await(question, (aborter) => this.#call(question, aborter), (outcome) => this.#answer(question, outcome));
     }
   }
@@ -215,7 +210,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     if ('error' in outcome) return this.#fail(question, outcome.error);
     const fault = faultOf(outcome.answer);
     if (fault !== undefined) return this.#fail(question, new UsageError(`the hook '${question.about}' ${fault}`));
-    this.#clear();
+    this.#clear(question);
     return { given: outcome.answer };
   }
 
@@ -232,7 +227,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     this.#report(error);
     this.#aborter?.abort(error);
     if (question.about === 'message') this.#mail?.giveUp(errorOf(error));
-    this.#clear();
+    this.#clear(question);
     this.#session.refuse(question.about === 'client' ? NOT_NOW : LOCAL_ERROR);
   }
 
@@ -271,9 +266,8 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   }
 
   /** The question is answered, or nobody waits for the answer any more. */
-  #clear(): void {
-    if (this.#question?.about === 'message') this.#mail = undefined;
-    this.#question = undefined;
+  #clear(question: ServerQuestion | undefined): void {
+    if (question?.about === 'message') this.#mail = undefined;
     this.#aborter = undefined;
     this.#waiting?.end();
     this.#waiting = undefined;

@@ -22,53 +22,28 @@ export class Room {
     this.#mostPerClient = maxConnectionsPerClient;
   }
 
-  /** Returns a place for one more connection; undefined where there is none. */
-  enter(): Seat | undefined {
-    if (this.#all >= this.#most) return undefined;
+  /** Takes in one more connection, where there is a place; it is given back by `leave`, once. */
+  enter(): boolean {
+    if (this.#all >= this.#most) return false;
     this.#all++;
-    return new Seat(this);
-  }
-
-  /** Used by seats. */
-  claim(client: string): boolean {
-    if (client === '') return true;
-    const there = this.#clients.get(client) ?? 0;
-    if (there >= this.#mostPerClient) return false;
-    this.#clients.set(client, there + 1);
     return true;
   }
 
-  /** Used by seats. */
+  /** Counts one that has entered for the client at this address. Returns whom it counts for; undefined: that client has too many. */
+  claim(address: string): string | undefined {
+    const client = clientKey(address);
+    if (client === '') return client;
+    const there = this.#clients.get(client) ?? 0;
+    if (there >= this.#mostPerClient) return undefined;
+    this.#clients.set(client, there + 1);
+    return client;
+  }
+
+  /** One has gone, which counted for that client; `''`: for none. */
   leave(client: string): void {
     this.#all--;
     const others = (this.#clients.get(client) ?? 0) - 1;
     if (others > 0) this.#clients.set(client, others);
     else this.#clients.delete(client);
-  }
-}
-
-/** The seat of one connection. */
-export class Seat {
-  readonly #room: Room;
-  #client = '';
-  #left = false;
-
-  constructor(room: Room) {
-    this.#room = room;
-  }
-
-  /** Takes it for the client at this address, once; false: that client has too many. */
-  claim(address: string): boolean {
-    const client = clientKey(address);
-    if (!this.#room.claim(client)) return false;
-    this.#client = client;
-    return true;
-  }
-
-  /** Gives it back; a second time does nothing. */
-  leave(): void {
-    if (this.#left) return;
-    this.#left = true;
-    this.#room.leave(this.#client);
   }
 }
