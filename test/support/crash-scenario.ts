@@ -1,7 +1,8 @@
-// A day in the life of a queue, in a few hundred operations of its disk: nine mails with sixteen recipients, taken together
-// and one by one, two of them large, three small enough to be carried along, some with parameters; deliveries, deferrals and failures with their notifications, and
-// delays with theirs; orders of the operator; six checkpoints, four of
-// them with mail coming and going meanwhile; one death and restart. Beside it a ledger of what the world outside knows.
+// A day in the life of a queue, in a few hundred operations of its disk: ten mails with seventeen recipients, taken together
+// and one by one, two of them large, four small enough to be carried along, some with parameters; deliveries, deferrals and
+// failures with their notifications, and delays with theirs; orders of the operator; six checkpoints, four of them with mail
+// coming and going meanwhile; one death and restart. What is carried along is so once, twice and more often, and is settled,
+// held, let go on, told to be late, or removed in between and meanwhile. Beside it a ledger of what the world outside knows.
 
 import type { Journal } from '../../src/node/journal.ts';
 import { isFault } from '../../src/syntax/fault.ts';
@@ -42,10 +43,12 @@ export const PLOT: Readonly<Record<string, Plot>> = {
   m7: { sender: '<>', recipients: 1, size: 40 },
   m8: { sender: '<alice@sender.test>', recipients: 2, size: 200 },
   m9: { sender: '<bert@sender.test>', recipients: 2, size: 40, ...ASKED },
+  m10: { sender: '<alice@sender.test>', recipients: 1, size: 30 },
   d3: { sender: '<>', recipients: 1, size: 80, about: { id: 'm3', recipients: [1] } },
   d5: { sender: '<>', recipients: 1, size: 280, about: { id: 'm5', recipients: [1] } }, // large
   w6: { sender: '<>', recipients: 1, size: 70, delay: { id: 'm6', recipients: [1] } },
   w3: { sender: '<>', recipients: 1, size: 60, delay: { id: 'm3', recipients: [2] } },
+  w9: { sender: '<>', recipients: 1, size: 20, delay: { id: 'm9', recipients: [1] } },
   d1: { sender: '<>', recipients: 1, size: 50, about: { id: 'm1', recipients: [1] } },
 };
 
@@ -182,6 +185,13 @@ export class World {
     this.orders = { ...this.orders, [id]: [order] };
   }
 
+  /** The operator removes a mail, and nobody is told. */
+  async remove(id: string): Promise<void> {
+    this.#note({ dropped: bitsOf(id) });
+    await this.journal.remove(id);
+    this.#note({ settled: bitsOf(id), durable: bitsOf(id) });
+  }
+
   /** The moment passes for which results wait for company. */
   async idle(): Promise<void> {
     const { settled } = this.ledger;
@@ -199,7 +209,7 @@ export async function play(world: World, restart: () => Promise<Journal>): Promi
   await world.idle();
   await world.journal.checkpoint();
 
-  await Promise.all([world.add('m5'), world.add('m6')]);
+  await Promise.all([world.add('m5'), world.add('m6'), world.add('m10')]);
   await world.attempt('m2', { 0: 'd' });
   await Promise.all([
     world.journal.checkpoint(),
@@ -217,18 +227,18 @@ export async function play(world: World, restart: () => Promise<Journal>): Promi
   world.journal = await restart(); // a checkpoint begins
   await Promise.all([world.add('m8'), world.add('m9'), world.attempt('m7', { 0: 'f' })]);
   await world.attempt('d5', { 0: 'd' });
-  await world.order('m6', 'hold');
+  await Promise.all([world.order('m6', 'hold'), world.order('m9', 'hold')]);
   await world.journal.checkpoint();
-  await Promise.all([world.journal.checkpoint(), world.attempt('m9', { 0: 'd', 1: 'w' })]);
+  await Promise.all([world.journal.checkpoint(), world.attempt('m9', { 0: 'd', 1: 'w' }), world.remove('m10')]);
 
   await world.order('m8', 'return');
   await world.journal.attempt('m3', [2], 'mx.test'); // under way while the sender is told of it
-  await world.warn('w3');
-  await Promise.all([world.attempt('w6', { 0: 'd' }), world.order('m6', 'release')]);
+  await Promise.all([world.warn('w3'), world.warn('w9')]);
+  await Promise.all([world.attempt('w6', { 0: 'd' }), world.order('m6', 'release'), world.order('m9', 'release')]);
   await world.attempt('m8', { 0: 'w', 1: 'd' });
   await Promise.all([world.journal.checkpoint(), world.attempt('m1', { 1: 'f' }), world.attempt('m3', { 2: 'd' })]);
   await world.idle();
-  await Promise.all([world.attempt('m6', { 1: 'd' }), world.attempt('d1', { 0: 'd' }), world.attempt('w3', { 0: 'd' })]);
+  await Promise.all([world.attempt('m6', { 1: 'd' }), world.attempt('d1', { 0: 'd' }), world.attempt('w3', { 0: 'd' }), world.attempt('w9', { 0: 'd' })]);
   await Promise.all([world.attempt('m8', { 0: 'd' }), world.attempt('m9', { 1: 'd' })]);
   await world.idle();
   await world.journal.checkpoint();
