@@ -38,12 +38,11 @@ export class Conversation {
   readonly #reader: Reader;
   #facts: GuardFacts; //              change only with EHLO, TLS and AUTH,
   #utf8 = false; //                   and so does whether SMTPUTF8 is offered
-
   #place: Place = PLACES.connected;
   #secured: boolean;
   #authentication: Authentication | undefined; // from the first AUTH on
   readonly #tally: Tally;
-  #data: MailData | undefined; //     from the first MAIL on
+  #data: MailData | undefined; //     from MAIL on
   #transaction: Transaction | undefined;
   #refusal: Reply | ReplyName | undefined; // said when the refused chunk has been dropped
   #refusedBy: ReplyName = 'no service'; // said in the state 'refused', to all but QUIT
@@ -402,6 +401,7 @@ export class Conversation {
   /** §4.1.1.5: clears the reverse-path buffer, the forward-path buffer and the mail data buffer. */
   #forget(how: TransactionEnd): void {
     this.#data?.abort('reset', this.output);
+    this.#data = undefined; // each mail has its own: nothing of one gets into the next, and a session that waits keeps none
     if (this.#transaction === undefined) return;
     this.#transaction = undefined;
     if (how === 'accepted' || how === 'refused') this.output.actBehindReply(how);

@@ -23,6 +23,7 @@ export interface MailDataLimits {
   readonly leniencies?: readonly LeniencyName[];
 }
 
+/** The mail data of one mail. */
 export class MailData {
   /** What the last read found to be content. */
   content: Uint8Array = EMPTY;
@@ -36,7 +37,7 @@ export class MailData {
   readonly #limits: MailDataLimits;
   readonly #repairs: boolean;
   readonly #takesLong: boolean;
-  #data: DataDecoder | undefined; //      from the first DATA on
+  #data: DataDecoder | undefined; //      from their first octet on, after DATA
   #chunk: ChunkDecoder | undefined;
   #last = false; //                         the chunk under way is the last one
   #text = true; //                          the content is lines, not BINARYMIME
@@ -50,14 +51,10 @@ export class MailData {
     this.#takesLong = limits.leniencies?.includes('longTextLines') === true;
   }
 
-  /** A new mail, of which the application is told. After BINARYMIME lines mean nothing. */
+  /** They begin, once, and the application is told. After BINARYMIME lines mean nothing. */
   begin(envelope: Envelope, output: Output): void {
-    this.size = 0;
-    this.fault = undefined;
     this.underWay = true;
     output.act({ type: 'data', envelope });
-    this.#data?.reset();
-    this.#chunk = undefined;
     const text = envelope.parameters.body !== 'BINARYMIME';
     this.#repair = text && this.#repairs ? new LineEndRepair() : undefined;
     this.#check = text && this.#repairs ? new TextCheck({ lineLimit: this.#lineLimit }) : undefined;

@@ -93,19 +93,6 @@ describe('mail data in chunks (RFC 3030 §2)', () => {
 });
 
 describe('mail data of either kind', () => {
-  it('begin anew with each mail', () => {
-    const output = newOutput();
-    const data = new MailData({ maxSize: 2, maxTextLine: 1_000 });
-    data.begin(ENVELOPE, output);
-    data.beginChunk(3, true);
-    data.read(octetsOf('a\nb'), 0);
-    expect([data.size, data.fault]).toEqual([3, 'bare-lf']);
-    data.begin(ENVELOPE, output);
-    expect([data.size, data.fault, data.ended]).toEqual([0, undefined, false]);
-    data.read(octetsOf('.\r\n'), 0);
-    expect([data.size, data.fault, data.ended]).toEqual([0, undefined, true]);
-  });
-
   it('come to nothing once', () => {
     const output = newOutput();
     const data = new MailData({ maxSize: 0, maxTextLine: 1_000 });
