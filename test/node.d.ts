@@ -267,7 +267,9 @@ declare module 'node:tls' {
     getCipher(): { readonly name: string };
     exportKeyingMaterial(length: number, label: string): Uint8Array;
     /** `_tlsError` is not documented. */
-    on(event: 'secure' | '_tlsError', listener: () => void): void;
+    on(event: '_tlsError', listener: () => void): void;
+    once(event: 'secure', listener: () => void): void;
+    removeListener(event: 'end' | 'close', listener: () => void): void;
     on(event: 'data', listener: (octets: Uint8Array) => void): void;
     on(event: 'end' | 'close' | 'drain' | 'connect', listener: () => void): void;
     on(event: 'error', listener: (error: Error & { readonly code?: string }) => void): void;

@@ -15,6 +15,7 @@ import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { concat } from '../wire/octet.ts';
+import { destroy } from './destroy.ts';
 import { errorCode } from './error-text.ts';
 import { ORDERS, type Answer, type OrderName, type Request } from './operation.ts';
 import { socketPath } from './socket-path.ts';
@@ -52,7 +53,7 @@ export class ControlServer {
     let ready = false;
     const clients = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true, noDelay: false }, (socket) => {
-      socket.on('error', () => socket.destroy()); // the client has gone
+      socket.on('error', destroy);
       if (!ready || clients.size >= MOST_CLIENTS) return socket.destroy();
       clients.add(socket);
       socket.on('close', () => clients.delete(socket));

@@ -4,6 +4,7 @@
 // Rule 1: what comes before `begin` is kept, unread, and served then; more than `MOST_KEPT` are closed.
 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { destroy } from './destroy.ts';
 import type { DuplexStream } from './listen.ts';
 import { openPlace, type Place } from './place.ts';
 
@@ -34,7 +35,7 @@ export class Waiting {
   enter(socket: Socket): void {
     if (this.#accept !== undefined) return this.#accept(socket);
     if (this.#kept.length >= MOST_KEPT) return void socket.destroy();
-    socket.on('error', () => socket.destroy()); // the client has gone, and nobody is left to tell
+    socket.on('error', destroy);
     this.#kept.push(socket);
   }
 

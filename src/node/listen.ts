@@ -14,6 +14,7 @@ import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
+import { destroy } from './destroy.ts';
 import { readDirectly } from './direct-read.ts';
 import type { Entrance } from './entrance.ts';
 import { reportError } from './error-report.ts';
@@ -234,7 +235,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   /** What comes before the session: the header of a proxy, the handshake of TLS at once. */
   async #prepare(raw: Stream, near: Ends, proxied: boolean): Promise<void> {
     let socket = raw;
-    raw.on('error', () => raw.destroy()); // the peer's fault, and nobody is left to tell
+    raw.on('error', destroy);
     const cut = (): void => void socket.destroy();
     const timer = setTimeout(cut, HANDSHAKE);
     this.#preparing.add(cut);
@@ -288,7 +289,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   #turnAway(socket: Stream, reason: keyof typeof TURNED_AWAY): void {
     if (this.#tlsAtOnce !== undefined || this.#turnedAway >= MOST_TURNED_AWAY) return void socket.destroy();
     this.#turnedAway++;
-    socket.on('error', () => socket.destroy()); // the peer's fault, and nobody is left to tell
+    socket.on('error', destroy);
     socket.on('close', () => this.#turnedAway--);
     socket.write(encodeAscii(TURNED_AWAY[reason].replace('{host}', () => this.#options.hostname)));
     socket.end();

@@ -16,6 +16,7 @@ import { Fifo } from '../wire/fifo.ts';
 import { concat } from '../wire/octet.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { Alarm, type Sleeper } from './alarm.ts';
+import { destroy } from './destroy.ts';
 import { attend } from './direct-read.ts';
 import { finishThisTurn } from './turn-end.ts';
 import { WriteWatch } from './write-watch.ts';
@@ -335,10 +336,6 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     if (this.#holds === 0) this.#session.expire(now()); // unless it is early, and the session knows better
     this.turn();
   }
-}
-
-function destroy(this: Duplex): void {
-  this.destroy();
 }
 
 function isSend(action: { readonly type: string }): action is { readonly type: 'send'; readonly octets: Uint8Array } {

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { UsageError } from '../wire/usage.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
+import { destroy } from './destroy.ts';
 import { authoritiesText, pemFault, pemText } from './pem.ts';
 
 /** Milliseconds for a handshake, whoever is to begin it. */
@@ -44,6 +45,7 @@ export class TlsServer {
   #context: SecureContext;
   #names: ReadonlyMap<string, SecureContext>;
   #available = true;
+  readonly #choose = (name: string, found: (error: null, context: SecureContext) => void): void => found(null, this.#names.get(name.toLowerCase()) ?? this.#context);
 
   /** Throws UsageError for a certificate or key that cannot be used. */
   constructor(options: TlsOptions) {
@@ -74,17 +76,23 @@ export class TlsServer {
       secureContext: this.#context,
       requestCert: this.#options.requestCert ?? false,
       rejectUnauthorized: false,
-      SNICallback: (name, found) => found(null, this.#names.get(name.toLowerCase()) ?? this.#context),
+      SNICallback: this.#choose,
     });
+    tls.on('error', destroy);
+    tls.on('_tlsError', destroy); // a bad record behind the handshake: only a server of Node's own makes 'error' of it
     const done = new Promise<TlsFacts>((resolve, reject) => {
-      tls.on('secure', () => resolve(factsOf(tls)));
-      tls.on('error', reject);
-      tls.on('_tlsError', () => tls.destroy()); // a bad record behind the handshake: only a server of Node's own makes 'error' of it
-      for (const end of ['end', 'close'] as const) tls.on(end, () => reject(new Error('the connection was closed in the handshake'))); // half of it is no use
+      const fail = (): void => reject(new Error('the connection was closed in the handshake'));
+      for (const end of ENDS) tls.on(end, fail); // half of it is no use
+      tls.once('secure', () => {
+        for (const end of ENDS) tls.removeListener(end, fail);
+        resolve(factsOf(tls));
+      });
     });
     return { socket: tls, done };
   }
 }
+
+const ENDS = ['end', 'close'] as const;
 
 /** Not documented, and in no types: what tls.Server itself sets `authorized` by. */
 type Verified = TLSSocket & { readonly ssl: { verifyError(): Error | null } };
