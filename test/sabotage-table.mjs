@@ -121,6 +121,7 @@ export const MISTAKES = [
   ['a checkpoint that is broken off leaves records to the next', 'node/checkpoint.ts', 'await Promise.allSettled(appended);', '', 'test/node/journal'],
   ['a checkpoint takes the room of what becomes of mail', 'node/checkpoint.ts', 'if (!(await context.hasRoom()))', 'if (false)', 'test/node/journal'],
   ['mail takes the room of the next checkpoint', 'node/disk-room.ts', '> this.#floor + need', '> this.#floor', 'test/node/journal'],
+  ['a piece that ends in a record is taken for the end', 'node/segment-file.ts', 'if (at === 0 && (needed <= length || needed > MOST_OF_A_RECORD)) return begin;', 'return begin;', 'test/node/segment-file'],
   ['a copy that was made in vain stays', 'node/recovery.ts', 'mails.get(name)?.content?.segment !== 0', '!mails.has(name)', 'test/node/journal'],
   ['the last hold is not the one that counts', 'relay/queue/fold.ts', '    held: later(a.held, b.held),\n', '    held: later(b.held, b.held),\n', 'test/relay/queue/fold'],
   ['the delay that was told is told again', 'relay/queue/fold.ts', 'const warned = a.warned === true || b.warned === true;', 'const warned = a.warned === true && b.warned === true;', 'test/relay/queue/fold'],

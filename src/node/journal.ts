@@ -50,7 +50,7 @@ export interface JournalOptions {
   readonly inlineLimit?: number;
   /** Octets by which a segment may grow before a checkpoint. Default: 64 MiB. */
   readonly segmentSize?: number;
-  /** Octets of a segment above which no mail is taken: a start reads all of it at once. Default: 1 GiB. */
+  /** Octets of a segment above which no mail is taken, so that a start can read it, at once where it has decayed. Default: 1 GiB. */
   readonly segmentMost?: number;
   /** Milliseconds after which a segment that has grown is old. Default: ten minutes. */
   readonly segmentAge?: number;

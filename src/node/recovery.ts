@@ -18,11 +18,11 @@ import type { Checksum } from '../relay/queue/checksum.ts';
 import { decodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
 import { Fold, isDone, type MailState } from '../relay/queue/fold.ts';
 import { HEADER, readRecord, secretOf } from '../relay/queue/record.ts';
-import { readSegment } from '../relay/queue/segment.ts';
 import { decodeLatin1, encodeAscii, quote } from '../wire/ascii.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import type { Disk } from './disk.ts';
 import { contentPath } from './stored-content.ts';
+import { readSegmentFile } from './segment-file.ts';
 import { parseSegmentName, segmentPath } from './segment-log.ts';
 import type { Perform } from './step.ts';
 
@@ -67,8 +67,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   for (const segment of segments) {
     const path = segmentPath(segment);
     const last = begun !== undefined && segment >= begun;
-    const octets = await disk.read(path);
-    const { state, end, used } = readSegment(octets, secretOf(secret, segment), last, options.checksum, (record, at) => {
+    const file = { disk, path, secret: secretOf(secret, segment), last, checksum: options.checksum };
+    const { state, end, used, octets } = await readSegmentFile(file, (record, at) => {
       const fact = decodeFact(record);
       if (fact === undefined) throw new Error(`${path} holds a record that this version cannot read, at octet ${at}`);
       if (fact.type === 'SEG' && fact.version > FORMAT_VERSION) throw new Error(formatRefusal(`ehlo-queue ${fact.version}`));
