@@ -1,7 +1,7 @@
 // One mail on all the ways that lead to its recipients, side by side.
 //
 // Rule 1: recipients whose mail goes to the same hosts share one transaction, whatever their domains (RFC 5321 §4.5.4.1).
-// Rule 2: a domain whose way is long in being found holds up no other: who comes late goes alone.
+// Rule 2: a domain whose way is long in being found holds up no other: who comes late goes alone, or with those who wait to go there.
 // Rule 3: a connection that is open already, and good for the domain, is used before the DNS is asked.
 // Rule 4: a mail to thousands of domains has a hundred of them looked up, and as many connections, at a time.
 
@@ -63,6 +63,7 @@ class Ways {
   readonly #options: WaysOptions;
   readonly #lookUps = new Turnstile(MOST_WAYS);
   readonly #sessions = new Turnstile(MOST_WAYS);
+  readonly #waiting = new Map<string, DestinationGroup[]>(); // for their turn, by the keys of their routes
 
   constructor(mail: Outgoing, paths: readonly ForwardPath[], options: WaysOptions) {
     this.#mail = mail;
@@ -104,13 +105,25 @@ class Ways {
   }
 
   #goTogether(found: readonly { readonly group: DestinationGroup; readonly route: Targets }[]): readonly Promise<void>[] {
-    const ways = new Map<string, { readonly route: Targets; readonly groups: DestinationGroup[] }>();
+    const begun: Promise<void>[] = [];
     for (const { group, route } of found) {
-      const way = ways.get(route.key);
-      if (way === undefined) ways.set(route.key, { route, groups: [group] });
-      else way.groups.push(group);
+      const others = this.#waiting.get(route.key);
+      if (others === undefined) begun.push(this.#goInTurn(route, [group]));
+      else others.push(group);
     }
-    return [...ways.values()].map(({ route, groups }) => this.#guard(groups, () => this.#sessions.pass('', () => this.#go(groups, async () => route))));
+    return begun;
+  }
+
+  /** `groups`: grows until it is their turn. */
+  #goInTurn(route: Targets, groups: DestinationGroup[]): Promise<void> {
+    this.#waiting.set(route.key, groups);
+    return this.#guard(groups, () =>
+      this.#sessions.pass('', async () => {
+        await undefined; // those that were found with the first go with it
+        this.#waiting.delete(route.key);
+        await this.#go(groups, async () => route);
+      }),
+    );
   }
 
   /** Delivers to groups that go one way: over `open` first, then where `find` says. */

@@ -11,6 +11,7 @@ import { startScriptedServer, taking, unusedPort, type ScriptedServer } from '..
 import { turns, until } from '../support/turn.ts';
 
 const SILENT: readonly string[] = Array.from({ length: 130 }, (_, index) => `silent${index}.test`);
+const LATE: readonly string[] = Array.from({ length: 30 }, (_, index) => `late${index}.test`);
 const HOPS: readonly string[] = Array.from({ length: 130 }, (_, index) => `hop${index}.test`);
 
 let dns: DnsServer;
@@ -27,6 +28,7 @@ beforeAll(async () => {
     'broken.test': 'SERVFAIL',
     'silent.test': 'timeout',
     ...Object.fromEntries(SILENT.map((domain) => [domain, 'timeout' as const])),
+    ...Object.fromEntries(LATE.map((domain) => [domain, { MX: [[10, 'mx.a.test']] as const }])),
     ...Object.fromEntries(HOPS.map((host) => [host, { A: ['127.0.0.1'] }])),
   });
 });
@@ -224,6 +226,21 @@ describe('a mail to very many domains', () => {
     expect(server.connections).toBe(100);
     expect((await relayed).map(({ outcome }) => outcome.state)).toEqual(HOPS.map(() => 'deferred'));
     expect(server.connections).toBe(130);
+  });
+
+  it('has those wait together whose mail goes to the same hosts, however late that is known', async () => {
+    await using server = await startScriptedServer(...Array.from({ length: 100 }, () => ['C: nothing']), taking(LATE.length));
+    const resolver = new Resolver({ servers: [dns.address] });
+    const route = resolver.route.bind(resolver);
+    vi.spyOn(resolver, 'route').mockImplementation(async (destination, ...others) => {
+      if (LATE.includes(destination)) await until(() => server.connections === 100);
+      return route(destination, ...others);
+    });
+    const full = HOPS.slice(0, 100);
+    const routes = new Map(full.map((host) => [host, { host, port: server.port }]));
+    const relayed = relay('<>', all([...full, ...LATE]), HELLO, options({}, { timeout: 1_000, resolver, routing: { routes, mxPort: server.port } }));
+    expect((await relayed).map(({ outcome }) => outcome.state)).toEqual([...full.map(() => 'deferred'), ...LATE.map(() => 'delivered')]);
+    expect(server.connections).toBe(101);
   });
 });
 
