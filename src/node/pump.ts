@@ -322,11 +322,12 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   /** One alarm, not moved at each octet: when it goes off early, it is set again. */
   #arm(): void {
     const { deadline } = this.#session;
-    if (this.#alarm !== undefined && this.#alarm.at <= deadline) return;
     if (deadline === Infinity || this.#holds > 0) return;
+    const from = now();
+    const at = deadline - from > 10 * COARSE ? Math.ceil(deadline / COARSE) * COARSE : deadline;
+    if (this.#alarm !== undefined && this.#alarm.at <= at) return;
     this.#alarm?.off(this);
-    const at = now();
-    this.#alarm = Alarm.set(deadline - at > 10 * COARSE ? Math.ceil(deadline / COARSE) * COARSE : deadline, at, this);
+    this.#alarm = Alarm.set(at, from, this);
   }
 
   /** The alarm has gone off. */

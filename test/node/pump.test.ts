@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Alarm } from '../../src/node/alarm.ts';
 import { Pump, type Pumped, now } from '../../src/node/pump.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { loopback, type Loopback } from '../support/loopback.ts';
@@ -337,6 +338,18 @@ describe('the timer', () => {
     await until(() => expired > 0);
     expect(on.session.early).toBeGreaterThan(0);
     expect(expired).toBeGreaterThanOrEqual(start + 60);
+  });
+
+  it('is not moved for deadlines that are far off, each a little later than the one before', async () => {
+    await using on = await stage();
+    const set = vi.spyOn(Alarm, 'set');
+    const far = Math.floor(now() / 1000) * 1000 + 300_000;
+    for (const later of [100, 101, 400, 900]) {
+      on.session.deadline = far + later;
+      on.pump.turn();
+    }
+    expect(set.mock.calls.map(([at]) => at)).toEqual([far + 1000]);
+    set.mockRestore();
   });
 
   it('is moved when the deadline comes nearer', async () => {
