@@ -117,11 +117,11 @@ describe('a pair of streams', () => {
 });
 
 describe('a socket of the embedder', () => {
-  it('stays the embedder\'s, who sees what comes, and sees it end when the session does', async () => {
+  it('stays the embedder\'s, who sees what comes as Node has it, and sees it end when the session does', async () => {
     const server = await serve();
     const told: string[] = [];
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      socket.on('data', ({ length }) => void told.push(`${length} octets`));
+      socket.on('data', ({ length, constructor }) => void told.push(`${length} octets, a ${constructor.name}`));
       socket.on('close', () => void told.push('close'));
       server.accept(socket);
     });
@@ -131,7 +131,7 @@ describe('a socket of the embedder', () => {
     await peer.reply();
     await peer.command('EHLO client.test');
     expect(await peer.command('QUIT')).toMatch(/^221/);
-    expect(told).toEqual(['18 octets', '6 octets']);
+    expect(told).toEqual(['18 octets, a Buffer', '6 octets, a Buffer']);
     peer.end();
     await until(() => told.at(-1) === 'close');
     await new Promise<void>((resolve) => listener.close(resolve));
