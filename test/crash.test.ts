@@ -15,7 +15,7 @@ import { collect } from '../src/node/stored-content.ts';
 describe('the journal, whenever it dies', () => {
   // shows RFC5321:6.1-1 RFC5321:6.1-2 RFC2033:4.2-4 RFC2033:4.2-5 RFC2033:4.3-3
   it('loses nobody, doubles nothing, and knows what it does not know, in 200,000 states', { timeout: 600_000 }, async () => {
-    const { states, operations, violation } = await explore({}, { seed: 1, losses: 10, deepLosses: TIMES, deep: 1 });
+    const { states, operations, violation } = await explore({}, { seed: 1, losses: 14, deepLosses: TIMES - 1 });
     expect(violation).toBeUndefined();
     expect(operations).toBeGreaterThan(145);
     expect(states).toBeGreaterThan(200_000);
@@ -69,7 +69,8 @@ const MUTATIONS: readonly Mutation[] = [
 
 describe('each step of the journal is needed', () => {
   it.each(MUTATIONS)('%s', { timeout: 60_000 }, async (_, variant, expected) => {
-    const { violation } = await explore(variant, { seed: 1, losses: 6, deepLosses: 1, deep: 0.4, shuffled: true });
+    const soon = await explore(variant, { seed: 1, losses: 1, shuffled: true }); // a tenth of the work, which finds most of them
+    const { violation } = soon.violation === undefined ? await explore(variant, { seed: 1, losses: 3, deepLosses: 0, shuffled: true }) : soon;
     expect(violation).toMatch(expected);
   });
 

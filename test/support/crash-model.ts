@@ -39,10 +39,8 @@ export interface Effort {
   readonly seed: number;
   /** Random ones at each moment of the day. */
   readonly losses: number;
-  /** Random ones at each moment of a recovery. */
-  readonly deepLosses: number;
-  /** Of the wrecks of the day that a death within an operation left, or a partial loss, this part has every moment of its recovery looked at; of the others all. */
-  readonly deep: number;
+  /** Random ones at each moment of a recovery; left out where recoveries come to their end. */
+  readonly deepLosses?: number;
   /** The moments of the day come in a random order, so that a fault that only the evening shows is not found last. */
   readonly shuffled?: boolean;
 }
@@ -67,7 +65,6 @@ interface Summary {
 interface Wreck {
   readonly disk: SimDisk;
   readonly killed: boolean; // the process died; the power stayed
-  readonly plain: boolean; //  between two operations, with all or nothing kept: many moments share these
   readonly story: string;
 }
 
@@ -180,16 +177,16 @@ export async function explore(variant: Variant, effort: Effort): Promise<Finding
   return findings;
 
   /** What a recovery of the wreck finds, and one after each way to die in that recovery. Equal disks are looked into once. */
-  async function look({ disk, plain }: Wreck): Promise<readonly Finding[]> {
+  async function look({ disk }: Wreck): Promise<readonly Finding[]> {
     const key = disk.durable ? disk.view : undefined;
     const known = key === undefined ? undefined : looked.get(key);
     if (known !== undefined) return known;
     const inside: Wreck[] = [];
-    const deep = plain || random.chance(effort.deep);
-    if (deep) disk.before = (next) => inside.push(...wrecksOf(disk, next, random, effort.deepLosses));
+    const { deepLosses } = effort;
+    if (deepLosses !== undefined) disk.before = (next) => inside.push(...wrecksOf(disk, next, random, deepLosses));
     const first = await recovered(disk, variant, findings);
     const found: Finding[] = [{ summary: first, killed: true, story: '' }];
-    if (deep) inside.push({ disk: disk.killed(), killed: true, plain: true, story: 'killed at its end' });
+    if (deepLosses !== undefined) inside.push({ disk: disk.killed(), killed: true, story: 'killed at its end' });
     for (const each of inside) {
       const { view } = each.disk;
       let summary = again.get(view) ?? (await recovered(each.disk, variant, findings));
@@ -222,27 +219,26 @@ function shuffled<Item>(items: Item[], random: Random): readonly Item[] {
 
 /** Ways to die before `next` or in the middle of it. */
 function wrecksOf(disk: SimDisk, next: Operation | undefined, random: Random, losses: number): Wreck[] {
-  const wrecks: Wreck[] = [{ disk: disk.killed(), killed: true, plain: true, story: 'killed' }];
+  const wrecks: Wreck[] = [{ disk: disk.killed(), killed: true, story: 'killed' }];
   const length = next?.type === 'write' ? (next.octets?.length ?? 0) : 0;
   for (const octets of length > 1 ? new Set([1, 1 + random.below(length - 1), length - 1]) : []) {
-    wrecks.push({ disk: disk.killed(next, octets), killed: true, plain: false, story: `killed within a write, after ${octets} octets` });
+    wrecks.push({ disk: disk.killed(next, octets), killed: true, story: `killed within a write, after ${octets} octets` });
   }
-  if (losses === 0) return wrecks;
   // In the middle of a write it is one of those that are not durable.
   const busy = length > 0 ? disk.killed(next, length) : disk;
   const seen = new Set<string>();
-  const lose = (wreck: SimDisk, plain: boolean, story: string): void => {
+  const lose = (wreck: SimDisk, story: string): void => {
     if (seen.has(wreck.view)) return;
     seen.add(wreck.view);
-    wrecks.push({ disk: wreck, killed: false, plain, story: `without power, ${story} kept` });
+    wrecks.push({ disk: wreck, killed: false, story: `without power, ${story} kept` });
   };
-  lose(disk.powerless(random, 0), true, 'nothing');
-  lose(busy.powerless(random, 1), true, 'everything');
-  lose(busy.powerless(random, 0, ALL_CHANGES), true, 'every name, and no octet,');
-  lose(busy.powerless(random, 1, 0), true, 'every octet, and no name,');
-  for (let count = 0; count < losses; count++) lose(busy.powerless(random, 0.5), false, 'some');
+  lose(disk.powerless(random, 0), 'nothing');
+  lose(busy.powerless(random, 1), 'everything');
+  lose(busy.powerless(random, 0, ALL_CHANGES), 'every name, and no octet,');
+  lose(busy.powerless(random, 1, 0), 'every octet, and no name,');
+  for (let count = 0; count < losses; count++) lose(busy.powerless(random, 0.5), 'some');
   const subsets = disk.changes <= FEW_CHANGES ? 2 ** disk.changes : 0;
-  for (let changes = 1; changes < subsets - 1; changes++) lose(disk.powerless(random, 1, changes), false, `of the names ${changes.toString(2)}`);
+  for (let changes = 1; changes < subsets - 1; changes++) lose(disk.powerless(random, 1, changes), `of the names ${changes.toString(2)}`);
   return wrecks;
 }
 
