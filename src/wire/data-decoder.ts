@@ -100,16 +100,24 @@ export class DataDecoder {
     const scan = this.#scanOf(octets);
     const found = this.#found;
     while (at < octets.length && !this.ended) {
-      if (row === ROWS.text && octets[at] !== LF) { // one LF after the other costs a third without the call
+      // A line, or the rest of one: up to its CR or LF no edge has an effect, and a whole CRLF is two edges at once, which the
+      // table has as text → cr → start (lines of 76: 2,700 MB/s; where the first octet and the CRLF are steps of their own 1,900).
+      const octet = octets[at];
+      if (octet !== undefined && octet > CR && (row === ROWS.start ? octet !== DOT : row === ROWS.text || row === ROWS.dot)) {
+        row = ROWS.text;
         at = scan.skip(at);
         if (at === octets.length) break;
+        if (octets[at] === CR && octets[at + 1] === LF) {
+          at += 2;
+          found.endLine(this.size + at - from);
+          row = ROWS.start;
+          continue;
+        }
       }
-      // A whole CRLF: its two edges at once, which the table has as text or start → cr → start (lines of 78: 2,700 MB/s for
-      // 2,200; blank lines: 330 for 180).
-      if ((row === ROWS.text || row === ROWS.start) && octets[at] === CR && octets[at + 1] === LF) {
-        at += 2;
-        found.endLine(this.size + at - from);
-        row = ROWS.start;
+      // Blank lines, start → cr → start (430 MB/s; 220 one by one).
+      if (row === ROWS.start && octets[at] === CR && octets[at + 1] === LF) {
+        at = skipBlankLines(octets, at);
+        found.endBlankLines(this.size + at - from);
         continue;
       }
       // A run of one octet that leaves the row as it is, where there is no fault left to find (bare LF: 600 MB/s for 100).
@@ -173,6 +181,12 @@ export class DataDecoder {
     this.#found.measure(this.size);
     return at;
   }
+}
+
+/** Returns the index, from `at` on, of the first octet that is not part of a whole CRLF. */
+function skipBlankLines(octets: Uint8Array, at: number): number {
+  while (octets[at] === CR && octets[at + 1] === LF) at += 2;
+  return at;
 }
 
 /** Returns the index, from `at` on, of the first octet that is not the one at `at`; or the length. */

@@ -25,6 +25,11 @@ export class FirstFault {
     this.#lineAt = end;
   }
 
+  /** Lines that are CRLF alone end in front of this offset, behind the end of another. */
+  endBlankLines(end: number): void {
+    this.#lineAt = end; // no limit is below 2
+  }
+
   /** Judges the length of the line under way, of which the text so far ends at `end`. */
   measure(end: number): void {
     if (end - this.#lineAt <= this.#lineLimit || this.fault !== undefined) return;

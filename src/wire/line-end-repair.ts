@@ -9,7 +9,7 @@
 
 import { type EdgeTable, link, step } from './edge.ts';
 import { CR, EMPTY, LF, NUL } from './octet.ts';
-import { skipText } from './text.ts';
+import { TextScan } from './text.ts';
 
 export type RepairPlace = 'text' | 'cr';
 export type RepairEffect = 'put-cr' | 'put-lf';
@@ -41,10 +41,11 @@ export class LineEndRepair {
   write(octets: Uint8Array): Uint8Array {
     let repaired: Uint8Array | undefined;
     let end = 0; // of what is repaired
+    const scan = new TextScan(octets);
     let row = this.#row;
     for (let at = 0; at < octets.length; at++) {
       if (row === ROWS.text && repaired === undefined) {
-        at = skipText(octets, at);
+        at = scan.skip(at);
         if (at === octets.length) break;
       }
       const octet = octets[at] ?? 0;

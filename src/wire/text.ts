@@ -1,7 +1,8 @@
 // The one fast path of the machines for content: within a line only CR and LF matter, so pass over all that cannot be either.
 //
-// It stops at whichever comes first. To look for each with `indexOf` is no faster on lines of 76 octets (900 MB/s, 1,800 where the octets are a Buffer of Node's; this 3,300),
-// and both answers would have to be remembered: a megabyte of one without the other takes quadratic time if they are not.
+// It stops at whichever comes first. To look for each with `indexOf` takes lines of 76 octets at a quarter of the speed, at half
+// where the octets are a Buffer of Node's, and both answers would have to be remembered: a megabyte of one without the other
+// takes quadratic time if they are not.
 
 import { CR } from './octet.ts';
 
@@ -31,10 +32,9 @@ const NO_WORDS = new Int32Array(0);
 /** Octets that are worth a view of words. */
 const SHORTEST = 64;
 
-
 /**
- * `skipText` over one run of octets, four octets to a word, two words to a round: lines of 78 octets go through at 3,300 MB/s
- * in a run in which they do at 1,300 octet by octet, eight to a round. It keeps the octets from being freed.
+ * `skipText` over one run of octets, four octets to a word, four words to a round: the data decoder takes lines of 76 octets at
+ * 2,700 MB/s in a run in which it does at 490 octet by octet, lines of 998 at 4,700. It keeps the octets from being freed.
  *
  * Of a word less 0x0e in each octet the highest bit of an octet is set where the octet was below that, or above 0x8d, or where
  * the one before it was below; the second is ruled out by the word's own bit, the third by taking the lowest.
@@ -60,14 +60,29 @@ export class TextScan {
     const inBegun = found((words[word] ?? 0) | passed((at - first) & 3));
     if (inBegun !== 0) return first + (word << 2) + firstOctet(inBegun);
     word++;
-    for (; word + 1 < words.length; word += 2) {
-      const inOne = found(words[word] ?? 0);
-      if (inOne !== 0) return first + (word << 2) + firstOctet(inOne);
-      const inTwo = found(words[word + 1] ?? 0);
-      if (inTwo !== 0) return first + (word << 2) + 4 + firstOctet(inTwo);
+    for (; word + 3 < words.length; word += 4) {
+      const one = words[word] ?? 0;
+      const two = words[word + 1] ?? 0;
+      const three = words[word + 2] ?? 0;
+      const four = words[word + 3] ?? 0;
+      if (mayStop(one, two, three, four)) {
+        const inOne = found(one);
+        if (inOne !== 0) return first + (word << 2) + firstOctet(inOne);
+        const inTwo = found(two);
+        if (inTwo !== 0) return first + (word << 2) + 4 + firstOctet(inTwo);
+        const inThree = found(three);
+        if (inThree !== 0) return first + (word << 2) + 8 + firstOctet(inThree);
+        const inFour = found(four);
+        if (inFour !== 0) return first + (word << 2) + 12 + firstOctet(inFour);
+      }
     }
     return skipText(this.octets, first + (word << 2));
   }
+}
+
+/** False where all octets of the words are ASCII above CR, as most are: two operations for a word in place of three. */
+function mayStop(one: number, two: number, three: number, four: number): boolean {
+  return (((one - ABOVE_CR) | (two - ABOVE_CR) | (three - ABOVE_CR) | (four - ABOVE_CR)) & HIGHEST_BITS) !== 0;
 }
 
 /** The highest bit of each octet of a word that is up to CR; and maybe of one that such a one is in front of. */
