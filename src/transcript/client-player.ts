@@ -11,7 +11,7 @@ import type { ClientSecret } from '../protocol/sasl/mechanism.ts';
 import type { ApplicationLine } from './application.ts';
 import type { Header } from './header.ts';
 import type { Happening, Player, Said } from './player.ts';
-import { NONCE } from './scram-stand-in.ts';
+import { deriveAgain, NONCE } from './scram-stand-in.ts';
 import { kindOf } from './script.ts';
 import type { Script } from './script.ts';
 
@@ -19,15 +19,15 @@ export class ClientPlayer implements Player {
   readonly readsLines = true;
   readonly #session: ClientSession;
   readonly #spoken: ReadonlySet<string>;
-  readonly #derive: (question: DeriveQuestion) => Uint8Array;
+  readonly #hash: Hash;
   #question: DeriveQuestion | undefined;
   #now: Milliseconds = 0; // of what was received last
   #ready = false; //  for a transaction, or QUIT
   #wanting = false; // content is wanted
 
-  constructor({ header, spoken }: Script, hash: Hash, derive: (question: DeriveQuestion) => Uint8Array) {
+  constructor({ header, spoken }: Script, hash: Hash) {
     this.#spoken = spoken;
-    this.#derive = derive;
+    this.#hash = hash;
     this.#session = new ClientSession(optionsOf(header, hash), 0);
   }
 
@@ -88,7 +88,7 @@ export class ClientPlayer implements Player {
 
   next(): readonly Happening[] | undefined {
     if (this.#question !== undefined) {
-      this.#session.derived(this.#derive(this.#question), this.#now);
+      this.#session.derived(deriveAgain(this.#question, this.#hash), this.#now);
       this.#question = undefined;
     }
     const action = this.#session.next();

@@ -4,7 +4,6 @@ import type { Milliseconds } from '../protocol/limit.ts';
 import type { Hash } from '../protocol/sasl/exchange.ts';
 import type { ApplicationLine } from './application.ts';
 import { ClientPlayer } from './client-player.ts';
-import { deriveBy } from './scram-stand-in.ts';
 import type { Script, Step } from './script.ts';
 import { ServerPlayer, serverOptionsOf } from './server-player.ts';
 
@@ -36,10 +35,7 @@ export type Said = Step & { readonly type: 'say' };
 
 /** Returns what makes a new session, with the options of the script, at time 0, as often as it is called; `hash` is for exchanges of SASL. */
 export function playersOf(script: Script, hash: Hash): () => Player {
-  if (script.header.subject === 'client') {
-    const derive = deriveBy(hash);
-    return () => new ClientPlayer(script, hash, derive);
-  }
+  if (script.header.subject === 'client') return () => new ClientPlayer(script, hash);
   const options = serverOptionsOf(script.header, hash); // one for all, as a server has them
   return () => new ServerPlayer(script, options);
 }

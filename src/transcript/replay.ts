@@ -35,9 +35,9 @@ export interface Watch {
 }
 
 /** Replays the script in all its segmentations; returns the first mismatch. `hash` is for exchanges of SASL. */
-export function replay(script: Script, hash: Hash, watch?: Watch): Mismatch | undefined {
+export function replay(script: Script, hash: Hash, watch?: Watch, randomCuts?: number): Mismatch | undefined {
   const newPlayer = playersOf(script, hash);
-  for (const segmentation of segmentationsOf(script)) {
+  for (const segmentation of segmentationsOf(script, randomCuts)) {
     const difference = new Replay(script, newPlayer(), segmentation, segmentation === OCTET_BY_OCTET ? watch : undefined).run();
     if (difference !== undefined) return { ...difference, segmentation: segmentation.name };
   }

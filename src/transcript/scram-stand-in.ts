@@ -38,15 +38,18 @@ export function derive({ password, salt, iterations }: Pick<DeriveQuestion, 'pas
   return sum;
 }
 
-/** The same for all sessions of one transcript, which ask the same: it is computed once. */
-export function deriveBy(hash: Hash): (question: DeriveQuestion) => Uint8Array {
-  let known: { readonly question: string; readonly answer: Uint8Array } | undefined;
-  return (question) => {
-    const { password, salt, iterations } = question;
-    const text = `${password.join()} ${salt.join()} ${iterations}`;
-    if (known?.question !== text) known = { question: text, answer: derive(question, hash) };
-    return known.answer;
-  };
+/** What was derived last. Sessions and transcripts ask the same, since their passwords are struck out: it is computed once. */
+const LAST = new WeakMap<Hash, { readonly question: string; readonly answer: Uint8Array }>();
+
+/** As `derive`, at once where the question is the last one's. */
+export function deriveAgain(question: Pick<DeriveQuestion, 'password' | 'salt' | 'iterations'>, hash: Hash): Uint8Array {
+  const { password, salt, iterations } = question;
+  const text = `${password.join()} ${salt.join()} ${iterations}`;
+  const last = LAST.get(hash);
+  if (last?.question === text) return last.answer;
+  const answer = derive(question, hash);
+  LAST.set(hash, { question: text, answer });
+  return answer;
 }
 
 export class ScramStandIn {
@@ -123,6 +126,6 @@ export class ScramStandIn {
   }
 
   #ownKeys(): ClientKeys {
-    return (this.#keys ??= clientKeys(derive({ password: encodeUtf8(STRUCK_OUT), salt: SALT, iterations: ITERATIONS }, this.#hash), this.#hash));
+    return (this.#keys ??= clientKeys(deriveAgain({ password: encodeUtf8(STRUCK_OUT), salt: SALT, iterations: ITERATIONS }, this.#hash), this.#hash));
   }
 }

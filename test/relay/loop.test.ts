@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MOST_RECEIVED, ReceivedCounter } from '../../src/relay/loop.ts';
 import { encodeAscii } from '../../src/wire/ascii.ts';
 import { cpuTime } from '../support/cpu-time.ts';
+import { TIMES } from '../support/random.ts';
 
 function count(text: string): { readonly count: number; readonly ended: boolean } {
   const counter = new ReceivedCounter();
@@ -31,7 +32,7 @@ describe('counting Received fields (RFC 5321 §6.3)', () => {
   });
 
   it('counts the same under every cut, and after what an oracle by regular expression says', () => {
-    // All words of up to six pieces; the oracle reads RFC 5322 §2.2: lines end in CRLF, the header at the first empty one.
+    // All words of up to five pieces, or six where there is the time; the oracle reads RFC 5322 §2.2: lines end in CRLF, the header at the first empty one.
     const pieces = ['Rece', 'ived', ':', ' ', '\r', '\n', '\r\n'];
     const oracle = (text: string): number => {
       const lines = text.split('\r\n');
@@ -39,7 +40,7 @@ describe('counting Received fields (RFC 5321 §6.3)', () => {
       return lines.slice(0, end === -1 ? undefined : end).filter((line) => /^received[ \t]*:/i.test(line)).length;
     };
     let words = [''];
-    for (let length = 1; length <= 6; length += 1) {
+    for (let length = 1; length <= (TIMES > 1 ? 6 : 5); length += 1) {
       words = words.flatMap((word) => pieces.map((piece) => word + piece));
       for (const word of words) {
         const octets = encodeAscii(word);

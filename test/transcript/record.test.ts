@@ -15,7 +15,7 @@ import { Pair } from '../support/pair.ts';
 import { seeds } from '../support/random.ts';
 import { octetsOf } from '../wire/every.ts';
 
-const SEEDS = 150;
+const SEEDS = 75;
 const HEADER = { title: 'mail goes through', source: 'a test', hash: HASH };
 
 /** What was written, and a session that writes it. */

@@ -7,14 +7,14 @@ import { formatTranscriptFault, isTranscriptFault, parseTranscript } from '../..
 import { RecordedClientSession } from '../../src/transcript/record-client.ts';
 import { RecordedServerSession } from '../../src/transcript/record-server.ts';
 import { formatMismatch, replay } from '../../src/transcript/replay.ts';
-import { derive, ScramStandIn } from '../../src/transcript/scram-stand-in.ts';
+import { deriveAgain, ScramStandIn } from '../../src/transcript/scram-stand-in.ts';
 import { readScript } from '../../src/transcript/script.ts';
 import { decodeBase64, encodeBase64 } from '../../src/wire/base64.ts';
 import { octetsOf, textOf } from '../wire/every.ts';
 
 const SALT = octetsOf('a salt of alice');
-const CREDENTIAL = scramCredential(derive({ password: octetsOf('open sesame'), salt: SALT, iterations: 4_096 }, HASH), SALT, 4_096, HASH);
-const OTHER = scramCredential(derive({ password: octetsOf('another'), salt: SALT, iterations: 4_096 }, HASH), SALT, 4_096, HASH);
+const CREDENTIAL = scramCredential(deriveAgain({ password: octetsOf('open sesame'), salt: SALT, iterations: 4_096 }, HASH), SALT, 4_096, HASH);
+const OTHER = scramCredential(deriveAgain({ password: octetsOf('another'), salt: SALT, iterations: 4_096 }, HASH), SALT, 4_096, HASH);
 
 interface Recorded {
   readonly server: string;
@@ -38,7 +38,7 @@ function record(authcid: string, answer: (question: AuthQuestion) => AuthAnswer,
       else if (action.type === 'send') for (const piece of cut(octetsOf(forged(textOf(action.octets))))) client.receive(piece, 0);
     }
     for (let action; (action = client.next()) !== undefined; moved = true) {
-      if (action.type === 'derive') client.derived(derive(action.question, HASH), 0);
+      if (action.type === 'derive') client.derived(deriveAgain(action.question, HASH), 0);
       else if (action.type === 'send') for (const piece of cut(action.octets.slice())) server.receive(piece, 0);
       else if (action.type === 'ready') {
         if (done) client.quit(0);

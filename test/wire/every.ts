@@ -3,8 +3,22 @@
 import { Buffer } from 'node:buffer';
 import { TIMES } from '../support/random.ts';
 
-/** The longest strings of four characters, of which there are 4^8, where there is the time for them: else those of 7. */
-export const LONGEST = TIMES > 1 ? 8 : 7;
+/**
+ * The longest strings of four characters, and the longest that are cut in every way: all sequences that a table knows of are
+ * shorter. Where there is the time for them, those of 8, of which there are 4^8, and of 6.
+ */
+export const LONGEST = TIMES > 1 ? { string: 8, inEveryWay: 6 } : { string: 6, inEveryWay: 5 };
+
+/** Yields the strings over the alphabet up to the longest, each with the ways to cut it. */
+export function* everyStringCut(alphabet: string): Generator<readonly [string, readonly Cuts[]]> {
+  for (let length = 0; length <= LONGEST.string; length++) {
+    const ways = length <= LONGEST.inEveryWay ? everyCut(length) : someCuts(length);
+    for (const string of everyString(alphabet, length, length)) yield [string, ways];
+  }
+}
+
+/** What `everyStringCut` goes through. */
+export const EVERY_STRING_CUT = `every string up to ${LONGEST.inEveryWay} under every segmentation and up to ${LONGEST.string} whole, octet by octet and under every single cut`;
 
 /** Yields the strings over the alphabet with a length in this range, shortest first. A string has a character for each octet. */
 export function* everyString(alphabet: string, from: number, to: number): Generator<string> {
