@@ -48,6 +48,11 @@ describe('the command ehlo', () => {
       expect(await told([...words.replaceAll("'", '').split(' ').filter((word) => word !== ''), '--help'])).toEqual({ status: 0, out, err: '' });
   });
 
+  it('says which version it is, as its package has it', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
+    expect(await ehlo('--version')).toEqual({ status: 0, out: `ehlo ${version}\n`, err: '' });
+  });
+
   it('without a command says the same on standard error, with status 64', async () => {
     const { status, out, err } = await ehlo();
     expect({ status, out }).toEqual({ status: 64, out: '' });
@@ -70,12 +75,6 @@ describe('the command ehlo', () => {
 });
 
 describe('the program ehlo', () => {
-  it('says which version it is, as its package has it', async () => {
-    using directory = temporaryDirectory();
-    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
-    expect(await run(['--version'], directory.path)).toMatchObject({ status: 0, out: `ehlo ${version}\n`, err: '' });
-  });
-
   it('writes what is wrong to standard error, and ends with the status that says so', async () => {
     using directory = temporaryDirectory();
     expect(await run(['sned'], directory.path)).toEqual(await ehlo('sned'));

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import process from 'node:process';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { replay } from '../../src/cli/replay.ts';
 import { send as runSend } from '../../src/cli/send.ts';
 import { collect } from '../../src/node/collect.ts';
@@ -16,7 +17,10 @@ let directory: TemporaryDirectory;
 beforeEach(() => {
   directory = temporaryDirectory();
 });
-afterEach(() => directory[Symbol.dispose]());
+afterEach(() => {
+  vi.restoreAllMocks();
+  directory[Symbol.dispose]();
+});
 
 /** Runs `ehlo send --hostname client.test ARGS` in this process. */
 async function send(...args: readonly string[]): Promise<Ended> {
@@ -29,6 +33,10 @@ async function send(...args: readonly string[]): Promise<Ended> {
 /** The same as a program of its own, with a mail on standard input. */
 function sendInput(input: string, ...args: readonly string[]): Promise<Ended> {
   return run(['send', '--hostname', 'client.test', ...args], directory.path, latin1(input));
+}
+
+async function* inPieces(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
+  yield* texts.map(latin1);
 }
 
 /** A file with a mail. */
@@ -143,7 +151,8 @@ describe('ehlo send', () => {
   it('refuses a CR without LF, and says where it is', async () => {
     const file = mailFile('a\n\r');
     expect(await send('--to', 'bob@b.test', file)).toEqual({ status: 64, out: '', err: `ehlo send: a CR without LF at octet 2 of ${JSON.stringify(file)}: expected lines that end in LF or CRLF\n` });
-    expect(await sendInput('a\rb\n', '--to', 'bob@b.test', '-')).toEqual({ status: 64, out: '', err: 'ehlo send: a CR without LF at octet 1 of standard input: expected lines that end in LF or CRLF\n' });
+    vi.spyOn(process, 'stdin', 'get').mockReturnValue(inPieces('a\rb\n'));
+    expect(await send('--to', 'bob@b.test', '-')).toEqual({ status: 64, out: '', err: 'ehlo send: a CR without LF at octet 1 of standard input: expected lines that end in LF or CRLF\n' });
   });
 
   it('says in one line that FILE cannot be read', async () => {

@@ -6,7 +6,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { serve as runServe } from '../../src/cli/serve.ts';
 import { ListeningEntrance } from '../../src/node/entrance.ts';
 import { Journal } from '../../src/node/journal.ts';
-import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { makeParts, partFolder } from '../../src/node/part.ts';
+import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
+import { mailOf } from '../support/memory-queue.ts';
 import { Program } from '../support/program.ts';
 import { startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
 import { greet, refuseMany, submit } from '../support/submission.ts';
@@ -20,6 +22,10 @@ const files = (...names: readonly string[]): readonly string[] => readdirSync(jo
 /** Starts `ehlo serve` in the directory. */
 const serve = (...args: readonly string[]): Program => new Program(['serve', '--hostname', 'mx.test', ...args], directory.path);
 
+async function* contentOf(text: string): AsyncGenerator<Uint8Array, void> {
+  yield encodeAscii(text);
+}
+
 /** Another loopback address, of IPv6 where the machine has that: a container may not. */
 async function otherLoopback(): Promise<string> {
   const entrance = await ListeningEntrance.open({ host: '::1', port: 0 }).catch(() => undefined);
@@ -27,13 +33,16 @@ async function otherLoopback(): Promise<string> {
   return entrance === undefined ? '127.0.0.2' : '[::1]';
 }
 
-describe('ehlo serve with a Maildir', () => {
+describe('ehlo serve with a Maildir, and a file of options', () => {
   let program: Program;
   let other: string;
   beforeAll(async () => {
     directory = temporaryDirectory();
     other = await otherLoopback();
-    program = serve(...ANY_PORT, '--listen', `smtp://${other}:0`, '--maildir', 'box', '--accept', 'b.test', '--accept', 'c.test', '--relay-from', '192.0.2.0/24', '--max-size', '1000', '--max-recipients', '100');
+    writeFileSync(join(directory.path, 'ehlo.json'), JSON.stringify({ 'queue': './elsewhere', 'listen': ['smtp://127.0.0.1:0', `smtp://${other}:0`], 'log': 'json', 'max-size': 2000, 'accept': ['b.test', 'c.test'] }));
+    await (await Journal.open(join(directory.path, 'elsewhere'))).close();
+    for (const name of files('elsewhere', 'journal')) writeFileSync(join(directory.path, 'elsewhere', 'journal', name), 'no record at all');
+    program = serve('--config', 'ehlo.json', '--maildir', 'box', '--relay-from', '192.0.2.0/24', '--max-size', '1000', '--max-recipients', '100');
   });
   afterAll(async () => {
     await program[Symbol.asyncDispose]();
@@ -43,7 +52,7 @@ describe('ehlo serve with a Maildir', () => {
   it('listens on each address that it is given, IPv6 too, and delivers mail of accepted domains into the Maildir', async () => {
     const [first, second] = await program.listening(2);
     expect(first).not.toBe(second);
-    expect(program.err).toBe(`ehlo: listening on smtp://127.0.0.1:${first}\nehlo: listening on smtp://${other}:${second}\n`);
+    expect(program.err.split('\n').slice(1)).toEqual([`ehlo: listening on smtp://127.0.0.1:${first}`, `ehlo: listening on smtp://${other}:${second}`, '']);
     expect(await submit(first)).toMatch(/^250 /);
     const [name = ''] = files('box', 'new');
     expect(decodeLatin1(readFileSync(join(directory.path, 'box', 'new', name)))).toMatch(/^Return-Path: <alice@a\.test>\r\nReceived: [^]*\r\n\r\nhi\r\n$/);
@@ -58,7 +67,13 @@ describe('ehlo serve with a Maildir', () => {
     peer.reset();
   });
 
-  it('announces its limits, and keeps to them', async () => {
+  it('sets aside what cannot be read in its queue, and says so', async () => {
+    await program.listening(2);
+    expect(program.err).toMatch(/^ehlo: \.\/elsewhere: [^\n]+ kept as dead\/[^\n]+\nehlo: listening on /);
+    expect(files('elsewhere', 'dead')).toHaveLength(1);
+  });
+
+  it('announces its limits, those of the command line before those of the file, and keeps to them', async () => {
     const peer = await greet((await program.listening(2))[0]);
     expect(await peer.command('EHLO client.test')).toContain('250-SIZE 1000\r\n');
     expect(await peer.command('MAIL FROM:<> SIZE=1001')).toMatch(/^552 5\.3\.4 /);
@@ -75,14 +90,14 @@ describe('ehlo serve with a Maildir', () => {
   });
 
   // shows RFC5321:3.8-6
-  it('finishes the mail in hand before it ends, and says 421 to the rest, also where nobody reads its log', async () => {
+  it('finishes the mail in hand before it ends, and says 421 to the rest: at SIGINT, also where nobody reads its log', async () => {
     const [port] = await program.listening(2);
     program.stall();
     const before = files('box', 'new').length;
     const idle = await greet(port);
     const busy = await greet(port);
     for (const line of ['MAIL FROM:<>', 'RCPT TO:<bob@b.test>', 'DATA']) await busy.command(line);
-    const ended = program.kill('SIGTERM');
+    const ended = program.kill('SIGINT');
     expect(await idle.rest()).toMatch(/^421 4\.3\.2 /);
     idle.end();
     expect(await busy.command('hi\r\n.')).toMatch(/^250 /);
@@ -90,6 +105,11 @@ describe('ehlo serve with a Maildir', () => {
     busy.end();
     expect((await ended).status).toBe(0);
     expect(files('box', 'new')).toHaveLength(before + 1);
+  });
+
+  it('has logged as its file of options says', () => {
+    const [line = ''] = program.out.split('\n');
+    expect(JSON.parse(line)).toMatchObject({ event: 'accepted' });
   });
 });
 
@@ -113,15 +133,21 @@ describe('ehlo serve with a queue', () => {
     expect(program.err).toBe(`ehlo: --maildir without --accept DOMAIN: no mail is delivered into it but that for <postmaster>\nehlo: --users: SCRAM-SHA-256 is offered, which bob, carol, dave and 2 more cannot use: many clients try nothing else; ehlo passwd makes lines that serve PLAIN and LOGIN too\nehlo: listening on smtp://127.0.0.1:${port}\n`);
   });
 
-  it('delivers what it had taken before it was killed, and relays what it takes', async () => {
+  it('delivers what it had taken before it was killed, and what was taken by a worker where there are none now; and relays what it takes', async () => {
     expect(await submit((await program.listening())[0])).toMatch(/^250 /);
     await program.kill('SIGKILL');
+    await makeParts(join(directory.path, 'queue'), 2);
+    const second = await Journal.open(partFolder(join(directory.path, 'queue'), 2));
+    await second.add(mailOf('second', '<alice@a.test>', '<dave@d.test>'), contentOf('hi\r\n'));
+    await second.close();
     await using server = await startScriptedServer(taking(), taking());
-    program = serve(...ANY_PORT, '--route', `b.test=127.0.0.1:${server.port}`, '--route', `c.test=127.0.0.1:${nobody}`);
-    await program.logged('done');
-    expect(server.connections).toBe(1);
-    await submit((await program.listening())[0]);
+    await using other = await startScriptedServer(taking());
+    program = serve(...ANY_PORT, '--route', `b.test=127.0.0.1:${server.port}`, '--route', `d.test=127.0.0.1:${other.port}`, '--route', `c.test=127.0.0.1:${nobody}`);
     await program.logged('done', 2);
+    expect(program.out).toContain(' delivered id=second to=<dave@d.test> ');
+    expect([server.connections, other.connections]).toEqual([1, 1]);
+    await submit((await program.listening())[0]);
+    await program.logged('done', 3);
     expect(server.heard[0]).toMatch(/^EHLO mx\.test\r\n[^]*DATA\r\nReceived: from client\.test /);
     expect(program.out.match(/ delivered id=\w+ to=<bob@b\.test> host=127\.0\.0\.1 /g)).toHaveLength(2);
   });
@@ -142,37 +168,6 @@ describe('ehlo serve with a queue', () => {
   });
 });
 
-describe('ehlo serve --config', () => {
-  let program: Program;
-  beforeAll(async () => {
-    directory = temporaryDirectory();
-    writeFileSync(join(directory.path, 'ehlo.json'), JSON.stringify({ 'queue': './elsewhere', 'listen': ['smtp://127.0.0.1:0'], 'log': 'json', 'max-size': 2000, 'accept': 'b.test' }));
-    await (await Journal.open(join(directory.path, 'elsewhere'))).close();
-    for (const name of files('elsewhere', 'journal')) writeFileSync(join(directory.path, 'elsewhere', 'journal', name), 'no record at all');
-    program = serve('--config', 'ehlo.json', '--max-size', '1000', '--route', `b.test=127.0.0.1:${await unusedPort()}`);
-  });
-  afterAll(async () => {
-    await program[Symbol.asyncDispose]();
-    directory[Symbol.dispose]();
-  });
-
-  it('sets aside what cannot be read in its queue, and says so', async () => {
-    await program.listening();
-    expect(program.err).toMatch(/^ehlo: \.\/elsewhere: [^\n]+ kept as dead\/[^\n]+\nehlo: listening on [^\n]+\n$/);
-    expect(files('elsewhere', 'dead')).toHaveLength(1);
-  });
-
-  it('takes its options from a file too, those of the command line first, and ends with 0 at SIGINT', async () => {
-    const [port] = await program.listening();
-    const peer = await greet(port);
-    expect(await peer.command('EHLO client.test')).toContain('250-SIZE 1000\r\n');
-    peer.reset();
-    await submit(port);
-    expect((await program.kill('SIGINT')).status).toBe(0);
-    expect(await queued('elsewhere')).toBe(1);
-    expect(program.out.trim().split('\n').map((line) => (JSON.parse(line) as { readonly event: string }).event)[0]).toBe('accepted');
-  });
-});
 /** Mails that wait in the queue of a directory, once the program has ended. */
 async function queued(name: string): Promise<number> {
   const queue = await Journal.open(join(directory.path, name));

@@ -9,38 +9,7 @@ import { Crew } from '../../src/node/crew.ts';
 import { Duty, type FromWorker } from '../../src/node/duty.ts';
 import type { Samples } from '../../src/relay/metric.ts';
 import { replaceIn } from '../support/builtin.ts';
-
-/** A worker that says what the test has it say. */
-class PlayedWorker {
-  readonly process: { readonly pid: number | undefined; readonly stdout: null; readonly stderr: null; readonly kill: () => boolean };
-  readonly told: unknown[] = [];
-  readonly #listeners = new Map<string, (...values: readonly unknown[]) => void>();
-
-  constructor(pid: number | undefined) {
-    this.process = { pid, stdout: null, stderr: null, kill: () => true };
-  }
-
-  on(event: string, listener: (...values: readonly unknown[]) => void): void {
-    this.#listeners.set(event, listener);
-  }
-
-  send(message: unknown): boolean {
-    this.told.push(message);
-    return true;
-  }
-
-  says(message: FromWorker): void {
-    this.#listeners.get('message')?.(message);
-  }
-
-  fails(error: Error): void {
-    this.#listeners.get('error')?.(error);
-  }
-
-  dies(): void {
-    this.#listeners.get('exit')?.(null, 'SIGKILL');
-  }
-}
+import { PlayedWorker } from '../support/played-worker.ts';
 
 let workers: PlayedWorker[] = [];
 let unbegun: 'thrown' | 'told' | undefined; // how it is known that the system begins no process
@@ -163,6 +132,19 @@ it.each(['thrown', 'told'] as const)('a worker that the system cannot begin is b
   crewOf(1);
   workers[0]?.fails(new Error('spawn ENOMEM'));
   expect(events.at(-1)).toBe('failed 71 cannot begin a worker: spawn ENOMEM');
+});
+
+it('a worker that dies is followed at once, and one that dies again and again, young, after a while that doubles up to a minute', () => {
+  const delays: number[] = [];
+  const crew = new Crew<string, string>({ size: 1, work: () => 'work', ready: () => undefined, died: ({ delay }) => delays.push(delay), lost: () => undefined, failed: () => undefined });
+  void crew.begin();
+  worker(0).says({ type: 'ready' });
+  for (let death = 0; death < 9; death += 1) {
+    workers.at(-1)?.dies();
+    late.at(-1)?.();
+  }
+  expect(delays.map((delay) => delay / 1000)).toEqual([0, 1, 2, 4, 8, 16, 32, 60, 60]);
+  expect(workers).toHaveLength(10);
 });
 
 it('a worker takes no connection when it ends', () => {
