@@ -1,10 +1,20 @@
+// `ehlo passwd`, with hashes that cost next to nothing: what they cost, and that such credentials verify, is in credential.test.ts.
+
+import { pbkdf2, scrypt } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { passwd } from '../../src/cli/passwd.ts';
 import { createKeyboard, type RawTerminal } from '../../src/cli/keyboard.ts';
 import { verifyPassword } from '../../src/node/credential.ts';
 import { parseUser } from '../../src/protocol/sasl/credential.ts';
 import { encodeUtf8 } from '../../src/wire/utf8.ts';
+import { replaceIn } from '../support/builtin.ts';
 import { octetsOf } from '../wire/every.ts';
+
+const real = { pbkdf2, scrypt };
+replaceIn('node:crypto', {
+  pbkdf2: ((password, salt, _iterations, octets, hash, done) => real.pbkdf2(password, salt, 1, octets, hash, done)) satisfies typeof pbkdf2,
+  scrypt: ((password, salt, octets, _cost, done) => real.scrypt(password, salt, octets, { N: 2, r: 1, p: 1, maxmem: 4096 }, done)) satisfies typeof scrypt,
+});
 
 interface Ran {
   readonly status: number;
@@ -53,6 +63,8 @@ describe('ehlo passwd', () => {
     expect({ status, err }).toEqual({ status: 0, err: '' });
     expect(out).not.toContain('pencil');
     expect(await credentialOf(out, 'pencil')).toEqual({ name: 'alice', type, right: true });
+    expect(await credentialOf(out, 'pen')).toEqual({ name: 'alice', type, right: false });
+    expect((await piped(['alice', ...options], octetsOf('pencil\n'))).out).not.toBe(out); // its salt is its own
   });
 
   it.each(['pencil', 'pencil\r\n'])('takes %j for the password', async (text) => {
