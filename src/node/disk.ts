@@ -79,7 +79,7 @@ export class FileDisk implements Disk {
   async read(path: string, at = 0, length = Infinity): Promise<Uint8Array> {
     const file = await open(this.#path(path), 'r');
     try {
-      const octets = new Uint8Array(length === Infinity ? Math.max(0, (await file.stat()).size - at) : length);
+      const octets = new Uint8Array(Math.max(0, Math.min(length, (await file.stat()).size - at))); // not `length`, most of which is seldom there
       let filled = 0;
       while (filled < octets.length) {
         const { bytesRead } = await file.read(octets, filled, Math.min(octets.length - filled, LONGEST_READ), at + filled);

@@ -41,11 +41,9 @@ it('the journal passes every check, on a disk that loses with the power all that
 });
 
 it('so do two journals as one queue', async () => {
-  using folder = temporaryDirectory();
-  let stores = 0;
   const make = (): QueueStore => {
-    const directory = join(folder.path, `queue${++stores}`);
-    return { open: async () => new PartedQueue(await Journal.open(join(directory, 'own')), [await Journal.open(join(directory, 'other'))]) };
+    const [own, other] = [new SimDisk(), new SimDisk()];
+    return { open: async () => new PartedQueue(await Journal.on(own, { floor: 0 }), [await Journal.on(other, { floor: 0 })]) };
   };
   expect(await problems(make)).toEqual([]);
 });
