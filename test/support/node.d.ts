@@ -101,8 +101,11 @@ declare module 'node:child_process' {
   export function execFileSync(command: string, args: readonly string[], options: { readonly encoding: 'utf8' }): string;
 }
 
-// test/support/sim-disk.ts
+// test/support/raw-peer.ts, test/support/sim-disk.ts
 declare module 'node:buffer' {
+  export interface Buffer {
+    toString(encoding: 'latin1'): string;
+  }
   export namespace Buffer {
     function concat(pieces: readonly Uint8Array[]): Uint8Array;
     function compare(a: Uint8Array, b: Uint8Array): number;

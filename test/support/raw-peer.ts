@@ -2,7 +2,6 @@
 
 import { Buffer } from 'node:buffer';
 import { connect, type Socket } from 'node:net';
-import { decodeLatin1 } from '../../src/wire/ascii.ts';
 
 export class RawPeer {
   readonly socket: Socket;
@@ -15,7 +14,7 @@ export class RawPeer {
 
   constructor(socket: Socket) {
     this.socket = socket;
-    socket.on('data', (octets) => this.#note(() => (this.heard += decodeLatin1(octets))));
+    socket.on('data', (octets) => this.#note(() => (this.heard += Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1'))));
     socket.on('end', () => this.#note(() => (this.ended = true)));
     socket.on('error', () => undefined); // 'close' follows
     socket.on('close', () => this.#note(() => (this.ended = this.closed = true)));
