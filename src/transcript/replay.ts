@@ -11,7 +11,7 @@ import { decodeLatin1 } from '../wire/ascii.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Hash } from '../protocol/sasl/exchange.ts';
 import { formatEntry } from './format.ts';
-import type { Entry, TimeUnit, WorldEvent } from './format.ts';
+import type { Entry, Speaker, TimeUnit, WorldEvent } from './format.ts';
 import { playersOf } from './player.ts';
 import type { Player } from './player.ts';
 import { peerOf } from './script.ts';
@@ -34,11 +34,15 @@ export interface Watch {
   readonly received: (line: string, from: string, to: string) => void;
 }
 
-/** Replays the script in all its segmentations; returns the first mismatch. `hash` is for exchanges of SASL. */
+/** Replays the script in all its segmentations; returns the first mismatch. `hash` is for exchanges of SASL. `randomCuts`: as for `segmentationsOf`. */
 export function replay(script: Script, hash: Hash, watch?: Watch, randomCuts?: number): Mismatch | undefined {
   const newPlayer = playersOf(script, hash);
+  const ahead = sendAhead(script.steps);
+  const chunked = script.steps.some((step) => step.type === 'sent' && decodeLatin1(step.octets.subarray(0, 5)) === 'BDAT ');
+  const peer = peerOf(script.header.subject);
   for (const segmentation of segmentationsOf(script, randomCuts)) {
-    const difference = new Replay(script, newPlayer(), segmentation, segmentation === OCTET_BY_OCTET ? watch : undefined).run();
+    const course: Course = { steps: segmentation.ahead ? ahead : script.steps, segmentation, chunked, subject: peer === 'C' ? 'S' : 'C' };
+    const difference = new Replay(course, newPlayer(), segmentation === OCTET_BY_OCTET ? watch : undefined).run();
     if (difference !== undefined) return { ...difference, segmentation: segmentation.name };
   }
   return undefined;
@@ -51,6 +55,15 @@ export function formatMismatch(name: string, { line, segmentation, expected, got
 
 const UNITS: Readonly<Record<TimeUnit, Milliseconds>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
+/** What is replayed, and how. */
+interface Course {
+  readonly steps: readonly Step[];
+  readonly segmentation: Segmentation;
+  /** The client's content goes in chunks, one for each piece: they are given as they stand. */
+  readonly chunked: boolean;
+  readonly subject: Speaker;
+}
+
 class Replay {
   readonly #steps: readonly Step[];
   readonly #segmentation: Segmentation;
@@ -58,20 +71,20 @@ class Replay {
   readonly #player: Player;
   readonly #sent: SentStream;
   readonly #told = new ToldStream();
-  readonly #chunked: boolean; //           the client's content goes in chunks, one for each piece: they are given as they stand
+  readonly #chunked: boolean;
   #state: string;
   #line = ''; //                        of the peer, as far as it has come
   #received: [line: string, from: string] | undefined; // a whole one that is being dealt with
   #now: Milliseconds = 0;
   #closed = false;
 
-  constructor(script: Script, player: Player, segmentation: Segmentation, watch: Watch | undefined) {
-    this.#steps = segmentation.ahead ? sendAhead(script.steps) : script.steps;
+  constructor({ steps, segmentation, chunked, subject }: Course, player: Player, watch: Watch | undefined) {
+    this.#steps = steps;
     this.#segmentation = segmentation;
     this.#watch = watch;
     this.#player = player;
-    this.#sent = new SentStream(peerOf(script.header.subject) === 'C' ? 'S' : 'C');
-    this.#chunked = script.steps.some((step) => step.type === 'sent' && decodeLatin1(step.octets.subarray(0, 5)) === 'BDAT ');
+    this.#sent = new SentStream(subject);
+    this.#chunked = chunked;
     this.#state = this.#player.state;
   }
 
@@ -104,8 +117,8 @@ class Replay {
       case 'sent':
         this.#sent.await(step);
         return undefined;
-      case 'told': return this.#told.compare(step, this.#sent.describeLast());
-      case 'closed': return this.#told.compare(step, this.#sent.describeLast()) ?? this.#sent.compare(line, true);
+      case 'told': return this.#told.compare(step, this.#sent);
+      case 'closed': return this.#told.compare(step, this.#sent) ?? this.#sent.compare(line, true);
       default: return step satisfies never;
     }
   }

@@ -35,6 +35,7 @@ export class SentStream {
 
   /** The first difference; what is awaited and not sent yet is one only where it should be `complete`. */
   compare(line: number, complete: boolean): Difference | undefined {
+    if (this.#sent.length === 0 && (this.#awaited.length === 0 || !complete)) return undefined;
     const sent = concat(this.#sent);
     let at = 0;
     for (const { octets, entry } of this.#awaited) {
@@ -77,10 +78,11 @@ export class ToldStream {
     else this.#told.push({ type: 'content', parts: [happening.said.octets] });
   }
 
-  /** The difference, if the step is not what happened next; `instead`: what the peer was sent in place of nothing. */
-  compare(step: Step & { readonly type: 'told' | 'closed' }, instead: string | undefined): Difference | undefined {
+  /** The difference, if the step is not what happened next; `sent`: what the peer may have been sent in place of nothing. */
+  compare(step: Step & { readonly type: 'told' | 'closed' }, sent: SentStream): Difference | undefined {
     const told = this.#told.shift();
     if (told !== undefined && matches(step, told)) return undefined;
+    const instead = sent.describeLast();
     const got = told === undefined ? `nothing${instead === undefined ? '' : ` but ${instead}`}` : describe(told);
     return { line: step.entry.line, expected: formatEntry(step.entry), got };
   }

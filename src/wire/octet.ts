@@ -31,5 +31,7 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 
 /** Returns whether two runs hold the same octets. Takes a time that depends on them: not for comparing secrets. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, at) => octet === b[at]);
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }
