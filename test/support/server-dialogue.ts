@@ -180,7 +180,7 @@ export class ServerDialogue {
     const from = this.sent.length;
     input();
     this.pump();
-    return this.sent.slice(from).split('\r\n').slice(0, -1);
+    return this.sent.length === from ? [] : this.sent.slice(from).split('\r\n').slice(0, -1);
   }
 }
 

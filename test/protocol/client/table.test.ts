@@ -11,6 +11,8 @@ import { octetsOf } from '../../wire/every.ts';
 
 const COMMANDS = Object.keys(AWAITED) as Awaited[]; // the keys are AWAITED's own
 const EDGES = [...clientEdges()];
+/** Where an edge leads to, by where it begins and what it is taken on. */
+const LEADS_TO = new Map(EDGES.map(({ from, on, to }) => [`${from}: ${on}`, to]));
 
 const reachable = (from: string): Set<string> => {
   const met = new Set([from]);
@@ -183,9 +185,11 @@ class ClientWalk implements Walk<Input> {
   take(input: Input): void {
     this.#sent = [];
     const lines = this.#act(input);
-    const found = { state: this.#client.session.state, sent: lines.map((line) => line.slice(0, line.startsWith("STARTTLS") ? 8 : 4)).join(), ready: this.#client.ready, shaking: this.#client.shaking, closes: this.#client.closes };
-    const wanted = { state: this.#state, sent: this.#sent.join(), ready: this.#state === 'ready', shaking: this.#state === 'tls', closes: this.#state === 'closed' ? 1 : 0 };
-    if (JSON.stringify(found) !== JSON.stringify(wanted)) expect({ input, ...found }).toEqual({ input, ...wanted });
+    const [{ session, ready, shaking, closes }, state] = [this.#client, this.#state];
+    const sent = lines.map((line) => line.slice(0, line.startsWith('STARTTLS') ? 8 : 4));
+    const found = `${session.state}, sent ${sent.join()}, ready ${ready}, shaking ${shaking}, closes ${closes}`;
+    const wanted = `${state}, sent ${this.#sent.join()}, ready ${state === 'ready'}, shaking ${state === 'tls'}, closes ${state === 'closed' ? 1 : 0}`;
+    if (found !== wanted) expect({ input, found }).toEqual({ input, found: wanted });
     const wanting = this.#state === 'content' && this.#open > 0 && this.#awaited.length < (this.#pipelining && this.#options.lmtp !== true ? 16 : 1);
     const asked = this.#client.wanting && this.#open > 0; // when nobody is left, what was wanted is not any more
     if (asked !== wanting) expect({ input, state: this.#state, wanting: asked }).toEqual({ input, state: this.#state, wanting });
@@ -409,9 +413,10 @@ class ClientWalk implements Walk<Input> {
 
   /** Goes where the tables say. */
   #follow(on: ClientEvent | `${ReplyClass}yz to ${Awaited}`): void {
-    const edge = EDGES.find((candidate) => candidate.from === this.#state && candidate.on === on);
-    if (edge === undefined) throw new Error(`no edge for ${on} in state ${this.#state}`);
-    this.#taken.add(`${edge.from}: ${on}`);
-    this.#state = edge.to as State;
+    const edge = `${this.#state}: ${on}`;
+    const to = LEADS_TO.get(edge);
+    if (to === undefined) throw new Error(`no edge for ${on} in state ${this.#state}`);
+    this.#taken.add(edge);
+    this.#state = to as State;
   }
 }

@@ -16,6 +16,8 @@ const VERBS = Object.keys(COMMAND_ORDER) as Verb[];
 const EVENTS = Object.keys(EVENT_ORDER) as ServerEvent[];
 const COMMAND_STATES = STATES.filter((state) => FRAMING[state] === 'lines');
 const EDGES = [...serverEdges()];
+/** Where an edge leads to, by where it begins and what it is taken on. */
+const LEADS_TO = new Map(EDGES.map(({ from, on, to }) => [`${from}: ${on}`, to]));
 
 /** The states that a verb or event is taken in. */
 const takenIn = (on: string): string[] => EDGES.filter((edge) => edge.on === on).map(({ from }) => from).sort();
@@ -201,6 +203,7 @@ const WELL_FORMED: Readonly<Record<Verb, string>> = {
   EXPN: 'EXPN staff',
   QUIT: 'QUIT',
 };
+const VERB_OF = new Map(VERBS.map((verb) => [WELL_FORMED[verb], verb]));
 const ILL_FORMED = ['EHLO', 'HELO a b', 'LHLO', 'STARTTLS now', 'AUTH', 'AUTH XYZZY', 'AUTH PLAIN !', 'MAIL <a@b>', 'MAIL FROM:<a@b> X=1', 'MAIL FROM:<a@b> SIZE=999999', 'RCPT TO:<>', 'RCPT TO:<a@b> X', 'DATA now', 'BDAT', 'BDAT x', 'RSET all', 'QUIT now', 'VRFY', 'EXPN', 'ETRN x', 'TLS', '', 'MAIL FROM:<\xe4@b>', 'NOOP\n', 'x'.repeat(LIMITS.commandLine)];
 const MAX_SIZE = 20;
 const CHUNKS = ['BDAT 0', 'BDAT 4 LAST', 'BDAT 0 LAST', 'BDAT 21', 'BDAT 200 LAST', 'BDAT 4 FIRST'];
@@ -288,7 +291,7 @@ class ServerWalk implements Walk<Input> {
     const [, size, rest = ''] = /^BDAT (\d+)(.*)$/.exec(line) ?? [];
     if (size !== undefined) return this.#beginChunk(Number(size), rest);
     if (line.startsWith('BDAT')) return this.#follow('bad chunk');
-    const verb = VERBS.find((name) => WELL_FORMED[name] === line);
+    const verb = VERB_OF.get(line);
     if (line === 'AUTH PLAIN !' && this.#guards('AUTH')) return this.#fail(); // it has begun, and ended
     if (verb === undefined || onCommand(this.#state, verb) === 'no' || !this.#guards(verb)) return;
     if (ABOUT[verb] === undefined || verb === 'AUTH') this.#follow(verb); // AUTH: it is asked when the client has responded
@@ -409,10 +412,11 @@ class ServerWalk implements Walk<Input> {
 
   /** Goes where the tables say. */
   #follow(on: Verb | ServerEvent): void {
-    const edge = EDGES.find((candidate) => candidate.from === this.#state && candidate.on === on);
-    if (edge === undefined) return;
-    this.#taken.add(`${edge.from}: ${on}`);
-    this.#state = edge.to as State;
+    const edge = `${this.#state}: ${on}`;
+    const to = LEADS_TO.get(edge);
+    if (to === undefined) return;
+    this.#taken.add(edge);
+    this.#state = to as State;
     if (on === 'authenticated') this.#authenticated = true;
     if (!['data', 'chunk', 'bdat'].includes(this.#state)) this.#forget();
   }
