@@ -24,7 +24,7 @@ export function seedsOf(target: TargetName, root: string): Uint8Array[] {
   const fixtures = join(root, 'fixtures');
   switch (target) {
     case 'lineDecoder': case 'dataDecoder': case 'chunkDecoder':
-      return [...scriptsOf(fixtures)].flatMap(({ steps }) => steps.flatMap((step, at) => (step.type === 'receive' ? [concat([Uint8Array.of(at & 7), ...step.segments])] : []))).filter(({ length }) => length < 1_500);
+      return scriptsOf(fixtures).flatMap(({ steps }) => steps.flatMap((step, at) => (step.type === 'receive' ? [concat([Uint8Array.of(at & 7), ...step.segments])] : []))).filter(({ length }) => length < 1_500);
     case 'command': return [...grammar(fixtures, ['command', 'command-utf8', 'path', 'parameter']), ...AWKWARD_COMMANDS.map(encodeUtf8)];
     case 'path': return grammar(fixtures, ['path', 'path-utf8', 'reverse-path', 'mailbox', 'domain', 'domain-utf8', 'address-literal', 'trace', 'date']);
     case 'reply': case 'ehloReply': return [...grammar(fixtures, ['reply', 'keyword', 'status']), ...sentTo(fixtures, 'client')];
@@ -33,8 +33,8 @@ export function seedsOf(target: TargetName, root: string): Uint8Array[] {
     case 'journalRecord': return FACTS.map((_, at) => concat([...FACTS.slice(at).map(recordOf), Uint8Array.of(0, 30, 1, 7)]));
     case 'dnsRoute': return filesBelow(join(fixtures, 'routes')).map((file) => readFileSync(file)).filter(({ length }) => length < 3_000);
     case 'transcript': return transcriptFiles(fixtures).map((file) => readFileSync(file)).filter(({ length }) => length < 3_000);
-    case 'serverSession': return [...scriptsOf(fixtures)].filter(({ header }) => header.subject === 'server').map(serverInput).filter(({ length }) => length < LONGEST_SESSION);
-    case 'clientSession': return [...scriptsOf(fixtures)].filter(({ header }) => header.subject === 'client').flatMap(clientInputs).filter(({ length }) => length < LONGEST_SESSION);
+    case 'serverSession': return scriptsOf(fixtures).filter(({ header }) => header.subject === 'server').map(serverInput).filter(({ length }) => length < LONGEST_SESSION);
+    case 'clientSession': return scriptsOf(fixtures).filter(({ header }) => header.subject === 'client').flatMap(clientInputs).filter(({ length }) => length < LONGEST_SESSION);
     case 'saslExchange': return saslSeeds();
     case 'serverAgainstClient': return PAIRS;
     default: return target satisfies never;
@@ -55,17 +55,22 @@ function transcriptFiles(fixtures: string): string[] {
   return filesBelow(join(fixtures, 'transcripts')).filter((file) => file.endsWith('.smtp'));
 }
 
-function* scriptsOf(fixtures: string): Generator<Script> {
-  for (const file of transcriptFiles(fixtures)) {
+/** The transcripts, read once for all targets. */
+const scripts = new Map<string, readonly Script[]>();
+
+function scriptsOf(fixtures: string): readonly Script[] {
+  const known = scripts.get(fixtures) ?? transcriptFiles(fixtures).flatMap((file) => {
     const transcript = parseTranscript(readFileSync(file, 'utf8'));
     const script = isTranscriptFault(transcript) ? transcript : readScript(transcript);
-    if (!isTranscriptFault(script)) yield script;
-  }
+    return isTranscriptFault(script) ? [] : [script];
+  });
+  scripts.set(fixtures, known);
+  return known;
 }
 
 /** What the peer of a subject sent, run by run. */
 function sentTo(fixtures: string, subject: string): Uint8Array[] {
-  return [...scriptsOf(fixtures)].filter(({ header }) => header.subject === subject).flatMap(({ steps }) => steps.flatMap((step) => (step.type === 'receive' ? [concat(step.segments)] : []))).filter(({ length }) => length < 1_500);
+  return scriptsOf(fixtures).filter(({ header }) => header.subject === subject).flatMap(({ steps }) => steps.flatMap((step) => (step.type === 'receive' ? [concat(step.segments)] : []))).filter(({ length }) => length < 1_500);
 }
 
 /** The inputs of grammar tables: their second column. */
