@@ -9,7 +9,7 @@ import { TIMES } from './support/random.ts';
 import type { Reason } from '../src/protocol/client/action.ts';
 import type { SentMail, TakenMail, Trouble } from './support/pair.ts';
 
-const SEEDS = Number(ENVIRONMENT['EHLO_PAIR_SEEDS'] ?? 1_500 * TIMES);
+const SEEDS = Number(ENVIRONMENT['EHLO_PAIR_SEEDS'] ?? 1_200 * TIMES);
 const FROM = Number(ENVIRONMENT['EHLO_PAIR_FROM'] ?? 0);
 
 /** After these the client may not learn what became of its mail. A server that hears nothing says 421 before the client has given up. */

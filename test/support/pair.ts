@@ -159,7 +159,7 @@ export class Pair {
   constructor(seed: number, sessions: Sessions = PLAIN, extended = false) {
     const random = (this.#random = randomOf(seed));
     this.trouble = random.pick(['none', 'none', 'none', 'break', 'client hears nothing', 'server hears nothing', 'shutdown', 'abort']);
-    this.#troubleAt = random.below(80);
+    this.#troubleAt = random.below(random.pick([40, 80])); // half of the sessions have two dozen happenings, or fewer
     this.#hostility = random.pick([0, 0.05, 0.3]);
     this.#extended = extended;
     this.#terms = extended ? extendedTerms(random) : random.pick([PLAIN_TERMS, MAIL_DATA_TERMS]);
