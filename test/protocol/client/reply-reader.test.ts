@@ -23,7 +23,11 @@ describe('a reader of replies', () => {
     const reader = new ReplyReader();
     for (let round = 0; round < 3; round += 1) {
       for (const first of LINES) for (const second of LINES) {
-        for (const piece of [1_000, 5, 1]) expect(read(first + second, piece, reader)).toEqual([...read(first), ...read(second)]);
+        const wanted = [...read(first), ...read(second)];
+        for (const piece of [1_000, 5, 1]) {
+          const found = read(first + second, piece, reader);
+          if (JSON.stringify(found) !== JSON.stringify(wanted)) expect({ first, second, piece, found }).toEqual({ first, second, piece, found: wanted });
+        }
       }
     }
   });

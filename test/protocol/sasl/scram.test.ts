@@ -273,8 +273,13 @@ describe('a client of SCRAM', () => {
 describe('a man in the middle', () => {
   it('who changes any octet of any message is found out', () => {
     for (let turn = 0; turn < 4; turn++) {
-      for (let at = 0; at < 100; at++) {
-        const tamper = (octets: Uint8Array, now: number): Uint8Array => (now === turn ? octets.map((octet, index) => (index === at % octets.length ? octet ^ 1 : octet)) : octets);
+      let length = 1; // of the message of this turn, once it is known
+      for (let at = 0; at < length; at++) {
+        const tamper = (octets: Uint8Array, now: number): Uint8Array => {
+          if (now !== turn) return octets;
+          length = octets.length;
+          return octets.map((octet, index) => (index === at ? octet ^ 1 : octet));
+        };
         const { server, client, fault } = runPair('SCRAM-SHA-256', USER, { tamper });
         const believed = server.type === 'success' && fault === undefined && !('type' in client) && client.complete;
         if (believed) expect({ turn, at }).toBe('found out');

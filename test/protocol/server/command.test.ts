@@ -164,11 +164,14 @@ describe('a command line', () => {
   // shows RFC5321:4.2.1-7 RFC5321:4.3.1-5 RFC5321:4.3.1-7 RFC5321:4.3.2-12 RFC5321:4.3.2-14 RFC5321:4.3.2-16 RFC5321:4.3.2-17
   // shows RFC5321:4.3.2-18 RFC5321:4.3.2-19 RFC5321:4.3.2-20 RFC5321:4.3.2-21
   it('gets a reply that the table of commands and replies has for it, in every state (§4.3.2)', () => {
-    for (const start of STARTS) {
-      for (const [, , line] of RULES) {
-        const verb = (Object.keys(COMMAND_ORDER) as Verb[]).find((name) => new RegExp(`^${name}(?![A-Z])`, 'i').test(line));
-        const allowed = verb === undefined ? [500, 502] : [...REPLY_SEQUENCES[verb], 500, 501, 421];
-        expect(allowed).toContain(codesOf(dialogueIn(start).say(line))[0]);
+    const verbs = Object.keys(COMMAND_ORDER) as Verb[]; // the keys are COMMAND_ORDER's own
+    for (const [, , line] of RULES) {
+      const [word = ''] = /^[A-Z]*/i.exec(line) ?? [];
+      const verb = verbs.find((name) => name === word.toUpperCase());
+      const allowed = verb === undefined ? [500, 502] : [...REPLY_SEQUENCES[verb], 500, 501, 421];
+      for (const start of STARTS) {
+        const [code = 0] = codesOf(dialogueIn(start).say(line));
+        if (!allowed.includes(code)) expect({ start, line, code }).toEqual({ start, line, code: allowed });
       }
     }
   });

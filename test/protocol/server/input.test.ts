@@ -36,9 +36,9 @@ describe('the input of a session', () => {
   it('is handed out in linear time, however many segments there are', () => { // minutes, were each of them to move the others
     const octet = octetsOf('a');
     const input = new Input();
-    for (let segment = 0; segment < 2_000_000; segment++) input.push(octet);
+    for (let segment = 0; segment < 500_000; segment++) input.push(octet);
     let size = 0;
     for (; !input.empty; size++) input.advance(1);
-    expect(size).toBe(2_000_000);
+    expect(size).toBe(500_000);
   }, 20_000);
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { LENIENCIES } from '../../../src/protocol/leniency.ts';
 import type { LeniencyName } from '../../../src/protocol/leniency.ts';
 import type { Envelope } from '../../../src/protocol/mail.ts';
-import { MailData } from '../../../src/protocol/server/mail-data.ts';
+import { MailData, type MailDataLimits } from '../../../src/protocol/server/mail-data.ts';
 import { Output } from '../../../src/protocol/server/output.ts';
 import { settingsOf } from '../../../src/protocol/server/option.ts';
 import { DataDecoder } from '../../../src/wire/data-decoder.ts';
@@ -76,7 +76,8 @@ describe('a leniency', () => {
 });
 
 describe('mail data with leniencies', () => {
-  const SETTINGS = settingsOf({ hostname: 'mx.example.com' });
+  const OUTPUT = new Output(settingsOf({ hostname: 'mx.example.com' }));
+  const LENIENT: MailDataLimits = { maxSize: 0, maxTextLine: 2, leniencies: ['repairLineEnds', 'longTextLines'] };
 
   interface Read {
     readonly content: string;
@@ -98,8 +99,8 @@ describe('mail data with leniencies', () => {
   }
 
   function leniently(text: string, cuts: Cuts): Read & { readonly fault: string | undefined } {
-    const data = new MailData({ maxSize: 0, maxTextLine: 2, leniencies: ['repairLineEnds', 'longTextLines'] });
-    data.begin(ENVELOPE, new Output(SETTINGS));
+    const data = new MailData(LENIENT);
+    data.begin(ENVELOPE, OUTPUT);
     let content = '';
     let consumed = 0;
     for (const segment of cut(text, cuts)) {
@@ -129,15 +130,16 @@ describe('mail data with leniencies', () => {
   });
 
   it('leave the same commands behind them as without: nothing in what was repaired is run', () => {
+    const options = { leniencies: NAMES };
     const smuggled = ['\n.\r\n', '\r.\r\n', '\n.\n', '\r\n.\n', '\r\n.\r', '\r.\r', '\n.\r', '\r\r\n.\r\r\n'];
     for (const end of smuggled) {
       const text = `hello${end}MAIL FROM:<evil@x>\r\nRCPT TO:<c@d>\r\nDATA\r\nevil\r\n.\r\nNOOP\r\n`;
       for (const cuts of someCuts(text.length)) {
-        const server = dialogueIn('data', { leniencies: NAMES });
+        const server = dialogueIn('data', options);
         server.feed([0, ...cuts].map((from, at) => text.slice(from, cuts[at] ?? text.length)));
-        expect(codesOf(server.sent.split('\r\n').slice(0, -1)).slice(-3)).toEqual([354, 250, 250]);
-        expect(server.mails.length).toBe(1);
-        expect(server.mails[0]?.content).toContain('MAIL FROM:<evil@x>\r\n');
+        const codes = codesOf(server.sent.split('\r\n').slice(0, -1)).slice(-3).join(' ');
+        const [mail, another] = server.mails;
+        if (codes !== '354 250 250' || another !== undefined || mail?.content.includes('MAIL FROM:<evil@x>\r\n') !== true) expect({ text, cuts, codes, mails: server.mails }).toBe('354 250 250, and one mail with the commands in it');
       }
     }
   });
