@@ -2,7 +2,6 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,6 +15,7 @@ import { DataEncoder } from '../src/wire/data-encoder.ts';
 import { formatApi, publicNames } from './support/api.mjs';
 import { formatChoices, formatDepartures } from './support/choices.mjs';
 import { latin1 } from './support/raw-peer.ts';
+import { unusedPort } from './support/scripted-server.ts';
 import { MISTAKES } from './sabotage-table.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -23,17 +23,6 @@ const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const EXAMPLES = [...README.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code);
 const CONTENT = new Uint8Array([...'Subject: x\r\n\r\nx\r\n'].map((character) => character.charCodeAt(0)));
 const SCRATCH = join(ROOT, 'dist', 'readme'); // below the package, so that 'ehlo' is the package itself
-
-async function freePort(): Promise<number> {
-  const server = createServer({ allowHalfOpen: false, noDelay: true }, () => undefined);
-  await new Promise<void>((resolve) => {
-    server.on('listening', resolve);
-    server.listen({ host: '127.0.0.1', port: 0 });
-  });
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 interface Started {
   readonly output: () => string;
@@ -87,7 +76,7 @@ describe('the examples that serve', () => {
   let ports: [number, number, number];
   let program: Started;
   beforeAll(async () => {
-    ports = [await freePort(), await freePort(), await freePort()];
+    ports = [await unusedPort(), await unusedPort(), await unusedPort()];
     const modules = ports.map((port, index) => moduleOf(`server-${index}`, EXAMPLES[[0, 1, 7][index] ?? 0] ?? '', port));
     program = run('servers', modules.map((each) => `import '${each}';\n`).join('')); // at the same time: the first one does not come to an end
   });
