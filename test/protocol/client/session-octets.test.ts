@@ -106,7 +106,7 @@ describe('the actions of a client session', () => {
 describe('a server\'s octets', () => {
   // shows RFC5321:2.1-1
   it('never throw, and leave each recipient one outcome: random ones', () => {
-    for (const seed of seeds(500)) {
+    for (const seed of seeds(250)) {
       const random = randomOf(seed);
       const script = Array.from({ length: 1 + random.below(10) }, () => Array.from({ length: 1 + random.below(5) }, () => random.pick(OCTETS)).join(''));
       survive(random.chance(0.5) ? script : [lines('220 mx'), PIPELINED, ...script], random, seed);
@@ -114,7 +114,7 @@ describe('a server\'s octets', () => {
   });
 
   it('never throw, and leave each recipient one outcome: those of mutated dialogues', () => {
-    for (const seed of seeds(800)) {
+    for (const seed of seeds(400)) {
       const random = randomOf(seed);
       const [, script] = random.pick(SCRIPTS);
       const at = random.below(script.length);
