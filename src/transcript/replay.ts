@@ -34,13 +34,13 @@ export interface Watch {
   readonly received: (line: string, from: string, to: string) => void;
 }
 
-/** Replays the script in all its segmentations; returns the first mismatch. `hash` is for exchanges of SASL. `randomCuts`: as for `segmentationsOf`. */
-export function replay(script: Script, hash: Hash, watch?: Watch, randomCuts?: number): Mismatch | undefined {
+/** Replays the script in all its segmentations; returns the first mismatch. `hash` is for exchanges of SASL. */
+export function replay(script: Script, hash: Hash, watch?: Watch): Mismatch | undefined {
   const newPlayer = playersOf(script, hash);
   const ahead = sendAhead(script.steps);
   const chunked = script.steps.some((step) => step.type === 'sent' && decodeLatin1(step.octets.subarray(0, 5)) === 'BDAT ');
   const peer = peerOf(script.header.subject);
-  for (const segmentation of segmentationsOf(script, randomCuts)) {
+  for (const segmentation of segmentationsOf(script)) {
     const course: Course = { steps: segmentation.ahead ? ahead : script.steps, segmentation, chunked, subject: peer === 'C' ? 'S' : 'C' };
     const difference = new Replay(course, newPlayer(), segmentation === OCTET_BY_OCTET ? watch : undefined).run();
     if (difference !== undefined) return { ...difference, segmentation: segmentation.name };

@@ -17,7 +17,6 @@ export interface Segmentation {
   readonly cut: (written: readonly Uint8Array[]) => readonly Uint8Array[];
 }
 
-/** How often a run is cut at random where nobody says otherwise. */
 const RANDOM_CUTS = 20;
 /** Longest piece at random cuts, taken in turn. */
 const LONGEST_PIECES = [3, 9, 40, 200];
@@ -25,7 +24,7 @@ const LONGEST_PIECES = [3, 9, 40, 200];
 export const OCTET_BY_OCTET: Segmentation = { name: 'octet by octet', ahead: false, cut: (written) => pieces(concat(written), () => 1) };
 
 /** Every way in which the script is to be replayed. */
-export function segmentationsOf({ header }: Script, randomCuts = RANDOM_CUTS): Segmentation[] {
+export function segmentationsOf({ header }: Script): Segmentation[] {
   const asWritten: Segmentation = { name: 'as written', ahead: false, cut: (written) => written };
   if (header.asWritten) return [asWritten];
   const server = header.subject === 'server';
@@ -34,10 +33,10 @@ export function segmentationsOf({ header }: Script, randomCuts = RANDOM_CUTS): S
     OCTET_BY_OCTET,
     { name: 'coalesced', ahead: false, cut: (written) => [concat(written)] },
     ...(server ? [{ name: 'sent ahead', ahead: true, cut: (written: readonly Uint8Array[]) => [concat(written)] }] : []),
-    ...Array.from({ length: randomCuts }, (_, seed): Segmentation => {
+    ...Array.from({ length: RANDOM_CUTS }, (_, seed): Segmentation => {
       const random = randomNumbers(seed);
       const longest = LONGEST_PIECES[seed % LONGEST_PIECES.length] ?? 1;
-      const ahead = server && seed >= randomCuts / 2;
+      const ahead = server && seed >= RANDOM_CUTS / 2;
       const length = (): number => 1 + Math.floor(random() * longest);
       return { name: `random cuts ${seed}${ahead ? ', sent ahead' : ''}`, ahead, cut: (written) => pieces(concat(written), length) };
     }),
