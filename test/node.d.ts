@@ -96,7 +96,9 @@ declare module 'node:buffer' {
   /** Node 18.15 */
   export function isAscii(octets: Uint8Array): boolean;
   export class Buffer extends Uint8Array {
+    static allocUnsafe(length: number): Buffer;
     static allocUnsafeSlow(length: number): Buffer;
+    static concat(parts: readonly Uint8Array[]): Buffer;
     static from(octets: Uint8Array): Buffer;
     static from(memory: ArrayBufferLike, at: number, length: number): Buffer;
     static from(text: string, encoding: 'base64' | 'latin1' | 'utf8'): Buffer;

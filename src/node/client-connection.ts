@@ -10,11 +10,12 @@
 //         §3.1): half as many writes, reads and round trips for each mail. It is asked for then and not earlier, so that no mail
 //         waits behind one that is long in being read; and only where no recipient was refused, who may need a further transaction.
 
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { randomBytes } from 'node:crypto';
 import { encodeBase64 } from '../wire/base64.ts';
-import { concat, EMPTY } from '../wire/octet.ts';
+import { EMPTY } from '../wire/octet.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { ClientAction, ClientTls, Outcome } from '../protocol/client/action.ts';
@@ -147,7 +148,7 @@ export class ClientConnection {
       case 'outcome': {
         const recipient = this.#task?.open[action.recipient];
         if (recipient === undefined) return;
-        const outcome = { ...action.outcome, time: Date.now() };
+        const outcome = { time: Date.now(), ...action.outcome };
         if (this.#task !== undefined) this.#task.outcomes[recipient] = outcome;
         this.#task?.report(recipient, outcome);
         return;
@@ -344,9 +345,8 @@ function sessionOptions({ hostname, timeout, lmtp, tlsPolicy = 'opportunistic', 
 
 async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  for await (const octets of content) pieces.push(octets.slice()); // a view may end with the next one
-  const [first = EMPTY, ...more] = pieces;
-  return more.length === 0 ? first : concat(pieces);
+  for await (const octets of content) pieces.push(Buffer.from(octets)); // a view may end with the next one
+  return pieces.length > 1 ? Buffer.concat(pieces) : (pieces[0] ?? EMPTY);
 }
 
 /** The recipients to send to in a further transaction: those whom we held back ourselves; and, where the server took some, those it had no room for. */

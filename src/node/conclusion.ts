@@ -89,7 +89,7 @@ export function logOutcomes(log: Log, id: string, recipients: readonly number[],
 /** The enhanced code in the class of the code, as outcomes have it; abridged. */
 export function inOneLine(reply: Reply): string {
   const { code, enhanced, lines } = abridged(classCorrected(reply));
-  return [code, enhanced, lines.join(' ')].filter((part) => part !== undefined).join(' ');
+  return `${code} ${enhanced === undefined ? '' : `${enhanced} `}${lines.join(' ')}`;
 }
 
 /** When a mail that was tried in vain is due again; undefined: its time is over, or the operator has ended it. One from the future, since the clock was set back, has just come. */

@@ -122,8 +122,8 @@ class Delivery {
       this.#back(held);
       return false;
     }
-    this.#tried.add(placeOf(held.target));
     this.#take(outcomes, held.target);
+    if (!this.done) this.#tried.add(placeOf(held.target));
     this.#back(held);
     return true;
   }

@@ -19,8 +19,11 @@ type Callback = (this: Duplex, length: number) => boolean;
 /** As much as Node reads at a time. One read follows the other, each copied before the next. */
 const BUFFER = new Uint8Array(65_536);
 
-/** From so many octets on it is cheaper to have memory that was not cleared, the call included. */
-const UNCLEARED = 4_096;
+/** So many octets have room in the object that a view is. */
+const WITHIN = 64;
+
+/** More than these have memory of their own, fewer a part of memory that Node shares out: a kilobyte costs half as much so, its collection left aside. */
+const SHARED = 4_096;
 
 /** Not documented, and in no types: where a socket keeps the buffer and the callback of `onread`. */
 interface Slots {
@@ -68,8 +71,8 @@ function pushed(this: Duplex, length: number): boolean {
 }
 
 function copyOf(length: number): Uint8Array {
-  if (length < UNCLEARED) return BUFFER.slice(0, length);
-  const copy = Buffer.allocUnsafeSlow(length);
+  if (length <= WITHIN) return BUFFER.slice(0, length);
+  const copy = length < SHARED ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
   copy.set(length < BUFFER.length ? BUFFER.subarray(0, length) : BUFFER);
   return copy;
 }

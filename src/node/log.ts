@@ -35,11 +35,12 @@ export function openLog(format: 'text' | 'json', output: LogOutput = STANDARD_OU
 }
 
 function lineWriter(format: 'text' | 'json', write: (line: string) => void): Log {
-  let last = { now: NaN, time: '' }; // its text is most of what a line costs (1.05 µs, 0.4 without)
+  let last = { second: NaN, time: '' }; // the text of a time costs as much as the rest of a line (0.8 µs)
   return (event, fields) => {
     const now = Date.now();
-    if (now !== last.now) last = { now, time: new Date(now).toISOString() };
-    const { time } = last;
+    const second = Math.floor(now / 1000);
+    if (second !== last.second) last = { second, time: new Date(1000 * second).toISOString().slice(0, -4) };
+    const time = `${last.time}${String(now - 1000 * second).padStart(3, '0')}Z`;
     if (format === 'json') return write(`${toJson({ time, event, ...fields })}\n`);
     let line = `${time} ${event}`;
     for (const name in fields) {

@@ -6,7 +6,7 @@ import { REASONS } from '../protocol/client/reason.ts';
 import type { Target } from '../relay/route.ts';
 import { verdict } from '../relay/verdict.ts';
 import { connect, ConnectError } from './connect.ts';
-import type { Held } from './pool.ts';
+import { placeOf, type Held } from './pool.ts';
 import { now } from './pump.ts';
 import { connectFirst } from './race.ts';
 import { openConnection, type SenderOptions } from './sender.ts';
@@ -33,7 +33,7 @@ export async function openTo(targets: readonly [Target, ...Target[]], options: S
     return won.socket;
   };
   const connection = await openConnection(open, { serverName: target.host, ...options });
-  return { held: { connection, target, destinations: new Set(), opened: now(), mails: 0 }, losers };
+  return { held: { connection, target, place: placeOf(target), destinations: new Set(), opened: now(), mails: 0 }, losers };
 }
 
 /** Yields targets alone, or two that may be raced. */

@@ -29,6 +29,8 @@ export interface MailConnection {
 export interface Held {
   readonly connection: MailConnection;
   readonly target: Target;
+  /** Of the target, as `placeOf` has it: made once, and looked up for each mail. */
+  readonly place: string;
   /** The domains, or configured next hops, whose mail may go to the target. */
   readonly destinations: Set<string>;
   readonly opened: Milliseconds; // in the milliseconds of `clock`
@@ -148,11 +150,11 @@ function quit({ connection }: Held): void {
   void connection.quit();
 }
 
-function placesOf({ target, destinations }: Held): readonly string[] {
-  return [placeOf(target), ...destinations];
+function placesOf({ place, destinations }: Held): readonly string[] {
+  return [place, ...destinations];
 }
 
-/** The name counts: it is what a certificate is checked for. */
-function placeOf({ host, address, port }: Target): string {
+/** Where a connection is to. The name counts: it is what a certificate is checked for. */
+export function placeOf({ host, address, port }: Target): string {
   return `${host} [${address}]:${port}`; // no destination has a space
 }

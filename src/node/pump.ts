@@ -10,10 +10,10 @@
 // Rule 2: what is said is written at the end of the turn of the event loop (turn-end.ts); sooner where it is much, before an action
 //         that does not join it, and before our side ends.
 
+import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { Fifo } from '../wire/fifo.ts';
-import { concat } from '../wire/octet.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { Alarm, type Sleeper } from './alarm.ts';
 import { destroy } from './destroy.ts';
@@ -234,7 +234,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     const unwritten = this.#unwritten;
     const first = unwritten?.shift();
     if (unwritten === undefined || first === undefined) return;
-    const octets = unwritten.empty ? first : concat([first, ...unwritten.clear()]);
+    const octets = unwritten.empty ? first : Buffer.concat([first, ...unwritten.clear()]);
     this.#unwritten = undefined;
     this.#unwrittenLength = 0;
     const socket = this.#socket;

@@ -87,6 +87,7 @@ export class Recorder {
   /** Tells the sender what there is to tell. */
   async #tell(mail: QueuedMail, conclusion: Conclusion, recipients: readonly RecipientState[], due: () => number): Promise<Told> {
     const { news, failures } = conclusion;
+    if (news.length === 0 && failures.length === 0) return NOTHING_TOLD;
     const report = news.length === 0 ? NOTHING_TOLD : await this.#report(mail, news, recipients, due);
     this.#told.add(conclusion);
     if (failures.length > 0) this.#options.log(report.id === undefined ? 'undeliverable' : 'bounced', this.#story(mail, failures, report.id));

@@ -283,10 +283,7 @@ export class TransferAgent {
     const { reversePath, forwardPaths, size, eightBit, parameters, recipientParameters } = mail;
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     const asked = { parameters: parameters ?? {}, recipientParameters: recipients.map((recipient) => recipientParameters?.[recipient] ?? {}) };
-    const content = async function* (host?: string): AsyncGenerator<Uint8Array, void> {
-      yield* queue.recent?.(mail.id) ?? queue.content(mail.id);
-      await queue.attempt?.(mail.id, recipients, host); // before the final dot: after that the mail may be taken
-    };
+    const content = (host?: string): AsyncIterable<Uint8Array> => contentOf(queue, mail.id, recipients, host);
     const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, routed, pool: this.#pool, routing: this.#routing, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
     this.#count(results, size);
     return results;
@@ -317,6 +314,14 @@ export class TransferAgent {
     this.#known = { routing: found, until: now() + INTERFACES_LIFE };
     return found;
   }
+}
+
+/** The content of a mail for an attempt, which is recorded before the final dot goes out: after that the mail may be taken. */
+async function* contentOf(queue: Queue, id: string, recipients: readonly number[], host: string | undefined): AsyncGenerator<Uint8Array, void> {
+  const recent = queue.recent?.(id);
+  if (recent === undefined) yield* queue.content(id);
+  else for (const piece of recent) yield piece;
+  await queue.attempt?.(id, recipients, host);
 }
 
 /** The addresses that a listener has: those of every interface, where it listens on all of them. */

@@ -211,8 +211,8 @@ export function planKey({ origin, levels, port }: HostPlan): string {
 
 /** Tells whether what was said of a host concerns what has this key: the hosts of a plan, of which it is one. What has another key, a domain or a next hop, is concerned by all that its mail met. */
 export function concerns(key: string, host: string | undefined): boolean {
-  const [hosts = '', port] = key.split(' ');
-  return port === undefined || (host !== undefined && hosts.split(/[,;]/).includes(host));
+  const end = key.indexOf(' ');
+  return end < 0 || (host !== undefined && key.slice(0, end).split(/[,;]/).includes(host));
 }
 
 export function selfStep({ preference, text }: Self): Step {

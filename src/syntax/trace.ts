@@ -114,7 +114,8 @@ interface Folded {
 
 /** Puts a clause at the end of a field: it begins a new line where it does not fit, and is folded itself where no line has room. */
 function put(field: Folded, clause: readonly string[]): void {
-  const whole = clause.join(' ');
+  let [whole = ''] = clause;
+  for (let part = 1; part < clause.length; part++) whole += ` ${clause[part]}`; // not `join`: half of what a field costs
   // The first line never is the bare name of the field, which some take for an empty one.
   for (const text of whole.length >= 78 || field.line === NAME ? clause : [whole]) {
     if (field.line.length + 1 + text.length > 78) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ConnectionPool, isStale, type Held, type PoolOptions } from '../../src/node/pool.ts';
+import { ConnectionPool, isStale, placeOf, type Held, type PoolOptions } from '../../src/node/pool.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
 import type { Target } from '../../src/relay/route.ts';
 import { reply } from '../../src/syntax/reply.ts';
@@ -25,7 +25,7 @@ function held(address = '192.0.2.1', destinations: readonly string[] = ['b.test'
       this.quits += 1;
     },
   };
-  return { connection, target, destinations: new Set(destinations), opened: Date.now(), mails };
+  return { connection, target, place: placeOf(target), destinations: new Set(destinations), opened: Date.now(), mails };
 }
 
 const advance = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds);

@@ -42,8 +42,12 @@ export class Book {
   /** Returns what is news in `recipients`: not what was read here, nor anything about those whose outcome is known. */
   results(id: string, recipients: readonly RecipientState[], nextAttempt: number): Results {
     const known = this.find(id).recipients;
-    const news = recipients.flatMap((state, recipient) => ('turn' in state || known[recipient]?.state !== 'waiting' ? [] : [{ recipient, state }]));
-    const warned = [...recipients.keys()].filter((recipient) => recipients[recipient]?.warned === true && known[recipient]?.warned !== true);
+    const news: Results['recipients'][number][] = [];
+    const warned: number[] = [];
+    for (const [recipient, state] of recipients.entries()) {
+      if (!('turn' in state) && known[recipient]?.state === 'waiting') news.push({ recipient, state });
+      if (state.warned === true && known[recipient]?.warned !== true) warned.push(recipient);
+    }
     return { id, turn: this.turn(), nextAttempt, recipients: news, warned };
   }
 
