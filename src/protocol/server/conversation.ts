@@ -337,8 +337,8 @@ export class Conversation {
     this.extended = verb !== 'HELO';
     this.#learn();
     this.#enter(this.#place.on[verb]);
-    if (reply === undefined && this.extended) return this.output.put(this.#settings.own.hello(`${this.#secured} ${this.identity !== undefined}`, () => ehloLines(this.#facts.offer)));
-    const { code, lines: [first = '', ...more] } = named(reply ?? this.#settings.own.reply('hello'), this.#settings.hostname);
+    if (reply === undefined) return this.output.put(this.#settings.own.hello(this.extended ? `${this.#secured} ${this.identity !== undefined}` : 'HELO', () => (this.extended ? ehloLines(this.#facts.offer) : [])));
+    const { code, lines: [first = '', ...more] } = named(reply, this.#settings.hostname);
     this.output.say({ code, enhanced: undefined, lines: this.extended ? [first, ...more, ...ehloLines(this.#facts.offer)] : [first] });
   }
 

@@ -82,14 +82,13 @@ const WITHOUT_AUTH: ReadonlySet<Verb> = new Set(['AUTH', 'EHLO', 'HELO', 'LHLO',
 /** What guards look at, from what was set and what the session has come to: one object for all the sessions that have come to the same. */
 export function factsOf(settings: Settings, secured: boolean, authenticated: boolean, extended: boolean, domains: ReadonlySet<string> | undefined): GuardFacts {
   if (domains !== undefined) return makeFacts(settings, secured, authenticated, extended, domains);
-  const key = `${secured} ${extended} ${authenticated}`; // nobody is anything else to the guards
-  const shared = SHARED.get(settings) ?? new Map<string, GuardFacts>();
-  const facts = shared.get(key) ?? makeFacts(settings, secured, authenticated, extended, undefined);
-  SHARED.set(settings, shared.set(key, facts));
-  return facts;
+  const which = Number(secured) + 2 * Number(extended) + 4 * Number(authenticated); // nobody is anything else to the guards
+  let shared = SHARED.get(settings);
+  if (shared === undefined) SHARED.set(settings, (shared = []));
+  return (shared[which] ??= makeFacts(settings, secured, authenticated, extended, undefined));
 }
 
-const SHARED = new WeakMap<Settings, Map<string, GuardFacts>>();
+const SHARED = new WeakMap<Settings, (GuardFacts | undefined)[]>();
 
 function makeFacts(settings: Settings, secured: boolean, authenticated: boolean, extended: boolean, domains: ReadonlySet<string> | undefined): GuardFacts {
   const { maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls, without, lacking, lmtp, requireTls, auth } = settings;

@@ -33,7 +33,7 @@ export class OwnReplies {
     return this.#octets.get(name) ?? this.#keep(name, this.reply(name));
   }
 
-  /** The reply to EHLO, likewise; `offer` tells offers apart, of which `keywords` are the lines (a fifth of what a session cost). */
+  /** The reply to EHLO or HELO, likewise; `offer` tells offers apart, of which `keywords` are the lines (a fifth of what a session cost). */
   hello(offer: string, keywords: () => readonly string[]): Uint8Array {
     const key = `hello ${offer}`;
     const { code, lines } = this.reply('hello');
