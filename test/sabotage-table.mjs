@@ -66,6 +66,7 @@ export const MISTAKES = [
   ['LMTP replies to a chunk for each recipient', 'protocol/server/conversation.ts', ' && this.data.concluding', '', 'test/transcripts -t rfc2033'],
   ['a 421 for one recipient of LMTP leaves the session open', 'protocol/server/conversation.ts', 'if (closes || code === 421)', 'if (code === 421)', 'test/transcripts -t rfc2033'],
   ['a long challenge is broken in two', 'protocol/server/conversation.ts', 'return this.output.put(encodeAscii(`334 ${turn.text}\\r\\n`));', 'return this.output.say({ code: 334, enhanced: undefined, lines: [turn.text] });', 'test/transcripts -t rfc4954'],
+  ['freed memory goes back to the system', 'node/freed-memory.ts', '  new ArrayBuffer(BLOCK);\n', '', 'test/node/freed-memory'],
   ['what was read lies where the next read goes', 'node/direct-read.ts', 'return BUFFER.slice(0, length);', 'return BUFFER.subarray(0, length);', 'test/node/direct-read'],
   ['a server takes what comes on the socket of an embedder for itself alone', 'node/listen.ts', 'if (ours) readDirectly', 'readDirectly', 'test/node/door'],
   ['all that comes before the banner is taken in', 'node/pump.ts', '    this.#paused = true;\n    this.#charge', '    this.#charge(0);\n    if (this.#session.state === \'connected\') return;\n    this.#paused = true;\n    this.#charge', 'test/node/budget'],

@@ -10,6 +10,7 @@ import { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import process from 'node:process';
 import type { Duplex } from 'node:stream';
+import { keepFreedMemory } from './freed-memory.ts';
 
 type Take = (octets: Uint8Array) => void;
 
@@ -72,6 +73,7 @@ function pushed(this: Duplex, length: number): boolean {
 
 function copyOf(length: number): Uint8Array {
   if (length <= WITHIN) return BUFFER.slice(0, length);
+  if (length >= SHARED) keepFreedMemory();
   const copy = length < SHARED ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
   copy.set(length < BUFFER.length ? BUFFER.subarray(0, length) : BUFFER);
   return copy;
