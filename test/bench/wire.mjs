@@ -66,7 +66,7 @@ export async function run() {
   const faults = [];
   const mail = Object.values(MAIL).map((pattern) => {
     const segments = cut(Buffer.alloc(MEGABYTE, pattern), SEGMENT);
-    return Object.values(MACHINES).map((machine) => MEGABYTE / 1e6 / fastest(() => machine(segments), 20));
+    return Object.values(MACHINES).map((machine) => MEGABYTE / 1e6 / fastest(() => machine(segments), 100));
   });
   const hostile = Object.entries(HOSTILE).map(([name, pattern]) => {
     const small = [Buffer.alloc(SMALL, pattern)];
