@@ -33,10 +33,10 @@ export function suggest(written: string, words: readonly string[]): string {
   return near.length === 1 ? `did you mean ${near[0]}?` : `expected one of ${(near.length > 0 ? near : words).join(', ')}`;
 }
 
-/** The word that is as it was written but for three letters at most, and half of it; or none. */
+/** The word that is as it was written but for three letters at most, and half of them; or none. */
 function wordsNear(written: string, words: readonly string[]): readonly string[] {
   const [nearest] = words.map((word) => ({ word, distance: editDistance(cut(written), word) })).sort((a, b) => a.distance - b.distance);
-  return nearest !== undefined && nearest.distance <= Math.min(3, written.length / 2) ? [nearest.word] : [];
+  return nearest !== undefined && nearest.distance <= Math.min(3, written.replace(/^-+/, '').length / 2) ? [nearest.word] : [];
 }
 
 /** Levenshtein's distance, one row of his table at a time. */

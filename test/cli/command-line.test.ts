@@ -55,6 +55,8 @@ describe('a command line', () => {
 
   it.each([
     [['a', '--mxport', '25'], 'unknown option --mxport: did you mean --mx-port?'],
+    [['a', '--hog'], 'unknown option --hog: did you mean --log?'],
+    [['a', '--port', '25'], 'unknown option --port: expected one of --config, --hostname, --mx-port, --resolver, --log, --verbose, --help'],
     [['a', '-x'], 'unknown option -x: expected one of --config, --hostname, --mx-port, --resolver, --log, --verbose, --help'],
     [['a', '-h'], 'unknown option -h: expected one of --hostname, --help'],
     [['a', '-l'], 'unknown option -l: did you mean --log?'],
