@@ -41,7 +41,7 @@ export interface PumpOwner<Action> {
   closed(): void;
   /** The types of actions that may bring more to be said at once: what was said before them is written together with that. Default: none. */
   readonly joins?: ReadonlySet<string>;
-  /** How long a peer that keeps its side open has to read our last words. Default: two seconds. */
+  /** How long a peer that keeps its side open has to read our last words, or a quarter of a second longer. Default: two seconds. */
   readonly linger?: Milliseconds;
 }
 
@@ -66,6 +66,9 @@ const MOST_TOGETHER = 8_192;
 
 /** A deadline that is further off than ten of these is rounded up to a whole one, so that many connections are woken by one timer. */
 const COARSE = 1_000;
+
+/** The end of lingering likewise, to a whole one of these: a timer for each connection was a tenth of what one costs that brings one mail. */
+const LINGER_COARSE = 250;
 
 /** Octets that Node may have read, or may yet read, when a socket is paused: a read, and what it keeps before it stops. */
 const READ_AHEAD = 65_536 + 16_384;
@@ -307,7 +310,8 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     this.#socket.end();
     this.#socket.resume();
     const at = now();
-    this.#alarm = Alarm.set(at + (this.#owner.linger ?? LINGER), at, this);
+    const end = at + (this.#owner.linger ?? LINGER);
+    this.#alarm = Alarm.set(Math.ceil(end / LINGER_COARSE) * LINGER_COARSE, at, this);
   }
 
   #finish(): void {

@@ -21,7 +21,7 @@ describe('an alarm', () => {
     const alarms = ['a', 'b', 'c'].map((name) => Alarm.set(at, now(), sleeper(name, woken)));
     expect(new Set(alarms).size).toBe(1);
     expect(Alarm.set(other, now(), sleeper('d', woken))).not.toBe(alarms[0]);
-    await until(() => woken.length === 3);
+    await until(() => woken.length >= 3); // on a machine that was busy all four
     expect(now()).toBeGreaterThanOrEqual(at - 1); // Node's clock goes by whole milliseconds of its own
     await until(() => woken.length === 4);
     expect(woken).toEqual(['a', 'b', 'c', 'd']);
