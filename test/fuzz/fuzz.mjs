@@ -71,9 +71,16 @@ const watch = setInterval(() => {
   keep('does not come back');
   child.kill('SIGKILL');
 }, 1_000);
+let told = false; // to end
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+  process.on(signal, () => {
+    told = true;
+    child.kill('SIGKILL'); // or it goes on, with nobody to watch it
+  });
+}
 child.on('exit', (status, signal) => {
   clearInterval(watch);
-  if (signal !== null && signal !== 'SIGKILL') keep('ends the process');
+  if (!told && signal !== null && signal !== 'SIGKILL') keep('ends the process');
   rmSync(folder, { recursive: true });
   process.exit(status ?? 1);
 });
