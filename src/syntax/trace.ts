@@ -54,17 +54,16 @@ export function receivedFormatter(session: ReceivedSession): (mail: ReceivedMail
   const clauses = [from(session), ['by', ...(by.startsWith('[') ? [by, `(${by})`] : [by])]];
   if (session.via !== undefined) clauses.push(['via', atom(session.via)]);
   if (session.with !== undefined) clauses.push(['with', atom(session.with)]);
-  const begun = { lines: '', line: NAME };
+  const begun: Folded = { text: NAME, line: NAME.length };
   const last = clauses.pop() ?? []; // a semicolon may have to follow it
   for (const clause of clauses) put(begun, clause);
-  return (mail) => {
-    const field = { ...begun };
-    const more = [last];
-    if (mail.id !== undefined) more.push(['id', isIdentifier(mail.id) ? mail.id : atom(mail.id)]);
-    if (mail.for !== undefined) more.push(['for', mail.for.type === 'path' ? mail.for.text : `<postmaster@${by}>`]);
-    for (const [index, clause] of more.entries()) put(field, index < more.length - 1 ? clause : clause.with(-1, `${clause.at(-1)};`));
-    put(field, [formatDate(mail.date, mail.zone)]);
-    return `${field.lines}${field.line}\r\n`;
+  return ({ id, for: path, date, zone }) => {
+    const field = { text: begun.text, line: begun.line };
+    put(field, last, id === undefined && path === undefined ? ';' : '');
+    if (id !== undefined) put(field, ['id', isIdentifier(id) ? id : atom(id)], path === undefined ? ';' : '');
+    if (path !== undefined) put(field, ['for', path.type === 'path' ? path.text : `<postmaster@${by}>`], ';');
+    put(field, [formatDate(date, zone)]);
+    return `${field.text}\r\n`;
   };
 }
 
@@ -106,25 +105,26 @@ function isIdentifier(text: string): boolean {
 
 const NAME = 'Received:';
 
-/** A field under way: its whole lines, and the last one. */
+/** A field under way. */
 interface Folded {
-  lines: string;
-  line: string;
+  text: string;
+  line: number; // characters of its last line
 }
 
-/** Puts a clause at the end of a field: it begins a new line where it does not fit, and is folded itself where no line has room. */
-function put(field: Folded, clause: readonly string[]): void {
+/** Puts a clause, with what follows it at once, at the end of a field: it begins a new line where it does not fit, and is folded itself where no line has room. */
+function put(field: Folded, clause: readonly string[], behind = ''): void {
   let [whole = ''] = clause;
   for (let part = 1; part < clause.length; part++) whole += ` ${clause[part]}`; // not `join`: half of what a field costs
+  whole += behind;
   // The first line never is the bare name of the field, which some take for an empty one.
-  for (const text of whole.length >= 78 || field.line === NAME ? clause : [whole]) {
-    if (field.line.length + 1 + text.length > 78) {
-      field.lines += `${field.line}\r\n`;
-      field.line = `\t${text}`;
-    } else {
-      field.line += ` ${text}`;
-    }
-  }
+  if (whole.length < 78 && field.text !== NAME) return append(field, whole);
+  for (const [part, text] of clause.entries()) append(field, part === clause.length - 1 ? `${text}${behind}` : text);
+}
+
+function append(field: Folded, text: string): void {
+  const fits = field.line + 1 + text.length <= 78;
+  field.text += `${fits ? ' ' : '\r\n\t'}${text}`;
+  field.line = (fits ? field.line : 0) + 1 + text.length;
 }
 
 /**
