@@ -35,7 +35,7 @@ async function postfix(place, next) {
   const stage = new Stage();
   const port = await freePort();
   const pem = (name) => fileURLToPath(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url));
-  const way = next === undefined ? ['defer_transports = smtp'] : [`relayhost = [127.0.0.1]:${next}`];
+  const way = next === undefined ? ['smtpd_client_restrictions = check_client_access static:HOLD'] : [`relayhost = [127.0.0.1]:${next}`];
   const { program } = await startPostfix(stage, {
     port,
     cert: pem('mx'),

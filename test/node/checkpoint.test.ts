@@ -6,11 +6,13 @@ const BOUNDS = { growth: 64, most: 512 };
 describe('a checkpoint', () => {
   it.each<[what: string, left: readonly [size: number, waiting: number], now: readonly [size: number, waiting: number], fresh: boolean, old: boolean]>([
     ['nothing has happened', [300, 250], [300, 250], false, false],
-    ['nothing was carried along, and it has grown as usual', [0, 0], [65, 50], true, true],
-    ['nothing was carried along, and it has grown by less', [0, 0], [64, 0], false, true],
-    ['nothing was carried along, and all that came waits', [0, 0], [60, 60], false, false],
-    ['it has grown by less than was carried along', [200, 150], [390, 340], false, false],
-    ['it has grown by as much as was carried along', [200, 150], [401, 351], true, true],
+    ['all that came is done with, and it has grown as usual', [0, 0], [65, 0], true, true],
+    ['all that came is done with, and it has grown by less', [0, 0], [64, 0], false, true],
+    ['all that came waits', [0, 0], [60, 60], false, false],
+    ['all that came waits, and it has grown by more than usual', [0, 0], [500, 490], false, false],
+    ['all that came waits, as does what was carried along', [200, 150], [401, 351], false, false],
+    ['as much is done with as still waits', [0, 0], [140, 70], false, true],
+    ['more is done with than still waits', [0, 0], [140, 69], true, true],
     ['it has grown to its bound', [400, 250], [513, 363], true, true],
     ['it is beyond its bound, and has hardly grown', [600, 250], [660, 310], false, false],
     ['half of what was carried along is done with', [300, 250], [310, 100], true, true],
