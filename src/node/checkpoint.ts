@@ -14,7 +14,7 @@
 //
 // Choice: small content is carried along, each time anew, where a file of its own would take a sync of its own, once (measured
 // for 40,000 waiting mails of 1 kB: 0.9 s where files took 45). What is carried has a bound; and a checkpoint waits until it would
-// drop as much as it carries, or an eighth of that in ten minutes: where all mail waits there is nothing to gain by one.
+// drop as much as it carries, or an eighth of that in ten minutes: where all that came is small, and waits, there is nothing to gain by one.
 
 import { encodeFact } from '../relay/queue/fact.ts';
 import { OWN_FILE, type ContentPlace, type MailState } from '../relay/queue/fold.ts';
@@ -39,8 +39,8 @@ export interface CheckpointContext {
   readonly closing: () => boolean;
 }
 
-/** Octets that are carried along at most. */
-const MOST_CARRIED = 268_435_456;
+/** Octets of content that are carried along at most. */
+export const MOST_CARRIED = 268_435_456;
 
 /** Copies under way: syncs that come together cost little more than one. Of Node's four threads one stays free for mail. */
 const SIDE_BY_SIDE = 3;
@@ -56,8 +56,8 @@ const READ_AHEAD = 1_048_576;
 export interface Holdings {
   /** Of its segment. */
   readonly size: number;
-  /** Of them, content of mail that waits. */
-  readonly waiting: number;
+  /** Of them, content that a checkpoint carries along. What gets files of its own is no loss of work: it is written once. */
+  readonly carried: number;
 }
 
 /** In octets: what a checkpoint drops at least, and how large a segment becomes where most of it is carried along. */
@@ -73,7 +73,7 @@ export interface Bounds {
  */
 export function isWorthIt(left: Holdings, now: Holdings, { growth, most }: Bounds, old: boolean): boolean {
   const grown = now.size - left.size;
-  const dropped = grown + left.waiting - now.waiting;
+  const dropped = grown + left.carried - now.carried;
   const carried = now.size - dropped;
   return dropped > Math.max(growth, carried) || (old && dropped > carried / 8) || (now.size > most && grown > growth);
 }

@@ -32,7 +32,7 @@ import { formatMailParameters, formatRecipientParameters } from '../relay/queue/
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import type { Draft } from '../relay/queue/record.ts';
 import { StoredMail } from '../relay/queue/stored-mail.ts';
-import { checkpoint, isWorthIt, type Holdings } from './checkpoint.ts';
+import { checkpoint, isWorthIt, MOST_CARRIED, type Holdings } from './checkpoint.ts';
 import { FileDisk, isFull, type Disk } from './disk.ts';
 import { DiskRoom } from './disk-room.ts';
 import { newId } from './file-queue.ts';
@@ -89,6 +89,7 @@ export class Journal implements Queue {
   readonly #store: ContentStore;
   readonly #log: SegmentLog;
   readonly #room: DiskRoom;
+  readonly #carryLimit: number;
   readonly #book: Book;
   readonly #segments: number[];
   readonly #release: () => Promise<void>;
@@ -98,7 +99,7 @@ export class Journal implements Queue {
   readonly #many = new ManyPaths();
   #removing = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
-  #fresh: Holdings & { readonly time: number } = { size: 0, waiting: 0, time: 0 }; // after the last checkpoint
+  #fresh: Holdings & { readonly time: number } = { size: 0, carried: 0, time: 0 }; // after the last checkpoint
   #closing = false;
   #begun: Promise<void> | undefined; // of a queue that was opened to look at
 
@@ -130,7 +131,8 @@ export class Journal implements Queue {
   private constructor(store: ContentStore, recovered: Recovered, options: JournalOptions, release: () => Promise<void>) {
     this.#options = options;
     this.#store = store;
-    this.#book = new Book(recovered);
+    this.#carryLimit = options.carryLimit ?? 32 * KIBIBYTE;
+    this.#book = new Book(recovered, this.#carryLimit);
     this.#segments = [...recovered.segments];
     this.#release = release;
     this.report = recovered.report;
@@ -213,7 +215,7 @@ export class Journal implements Queue {
       segments: this.#segments,
       mails: this.#book.mails,
       hasRoom: () => this.#room.forCheckpoint(this.#need()),
-      carryLimit: this.#options.carryLimit ?? 32 * KIBIBYTE,
+      carryLimit: this.#carryLimit,
       moved: (id, place) => this.#book.move(id, place),
       closing: () => this.#closing,
     }).then(
@@ -300,7 +302,7 @@ export class Journal implements Queue {
   }
 
   #holdings(): Holdings {
-    return { size: this.#log.size, waiting: this.#book.inSegments };
+    return { size: this.#log.size, carried: Math.min(this.#book.smallInSegments, MOST_CARRIED) };
   }
 
   get #most(): number {

@@ -4,13 +4,13 @@ import { isWorthIt } from '../../src/node/checkpoint.ts';
 const BOUNDS = { growth: 64, most: 512 };
 
 describe('a checkpoint', () => {
-  it.each<[what: string, left: readonly [size: number, waiting: number], now: readonly [size: number, waiting: number], fresh: boolean, old: boolean]>([
+  it.each<[what: string, left: readonly [size: number, carried: number], now: readonly [size: number, carried: number], fresh: boolean, old: boolean]>([
     ['nothing has happened', [300, 250], [300, 250], false, false],
     ['all that came is done with, and it has grown as usual', [0, 0], [65, 0], true, true],
     ['all that came is done with, and it has grown by less', [0, 0], [64, 0], false, true],
-    ['all that came waits', [0, 0], [60, 60], false, false],
-    ['all that came waits, and it has grown by more than usual', [0, 0], [500, 490], false, false],
-    ['all that came waits, as does what was carried along', [200, 150], [401, 351], false, false],
+    ['all that came is small and waits', [0, 0], [60, 60], false, false],
+    ['all that came is small and waits, and it has grown by more than usual', [0, 0], [500, 490], false, false],
+    ['all that came is small and waits, as does what was carried along', [200, 150], [401, 351], false, false],
     ['as much is done with as still waits', [0, 0], [140, 70], false, true],
     ['more is done with than still waits', [0, 0], [140, 69], true, true],
     ['it has grown to its bound', [400, 250], [513, 363], true, true],
@@ -21,7 +21,7 @@ describe('a checkpoint', () => {
     ['less than an eighth of what it holds is done with', [300, 250], [302, 240], false, false],
     ['much of what was carried along is done with, but less than a segment usually is', [60, 50], [70, 10], false, true],
     ['the last one was broken off, and half of what waited is done with', [1, 250], [11, 100], true, true],
-  ])('is worth it or not, soon and after a while, when %s', (_, [left, waitingThen], [size, waiting], fresh, old) => {
-    expect([false, true].map((each) => isWorthIt({ size: left, waiting: waitingThen }, { size, waiting }, BOUNDS, each))).toEqual([fresh, old]);
+  ])('is worth it or not, soon and after a while, when %s', (_, [left, carriedThen], [size, carried], fresh, old) => {
+    expect([false, true].map((each) => isWorthIt({ size: left, carried: carriedThen }, { size, carried }, BOUNDS, each))).toEqual([fresh, old]);
   });
 });

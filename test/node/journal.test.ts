@@ -463,6 +463,15 @@ describe('the journal, over time', () => {
     expect(operations.filter((each) => each.startsWith('write msg/'))).toEqual([]);
   });
 
+  it.each([['has a checkpoint when a segment has grown by content that gets files', 10, true], ['has none when it has grown by what it would carry along', 1000, false]])('%s, though all of it waits', async (_, carryLimit, worth) => {
+    const { journal, operations } = await watched({ segmentSize: 4000, carryLimit });
+    for (let count = 0; count < 20; count++) await journal.add(mailTo('bob'), of('x'.repeat(300)));
+    await turns(20);
+    expect(operations.includes(`unlink ${LOG}`)).toBe(worth);
+    expect(operations.some((each) => each.startsWith('rename msg/'))).toBe(worth);
+    await journal.close();
+  });
+
   it('has the next checkpoint when it has grown by as much as is carried along', async () => {
     const { journal, disk } = await watched({ segmentSize: 1000, ahead: 0 });
     for (let count = 0; count < 40; count++) await journal.add(mailTo('bob'), of('x'.repeat(200)));

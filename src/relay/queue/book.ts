@@ -9,18 +9,26 @@ export class Book {
   readonly #mails: Map<string, MailState>;
   #turn: number;
   #unwanted: string[] = [];
+  readonly #small: number;
   #inSegments = 0;
+  #smallInSegments = 0;
 
-  /** Begins with what a recovery has found. */
-  constructor({ mails, turn }: { readonly mails: Map<string, MailState>; readonly turn: number }) {
+  /** Begins with what a recovery has found. `small`: octets of content up to which it is small. */
+  constructor({ mails, turn }: { readonly mails: Map<string, MailState>; readonly turn: number }, small: number) {
     this.#mails = mails;
     this.#turn = turn;
-    for (const state of mails.values()) this.#inSegments += inSegment(state);
+    this.#small = small;
+    for (const state of mails.values()) this.#count(undefined, state);
   }
 
   /** Octets of the content that stands in segments, of mail that waits. */
   get inSegments(): number {
     return this.#inSegments;
+  }
+
+  /** The same of small content alone. */
+  get smallInSegments(): number {
+    return this.#smallInSegments;
   }
 
   get mails(): ReadonlyMap<string, MailState> {
@@ -57,7 +65,7 @@ export class Book {
       const known = this.#mails.get(id);
       const state = known === undefined ? news : join(known, news);
       const done = isDone(state);
-      this.#inSegments += (done ? 0 : inSegment(state)) - inSegment(known);
+      this.#count(known, done ? undefined : state);
       if (!done) this.#mails.set(id, state);
       else if (known !== undefined) {
         this.#mails.delete(id);
@@ -71,9 +79,15 @@ export class Book {
     const state = this.#mails.get(id);
     if (state !== undefined) {
       const moved = { ...state, content };
-      this.#inSegments += inSegment(moved) - inSegment(state);
+      this.#count(state, moved);
       this.#mails.set(id, moved);
     } else if (content.segment === 0) this.#unwanted.push(id);
+  }
+
+  #count(before: MailState | undefined, now: MailState | undefined): void {
+    const [was, is] = [inSegment(before), inSegment(now)];
+    this.#inSegments += is - was;
+    this.#smallInSegments += (is <= this.#small ? is : 0) - (was <= this.#small ? was : 0);
   }
 
   /** Returns, once, the mails done with whose content has a file of its own. */
