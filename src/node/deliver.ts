@@ -80,8 +80,9 @@ class Delivery {
   #left: readonly number[]; //              recipients who are to be tried, by their index
   #best: number | undefined; //             the preference of the first target
   #allTurnedAway = true; //                 by a 521 greeting
-  #lacking = Infinity; //                   the best preference of hosts that do not offer what the mail needs
-  #silent = Infinity; //                    and of those to which no connection came about
+  readonly #planned: Target[] = []; //      that have had their turn
+  readonly #lacking = new Set<string>(); // where the mail needs what the host does not offer
+  #silent = Infinity; //                    the best preference of hosts to which no connection came about
   #ended = false; //                        nothing further is to be tried
 
   constructor(mail: Outgoing, paths: readonly ForwardPath[], options: DeliverOptions) {
@@ -106,23 +107,24 @@ class Delivery {
   /** Tries the targets, whichever of them answers first; returns those that need still be tried. */
   async to(targets: readonly Target[]): Promise<readonly Target[]> {
     const { pool } = this.#options;
+    this.#planned.push(...targets);
     const left = targets.filter((target) => !this.#tried.has(placeOf(target)));
     for (const target of left) {
       const held = pool?.takeAt(target);
-      if (held !== undefined && (await this.over(held))) return left.filter((other) => other !== target);
+      if (held !== undefined && (await this.over(held, target))) return left.filter((other) => other !== target);
     }
     const [first, ...others] = left;
     return first === undefined ? [] : this.#anew([first, ...others]);
   }
 
-  /** Sends over a connection that has served before; false: it was stale, and nothing has happened. */
-  async over(held: Held): Promise<boolean> {
+  /** Sends over a connection that has served before; false: it was stale, and nothing has happened. `target`: the same place as this mail's plan has it, not that of the mail it was opened for. */
+  async over(held: Held, target = held.target): Promise<boolean> {
     const outcomes = await this.#send(held);
     if (isStale(outcomes)) {
       this.#back(held);
       return false;
     }
-    this.#take(outcomes, held.target);
+    this.#take(outcomes, target);
     if (!this.done) this.#tried.add(placeOf(held.target));
     this.#back(held);
     return true;
@@ -170,7 +172,7 @@ class Delivery {
       if (forwardPath === undefined || outcome === undefined) continue;
       if (isOfRecipient(outcome)) this.#tries[recipient] = (this.#tries[recipient] ?? 0) + 1;
       this.#allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
-      if (isLack(outcome)) this.#lacking = Math.min(this.#lacking, target.preference);
+      if (isLack(outcome)) this.#lacking.add(placeOf(target));
       const [before, after] = [weightOf(this.#results[recipient]?.outcome), weightOf(outcome)];
       if (after < before || (after === before && after === SILENT)) continue;
       const result = { forwardPath, outcome: this.#ownWords(outcome, target), target };
@@ -182,11 +184,12 @@ class Delivery {
 
   /** Outcomes, in the order of the recipients. `whole`: there was no further host to be tried, but for our own end. */
   conclude(whole: boolean): readonly RecipientOutcome[] {
+    const lacking = Math.min(...this.#planned.filter((target) => this.#lacking.has(placeOf(target))).map(({ preference }) => preference));
     return this.#paths.map((forwardPath, recipient) => {
       let result = this.#results[recipient];
       const told = result !== undefined && !isOpen(result, this.#tries[recipient] ?? 0);
       result ??= { forwardPath, outcome: { ...ABORTED, time: Date.now() } };
-      if (!whole || this.#closing || this.#silent < this.#lacking) {
+      if (!whole || this.#closing || this.#silent < lacking) {
         if (result.outcome.state === 'failed' && !told) result = { ...result, outcome: this.#closing ? { ...ABORTED, time: Date.now() } : { ...result.outcome, state: 'deferred' } };
       } else if (result.outcome.state === 'deferred' && this.#allTurnedAway && this.#options.configured !== true && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection', time: Date.now() } };
       if (!told) this.#options.report?.(recipient, result);

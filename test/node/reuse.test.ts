@@ -19,6 +19,8 @@ const zones: { [name: string]: DnsZones[string] } = {
   'c.test': { MX: [[10, 'mx.test'], [20, 'mx2.test']] },
   'mx.test': { A: ['127.0.0.1'] },
   'mx2.test': { A: ['127.0.0.2'] },
+  'best.test': { MX: [[0, 'mx.test']] },
+  'backup.test': { MX: [[5, 'mx2.test'], [20, 'mx.test']] },
 };
 let dns: DnsServer;
 beforeAll(async () => {
@@ -151,6 +153,21 @@ describe('a connection', () => {
     expect(await send('3@a.test', '4@b.test')).toEqual(['<3@a.test> delivered 250 mx.test', '<4@b.test> failed 556 ']);
     zones['b.test'] = { MX: [[10, 'mx.test']] };
     await pool.close();
+  });
+
+  // found by reading: the connection was opened for a domain that prefers its host more than this one does, and that preference counted
+  it.each<[string, readonly string[]]>([
+    ['by its address', []],
+    ['by the domain', ['2@backup.test']],
+  ])('to a backup host, found %s, fails nobody whom a better host may take that does not answer', async (_, before) => {
+    await using server = await startScriptedServer([...GREETING, ...mail(), ...before.flatMap(() => mail()), ...FAREWELL]);
+    const { pool, send } = stage(server);
+    await send('1@best.test');
+    for (const to of before) await send(to);
+    expect(await send('jos\u00e9@backup.test')).toEqual(['<jos\u00e9@backup.test> deferred 553 mx.test']);
+    expect(await send('jos\u00e9@best.test')).toEqual(['<jos\u00e9@best.test> failed 553 mx.test']);
+    await pool.close();
+    expect(server.connections).toBe(1);
   });
 
   it('that defers a recipient is followed by the next host of the plan, not by the same again', async () => {
