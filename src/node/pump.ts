@@ -99,6 +99,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   #finishes = false; // at the end of this turn of the event loop, by writing them
   #watch: WriteWatch | undefined; // where `flushed` may be asked
   #turning = false;
+  #isCut = false; //    by its owner
   #ended = false; //    the session has closed, or the socket is gone
 
   /** Begins to pump. */
@@ -188,6 +189,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   turn(): void {
     if (this.#turning) return; // an answer given at once: the loop below goes on with it
     this.#turning = true;
+    if (this.#isCut) this.#session.lost();
     do {
       const broken = this.#session.state === 'closed'; // what is left of a session that broke off waits for nobody to read
       for (let action; (broken || !this.#blocked) && (action = this.#session.next()) !== undefined; ) {
@@ -198,6 +200,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
         if (this.#unwritten !== undefined && this.#owner.joins?.has(action.type) !== true) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
         if (action.type === 'close') this.#close();
         else this.#owner.act(action as Exclude<Action, WireAction>); // the two others are taken above
+        if (this.#isCut) this.#session.lost(); // by that
       }
       this.#writeSoon();
     } while (this.#feed());
@@ -227,10 +230,12 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     this.#write();
   }
 
-  /** Breaks the connection off, behind what was said. */
+  /** Breaks the connection off, behind what was said. Nothing more is done of what has come: nobody would hear what became of it. */
   cut(): void {
     this.#write();
-    this.#socket.destroy();
+    this.#socket.destroy(); // 'close' follows, behind answers that are there already
+    this.#isCut = true;
+    this.turn();
   }
 
   #write(): void {

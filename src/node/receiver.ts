@@ -245,7 +245,8 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     this.#utf8 = false;
     if (ended === undefined) return;
     const facts = { session: this.#facts, mailState: this.#mailState, how };
-    if (!replied) return this.#hear(() => ended({ ...facts, reply: 'none' }));
+    const concluded = how === 'accepted' || how === 'refused'; // so there was a reply, be it that it could not be written any more
+    if (!replied) return this.#hear(() => ended({ ...facts, reply: concluded ? 'lost' : 'none' }));
     this.#pump.flushed((taken) => this.#hear(() => ended({ ...facts, reply: taken ? 'flushed' : 'lost' })));
   }
 

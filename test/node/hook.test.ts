@@ -3,8 +3,9 @@ import type { EndedTransaction, Hooks, Noticed, SessionFacts } from '../../src/n
 import { listen, type ListenOptions } from '../../src/node/listen.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
 import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
+import { pair } from '../support/duplex-pair.ts';
 import { listening } from '../support/listening.ts';
-import { RawPeer } from '../support/raw-peer.ts';
+import { latin1, RawPeer } from '../support/raw-peer.ts';
 import { deferred, turns, until } from '../support/turn.ts';
 
 /** Says the lines to a server with these hooks, one after the other; returns the replies. */
@@ -109,6 +110,26 @@ describe('the hook ended', () => {
     expect(told).toEqual([{ how: 'accepted', reply: 'lost' }]);
   });
 
+  // found by trying: it was told of as none at all
+  it('tells of a reply as lost that was never written, since the client took none of those before it', async () => {
+    const answer = deferred<Verdict>();
+    const told: Pick<EndedTransaction, 'how' | 'reply'>[] = [];
+    const server = await serve({}, { helo: () => accept('x'.repeat(15_000)), message: () => answer.promise, ended: ({ how, reply }) => void told.push({ how, reply }) });
+    const [end, client] = pair(); // a client that reads nothing: 16 KiB wait at its end, and as much at ours
+    server.accept(end);
+    const recipients = 'RCPT TO:<b@b.test>\r\n'.repeat(450);
+    for (const group of ['EHLO client.test\r\n', `MAIL FROM:<>\r\n${recipients}`, `${recipients}BDAT 3 LAST\r\nx\r\n`]) {
+      client.write(latin1(group));
+      await turns(5);
+    }
+    answer.resolve(accept());
+    await turns(5);
+    expect(told).toEqual([]);
+    client.destroy();
+    await until(() => told.length > 0);
+    expect(told).toEqual([{ how: 'accepted', reply: 'lost' }]);
+  });
+
   it('knows the states, and one that throws or rejects ends no session', async () => {
     const seen: unknown[] = [];
     const errors: Error[] = [];
@@ -186,6 +207,25 @@ describe('a hook', () => {
     peer.say('RCPT TO:<b@b.test>\r\n');
     expect(await peer.rest()).toBe('');
     await until(() => server.sessions === 0);
+  });
+
+  // found by trying: a mail that stood behind it in the same segment was taken, and sent again by a client that had not heard so
+  it.each<[string, Partial<Hooks>, readonly string[]]>([
+    ['at once', { rcpt: ({ drop }) => drop() }, ['peer-gone none']],
+    ['having thought', { rcpt: async ({ drop }) => (await turns(), drop()) }, ['peer-gone none']],
+    ['with the content read', { message: async ({ content, drop }) => { for await (const _ of content) drop(); return accept(); } }, ['message', 'peer-gone none']],
+    ['before the content is read', { message: ({ drop }) => (drop(), accept()) }, ['message', 'peer-gone none']],
+  ])('that cuts it %s has nothing done that was pipelined', async (_, hooks, expected) => {
+    const told: string[] = [];
+    const { message = () => accept() } = hooks;
+    const server = await serve({}, { ...hooks, message: (mail) => (told.push('message'), message(mail)), ended: ({ how, reply }) => void told.push(`${how} ${reply}`) });
+    const peer = await greeted(server);
+    const mail = 'MAIL FROM:<>\r\nRCPT TO:<b@b.test>\r\nBDAT 3 LAST\r\nx\r\n';
+    peer.say(`${mail}${mail}`);
+    expect(await peer.rest()).not.toContain('mail accepted');
+    await until(() => server.sessions === 0);
+    await turns(5);
+    expect(told).toEqual(expected);
   });
 });
 
