@@ -102,10 +102,17 @@ async function open(connect: () => Promise<Socket>, options: SenderOptions): Pro
   return inClear;
 }
 
-/** The server has said that TLS can begin, or was asked whether it can, and then it came to nothing. */
-function handshakeFailed({ failure }: ClientConnection): boolean {
-  return failure?.reason === 'tls-failed' || (failure?.inReplyTo === 'STARTTLS' && (failure.reason === 'timeout' || failure.reason === 'connection-lost'));
+/**
+ * The server has said that TLS can begin, or was asked whether it can, and then it came to nothing. In TLS 1.3 a server can still refuse
+ * what was the end of the handshake to us (RFC 8446 §4.4.2.4: a certificate that it wants): then it goes without a word under TLS.
+ */
+function handshakeFailed({ failure, tls }: ClientConnection): boolean {
+  const { reason, inReplyTo = '' } = failure ?? {};
+  if (tls !== undefined) return reason === 'connection-lost' && HELLOS.has(inReplyTo);
+  return reason === 'tls-failed' || (inReplyTo === 'STARTTLS' && (reason === 'timeout' || reason === 'connection-lost'));
 }
+
+const HELLOS: ReadonlySet<string> = new Set(['EHLO', 'LHLO']);
 
 /** A connection to one host for any number of mails, which is another one where its server has had enough of the first. */
 export class SenderConnection {

@@ -117,6 +117,20 @@ describe('TLS (RFC 3207)', () => {
     }
   });
 
+  // found with a server that wants a certificate of the client's: in TLS 1.3 its refusal comes when the client's handshake is done
+  it('that ends before anything was heard under it has failed too', async () => {
+    for (const [tlsPolicy, states] of [['opportunistic', 'delivered'], ['require', 'deferred'], ['verify', 'deferred']] as const) {
+      const heard: (string | undefined)[] = [];
+      const server = await serve({ tls: new TlsServer(MX) }, { helo: ({ session: { tls }, drop }) => {
+        heard.push(tls?.version);
+        if (tls !== undefined) drop();
+        return undefined;
+      } });
+      expect(await sendOne(server, { tlsPolicy, tls: new TlsClient({ ca: MX.cert }) })).toMatchObject({ state: states });
+      expect(heard).toEqual([undefined, 'TLSv1.3', ...(states === 'delivered' ? [undefined] : [])]);
+    }
+  });
+
   it('wants authorities that are some', () => {
     for (const ca of ['', 'rubbish', '-----BEGIN CERTIFICATE-----\nrubbish\n-----END CERTIFICATE-----\n']) expect(() => new TlsClient({ ca })).toThrow(UsageError);
     expect(() => new TlsClient({ ca: MX.cert })).not.toThrow();
