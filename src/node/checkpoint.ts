@@ -8,7 +8,7 @@
 //   4  The old segments are removed, the oldest first, each gone for good before the next: no fact outlives one it rests on.
 //
 // Where there is no room it is broken off, and the old segments stay for the next one; where that can be told beforehand it writes
-// nothing: the room is for what becomes of mail.
+// nothing, and where it turns out to write more than was thought it leaves some: the room is for what becomes of mail.
 //
 // A mail that has its outcome while this runs has it in a record that 3 makes durable at the latest.
 //
@@ -17,6 +17,7 @@
 // drop as much as it carries, or an eighth of that in ten minutes: where all that came is small, and waits, there is nothing to gain by one.
 
 import { encodeFact } from '../relay/queue/fact.ts';
+import { HEADER } from '../relay/queue/record.ts';
 import { OWN_FILE, type ContentPlace, type MailState } from '../relay/queue/fold.ts';
 import { EMPTY } from '../wire/octet.ts';
 import { isFull, type Disk } from './disk.ts';
@@ -29,8 +30,8 @@ export interface CheckpointContext {
   /** Segments there are, ascending; the checkpoint removes those that have gone. */
   readonly segments: number[];
   readonly mails: ReadonlyMap<string, MailState>;
-  /** Tells whether there is room on the disk for what it is to write. */
-  readonly hasRoom: () => Promise<boolean>;
+  /** Returns the octets that it may write; undefined where there is no room on the disk for what it is to write. */
+  readonly room: () => Promise<number | undefined>;
   /** Octets of content up to which a mail's is carried along. */
   readonly carryLimit: number;
   /** The content of the mail stands in another place now. */
@@ -83,10 +84,11 @@ export async function checkpoint(context: CheckpointContext): Promise<void> {
   await log.succeed();
   const old = segments.splice(0, segments.length, log.segment);
   try {
-    if (!(await context.hasRoom())) throw Object.assign(new Error('there is no room for a checkpoint'), { code: 'ENOSPC' });
-    await copyContents(context);
+    const room = await context.room();
+    if (room === undefined) throw noRoom();
+    const copied = await copyContents(context);
     if (closing()) return;
-    await perform('write states', () => writeStates(context));
+    await perform('write states', () => writeStates(context, room - copied));
     await log.flush('sync states');
     while (old[0] !== undefined && !closing()) {
       if (log.failure !== undefined) throw log.failure;
@@ -100,8 +102,14 @@ export async function checkpoint(context: CheckpointContext): Promise<void> {
   }
 }
 
-async function copyContents({ store, log, mails, carryLimit, moved, closing }: CheckpointContext): Promise<void> {
+function noRoom(): Error {
+  return Object.assign(new Error('there is no room for a checkpoint'), { code: 'ENOSPC' });
+}
+
+/** Returns the octets of what it has copied. */
+async function copyContents({ store, log, mails, carryLimit, moved, closing }: CheckpointContext): Promise<number> {
   const copied: string[] = [];
+  let octets = 0;
   const left = mails.values();
   let room = MOST_CARRIED;
   let failure: unknown;
@@ -115,13 +123,14 @@ async function copyContents({ store, log, mails, carryLimit, moved, closing }: C
       }
       const file = new ContentFile(store, envelope);
       try {
-        for await (const octets of readContent(store, envelope, () => content)) await file.write(octets);
+        for await (const piece of readContent(store, envelope, () => content)) await file.write(piece);
         await file.finish(envelope.eightBit, 'sync copy');
       } catch (error) {
         if (isFull(error)) await file.discard().catch(() => undefined); // a left-over in tmp/ goes at the next start
         throw (failure = error);
       }
       copied.push(envelope.id);
+      octets += envelope.size;
     }
   };
   const results = await Promise.allSettled(Array.from({ length: SIDE_BY_SIDE }, copy));
@@ -129,20 +138,23 @@ async function copyContents({ store, log, mails, carryLimit, moved, closing }: C
   if (copied.length > 0) await store.perform('sync copy names', () => store.disk.syncFolder('msg'));
   for (const id of copied) moved(id, OWN_FILE);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
+  return octets;
 }
 
-async function writeStates(context: CheckpointContext): Promise<void> {
+/** `room`: octets that may be written. */
+async function writeStates(context: CheckpointContext, room: number): Promise<void> {
   const appended: Promise<void>[] = [];
   try {
-    await appendStates(context, appended);
+    await appendStates(context, room, appended);
   } finally {
     await Promise.allSettled(appended); // one that came late would stand in the next segment, and say there what was true in this one
   }
 }
 
 /** `appended`: under way. */
-async function appendStates({ store, log, mails, moved, closing }: CheckpointContext, appended: Promise<void>[]): Promise<void> {
+async function appendStates({ store, log, mails, moved, closing }: CheckpointContext, room: number, appended: Promise<void>[]): Promise<void> {
   const ahead = { ...store, disk: readingAhead(store.disk) };
+  let left = room;
   let weight = 0;
   for (const id of [...mails.keys()]) {
     if (closing()) break;
@@ -156,7 +168,10 @@ async function appendStates({ store, log, mails, moved, closing }: CheckpointCon
     const { envelope, next, held, recipients } = mails.get(id) ?? {}; // as it is now: gone, or further than when this began
     if (envelope === undefined || next === undefined || held === undefined || recipients === undefined) continue;
     const fact = { type: 'STATE', envelope, external: pieces === undefined, next, held, recipients } as const;
-    const written = log.append(encodeFact(fact, store.checksum, pieces), 'written', (now) => pieces !== undefined && moved(id, now));
+    const draft = encodeFact(fact, store.checksum, pieces);
+    left -= HEADER + draft.length;
+    if (left < 0) throw noRoom();
+    const written = log.append(draft, 'written', (now) => pieces !== undefined && moved(id, now));
     written.catch(() => undefined); // it may come to nothing while the next content is read
     appended.push(written);
     weight += pieces === undefined ? 1 : AS_STATES;

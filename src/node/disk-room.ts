@@ -34,9 +34,10 @@ export class DiskRoom {
     return this.#free.octets - octets > this.#floor + need;
   }
 
-  /** Tells whether a checkpoint may write so many octets: it leaves half of the floor, or half of what is free. */
-  async forCheckpoint(need: number): Promise<boolean> {
+  /** Returns the octets that a checkpoint may write: it leaves half of the floor, or half of what is free. Undefined where it would write `need`, and that is more. */
+  async forCheckpoint(need: number): Promise<number | undefined> {
     const free = await this.ask();
-    return need <= free - Math.min(free, this.#floor) / 2;
+    const room = free - Math.min(free, this.#floor) / 2;
+    return need <= room ? room : undefined;
   }
 }

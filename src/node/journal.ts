@@ -80,7 +80,8 @@ type KnownFact = Exclude<Fact, { readonly type: 'SEG' }>;
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
 const RESULT_DELAY = 50; // milliseconds that a result waits for company
-const ABOUT_A_STATE = 256; // octets of a STATE record, the content aside
+const ABOUT_A_STATE = 128; //     octets of a STATE record, content and recipients aside
+const ABOUT_A_RECIPIENT = 128; // and of each of those in it: the path, and what a host has said
 const FOREIGN = 64; // octets from which zlib's checksum is faster, the call included
 const CHECKSUM: Checksum = (octets, value = 0) => (octets.length < FOREIGN || zlib.crc32 === undefined ? crc32(octets, value) : zlib.crc32(octets, value));
 
@@ -214,7 +215,7 @@ export class Journal implements Queue {
       log: this.#log,
       segments: this.#segments,
       mails: this.#book.mails,
-      hasRoom: () => this.#room.forCheckpoint(this.#need()),
+      room: () => this.#room.forCheckpoint(this.#need()),
       carryLimit: this.#carryLimit,
       moved: (id, place) => this.#book.move(id, place),
       closing: () => this.#closing,
@@ -311,7 +312,8 @@ export class Journal implements Queue {
 
   /** Octets that a checkpoint would write, about. */
   #need(): number {
-    return this.#book.inSegments + this.#book.mails.size * ABOUT_A_STATE;
+    const { inSegments, mails, recipients } = this.#book;
+    return inSegments + mails.size * ABOUT_A_STATE + recipients * ABOUT_A_RECIPIENT;
   }
 
   /** What is durable says that these files may go. */

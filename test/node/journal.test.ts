@@ -879,6 +879,32 @@ describe('the journal, on a disk that fails', () => {
     expect(await roomFor(200)).toBe(true);
   });
 
+  it('has room for a mail only where a checkpoint finds room for each of its recipients', async () => {
+    const disk = limited(300_000);
+    let now = 0;
+    const journal = await Journal.on(disk, { floor: 20_000, ahead: 0, segmentSize: 1_000_000, delay: () => () => undefined, now: () => now });
+    const many = Array.from({ length: 50 }, (_, index) => `b${index}`);
+    for (; journal.roomFor(10); now += 2000, await turns(3)) await journal.settle((await journal.add(mailTo(...many), of('x'))).id, many.map(() => DEFERRED), 0);
+    await journal.checkpoint();
+    expect((await disk.list('journal')).length).toBe(1);
+    expect(await disk.free()).toBeGreaterThan(20_000);
+  });
+
+  it('breaks off a checkpoint that writes more than was thought, and leaves room for outcomes', async () => {
+    const disk = limited(40_000);
+    const journal = await Journal.on(disk, { floor: 8000, ahead: 0, segmentSize: 100_000, delay: () => () => undefined, now: () => 0 });
+    const wordy: RecipientState = { ...DEFERRED, reply: { code: 450, enhanced: '4.2.0', lines: Array.from({ length: 10 }, () => 'x'.repeat(480)) } };
+    const { id } = await journal.add(mailTo('bob'), of('x'));
+    for (let count = 0; count < 4; count++) await journal.settle((await journal.add(mailTo('bob'), of('x'))).id, [wordy], 0);
+    await disk.write('msg/alien', [new Uint8Array((await disk.free()) - 8100)], 0); // others write to the disk too
+    await expect(journal.checkpoint()).rejects.toThrow('no room for a checkpoint');
+    expect(await disk.free()).toBeGreaterThan(1000);
+    await journal.settle(id, [DELIVERED], 0);
+    await journal.close();
+    const again = await Journal.on(disk, { floor: 8000, ahead: 0, delay: () => () => undefined, idle: true });
+    expect([...again.mails()].length).toBe(4);
+  });
+
   it('takes no mail that would make a segment larger than a start can read, and has a checkpoint before that', async () => {
     const { journal, disk, operations } = await watched({ segmentSize: 2000, segmentMost: 12_000, floor: 0, carryLimit: 10, ahead: 0, gather: (commit) => commit() });
     const finish = deferred();

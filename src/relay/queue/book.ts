@@ -12,6 +12,7 @@ export class Book {
   readonly #small: number;
   #inSegments = 0;
   #smallInSegments = 0;
+  #recipients = 0;
 
   /** Begins with what a recovery has found. `small`: octets of content up to which it is small. */
   constructor({ mails, turn }: { readonly mails: Map<string, MailState>; readonly turn: number }, small: number) {
@@ -29,6 +30,11 @@ export class Book {
   /** The same of small content alone. */
   get smallInSegments(): number {
     return this.#smallInSegments;
+  }
+
+  /** Recipients of the mails, those who are done with too. */
+  get recipients(): number {
+    return this.#recipients;
   }
 
   get mails(): ReadonlyMap<string, MailState> {
@@ -86,6 +92,7 @@ export class Book {
 
   #count(before: MailState | undefined, now: MailState | undefined): void {
     const [was, is] = [inSegment(before), inSegment(now)];
+    this.#recipients += (now?.envelope?.forwardPaths.length ?? 0) - (before?.envelope?.forwardPaths.length ?? 0);
     this.#inSegments += is - was;
     this.#smallInSegments += (is <= this.#small ? is : 0) - (was <= this.#small ? was : 0);
   }
