@@ -101,6 +101,7 @@ export class Journal implements Queue {
   #removing = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
   #fresh: Holdings & { readonly time: number } = { size: 0, carried: 0, time: 0 }; // after the last checkpoint
+  #brokenOff = false; // it was, for want of room
   #closing = false;
   #begun: Promise<void> | undefined; // of a queue that was opened to look at
 
@@ -221,12 +222,14 @@ export class Journal implements Queue {
       closing: () => this.#closing,
     }).then(
       () => {
+        this.#brokenOff = false;
         this.#fresh = { ...this.#holdings(), time: this.#now() };
         this.#checkpoint = undefined;
       },
       (error) => {
         this.#checkpoint = undefined;
         if (!isFull(error) || this.#log.failure !== undefined) throw this.#log.fail(error);
+        this.#brokenOff = true;
         this.#fresh = { ...this.#holdings(), time: this.#now() }; // there may be room by the time that another is wanted
         throw error;
       },
@@ -303,7 +306,9 @@ export class Journal implements Queue {
   }
 
   #holdings(): Holdings {
-    return { size: this.#log.size, carried: Math.min(this.#book.smallInSegments, MOST_CARRIED) };
+    // What had no room for its file may be done with before it gets one: that is what makes room then.
+    const { inSegments, smallInSegments } = this.#book;
+    return { size: this.#log.size, carried: this.#brokenOff ? inSegments : Math.min(smallInSegments, MOST_CARRIED) };
   }
 
   get #most(): number {

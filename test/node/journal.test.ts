@@ -929,12 +929,12 @@ describe('the journal, on a disk that fails', () => {
     expect(operations.filter((each) => each.startsWith('unlink journal/')).length).toBeGreaterThan(1);
   });
 
-  it('begins no copy that would take the room in which outcomes are written', async () => {
+  it.each([['carries along', 200], ['would copy', 10]])('begins nothing that would take the room in which outcomes are written, where it %s what waits, and has a checkpoint when that is done with', async (_, carryLimit) => {
     const disk = limited(40_000);
-    const journal = await Journal.on(disk, { floor: 4000, ahead: 0, segmentSize: 100_000, delay: () => () => undefined, now: () => 0 });
+    const journal = await Journal.on(disk, { carryLimit, floor: 4000, ahead: 0, segmentSize: 200_000, delay: () => () => undefined, now: () => 0 });
+    await journal.checkpoint(); // that of the start
     const ids: string[] = [];
     for (let count = 0; count < 40; count++) ids.push((await journal.add(mailTo('bob'), of('x'.repeat(200)))).id);
-    await journal.checkpoint();
     await disk.write('msg/alien', [new Uint8Array((await disk.free()) - 4100)], 0); // others write to the disk too
     await expect(journal.checkpoint()).rejects.toThrow('no room for a checkpoint');
     expect(await disk.free()).toBeGreaterThan(4000);
