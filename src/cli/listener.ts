@@ -25,7 +25,7 @@ export interface Listener {
 
 export const LISTENER: Kind<Listener> = {
   placeholder: 'URL',
-  expected: 'SCHEME://HOST:PORT, SCHEME:/PATH or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp (not on port 25)',
+  expected: 'SCHEME://HOST:PORT, SCHEME:/PATH (of 103 octets at most) or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp (not on port 25)',
   parse(written) {
     const [, name = '', rest = ''] = /^([a-z]+):(.+)$/.exec(written) ?? [];
     const scheme = (Object.keys(SCHEMES) as Scheme[]).find((known) => known === name); // the keys are the table's own

@@ -14,7 +14,9 @@ export async function openPlace(listener: Server, place: Place): Promise<void> {
   } catch (error) {
     if (!('path' in place) || !(error instanceof Error)) throw error;
     if (errorCode(error.cause) === 'EACCES' && (await isAbsent(dirname(place.path)))) throw new Error(`cannot listen on ${place.path}: there is no such directory`, { cause: error }); // Node calls it EACCES
-    if (errorCode(error.cause) !== 'EADDRINUSE' || !(await isDead(place.path))) throw error;
+    if (errorCode(error.cause) !== 'EADDRINUSE') throw error;
+    if (!(await isSocket(place.path))) throw new Error(`cannot listen on ${place.path}: there is something else of that name, which is no socket`, { cause: error.cause });
+    if (!(await isDead(place.path))) throw error;
     await unlink(place.path);
     await listenAt(listener, place);
   }
@@ -54,6 +56,11 @@ const DESCRIPTOR_ERRORS: Readonly<Record<string, string>> = { EINVAL: 'it is no 
 
 function isAbsent(path: string): Promise<boolean> {
   return stat(path).then(() => false, (error: unknown) => errorCode(error) === 'ENOENT');
+}
+
+/** A link that leads nowhere takes its name too, and is none. */
+function isSocket(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isSocket(), () => false);
 }
 
 /** Tells whether a Unix socket is one that nobody listens on. What is no socket is not dead. Rejects where there is nothing. @internal */

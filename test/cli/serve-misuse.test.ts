@@ -26,8 +26,8 @@ describe('ehlo serve is misused', () => {
     [['--listen', 'smtp://127.0.0.1:0', '--listen', 'smtps://127.0.0.1:0'], '--listen smtps: expected --tls-cert and --tls-key with it'],
     [['--tls-cert', 'x'], '--tls-cert and --tls-key: expected both or neither'],
     [['--tls-key', 'x'], '--tls-cert and --tls-key: expected both or neither'],
-    [['--listen', 'smtp:fd/1'], '--listen "smtp:fd/1": expected SCHEME://HOST:PORT, SCHEME:/PATH or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp (not on port 25)'],
-    [['--listen', 'lmtp://127.0.0.1:25'], '--listen "lmtp://127.0.0.1:25": expected SCHEME://HOST:PORT, SCHEME:/PATH or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp (not on port 25)'],
+    [['--listen', 'smtp:fd/1'], '--listen "smtp:fd/1": expected SCHEME://HOST:PORT, SCHEME:/PATH (of 103 octets at most) or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp (not on port 25)'],
+    [['--listen', 'lmtp://127.0.0.1:25'], '--listen "lmtp://127.0.0.1:25": expected SCHEME://HOST:PORT, SCHEME:/PATH (of 103 octets at most) or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp (not on port 25)'],
     [['--proxy-from', 'proxy.test'], '--proxy-from "proxy.test": expected a range of addresses such as 192.0.2.0/24 or 2001:db8::/32'],
     [['--max-connections', '0'], '--max-connections "0": expected an integer, 1 or more'],
   ])('by %j: status 64 and one line', async (args, line) => {

@@ -1,7 +1,7 @@
 // The places where a server listens, besides a port: a Unix socket, any stream. (A descriptor that is inherited: test/interop.)
 
 import { connect as connectTo, createServer } from 'node:net';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { SessionFacts } from '../../src/node/hook.ts';
@@ -66,12 +66,14 @@ describe('a Unix socket', () => {
     await server.close();
   });
 
-  it('does not take the place of a file that is none', async () => {
+  it('does not take the place of what is none, and says so', async () => {
     using folder = temporaryDirectory();
-    const path = join(folder.path, 'precious');
-    writeFileSync(path, 'a file');
-    await expect(serve({ path })).rejects.toThrow(`cannot listen on ${path}: another program listens there`);
-    expect(existsSync(path)).toBe(true);
+    const file = join(folder.path, 'precious');
+    writeFileSync(file, 'a file');
+    const link = join(folder.path, 'nowhere');
+    symlinkSync(join(folder.path, 'absent'), link);
+    for (const path of [file, folder.path, link]) await expect(serve({ path })).rejects.toThrow(`cannot listen on ${path}: there is something else of that name, which is no socket`);
+    expect(existsSync(file)).toBe(true);
   });
 });
 

@@ -85,6 +85,7 @@ declare module 'node:fs' {
   export function renameSync(from: string, to: string): void;
   export function statSync(path: string): { readonly size: number; readonly mode: number };
   export function statSync(path: string, options: { readonly throwIfNoEntry: false }): { readonly mtimeMs: number } | undefined;
+  export function symlinkSync(target: string, path: string): void;
   export function unlinkSync(path: string): void;
   export function writeFileSync(path: string, content: Uint8Array): void;
 }
