@@ -83,7 +83,7 @@ export class ClientConnection {
     this.#socket = socket;
     this.#usedAt = now();
     this.#session = session(sessionOptions(options), now());
-    this.#pump = new Pump<ClientAction>(socket, this.#session, { act: (action) => this.#act(action), closed: () => this.#close(), joins: JOINS, linger: LINGER });
+    this.#pump = new Pump<ClientAction>(socket, this.#session, { act: (action) => this.#act(action), closed: () => this.#close(), joins: JOINS, linger: LINGER, lastWords: true });
     closing?.addEventListener('abort', this.#leave, { once: true });
     signal?.addEventListener('abort', this.#abort, { once: true });
     if (closing?.aborted === true || signal?.aborted === true) this.#session.abort();

@@ -43,6 +43,8 @@ export interface PumpOwner<Action> {
   readonly joins?: ReadonlySet<string>;
   /** How long a peer that keeps its side open has to read our last words, or a quarter of a second longer. Default: two seconds. */
   readonly linger?: Milliseconds;
+  /** What came while nothing was to be read is told when the peer has gone, or its time is over: it may say why. Default: it is dropped. */
+  readonly lastWords?: true;
 }
 
 /** Where a socket has its pump. */
@@ -155,6 +157,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     const pump = Pump.#of(this);
     if (pump === undefined) return;
     pump.#watch?.lost();
+    if (pump.#owner.lastWords === true) pump.show();
     pump.#session.lost();
     pump.turn();
     pump.#finish();
@@ -343,6 +346,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   wake(): void {
     this.#alarm = undefined;
     if (this.#ended) return void this.#socket.destroy(); // its peer keeps its side open
+    if (this.#owner.lastWords === true && now() >= this.#session.deadline) this.show();
     if (this.#holds === 0) this.#session.expire(now()); // unless it is early, and the session knows better
     this.turn();
   }

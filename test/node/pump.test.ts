@@ -273,6 +273,32 @@ describe.concurrent('the end of a session', () => { // one of them waits two sec
     expect(on.notes).toEqual(['closed']);
   });
 
+  it.each([
+    ['the connection is gone', { lastWords: true }, ['receive 421 closing', 'lost']],
+    ['its time is over', { lastWords: true }, ['receive 421 closing', 'expire', 'lost']],
+    ['the connection is gone', {}, ['lost']],
+  ] as const)('tells, when %s, what came while nothing was to be read, if its owner wants that: %j', async (when, more, expected) => {
+    await using ends = await loopback();
+    const session = new Puppet();
+    const notes: string[] = [];
+    const pump = new Pump<Action>(ends.socket, session, { act: () => undefined, closed: () => void notes.push('closed'), ...more });
+    ends.peer.socket.pause();
+    for (let count = 0; count < 40; count++) session.send(new Uint8Array(MEGABYTE));
+    pump.turn();
+    ends.peer.say('421 closing');
+    await until(() => ends.socket.isPaused());
+    expect(session.told).toEqual([]);
+    if (when === 'its time is over') {
+      session.deadline = now();
+      pump.turn();
+      await until(() => session.told.includes('expire'));
+      session.deadline = Infinity;
+    }
+    ends.peer.reset();
+    await until(() => notes.length > 0);
+    expect(session.told).toEqual(expected);
+  });
+
   it('waits for no full buffer when the connection is gone', async () => {
     await using on = await stage();
     on.peer.socket.pause();
