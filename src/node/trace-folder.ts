@@ -3,11 +3,12 @@
 // Rule 1: what is written is handed to the system before the session goes on: the trace of a session that ends the program is
 //         there. Costs a system call for each segment: tracing is for looking at things.
 // Rule 2: a trace that cannot be written ends by itself, and is told of once; the session knows nothing of it.
-// Rule 3: files are the owner's alone (0600): they hold mail.
+// Rule 3: files are the owner's alone (0600), and so is the folder where it is made here (0700): they hold mail.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeUtf8 } from '../wire/utf8.ts';
+import { OWNER_ONLY } from './durable.ts';
 import { errorText } from './error-text.ts';
 import { makeFolder } from './folder.ts';
 
@@ -32,7 +33,7 @@ export class TraceFolder {
 
   /** Makes the folder where there is none; rejects where that cannot be. `failed` is told of files that cannot be written. `tag` tells the names from those of another process. */
   static async open(folder: string, failed: (text: string) => void, tag = ''): Promise<TraceFolder> {
-    await makeFolder(folder);
+    await makeFolder(folder, OWNER_ONLY.folder);
     return new TraceFolder(folder, failed, tag);
   }
 

@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { TraceFolder } from '../../src/node/trace-folder.ts';
 import { builtin, replaceIn } from '../support/builtin.ts';
@@ -40,4 +42,11 @@ it('a trace that can be neither written nor closed is told of once too', async (
   write('S: 220 mx.test\n');
   full = false;
   expect(told).toEqual([expect.stringContaining('ends here: ENOSPC')]);
+});
+
+it('a folder that is made for traces is its owner\'s alone', async () => {
+  using directory = temporaryDirectory();
+  const path = join(directory.path, 'above/traces');
+  await TraceFolder.open(path, () => undefined);
+  expect(statSync(path).mode & 0o777).toBe(0o700);
 });
