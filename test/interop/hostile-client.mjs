@@ -1,4 +1,4 @@
-// What clients do that mean harm, or know no better: some 300 conversations, octet for octet, with the expectation written from
+// What clients do that mean harm, or know no better: some 460 conversations, octet for octet, with the expectation written from
 // the RFCs alone. Replies are exact in number and order, and after each conversation the Maildir holds what it should.
 //
 // The cases stand in hostile/*.mjs, the words they are written in are explained in hostile/case.mjs.
