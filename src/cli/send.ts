@@ -59,17 +59,18 @@ const SCHEMES: Readonly<Record<string, { readonly port: number; readonly tlsAtOn
   submission: { port: 587 },
   smtps: { port: 465, tlsAtOnce: true }, // RFC 8314 §3.3
   submissions: { port: 465, tlsAtOnce: true },
-  lmtp: { port: 24, lmtp: true }, // RFC 2033 §5: not 25
+  lmtp: { port: 24, lmtp: true },
 };
 
 const SERVER: Kind<NextHop & Pick<SenderOptions, 'tlsAtOnce' | 'lmtp'>> = {
   placeholder: 'HOST:PORT',
-  expected: 'HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// or lmtp://',
+  expected: 'HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// or lmtp:// (not on port 25)',
   parse(written) {
     const [, scheme = 'smtp', place = ''] = /^(?:([a-z]+):\/\/)?(.*?)\/?$/.exec(written) ?? [];
     const way = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
     const nextHop = way === undefined ? undefined : parseNextHop(place, way.port);
-    return nextHop === undefined || way === undefined ? undefined : { ...way, ...nextHop };
+    if (nextHop === undefined || way === undefined || (way.lmtp === true && nextHop.port === 25)) return undefined; // RFC 2033 §5
+    return { ...way, ...nextHop };
   },
 };
 
