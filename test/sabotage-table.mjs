@@ -125,7 +125,7 @@ export const MISTAKES = [
   ['what is done with stays as long as nothing else is written', 'node/checkpoint.ts', 'dropped > Math.max(growth, carried) || ', '', 'test/node/journal'],
   ['content that gets a file waits for one as long as it waits', 'node/journal.ts', 'Math.min(smallInSegments, MOST_CARRIED)', 'inSegments', 'test/node/journal'],
   ['a checkpoint that is broken off leaves records to the next', 'node/checkpoint.ts', 'await Promise.allSettled(appended);', '', 'test/node/journal'],
-  ['a checkpoint takes the room of what becomes of mail', 'node/checkpoint.ts', 'if (room === undefined) throw noRoom();', '', 'test/node/journal'],
+  ['a checkpoint takes the room of what becomes of mail', 'node/checkpoint.ts', 'if (!(await context.hasRoom())) throw noRoom();', '', 'test/node/journal'],
   ['mail takes the room of the next checkpoint', 'node/disk-room.ts', '> this.#floor + need', '> this.#floor', 'test/node/journal'],
   ['a piece that ends in a record is taken for the end', 'node/segment-file.ts', 'if (at === 0 && (needed <= length || needed > MOST_OF_A_RECORD)) return begin;', 'return begin;', 'test/node/segment-file'],
   ['a copy that was made in vain stays', 'node/recovery.ts', 'mails.get(name)?.content?.segment !== 0', '!mails.has(name)', 'test/node/journal'],

@@ -30,8 +30,10 @@ export interface CheckpointContext {
   /** Segments there are, ascending; the checkpoint removes those that have gone. */
   readonly segments: number[];
   readonly mails: ReadonlyMap<string, MailState>;
-  /** Returns the octets that it may write; undefined where there is no room on the disk for what it is to write. */
-  readonly room: () => Promise<number | undefined>;
+  /** Tells whether there is room on the disk for what it is to write. */
+  readonly hasRoom: () => Promise<boolean>;
+  /** Returns the octets that it may still write: others write to the disk too, and what it writes may be more than was thought. */
+  readonly left: () => Promise<number>;
   /** Octets of content up to which a mail's is carried along. */
   readonly carryLimit: number;
   /** The content of the mail stands in another place now. */
@@ -84,11 +86,10 @@ export async function checkpoint(context: CheckpointContext): Promise<void> {
   await log.succeed();
   const old = segments.splice(0, segments.length, log.segment);
   try {
-    const room = await context.room();
-    if (room === undefined) throw noRoom();
-    const copied = await copyContents(context);
+    if (!(await context.hasRoom())) throw noRoom();
+    await copyContents(context);
     if (closing()) return;
-    await perform('write states', () => writeStates(context, room - copied));
+    await perform('write states', () => writeStates(context));
     await log.flush('sync states');
     while (old[0] !== undefined && !closing()) {
       if (log.failure !== undefined) throw log.failure;
@@ -106,15 +107,13 @@ function noRoom(): Error {
   return Object.assign(new Error('there is no room for a checkpoint'), { code: 'ENOSPC' });
 }
 
-/** Returns the octets of what it has copied. */
-async function copyContents({ store, log, mails, carryLimit, moved, closing }: CheckpointContext): Promise<number> {
+async function copyContents({ store, log, mails, carryLimit, left, moved, closing }: CheckpointContext): Promise<void> {
   const copied: string[] = [];
-  let octets = 0;
-  const left = mails.values();
+  const states = mails.values();
   let room = MOST_CARRIED;
   let failure: unknown;
   const copy = async (): Promise<void> => {
-    for (const { envelope, content } of left) {
+    for (const { envelope, content } of states) {
       if (closing() || failure !== undefined) return;
       if (envelope === undefined || content === undefined || content.segment === 0 || content.segment === log.segment) continue;
       if (envelope.size <= carryLimit && envelope.size <= room) {
@@ -123,14 +122,14 @@ async function copyContents({ store, log, mails, carryLimit, moved, closing }: C
       }
       const file = new ContentFile(store, envelope);
       try {
-        for await (const piece of readContent(store, envelope, () => content)) await file.write(piece);
+        if (envelope.size > (await left())) throw noRoom();
+        for await (const octets of readContent(store, envelope, () => content)) await file.write(octets);
         await file.finish(envelope.eightBit, 'sync copy');
       } catch (error) {
         if (isFull(error)) await file.discard().catch(() => undefined); // a left-over in tmp/ goes at the next start
         throw (failure = error);
       }
       copied.push(envelope.id);
-      octets += envelope.size;
     }
   };
   const results = await Promise.allSettled(Array.from({ length: SIDE_BY_SIDE }, copy));
@@ -138,23 +137,21 @@ async function copyContents({ store, log, mails, carryLimit, moved, closing }: C
   if (copied.length > 0) await store.perform('sync copy names', () => store.disk.syncFolder('msg'));
   for (const id of copied) moved(id, OWN_FILE);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-  return octets;
 }
 
-/** `room`: octets that may be written. */
-async function writeStates(context: CheckpointContext, room: number): Promise<void> {
+async function writeStates(context: CheckpointContext): Promise<void> {
   const appended: Promise<void>[] = [];
   try {
-    await appendStates(context, room, appended);
+    await appendStates(context, appended);
   } finally {
     await Promise.allSettled(appended); // one that came late would stand in the next segment, and say there what was true in this one
   }
 }
 
 /** `appended`: under way. */
-async function appendStates({ store, log, mails, moved, closing }: CheckpointContext, room: number, appended: Promise<void>[]): Promise<void> {
+async function appendStates({ store, log, mails, left, moved, closing }: CheckpointContext, appended: Promise<void>[]): Promise<void> {
   const ahead = { ...store, disk: readingAhead(store.disk) };
-  let left = room;
+  let room = await left();
   let weight = 0;
   for (const id of [...mails.keys()]) {
     if (closing()) break;
@@ -169,8 +166,8 @@ async function appendStates({ store, log, mails, moved, closing }: CheckpointCon
     if (envelope === undefined || next === undefined || held === undefined || recipients === undefined) continue;
     const fact = { type: 'STATE', envelope, external: pieces === undefined, next, held, recipients } as const;
     const draft = encodeFact(fact, store.checksum, pieces);
-    left -= HEADER + draft.length;
-    if (left < 0) throw noRoom();
+    room -= HEADER + draft.length;
+    if (room < 0) throw noRoom();
     const written = log.append(draft, 'written', (now) => pieces !== undefined && moved(id, now));
     written.catch(() => undefined); // it may come to nothing while the next content is read
     appended.push(written);
@@ -178,6 +175,7 @@ async function appendStates({ store, log, mails, moved, closing }: CheckpointCon
     if (weight < STATES_AT_A_TIME) continue;
     await Promise.all(appended);
     appended.length = weight = 0;
+    room = await left();
   }
   await Promise.all(appended);
 }

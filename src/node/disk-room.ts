@@ -11,6 +11,7 @@ export class DiskRoom {
   readonly #now: () => number;
   readonly #failed: (error: unknown) => void;
   #free = { octets: 0, time: 0 };
+  #spared = 0; // octets that the checkpoint under way leaves
 
   /** `floor`: octets that no mail may take; `failed` is called where the disk cannot tell what is free. */
   constructor(disk: Pick<Disk, 'free'>, floor: number, now: () => number, failed: (error: unknown) => void) {
@@ -34,10 +35,15 @@ export class DiskRoom {
     return this.#free.octets - octets > this.#floor + need;
   }
 
-  /** Returns the octets that a checkpoint may write: it leaves half of the floor, or half of what is free. Undefined where it would write `need`, and that is more. */
-  async forCheckpoint(need: number): Promise<number | undefined> {
+  /** Tells whether a checkpoint may write so many octets: it leaves half of the floor, or half of what is free. */
+  async forCheckpoint(need: number): Promise<boolean> {
     const free = await this.ask();
-    const room = free - Math.min(free, this.#floor) / 2;
-    return need <= room ? room : undefined;
+    this.#spared = Math.min(free, this.#floor) / 2;
+    return need <= free - this.#spared;
+  }
+
+  /** Returns the octets that it may still write. */
+  async leftForCheckpoint(): Promise<number> {
+    return (await this.ask()) - this.#spared;
   }
 }

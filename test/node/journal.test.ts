@@ -905,6 +905,23 @@ describe('the journal, on a disk that fails', () => {
     expect([...again.mails()].length).toBe(4);
   });
 
+  it('breaks off a checkpoint when another queue takes the room meanwhile, and leaves room for outcomes', async () => {
+    const disk = limited(150_000);
+    const journal = await Journal.on(disk, { floor: 8000, ahead: 0, segmentSize: 1_000_000, delay: () => () => undefined, now: () => 0 });
+    await journal.checkpoint(); // that of the start
+    for (let count = 0; count < 150; count++) await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    const write = disk.write.bind(disk);
+    disk.write = async (path, pieces, at) => {
+      await write(path, pieces, at);
+      if (path !== 'journal/000002.log' || at < 5000) return;
+      disk.write = write;
+      await write('msg/alien', [new Uint8Array((await disk.free()) - 6000)], 0);
+    };
+    await expect(journal.checkpoint()).rejects.toThrow('no room for a checkpoint');
+    expect(await disk.free()).toBeGreaterThan(3000);
+    expect((await disk.list('journal')).length).toBe(2);
+  });
+
   it('takes no mail that would make a segment larger than a start can read, and has a checkpoint before that', async () => {
     const { journal, disk, operations } = await watched({ segmentSize: 2000, segmentMost: 12_000, floor: 0, carryLimit: 10, ahead: 0, gather: (commit) => commit() });
     const finish = deferred();
