@@ -37,6 +37,8 @@ async function run({ options: given }: CommandLine<typeof OPTIONS>, terminal: Te
   const options: ServeOptions = { ...given, listen: given.listen.length > 0 ? given.listen : inherited.length > 0 ? inherited : [DEFAULT_LISTENER] };
   const wrong = misuseOf(options);
   if (wrong !== undefined) return misuse(wrong);
+  const unserved = given.listen.length === 0 ? [] : inherited.filter((each) => !given.listen.some(({ place }) => 'fd' in place && 'fd' in each.place && place.fd === each.place.fd));
+  if (unserved.length > 0) terminal.err(`ehlo: ${unservedText(unserved)}\n`); // before the ports are bound: they may be those
   const hangup = new Hangup();
   const bound = new Bound();
   try {
@@ -53,6 +55,11 @@ async function run({ options: given }: CommandLine<typeof OPTIONS>, terminal: Te
 function leftOutText(names: readonly string[]): string {
   const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
   return `--users: SCRAM-SHA-256 is offered, which ${some} cannot use: many clients try nothing else; ehlo passwd makes lines that serve PLAIN and LOGIN too`;
+}
+
+/** Sockets that systemd holds open, and nobody answers at. */
+function unservedText(unserved: readonly Listener[]): string {
+  return `--listen is given, without what systemd hands on, ${unserved.map((each) => formatListener(each, 0)).join(', ')}: whoever connects there is not answered`;
 }
 
 /** What only the options together can show. */

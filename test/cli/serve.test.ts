@@ -2,7 +2,8 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import process from 'node:process';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { serve as runServe } from '../../src/cli/serve.ts';
 import { ListeningEntrance } from '../../src/node/entrance.ts';
 import { Journal } from '../../src/node/journal.ts';
@@ -195,6 +196,18 @@ describe('ehlo serve that cannot', () => {
     const queue = join(directory.path, 'queue');
     expect(await attempt('--hostname', 'mx.test', '--queue', queue, ...ANY_PORT, '--listen', `smtp://127.0.0.1:${other.port}`)).toEqual({ status: 69, out: '', err: `ehlo: cannot listen on 127.0.0.1:${other.port}: the port is in use by another program (ss -ltnp tells which)\n` });
     await (await Journal.open(queue)).close();
+  });
+
+  it('serve what systemd hands on, since --listen names other places, says so: nobody would be answered there', async () => {
+    await using other = await startScriptedServer();
+    vi.stubEnv('LISTEN_PID', String(process.pid)).stubEnv('LISTEN_FDS', '2').stubEnv('LISTEN_FDNAMES', 'smtp:submission');
+    try {
+      const taken = ['--listen', `smtp://127.0.0.1:${other.port}`] as const;
+      expect((await attempt(...taken)).err).toMatch(/^ehlo: --listen is given, without what systemd hands on, smtp:fd\/3, submission:fd\/4: whoever connects there is not answered\nehlo: cannot listen on /);
+      expect((await attempt(...taken, '--listen', 'lmtp:fd/3')).err).toMatch(/^ehlo: --listen is given, without what systemd hands on, submission:fd\/4: /);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('open a queue that another has says so in one line, with status 73', async () => {
