@@ -113,7 +113,7 @@ export function isMalformed(written: string): boolean {
 export const HOSTNAME: Kind<string> = {
   placeholder: 'NAME',
   expected: 'a domain such as mx.example.org, or an address literal such as [192.0.2.1]',
-  parse: (written) => (isFault(parseHost(written)) ? undefined : written),
+  parse: (written) => (isFault(parseHost(written)) || parseIpv4(written) !== undefined ? undefined : written), // an address is no domain, though it has the form of one
 };
 
 export const HOST_PORT: Kind<NextHop> = {

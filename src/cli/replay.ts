@@ -23,7 +23,7 @@ const USAGE = {
   name: 'ehlo replay',
   operands: 'FILE…',
   operandCount: { least: 1, most: Infinity },
-  about: 'Replays transcripts against the machines of this program, in every segmentation, or against a real server. A line for each:\nwhat is right, or the first thing that is not, with its place. Exit status 0: all are as they were; 1: some are not.',
+  about: 'Replays transcripts against the machines of this program, in every segmentation, or against a real server. A line for each:\nwhat is right, or the first thing that is not, with its place. Exit status 0: all are as they were; 1: some are not; 64: one cannot be read.',
   examples: ['ehlo replay fixtures/transcripts/smuggling/*.smtp', 'ehlo replay --server 127.0.0.1:2525 session.smtp'],
   options: OPTIONS,
 } as const satisfies Usage<typeof OPTIONS>;
@@ -34,9 +34,10 @@ export function replay(args: readonly string[], terminal: Terminal): Promise<num
   return runCommand(USAGE, args, terminal, async ({ options: { server, timeout }, operands }) => {
     let status: number = EXIT.ok;
     for (const name of operands) {
-      for (const { ok, text } of await verdictsOf(name, server, timeout * 1_000)) {
+      for (const { ok, text, unread } of await verdictsOf(name, server, timeout * 1_000)) {
         terminal.out(`${text}\n`);
-        if (!ok) status = DIFFERS;
+        if (unread === true) status = EXIT.usage;
+        else if (!ok && status === EXIT.ok) status = DIFFERS;
       }
     }
     return status;
@@ -47,6 +48,8 @@ export function replay(args: readonly string[], terminal: Terminal): Promise<num
 interface Verdict {
   readonly ok: boolean;
   readonly text: string;
+  /** There is no such file. */
+  readonly unread?: true;
 }
 
 const wrong = (text: string): Verdict => ({ ok: false, text });
@@ -57,7 +60,7 @@ async function verdictsOf(name: string, server: NextHop | undefined, timeout: nu
   try {
     text = readFileSync(name, 'utf8');
   } catch (error) {
-    return [wrong(`${name}: cannot be read: ${reason(error)}`)];
+    return [{ ...wrong(`${name}: cannot be read: ${reason(error)}`), unread: true }];
   }
   const verdicts: Verdict[] = [];
   const parts = transcriptsIn(text);

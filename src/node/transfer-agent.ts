@@ -192,9 +192,9 @@ export class TransferAgent {
         await this.#tellDelivered(id, { reversePath, parameters, ...local }, beginning);
       }
       this.#counts.mails.accepted++;
-      this.#counts.octets.received += beginning?.size ?? queued?.size ?? 0;
+      story.size = beginning?.size ?? queued?.size;
+      this.#counts.octets.received += story.size ?? 0;
       this.#counts.outcomes.maildir.delivered += local.forwardPaths.length;
-      story.size = queued?.size;
       if (local.forwardPaths.length > 0) story.maildir = true;
       log('accepted', story);
       if (queued !== undefined) this.#dispatch(queued);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT, parseCommandLine, runCommand, type Usage } from '../../src/cli/command-line.ts';
 import { misuse } from '../../src/cli/misuse.ts';
-import { choice, DNS_SERVER, DURATION, FILE, flag, HOST_PORT, integer, INTERVALS, type Kind, many, one, PORT, ROUTE, text } from '../../src/cli/option.ts';
+import { choice, DNS_SERVER, DURATION, FILE, flag, HOST_PORT, HOSTNAME, integer, INTERVALS, type Kind, many, one, PORT, ROUTE, text } from '../../src/cli/option.ts';
 
 const OPTIONS = {
   config: one(FILE, 'a JSON file'),
@@ -184,6 +184,8 @@ describe('a kind of value', () => {
     [DURATION, '90', undefined],
     [INTERVALS, '7m,1h', [420_000, 3_600_000]],
     [INTERVALS, '7m,,1h', undefined],
+    [HOSTNAME, '[192.0.2.1]', '[192.0.2.1]'],
+    [HOSTNAME, '192.0.2.1', undefined],
     [HOST_PORT, 'MX.example.org', { host: 'mx.example.org', port: 25 }],
     [HOST_PORT, 'mx.example.org:0', undefined],
     [ROUTE, 'example.org=[2001:DB8::1]:2525', { domain: 'example.org', nextHop: { host: '2001:db8::1', port: 2525 } }],

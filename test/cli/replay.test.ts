@@ -69,7 +69,7 @@ describe('ehlo replay', () => {
 
   it('says that a file cannot be read', async () => {
     const { status, out } = await run('/nonexistent/x.smtp');
-    expect(status).toBe(1);
+    expect(status).toBe(64);
     expect(out).toMatch(/^\/nonexistent\/x\.smtp: cannot be read: .*no such file/);
   });
 

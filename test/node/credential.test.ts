@@ -166,7 +166,7 @@ describe('a file of users', () => {
     ['# remark\n\nalice:secret\n', ':3: expected SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY or $scrypt$ln=N,r=N,p=N$SALT$HASH'],
     ['a\x07:x', ':1: expected a name in front of ":" that SASLprep leaves as it is (RFC 4013)'],
     [' # no remark', ':1: expected NAME:CREDENTIAL, as `ehlo passwd NAME` prints it'],
-    ['alice:$scrypt$ln=9,r=8,p=5$W22ZaJ0SNY7soEsUEjb6gQ$AAAAAAAAAAAAAAAAAAAAAA', ':1: expected costLog2 from 10 to 20, found 9'],
+    ['alice:$scrypt$ln=9,r=8,p=5$W22ZaJ0SNY7soEsUEjb6gQ$AAAAAAAAAAAAAAAAAAAAAA', ':1: expected ln from 10 to 20, found 9'],
   ])('that says %j is refused by its line', async (content, message) => {
     await expect(users(content)).rejects.toThrow(new Error(join(directory, 'users') + message));
   });

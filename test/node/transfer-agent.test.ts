@@ -114,6 +114,7 @@ describe('a transfer agent', () => {
     expect(events(first)).toEqual(['accepted', 'delivered', 'done']);
     expect(first.logged[0]?.[1]).toMatchObject({ id, client: '127.0.0.1', helo: 'client.test', from: '<alice@a.test>', to: '<bob@b.test>' });
     expect(events(last)).toEqual(['accepted']);
+    expect(last.logged[0]?.[1]).toMatchObject({ maildir: true, size: text.length - 'Return-Path: <alice@a.test>\r\n'.length });
   });
 
   // A domain is the same in U-labels and in A-labels (RFC 5890 §2.3.2.4).

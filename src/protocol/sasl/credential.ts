@@ -36,16 +36,16 @@ export interface CredentialFault {
   readonly expected: string;
 }
 
-/** What a credential may cost to verify: too little protects no password, too much stops the server. */
+/** What a credential may cost to verify: too little protects no password, too much stops the server. By the names that stand in it. */
 const BOUNDS = {
-  iterations:      { least: 4_096, most: 10_000_000 }, // RFC 7677 §4
-  costLog2:        { least: 10,    most: 20 },
-  blockSize:       { least: 1,     most: 32 },
-  parallelization: { least: 1,     most: 64 },
-  saltOctets:      { least: 8,     most: 64 },
-  hashOctets:      { least: 16,    most: 64 },
+  iterations:       { least: 4_096, most: 10_000_000 }, // RFC 7677 §4
+  ln:               { least: 10,    most: 20 },
+  r:                { least: 1,     most: 32 },
+  p:                { least: 1,     most: 64 },
+  'octets of salt': { least: 8,     most: 64 },
+  'octets of hash': { least: 16,    most: 64 },
   /** 128 × N × r */
-  memory:          { least: 0,     most: 256 * 1024 * 1024 },
+  memory:           { least: 0,     most: 256 * 1024 * 1024 },
 } as const;
 
 /** Returns the user of a line `name:credential`. */
@@ -96,7 +96,7 @@ function parseScram(text: string): ScramCredential | CredentialFault {
   const [salt, storedKey, serverKey] = base64.map(decodeBase64);
   if (salt === undefined || storedKey?.length !== KEY_OCTETS || serverKey?.length !== KEY_OCTETS) return MALFORMED;
   const iterations = Number(count);
-  return unsafe([['iterations', iterations], ['saltOctets', salt.length]]) ?? { type: 'scram-sha-256', iterations, salt, storedKey, serverKey };
+  return unsafe([['iterations', iterations], ['octets of salt', salt.length]]) ?? { type: 'scram-sha-256', iterations, salt, storedKey, serverKey };
 }
 
 function parseScrypt(text: string): ScryptCredential | CredentialFault {
@@ -105,12 +105,12 @@ function parseScrypt(text: string): ScryptCredential | CredentialFault {
   if (salt === undefined || hash === undefined) return MALFORMED;
   const [costLog2, blockSize, parallelization] = [Number(ln), Number(r), Number(p)];
   const fault = unsafe([
-    ['costLog2', costLog2],
-    ['blockSize', blockSize],
-    ['parallelization', parallelization],
+    ['ln', costLog2],
+    ['r', blockSize],
+    ['p', parallelization],
     ['memory', 128 * 2 ** costLog2 * blockSize],
-    ['saltOctets', salt.length],
-    ['hashOctets', hash.length],
+    ['octets of salt', salt.length],
+    ['octets of hash', hash.length],
   ]);
   return fault ?? { type: 'scrypt', costLog2, blockSize, parallelization, salt, hash };
 }

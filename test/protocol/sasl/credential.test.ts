@@ -30,13 +30,13 @@ describe('a credential', () => {
   it.each([
     [SCRAM.replace('4096', '4095'), 'iterations from 4096'],
     [SCRAM.replace('4096', '10000001'), 'iterations from 4096 to 10000000, found 10000001'],
-    [SCRAM.replace(SALT, 'AAAA'), 'saltOctets from 8'],
-    [SCRYPT.replace('ln=14', 'ln=9'), 'costLog2 from 10'],
-    [SCRYPT.replace('ln=14', 'ln=21'), 'costLog2 from 10 to 20, found 21'],
+    [SCRAM.replace(SALT, 'AAAA'), 'octets of salt from 8'],
+    [SCRYPT.replace('ln=14', 'ln=9'), 'ln from 10'],
+    [SCRYPT.replace('ln=14', 'ln=21'), 'ln from 10 to 20, found 21'],
     [SCRYPT.replace('ln=14', 'ln=19'), 'memory from 0 to 268435456, found 536870912'],
-    [SCRYPT.replace('r=8', 'r=33'), 'blockSize from 1 to 32'],
-    [SCRYPT.replace('p=5', 'p=65'), 'parallelization from 1 to 64'],
-    [SCRYPT.replace(/\$A+$/, '$AAAA'), 'hashOctets from 16'],
+    [SCRYPT.replace('r=8', 'r=33'), 'r from 1 to 32'],
+    [SCRYPT.replace('p=5', 'p=65'), 'p from 1 to 64'],
+    [SCRYPT.replace(/\$A+$/, '$AAAA'), 'octets of hash from 16'],
   ])('%j would be unsafe', (text, expected) => {
     const fault = parseCredential(text);
     expect(fault).toMatchObject({ fault: 'unsafe-credential' });
