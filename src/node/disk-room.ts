@@ -35,6 +35,13 @@ export class DiskRoom {
     return this.#free.octets - octets > this.#floor + need;
   }
 
+  /** Takes so many octets for a mail, if there is room: a client need not say how much it will send, and many send at a time. What comes to nothing is there again when the disk is asked. */
+  claim(octets: number, need: number): boolean {
+    if (!this.forMail(octets, need)) return false;
+    this.#free = { ...this.#free, octets: this.#free.octets - octets };
+    return true;
+  }
+
   /** Tells whether a checkpoint may write so many octets: it leaves half of the floor, or half of what is free. */
   async forCheckpoint(need: number): Promise<boolean> {
     const free = await this.ask();

@@ -24,10 +24,11 @@ const MOST_CONTENT = 2 ** 32 - 2 ** 28;
 /**
  * Reads the content to its end; where it has more than `limit` octets, into a file.
  *
- * If the content comes to nothing, or the disk is full, nothing is left behind; `failed` is called with every other error of
- * the disk, and what it returns is thrown.
+ * `claim` is asked for octets before they are written; where it says no, that is as if the disk were full. If the content comes to
+ * nothing, or the disk is full, nothing is left behind; `failed` is called with every other error of the disk, and what it
+ * returns is thrown.
  */
-export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'size' | 'eightBit'>, content: AsyncIterable<Uint8Array>, limit: number, failed: (error: unknown) => Error): Promise<TakenIn> {
+export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'size' | 'eightBit'>, content: AsyncIterable<Uint8Array>, limit: number, claim: (octets: number) => boolean, failed: (error: unknown) => Error): Promise<TakenIn> {
   const onDisk = (operation: Promise<void>): Promise<void> =>
     operation.catch((error: unknown) => {
       throw isFull(error) ? error : failed(error);
@@ -35,6 +36,11 @@ export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'si
   let pieces: Uint8Array[] = [];
   let file: ContentFile | undefined;
   let size = 0;
+  let claimed = 0;
+  const claimAll = (): void => {
+    if (!claim(size - claimed)) throw Object.assign(new Error('there is no room for the mail'), { code: 'ENOSPC' });
+    claimed = size;
+  };
   let loose = 0; // of the pieces: not copied
   let eightBit = false;
   try {
@@ -49,12 +55,16 @@ export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'si
         loose = 0;
       }
       if (size <= limit) continue;
+      claimAll();
       file ??= new ContentFile(store, head);
       for (const piece of pieces) await onDisk(file.write(piece));
       pieces = [];
       loose = 0;
     }
-    if (file === undefined) return { pieces, size, eightBit };
+    if (file === undefined) {
+      claimAll();
+      return { pieces, size, eightBit };
+    }
     await onDisk(file.finish(eightBit, 'sync content'));
     await onDisk(store.perform('sync content name', () => store.disk.syncFolder('msg')));
     return { pieces: undefined, size, eightBit };

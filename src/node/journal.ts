@@ -266,7 +266,8 @@ export class Journal implements Queue {
     const { parameters = NOTHING_ASKED, recipientParameters = NO_RECIPIENT_ASKS } = mail;
     // One object, filled in when the content is known: spreading its parts cost 2 µs.
     const envelope: Writable<StoredEnvelope> = { id, arrival: this.#now(), reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(textOf), size: 0, eightBit: false, parameters: formatMailParameters(parameters), recipientParameters: textsOf(recipientParameters) };
-    const { pieces, size, eightBit } = await takeIn(this.#store, envelope, content, this.#options.inlineLimit ?? 256 * KIBIBYTE, (error) => this.#log.fail(error));
+    const claim = (octets: number): boolean => cause !== undefined || this.#room.claim(octets, this.#need()); // the floor is for notifications too
+    const { pieces, size, eightBit } = await takeIn(this.#store, envelope, content, this.#options.inlineLimit ?? 256 * KIBIBYTE, claim, (error) => this.#log.fail(error));
     envelope.size = size;
     envelope.eightBit = eightBit;
     const fact: Fact = { type: 'ENQ', envelope, external: pieces === undefined, cause };

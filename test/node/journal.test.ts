@@ -922,6 +922,25 @@ describe('the journal, on a disk that fails', () => {
     expect((await disk.list('journal')).length).toBe(2);
   });
 
+  it.each([['small', 1_000_000, 2], ['large', 1000, 3]])('takes no mail out of the floor, whatever has come since it looked: %s content', async (_, inlineLimit, most) => {
+    const disk = new SimDisk();
+    disk.free = async () => 1_000_000;
+    const journal = await Journal.on(disk, { floor: 600_000, inlineLimit, delay: () => () => undefined, now: () => 0 });
+    await journal.checkpoint(); // that of the start
+    let taken = 0;
+    for (; taken < 5; taken++) {
+      const added = await journal.add(mailTo('bob'), of('x'.repeat(50_000), 'x'.repeat(50_000))).catch((error: unknown) => error);
+      if (!(added instanceof Error)) continue;
+      expect(added).toMatchObject({ code: 'ENOSPC', message: 'there is no room for the mail' });
+      break;
+    }
+    expect(taken).toBe(most); // of small content a checkpoint would take as much again
+    expect(await disk.list('tmp')).toEqual([]);
+    const [{ id } = { id: '' }] = journal.mails();
+    await journal.bounce(id, [FAILED], 0, mailTo('alice'), of('x'.repeat(200_000))); // that is what it is for
+    await journal.close();
+  });
+
   it('takes no mail that would make a segment larger than a start can read, and has a checkpoint before that', async () => {
     const { journal, disk, operations } = await watched({ segmentSize: 2000, segmentMost: 12_000, floor: 0, carryLimit: 10, ahead: 0, gather: (commit) => commit() });
     const finish = deferred();
