@@ -123,7 +123,7 @@ export const MISTAKES = [
   ['segments go though the disk has failed', 'node/checkpoint.ts', '      if (log.failure !== undefined) throw log.failure;\n', '', 'test/node/journal'],
   ['all that is carried along is written anew for a little news', 'node/checkpoint.ts', 'dropped > Math.max(growth, carried)', 'grown > growth', 'test/node/journal'],
   ['what is done with stays as long as nothing else is written', 'node/checkpoint.ts', 'dropped > Math.max(growth, carried) || ', '', 'test/node/journal'],
-  ['content that gets a file waits for one as long as it waits', 'node/journal.ts', 'Math.min(smallInSegments, MOST_CARRIED)', 'inSegments', 'test/node/journal'],
+  ['content that gets a file waits for one as long as it waits', 'node/journal.ts', 'this.#book.smallInSegments', 'this.#book.inSegments', 'test/node/journal'],
   ['a checkpoint that is broken off leaves records to the next', 'node/checkpoint.ts', 'await Promise.allSettled(appended);', '', 'test/node/journal'],
   ['a checkpoint takes the room of what becomes of mail', 'node/checkpoint.ts', 'if (!(await context.hasRoom())) throw noRoom();', '', 'test/node/journal'],
   ['mail takes the room of the next checkpoint', 'node/disk-room.ts', '> this.#floor + need', '> this.#floor', 'test/node/journal'],

@@ -101,7 +101,7 @@ export class Journal implements Queue {
   #removing = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
   #fresh: Holdings & { readonly time: number } = { size: 0, carried: 0, time: 0 }; // after the last checkpoint
-  #brokenOff = false; // it was, for want of room
+  #brokenOff = false; // it was, for want of room: larger content that is done with before it has its file makes some then
   #closing = false;
   #begun: Promise<void> | undefined; // of a queue that was opened to look at
 
@@ -222,20 +222,20 @@ export class Journal implements Queue {
       moved: (id, place) => this.#book.move(id, place),
       closing: () => this.#closing,
     }).then(
-      () => {
-        this.#brokenOff = false;
-        this.#fresh = { ...this.#holdings(), time: this.#now() };
-        this.#checkpoint = undefined;
-      },
+      () => this.#ended(false),
       (error) => {
-        this.#checkpoint = undefined;
-        if (!isFull(error) || this.#log.failure !== undefined) throw this.#log.fail(error);
-        this.#brokenOff = true;
-        this.#fresh = { ...this.#holdings(), time: this.#now() }; // there may be room by the time that another is wanted
-        throw error;
+        this.#ended(true);
+        throw isFull(error) && this.#log.failure === undefined ? error : this.#log.fail(error); // there may be room by the time that another is wanted
       },
     );
     return this.#checkpoint;
+  }
+
+  /** A checkpoint has. Larger content in the segment came meanwhile, and the next one drops it too. */
+  #ended(brokenOff: boolean): void {
+    this.#checkpoint = undefined;
+    this.#brokenOff = brokenOff;
+    this.#fresh = { size: this.#log.size, carried: this.#book.inSegments, time: this.#now() };
   }
 
   async close(): Promise<void> {
@@ -308,9 +308,7 @@ export class Journal implements Queue {
   }
 
   #holdings(): Holdings {
-    // What had no room for its file may be done with before it gets one: that is what makes room then.
-    const { inSegments, smallInSegments } = this.#book;
-    return { size: this.#log.size, carried: this.#brokenOff ? inSegments : Math.min(smallInSegments, MOST_CARRIED) };
+    return { size: this.#log.size, carried: this.#brokenOff ? this.#book.inSegments : Math.min(this.#book.smallInSegments, MOST_CARRIED) };
   }
 
   get #most(): number {
@@ -319,8 +317,7 @@ export class Journal implements Queue {
 
   /** Octets that a checkpoint would write, about. */
   #need(): number {
-    const { inSegments, mails, recipients } = this.#book;
-    return inSegments + mails.size * ABOUT_A_STATE + recipients * ABOUT_A_RECIPIENT;
+    return this.#book.inSegments + this.#book.mails.size * ABOUT_A_STATE + this.#book.recipients * ABOUT_A_RECIPIENT;
   }
 
   /** What is durable says that these files may go. */

@@ -103,6 +103,7 @@ describe('the journal in a directory', () => {
   it('carries small content, and what has become of its mail, from segment to segment, checkpoint for checkpoint and start for start', async () => {
     const directory = folder();
     let journal = await Journal.open(directory, { ahead: 0 });
+    await journal.checkpoint(); // that of the start, which knows nothing of what comes meanwhile
     const sizes = [0, 1, 100, 32_768, 32_769];
     const ids = await Promise.all(sizes.map(async (size) => (await journal.add(mailTo('bob', 'carol'), of('x'.repeat(size)))).id));
     for (const id of ids) await journal.settle(id, [DELIVERED, DEFERRED], 7);
@@ -469,6 +470,23 @@ describe('the journal, over time', () => {
     await turns(20);
     expect(operations.includes(`unlink ${LOG}`)).toBe(worth);
     expect(operations.some((each) => each.startsWith('rename msg/'))).toBe(worth);
+    await journal.close();
+  });
+
+  it('has another checkpoint for content that gets files and came during the last one', async () => {
+    const { journal, disk, operations } = await watched({ segmentSize: 4000, carryLimit: 10, ahead: 0 });
+    const finish = deferred();
+    const sync = disk.sync.bind(disk);
+    disk.sync = async (path) => {
+      if (path.startsWith('tmp/')) await finish.promise; // copies that take long
+      return sync(path);
+    };
+    for (let count = 0; count < 40; count++) await journal.add(mailTo('bob'), of('x'.repeat(300)));
+    finish.resolve();
+    await journal.checkpoint();
+    await journal.add(mailTo('bob'), of('x'.repeat(300)));
+    await turns(100);
+    expect(operations.filter((each) => each.startsWith('unlink journal/'))).toEqual([`unlink ${LOG}`, 'unlink journal/000002.log']);
     await journal.close();
   });
 
