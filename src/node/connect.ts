@@ -67,4 +67,10 @@ const CONNECT_ERRORS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name is not known',
   EAI_AGAIN: 'the host name cannot be resolved now',
   ETIMEDOUT: 'timed out',
+  // our own side: Node's words end in " - Local (undefined:undefined)"
+  EMFILE: 'too many open files here',
+  ENFILE: 'too many open files on this machine',
+  EADDRNOTAVAIL: 'this machine has no address or no port left to connect from',
+  EACCES: 'this machine does not permit it',
+  EPERM: 'this machine does not permit it',
 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { connect, ConnectError } from '../../src/node/connect.ts';
+import { connect, ConnectError, connectReason } from '../../src/node/connect.ts';
 import { now } from '../../src/node/pump.ts';
 import { startScriptedServer, targetOf, unusedPort } from '../support/scripted-server.ts';
 import { until } from '../support/turn.ts';
@@ -22,6 +22,14 @@ describe('connect', () => {
   it('says that the connection was refused', async () => {
     const port = await unusedPort();
     expect(await failure(connect(targetOf(port)))).toMatchObject({ message: `127.0.0.1 port ${port}: connection refused`, local: false });
+  });
+
+  // found by trying, with 60 descriptors: the log, and a report of a delay after it, had Node's words
+  it('says in words what is amiss on our own side', () => {
+    for (const code of ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EACCES', 'EPERM']) {
+      const error = Object.assign(new Error(`connect ${code} 192.0.2.1:25 - Local (undefined:undefined)`), { code });
+      expect(connectReason(error)).toMatch(/^(?:too many open files|this machine) [\w ]+$/);
+    }
   });
 
   // shows RFC5321:4.5.4-1
