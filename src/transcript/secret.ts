@@ -7,7 +7,8 @@
 //         are counted off first.
 // Rule 3: names stay. PLAIN, LOGIN and SCRAM-SHA-256 are struck out so that they can be replayed: their password becomes
 //         `STRUCK_OUT`, and what SCRAM makes of it on both sides is made anew (scram-stand-in.ts).
-// Rule 4: mail data and chunks are no commands (RFC 5321 §4.5.2, RFC 3030 §2), and pass as they are.
+// Rule 4: mail data and chunks are no commands (RFC 5321 §4.5.2, RFC 3030 §2), and pass as they are. Where only some servers see
+//         a line of its own, behind a bare LF, AUTH is looked for, and a chunk is not believed in.
 
 import { decodeLatin1, encodeAscii } from '../wire/ascii.ts';
 import { decodeBase64, encodeBase64 } from '../wire/base64.ts';
@@ -32,6 +33,7 @@ interface Exchange {
 export class SecretStriker {
   #line = ''; //                     of the client, as far as it has come
   #held: Uint8Array[] = []; //       the octets of it that may be secret
+  #certain = true; //                it is one to every server: what is in front of it ended in CRLF
   #replies = ''; //                  of the server, an incomplete line
   #heldReplies: Uint8Array[] = []; // the octets of it that SCRAM may have another word for
   #unanswered = 1; //                the greeting, then commands
@@ -111,7 +113,7 @@ export class SecretStriker {
 
   /** TLS begins: whatever was under way in the clear is over (RFC 3207 §4.2). */
   secured(): void {
-    [this.#line, this.#held, this.#replies, this.#heldReplies, this.#unanswered, this.#exchange] = ['', [], '', [], 0, undefined];
+    [this.#line, this.#held, this.#certain, this.#replies, this.#heldReplies, this.#unanswered, this.#exchange] = ['', [], true, '', [], 0, undefined];
   }
 
   /** What is still held back of the server's octets when the session ends: nothing secret. */
@@ -132,10 +134,12 @@ export class SecretStriker {
   #readLine(piece: Uint8Array): readonly Uint8Array[] {
     this.#line = (this.#line + decodeLatin1(piece)).slice(0, LONGEST_LINE);
     const whole = piece.at(-1) === LF;
+    const certain = this.#certain;
+    if (whole) this.#certain = this.#line.endsWith('\r\n');
     if (this.#exchange === undefined && !maybeAuth(this.#line)) {
       const passed = [...this.#held, piece];
       this.#held = [];
-      if (whole) this.#readCommand(this.#line.trimEnd());
+      if (whole) this.#readCommand(this.#line.trimEnd(), certain);
       return passed;
     }
     this.#held.push(piece);
@@ -153,12 +157,12 @@ export class SecretStriker {
     return response === '' ? held : [encodeAscii(`${command}${mechanism}${space}${strike(response, this.#exchange)}${end}`)];
   }
 
-  #readCommand(line: string): void {
+  #readCommand(line: string, certain: boolean): void {
     this.#line = '';
     this.#unanswered += 1;
     if (/^DATA(?!\w)/i.test(line)) this.#dataAsked = true;
     const size = chunkSize(line);
-    if (size > 0) this.#chunk = new ChunkDecoder(size);
+    if (size > 0 && certain) this.#chunk = new ChunkDecoder(size);
   }
 
   #readReply(code: string): void {

@@ -118,6 +118,7 @@ describe('the journal in a directory', () => {
       await journal.close();
       journal = await Journal.open(directory, { ahead: 0 });
     }
+    await journal.checkpoint(); // that of the start
     for (const id of ids) await journal.settle(id, [DELIVERED, DELIVERED], 0);
     await journal.checkpoint();
     await journal.close();

@@ -51,6 +51,7 @@ const DIALOGUES: readonly (readonly [name: string, turns: readonly Turn[], writt
     `EHLO a\r\nDATA\r\nAUTH PLAIN abc\r\n.\r\nAUTH PLAIN ${GONE}\r\n`],
   ['a chunk that speaks of AUTH', [...HELLO, ['C', 'BDAT 12\r\nAUTH PLAIN aAUTH PLAIN abcd\r\n'], ['S', '250 ok\r\n501 no\r\n']], `EHLO a\r\nBDAT 12\r\nAUTH PLAIN aAUTH PLAIN ${GONE}\r\n`],
   ['an initial response with a bare CR behind it', [...HELLO, ['C', `AUTH PLAIN ${base64(`\0alice\0${PASSWORD}`)}\r\r\n`], ['S', '501 no\r\n'], ['C', 'QUIT\r\n']], `EHLO a\r\nAUTH PLAIN ${GONE}\r\nQUIT\r\n`],
+  ['AUTH behind a BDAT that is one only where a bare LF ends lines', [...HELLO, ['C', `x\nBDAT 2\r\nAUTH PLAIN ${base64(PASSWORD)}\r\n`], ['S', '500 no\r\n501 no\r\n']], `EHLO a\r\nx\nBDAT 2\r\nAUTH PLAIN ${GONE}\r\n`],
   ['AUTH behind a BDAT that is none', [...HELLO, ['C', `BDAT 9T\r\nAUTH PLAIN ${base64(PASSWORD)}\r\n`], ['S', '501 no\r\n501 no\r\n']], `EHLO a\r\nBDAT 9T\r\nAUTH PLAIN ${GONE}\r\n`],
   ['AUTH with tabs, and behind spaces, as some servers take it', [...HELLO, ['C', `AUTH\tPLAIN \t${base64(PASSWORD)}\r\n`], ['S', '501 no\r\n'], ['C', ` \tauth PLAIN ${base64(`\0alice\0${PASSWORD}`)}\r\n`], ['S', '235 ok\r\n'], ['C', ' QUIT\r\n \r\n']],
     `EHLO a\r\nAUTH\tPLAIN \t${GONE}\r\n \tauth PLAIN ${base64('\0alice\0struck out')}\r\n QUIT\r\n \r\n`],
