@@ -104,7 +104,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #preparing = new Set<() => void>(); // before their sessions: how to cut them
   #closing: Promise<void> | undefined;
   #closed = false;
-  #wake: (() => void) | undefined;
+  readonly #wakes = new Set<() => void>(); // of the accept loops: there may be several
   #idle: (() => void) | undefined;
   #turnedAway = 0;
   /** A session is over. */
@@ -192,8 +192,13 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
         this.#accepted.delete(connection);
         yield connection;
       } else if (this.#closed) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
+      else await new Promise<void>((resolve) => this.#wakes.add(resolve));
     }
+  }
+
+  #wakeLoops(): void {
+    for (const wake of this.#wakes) wake();
+    this.#wakes.clear();
   }
 
   /** A client of TCP that has gone again has no address any more, and must not be taken for one without any, which is on this machine. */
@@ -274,7 +279,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#connections.set(receiver, connection);
     receiver.start(connection.hooks());
     this.#accepted.add(connection);
-    this.#wake?.();
+    this.#wakeLoops();
   }
 
   /** Undefined where the embedder's own functions among the options fail: they are asked for each connection. */
@@ -299,7 +304,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
 
   async #stop(grace: Milliseconds): Promise<void> {
     this.#closed = true;
-    this.#wake?.();
+    this.#wakeLoops();
     const entranceClosed = this.#entrance?.close();
     if (this.#entrance === undefined) this.#listener.close(() => undefined); // at once; what Node would have us wait for is also who has heard our last word and keeps the line
     for (const cut of this.#preparing) cut(); // nothing was said yet, and nothing is in hand

@@ -258,6 +258,22 @@ describe('the accept loop', () => {
     await until(() => over === 1);
   });
 
+  it('may be run by several at a time: each connection is for one of them, and all of them end', async () => {
+    const server = await serve();
+    const served: string[] = [];
+    const loops = ['first', 'second'].map(async (name) => {
+      for await (const connection of server) {
+        served.push(name);
+        for await (const mail of connection) mail.accept();
+      }
+    });
+    const first = await connect(server);
+    const second = await connect(server); // while the first is served
+    expect([await first.reply(), await second.reply()]).toEqual([expect.stringMatching(/^220 /), expect.stringMatching(/^220 /)]);
+    await Promise.all([server.close(), ...loops]);
+    expect(served.sort()).toEqual(['first', 'second']);
+  });
+
   it('is not for a server that answers by hooks', async () => {
     const server = await listen({ host: '127.0.0.1', port: 0 }, { message: () => refuse(554, '5.3.2', 'no') });
     servers.push(server);
