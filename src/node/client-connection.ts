@@ -193,7 +193,7 @@ export class ClientConnection {
     const flies = this.#session.takesOneFlight;
     if (octets !== undefined) return this.#transact(task, this.#isFresh || !flies ? contentAtHand(task) : undefined);
     if (!flies || !this.#isFresh || this.#over || size > ONE_FLIGHT) return this.#transact(task);
-    collect(content()).then(
+    Promise.resolve().then(() => collect(content())).then( // `content` may throw, too
       (whole) => {
         task.octets = whole; // to be given when it is asked for, where it was too long in being read
         this.#transact(task, this.#isFresh ? whole : undefined);

@@ -129,7 +129,9 @@ export class MailClient implements AsyncDisposable {
     return new Promise((resolve, reject) => { // one promise for each mail; what is thrown here rejects it
       if (this.#closed) throw new UsageError('the client is closed');
       const reversePath = parsed(from, parseReversePath);
-      const paths = (typeof to === 'string' ? [to] : to).map((path) => parsed(path, parseForwardPath));
+      const recipients = typeof to === 'string' ? [to] : to;
+      if (!Array.isArray(recipients)) throw new UsageError('to is a forward-path as text, or a list of them');
+      const paths = recipients.map((path) => parsed(path, parseForwardPath));
       if (paths.length === 0) throw new UsageError('a mail needs a recipient');
       const outgoing = outgoingOf(reversePath, content, this.#options.signal);
       this.#inHand += 1;

@@ -3,7 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import { UsageError } from '../wire/usage.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
-import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
+import { parseForwardPath, parseReversePath, type ForwardPath, type MailboxPath, type ReversePath } from '../syntax/path.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import type { Signal } from './aborter.ts';
 import { Arrivals } from './arrivals.ts';
@@ -80,10 +80,20 @@ export function delivered({ outcome }: RecipientOutcome): boolean {
   return outcome.state === 'delivered';
 }
 
-/** Returns the path that the text is, with brackets or without, UTF-8 too (RFC 6531 §3.3); throws UsageError for what is none. */
+/** Returns the path that the text is, with brackets or without, UTF-8 too (RFC 6531 §3.3), or the path itself; throws UsageError for what is none. */
 export function parsed<Path extends ReversePath | ForwardPath>(path: Path | string, parse: (text: string, options: { readonly utf8: true }) => Path | Fault): Path {
-  if (typeof path !== 'string') return path;
+  if (typeof path !== 'string') {
+    if (!isPath(path, parse)) throw new UsageError(`a path must be text such as alice@example.org, or what was parsed of it, not ${path === null ? 'null' : typeof path}`);
+    return path;
+  }
   const value = parse(path.startsWith('<') ? path : `<${path}>`, { utf8: true });
   if (isFault(value)) throw new UsageError(formatFault(value));
   return value;
+}
+
+/** Whether it is one, whatever its type promised. The text of a mailbox is not parsed again: a server that is lenient has taken it as it is. */
+function isPath<Path extends ReversePath | ForwardPath>(path: unknown, parse: (text: string, options: { readonly utf8: true }) => Path | Fault): boolean {
+  const { type, text, mailbox } = (path ?? {}) as Readonly<Partial<Record<keyof MailboxPath, unknown>>>; // what they are is found out here
+  if (typeof text !== 'string') return false;
+  return type === 'path' ? typeof mailbox === 'object' && mailbox !== null : !isFault(parse(text, { utf8: true }));
 }

@@ -5,6 +5,7 @@ import { connectTo, type MailClientOptions, type MailToSend } from '../../src/no
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import type { Mail } from '../../src/node/hook.ts';
 import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
+import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { encodeUtf8 } from '../../src/wire/utf8.ts';
 import { UsageError } from '../../src/wire/usage.ts';
@@ -312,9 +313,25 @@ describe('a client for many mails', () => {
     await expect(client.send({ ...mailTo('1'), to: 'nobody' })).rejects.toThrow(UsageError);
     await expect(client.send({ ...mailTo('1'), from: 'a b@c' })).rejects.toThrow(UsageError);
     await expect(client.send({ ...mailTo('1'), to: [] })).rejects.toThrow(UsageError);
+    for (const from of [undefined, null, 5, {}, { type: 'path', text: '<a@b.test>' }, parseForwardPath('<postmaster>')]) await expect(client.send({ ...mailTo('1'), from: from as string })).rejects.toThrow(UsageError); // as JavaScript may give it
+    for (const to of [undefined, null, { address: 'b@b.test' }, [undefined], [{ address: 'b@b.test' }], [parseReversePath('<>')]]) await expect(client.send({ ...mailTo('1'), to: to as string })).rejects.toThrow(UsageError);
     await expect(client.send(mailTo('1', (async function* () { throw new Error('disk on fire'); })()))).rejects.toThrow('disk on fire');
     expect(brief(await client.send(mailTo('1')))).toBe('delivered 250');
     await client.close();
+  });
+
+  it('defers a mail whose content can be had once, and throws then', async () => {
+    const { url, taken } = await keeping();
+    const client = connectTo(url, OPTIONS);
+    let asked = 0;
+    const content = (): AsyncIterable<Uint8Array> => {
+      if (asked++ > 0) throw new Error('disk on fire');
+      return (async function* () { yield latin1('a\r\n'); })();
+    };
+    expect(brief(await client.send(mailTo('1', content)))).toBe('deferred 451 content-lost');
+    expect(brief(await client.send(mailTo('2')))).toBe('delivered 250');
+    await client.close();
+    expect(taken).toEqual(['<2@b.test> 2\r\n']);
   });
 
   it.each(['mx.test', 'http://mx.test', 'smtp://', 'smtp://mx.test:0', 'smtp://a b', 'smtp://mx.test/path'])('%j is no server', (url) => {

@@ -250,6 +250,8 @@ describe('misuse of relay', () => {
     ['expected "@"', 'alice', ['bob@b.test'], {}],
     ['expected "@"', '<>', ['bob'], {}],
     ['expected Mailbox', '<>', [''], {}],
+    ['a path must be text such as alice@example.org, or what was parsed of it, not undefined', undefined as unknown as string, ['bob@b.test'], {}],
+    ['a path must be text such as alice@example.org, or what was parsed of it, not object', '<>', [{ address: 'bob@b.test' } as unknown as string], {}],
     ['hostname must be a domain or an address literal, not "a b"', '<>', ['bob@b.test'], { hostname: 'a b' }],
     ['tlsPolicy must be one of off, opportunistic, require, verify, not "required"', '<>', ['bob@b.test'], { tlsPolicy: 'required' as 'require' }],
     ['forward-paths are a list, also where it is one', '<>', 'bob@b.test' as unknown as readonly string[], {}],
