@@ -80,7 +80,7 @@ export function connectTo(url: string, options: MailClientOptions = {}): MailCli
   const [, scheme = '', place = ''] = /^([a-z]+:)\/\/([^/]*)\/?$/.exec(url) ?? [];
   const { port, options: implied } = SCHEMES[scheme] ?? {};
   const server = port === undefined ? undefined : parseNextHop(place, port);
-  if (server === undefined) throw new UsageError(`expected smtp://HOST:PORT, smtps://HOST:PORT or lmtp://HOST:PORT, found ${quote(url.replace(/\/\/.*@/, '//…@'))}`);
+  if (server === undefined) throw new UsageError(`expected smtp://HOST:PORT, smtps://HOST:PORT or lmtp://HOST:PORT, found ${quote(String(url).replace(/\/\/.*@/, '//…@'))}`);
   if (scheme === 'lmtp:' && server.port === 25) throw new UsageError('LMTP is not for port 25 (RFC 2033 §5)');
   return new MailClient(server, { ...implied, ...options });
 }

@@ -15,5 +15,14 @@ export function reportError(hooks: AnyHooks | undefined, thrown: unknown): void 
 }
 
 export function errorOf(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  return thrown instanceof Error ? thrown : new Error(textOf(thrown));
+}
+
+/** An object without a prototype is no text, and String throws then. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return 'what was thrown is no Error, and has no text';
+  }
 }

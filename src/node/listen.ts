@@ -8,7 +8,7 @@
 import { createServer, type Server as NetServer } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { encodeAscii } from '../wire/ascii.ts';
-import { UsageError } from '../wire/usage.ts';
+import { checkLists, UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
@@ -64,7 +64,7 @@ export interface ServerLimits {
  */
 export async function listen<State = undefined, MailState = undefined>(options: ListenOptions = {}, hooks?: Hooks<State, MailState>): Promise<Server> {
   const { host = '127.0.0.1', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
-  if (isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
+  if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
   if (others.lmtp === true && port === 25) throw new UsageError('LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)');
   if (hooks !== undefined && typeof hooks.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
@@ -125,6 +125,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   #own: Ends['server'] | undefined; // where there is only one
 
   constructor(options: ReceiverOptions & ServerLimits, hooks: AnyHooks | undefined) {
+    checkLists(options, ['proxyFrom']);
     this.#options = options;
     this.#settings = new ReceiverSettings(options);
     this.#proxies = (options.proxyFrom ?? []).map(rangeOf);

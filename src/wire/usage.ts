@@ -5,6 +5,14 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** Throws UsageError for an option that is to be a list and is none: one name alone, say. */
+export function checkLists<Name extends string>(options: { readonly [Each in NoInfer<Name>]?: unknown }, names: readonly Name[]): void {
+  for (const name of names) {
+    const value = options[name];
+    if (value !== undefined && !Array.isArray(value)) throw new UsageError(`${name} must be a list, not ${JSON.stringify(value)}`);
+  }
+}
+
 /** Throws UsageError for an option that counts something and is no number, or below the least that makes sense of it. */
 export function checkCounts<Name extends string>(options: { readonly [Each in NoInfer<Name>]?: unknown }, least: Readonly<Record<Name, number>>): void {
   for (const name in least) {

@@ -107,6 +107,12 @@ describe('listen', () => {
     [`mechanisms are ${Object.keys(MECHANISMS).join(', ')}, not "SCRAM"`, { auth: { mechanisms: ['SCRAM' as 'PLAIN'] } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
     ['auth needs mechanisms, such as ["SCRAM-SHA-256", "PLAIN"]', { auth: { mechanisms: [] } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
     ['auth needs mechanisms, such as ["SCRAM-SHA-256", "PLAIN"]', { auth: {} as { mechanisms: [] } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
+    ['auth needs mechanisms, such as ["SCRAM-SHA-256", "PLAIN"]', { auth: true as unknown as { mechanisms: [] } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
+    ['mechanisms must be a list, not "PLAIN"', { auth: { mechanisms: 'PLAIN' as unknown as [] } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
+    ['leniencies must be a list, not "longTextLines"', { leniencies: 'longTextLines' as unknown as [] }, undefined],
+    ['without must be a list, not "DSN"', { without: 'DSN' as unknown as [] }, undefined],
+    ['proxyFrom must be a list, not "192.0.2.7"', { proxyFrom: '192.0.2.7' as unknown as [] }, undefined],
+    ['hostname must be a domain or an address literal, not 5', { hostname: 5 as unknown as string }, undefined],
     ['tls needs cert and key, in PEM', { tls: {} as TlsOptions }, undefined],
   ])('throws UsageError: %s', async (message, options, hooks) => {
     await expect(listen({ ...START, ...options }, hooks)).rejects.toThrow(new UsageError(message));
@@ -281,6 +287,7 @@ describe('a hook that fails', () => {
   const failing: readonly [string, () => Promise<undefined> | undefined, string][] = [
     ['throws', () => { throw new Error('disk on fire'); }, 'disk on fire'],
     ['throws what is no Error', () => { throw 'disk on fire'; }, 'disk on fire'],
+    ['throws what has no text', () => { throw Object.create(null); }, 'what was thrown is no Error, and has no text'],
     ['rejects', () => Promise.reject(new Error('disk on fire')), 'disk on fire'],
     ['returns a promise that cannot be waited for', () => ({ get then(): never { throw new Error('disk on fire'); } }) as unknown as undefined, 'disk on fire'],
     ['outlives its deadline', () => never, "the hook 'rcpt' did not answer in 40 ms"],
