@@ -78,7 +78,7 @@ export class ServerView {
       return;
     }
     const kind = Math.floor(code / 100);
-    if (answered.verb === 'EHLO' || answered.verb === 'LHLO') this.#extensions = kind === 2 ? lines.slice(1).map((line) => line.slice(4).split(' ')[0]?.toUpperCase() ?? '') : [];
+    if (answered.verb === 'EHLO' || answered.verb === 'LHLO') this.#extensions = kind === 2 ? lines.slice(1).map((line) => line.slice(4).trimEnd().split(' ')[0]?.toUpperCase() ?? '') : [];
     if (answered.verb === 'HELO') this.#extensions = [];
     if (answered.verb === 'STARTTLS' && kind === 2) this.#shaking = true;
     if (answered.verb === 'DATA' && kind === 3) this.#mode = 'content';
