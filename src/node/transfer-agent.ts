@@ -9,6 +9,7 @@
 
 import { Buffer } from 'node:buffer';
 import { networkInterfaces } from 'node:os';
+import { UsageError } from '../wire/usage.ts';
 import { formatHost } from '../syntax/domain.ts';
 import { receivedFormatter, type ReceivedMail } from '../syntax/trace.ts';
 import type { ReversePath } from '../syntax/path.ts';
@@ -105,6 +106,7 @@ export class TransferAgent {
   readonly #pool: ConnectionPool;
   readonly #destinations: Destinations;
   readonly #formatters = new WeakMap<SessionFacts, Pick<SessionFacts, 'helo' | 'protocol'> & { readonly format: (mail: ReceivedMail) => string }>();
+  #closed = false;
   #known: { readonly routing: RouteOptions | undefined; readonly until: Milliseconds } = { routing: undefined, until: 0 };
 
   constructor(options: TransferAgentOptions) {
@@ -138,8 +140,9 @@ export class TransferAgent {
     return this.#servers.reduce((sum, { sessions }) => sum + sessions, 0);
   }
 
-  /** Listens in one more place. */
+  /** Listens in one more place. Not once it is closed: nobody would relay what came in. */
   async listen({ place, tlsAtOnce = false, submission = false, lmtp = false }: Door): Promise<Server> {
+    if (this.#closed) throw new UsageError('the transfer agent is closed');
     const { tls, users, trace, ...options } = this.#options;
     const auth = users === undefined ? {} : { auth: authOf(users, submission) };
     const server = await listen({ without: [], ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
@@ -150,11 +153,13 @@ export class TransferAgent {
 
   /** Begins to relay what the queue holds. */
   start(): void {
+    if (this.#closed) throw new UsageError('the transfer agent is closed');
     this.#dispatcher.start();
   }
 
   /** Stops accepting, finishes what is in hand, closes the queue; takes at most `grace` milliseconds and a little. */
   async close(grace: Milliseconds = seconds(25)): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#servers.map((server) => server.close(grace)), this.#pool.close(), this.#dispatcher.close(grace)]);
     await this.#options.queue.close();
   }

@@ -11,6 +11,7 @@ import { parseCidr } from '../../src/relay/admission.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { UsageError } from '../../src/wire/usage.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { startDnsServer, type DnsServer } from '../support/dns-server.mjs';
 import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort, type ScriptedServer } from '../support/scripted-server.ts';
@@ -291,6 +292,15 @@ describe('a mail in a loop (RFC 5321 §6.3)', () => {
 });
 
 describe('a transfer agent that closes', () => {
+  it('neither listens nor starts again: nobody would relay what came in', async () => {
+    const { agent } = await start('first.test');
+    await agent.close();
+    const again = agent.listen({ place: { host: '127.0.0.1', port: 0 } });
+    void again.then((server) => server.close(), () => undefined);
+    await expect(again).rejects.toThrow(new UsageError('the transfer agent is closed'));
+    expect(() => agent.start()).toThrow(new UsageError('the transfer agent is closed'));
+  });
+
   it('finishes what is in hand, and frees its queue', async () => {
     await using server = await startScriptedServer(taking());
     const host = await start('first.test', { routes: { 'b.test': server.port } });
