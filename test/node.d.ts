@@ -370,6 +370,8 @@ declare module 'node:os' {
 
 declare module 'node:fs/promises' {
   export function chown(path: string, uid: number, gid: number): Promise<void>;
+  export function lchown(path: string, uid: number, gid: number): Promise<void>;
+  export function lstat(path: string): Promise<{ readonly uid: number; isSymbolicLink(): boolean }>;
 }
 
 // node/crew.ts

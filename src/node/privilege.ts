@@ -3,7 +3,7 @@
 // Rule 1: groups go first, the user last; and it is looked at whether the way back is closed.
 // Node cannot look a user up by name; but it tells who the effective user is, so that is what the name is made for a moment.
 
-import { chown, readdir, readFile, stat } from 'node:fs/promises';
+import { chown, lchown, lstat, readdir, readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import process from 'node:process';
@@ -76,11 +76,15 @@ export async function becomeOwner(directory: string): Promise<void> {
   process.setuid?.(uid);
 }
 
-/** Makes a directory for the user where there is none; one that is root's and empty is made his. What holds something is left as it is. */
+/**
+ * Makes a directory for the user where there is none; one that is root's and empty is made his. What holds something is left as it is,
+ * and so is where a link leads that is not root's: he who may write in the folder above, the user perhaps, would be given any directory.
+ */
 export async function giveDirectory(directory: string, { uid, gid }: User): Promise<void> {
   await makeDirectories(dirname(directory), []);
   const made = await makeFolder(directory, OWNER_ONLY.folder);
+  const entry = await lstat(directory);
   const { uid: owner } = await stat(directory);
-  if (made.length === 0 && (owner !== 0 || (await readdir(directory)).length > 0)) return;
-  await chown(directory, uid, gid);
+  if (made.length === 0 && (entry.uid !== 0 || owner !== 0 || (await readdir(directory)).length > 0)) return;
+  await (entry.isSymbolicLink() ? chown : lchown)(directory, uid, gid);
 }

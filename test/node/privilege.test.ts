@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { mkdirSync, statSync, symlinkSync } from 'node:fs';
+import { lchown, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -23,6 +24,22 @@ it('a directory is made for the user, and for nobody else', async () => {
   const directory = join(folder.path, 'above', 'queue');
   await giveDirectory(directory, findUser(userInfo().username));
   expect(statSync(directory).mode & 0o777).toBe(0o700);
+});
+
+it.skipIf(userInfo().uid !== 0)("an empty directory of root's is given to the user, by a link too if that is root's, and by no link of the user's own", async () => {
+  using folder = temporaryDirectory();
+  const user = { name: 'bob', uid: 12_345, gid: 12_345 };
+  for (const [name, link, owner] of [['plain', undefined, 12_345], ['linked', 0, 12_345], ['lured', 12_345, 0]] as const) {
+    const directory = join(folder.path, name);
+    mkdirSync(directory);
+    const path = link === undefined ? directory : join(folder.path, `${name}-link`);
+    if (link !== undefined) {
+      symlinkSync(directory, path);
+      await lchown(path, link, link);
+    }
+    await giveDirectory(path, user);
+    expect([name, (await stat(directory)).uid]).toEqual([name, owner]);
+  }
 });
 
 it('a program that the user cannot read is told of, by its name', async () => {
