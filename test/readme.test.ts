@@ -162,8 +162,10 @@ describe('the examples that come to an end', () => {
   test('print nothing else', () => expect(said.slice(7)).toEqual(['']));
 });
 
-test('the mistakes made on purpose are as many as it says', () => {
+test('the mistakes made on purpose are as many as it says, and each can be made', () => {
   expect(/makes (\d+) single mistakes/.exec(README)?.[1]).toBe(String(MISTAKES.length));
+  const outdated = MISTAKES.filter(([, file, text]) => readFileSync(join(ROOT, 'src', file), 'utf8').split(text).length !== 2).map(([mistake]) => mistake);
+  expect(outdated).toEqual([]);
 });
 
 describe('the octets that could end mail data', () => {

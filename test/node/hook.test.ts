@@ -115,7 +115,7 @@ describe('the hook ended', () => {
     const answer = deferred<Verdict>();
     const told: Pick<EndedTransaction, 'how' | 'reply'>[] = [];
     const server = await serve({}, { helo: () => accept('x'.repeat(15_000)), message: () => answer.promise, ended: ({ how, reply }) => void told.push({ how, reply }) });
-    const [end, client] = pair(); // a client that reads nothing: 16 KiB wait at its end, and as much at ours
+    const [end, client] = pair(16_384); // a client that reads nothing: as much waits at its end, and at ours
     server.accept(end);
     const recipients = 'RCPT TO:<b@b.test>\r\n'.repeat(450);
     for (const group of ['EHLO client.test\r\n', `MAIL FROM:<>\r\n${recipients}`, `${recipients}BDAT 3 LAST\r\nx\r\n`]) {

@@ -2,12 +2,14 @@
 
 import { Duplex } from 'node:stream';
 
-export function pair(): [InstanceType<typeof Duplex>, InstanceType<typeof Duplex>] {
+/** `highWaterMark`: octets that wait at each end before it is full; default: Node's, which is not the same in all of them. */
+export function pair(highWaterMark?: number): [InstanceType<typeof Duplex>, InstanceType<typeof Duplex>] {
   const waiting: (() => void)[] = [() => undefined, () => undefined]; // a write that waits until the other side reads on
   const make = (own: number): InstanceType<typeof Duplex> => {
     const other = 1 - own;
     return new Duplex({
       allowHalfOpen: true,
+      ...(highWaterMark === undefined ? {} : { highWaterMark }),
       read: () => waiting[own]?.(),
       write: (octets, _, done) => {
         waiting[other] = () => {
