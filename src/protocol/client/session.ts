@@ -215,8 +215,9 @@ export class ClientSession {
     const turnAway = (): void => this.#close(turnedAway(reply, this.#pipeline.phrase ?? 'nothing')); // which is no verdict on the recipients
     if (reply.code === 421) return turnAway(); // §3.8
     const kind = replyClass(reply.code);
-    if (awaited === undefined && this.#state === 'content' && (kind === 4 || kind === 5)) return turnAway(); // before it can be a verdict on the content, but it says why the rest is not wanted
-    if (awaited === undefined || this.#pipeline.early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply');
+    const early = awaited === undefined || this.#pipeline.early;
+    if (early && (kind === 4 || kind === 5) && (this.#state === 'content' || this.#state === 'ending')) return turnAway(); // no verdict on the content yet, but it says why the rest is not wanted
+    if (awaited === undefined || early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply');
     if (awaited.to === 'AUTH' && kind === 3 && this.#negotiation.cancelled) return this.#break('bad-reply'); // RFC 4954 §4: the star MUST be refused
     const to = AWAITED[awaited.to].on[kind];
     if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? turnAway() : this.#break('bad-reply');

@@ -269,10 +269,12 @@ describe('a reply', () => {
   });
 
   it.each([
-    ['mail data', ['PIPELINING'], ['250 ok', '250 ok', '354 go']],
-    ['the last chunk', ['PIPELINING', 'CHUNKING'], ['250 ok', '250 ok']],
-    ['a chunk', ['CHUNKING'], ['250 ok', '250 ok']],
-  ])('before the last octet of %s has been handed out is none of its either', (what, keywords, replies) => {
+    ['mail data', ['PIPELINING'], ['250 ok', '250 ok', '354 go'], '250 taken', 451],
+    ['mail data', ['PIPELINING'], ['250 ok', '250 ok', '354 go'], '550 go away', 550], // which is no verdict, but says why the rest is not wanted
+    ['the last chunk', ['PIPELINING', 'CHUNKING'], ['250 ok', '250 ok'], '250 taken', 451],
+    ['a chunk', ['CHUNKING'], ['250 ok', '250 ok'], '250 taken', 451],
+    ['a chunk', ['CHUNKING'], ['250 ok', '250 ok'], '452 no room', 452],
+  ])('before the last octet of %s has been handed out is none of its either', (what, keywords, replies, early, code) => {
     const { session } = clientIn('ready', keywords);
     const content = octetsOf('hello\r\n.world'); // in pieces in every form
     const sends = (most: number): number => {
@@ -290,10 +292,10 @@ describe('a reply', () => {
       session.content(content, 0);
     }
     expect(sends(1)).toBe(1);
-    session.receive(octetsOf('250 taken\r\n'), 0);
+    session.receive(octetsOf(`${early}\r\n`), 0);
     const told: string[] = [];
     for (let action; (action = session.next()) !== undefined; ) told.push(action.type === 'outcome' ? `${action.outcome.state} ${action.outcome.reply.code}` : action.type);
-    expect(told.filter((type) => type !== 'send')).toEqual(['deferred 451', 'done', 'close']);
+    expect(told.filter((type) => type !== 'send')).toEqual([`deferred ${code}`, 'done', 'close']);
   });
 
   it('behind the end of the session changes nothing', () => {
