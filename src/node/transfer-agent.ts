@@ -146,6 +146,10 @@ export class TransferAgent {
     const { tls, users, trace, ...options } = this.#options;
     const auth = users === undefined ? {} : { auth: authOf(users, submission) };
     const server = await listen({ without: [], ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
+    if (this.#closed) { // meanwhile
+      await server.close(0);
+      throw new UsageError('the transfer agent is closed');
+    }
     this.#servers.push(server);
     this.#known = { routing: undefined, until: 0 };
     return server;

@@ -1,9 +1,9 @@
 import { mkdirSync, statSync, symlinkSync } from 'node:fs';
-import { lchown, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { become, expectProgram, findUser, giveDirectory } from '../../src/node/privilege.ts';
+import { builtin, replaceIn } from '../support/builtin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 // What a change of user does to a program is looked at from outside, as root: test/interop/operate.mjs.
@@ -26,20 +26,31 @@ it('a directory is made for the user, and for nobody else', async () => {
   expect(statSync(directory).mode & 0o777).toBe(0o700);
 });
 
-it.skipIf(userInfo().uid !== 0)("an empty directory of root's is given to the user, by a link too if that is root's, and by no link of the user's own", async () => {
-  using folder = temporaryDirectory();
-  const user = { name: 'bob', uid: 12_345, gid: 12_345 };
-  for (const [name, link, owner] of [['plain', undefined, 12_345], ['linked', 0, 12_345], ['lured', 12_345, 0]] as const) {
-    const directory = join(folder.path, name);
-    mkdirSync(directory);
-    const path = link === undefined ? directory : join(folder.path, `${name}-link`);
-    if (link !== undefined) {
-      symlinkSync(directory, path);
-      await lchown(path, link, link);
-    }
-    await giveDirectory(path, user);
-    expect([name, (await stat(directory)).uid]).toEqual([name, owner]);
-  }
+describe('a directory that is there and empty', () => {
+  // Only root can give a file away: so who owns which is told here, as is what would be changed.
+  const owners = new Map<string | undefined, number>(); // root, where nothing is said
+  const given: string[] = [];
+  const nameOf = (path: string): string | undefined => path.split('/').at(-1);
+  const real = builtin('node:fs/promises') as unknown as Readonly<Record<'stat' | 'lstat', (path: string) => Promise<object>>>;
+  const noted = (what: string) => async (path: string, uid: number): Promise<void> => void given.push(`${what} ${nameOf(path)} ${uid}`);
+  const owned = async (found: Promise<object>, uid: number): Promise<object> => Object.assign(await found, { uid });
+  replaceIn('node:fs/promises', { lstat: (path: string) => owned(real.lstat(path), owners.get(nameOf(path)) ?? 0), stat: (path: string) => owned(real.stat(path), 0), chown: noted('chown'), lchown: noted('lchown') });
+
+  it.each([
+    ['of root\'s is given to the user', 'plain', 0, ['lchown plain 12345']],
+    ['of somebody else\'s is left as it is', 'plain', 777, []],
+    ['where a link of root\'s leads is given to the user', 'link', 0, ['chown link 12345']],
+    ['where a link of the user\'s own leads is left as it is', 'link', 12_345, []],
+  ])('%s', async (_, name, owner, expected) => {
+    using folder = temporaryDirectory();
+    mkdirSync(join(folder.path, 'plain'));
+    symlinkSync(join(folder.path, 'plain'), join(folder.path, 'link'));
+    owners.set(name, owner);
+    given.length = 0;
+    await giveDirectory(join(folder.path, name), { name: 'bob', uid: 12_345, gid: 12_345 });
+    expect(given).toEqual(expected);
+    owners.clear();
+  });
 });
 
 it('a program that the user cannot read is told of, by its name', async () => {

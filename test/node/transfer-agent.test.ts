@@ -301,6 +301,14 @@ describe('a transfer agent that closes', () => {
     expect(() => agent.start()).toThrow(new UsageError('the transfer agent is closed'));
   });
 
+  it('leaves no listener that was on its way', async () => {
+    const { agent } = await start('first.test');
+    const late = agent.listen({ place: { host: '127.0.0.1', port: 0 } });
+    void late.then((server) => server.close(), () => undefined);
+    await agent.close();
+    await expect(late).rejects.toThrow(new UsageError('the transfer agent is closed'));
+  });
+
   it('finishes what is in hand, and frees its queue', async () => {
     await using server = await startScriptedServer(taking());
     const host = await start('first.test', { routes: { 'b.test': server.port } });
