@@ -103,13 +103,14 @@ export class Dispatcher {
 
   #retry(mail: QueuedMail): void {
     const { id } = mail;
-    const { busy } = this.#part(id);
+    const { busy, idle } = this.#part(id);
     if (busy.some((charge) => this.#unrecorded.has(charge))) this.#wanted.add(id);
     const taken = new Set(busy.flatMap(({ recipients }) => recipients));
     const anew = this.#chargesOf(mail, Date.now(), { ...this.#options, log: () => undefined })
       .map((charge) => ({ ...charge, recipients: charge.recipients.filter((recipient) => !taken.has(recipient)) }))
       .filter(({ recipients }) => recipients.length > 0);
-    this.#charges.set(id, [...busy, ...anew]); // the others are in the scheduler still, and nobody's charge any more
+    this.#withdraw(idle);
+    this.#charges.set(id, [...busy, ...anew]);
     for (const charge of anew) {
       charge.at = Date.now();
       this.#scheduler.add(charge, charge.at, charge.fresh);
@@ -134,10 +135,12 @@ export class Dispatcher {
   /** Returns a mail to its sender, as the queue says of it; those who are being tried when that has come to its end. */
   giveUp(id: string): void {
     const { busy, idle } = this.#part(id);
-    const held = idle.map((charge) => ({ ...charge })); // in nobody's hands but ours: the scheduler has the old ones
+    this.#withdraw(idle);
+    const held = idle.map((charge) => ({ ...charge }));
     this.#charges.set(id, [...busy, ...held]);
     const outcome: Outcome = { state: 'failed', reply: VERDICTS['returned'].reply, inReplyTo: 'nothing', reason: 'aborted' };
     for (const charge of held) this.#keep(this.#giveUp(charge, { outcome }));
+    this.#turn(); // who was waited for may be among them
   }
 
   /**
@@ -153,6 +156,11 @@ export class Dispatcher {
     while (this.#inHand.size > 0) await Promise.all(this.#inHand);
     clearTimeout(timer);
     abort();
+  }
+
+  /** Nobody's charges any more: others come into their place. */
+  #withdraw(charges: readonly Charge[]): void {
+    for (const charge of charges) if (charge.at < Infinity) this.#scheduler.withdraw(charge, Date.now());
   }
 
   #take(mail: QueuedMail, at: number): void {
@@ -210,7 +218,6 @@ export class Dispatcher {
   /** One attempt for those recipients of the charge that wait. */
   async #attempt(charge: Charge): Promise<void> {
     const { relay, log } = this.#options;
-    if (!this.#isOurs(charge)) return void this.#release(charge, 'none', undefined);
     const { mail, waiting, later } = this.#look(charge);
     if (mail === undefined || later) {
       if (mail === undefined) this.#forget(charge);
@@ -233,6 +240,7 @@ export class Dispatcher {
     const met = results.filter(({ target }) => concerns(charge.destination, target?.host));
     const givenUp = this.#release(charge, effectOf(met.map(({ outcome }) => outcome)), conclusion.again);
     const unreachable = met.find(({ outcome }) => effectOf([outcome]) === 'unreachable');
+    for (const other of givenUp) other.at = Infinity; // the scheduler has them no more
     await this.#record(charge, conclusion);
     for (const other of givenUp) // one by one: they may be thousands, and each has a notification to be written
       if (unreachable !== undefined && !this.#closing.signal.aborted) await this.#giveUp(other, unreachable);
@@ -269,7 +277,7 @@ export class Dispatcher {
     this.#turn();
   }
 
-  /** Whether the charge is still one; an order of the operator may have put another into its place, which may be under way. */
+  /** Whether the charge is still one; an order of the operator may have put another into its place before it was its turn to be given up. */
   #isOurs(charge: Charge): boolean {
     return this.#charges.get(charge.id)?.includes(charge) === true;
   }

@@ -10,7 +10,7 @@ interface Entry<Item> {
 }
 
 export class Agenda<Item> {
-  readonly #heap: Entry<Item>[] = []; // each is not later than the two at twice its index + 1 and + 2
+  #heap: Entry<Item>[] = []; // each is not later than the two at twice its index + 1 and + 2
   #added = 0;
 
   /** The earliest time; Infinity where nothing waits. */
@@ -38,6 +38,16 @@ export class Agenda<Item> {
     const last = this.#heap.pop();
     if (last !== undefined && last !== first) this.#sink(last);
     return first.item;
+  }
+
+  /** Things that wait. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** Takes out all for which the condition holds. */
+  remove(condition: (item: Item) => boolean): void {
+    this.#heap = this.#heap.filter(({ item }) => !condition(item)).sort((a, b) => (isBefore(a, b) ? -1 : 1)); // in order, each is not later than any behind it
   }
 
   /** Moves all of them so much nearer: their order stays. */

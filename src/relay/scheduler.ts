@@ -75,6 +75,7 @@ export class Scheduler<Work extends Unit> {
   readonly #trusted = new Turns<Group<Work>>();
   readonly #doubtful = new Turns<Group<Work>>();
   readonly #inHand = new Map<Work, Place<Work>>(); // the one that began first comes first
+  readonly #withdrawn = new Set<Work>(); // those of them whose times are in the agenda still
   #doubtfulInHand = 0;
   #long = 0; //            of those in hand
   #placeAt = Infinity; //  when an attempt takes long whose place somebody waits for
@@ -111,6 +112,18 @@ export class Scheduler<Work extends Unit> {
     group.destination.begin();
     this.#queueUp(group, now);
     return unit;
+  }
+
+  /** Takes no more charge of a unit that waits for its time or its turn: it is done with. */
+  withdraw(unit: Work, now: number): void {
+    const group = this.#groups.get(unit.destination);
+    if (group === undefined) return;
+    group.units -= 1;
+    if (!group.fresh.delete(unit) && !group.retries.delete(unit)) this.#withdrawn.add(unit);
+    this.#queueUp(group, now);
+    if (group.units === 0) this.#groups.delete(group.destination.key);
+    if (2 * this.#withdrawn.size <= this.#agenda.size) return; // to look for each in the agenda would take long
+    this.#agenda.remove((appointment) => appointment.type === 'unit' && this.#withdrawn.delete(appointment.unit));
   }
 
   /** The attempt goes elsewhere than to the destination of its unit: that has room for another, and learns nothing of this one. */
@@ -181,6 +194,7 @@ export class Scheduler<Work extends Unit> {
   /** Units whose time has come go into their groups' lines, and groups that may be probed into their ring. */
   #keepAppointments(now: number): void {
     for (let appointment; (appointment = this.#agenda.take(now)) !== undefined; ) {
+      if (appointment.type === 'unit' && this.#withdrawn.delete(appointment.unit)) continue;
       const group = appointment.type === 'unit' ? this.#group(appointment.unit.destination) : appointment.group;
       if (appointment.type === 'unit') group[appointment.fresh ? 'fresh' : 'retries'].add(appointment.unit);
       this.#queueUp(group, now);
@@ -254,15 +268,21 @@ class Line<Work extends Unit> {
     return unit;
   }
 
-  remove(condition: (unit: Work) => boolean): readonly Work[] {
-    const removed: Work[] = [];
-    for (const sender of this.#turns) {
-      const units = this.#senders.get(sender);
-      for (const unit of units ?? []) if (condition(unit) && units?.delete(unit) === true) removed.push(unit);
-      if (units !== undefined && units.size > 0) continue;
+  /** Tells whether it was in. */
+  delete(unit: Work): boolean {
+    const { sender } = unit;
+    const units = this.#senders.get(sender);
+    if (units?.delete(unit) !== true) return false;
+    if (units.size === 0) {
       this.#senders.delete(sender);
       this.#turns.delete(sender);
     }
+    return true;
+  }
+
+  remove(condition: (unit: Work) => boolean): readonly Work[] {
+    const removed: Work[] = [];
+    for (const sender of this.#turns) for (const unit of this.#senders.get(sender) ?? []) if (condition(unit) && this.delete(unit)) removed.push(unit);
     return removed;
   }
 }

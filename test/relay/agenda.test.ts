@@ -18,13 +18,17 @@ describe('an agenda', () => {
     expect(agenda.take(5)).toBeUndefined();
   });
 
-  it('gives the earliest first, and at one time the one that came first, whatever was added and taken', () => {
+  it('gives the earliest first, and at one time the one that came first, whatever was added, taken and removed', () => {
     for (let seed = 0; seed < 50; seed++) {
       const random = randomOf(seed);
       const agenda = new Agenda<{ readonly at: number; readonly number: number }>();
       const left: { readonly at: number; readonly number: number }[] = [];
       for (let number = 0; number < 300; number++) {
-        if (random.below(3) > 0) {
+        if (random.below(50) === 0) {
+          const odd = (item: { readonly number: number }): boolean => item.number % 2 === 1;
+          agenda.remove(odd);
+          left.splice(0, left.length, ...left.filter((item) => !odd(item)));
+        } else if (random.below(3) > 0) {
           const item = { at: random.below(20), number };
           agenda.add(item, item.at);
           left.push(item);
@@ -33,6 +37,7 @@ describe('an agenda', () => {
           const [taken, wanted] = [agenda.take(Infinity), left.shift()];
           if (taken !== wanted) expect({ seed, number, taken }).toEqual({ seed, number, taken: wanted });
         }
+        if (agenda.size !== left.length) expect({ seed, number, size: agenda.size }).toEqual({ seed, number, size: left.length });
         const next = Math.min(...left.map(({ at }) => at));
         if (agenda.nextAt !== next) expect({ seed, number, next: agenda.nextAt }).toEqual({ seed, number, next });
       }

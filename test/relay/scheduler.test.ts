@@ -323,3 +323,34 @@ describe('attempts that take long', () => {
     expect(stage.begin(30 * SECOND)).toEqual(['b>y 1']);
   });
 });
+
+describe('a unit that is withdrawn', () => {
+  it('does not begin, whether it waits for its time or its turn, and the others do', () => {
+    const stage = new Stage({ widest: 1 });
+    stage.fresh('a>x 1', 'a>x 2', 'b>x 1', 'a>x 3').retries('c>x 1');
+    for (const name of ['a>x 4', 'a>x 5', 'a>y 1', 'a>z 1']) stage.scheduler.add(work(name), 5, true);
+    expect(stage.begin()).toEqual(['a>x 1']); // the others for x are due by now
+    for (const name of ['a>x 2', 'b>x 1', 'c>x 1', 'a>x 4', 'a>z 1']) stage.scheduler.withdraw(work(name), 0);
+    stage.end('a>x 1');
+    expect(stage.order()).toEqual(['a>x 3']);
+    expect(stage.order(5)).toEqual(['a>x 5', 'a>y 1']);
+    expect(stage.scheduler.wakeAt).toBe(Infinity);
+  });
+
+  it('is not waited for, and what was known of its destination is forgotten with the last one', () => {
+    const stage = new Stage();
+    stage.fresh('a>x 1', 'a>x 2', 'a>x 3');
+    for (const name of ['a>x 1', 'a>x 2', 'a>x 3']) {
+      stage.begin();
+      stage.end(name, 'unreachable', 0, MINUTE);
+    }
+    expect(stage.scheduler.deadUntil('x')).toBe(7.5 * MINUTE);
+    stage.scheduler.withdraw(work('a>x 1'), 0);
+    stage.scheduler.withdraw(work('a>x 2'), 0);
+    expect(stage.scheduler.deadUntil('x')).toBe(7.5 * MINUTE);
+    stage.scheduler.withdraw(work('a>x 3'), 0);
+    expect(stage.scheduler.deadUntil('x')).toBeUndefined();
+    expect(stage.begin(HOUR)).toEqual([]);
+    expect(stage.scheduler.wakeAt).toBe(Infinity);
+  });
+});
