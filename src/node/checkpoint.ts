@@ -59,11 +59,11 @@ const READ_AHEAD = 1_048_576;
 export interface Holdings {
   /** Of its segment. */
   readonly size: number;
-  /** Of them, content that a checkpoint carries along. What gets files of its own is no loss of work: it is written once. */
+  /** Of them, what a checkpoint writes again: states, and the content that it carries along. What gets files of its own is no loss of work: it is written once. */
   readonly carried: number;
 }
 
-/** In octets: what a checkpoint drops at least, and how large a segment becomes where most of it is carried along. */
+/** In octets: what a checkpoint drops at least, and how large a segment is before that is enough though most of it is carried along. */
 export interface Bounds {
   readonly growth: number;
   readonly most: number;
@@ -72,13 +72,12 @@ export interface Bounds {
 /**
  * Tells whether a checkpoint is worth it in a segment that the last one has left with `left` and that has `now`: when what would be
  * dropped is more than what would be carried along, and than `growth`; in a segment that is old, when it is an eighth of the former;
- * and whenever a segment has grown to its bound, and by `growth`.
+ * in one that has grown to its bound, when it is more than `growth`.
  */
 export function isWorthIt(left: Holdings, now: Holdings, { growth, most }: Bounds, old: boolean): boolean {
-  const grown = now.size - left.size;
-  const dropped = grown + left.carried - now.carried;
+  const dropped = now.size - left.size + left.carried - now.carried;
   const carried = now.size - dropped;
-  return dropped > Math.max(growth, carried) || (old && dropped > carried / 8) || (now.size > most && grown > growth);
+  return dropped > Math.max(growth, carried) || (old && dropped > carried / 8) || (now.size > most && dropped > growth);
 }
 
 export async function checkpoint(context: CheckpointContext): Promise<void> {

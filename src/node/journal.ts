@@ -235,7 +235,7 @@ export class Journal implements Queue {
   #ended(brokenOff: boolean): void {
     this.#checkpoint = undefined;
     this.#brokenOff = brokenOff;
-    this.#fresh = { size: this.#log.size, carried: this.#book.inSegments, time: this.#now() };
+    this.#fresh = { size: this.#log.size, carried: this.#book.inSegments + this.#book.states, time: this.#now() };
   }
 
   async close(): Promise<void> {
@@ -308,7 +308,8 @@ export class Journal implements Queue {
   }
 
   #holdings(): Holdings {
-    return { size: this.#log.size, carried: this.#brokenOff ? this.#book.inSegments : Math.min(this.#book.smallInSegments, MOST_CARRIED) };
+    const content = this.#brokenOff ? this.#book.inSegments : Math.min(this.#book.smallInSegments, MOST_CARRIED);
+    return { size: this.#log.size, carried: content + this.#book.states };
   }
 
   get #most(): number {

@@ -6,7 +6,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { FileDisk, writeAll } from '../../src/node/disk.ts';
 import { FileQueue } from '../../src/node/file-queue.ts';
 import { Journal, type JournalOptions } from '../../src/node/journal.ts';
+import { recover, type Recovered } from '../../src/node/recovery.ts';
 import { collect } from '../../src/node/stored-content.ts';
+import { Book } from '../../src/relay/queue/book.ts';
 import { crc32 } from '../../src/relay/queue/checksum.ts';
 import type { MailParameters, RecipientParameters } from '../../src/protocol/mail.ts';
 import { encodeFact, FORMAT_VERSION } from '../../src/relay/queue/fact.ts';
@@ -43,6 +45,7 @@ async function* of(...texts: readonly string[]): AsyncGenerator<Uint8Array, void
   for (const text of texts) yield encodeAscii(text);
 }
 
+const recovered = (disk: SimDisk): Promise<Recovered> => recover({ disk, checksum: crc32, perform: (_, action) => action(), random: () => 0 });
 const contentOf = async (journal: Journal, id: string): Promise<string> => decodeLatin1(await collect(journal.content(id)));
 const states = (journal: Journal, id: string): readonly string[] => journal.mail(id)?.recipients.map(({ state }) => state) ?? [];
 const DELIVERED: RecipientState = { state: 'delivered' };
@@ -474,6 +477,49 @@ describe('the journal, over time', () => {
     await journal.close();
   });
 
+  // found by reading: of mails to many recipients, all of which waited, everything was written again for each 64 MiB, and every ten minutes
+  it('has none when it has grown by envelopes of mail that waits, and by what was said of each recipient once', async () => {
+    let now = 1_000_000;
+    const { journal, operations } = await watched({ segmentSize: 4000, ahead: 0, now: () => now });
+    await journal.checkpoint(); // that of the start
+    operations.length = 0;
+    const many = Array.from({ length: 50 }, (_, index) => `somebody.with.a.name.${index}`);
+    const ids: string[] = [];
+    for (let count = 0; count < 20; count++) {
+      ids.push((await journal.add(mailTo(...many), of('x'))).id);
+      now += 100_000;
+      await journal.settle(ids.at(-1) ?? '', many.map(() => DEFERRED), 0);
+      await journal.flush();
+    }
+    await turns(20);
+    expect(operations.filter((each) => each.startsWith('unlink'))).toEqual([]);
+    for (const id of ids.slice(0, 11)) await journal.settle(id, many.map(() => DELIVERED), 0);
+    await journal.flush();
+    await turns(20);
+    expect(operations.filter((each) => each.startsWith('unlink'))).toHaveLength(1);
+  });
+
+  it('knows about how much the states are that a checkpoint would write', async () => {
+    const { journal, disk } = await watched({ carryLimit: 10, ahead: 0, segmentSize: 1_000_000 });
+    await journal.checkpoint();
+    for (const count of [1, 3, 20, 200]) {
+      const recipients = Array.from({ length: count }, (_, index) => `somebody.${index}`);
+      for (const state of [undefined, { state: 'waiting' } as const, DEFERRED]) {
+        const { id } = await journal.add({ ...mailTo(...recipients), recipientParameters: recipients.map((_, index) => (index % 2 === 0 ? {} : { notify: ['DELAY', 'FAILURE'] })) }, of('x'.repeat(100)));
+        if (state === undefined) continue;
+        await journal.attempt(id, [...recipients.keys()], 'mx1.provider.test');
+        await journal.settle(id, recipients.map(() => state), 1_800_000_000_000);
+      }
+      await journal.flush();
+      await journal.checkpoint();
+      const [segment] = await disk.list('journal');
+      const { length } = await disk.read(`journal/${segment}`);
+      const book = new Book(await recovered(disk), 10);
+      expect(book.states / length).toBeGreaterThan(0.9);
+      expect(book.states / length).toBeLessThan(1.1);
+    }
+  });
+
   it('has another checkpoint for content that gets files and came during the last one', async () => {
     const { journal, disk, operations } = await watched({ segmentSize: 4000, carryLimit: 10, ahead: 0 });
     const finish = deferred();
@@ -540,9 +586,10 @@ describe('the journal, over time', () => {
   it.each([[500_000, false], [700_000, true], [-700_000, true]])('has a checkpoint when a segment is old and something has happened, also where the clock was set back: after %d ms, %s', async (by, old) => {
     let now = 1_000_000;
     const { journal, operations } = await watched({ now: () => now });
-    await journal.add(mailTo('bob'), of('x'));
+    const { id } = await journal.add(mailTo('bob'), of('x'));
     now += by;
-    await journal.add(mailTo('bob'), of('x'));
+    await journal.settle(id, [DELIVERED], 0);
+    await journal.flush();
     await turns(20);
     expect(operations.includes(`unlink ${LOG}`)).toBe(old);
   });
@@ -982,6 +1029,21 @@ describe('the journal, on a disk that fails', () => {
     await journal.checkpoint();
     expect(journal.roomFor(200)).toBe(true);
     expect(operations.filter((each) => each.startsWith('unlink journal/')).length).toBeGreaterThan(1);
+  });
+
+  it('takes mail again when enough of what makes a segment that large has been removed', async () => {
+    const { journal, disk } = await watched({ segmentSize: 64_000, segmentMost: 12_000, floor: 0, ahead: 0 });
+    await journal.checkpoint(); // that of the start
+    const many = Array.from({ length: 50 }, (_, index) => `somebody.with.a.name.${index}`);
+    const ids: string[] = [];
+    while (journal.roomFor(1)) ids.push((await journal.add(mailTo(...many), of('x'))).id);
+    await journal.checkpoint();
+    expect(journal.roomFor(1)).toBe(false);
+    for (const id of ids.slice(1, 3)) await journal.remove(id);
+    expect(journal.roomFor(1)).toBe(false); // so there is to be some
+    await turns(20);
+    expect(await disk.list('journal')).toHaveLength(1);
+    expect(journal.roomFor(1)).toBe(true);
   });
 
   it.each([['carries along', 200], ['would copy', 10]])('begins nothing that would take the room in which outcomes are written, where it %s what waits, and has a checkpoint when that is done with', async (_, carryLimit) => {

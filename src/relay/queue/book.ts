@@ -12,6 +12,7 @@ export class Book {
   readonly #small: number;
   #inSegments = 0;
   #smallInSegments = 0;
+  #states = 0;
   #recipients = 0;
 
   /** Begins with what a recovery has found. `small`: octets of content up to which it is small. */
@@ -30,6 +31,11 @@ export class Book {
   /** The same of small content alone. */
   get smallInSegments(): number {
     return this.#smallInSegments;
+  }
+
+  /** Octets of the records that say all that is known of the mails, content aside; about. */
+  get states(): number {
+    return this.#states;
   }
 
   /** Recipients of the mails, those who are done with too. */
@@ -93,6 +99,7 @@ export class Book {
   #count(before: MailState | undefined, now: MailState | undefined): void {
     const [was, is] = [inSegment(before), inSegment(now)];
     this.#recipients += (now?.envelope?.forwardPaths.length ?? 0) - (before?.envelope?.forwardPaths.length ?? 0);
+    this.#states += sizeOf(now) - sizeOf(before);
     this.#inSegments += is - was;
     this.#smallInSegments += (is <= this.#small ? is : 0) - (was <= this.#small ? was : 0);
   }
@@ -108,6 +115,26 @@ export class Book {
 function inSegment(state: MailState | undefined): number {
   const { envelope, content } = state ?? {};
   return envelope === undefined || content === undefined || content.segment === 0 ? 0 : envelope.size;
+}
+
+// Octets of a STATE record (fact.ts) and of each recipient in it, about, without the texts
+const OF_A_MAIL = 48;
+const OF_A_RECIPIENT = 8;
+const OF_A_REPLY = 4;
+
+function sizeOf(state: MailState | undefined): number {
+  if (state?.envelope === undefined) return 0;
+  const { id, reversePath, forwardPaths, parameters, recipientParameters } = state.envelope;
+  let size = OF_A_MAIL + id.length + reversePath.length + parameters.length + forwardPaths.length * OF_A_RECIPIENT;
+  for (const path of forwardPaths) size += path.length;
+  for (const each of recipientParameters) size += each.length;
+  for (const { attempted, host, reply } of state.recipients) {
+    size += attempted.host.length + (host?.length ?? 0);
+    if (reply === undefined) continue;
+    size += OF_A_REPLY + (reply.enhanced?.length ?? 0);
+    for (const line of reply.lines) size += 1 + line.length;
+  }
+  return size;
 }
 
 function hasEnvelope(state: MailState): state is MailState & { readonly envelope: StoredEnvelope } {
