@@ -51,7 +51,7 @@ export const MISTAKES = [
   ['chunks are read as commands', 'protocol/server/table.ts', "  chunk: 'chunk',", "  chunk: 'lines',", `${SERVER}/table -t tables`],
 
   // The server: what it does
-  ['what came in the clear behind STARTTLS is carried out under TLS', 'protocol/server/conversation.ts', '        this.#reader.forget(); // RFC 3207 §5\n', '', 'test/transcripts -t rfc3207'],
+  ['what came in the clear behind STARTTLS is carried out under TLS', 'protocol/server/conversation.ts', '        this.#reader.forget(); // RFC 3207 §6\n', '', 'test/transcripts -t rfc3207'],
   ['TLS leaves the client authenticated', 'protocol/server/conversation.ts', '    this.#authentication?.forget();\n', '', 'test/transcripts -t rfc3207'],
   ['STARTTLS is offered again under TLS', 'protocol/server/conversation.ts', '    this.#secured = true;\n    this.extended = false;\n', '    this.extended = false;\n', 'test/transcripts -t rfc3207'],
   ['EHLO keeps the transaction', 'protocol/server/conversation.ts', "    this.#forget('reset');\n    this.extended = verb !== 'HELO';", "    this.extended = verb !== 'HELO';", 'test/transcripts -t hello-ends'],

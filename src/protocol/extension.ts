@@ -90,7 +90,7 @@ export const EXTENSIONS = {
       ORCPT:  { grammar: 'addr-type ";" xtext', read: readOriginalRecipient, write: ({ originalRecipient: original }) => original && formatOriginalRecipient(original) },
     } },
   LIMITS:              { source: 'RFC 9422', announce: limitsOf },
-  REQUIRETLS:          { source: 'RFC 8689', when: ['TLS is at work'], // §3
+  REQUIRETLS:          { source: 'RFC 8689', when: ['TLS is at work'], // §2: only where TLS is at work
     mail: { REQUIRETLS: { grammar: 'no value', read: (value) => (value === undefined ? { requireTls: true } : 'malformed'), write: ({ requireTls }) => requireTls } } },
 } as const satisfies Readonly<Record<string, Extension>>;
 

@@ -21,7 +21,7 @@ export interface Reply {
   readonly lines: readonly string[];
 }
 
-/** The codes that this implementation sends (§4.2.2; 235, 334, 432, 454, 534, 535, 538: RFC 4954; 521, 556: RFC 7504). */
+/** The codes that a reply made here can have (§4.2.2; 235, 334, 432, 454, 530, 534, 535, 538: RFC 4954 §4, §6; 521, 556: RFC 7504; 523: RFC 5248). */
 export type ReplyCode = Completion | Intermediate | Transient | Permanent;
 type Completion = 211 | 214 | 220 | 221 | 235 | 250 | 251 | 252;
 type Intermediate = 334 | 354;
@@ -60,7 +60,7 @@ export function isConsistent({ code, enhanced }: Pick<Reply, 'code' | 'enhanced'
 
 /**
  * Returns all lines of the reply, each with its CRLF, the codes on each line (RFC 2034 §4), the space after the code also
- * where no text follows (§4.2.1).
+ * where no text follows (RFC 5321 §4.2.1).
  *
  * A line holds HT and printable ASCII only (§4.2 textstring), with `utf8` also characters above U+009F (RFC 6531 §3.7.4). Of the
  * others `§` and `…`, which our own texts have, are written out, and each further one, CR and LF above all, becomes `?`: no text

@@ -9,7 +9,7 @@
 // Rule 5: commands are pipelined where the server offered it in this session, and only there (RFC 2920 §3.1); at most
 //         `PIPELINED` of them are unanswered, so that neither side fills the other's window (§3.1).
 //         The envelope of a transaction may go right behind the end of the one before, which is what §3.1 allows in front of it.
-// Rule 6: TLS makes forget everything; a reply that came in the clear behind STARTTLS's ends the session (RFC 3207 §4.2, §5).
+// Rule 6: TLS makes forget everything; a reply that came in the clear behind STARTTLS's ends the session (RFC 3207 §4.2, §6).
 // Choice: a mail whose content is at hand goes in one flight with its envelope to a server that offers CHUNKING and PIPELINING.
 // Departs: RFC 3030 §2 would have the replies to RCPT awaited before it; what is sent in vain costs nobody a mail.
 
@@ -164,7 +164,7 @@ export class ClientSession {
   /** Takes octets of the server. */
   receive(octets: Uint8Array, now: Milliseconds): void {
     for (let at = 0; at < octets.length && this.#state !== 'closed'; ) {
-      if (this.#state === 'tls') return this.#break('bad-reply'); // RFC 3207 §5: what comes in the clear now is nobody's
+      if (this.#state === 'tls') return this.#break('bad-reply'); // RFC 3207 §6: what comes in the clear now is nobody's
       at = this.#replies.read(octets, at);
       const { reply } = this.#replies;
       if (reply === 'no reply') this.#break('bad-reply');

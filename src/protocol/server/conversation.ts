@@ -257,7 +257,7 @@ export class Conversation {
         this.#reply('start tls');
         this.#forget('reset');
         if (!this.#reader.empty) this.output.notice('clear text behind STARTTLS');
-        this.#reader.forget(); // RFC 3207 §5
+        this.#reader.forget(); // RFC 3207 §6
         return this.#enter(this.#place.on.STARTTLS);
       case 'AUTH':
         this.#enter(this.#place.on.AUTH);

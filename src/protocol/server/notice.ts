@@ -11,7 +11,7 @@ export const NOTICES = {
   /** A command came before the reply to one that ends a group: EHLO, DATA, AUTH, VRFY and the like. */
   'pipelining past a stop': { source: 'RFC 2920 §3.1' },
   /** Something stood behind STARTTLS in the clear, which is forgotten: an attack, or a client that is one's victim. */
-  'clear text behind STARTTLS': { source: 'RFC 3207 §5' },
+  'clear text behind STARTTLS': { source: 'RFC 3207 §6' },
 } as const satisfies Readonly<Record<string, { readonly source: string }>>;
 
 /** What a client did that is worth knowing, though nothing forbids it. */

@@ -79,7 +79,7 @@ export class Reader {
     this.#input = undefined;
   }
 
-  /** Drops all that came and the line under way with it: what was said in the clear must not be taken for what TLS protects (RFC 3207 §5). */
+  /** Drops all that came and the line under way with it: what was said in the clear must not be taken for what TLS protects (RFC 3207 §6). */
   forget(): void {
     this.clear();
     this.#lines = undefined;

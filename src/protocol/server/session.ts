@@ -69,7 +69,7 @@ export class ServerSession {
   receive(octets: Uint8Array, now: Milliseconds): void {
     if (octets.length === 0) this.#pace.renew(now);
     else this.#pace.tick(now);
-    if (this.state !== 'closed' && this.state !== 'tls') this.#reader.push(octets); // RFC 3207 §5: what comes in the clear now is nobody's
+    if (this.state !== 'closed' && this.state !== 'tls') this.#reader.push(octets); // RFC 3207 §6: what comes in the clear now is nobody's
   }
 
   /** The peer has closed its side. What it sent before is still worked through and answered. */

@@ -75,7 +75,7 @@ export const FRAMING: Readonly<Record<State, 'lines' | 'mail data' | 'chunk' | '
   data: 'mail data',
   chunk: 'chunk',
   auth: 'responses', // of SASL: lines, but no commands
-  tls: 'nothing', // what was sent in the clear behind STARTTLS is forgotten (RFC 3207 §5)
+  tls: 'nothing', // what was sent in the clear behind STARTTLS is forgotten (RFC 3207 §6)
   closed: 'nothing',
 };
 

@@ -64,7 +64,7 @@ describe('a client that pipelines (RFC 2920 §3.1)', () => {
     for (const { notices } of [before, behindHelo, off]) expect(notices).toContain('pipelining unoffered');
   });
 
-  it('behind STARTTLS is told of as what it is (RFC 3207 §5)', () => {
+  it('behind STARTTLS is told of as what it is (RFC 3207 §6)', () => {
     const server = dialogueIn('ready', { startTls: true });
     server.say('STARTTLS', 'MAIL FROM:<evil@x>');
     expect(server.notices).toContain('clear text behind STARTTLS');

@@ -70,7 +70,7 @@ describe('what reads the octets of a peer', () => {
     }
   });
 
-  it('forgets the line under way with all that came, where that was said in the clear (RFC 3207 §5)', () => {
+  it('forgets the line under way with all that came, where that was said in the clear (RFC 3207 §6)', () => {
     const reader = new Reader(false);
     reader.push(octetsOf('MAIL FROM:<e'));
     reader.readCommand();
