@@ -2,14 +2,13 @@
 // What it prints is a record from which relay/route-record.ts finds the same route again.
 
 import { randomInt } from 'node:crypto';
-import process from 'node:process';
 import { machineName } from '../node/machine-name.ts';
 import { toAscii } from '../node/resolve.ts';
 import type { Target } from '../relay/route.ts';
 import { formatGiven, formatPlan, formatStep, randomFrom } from '../relay/route-record.ts';
 import { formatFault, isFault } from '../syntax/fault.ts';
 import { parseMailbox } from '../syntax/mailbox.ts';
-import { EXIT, formatHelp, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, quoted } from './misuse.ts';
 import { isMalformed } from './option.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';
@@ -23,12 +22,8 @@ const USAGE: Usage<typeof ROUTING> = {
   options: ROUTING,
 };
 
-export const ROUTE_HELP: string = formatHelp(USAGE);
-
-const TERMINAL: Terminal = { out: (text) => void process.stdout.write(text), err: (text) => void process.stderr.write(text) };
-
 /** Returns the exit status. */
-export function route(args: readonly string[], terminal: Terminal = TERMINAL): Promise<number> {
+export function route(args: readonly string[], terminal: Terminal): Promise<number> {
   return runCommand(USAGE, args, terminal, async ({ options, operands: [address = ''] }) => {
     const written = address.replace(/^<(.*)>$/, '$1');
     const hostname = options.hostname ?? (await machineName());

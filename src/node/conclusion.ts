@@ -93,7 +93,7 @@ export function inOneLine(reply: Reply): string {
 }
 
 /** When a mail that was tried in vain is due again; undefined: its time is over, or the operator has ended it. One from the future, since the clock was set back, has just come. */
-export function dueAgain({ id, arrival, reversePath, returned }: QueuedMail, schedule: RetrySchedule, now: number): number | undefined {
+function dueAgain({ id, arrival, reversePath, returned }: QueuedMail, schedule: RetrySchedule, now: number): number | undefined {
   if (returned === true) return undefined;
   const since = Math.min(arrival, now);
   const age = nextAttempt({ id, age: now - since, bounce: reversePath.type === 'null' }, schedule);

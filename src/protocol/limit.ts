@@ -27,8 +27,9 @@ export const LIMITS = {
   textLine: 1_000,
   /** §4.5.3.1.7 asks for at least 64 K. Choice: 34.2 MiB, 25 MiB of attachments in base64. */
   mailData: 35_882_577,
-  /** Mail data beyond the limit are read and dropped up to this many times the limit, and at least up to so many octets; then the connection is closed. */
+  /** Mail data beyond their limit are read and dropped up to this many times the limit; then the connection is closed. */
   mailDataDrain: 8,
+  /** But however low that limit is, so many octets are read first. */
   leastDrain: 1_048_576,
   /** §4.5.3.1.8 asks for at least 100. */
   recipients: 1_000,
@@ -52,9 +53,6 @@ export const CAPS = {
   /** MAIL commands, announced as MAILMAX (RFC 9422 §4.1). Choice: none; `commands` bounds them. */
   mails: Infinity,
 } as const satisfies Readonly<Record<string, number>>;
-
-/** Commands refused for their syntax or order, before the connection is closed. */
-export const MOST_ERRORS = CAPS.errors;
 
 /** Failed authentications before the connection is closed (RFC 4954 §9). */
 export const MOST_AUTH_FAILURES = 5;

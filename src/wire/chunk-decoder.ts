@@ -13,7 +13,7 @@ export class ChunkDecoder {
   /** Octets of the chunk that are still to come. */
   remaining: number;
 
-  /** `size` is the chunk-size, in octets. One that was not counted in whole octets throws: no command may have promised it. */
+  /** `size` is the chunk-size, in octets. Throws UsageError for what is no whole number: `parseCommand` lets no such BDAT through. */
   constructor(size: number) {
     if (!Number.isSafeInteger(size) || size < 0) throw new UsageError(`a chunk has a whole number of octets, not ${size}`);
     this.remaining = size;

@@ -49,7 +49,7 @@ export class Authentication {
     return this.#turn(this.#exchange.next(octets));
   }
 
-  /** Takes the application's answer; undefined: it has none now. */
+  /** Takes the application's answer to the question that the exchange asked. */
   answer(answer: AuthAnswer): AuthTurn {
     return this.#exchange === undefined ? this.#fail('auth unavailable') : this.#turn(this.#exchange.answer(answer));
   }

@@ -14,5 +14,5 @@ export const NOTICES = {
   'clear text behind STARTTLS': { source: 'RFC 3207 §6' },
 } as const satisfies Readonly<Record<string, { readonly source: string }>>;
 
-/** What a client did that is worth knowing, though nothing forbids it. */
+/** The name of a notice: what a client did against the rules, and that was not refused. */
 export type NoticeName = keyof typeof NOTICES;

@@ -218,7 +218,7 @@ function envelopeFlags(envelope: StoredEnvelope, external: boolean): number {
 }
 
 /** Tells whether the envelope goes on behind its paths. */
-export function hasParameters({ parameters, recipientParameters }: Pick<StoredEnvelope, 'parameters' | 'recipientParameters'>): boolean {
+function hasParameters({ parameters, recipientParameters }: Pick<StoredEnvelope, 'parameters' | 'recipientParameters'>): boolean {
   return parameters !== '' || recipientParameters.length > 0;
 }
 

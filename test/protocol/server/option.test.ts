@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EXTENSIONS } from '../../../src/protocol/extension.ts';
-import { CAPS, DATA_RATE, LIMITS, MOST_AUTH_FAILURES, MOST_ERRORS, SERVER_TIMEOUT, SESSION_TIMEOUT } from '../../../src/protocol/limit.ts';
+import { CAPS, DATA_RATE, LIMITS, MOST_AUTH_FAILURES, SERVER_TIMEOUT, SESSION_TIMEOUT } from '../../../src/protocol/limit.ts';
 import { NOT_BY_DEFAULT, settingsOf } from '../../../src/protocol/server/option.ts';
 import { OwnReplies } from '../../../src/protocol/server/own-replies.ts';
 import { encodeAscii } from '../../../src/wire/ascii.ts';
@@ -13,7 +13,7 @@ describe('the options of a server session', () => {
     expect(settingsOf({ hostname: HOST })).toEqual({
       hostname: HOST, maxSize: LIMITS.mailData, maxDrain: 8 * LIMITS.mailData, maxRecipients: LIMITS.recipients, maxTextLine: LIMITS.textLine, timeout: SERVER_TIMEOUT,
       sessionTimeout: SESSION_TIMEOUT, minDataRate: DATA_RATE.octetsPerSecond, dataRateWindow: DATA_RATE.window,
-      maxCommands: CAPS.commands, maxErrors: MOST_ERRORS, maxRefusedRecipients: CAPS.refusedRecipients, maxAuthFailures: MOST_AUTH_FAILURES,
+      maxCommands: CAPS.commands, maxErrors: CAPS.errors, maxRefusedRecipients: CAPS.refusedRecipients, maxAuthFailures: MOST_AUTH_FAILURES,
       maxMails: Infinity, maxRecipientDomains: Infinity, leniencies: [], earlyTalk: 'take',
       lmtp: false, without: NOT_BY_DEFAULT, startTls: false, secured: false, requireTls: false, auth: undefined,
       lacking: new Set([...NOT_BY_DEFAULT, 'AUTH']), lenient: new Set(), caps: CAPS, counts: undefined, encode: encodeAscii, own: expect.any(OwnReplies),

@@ -1,7 +1,7 @@
 // The limits of RFC 5321 §4.5.3.1 in a session: what is still taken, what is one too many, and that the session goes on.
 
 import { describe, expect, it } from 'vitest';
-import { CAPS, LIMITS, MOST_ERRORS } from '../../../src/protocol/limit.ts';
+import { CAPS, LIMITS } from '../../../src/protocol/limit.ts';
 import { reply } from '../../../src/syntax/reply.ts';
 import { ANY_AUTH, HOST, ServerDialogue, codesOf, dialogueIn } from '../../support/server-dialogue.ts';
 
@@ -189,17 +189,17 @@ describe('of two faults in mail data', () => {
 });
 
 describe('the errors of a client', () => {
-  it(`are answered one by one up to ${MOST_ERRORS}, and then with 421`, () => {
+  it(`are answered one by one up to ${CAPS.errors}, and then with 421`, () => {
     const server = dialogueIn('ready');
-    const codes = codesOf(server.say(...Array.from({ length: MOST_ERRORS + 10 }, () => 'XYZZY')));
-    expect(codes).toEqual([...Array.from({ length: MOST_ERRORS }, () => 500), 421]);
+    const codes = codesOf(server.say(...Array.from({ length: CAPS.errors + 10 }, () => 'XYZZY')));
+    expect(codes).toEqual([...Array.from({ length: CAPS.errors }, () => 500), 421]);
     expect(server.closes).toBe(1);
   });
 
   it('are of syntax and of order; what limits and the application refuse is none', () => {
     const server = dialogueIn('mail', { maxRecipients: 1, maxSize: 10 }, (question) => (question.about === 'rcpt' && question.forwardPath.text.startsWith('<bad') ? reply(550, '5.1.1', 'unknown') : 'accept'));
-    server.say(...Array.from({ length: CAPS.refusedRecipients }, () => 'RCPT TO:<bad@example.com>'), 'RCPT TO:<a@b>', ...Array.from({ length: 3 * MOST_ERRORS }, () => 'RCPT TO:<a@b>'), 'RSET');
-    server.say(...Array.from({ length: 3 * MOST_ERRORS }, () => 'MAIL FROM:<> SIZE=11'));
+    server.say(...Array.from({ length: CAPS.refusedRecipients }, () => 'RCPT TO:<bad@example.com>'), 'RCPT TO:<a@b>', ...Array.from({ length: 3 * CAPS.errors }, () => 'RCPT TO:<a@b>'), 'RSET');
+    server.say(...Array.from({ length: 3 * CAPS.errors }, () => 'MAIL FROM:<> SIZE=11'));
     expect(codesOf(server.say('NOOP'))).toEqual([250]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatReply, reply } from '../../../src/syntax/reply.ts';
 import type { Reply } from '../../../src/syntax/reply.ts';
-import { LIMITS, MOST_AUTH_FAILURES, MOST_ERRORS, minutes } from '../../../src/protocol/limit.ts';
+import { CAPS, LIMITS, MOST_AUTH_FAILURES, minutes } from '../../../src/protocol/limit.ts';
 import { ABORT_REPLIES, REPLIES, ownReply } from '../../../src/protocol/server/reply.ts';
 import type { ReplyName } from '../../../src/protocol/server/reply.ts';
 import { ServerSession } from '../../../src/protocol/server/session.ts';
@@ -97,7 +97,7 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   },
   'session too long':     () => dialogueIn('ready', { sessionTimeout: 1_000 }).wait(1_000),
   'shutdown':             () => dialogueIn('ready').shutdown(),
-  'too many errors':      () => dialogueIn('ready').say(...Array.from({ length: MOST_ERRORS + 1 }, () => '?')).slice(MOST_ERRORS),
+  'too many errors':      () => dialogueIn('ready').say(...Array.from({ length: CAPS.errors + 1 }, () => '?')).slice(CAPS.errors),
   'too many commands':    () => dialogueIn('ready', { maxCommands: 2 }).say('NOOP', 'NOOP').slice(1),
   'too many mails':       () => dialogueIn('mail', { maxMails: 1 }).say('RSET', 'MAIL FROM:<>').slice(1),
   'too many refused':     () => dialogueIn('mail', { maxRefusedRecipients: 1 }, ({ about }) => (about === 'rcpt' ? NO : 'accept')).say('RCPT TO:<a@b>', 'RCPT TO:<a@b>').slice(1),
