@@ -101,7 +101,7 @@ export class Journal implements Queue {
   #removing = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
   #fresh: Holdings & { readonly time: number } = { size: 0, carried: 0, time: 0 }; // after the last checkpoint
-  #brokenOff = false; // it was, for want of room: larger content that is done with before it has its file makes some then
+  #brokenOff = false; // the last checkpoint was, for want of room: mail with larger content that is done with meanwhile makes room for the next
   #closing = false;
   #begun: Promise<void> | undefined; // of a queue that was opened to look at
 
@@ -231,7 +231,7 @@ export class Journal implements Queue {
     return this.#checkpoint;
   }
 
-  /** A checkpoint has. Larger content in the segment came meanwhile, and the next one drops it too. */
+  /** A checkpoint has ended. What larger content there is in the segment came meanwhile, and the next one drops it too. */
   #ended(brokenOff: boolean): void {
     this.#checkpoint = undefined;
     this.#brokenOff = brokenOff;

@@ -209,7 +209,10 @@ export function planKey({ origin, levels, port }: HostPlan): string {
   return `${origin === 'configured' ? 'configured ' : ''}${hosts} ${port}`; // what is configured is looked up, and filtered, in another way
 }
 
-/** Tells whether what was said of a host concerns what has this key: the hosts of a plan, of which it is one. What has another key, a domain or a next hop, is concerned by all that its mail met. */
+/**
+ * Tells whether what a host has said counts for the destination with this key. Where that is the hosts of a plan (`planKey`), the host
+ * has to be one of them; where it is a domain or a configured next hop, whatever its mail has met counts.
+ */
 export function concerns(key: string, host: string | undefined): boolean {
   const end = key.indexOf(' ');
   return end < 0 || (host !== undefined && key.slice(0, end).split(/[,;]/).includes(host));

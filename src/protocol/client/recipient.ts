@@ -1,8 +1,8 @@
 // The recipients of the transaction under way: whom the server took, and what became of each.
 //
 // Rule 1: every recipient gets exactly one outcome; what comes later about the same one counts for nothing.
-// Rule 2: replies are kept as they came as long as they are not much together; of further ones as much as anybody reads. A server may
-//         have 64 KiB to say of each of a thousand recipients, and then take its time about the content.
+// Rule 2: replies are kept as they came until together they are much; of those that come later only as much as anybody reads. A
+//         server may have 64 KiB to say of each of a thousand recipients, and then take its time about the content.
 
 import { abridged } from '../../syntax/abridgement.ts';
 import type { ForwardPath } from '../../syntax/path.ts';

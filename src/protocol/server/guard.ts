@@ -82,7 +82,7 @@ const WITHOUT_AUTH: ReadonlySet<Verb> = new Set(['AUTH', 'EHLO', 'HELO', 'LHLO',
 /** What guards look at, from what was set and what the session has come to: one object for all the sessions that have come to the same. */
 export function factsOf(settings: Settings, secured: boolean, authenticated: boolean, extended: boolean, domains: ReadonlySet<string> | undefined): GuardFacts {
   if (domains !== undefined) return makeFacts(settings, secured, authenticated, extended, domains);
-  const which = Number(secured) + 2 * Number(extended) + 4 * Number(authenticated); // nobody is anything else to the guards
+  const which = Number(secured) + 2 * Number(extended) + 4 * Number(authenticated); // nothing else of a session matters to the guards
   let shared = SHARED.get(settings);
   if (shared === undefined) SHARED.set(settings, (shared = []));
   return (shared[which] ??= makeFacts(settings, secured, authenticated, extended, undefined));
