@@ -53,7 +53,7 @@ export interface RecipientRow {
 export type Answer = { readonly mail: MailRow } | { readonly done: { readonly id: string; readonly what: OrderName } } | { readonly unknown: string };
 
 /** What a relay that runs does about orders; nothing where none runs. */
-export interface Relaying {
+export interface RunningRelay {
   /** Tries a mail now. */
   retry(id: string): void;
   /** Returns a mail to its sender. */
@@ -63,13 +63,13 @@ export interface Relaying {
   nextAttempt(id: string): number | undefined;
 }
 
-const NOBODY: Relaying = { retry: () => undefined, giveUp: () => undefined, isTrying: () => false, nextAttempt: () => undefined };
+const NOBODY: RunningRelay = { retry: () => undefined, giveUp: () => undefined, isTrying: () => false, nextAttempt: () => undefined };
 
 /** What the log calls an order; the others it tells as what the relay makes of them, `retry` and `failed`. */
 const EVENTS: { readonly [order in OrderName]?: string } = { hold: 'held', remove: 'removed' };
 
 /** Does what is asked for; yields the answers. */
-export async function* operate(journal: Journal, request: Request, relaying: Relaying = NOBODY, log: Log = () => undefined): AsyncGenerator<Answer, void> {
+export async function* operate(journal: Journal, request: Request, relaying: RunningRelay = NOBODY, log: Log = () => undefined): AsyncGenerator<Answer, void> {
   if (request.command === 'list') {
     for (const mail of journal.mails()) yield { mail: rowOf(mail, relaying) };
     return;
@@ -92,7 +92,7 @@ function waitingOf({ forwardPaths, recipients }: QueuedMail): string {
   return forwardPaths.filter((_, recipient) => recipients[recipient]?.state === 'waiting').map(({ text }) => text).join(',');
 }
 
-async function answerAbout(journal: Journal, mail: QueuedMail, what: OrderName, relaying: Relaying): Promise<Answer> {
+async function answerAbout(journal: Journal, mail: QueuedMail, what: OrderName, relaying: RunningRelay): Promise<Answer> {
   const { id } = mail;
   try {
     if (what === 'show') return { mail: { ...rowOf(mail, relaying), header: await headerOf(journal, id) } };
@@ -104,7 +104,7 @@ async function answerAbout(journal: Journal, mail: QueuedMail, what: OrderName, 
   }
 }
 
-async function order(journal: Journal, { id, recipients, held, returned }: QueuedMail, what: Exclude<OrderName, 'show'>, relaying: Relaying): Promise<void> {
+async function order(journal: Journal, { id, recipients, held, returned }: QueuedMail, what: Exclude<OrderName, 'show'>, relaying: RunningRelay): Promise<void> {
   switch (what) {
     case 'hold': return journal.hold(id, true);
     case 'release':
@@ -124,7 +124,7 @@ async function order(journal: Journal, { id, recipients, held, returned }: Queue
 }
 
 /** Returns what the operator is told of a mail. */
-export function rowOf(mail: QueuedMail, relaying: Pick<Relaying, 'isTrying' | 'nextAttempt'> = NOBODY): MailRow {
+export function rowOf(mail: QueuedMail, relaying: Pick<RunningRelay, 'isTrying' | 'nextAttempt'> = NOBODY): MailRow {
   const { id, arrival, size, nextAttempt, recipients, parameters = {}, recipientParameters, held, returned } = mail;
   const { reversePath, forwardPaths } = mail.texts ?? { reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(({ text }) => text) }; // to make values of text, and text of them, is half of what a row costs
   const texts = recipientParameters?.map(formatRecipientParameters);

@@ -11,7 +11,7 @@ import { Buffer } from 'node:buffer';
 import { networkInterfaces } from 'node:os';
 import { UsageError } from '../wire/usage.ts';
 import { formatHost } from '../syntax/domain.ts';
-import { receivedFormatter, type ReceivedMail } from '../syntax/trace.ts';
+import { receivedFormatter, type ReceivedOfMail } from '../syntax/trace.ts';
 import type { ReversePath } from '../syntax/path.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
@@ -37,7 +37,7 @@ import type { Hooks, Mail, SessionFacts } from './hook.ts';
 import { listen, type Server, type ServerLimits } from './listen.ts';
 import type { Log } from './log.ts';
 import type { Maildir } from './maildir.ts';
-import type { Relaying } from './operation.ts';
+import type { RunningRelay } from './operation.ts';
 import { Beginning, notify, type NotifierOptions } from './notifier.ts';
 import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { now } from './pump.ts';
@@ -105,7 +105,7 @@ export class TransferAgent {
   readonly #dispatcher: Dispatcher;
   readonly #pool: ConnectionPool;
   readonly #destinations: Destinations;
-  readonly #formatters = new WeakMap<SessionFacts, Pick<SessionFacts, 'helo' | 'protocol'> & { readonly format: (mail: ReceivedMail) => string }>();
+  readonly #formatters = new WeakMap<SessionFacts, Pick<SessionFacts, 'helo' | 'protocol'> & { readonly format: (mail: ReceivedOfMail) => string }>();
   #closed = false;
   #known: { readonly routing: RouteOptions | undefined; readonly until: Milliseconds } = { routing: undefined, until: 0 };
 
@@ -127,7 +127,7 @@ export class TransferAgent {
   }
 
   /** For orders of the operator (operation.ts). */
-  get relaying(): Relaying {
+  get relaying(): RunningRelay {
     return this.#dispatcher;
   }
 
@@ -271,7 +271,7 @@ export class TransferAgent {
   }
 
   /** What makes the Received fields of a session, as long as it says of itself what it said before. */
-  #receivedBy(session: SessionFacts): (mail: ReceivedMail) => string {
+  #receivedBy(session: SessionFacts): (mail: ReceivedOfMail) => string {
     const { helo, client, protocol } = session;
     const known = this.#formatters.get(session);
     if (known?.helo === helo && known?.protocol === protocol) return known.format;

@@ -144,13 +144,17 @@ function join(...words: readonly (string | undefined)[]): string {
 /** Only SP and HT, and not by a regular expression: `/[ \t]+$/` is quadratic on a line of spaces that ends in something else. */
 function withoutTrailingSpace(line: string): string {
   let end = line.length;
-  while (end > 0 && isVerbEnd(line, end - 1)) end -= 1;
+  while (end > 0 && isWhiteSpace(line, end - 1)) end -= 1;
   return end === line.length ? line : line.slice(0, end);
 }
 
 /** Tells whether a verb may end at `at`: at white space, or at the end of the line. */
 function isVerbEnd(line: string, at: number): boolean {
-  if (at >= line.length) return at === line.length;
+  return at === line.length || isWhiteSpace(line, at);
+}
+
+/** Tells whether the character at `at` is SP or HT; none is behind the end. */
+function isWhiteSpace(line: string, at: number): boolean {
   const code = line.charCodeAt(at);
   return code === 0x20 || code === 0x09;
 }

@@ -16,7 +16,7 @@ import { type EdgeTable, link, step } from './edge.ts';
 import { type DataFault, FirstFault } from './first-fault.ts';
 import { Gathering } from './gathering.ts';
 import { CR, DOT, EMPTY, LF } from './octet.ts';
-import { TextScan } from './text.ts';
+import { TextScan } from './text-scan.ts';
 import { UsageError } from './usage.ts';
 
 export type DataPlace = 'start' | 'text' | 'cr' | 'dot' | 'dot cr';

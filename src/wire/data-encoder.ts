@@ -10,7 +10,7 @@
 
 import { type EdgeTable, link, step } from './edge.ts';
 import { CR, DOT, LF } from './octet.ts';
-import { TextScan } from './text.ts';
+import { TextScan } from './text-scan.ts';
 
 export type ContentPlace = 'start' | 'text' | 'cr';
 export type ContentEffect = 'stuff' | 'bare-lf' | 'bare-cr';

@@ -7,13 +7,13 @@
 import { CR, LF } from './octet.ts';
 
 /** Where an octet leads, and what there is to do about it. */
-export type Edge<Place extends string, Effect extends string> = readonly [to: Place, effect?: Effect];
+type Cell<Place extends string, Effect extends string> = readonly [to: Place, effect?: Effect];
 
 /** The columns: CR, LF, the one other octet that means something to this machine, and all the rest. */
 export type EdgeTable<Place extends string, Effect extends string> = Readonly<
   Record<
     Place,
-    readonly [cr: Edge<Place, Effect>, lf: Edge<Place, Effect>, special: Edge<Place, Effect>, other: Edge<Place, Effect>]
+    readonly [cr: Cell<Place, Effect>, lf: Cell<Place, Effect>, special: Cell<Place, Effect>, other: Cell<Place, Effect>]
   >
 >;
 
@@ -38,7 +38,7 @@ export function link<Place extends string, Effect extends string>(
   // Two casts, because the rows refer to one another: they have to exist before they can be filled.
   const places = Object.keys(table) as Place[];
   const rows = Object.fromEntries(places.map((place) => [place, {}])) as Record<Place, Row<Effect>>;
-  const step = ([to, effect]: Edge<Place, Effect>): Step<Effect> => ({ to: rows[to], effect });
+  const step = ([to, effect]: Cell<Place, Effect>): Step<Effect> => ({ to: rows[to], effect });
   for (const place of places) {
     const [cr, lf, special, other] = table[place];
     Object.assign(rows[place], { cr: step(cr), lf: step(lf), special: step(special), other: step(other) });

@@ -12,7 +12,7 @@
 import { decodeLatin1Run } from './ascii.ts';
 import { type EdgeTable, link, type Row, step } from './edge.ts';
 import { EMPTY, NUL } from './octet.ts';
-import { skipText } from './text.ts';
+import { skipText } from './text-scan.ts';
 import { UsageError } from './usage.ts';
 
 export type LinePlace = 'text' | 'cr';

@@ -9,7 +9,7 @@
 
 import { type EdgeTable, link, step } from './edge.ts';
 import { CR, EMPTY, LF, NUL } from './octet.ts';
-import { TextScan } from './text.ts';
+import { TextScan } from './text-scan.ts';
 
 export type RepairPlace = 'text' | 'cr';
 export type RepairEffect = 'put-cr' | 'put-lf';

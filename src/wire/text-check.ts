@@ -7,7 +7,7 @@
 import { type EdgeTable, link, step } from './edge.ts';
 import { type DataFault, FirstFault } from './first-fault.ts';
 import { CR, LF, NUL } from './octet.ts';
-import { TextScan } from './text.ts';
+import { TextScan } from './text-scan.ts';
 
 export type TextPlace = 'text' | 'cr';
 export type TextEffect = 'line' | 'bare-lf' | 'bare-cr';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Journal } from '../../src/node/journal.ts';
-import { operate, type Answer, type Relaying, type Request } from '../../src/node/operation.ts';
+import { operate, type Answer, type RunningRelay, type Request } from '../../src/node/operation.ts';
 import type { RecipientState } from '../../src/relay/queue/port.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { SimDisk } from '../support/sim-disk.ts';
@@ -22,14 +22,14 @@ async function* of(text: string): AsyncGenerator<Uint8Array, void> {
   yield Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-async function answers(request: Request, relaying?: Relaying): Promise<readonly Answer[]> {
+async function answers(request: Request, relaying?: RunningRelay): Promise<readonly Answer[]> {
   const all: Answer[] = [];
   for await (const answer of operate(journal, request, relaying)) all.push(answer);
   return all;
 }
 
 /** What the relay is told. */
-function relayOf(told: string[], trying = ''): Relaying {
+function relayOf(told: string[], trying = ''): RunningRelay {
   return { retry: (id) => told.push(`retry ${id}`), giveUp: (id) => told.push(`give up ${id}`), isTrying: (id) => id === trying, nextAttempt: () => undefined };
 }
 
@@ -77,7 +77,7 @@ describe('what the operator is told of the queue', () => {
 
   it('is when a mail is tried next, later than when it is due while its destination is dead', async () => {
     await open();
-    const relaying: Relaying = { ...relayOf([]), nextAttempt: (id) => (id === 'm1' ? 3_600_000 : undefined) };
+    const relaying: RunningRelay = { ...relayOf([]), nextAttempt: (id) => (id === 'm1' ? 3_600_000 : undefined) };
     const next = (await answers({ command: 'list' }, relaying)).map((answer) => 'mail' in answer && answer.mail.next);
     expect(next).toEqual(['1970-01-01T01:00:00.000Z', '1970-01-01T00:00:01.000Z']);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { skipText, TextScan } from '../../src/wire/text.ts';
+import { skipText, TextScan } from '../../src/wire/text-scan.ts';
 import { randomOf } from '../support/random.ts';
 
 /** Both forms, over a view that begins so many octets behind a word. */

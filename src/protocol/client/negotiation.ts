@@ -58,14 +58,14 @@ export class Negotiation {
   }
 
   /** The server has greeted. */
-  named(reply: Reply): void {
+  noteName(reply: Reply): void {
     const [name = ''] = (reply.lines[0] ?? '').split(' ', 1);
     this.#names = [...this.#names, name.toLowerCase()];
   }
 
   /** The server has answered EHLO, LHLO or HELO. */
   hello(reply: Reply, keywords: ReadonlyMap<string, readonly string[]>): void {
-    this.named(reply);
+    this.noteName(reply);
     this.offer = new ServerOffer(keywords);
   }
 

@@ -5,7 +5,7 @@ import type { ExtensionKeyword } from '../extension.ts';
 import type { ClientTls, Reason, Transaction } from './action.ts';
 
 /** What the LIMITS of a server say (RFC 9422 §4); Infinity where they do not. */
-export interface ServerLimits {
+export interface OfferedLimits {
   /** MAIL commands in a session, those that failed counted. */
   readonly mailMax: number;
   /** Recipients in a transaction. */
@@ -18,7 +18,7 @@ export interface ServerLimits {
 export class ServerOffer {
   /** By upper-case keyword, with their parameters. */
   readonly keywords: ReadonlyMap<string, readonly string[]>;
-  readonly limits: ServerLimits;
+  readonly limits: OfferedLimits;
   /** Most octets of a mail; Infinity where it does not say (RFC 1870 §4: 0, or none). */
   readonly maxSize: number;
 
@@ -36,7 +36,7 @@ export class ServerOffer {
 }
 
 /** RFC 9422 §3.7: a limit that is malformed counts as if it had not been given; so do limits that are not known here. */
-function readLimits(parameters: readonly string[]): ServerLimits {
+function readLimits(parameters: readonly string[]): OfferedLimits {
   const found = new Map(parameters.flatMap((parameter) => {
     const [, name, value] = /^([A-Za-z0-9_-]+)=([1-9][0-9]{0,5})$/.exec(parameter) ?? [];
     return name === undefined ? [] : [[name.toUpperCase(), Number(value)] as const];

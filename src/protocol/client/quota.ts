@@ -4,7 +4,7 @@
 // Rule 2: limits that the server has set are kept (RFC 9422 §4); who is too many is deferred, for the next transaction or session.
 
 import type { ClientTls, Reason, Transaction } from './action.ts';
-import { missingFor, needsUtf8, type ServerLimits, type ServerOffer } from './offer.ts';
+import { missingFor, needsUtf8, type OfferedLimits, type ServerOffer } from './offer.ts';
 import { ours } from './outcome.ts';
 import type { Recipients } from './recipient.ts';
 
@@ -14,7 +14,7 @@ export class Quota {
   readonly #domains = new Set<string>();
 
   /** No further transaction can begin. */
-  spent({ mailMax }: ServerLimits): boolean {
+  spent({ mailMax }: OfferedLimits): boolean {
     return this.#mails >= mailMax;
   }
 

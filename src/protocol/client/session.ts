@@ -8,7 +8,7 @@
 //         silence is 'unknown', never 'deferred' (RFC 1047).
 // Rule 5: commands are pipelined where the server offered it in this session, and only there (RFC 2920 §3.1); at most
 //         `PIPELINED` of them are unanswered, so that neither side fills the other's window (§3.1).
-//         The envelope of a transaction may go right behind the end of the one before, which is what §3.1 allows in front of it.
+//         The envelope of a transaction may go right behind the content of the one before: §3.1 lets content begin a group.
 // Rule 6: TLS makes forget everything; a reply that came in the clear behind STARTTLS's ends the session (RFC 3207 §4.2, §6).
 // Choice: a mail whose content is at hand goes in one flight with its envelope to a server that offers CHUNKING and PIPELINING.
 // Departs: RFC 3030 §2 would have the replies to RCPT awaited before it; what is sent in vain costs nobody a mail.
@@ -46,8 +46,8 @@ export class ClientSession {
 
   readonly #docket = new Docket((action) => this.#pipeline.push(action.type === 'done' || this.tls === undefined ? action : { ...action, outcome: { ...action.outcome, tls: this.tls } }));
   #offered = false; //                          ready was handed out, and no transaction begun since
-  #dirty = false; //                            the server may hold a transaction that only RSET ends
-  #unreset = false; //                          and the one under way was begun without RSET
+  #dirty = false; //                            the server may still hold a transaction, which only RSET ends
+  #unreset = false; //                          it may, and the transaction under way was begun without RSET
 
   constructor(options: ClientOptions, now: Milliseconds) {
     this.#settings = settingsOf(options);
@@ -98,7 +98,7 @@ export class ClientSession {
    */
   send(transaction: Transaction, now: Milliseconds): void {
     if (transaction.forwardPaths.length === 0) throw new UsageError('a transaction needs a recipient');
-    const behind = this.#state === 'ending' && this.#docket.takesNext;
+    const behind = this.#state === 'ending' && this.#docket.awaitsNext;
     if (!behind && (this.#docket.work !== IDLE || (this.#state !== 'ready' && this.#failure === undefined))) throw new UsageError(`no transaction can begin in state ${this.#state}`);
     const work = prepared(transaction, this.#negotiation, this.#quota, this.#failure);
     if (behind) return this.#follow(work, now);
@@ -234,7 +234,7 @@ export class ClientSession {
     const { recipients } = this.#docket.work;
     switch (to) {
       case 'greeting':
-        this.#negotiation.named(reply);
+        this.#negotiation.noteName(reply);
         return this.#hello(now);
       case 'EHLO': case 'LHLO': case 'HELO':
         if (!positive) return this.#pipeline.put([{ to: 'HELO', command: { verb: 'HELO', domain: this.#settings.host } }], now);

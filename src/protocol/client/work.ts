@@ -89,7 +89,7 @@ export class Docket {
   }
 
   /** Whether one was asked for behind the one under way, and has not come. */
-  get takesNext(): boolean {
+  get awaitsNext(): boolean {
     return this.#asked && this.next === undefined;
   }
 

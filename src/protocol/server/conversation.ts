@@ -44,8 +44,8 @@ export class Conversation {
   readonly #tally: Tally;
   #data: MailData | undefined; //     from MAIL on
   #transaction: Transaction | undefined;
-  #refusal: Reply | ReplyName | undefined; // said when the refused chunk has been dropped
-  #refusedBy: ReplyName = 'no service'; // said in the state 'refused', to all but QUIT
+  #chunkRefusal: Reply | ReplyName | undefined; // said when the refused chunk has been dropped
+  #refusedReply: ReplyName = 'no service'; // said in the state 'refused', to all but QUIT
 
   constructor(settings: Settings, reader: Reader) {
     this.#settings = settings;
@@ -85,8 +85,8 @@ export class Conversation {
   }
 
   /** The handshake is done; did it achieve enough? */
-  shaken(event: 'secured' | 'insecure'): void {
-    if (event === 'insecure') this.#refusedBy = 'lack of security';
+  handshakeDone(event: 'secured' | 'insecure'): void {
+    if (event === 'insecure') this.#refusedReply = 'lack of security';
     this.#enter(this.#place.on[event]);
     this.#secured = true;
     this.extended = false;
@@ -167,7 +167,7 @@ export class Conversation {
   }
 
   /** A line has been read. */
-  line(line: LineDecoder): void {
+  takeLine(line: LineDecoder): void {
     if (line.lenient) this.output.lenient('bareLfInCommand');
     if (this.state !== 'auth') return this.#command(readCommandLine(line, this.#utf8, this.#settings.lenient));
     const { text, fault } = line;
@@ -175,14 +175,14 @@ export class Conversation {
   }
 
   /** So many octets of a refused chunk were dropped; tells whether that was the rest. */
-  drop(octets: number): boolean {
+  noteDropped(octets: number): boolean {
     this.dropping -= octets;
-    if (this.dropping === 0) this.#error(this.#refusal);
+    if (this.dropping === 0) this.#error(this.#chunkRefusal);
     return this.dropping === 0;
   }
 
   /** Tells what was read of mail data; at their end, or the chunk's, goes on. */
-  judge(): void {
+  takeMailData(): void {
     const data = this.data;
     data.tell(this.output);
     if (data.isEndless(data.size)) this.#endless();
@@ -227,19 +227,19 @@ export class Conversation {
     if (counts !== undefined) counts.commands['verb' in line ? line.verb : 'unknown']++;
     if (this.#tally.exceeds('commands')) return this.#capped('commands');
     if (line.type === 'no verb') return this.#unknown(line.fault, line.reply);
-    if (line.type === 'no line') return this.#refuse(line, line.reply);
+    if (line.type === 'no line') return this.#refuseLine(line, line.reply);
     const { verb } = line;
     const last = endsGroup(verb);
     if (last) this.output.urgent = true; // RFC 2920 §3.2 (5): not held back
     if (!this.#reader.empty) this.#noticePipelining(last);
     if (verb === 'MAIL' && this.#tally.exceeds('mails')) return this.#capped('mails');
-    if (this.state === 'refused' && verb !== 'QUIT') return this.#refuse(line, this.#refusedBy);
+    if (this.state === 'refused' && verb !== 'QUIT') return this.#refuseLine(line, this.#refusedReply);
     const missing = requirementOf(this.#facts, verb);
-    if (missing !== undefined) return this.#refuse(line, missing);
-    if (this.#place.on[verb] === undefined) return this.#refuse(line, outOfOrder(this.state, line, this.#transaction, this.#settings.lmtp));
-    if (line.type === 'bad') return this.#refuse(line, line.reply);
+    if (missing !== undefined) return this.#refuseLine(line, missing);
+    if (this.#place.on[verb] === undefined) return this.#refuseLine(line, outOfOrder(this.state, line, this.#transaction, this.#settings.lmtp));
+    if (line.type === 'bad') return this.#refuseLine(line, line.reply);
     const refusal = refusalOf(this.#facts, this.#transaction, line.command);
-    if (refusal !== undefined) return NO_ERROR.has(refusal) ? this.#reply(refusal) : this.#refuse(line, refusal);
+    if (refusal !== undefined) return NO_ERROR.has(refusal) ? this.#reply(refusal) : this.#refuseLine(line, refusal);
     if (line.leniencies !== undefined) for (const name of line.leniencies) this.output.lenient(name);
     this.#take(line.command);
   }
@@ -283,7 +283,7 @@ export class Conversation {
         if (this.state === 'rcpt' && this.#transaction !== undefined) this.data.begin(this.#transaction.envelope, this.output);
         this.#enter(this.#place.on.BDAT);
         this.data.beginChunk(command.size, command.last);
-        return command.size === 0 ? this.judge() : undefined; // else its octets follow at once
+        return command.size === 0 ? this.takeMailData() : undefined; // else its octets follow at once
       case 'RSET':
         this.#forget('reset');
         this.#enter(this.#place.on.RSET);
@@ -301,7 +301,7 @@ export class Conversation {
   }
 
   /** Refuses a command line. A chunk that came with it is read and dropped before that is said (RFC 3030 §2), and without it there is no mail. */
-  #refuse(line: CommandLine, reply: Reply | ReplyName | undefined): void {
+  #refuseLine(line: CommandLine, reply: Reply | ReplyName | undefined): void {
     const { chunk } = line;
     if ((chunk > 0 || ('verb' in line && line.verb === 'BDAT')) && isOffered('CHUNKING', this.#facts.offer)) this.#enter(this.#place.on['bad chunk']);
     if (chunk === 0) return this.#error(reply);
@@ -310,7 +310,7 @@ export class Conversation {
       return this.end('dropped', 'too-much-mail-data', 'endless mail');
     }
     this.dropping = chunk;
-    this.#refusal = reply;
+    this.#chunkRefusal = reply;
   }
 
   /** The parameters without those that are ignored. */
@@ -346,7 +346,7 @@ export class Conversation {
     // Departs: §3.8 would have the session go on; but a browser made to speak to this port must not reach its second line.
     if (fault === 'http') return this.end('dropped', 'peer-gone', 'not smtp');
     this.output.urgent = true; // RFC 2920 §3.2 (6)
-    this.#error(this.state === 'refused' ? this.#refusedBy : reply); // §3.1: to whatever comes before QUIT
+    this.#error(this.state === 'refused' ? this.#refusedReply : reply); // §3.1: to whatever comes before QUIT
   }
 
   /** Goes on as an exchange of SASL does (RFC 4954 §4). */

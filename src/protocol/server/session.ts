@@ -65,7 +65,7 @@ export class ServerSession {
     return this.#conversation.question.about !== undefined || this.state === 'closed' ? Infinity : this.#pace.deadline;
   }
 
-  /** Takes octets of the peer; the session owns them until they are used up. None at all: it was kept waiting, and its time begins anew. */
+  /** Takes octets of the peer; the session owns them until they are used up. An empty array: we kept the peer waiting, so its time begins anew. */
   receive(octets: Uint8Array, now: Milliseconds): void {
     if (octets.length === 0) this.#pace.renew(now);
     else this.#pace.tick(now);
@@ -95,26 +95,26 @@ export class ServerSession {
     this.#stopping = true;
   }
 
-  /** Ends it now, whatever is in hand: 421 (RFC 5321 §3.8). Before the banner, and in a handshake, nothing can be said: it goes on, to be cut. */
+  /** Ends it now, whatever is in hand: 421 (RFC 5321 §3.8). Before the banner, and in a handshake, nothing can be said: the session stays as it is, and whoever holds the socket cuts it. */
   halt(): void {
     this.#conversation.end('dropped', 'shutdown', 'shutdown', 'shutdown');
   }
 
   /** The handshake that `start-tls` asked for is done: everything is forgotten, the client says EHLO again (RFC 3207 §4.2). */
   secured(now: Milliseconds): void {
-    this.#shaken('secured', now);
+    this.#handshakeDone('secured', now);
   }
 
   /** The handshake is done, and what it achieved does not suffice: everything but QUIT gets 554 (RFC 3207 §4.1). */
   insecure(now: Milliseconds): void {
-    this.#shaken('insecure', now);
+    this.#handshakeDone('insecure', now);
   }
 
-  #shaken(event: 'secured' | 'insecure', now: Milliseconds): void {
+  #handshakeDone(event: 'secured' | 'insecure', now: Milliseconds): void {
     if (this.state === 'closed') return; // its time was over, or the peer has gone
     if (this.state !== 'tls') throw new UsageError(`no handshake was asked for in state ${this.state}`);
     this.#pace.renew(now);
-    this.#conversation.shaken(event);
+    this.#conversation.handshakeDone(event);
   }
 
   /** Answers the open question: go on, with `reply`, a 2yz, in place of the RFC's own. `now` is for an answer that took time: the peer's begins anew. */
@@ -194,7 +194,7 @@ export class ServerSession {
     if (conversation.dropping > 0) {
       const dropped = reader.drop(conversation.dropping);
       const slow = this.#pace.flow(dropped);
-      if (conversation.drop(dropped)) this.#pace.renew();
+      if (conversation.noteDropped(dropped)) this.#pace.renew();
       else if (slow) conversation.end('timeout', 'timeout', 'too slow');
       return;
     }
@@ -204,7 +204,7 @@ export class ServerSession {
       case 'responses': return this.#readLine(reader.readResponse());
       case 'mail data': case 'chunk': {
         const slow = this.#pace.flow(reader.readMailData(conversation.data));
-        conversation.judge();
+        conversation.takeMailData();
         if (conversation.state !== state) this.#pace.renew(); // they have ended
         else if (slow) conversation.end('timeout', 'timeout', 'too slow');
         return;
@@ -219,7 +219,7 @@ export class ServerSession {
     if (read === 'tls') return this.#conversation.end('dropped', 'peer-gone', 'not smtp'); // as to HTTP: what is behind it is not for us
     if (read === 'endless') return this.#conversation.end('dropped', 'peer-gone', 'endless line');
     this.#pace.renew();
-    this.#conversation.line(read);
+    this.#conversation.takeLine(read);
   }
 }
 
