@@ -14,6 +14,7 @@ import { DataDecoder } from '../src/wire/data-decoder.ts';
 import { DataEncoder } from '../src/wire/data-encoder.ts';
 import { formatApi, publicNames } from './support/api.mjs';
 import { formatChoices, formatDepartures } from './support/choices.mjs';
+import { Program } from './support/program.ts';
 import { latin1 } from './support/raw-peer.ts';
 import { unusedPort } from './support/scripted-server.ts';
 import { MISTAKES } from './sabotage-table.mjs';
@@ -66,6 +67,26 @@ describe('the diagrams', () => {
     await draw([name], { out: (text) => (drawn += text), err: () => undefined });
     expect(new RegExp(`<!-- draw ${name} -->\n\`\`\`mermaid\n([\\s\\S]*?)\`\`\``).exec(README)?.[1]).toBe(drawn);
   });
+});
+
+test('the start prints what it says', async () => {
+  const [, start = ''] = /^## Start\n([\s\S]*?)^## /m.exec(README) ?? [];
+  const [printed, logged] = [...start.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].filter(([, language]) => language === '').map(([, , text]) => text);
+  const [, served = ''] = /^npm start -- (.*)$/m.exec(start) ?? [];
+  const [, content = '', sent = ''] = /^printf '(.*)' \| node dist\/cli\/ehlo\.js (.*)$/m.exec(start) ?? [];
+  const port = String(await unusedPort());
+  const args = (line: string): string[] => [...line.replace('2525', port).replaceAll("'", '').split(' '), '--hostname', 'host.example.net'];
+  const folder = join(SCRATCH, 'start');
+  mkdirSync(folder);
+  await using server = new Program(args(`serve --listen smtp://127.0.0.1:2525 ${served}`), folder);
+  await server.listening();
+  const { out } = await new Program(args(sent), folder, content.replaceAll('\\n', '\n')).ended;
+  const [mail = ''] = readdirSync(join(folder, 'Maildir/new'));
+  const kept = readFileSync(join(folder, 'Maildir/new', mail), 'utf8').replaceAll('\r', '');
+  await server.logged('accepted');
+  const alike = (text = ''): string => text.replaceAll(port, '2525').replace(/mx[0-9a-z]{13}/g, 'ID').replace(/[A-Z][a-z]{2}, \d.* \+0000/g, 'DATE').replace(/^\d{4}-\S+Z/gm, 'TIME');
+  expect(alike(out + kept)).toBe(alike(printed));
+  expect(alike(server.err + server.out)).toBe(alike(logged));
 });
 
 describe('the examples', () => {
