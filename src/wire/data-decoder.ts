@@ -52,9 +52,6 @@ const ROWS = link(DATA_EDGES);
 /** Octets of content in front of a dot that are handed on as a view. Smaller pieces are copied together: a piece costs as much as a thousand octets of it. */
 const PIECE = 4_096;
 
-/** The CR that was held, when the octets that it stood in are gone. */
-const HELD_CR = Uint8Array.of(CR);
-
 /** Reads mail data to their end, with the dots of transparency taken out (RFC 5321 §4.5.2). */
 export class DataDecoder {
   /** What the last `read` found to be content, maybe nothing: a view of the octets given, valid as long as they are, or a copy. */
@@ -173,10 +170,10 @@ export class DataDecoder {
     this.#row = ROWS.start;
   }
 
-  /** Emits the CR that was held, its octets being gone, and stands behind it as behind any other CR. */
+  /** Emits the CR that was held, its octets being gone, and stands behind it as behind any other CR. A new one: content is its reader's, who may write into it. */
   #giveBack(at: number): number {
     this.#row = ROWS.cr;
-    this.content = HELD_CR;
+    this.content = Uint8Array.of(CR);
     this.size += 1;
     this.#found.measure(this.size);
     return at;

@@ -93,7 +93,7 @@ export class DataEncoder {
    */
   end(): Uint8Array {
     if (this.#row === ROWS.cr) this.#note('bare-cr', this.#size - 1);
-    return this.#row === ROWS.start ? END : END_OF_OPEN_LINE;
+    return (this.#row === ROWS.start ? END : END_OF_OPEN_LINE).slice(); // the caller's own, who may write into it
   }
 
   #note(fault: ContentFault, offset: number): void {

@@ -30,7 +30,6 @@ export const REPAIR_EDGES: EdgeTable<RepairPlace, RepairEffect> = {
 };
 
 const ROWS = link(REPAIR_EDGES);
-const LINE_FEED = Uint8Array.of(LF);
 
 export class LineEndRepair {
   /** Something was put in. */
@@ -72,6 +71,6 @@ export class LineEndRepair {
     if (this.#row !== ROWS.cr) return EMPTY;
     this.#row = ROWS.text;
     this.used = true;
-    return LINE_FEED;
+    return Uint8Array.of(LF); // a new one: content is its reader's, who may write into it
   }
 }

@@ -198,6 +198,18 @@ describe('the content', () => {
   });
 });
 
+// found by reading: all decoders gave the same octet
+it('content that a consumer writes into changes no other: a CR that is given back is a new one', () => {
+  const given = (): Uint8Array => {
+    const decoder = new DataDecoder({ lineLimit: 1000 });
+    decoder.read(octetsOf('.\r'), 0);
+    decoder.read(octetsOf('x'), 0);
+    return decoder.content;
+  };
+  given().fill(0);
+  expect(given()).toEqual(octetsOf('\r'));
+});
+
 describe('the length of a text line (§4.5.3.1.6)', () => {
   it('counts the CRLF and does not count the dot that was duplicated', () => {
     const longest = 'a'.repeat(997);

@@ -50,6 +50,17 @@ function agree(content: string, ways: readonly Cuts[]): void {
   }
 }
 
+// found by reading: all encoders gave the same octets
+it.each([['\r\n', '.\r\n'], ['x', '\r\n.\r\n']])('the end behind %j that a consumer writes into changes no other', (content, end) => {
+  const given = (): Uint8Array => {
+    const encoder = new DataEncoder();
+    encoder.write(octetsOf(content));
+    return encoder.end();
+  };
+  given().fill(0);
+  expect(given()).toEqual(octetsOf(end));
+});
+
 describe('content, exhaustively (RFC 5321 §4.5.2)', () => {
   it(`comes out the same for ${EVERY_STRING_CUT}: CR, LF, dot and another`, () => {
     for (const [content, ways] of everyStringCut(ALPHABET)) agree(content, ways);

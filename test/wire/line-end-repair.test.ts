@@ -39,4 +39,15 @@ describe('line ends that are put right', () => {
     const octets = octetsOf('one line\r\nanother\r\n');
     expect(new LineEndRepair().write(octets)).toBe(octets);
   });
+
+  // found by reading: all of them gave the same octet
+  it('that a consumer writes into change no other', () => {
+    const given = (): Uint8Array => {
+      const repair = new LineEndRepair();
+      repair.write(octetsOf('\r'));
+      return repair.end();
+    };
+    given().fill(0);
+    expect(given()).toEqual(octetsOf('\n'));
+  });
 });
