@@ -154,7 +154,7 @@ export function replyOf(verdict: Verdict): Reply {
 }
 
 /** Whether the answer can be told, and refuses where it says so: programs without types may answer anything. */
-function isVerdict(verdict: Verdict | undefined | void): boolean {
+export function isVerdict(verdict: Verdict | undefined | void): boolean {
   if (verdict?.type === 'accept') return isTextOrNone(verdict.text);
   if (verdict?.type !== 'refuse') return false;
   const { code, enhanced, lines } = (verdict.reply ?? {}) as Readonly<Partial<Record<keyof Reply, unknown>>>; // what they are is found out here

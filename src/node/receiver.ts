@@ -208,7 +208,12 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   /** The answer that is to be told; undefined where there was none, and that has been told. */
   #settled<Answer>(question: ServerQuestion, outcome: HookOutcome<Answer>, faultOf: (answer: Answer) => string | undefined): { readonly given: Answer } | undefined {
     if ('error' in outcome) return this.#fail(question, outcome.error);
-    const fault = faultOf(outcome.answer);
+    let fault: string | undefined;
+    try {
+      fault = faultOf(outcome.answer);
+    } catch (error) {
+      return this.#fail(question, error); // a getter of the answer's
+    }
     if (fault !== undefined) return this.#fail(question, new UsageError(`the hook '${question.about}' ${fault}`));
     this.#clear(question);
     return { given: outcome.answer };

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Connection, ReceivedMail } from '../../src/node/connection.ts';
 import { listen, type ListenOptions, type Server } from '../../src/node/listen.ts';
-import { refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
+import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -136,6 +136,24 @@ describe('the accept loop', () => {
     await begin(peer);
     expect(await peer.command('.')).toMatch(/^451 4\.3\.0 /);
     expect(errors).toEqual([new UsageError(`a refusal is written as "550 5.7.1 text", with a code of 4yz or 5yz, not ${JSON.stringify(refusal)}`)]);
+  });
+
+  // found by trying: an acceptance took the mail, and none at all was said to the process alone
+  it.each<[string, unknown]>([
+    ['an acceptance', accept()],
+    ['nothing', undefined],
+    ['a code', 550],
+    ['a refusal with a code of 2yz', { type: 'refuse', reply: { code: 250, enhanced: undefined, lines: ['no'] } }],
+  ])('takes no refusal that is %s: UsageError, and neither mail nor connection is taken', async (_, refusal) => {
+    const server = await serve();
+    const { errors } = serveBy(server, async (connection) => {
+      expect(() => connection.refuse(refusal as Verdict)).toThrow(UsageError);
+      for await (const mail of connection) mail.refuse(refusal as Verdict);
+    });
+    const peer = await connect(server);
+    await begin(peer);
+    expect(await peer.command('.')).toMatch(/^451 4\.3\.0 /);
+    expect(errors).toEqual([new UsageError('a refusal is a text such as "550 5.7.1 text", or refuse(…), whose code is 4yz or 5yz')]);
   });
 
   it('counts the first verdict on a mail only', async () => {

@@ -352,6 +352,21 @@ describe('a hook that fails', () => {
     expect(await peer.command('NOOP')).toMatch(/^250 /);
   });
 
+  // found by trying: it ended the process
+  it.each<[string, Partial<Hooks>]>([
+    ['a verdict', { message: () => ({ get type(): never { throw new Error('lazy'); } }) }],
+    ['a reply', { message: async () => ({ type: 'refuse', get reply(): never { throw new Error('lazy'); } }) }],
+    ['a text', { mail: () => ({ type: 'accept', get text(): never { throw new Error('lazy'); } }) }],
+  ])('%s that cannot be looked into is 451, and the session goes on', async (_, hooks) => {
+    const server = await serve(hooks);
+    const peer = await greeted(server);
+    const replies = [await peer.command('MAIL FROM:<>')];
+    if (hooks.message !== undefined) for (const line of ['RCPT TO:<bob@b.test>', 'DATA', '.']) replies.push(await peer.command(line));
+    expect(replies.at(-1)).toMatch(/^451 4\.3\.0 /);
+    expect(errors).toEqual([new Error('lazy')]);
+    expect(await peer.command('NOOP')).toMatch(/^250 /);
+  });
+
   it('that is told of errors itself does not end the session, but warns', async () => {
     const server = await serve({ rcpt: () => { throw new Error('first'); }, error: () => { throw new Error('second'); } });
     const peer = await greeted(server);

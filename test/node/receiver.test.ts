@@ -104,6 +104,7 @@ describe('AUTH (RFC 4954)', () => {
     ['is late', () => new Promise<never>(() => undefined), "the hook 'auth' did not answer in 30 ms"],
     ['answers another question', () => ({ type: 'secret', secret: encodeAscii(PASSWORD) }), "the hook 'auth' must answer 'password' with yes, no, unavailable, transition, too-weak, needs-tls"],
     ['answers nothing', () => undefined as unknown as AuthAnswer, "the hook 'auth' must answer 'password' with yes, no, unavailable, transition, too-weak, needs-tls"],
+    ['answers with what cannot be looked into', () => ({ get type(): never { throw unanswered; } }), 'the directory is down'],
     ['answers null', () => null as unknown as AuthAnswer, "the hook 'auth' must answer 'password' with yes, no, unavailable, transition, too-weak, needs-tls"],
     ['answers with a text that is none', () => ({ type: 'no', text: 5 as unknown as string }), "the hook 'auth' must answer 'no' with all that belongs to it"],
     ['answers with an error that JSON cannot hold', () => ({ type: 'no', error: { status: 401n as unknown as string } }), "the hook 'auth' must answer 'no' with all that belongs to it"],
