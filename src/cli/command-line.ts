@@ -79,9 +79,14 @@ export function parseCommandLine<Table extends OptionTable>(
   for (const [name, option] of Object.entries(usage.options)) {
     const { place, texts } = given.get(name) ?? configured?.get(name) ?? { place: dashed(name), texts: option.defaults };
     const parsed: unknown[] = [];
+    const keys = new Map<string, string>(); // and the texts that they were found in
     for (const text of texts) {
       const value = option.kind === undefined ? true : option.kind.parse(text);
       if (value === undefined) return misuse(`${place} ${quoted(text)}: expected ${option.kind?.expected}`);
+      const key = option.keyOf?.(value as never); // of the kind that the option was made with
+      const other = key === undefined ? undefined : keys.get(key);
+      if (key !== undefined && other !== undefined) return misuse(`${place} ${quoted(text)}: expected nothing else for ${quoted(key)}, found ${quoted(other)} too`);
+      if (key !== undefined) keys.set(key, text);
       parsed.push(value);
     }
     values[name] = option.combine(parsed);

@@ -31,6 +31,8 @@ export interface Option<Value> {
   readonly defaults: readonly string[]; // as they would be written
   readonly help: string;
   readonly combine: (values: readonly unknown[]) => Value;
+  /** What each of several values is about: with two about the same, one would be lost. */
+  readonly keyOf?: (value: never) => string;
 }
 
 export type OptionTable = Readonly<Record<string, Option<unknown>>>;
@@ -58,9 +60,9 @@ export function one<Value>(kind: Kind<Value>, help: string, byDefault?: string):
   return { kind, repeatable: false, defaults, help, combine: (values) => values.at(-1) as Value | undefined };
 }
 
-/** An option that may be given again and again; the defaults hold only where it is not given at all. */
-export function many<Value>(kind: Kind<Value>, help: string, defaults: readonly string[] = []): Option<readonly Value[]> {
-  return { kind, repeatable: true, defaults, help, combine: (values) => values as readonly Value[] };
+/** An option that may be given again and again, though once only for each key; the defaults hold only where it is not given at all. */
+export function many<Value>(kind: Kind<Value>, help: string, defaults: readonly string[] = [], keyOf?: (value: Value) => string): Option<readonly Value[]> {
+  return { kind, repeatable: true, defaults, help, combine: (values) => values as readonly Value[], ...(keyOf === undefined ? {} : { keyOf }) };
 }
 
 /** An option without a value. */

@@ -9,7 +9,7 @@ export const ROUTING = {
   hostname:            one(HOSTNAME, 'what this host calls itself; default: the name of the machine'),
   resolver:            many(DNS_SERVER, 'DNS server to ask; default: those of the system'),
   mxPort:              one(integer('PORT', 1, 65535), 'port of the hosts that MX records name', '25'),
-  route:               many(ROUTE, 'next hop of a domain, instead of its MX'),
+  route:               many(ROUTE, 'next hop of a domain, instead of its MX', [], ({ domain }) => domain),
   smarthost:           one(HOST_PORT, 'next hop of all other domains, instead of their MX'),
   allowPrivateTargets: flag('let hosts found by MX have loopback and private addresses'),
 };

@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { UsageError } from '../wire/usage.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type MailboxPath, type ReversePath } from '../syntax/path.ts';
+import { checkNextHops } from '../relay/next-hop.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import type { Signal } from './aborter.ts';
 import { Arrivals } from './arrivals.ts';
@@ -52,8 +53,7 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
   if (!Array.isArray(forwardPaths)) throw new UsageError('forward-paths are a list, also where it is one');
   if (forwardPaths.length === 0) throw new UsageError('relay needs a recipient');
   checkSender(options);
-  for (const [name, hop] of [['smarthost', options.routing?.smarthost], ...(options.routing?.routes ?? [])] as const)
-    if (hop !== undefined && (typeof hop.host !== 'string' || typeof hop.port !== 'number')) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${JSON.stringify(hop)}`);
+  checkNextHops(options.routing ?? {});
   const from = parsed(reversePath, parseReversePath);
   const to = forwardPaths.map((path) => parsed(path, parseForwardPath));
   return relayTo(await outgoingOf(from, content, options.signal), to, options);

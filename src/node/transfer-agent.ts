@@ -18,6 +18,7 @@ import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { clientKey } from '../relay/address.ts';
 import { admit, type Admission } from '../relay/admission.ts';
 import { relayCounts, type RelayCounts } from '../relay/count.ts';
+import { checkNextHops } from '../relay/next-hop.ts';
 import { destinationClass } from '../relay/outgoing.ts';
 import type { NewMail, Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { RouteOptions } from '../relay/route.ts';
@@ -111,6 +112,7 @@ export class TransferAgent {
 
   constructor(options: TransferAgentOptions) {
     const schedule = scheduleOf(options.schedule);
+    checkNextHops(options.routing);
     this.#options = { ...options, schedule, admission: { ...options.admission, hostname: options.hostname } };
     const { hostname, queue, resolver, log, reuse, counts = relayCounts() } = options;
     this.#counts = counts;

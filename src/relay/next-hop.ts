@@ -2,6 +2,7 @@
 // by address only, never by MX; brackets around a name, which ask for just that in Postfix's transport map, are taken too.
 
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
+import { UsageError } from '../wire/usage.ts';
 import { hostKey } from './host-name.ts';
 
 export interface NextHop {
@@ -35,6 +36,15 @@ export function parseRoute(text: string): RouteEntry | undefined {
   const domain = written === '*' ? written : written.startsWith('.') ? prefixed(hostKey(written.slice(1))) : hostKey(written);
   const nextHop = parseNextHop(text.slice(at + 1));
   return domain === undefined || nextHop === undefined ? undefined : { domain, nextHop };
+}
+
+/** Throws UsageError for next hops that are none, and for a route that no domain would ever take. */
+export function checkNextHops({ routes, smarthost }: { readonly routes?: ReadonlyMap<string, NextHop>; readonly smarthost?: NextHop }): void {
+  if (routes !== undefined && typeof routes.get !== 'function') throw new UsageError(`routes must be a Map, not ${JSON.stringify(routes)}`);
+  for (const [name, hop] of [['smarthost', smarthost], ...(routes ?? [])] as const)
+    if (hop !== undefined && (typeof hop.host !== 'string' || typeof hop.port !== 'number')) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${JSON.stringify(hop)}`);
+  for (const domain of routes?.keys() ?? [])
+    if (domain !== '*' && hostKey(domain.replace(/^\./, '')) !== domain.replace(/^\./, '')) throw new UsageError(`routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by ${JSON.stringify(domain)}`);
 }
 
 /**

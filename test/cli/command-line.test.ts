@@ -11,6 +11,7 @@ const OPTIONS = {
   hostname: one(text('NAME', 'a name'), 'what it calls itself'),
   mxPort: one(PORT, 'the port', '25'),
   resolver: many(DNS_SERVER, 'a DNS server', ['127.0.0.1']),
+  route: many(ROUTE, 'a next hop', [], ({ domain }) => domain),
   log: one(choice('text', 'json'), 'how to log', 'text'),
   verbose: flag('say more'),
 };
@@ -36,7 +37,7 @@ describe('a command line', () => {
     expect(line).toEqual({
       type: 'run',
       operands: ['a@b.example'],
-      options: { config: undefined, hostname: undefined, mxPort: 2526, resolver: ['127.0.0.1:5353', '[::1]:53'], log: 'text', verbose: true },
+      options: { config: undefined, hostname: undefined, mxPort: 2526, resolver: ['127.0.0.1:5353', '[::1]:53'], route: [], log: 'text', verbose: true },
     });
   });
 
@@ -56,12 +57,12 @@ describe('a command line', () => {
   it.each([
     [['a', '--mxport', '25'], 'unknown option --mxport: did you mean --mx-port?'],
     [['a', '--hog'], 'unknown option --hog: did you mean --log?'],
-    [['a', '--port', '25'], 'unknown option --port: expected one of --config, --hostname, --mx-port, --resolver, --log, --verbose, --help'],
-    [['a', '-x'], 'unknown option -x: expected one of --config, --hostname, --mx-port, --resolver, --log, --verbose, --help'],
+    [['a', '--port', '25'], 'unknown option --port: expected one of --config, --hostname, --mx-port, --resolver, --route, --log, --verbose, --help'],
+    [['a', '-x'], 'unknown option -x: expected one of --config, --hostname, --mx-port, --resolver, --route, --log, --verbose, --help'],
     [['a', '-h'], 'unknown option -h: expected one of --hostname, --help'],
     [['a', '-l'], 'unknown option -l: did you mean --log?'],
-    [['a', `--${'x'.repeat(100)}`], `unknown option --${'x'.repeat(78)}…: expected one of --config, --hostname, --mx-port, --resolver, --log, --verbose, --help`],
-    [['a', '--\x1b[31m'], 'unknown option --\\u001b[31m: expected one of --config, --hostname, --mx-port, --resolver, --log, --verbose, --help'],
+    [['a', `--${'x'.repeat(100)}`], `unknown option --${'x'.repeat(78)}…: expected one of --config, --hostname, --mx-port, --resolver, --route, --log, --verbose, --help`],
+    [['a', '--\x1b[31m'], 'unknown option --\\u001b[31m: expected one of --config, --hostname, --mx-port, --resolver, --route, --log, --verbose, --help'],
     [['a', '--mx-port', '1'.repeat(100)], `--mx-port "${'1'.repeat(80)}…": expected an integer from 0 to 65535`],
     [['a', 'b'.repeat(100)], `unexpected "${'b'.repeat(80)}…": expected ADDRESS`],
     [['a', '--mxPort', '25'], 'unknown option --mxPort: did you mean --mx-port?'],
@@ -72,6 +73,7 @@ describe('a command line', () => {
     [['a', '--log', 'xml'], '--log "xml": expected one of text, json'],
     [['a', '--resolver', 'dns.example'], '--resolver "dns.example": expected the address of a DNS server, such as 192.0.2.1, 127.0.0.1:5353 or [2001:db8::1]:53'],
     [['a', '--verbose=yes'], '--verbose takes no value, found "yes"'],
+    [['a', '--route', 'b.example=c:25', '--route', 'B.example=d'], '--route "B.example=d": expected nothing else for "b.example", found "b.example=c:25" too'],
     [['a', 'b'], 'unexpected "b": expected ADDRESS'],
     [[], 'expected ADDRESS, found nothing'],
   ])('%j is misuse, and the line says what would be right', (args, text) => {
@@ -95,13 +97,14 @@ describe('the file of --config', () => {
   it.each([
     ['[]', ': expected a JSON object'],
     ['{"mx-prt": 1}', ': "mx-prt" is unknown: did you mean mx-port?'],
-    ['{"config": "other.json"}', ': "config" is unknown: expected one of hostname, mx-port, resolver, log, verbose'],
+    ['{"config": "other.json"}', ': "config" is unknown: expected one of hostname, mx-port, resolver, route, log, verbose'],
     ['{"verbose": "yes"}', ': "verbose": expected true or false'],
     ['{"hostname": {}}', ': "hostname": expected a string or a number'],
     ['{"hostname": []}', ': "hostname": expected a string or a number'],
     ['{"hostname": ["a.example", "b.example"]}', ': "hostname": expected a string or a number'],
     ['{"resolver": {}}', ': "resolver": expected a string, a number or a list of them'],
     ['{"resolver": [true]}', ': "resolver": expected a string, a number or a list of them'],
+    ['{"route": ["b.example=c", "d.example=c", "b.example.=d"]}', ': "route" "b.example.=d": expected nothing else for "b.example", found "b.example=c" too'],
     ['{"mx-port": -1}', ': "mx-port" "-1": expected an integer from 0 to 65535'],
   ])('%s is misuse', (content, text) => {
     const name = file(content);
@@ -147,13 +150,14 @@ describe('running a command', () => {
         '',
         'Tests.',
         '',
-        '  --config FILE         a JSON file',
-        '  --hostname NAME       what it calls itself',
-        '  --mx-port PORT        the port (default 25)',
-        '  --resolver IP[:PORT]  a DNS server (repeatable; default 127.0.0.1)',
-        '  --log text|json       how to log (default text)',
-        '  --verbose             say more',
-        '  --help                print this',
+        '  --config FILE             a JSON file',
+        '  --hostname NAME           what it calls itself',
+        '  --mx-port PORT            the port (default 25)',
+        '  --resolver IP[:PORT]      a DNS server (repeatable; default 127.0.0.1)',
+        '  --route DOMAIN=HOST:PORT  a next hop (repeatable)',
+        '  --log text|json           how to log (default text)',
+        '  --verbose                 say more',
+        '  --help                    print this',
         '',
         'examples:',
         '  ehlo test a',

@@ -257,6 +257,8 @@ describe('misuse of relay', () => {
     ['forward-paths are a list, also where it is one', '<>', 'bob@b.test' as unknown as readonly string[], {}],
     ['the next hop of smarthost must be { host, port }, not "mx.test:25"', '<>', ['bob@b.test'], { routing: { smarthost: 'mx.test:25' as unknown as NextHop } }],
     ['the next hop of b.test must be { host, port }, not {"host":"mx.test"}', '<>', ['bob@b.test'], { routing: { routes: new Map([['b.test', { host: 'mx.test' } as NextHop]]) } }],
+    ['routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by "B.test"', '<>', ['bob@b.test'], { routing: { routes: new Map([['B.test', { host: 'mx.test', port: 25 }]]) } }],
+    ['routes must be a Map, not {"b.test":"mx.test"}', '<>', ['bob@b.test'], { routing: { routes: { 'b.test': 'mx.test' } as unknown as Map<string, NextHop> } }],
   ])('throws UsageError: %s', async (message, from, to, more) => {
     const error = await relay(from, to, HELLO, options({}, more)).then(() => undefined, (thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UsageError);
