@@ -107,7 +107,7 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly ended?: (end: EndedTransaction<State, MailState>) => void;
   /** Told of what a client did that it had no right to; see `LENIENCIES` and `NOTICES`. */
   readonly notice?: (noticed: Noticed<State>) => void;
-  /** Told of what hooks throw, and of nothing that a client does. Default: a warning of the process. */
+  /** Told of what hooks throw, and of proxies that send no valid PROXY header; of nothing that a client does. Default: a warning of the process. */
   readonly error?: (error: Error) => void;
 }
 

@@ -1,7 +1,7 @@
 // The accept loop: listening sockets, and a Receiver for each connection that comes to a session.
 //
 // Rule 1: what comes before a session (the header of a proxy, the handshake of TLS at once) has a deadline and counts as a
-//         connection. Where it fails, the connection is closed without a word.
+//         connection. Where it fails, the connection is closed without a word; of a proxy that sends no header the embedder is told.
 // Rule 2: a full server says 421 (RFC 5321 §3.8) where it can: not where the client waits for TLS. Choice: a handshake for a
 //         client that is turned away would cost more than the flood that it is part of.
 
@@ -22,7 +22,7 @@ import type { AnyHooks, Hooks } from './hook.ts';
 import { machineName } from './machine-name.ts';
 import { LONGEST_TIMER } from './pause.ts';
 import { openPlace, type Place } from './place.ts';
-import { clientOf, endsOf, readProxyHeader, type Ends, type Stream } from './proxy.ts';
+import { clientOf, endsOf, NoProxyHeader, readProxyHeader, type Ends, type Stream } from './proxy.ts';
 import { Receiver } from './receiver.ts';
 import { ReceiverSettings, type ReceiverOptions } from './receiver-option.ts';
 import { Room } from './room.ts';
@@ -258,8 +258,9 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
       if (this.#closed || socket.destroyed) throw new Error('the connection is gone, or not served any more');
       this.#serve(socket, client, ends, facts);
       served = true;
-    } catch {
-      cut(); // the peer's fault, and nobody is left to tell
+    } catch (error) {
+      cut(); // the peer's fault, and nobody is left there to tell
+      if (error instanceof NoProxyHeader && !this.#closed) reportError(this.#hooks, error);
     } finally {
       clearTimeout(timer);
       this.#preparing.delete(cut);

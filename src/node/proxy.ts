@@ -39,16 +39,27 @@ function unmapped(address = ''): string {
 
 const MAPPED = '::ffff:';
 
+/** Why the connection of a trusted proxy has no header: the proxy is set up wrongly, or this server is. */
+export class NoProxyHeader extends Error {
+  constructor(proxy: string, fault: string) {
+    super(`a connection from the proxy ${proxy} was closed: no valid PROXY header (${fault})`);
+  }
+}
+
 /**
- * Reads the header that a trusted proxy has put in front, and puts back what follows it. Rejects for what is no header,
- * and where none comes in time; the connection is then to be closed without a word.
+ * Reads the header that a trusted proxy has put in front, and puts back what follows it. Rejects with NoProxyHeader for what is no
+ * header, and where none comes in time, and otherwise where a proxy has only looked whether somebody listens; the connection is then to
+ * be closed without a word.
  * @internal
  */
 export function readProxyHeader(socket: Stream): Promise<Ends> {
   const decoder = new ProxyHeaderDecoder();
   return new Promise((resolve, reject) => {
     let settled = false;
-    const timer = setTimeout(() => settle(new Error('no PROXY header came')), PATIENCE);
+    let begun = false;
+    const { address } = clientOf(socket);
+    const timer = setTimeout(() => settle(new NoProxyHeader(address, `none came in ${PATIENCE} ms`)), PATIENCE);
+    const broken = (): void => settle(begun ? new NoProxyHeader(address, 'it has no end') : new Error('nothing came'));
     const settle = (error?: Error): void => {
       if (settled) return;
       settled = true;
@@ -57,20 +68,21 @@ export function readProxyHeader(socket: Stream): Promise<Ends> {
       socket.pause();
       const { header } = decoder;
       if (error !== undefined) return reject(error);
-      if (header === undefined) return reject(new Error(`bad PROXY header: ${decoder.fault ?? ''}`));
+      if (header === undefined) return reject(new NoProxyHeader(address, decoder.fault ?? ''));
       const format = (octets: Uint8Array): string => (header.type === 'ipv4' ? formatIpv4(octets) : unmapped(formatIpv6(octets)));
       resolve(header.type === 'ipv4' || header.type === 'ipv6'
         ? { client: { address: format(header.source.address), port: header.source.port }, server: { address: format(header.destination.address), port: header.destination.port } }
         : endsOf(socket));
     };
     socket.on('data', (octets) => {
+      begun = true;
       const end = decoder.read(octets, 0);
       if (!decoder.ended) return;
       settle();
       if (end < octets.length) socket.unshift(octets.subarray(end));
     });
-    socket.on('error', (error) => settle(error));
-    socket.on('end', () => settle(new Error('the header has no end'))); // the other direction may stay open
-    socket.on('close', () => settle(new Error('the connection was closed')));
+    socket.on('error', broken);
+    socket.on('end', broken); // the other direction may stay open
+    socket.on('close', broken);
   });
 }
