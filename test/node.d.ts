@@ -136,6 +136,7 @@ declare module 'node:fs/promises' {
     close(): Promise<void>;
   }
   export function open(path: string, flags: 'r' | 'wx', mode?: number): Promise<FileHandle>;
+  export function access(path: string, mode: number): Promise<void>;
   export function mkdir(path: string, mode?: number): Promise<void>;
   export function readdir(path: string): Promise<string[]>;
   export function readFile(path: string): Promise<Uint8Array>;
@@ -234,7 +235,7 @@ declare module 'node:tty' {
 
 // node/disk.ts
 declare module 'node:fs' {
-  export const constants: { readonly O_RDONLY: number; readonly O_RDWR: number; readonly O_CREAT: number };
+  export const constants: { readonly O_RDONLY: number; readonly O_RDWR: number; readonly O_CREAT: number; readonly W_OK: number; readonly X_OK: number };
   export function open(path: string, flags: number, mode: number, done: (error: Error | null, descriptor: number) => void): void;
   export function writev(descriptor: number, pieces: readonly Uint8Array[], position: number, done: (error: Error | null, written: number) => void): void;
   export function fdatasync(descriptor: number, done: (error: Error | null, nothing: void) => void): void;

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { TraceFolder } from '../../src/node/trace-folder.ts';
 import { builtin, replaceIn } from '../support/builtin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -9,12 +9,13 @@ const real = builtin('node:fs')['closeSync'] as (descriptor: number) => void;
 
 const realWrite = builtin('node:fs')['writeSync'] as (...given: readonly unknown[]) => number;
 let full = false;
+let late = true;
 
 // As a file system does that writes late, and where a quota is used up.
 replaceIn('node:fs', {
   closeSync: (descriptor: number) => {
     real(descriptor);
-    throw new Error('EDQUOT: disk quota exceeded, close');
+    if (late) throw new Error('EDQUOT: disk quota exceeded, close');
   },
   writeSync: (...given: readonly unknown[]) => {
     if (full) throw new Error('ENOSPC: no space left on device, write');
@@ -30,7 +31,7 @@ it('a trace that cannot be closed is told of once, and nobody else suffers', asy
   write('S: 220 mx.test\n');
   close();
   close();
-  expect(told).toEqual([`the trace ${directory.path}/${name} ends here: EDQUOT: disk quota exceeded, close`]);
+  expect(told).toEqual([`the trace ${directory.path}/${name} ends here: EDQUOT: disk quota exceeded, close; until one is whole again, nothing is said of others`]);
 });
 
 it('a trace that can be neither written nor closed is told of once too', async () => {
@@ -49,4 +50,33 @@ it('a folder that is made for traces is its owner\'s alone', async () => {
   const path = join(directory.path, 'above/traces');
   await TraceFolder.open(path, () => undefined);
   expect(statSync(path).mode & 0o777).toBe(0o700);
+});
+
+// found by trying: a full disk was told of once for each session
+it('of many traces that cannot be written the first one is told of, and the next one after one that could', async () => {
+  using directory = temporaryDirectory();
+  const told: string[] = [];
+  const folder = await TraceFolder.open(directory.path, (text) => told.push(text));
+  late = false;
+  for (const broken of [true, true, true, false, true]) {
+    const { write, close } = folder.begin('server');
+    full = broken;
+    write('S: 220 mx.test\n');
+    full = false;
+    close();
+  }
+  late = true;
+  expect(told.map((text) => /-(\d)-server/.exec(text)?.[1])).toEqual(['1', '5']);
+});
+
+describe('a folder that cannot be written', () => {
+  const access = builtin('node:fs/promises')['access'];
+  replaceIn('node:fs/promises', { access: () => Promise.reject(new Error('EACCES: permission denied, access')) });
+
+  // found by trying: each session complained, and none at the start
+  it('is told of at the start', async () => {
+    using directory = temporaryDirectory();
+    expect(access).toBeDefined();
+    await expect(TraceFolder.open(directory.path, () => undefined)).rejects.toThrow('EACCES');
+  });
 });
