@@ -33,8 +33,9 @@ export interface MailRow {
   readonly next: string;
   readonly recipients: readonly RecipientRow[];
   readonly parameters?: string;
-  /** With `show`: the header of the content. */
+  /** With `show`: the header of the content; of a very long one its first lines. */
   readonly header?: string;
+  readonly headerCut?: true;
 }
 
 export interface RecipientRow {
@@ -95,7 +96,7 @@ function waitingOf({ forwardPaths, recipients }: QueuedMail): string {
 async function answerAbout(journal: Journal, mail: QueuedMail, what: OrderName, relaying: RunningRelay): Promise<Answer> {
   const { id } = mail;
   try {
-    if (what === 'show') return { mail: { ...rowOf(mail, relaying), header: await headerOf(journal, id) } };
+    if (what === 'show') return { mail: { ...rowOf(mail, relaying), ...(await headerOf(journal, id)) } };
     await order(journal, mail, what, relaying);
     return { done: { id, what } };
   } catch (error) {
@@ -158,17 +159,19 @@ function optional(name: 'parameters', text: string): { readonly parameters?: str
 /** Octets of a header that are shown. */
 const LONGEST_HEADER = 65_536;
 
-async function headerOf(journal: Journal, id: string): Promise<string> {
+async function headerOf(journal: Journal, id: string): Promise<Pick<MailRow, 'header' | 'headerCut'>> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const octets of journal.content(id)) {
     pieces.push(octets);
     size += octets.length;
-    if (size >= LONGEST_HEADER) break;
+    if (size > LONGEST_HEADER) break;
   }
   const beginning = concat(pieces).subarray(0, LONGEST_HEADER);
   const latin1 = decodeLatin1(beginning);
-  const empty = latin1.startsWith('\r\n') ? 0 : latin1.indexOf('\r\n\r\n') + 2;
-  const header = empty === 1 ? beginning : beginning.subarray(0, empty);
-  return decodeUtf8(header) ?? decodeLatin1(header).replace(/[\x80-\xff]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16)}`);
+  const end = latin1.startsWith('\r\n') ? 0 : latin1.indexOf('\r\n\r\n') + 2;
+  const cut = end === 1 && size > LONGEST_HEADER;
+  const lines = cut ? latin1.lastIndexOf('\r\n') + 2 : end; // 1: there is no such line end
+  const header = lines === 1 ? beginning : beginning.subarray(0, lines);
+  return { header: decodeUtf8(header) ?? decodeLatin1(header).replace(/[\x80-\xff]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16)}`), ...(cut ? { headerCut: true } : {}) };
 }

@@ -59,6 +59,13 @@ describe('the sum', () => {
 });
 
 describe('a mail that is shown', () => {
+  it('says where its header goes on', () => {
+    const text = formatShown({ ...ROW, header: 'X: y\r\n' }, NOW);
+    expect(text.endsWith('\n\nX: y\n')).toBe(true);
+    expect(formatShown({ ...ROW, header: 'X: y\r\n', headerCut: true }, NOW)).toBe(`${text}… (the header goes on, and is too long to be shown)\n`);
+    expect(formatShown({ ...ROW, header: 'X: y', headerCut: true }, NOW)).toBe(`${text}… (the header goes on, and is too long to be shown)\n`);
+  });
+
   it('says all that is known of it', () => {
     const mail: MailRow = { ...ROW, parameters: 'RET=HDRS', recipients: [{ to: '<bob@b.test>', state: 'waiting', parameters: 'NOTIFY=DELAY', warned: true, reply: '450 later', host: 'mx' }], header: 'Subject: x\r\n\tfolded\r\n' };
     expect(formatShown(mail, NOW)).toBe(`id            m1

@@ -2,6 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Journal } from '../../src/node/journal.ts';
 import { operate, type Answer, type RunningRelay, type Request } from '../../src/node/operation.ts';
 import type { RecipientState } from '../../src/relay/queue/port.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { encodeUtf8 } from '../../src/wire/utf8.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { SimDisk } from '../support/sim-disk.ts';
 
@@ -88,6 +90,27 @@ describe('what the operator is told of the queue', () => {
     expect(first).toMatchObject({ mail: { id: 'm1', header: 'Subject: \\xe9\r\nX: y\r\n' } });
     expect(second).toMatchObject({ mail: { id: 'm2', header: '' } });
     expect(third).toEqual({ unknown: 'm3' });
+  });
+
+  // found by trying: the rest was missing without a word, and where the cut parted a character all others were shown as octets
+  it('is the whole lines of a long header, up to a limit, and that there are more', async () => {
+    await open();
+    const lines = ['Subject: \u00e9\r\n', ...Array.from({ length: 2_000 }, (_, index) => `X-${index}: ${'\u00e9'.repeat(20)}\r\n`)];
+    await journal.add(mailOf('m3', '<>', '<dave@d.test>'), of(decodeLatin1(encodeUtf8(`${lines.join('')}\r\ncontent\r\n`))));
+    const [answer] = await answers({ command: 'show', ids: ['m3'] });
+    const { header = '', headerCut } = answer !== undefined && 'mail' in answer ? answer.mail : {};
+    expect(lines.join('').startsWith(header)).toBe(true);
+    expect(header.endsWith('\r\n')).toBe(true);
+    expect(encodeUtf8(header).length).toBeGreaterThan(65_000);
+    expect(headerCut).toBe(true);
+  });
+
+  it.each([65_536, 65_537])('is all of a header of %i octets with its empty line, or is said to be cut', async (size) => {
+    await open();
+    await journal.add(mailOf('m3', '<>', '<dave@d.test>'), of(`X: ${'x'.repeat(size - 7)}\r\n\r\ncontent`));
+    const [answer] = await answers({ command: 'show', ids: ['m3'] });
+    expect(answer).toMatchObject({ mail: size === 65_536 ? { header: expect.stringMatching(/^X: x{65529}\r\n$/) } : { headerCut: true } });
+    expect(answer !== undefined && 'mail' in answer && 'headerCut' in answer.mail).toBe(size > 65_536);
   });
 
   it('is a header that has no end, up to a limit', async () => {
