@@ -6,7 +6,7 @@
 //         by `--tls require`, in the clear by `--tls off` (§4).
 
 import process from 'node:process';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import { statusOf } from '../syntax/reply.ts';
@@ -111,14 +111,16 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   const dialogues = options.trace ? new Dialogues(terminal.screen?.colours === true ? inColours(terminal.err) : terminal.err) : undefined;
   const way = await senderOptions(options, dialogues);
   if ('text' in way) return way;
-  let written: Uint8Array;
+  let written: Uint8Array | undefined;
   try {
-    written = file === '-' ? await collect(process.stdin) : await readFile(file);
+    written = await collect(file === '-' ? process.stdin : piecesOf(file));
   } catch (error) {
     return misuse(`cannot read ${JSON.stringify(file)}: expected a file with a mail (${reason(error)})`);
   }
+  const source = file === '-' ? 'standard input' : JSON.stringify(file);
+  if (written === undefined) return misuse(`${source} is too large: expected a mail of ${LARGEST} octets at most`);
   const content = withCrlf(written);
-  if (typeof content === 'number') return misuse(`a CR without LF at octet ${content} of ${file === '-' ? 'standard input' : JSON.stringify(file)}: expected lines that end in LF or CRLF`);
+  if (typeof content === 'number') return misuse(`a CR without LF at octet ${content} of ${source}: expected lines that end in LF or CRLF`);
 
   const hostname = options.hostname ?? (await machineName());
   const routing = routeOptions({ ...options, hostname, ...(options.server === undefined ? {} : { smarthost: options.server }) });
@@ -198,8 +200,34 @@ function withCrlf(octets: Uint8Array): Uint8Array | number {
   return output;
 }
 
-async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+/** Octets of a mail that is sent from memory: fifteen times what servers take by default, and far from all that a machine has. */
+const LARGEST = 536_870_912;
+
+/** All of it; undefined where that is too much. What has no end is not read to it. */
+async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array | undefined> {
   const pieces: Uint8Array[] = [];
-  for await (const octets of stream) pieces.push(octets);
+  let size = 0;
+  for await (const octets of stream) {
+    pieces.push(octets);
+    size += octets.length;
+    if (size > LARGEST) return undefined;
+  }
   return concat(pieces);
+}
+
+/** Octets that are read at a time. */
+const PIECE = 1_048_576;
+
+async function* piecesOf(file: string): AsyncGenerator<Uint8Array, void> {
+  const handle = await open(file, 'r');
+  try {
+    for (;;) {
+      const piece = new Uint8Array(PIECE);
+      const { bytesRead } = await handle.read(piece, 0, PIECE, null);
+      if (bytesRead === 0) return;
+      yield bytesRead === PIECE ? piece : piece.slice(0, bytesRead); // a pipe gives little at a time, and is not to keep as much each time
+    }
+  } finally {
+    await handle.close();
+  }
 }
