@@ -3,11 +3,11 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { encodeBase64 } from '../wire/base64.ts';
-import { checkCounts, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkLists, UsageError } from '../wire/usage.ts';
 import { minutes, type Milliseconds } from '../protocol/limit.ts';
 import { settingsOf, type AuthOptions, type ServerOptions } from '../protocol/server/option.ts';
 import { ServerSession } from '../protocol/server/session.ts';
-import { beginServerExchange } from '../protocol/sasl/mechanism.ts';
+import { beginServerExchange, MECHANISMS } from '../protocol/sasl/mechanism.ts';
 import type { Decoy } from '../protocol/sasl/scram-key.ts';
 import { Budget } from './budget.ts';
 import { HASH } from './credential.ts';
@@ -83,9 +83,19 @@ function sessionOptions({ tls: _, tlsAtOnce: __, auth: ___, hookTimeout: ____, m
   const { hostname } = options;
   const session = { ...options, startTls, secured, encode: bufferOf };
   if (auth === undefined) return session;
-  if (auth.mechanisms.includes('SCRAM-SHA-256-PLUS')) throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
+  checkMechanisms(auth);
   const { decoy = DECOY, ...settings } = auth;
   return { ...session, auth: { ...settings, begin: (mechanism) => beginServerExchange(mechanism, { hash: HASH, nonce: encodeBase64(randomBytes(18)), hostname, decoy }) } };
+}
+
+/** Those that a server can offer. */
+const OFFERED = Object.keys(MECHANISMS).filter((name) => name !== 'SCRAM-SHA-256-PLUS');
+
+function checkMechanisms(auth: AuthSettings): void {
+  checkLists(auth, ['mechanisms']);
+  const other = auth.mechanisms.find((name) => !OFFERED.includes(name));
+  if (other === 'SCRAM-SHA-256-PLUS') throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
+  if (other !== undefined) throw new UsageError(`mechanisms are ${OFFERED.join(', ')}, not ${JSON.stringify(other)}`);
 }
 
 /** A Buffer, which Node's streams take as it is: other octets they wrap in a new one each time (0.15 µs a reply, and a mail has four). */
