@@ -9,7 +9,7 @@
 // Rule 2  Nothing behind the end of mail data is consumed.
 // Rule 3  Content is views of the octets given, but where dots part it into small pieces: those are copied together, once for
 //         each run of octets. Nothing is allocated for a line.
-// Rule 4  No octet is looked at more than three times, whatever the octets.
+// Rule 4  No octet is passed over more than twice, whatever the octets.
 // Rule 5  A fault stops nothing: the end of mail data is found all the same.
 
 import { type EdgeTable, link, step } from './edge.ts';
@@ -97,8 +97,17 @@ export class DataDecoder {
     const scan = this.#scanOf(octets);
     const found = this.#found;
     while (at < octets.length && !this.ended) {
-      // A line, or the rest of one: up to its CR or LF no edge has an effect, and a whole CRLF is two edges at once, which the
-      // table has as text → cr → start (lines of 76: 2,700 MB/s; where the first octet and the CRLF are steps of their own 1,900).
+      // Whole lines within which nothing is to be looked at, start → text → cr → start (lines of 78: 4,300 MB/s; one by one 3,500).
+      if (row === ROWS.start) {
+        const next = scan.skipLines(at, found.limit, DOT);
+        if (next > at) {
+          at = next;
+          found.endLines(this.size + at - from);
+          continue;
+        }
+      }
+      // Another line, or the rest of one: up to its CR or LF no edge has an effect, and a whole CRLF is two edges at once, which the
+      // table has as text → cr → start (2,700 MB/s without the above; where the first octet and the CRLF are steps as well 1,900).
       const octet = octets[at];
       if (octet !== undefined && octet > CR && (row === ROWS.start ? octet !== DOT : row === ROWS.text || row === ROWS.dot)) {
         row = ROWS.text;
@@ -114,7 +123,7 @@ export class DataDecoder {
       // Blank lines, start → cr → start (430 MB/s; 220 one by one).
       if (row === ROWS.start && octets[at] === CR && octets[at + 1] === LF) {
         at = skipBlankLines(octets, at);
-        found.endBlankLines(this.size + at - from);
+        found.endLines(this.size + at - from);
         continue;
       }
       // A run of one octet that leaves the row as it is, where there is no fault left to find (bare LF: 600 MB/s for 100).

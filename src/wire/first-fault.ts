@@ -19,15 +19,20 @@ export class FirstFault {
     this.#lineLimit = lineLimit;
   }
 
+  /** What a line may have, CRLF counted, without being the first fault; Infinity behind that. */
+  get limit(): number {
+    return this.fault === undefined ? this.#lineLimit : Infinity;
+  }
+
   /** A line ends in front of this offset. */
   endLine(end: number): void {
     this.measure(end);
     this.#lineAt = end;
   }
 
-  /** Lines that are CRLF alone end in front of this offset, behind the end of another. */
-  endBlankLines(end: number): void {
-    this.#lineAt = end; // no limit is below 2
+  /** Lines that are known to be within the limit end in front of this offset, behind the end of another. */
+  endLines(end: number): void {
+    this.#lineAt = end;
   }
 
   /** Judges the length of the line under way, of which the text so far ends at `end`. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DataDecoder } from '../../src/wire/data-decoder.ts';
 import { CONTENT_EDGES, type ContentPlace, DataEncoder } from '../../src/wire/data-encoder.ts';
 import { concat } from '../../src/wire/octet.ts';
-import { type Cuts, cut, EVERY_STRING_CUT, everyString, everyStringCut, octetsOf, textOf } from './every.ts';
+import { type Cuts, cut, EVERY_STRING_CUT, everyString, everyStringCut, everyStringInLines, octetsOf, textOf } from './every.ts';
 import { edgesTaken, everyEdge } from './walk.ts';
 
 const ALPHABET = '\r\n.a';
@@ -64,6 +64,10 @@ it.each([['\r\n', '.\r\n'], ['x', '\r\n.\r\n']])('the end behind %j that a consu
 describe('content, exhaustively (RFC 5321 §4.5.2)', () => {
   it(`comes out the same for ${EVERY_STRING_CUT}: CR, LF, dot and another`, () => {
     for (const [content, ways] of everyStringCut(ALPHABET)) agree(content, ways);
+  });
+
+  it('comes out the same wherever CR, LF or a dot stands in long lines', () => {
+    for (const [content, ways] of everyStringInLines(ALPHABET)) agree(content, ways);
   });
 
   it('takes every edge of its table', () => {

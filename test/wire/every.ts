@@ -26,6 +26,23 @@ export function* everyString(alphabet: string, from: number, to: number): Genera
   }
 }
 
+/**
+ * Yields texts that are long enough for what looks at many octets at a time: each short string of the alphabet behind whole lines and
+ * the beginning of another, which has each length up to two rounds of 16 octets, and in front of more lines. And ways to cut them.
+ */
+export function* everyStringInLines(alphabet: string): Generator<readonly [string, readonly Cuts[]]> {
+  const filler = 'The quick brown fox\tjumps over the lazy d\xf6g';
+  for (const head of ['', `${filler}\r\n`]) {
+    for (let length = 0; length <= 33; length++) {
+      const from = head.length + length;
+      for (const string of everyString(alphabet, 1, 3)) {
+        const text = `${head}${filler.slice(0, length)}${string}${filler}\r\n${filler.slice(length)}\r\n`;
+        yield [text, [[], [from], [from + string.length]]];
+      }
+    }
+  }
+}
+
 /** A way to cut octets: the indices, in order, at which a segment ends and another begins. */
 export type Cuts = readonly number[];
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { REPAIR_EDGES, LineEndRepair, type RepairPlace } from '../../src/wire/line-end-repair.ts';
-import { type Cuts, cut, everyCut, everyString, octetsOf, someCuts, textOf } from './every.ts';
+import { type Cuts, cut, everyCut, everyString, everyStringInLines, octetsOf, someCuts, textOf } from './every.ts';
 import { edgesTaken, everyEdge } from './walk.ts';
 
 const ALPHABET = '\r\n.a';
@@ -17,18 +17,25 @@ function oracle(text: string): string {
   return `${out}, ${out !== text}`;
 }
 
+/** Compares by hand: `expect` is for the case that they differ. */
+function agree(text: string, ways: readonly Cuts[]): void {
+  const wanted = oracle(text);
+  for (const cuts of ways) {
+    const found = repaired(text, cuts);
+    if (found !== wanted) expect({ text, cuts, found }).toEqual({ text, cuts, found: wanted });
+  }
+}
+
 describe('line ends that are put right', () => {
   it('are the same for every string up to 5 under every segmentation, and of 6 under every single cut', () => {
     for (let length = 0; length <= 6; length++) {
       const ways = length < 6 ? everyCut(length) : someCuts(length);
-      for (const text of everyString(ALPHABET, length, length)) {
-        const wanted = oracle(text);
-        for (const cuts of ways) {
-          const found = repaired(text, cuts);
-          if (found !== wanted) expect({ text, cuts, found }).toEqual({ text, cuts, found: wanted });
-        }
-      }
+      for (const text of everyString(ALPHABET, length, length)) agree(text, ways);
     }
+  });
+
+  it('are the same wherever CR or LF stands in long lines', () => {
+    for (const [text, ways] of everyStringInLines(ALPHABET)) agree(text, ways);
   });
 
   it('take every edge of their table', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TEXT_EDGES, TextCheck, type TextPlace } from '../../src/wire/text-check.ts';
-import { type Cuts, cut, everyCut, everyString, octetsOf, someCuts } from './every.ts';
+import { type Cuts, cut, everyCut, everyString, everyStringInLines, octetsOf, someCuts } from './every.ts';
 import { edgesTaken, everyEdge } from './walk.ts';
 
 const ALPHABET = '\r\na';
@@ -25,21 +25,28 @@ function oracle(text: string, lineLimit: number): string {
   return bare === null ? 'undefined at 0' : `${bare[0] === '\r' ? 'bare-cr' : 'bare-lf'} at ${bare.index}`;
 }
 
+/** Compares by hand: `expect` is for the case that they differ. */
+function agree(text: string, ways: readonly Cuts[], lineLimit: number): void {
+  const wanted = oracle(text, lineLimit);
+  for (const cuts of ways) {
+    const found = check(text, cuts, lineLimit);
+    if (found !== wanted) expect({ text, cuts, found }).toEqual({ text, cuts, found: wanted });
+  }
+}
+
 describe('the first fault of a text', () => {
   for (const lineLimit of [2, 3, 4, Infinity]) {
     it(`is the same for every string up to 7 under every segmentation, by a limit of ${lineLimit} octets`, () => {
       for (let length = 0; length <= 7; length++) {
         const ways = length < 6 ? everyCut(length) : someCuts(length);
-        for (const text of everyString(ALPHABET, length, length)) {
-          const wanted = oracle(text, lineLimit);
-          for (const cuts of ways) {
-            const found = check(text, cuts, lineLimit);
-            if (found !== wanted) expect({ text, cuts, found }).toEqual({ text, cuts, found: wanted });
-          }
-        }
+        for (const text of everyString(ALPHABET, length, length)) agree(text, ways, lineLimit);
       }
     });
   }
+
+  it('is the same wherever CR or LF stands in long lines, by any limit', () => {
+    for (const [text, ways] of everyStringInLines(ALPHABET)) for (const lineLimit of [Infinity, 45, 46, 47]) agree(text, ways, lineLimit);
+  });
 
   it('takes every edge of its table', () => {
     expect(edgesTaken<TextPlace>(TEXT_EDGES, 'text', ['\r', '\n', '\0', 'a'], 4)).toEqual(everyEdge(TEXT_EDGES));
