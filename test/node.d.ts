@@ -326,6 +326,11 @@ declare module 'node:fs/promises' {
   export function chmod(path: string, mode: number): Promise<void>;
 }
 
+// node/shared-disk.ts
+declare module 'node:fs/promises' {
+  export function writeFile(path: string, text: string, options: { readonly mode: number }): Promise<void>;
+}
+
 // node/log.ts
 declare module 'node:timers' {
   export function setImmediate(callback: () => void): unknown;

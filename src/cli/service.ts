@@ -14,7 +14,7 @@ import { LoopLag } from '../node/loop-lag.ts';
 import { machineName } from '../node/machine-name.ts';
 import { Maildir } from '../node/maildir.ts';
 import { operate } from '../node/operation.ts';
-import { openPart, PartedQueue, partFolder, partsOf, partsOfWorker } from '../node/part.ts';
+import { diskOfPart, openPart, PartedQueue, partFolder, partsOf, partsOfWorker } from '../node/part.ts';
 import { TraceFolder } from '../node/trace-folder.ts';
 import type { Tracing } from '../node/trace.ts';
 import { TransferAgent } from '../node/transfer-agent.ts';
@@ -71,7 +71,7 @@ export class Service {
     try {
       for (const part of partsOfWorker(await partsOf(options.queue), worker, workers)) {
         const folder = partFolder(options.queue, part);
-        parts.push({ folder, journal: await openPart(folder, { failed: settings.failed, counts }, workers > 1 ? 50 : 1) });
+        parts.push({ folder, journal: await openPart(folder, { failed: settings.failed, counts, shared: await diskOfPart(options.queue, part) }, workers > 1 ? 50 : 1) });
       }
     } catch (error) {
       throw await end(`cannot open the queue ${options.queue}: ${reason(error)}`, STATUS.cannotStore);

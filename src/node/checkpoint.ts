@@ -40,6 +40,8 @@ export interface CheckpointContext {
   readonly moved: (id: string, place: ContentPlace) => void;
   /** The queue is being closed: leave the rest to the next start. */
   readonly closing: () => boolean;
+  /** Does the work when no other queue on the disk has a checkpoint. */
+  readonly inTurn: (work: () => Promise<void>) => Promise<void>;
 }
 
 /** Octets of content that are carried along at most. */
@@ -81,24 +83,30 @@ export function isWorthIt(left: Holdings, now: Holdings, { growth, most }: Bound
 }
 
 export async function checkpoint(context: CheckpointContext): Promise<void> {
-  const { store: { disk, perform }, log, segments, closing } = context;
+  const { log, segments } = context;
   await log.succeed();
   const old = segments.splice(0, segments.length, log.segment);
   try {
-    if (!(await context.hasRoom())) throw noRoom();
-    await copyContents(context);
-    if (closing()) return;
-    await perform('write states', () => writeStates(context));
-    await log.flush('sync states');
-    while (old[0] !== undefined && !closing()) {
-      if (log.failure !== undefined) throw log.failure;
-      const segment = old[0];
-      await perform('drop segment', () => disk.unlink(segmentPath(segment)));
-      await perform('sync drop', () => disk.syncFolder('journal'));
-      old.shift();
-    }
+    await context.inTurn(() => replace(old, context));
   } finally {
     segments.unshift(...old); // those that have not gone
+  }
+}
+
+/** `old`: the segments that are to go; those that have gone leave it. */
+async function replace(old: number[], context: CheckpointContext): Promise<void> {
+  const { store: { disk, perform }, log, closing } = context;
+  if (!(await context.hasRoom())) throw noRoom();
+  await copyContents(context);
+  if (closing()) return;
+  await perform('write states', () => writeStates(context));
+  await log.flush('sync states');
+  while (old[0] !== undefined && !closing()) {
+    if (log.failure !== undefined) throw log.failure;
+    const segment = old[0];
+    await perform('drop segment', () => disk.unlink(segmentPath(segment)));
+    await perform('sync drop', () => disk.syncFolder('journal'));
+    old.shift();
   }
 }
 

@@ -41,6 +41,7 @@ import { lockDirectory } from './lock.ts';
 import { ManyPaths } from './many-paths.ts';
 import { RecentContent } from './recent-content.ts';
 import { recover, type Recovered, type RecoveryReport } from './recovery.ts';
+import type { SharedDisk } from './shared-disk.ts';
 import { SegmentLog, type Durability } from './segment-log.ts';
 import type { Perform } from './step.ts';
 import { contentPath, readContent, type ContentStore } from './stored-content.ts';
@@ -64,6 +65,8 @@ export interface JournalOptions {
   readonly idle?: boolean;
   /** Called once, when the disk has failed and the queue has stopped: end the program, and start it anew. */
   readonly failed?: (error: Error) => void;
+  /** The disk, where other queues have it too. */
+  readonly shared?: SharedDisk | undefined;
   /** Counts the syncs of its files. */
   readonly counts?: { syncs: number };
   // What a test replaces:
@@ -123,6 +126,7 @@ export class Journal implements Queue {
     const perform: Perform = options.perform ?? ((_, action) => action());
     const recovered = await recover({ disk, checksum: CHECKSUM, perform, random: options.random ?? (() => randomInt(2 ** 32)) });
     const journal = new Journal({ disk, secret: recovered.secret, checksum: CHECKSUM, perform }, recovered, options, release);
+    options.shared?.tell(journal.#need());
     await journal.#room.ask();
     if (options.idle === true) return journal;
     journal.#checkpointSoon(); // begins the segment that everything goes into
@@ -146,7 +150,7 @@ export class Journal implements Queue {
       synced: () => this.#removeUnwanted(),
       failed: (error) => options.failed?.(error),
     });
-    this.#room = new DiskRoom(store.disk, options.floor ?? 128 * MEBIBYTE, () => this.#now(), (error) => this.#log.fail(error));
+    this.#room = new DiskRoom(store.disk, options.floor ?? 128 * MEBIBYTE, () => this.#now(), (error) => this.#log.fail(error), async () => options.shared?.othersNeed() ?? 0);
   }
 
   *mails(): Generator<QueuedMail, void> {
@@ -221,6 +225,7 @@ export class Journal implements Queue {
       carryLimit: this.#carryLimit,
       moved: (id, place) => this.#book.move(id, place),
       closing: () => this.#closing,
+      inTurn: (work) => this.#options.shared?.inTurn(work, () => this.#closing) ?? work(),
     }).then(
       () => this.#ended(false),
       (error) => {
@@ -249,6 +254,7 @@ export class Journal implements Queue {
     } catch (error) {
       if (this.#log.failure === undefined && !isFull(error)) throw error; // else everybody has been told; and where there is no room, all that was written is durable
     }
+    await this.#options.shared?.close();
     await this.#store.disk.close();
     await this.#release();
   }
@@ -296,6 +302,7 @@ export class Journal implements Queue {
     if (this.#log.size === 0) return (this.#begun ??= this.#begin()).then(() => this.#enter(fact, draft, durability));
     return this.#log.append(draft, durability, (place) => {
       this.#book.learn(fact, place);
+      this.#options.shared?.tell(this.#need());
       this.#checkpointIfWorth(1);
     });
   }

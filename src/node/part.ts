@@ -15,6 +15,7 @@ import { makeDirectories } from './durable.ts';
 import { Journal, type JournalOptions } from './journal.ts';
 import { InUse } from './lock.ts';
 import { pause } from './pause.ts';
+import { SharedDisk } from './shared-disk.ts';
 
 /** The folder of a part, which is numbered from 1. */
 export function partFolder(queue: string, part: number): string {
@@ -41,6 +42,12 @@ export async function openPart(folder: string, options: JournalOptions, attempts
       await pause(100, new Aborter().signal);
     }
   }
+}
+
+/** The disk that a part shares with the others there are; undefined: there are none. */
+export async function diskOfPart(queue: string, part: number): Promise<SharedDisk | undefined> {
+  const others = (await partsOf(queue)).filter((other) => other !== part);
+  return others.length === 0 ? undefined : new SharedDisk(partFolder(queue, part), others.map((other) => partFolder(queue, other)), join(queue, 'part'));
 }
 
 /** Makes room for so many parts, durably. */

@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Aborter } from '../../src/node/aborter.ts';
 import { FileDisk, writeAll } from '../../src/node/disk.ts';
 import { FileQueue } from '../../src/node/file-queue.ts';
 import { Journal, type JournalOptions } from '../../src/node/journal.ts';
+import { pause } from '../../src/node/pause.ts';
 import { recover, type Recovered } from '../../src/node/recovery.ts';
+import { SharedDisk } from '../../src/node/shared-disk.ts';
 import { collect } from '../../src/node/stored-content.ts';
 import { Book } from '../../src/relay/queue/book.ts';
 import { crc32 } from '../../src/relay/queue/checksum.ts';
@@ -21,6 +24,7 @@ import { decodeBase64 } from '../../src/wire/base64.ts';
 import { concat, EMPTY, equal } from '../../src/wire/octet.ts';
 import { randomOf } from '../support/random.ts';
 import { SimDisk, type Operation } from '../support/sim-disk.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { deferred, turns, until } from '../support/turn.ts';
 
 const folders: string[] = [];
@@ -993,6 +997,7 @@ describe('the journal, on a disk that fails', () => {
     disk.free = async () => 1_000_000;
     const journal = await Journal.on(disk, { floor: 600_000, inlineLimit, delay: () => () => undefined, now: () => 0 });
     await journal.checkpoint(); // that of the start
+    disk.free = () => new Promise(() => undefined); // it takes long to tell
     let taken = 0;
     for (; taken < 5; taken++) {
       const added = await journal.add(mailTo('bob'), of('x'.repeat(50_000), 'x'.repeat(50_000))).catch((error: unknown) => error);
@@ -1029,6 +1034,67 @@ describe('the journal, on a disk that fails', () => {
     await journal.checkpoint();
     expect(journal.roomFor(200)).toBe(true);
     expect(operations.filter((each) => each.startsWith('unlink journal/')).length).toBeGreaterThan(1);
+  });
+
+  it('asks again for the room there is when it has claimed a part of the floor: others have, too', async () => {
+    const disk = new SimDisk();
+    let free = 1_000_000;
+    disk.free = async () => free;
+    const journal = await Journal.on(disk, { floor: 160_000, delay: () => () => undefined, now: () => 0 });
+    await journal.checkpoint(); // that of the start
+    free = 100_000;
+    for (let count = 0; count < 11; count++) {
+      expect(journal.roomFor(1)).toBe(true);
+      await journal.add(mailTo('bob'), of('x'.repeat(1000)));
+    }
+    journal.roomFor(1);
+    await turns(3);
+    expect(journal.roomFor(1)).toBe(false);
+  });
+
+  // found by running: two workers, each of which had found room for a checkpoint of its own mail, began with one together, and neither
+  // came to its end; all new mail was refused until a third of what waited had gone
+  it.each([['together', [[0, 1]]], ['one after the other', [[0], [1]]]] as const)('leaves room for the checkpoint of each queue on a disk, where they are filled %s, and has one when the others have none', async (_, filled) => {
+    using folder = temporaryDirectory();
+    for (const name of ['1', '2', 'turns']) mkdirSync(join(folder.path, name));
+    const disks = [limited(100_000), limited(100_000)];
+    const own = disks.map((disk) => disk.free);
+    for (const disk of disks) disk.free = async () => (await Promise.all(own.map((free) => free()))).reduce((sum, free) => sum + free) - 100_000;
+    let now = 0;
+    const open = (): Promise<readonly Journal[]> => Promise.all(disks.map((disk, index) => {
+      const [mine = '', other = ''] = (index === 0 ? ['1', '2'] : ['2', '1']).map((name) => join(folder.path, name));
+      return Journal.on(disk, { floor: 4000, ahead: 0, segmentSize: 1_000_000, carryLimit: 1000, delay: () => () => undefined, now: () => now, shared: new SharedDisk(mine, [other], join(folder.path, 'turns'), 100) });
+    }));
+    const journals = await open();
+    await Promise.all(journals.map((journal) => journal.checkpoint()));
+    let taken = 0;
+    const look = async (): Promise<readonly boolean[]> => {
+      now += 2000;
+      for (const journal of journals) journal.roomFor(200);
+      await pause(5, new Aborter().signal);
+      return journals.map((journal) => journal.roomFor(200));
+    };
+    for (const indices of filled) {
+      for (let room = await look(); indices.some((index) => room[index]); room = await look()) {
+        for (const index of indices) {
+          if (!room[index]) continue;
+          await journals[index]?.add(mailTo('bob'), of('x'.repeat(200)));
+          taken++;
+        }
+      }
+    }
+    expect(taken).toBeGreaterThan(100);
+    for (const journal of journals) await journal.close();
+    const again = await open();
+    await Promise.all(again.map((journal) => journal.checkpoint()));
+    expect(await Promise.all(disks.map(async (disk) => (await disk.list('journal')).length))).toEqual([1, 1]);
+    for (const journal of again) for (const { id } of [...journal.mails()].slice(0, 20)) await journal.settle(id, [DELIVERED], 0);
+    for (const journal of again) await journal.checkpoint();
+    now += 2000;
+    for (const journal of again) journal.roomFor(200);
+    await pause(20, new Aborter().signal);
+    expect(again.map((journal) => journal.roomFor(200))).toEqual([true, true]);
+    for (const journal of again) await journal.close();
   });
 
   it('takes mail again when enough of what makes a segment that large has been removed', async () => {

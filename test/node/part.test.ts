@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Journal } from '../../src/node/journal.ts';
-import { makeParts, openPart, PartedQueue, partFolder, partsOf, partsOfWorker } from '../../src/node/part.ts';
+import { diskOfPart, makeParts, openPart, PartedQueue, partFolder, partsOf, partsOfWorker } from '../../src/node/part.ts';
 import { reply } from '../../src/syntax/reply.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { latin1 } from '../support/raw-peer.ts';
@@ -42,6 +42,20 @@ describe('the parts of a queue', () => {
     const journal = await Journal.open(queue);
     await journal.close();
     await (await Journal.open(partFolder(queue, 2))).close();
+  });
+
+  it('share a disk, where there are others', async () => {
+    using folder = temporaryDirectory();
+    const queue = join(folder.path, 'queue');
+    await makeParts(queue, 1);
+    expect(await diskOfPart(queue, 1)).toBeUndefined();
+    await makeParts(queue, 3);
+    const [first, second, third] = await Promise.all([1, 2, 3].map((part) => diskOfPart(queue, part)));
+    first?.tell(5_000_000);
+    third?.tell(9_000_000);
+    await Promise.all([first, third].map((each) => each?.close()));
+    expect(await Promise.all([first, second, third].map((each) => each?.othersNeed()))).toEqual([9_000_000, 9_000_000, 5_000_000]);
+    expect(await partsOf(queue)).toEqual([1, 2, 3]);
   });
 
   it('that another has for a moment are waited for, and not for ever', async () => {
