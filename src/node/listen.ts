@@ -107,10 +107,10 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #wakes = new Set<() => void>(); // of the accept loops: there may be several
   #idle: (() => void) | undefined;
   #turnedAway = 0;
-  /** A session is over. */
+  /** A session is over. Who keeps the line all the same takes the place that a connection takes, until it is gone. */
   readonly #left = (receiver: Receiver): void => {
     const client = this.#receivers.get(receiver);
-    if (client !== undefined) this.#room.leave(client);
+    if (client !== undefined) receiver.whenGone(() => this.#room.leave(client));
     this.#receivers.delete(receiver);
     const connection = this.#connections.get(receiver);
     if (connection !== undefined) {

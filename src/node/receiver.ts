@@ -88,6 +88,12 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     this.#pump.cut();
   }
 
+  /** Calls `told` when the connection is gone: at once where it is. */
+  whenGone(told: () => void): void {
+    if (this.#socket.destroyed) told();
+    else this.#socket.on('close', told);
+  }
+
   /** For the pump: what the session wants done. */
   act(action: Exclude<ServerAction, { readonly type: 'send' | 'close' }>): void {
     switch (action.type) {

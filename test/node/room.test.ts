@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Room } from '../../src/node/room.ts';
 import { listening } from '../support/listening.ts';
-import { certificate, shakeHands } from '../support/tls-peer.ts';
+import { certificate, shakeHands, startTls } from '../support/tls-peer.ts';
 import { until } from '../support/turn.ts';
 
-const { serve, connect } = listening();
+const { serve, connect, greeted } = listening();
 
 describe('room for connections', () => {
   it('is a thousand in all and fifty for each address, where nothing is said', () => {
@@ -57,6 +57,18 @@ describe('a full server', () => {
     const peer = await shakeHands(first);
     expect(await peer.reply()).toMatch(/^220/);
     expect(await (await connect(server)).rest()).toBe('');
+  });
+
+  it.each([['in clear', false], ['under TLS', true]])('(%s) counts a client that has heard goodbye and keeps the line, until it is gone', async (_, secured) => {
+    const server = await serve({ tls: certificate('mx'), maxConnectionsPerClient: 1 });
+    const clear = await greeted(server);
+    const first = secured ? await startTls(clear) : clear;
+    expect(await first.command('QUIT')).toMatch(/^221/);
+    await until(() => server.sessions === 0);
+    expect(await (await connect(server)).reply()).toMatch(/^421 4\.7\.0/);
+    first.socket.destroy();
+    let heard = '';
+    while (!heard.startsWith('220')) heard = await (await connect(server)).reply();
   });
 
   it('takes no more than a hundred that it turns away at a time', async () => {
