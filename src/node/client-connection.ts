@@ -4,8 +4,10 @@
 // Rule 2: recipients for whom there was no room (452, or the 552 of old, RFC 5321 §4.5.3.1.10; RCPTMAX, RFC 9422 §4.2) go into
 //         a further transaction, as long as each takes some.
 // Rule 3: content is read to its end before the end of mail data goes out, and anew for each transaction.
-// Rule 4: a mail goes in one flight with its envelope only while the connection is fresh: of a flight into a connection that
-//         the server has closed meanwhile nobody knows whether it arrived.
+// Rule 4: a mail goes in one flight with its envelope only while the connection is fresh, and has not just served its first mail:
+//         of a flight into a connection that the server has closed meanwhile nobody knows whether it arrived, and some close
+//         behind each mail without a word. One that answers a second mail has shown that it does not; whether it has now is looked at
+//         before each further flight.
 // Rule 5: where the server lets it, the envelope of the next mail goes in one piece with the end of the one before (RFC 2920
 //         §3.1): half as many writes, reads and round trips for each mail. It is asked for then and not earlier, so that no mail
 //         waits behind one that is long in being read; and only where no recipient was refused, who may need a further transaction.
@@ -13,6 +15,7 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers';
 import { randomBytes } from 'node:crypto';
 import { encodeBase64 } from '../wire/base64.ts';
 import { EMPTY } from '../wire/octet.ts';
@@ -68,6 +71,7 @@ export class ClientConnection {
   #task: Task | undefined;
   #behind: Task | undefined; // whose envelope is out behind the end of that
   #begun = false; //            a mail has been
+  #answered = 0; //             transactions of which the server has said something
   #usedAt: Milliseconds; //     when the server last said that it takes a mail
   #settled: (() => void)[] = []; // wait until the session is ready, or over
   #gone: (() => void)[] = [];
@@ -191,20 +195,31 @@ export class ClientConnection {
     this.#begun = true;
     task.begun = false;
     const flies = this.#session.takesOneFlight;
-    if (octets !== undefined) return this.#transact(task, this.#isFresh || !flies ? contentAtHand(task) : undefined);
+    if (octets !== undefined && (!flies || octets.length > ONE_FLIGHT)) return this.#transact(task, contentAtHand(task));
+    if (octets !== undefined) return this.#fly(task, octets);
     if (!flies || !this.#isFresh || this.#over || size > ONE_FLIGHT) return this.#transact(task);
     Promise.resolve().then(() => collect(content())).then( // `content` may throw, too
       (whole) => {
         task.octets = whole; // to be given when it is asked for, where it was too long in being read
-        this.#transact(task, this.#isFresh ? whole : undefined);
+        this.#fly(task, whole);
       },
       () => this.#transact(task), // what cannot be read is met again where it counts
     );
   }
 
+  /** Hands the recipients to the session with all of the content, if it may go in one flight when the system has been asked what came behind the mail before. */
+  #fly(task: Task, whole: Uint8Array): void {
+    if (!this.#isFresh) return this.#transact(task);
+    if (this.#answered === 0) return this.#transact(task, whole);
+    afterNextRead(() => {
+      this.#transact(task, this.#isFresh ? whole : undefined);
+      this.#pump.write(); // not a turn later, when it may have been told already that nobody reads it
+    });
+  }
+
   /** A mail may go in one flight (rule 4). */
   get #isFresh(): boolean {
-    return now() - this.#usedAt < FRESH;
+    return this.#answered !== 1 && now() - this.#usedAt < FRESH;
   }
 
   #transact(task: Task, content?: Uint8Array): void {
@@ -279,6 +294,7 @@ export class ClientConnection {
     task.octets = task.mail.octets;
     task.given = 0;
     this.#usedAt = now();
+    if (task.outcomes.some(isOfServer)) this.#answered += 1;
     if (this.#behind !== undefined) {
       this.#end(task);
       this.#task = this.#behind;
@@ -323,6 +339,11 @@ export class ClientConnection {
   }
 }
 
+/** The server has said it. */
+function isOfServer(outcome: Outcome | undefined): boolean {
+  return outcome?.state === 'delivered' || (outcome !== undefined && outcome.reason === undefined);
+}
+
 /** The outcome of a recipient of whom nothing was said when the connection went. */
 const LOST: Outcome = { ...REASONS['connection-lost'], inReplyTo: 'nothing', reason: 'connection-lost' };
 
@@ -333,6 +354,11 @@ function taskOf(mail: Outgoing, forwardPaths: readonly ForwardPath[], settle: Ta
 /** Content in memory that is small enough to go in one piece. */
 function contentAtHand({ mail: { octets } }: Task): Uint8Array | undefined {
   return octets !== undefined && octets.length <= ONE_FLIGHT ? octets : undefined;
+}
+
+/** Calls it when the event loop has looked once at all sockets, and told what came: between the two ends of a turn. */
+function afterNextRead(go: () => void): void {
+  setImmediate(() => setImmediate(go));
 }
 
 /** Node's own authorities, read when they are first needed: that takes milliseconds. */

@@ -132,8 +132,8 @@ export class ConnectionPool {
 
 /**
  * Tells whether a connection that was used again turns out to have been closed by its server before the mail was begun, or to be
- * of no use for a further one: no command of the mail was answered, but by a 421, and nothing of the content was sent. That is no
- * attempt. Those whom the server could not be given in any case say nothing of it.
+ * of no use for a further one: no command of the mail was answered, but by a 421 or by what answers none (a 221 that nobody asked for),
+ * and nothing of the content was sent. That is no attempt. Those whom the server could not be given in any case say nothing of it.
  */
 export function isStale(outcomes: readonly Outcome[]): boolean {
   return outcomes.some(isUnheard) && outcomes.every((outcome) => isUnheard(outcome) || (outcome.state !== 'delivered' && outcome.reason !== undefined && outcome.inReplyTo === 'EHLO'));
@@ -141,7 +141,7 @@ export function isStale(outcomes: readonly Outcome[]): boolean {
 
 function isUnheard(outcome: Outcome): boolean {
   if (outcome.state !== 'deferred' || !BEGINNINGS.has(outcome.inReplyTo)) return false;
-  return outcome.reason === 'connection-lost' || (outcome.reason === undefined && (outcome.reply.code === 421 || outcome.inReplyTo === 'RSET')); // RSET cannot be refused (RFC 5321 §4.1.1.5)
+  return outcome.reason === 'connection-lost' || outcome.reason === 'bad-reply' || (outcome.reason === undefined && (outcome.reply.code === 421 || outcome.inReplyTo === 'RSET')); // RSET cannot be refused (RFC 5321 §4.1.1.5)
 }
 
 const BEGINNINGS: ReadonlySet<string> = new Set(['nothing', 'RSET', 'MAIL']);

@@ -200,7 +200,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
           this.#send(action.octets);
           continue;
         }
-        if (this.#unwritten !== undefined && this.#owner.joins?.has(action.type) !== true) this.#write(); // what was said comes before what is done: the handshake of TLS, above all
+        if (this.#unwritten !== undefined && this.#owner.joins?.has(action.type) !== true) this.write(); // what was said comes before what is done: the handshake of TLS, above all
         if (action.type === 'close') this.#close();
         else this.#owner.act(action as Exclude<Action, WireAction>); // the two others are taken above
         if (this.#isCut) this.#session.lost(); // by that
@@ -215,10 +215,10 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
 
   /** Takes octets to be written; a few together, where they follow each other at once (a call of the system costs as much as copying 30 kB). */
   #send(octets: Uint8Array): void {
-    if (this.#unwrittenLength + octets.length > MOST_TOGETHER) this.#write();
+    if (this.#unwrittenLength + octets.length > MOST_TOGETHER) this.write();
     (this.#unwritten ??= new Fifo()).push(octets);
     this.#unwrittenLength += octets.length;
-    if (this.#unwrittenLength > MOST_TOGETHER) this.#write();
+    if (this.#unwrittenLength > MOST_TOGETHER) this.write();
   }
 
   #writeSoon(): void {
@@ -230,18 +230,19 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   /** At the end of a turn of the event loop. */
   finish(): void {
     this.#finishes = false;
-    this.#write();
+    this.write();
   }
 
   /** Breaks the connection off, behind what was said. Nothing more is done of what has come: nobody would hear what became of it. */
   cut(): void {
-    this.#write();
+    this.write();
     this.#socket.destroy(); // 'close' follows, behind answers that are there already
     this.#isCut = true;
     this.turn();
   }
 
-  #write(): void {
+  /** Writes now what was said, and not at the end of the turn. */
+  write(): void {
     const unwritten = this.#unwritten;
     const first = unwritten?.shift();
     if (unwritten === undefined || first === undefined) return;
@@ -268,7 +269,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
 
   /** Tells, later or at once, whether the system has taken all that was written so far. */
   flushed(told: (taken: boolean) => void): void {
-    this.#write(); // what this turn has kept back
+    this.write(); // what this turn has kept back
     if (this.#socket.destroyed || this.#watch === undefined) told(false);
     else this.#watch.flushed(told);
   }

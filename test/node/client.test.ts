@@ -253,6 +253,29 @@ describe('a client for many mails', () => {
     expect(server.connections).toBe(3);
   });
 
+  const CHUNKING = [...GREETING.slice(0, -1), 'S: 250-PIPELINING', 'S: 250 CHUNKING'];
+  const flight = ['C: MAIL', 'C: RCPT', 'C: BDAT 3 LAST', 'C: ', 'S: 250 ok', 'S: 250 ok', 'S: 250 taken'];
+  const second = ['C: MAIL', 'C: RCPT', 'S: 250 ok', 'S: 250 ok', 'C: BDAT 3', 'C: ', 'C: BDAT 0 LAST', 'S: 250 ok', 'S: 250 taken'];
+
+  it.each<[string, readonly string[], readonly string[]]>([
+    ['closes behind a mail without a word', [...CHUNKING, ...flight], ['* end']],
+    ['closes so as the next one comes', [...CHUNKING, ...flight], ['C: MAIL', '* end']],
+    ['closes behind several', [...CHUNKING, ...flight, ...second, ...flight], ['* end']],
+    ['says 221 behind a mail', [...CHUNKING, ...flight], ['S: 221 bye', '* end']],
+    ['says 221 as the next one comes', [...CHUNKING, ...flight], ['C: MAIL', 'S: 221 bye', '* end']],
+    ['says 221 behind several', [...CHUNKING, ...flight, ...second, ...flight], ['S: 221 bye', '* end']],
+    ['says 221 as a further one comes', [...CHUNKING, ...flight, ...second], ['C: MAIL', 'S: 221 bye', '* end']],
+    ['has no chunks, and says 221', [...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 taken'], ['C: MAIL', 'S: 221 bye', '* end']],
+    ['has no chunks, and says what answers nothing', [...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 taken'], ['S: 250 noise', 'C: MAIL', '* end']],
+  ])('has the next mail go over a fresh connection where the server %s', async (_, taken, ends) => {
+    await using server = await startScriptedServer([...taken, ...ends], [...taken, ...ends], [...CHUNKING, ...flight, ...second, ...flight, ...flight, ...flight, ...FAREWELL]);
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, connections: 1 });
+    const mails = taken.filter((line) => line === 'C: MAIL').length * 2 + 1;
+    expect((await Promise.all(Array.from({ length: mails }, (_each, name) => client.send(mailTo(String(name)))))).map(brief)).toEqual(Array.from({ length: mails }, () => 'delivered 250'));
+    await client.close();
+    expect(server.connections).toBe(3);
+  });
+
   it('changes connections after as many mails as one may have', async () => {
     const { url, clients } = await keeping();
     const client = connectTo(url, { ...OPTIONS, connections: 1, mailsPerConnection: 2 });

@@ -137,6 +137,7 @@ describe('a connection that was used again', () => {
     ['was gone instead of a reply to MAIL', [lost('MAIL'), lost('MAIL')], true],
     ['was gone instead of a reply to RSET', [lost('RSET')], true],
     ['turned away with 421', [said(421, 'MAIL')], true],
+    ['answered nothing with what it said', [{ ...lost('MAIL'), reason: 'bad-reply' } as Outcome], true],
     ['turned away by refusing RSET', [said(451, 'RSET')], true],
     ['was gone, and could not be given one of the recipients', [lost('MAIL'), missing], true],
     ['could not be given any of the recipients', [missing], false],

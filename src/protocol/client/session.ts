@@ -27,7 +27,7 @@ import { lineOf, Pipeline, QUIT, RSET, type Exchange } from './pipeline.ts';
 import { Quota } from './quota.ts';
 import { OUR_DOING, replyOf } from './reason.ts';
 import { ReplyReader } from './reply-reader.ts';
-import { AWAITED, CAN_QUIT, END_IS_OUT, isMisplaced, onEvent, type ClientEvent, type State } from './table.ts';
+import { AWAITED, CAN_QUIT, END_IS_OUT, isFarewell, isMisplaced, onEvent, type ClientEvent, type State } from './table.ts';
 import { Docket, IDLE, prepared, type Work } from './work.ts';
 
 /** Commands that may be unanswered at a time; their replies fit into any window. */
@@ -217,7 +217,7 @@ export class ClientSession {
     const kind = replyClass(reply.code);
     const early = awaited === undefined || this.#pipeline.early;
     if (early && (kind === 4 || kind === 5) && (this.#state === 'content' || this.#state === 'ending')) return turnAway(); // no verdict on the content yet, but it says why the rest is not wanted
-    if (awaited === undefined || early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply');
+    if (awaited === undefined || early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply', undefined, !early && isFarewell(reply.code, awaited.to));
     if (awaited.to === 'AUTH' && kind === 3 && this.#negotiation.cancelled) return this.#break('bad-reply'); // RFC 4954 §4: the star MUST be refused
     const to = AWAITED[awaited.to].on[kind];
     if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? turnAway() : this.#break('bad-reply');
@@ -384,10 +384,10 @@ export class ClientSession {
     this.#pipeline.put([QUIT], now);
   }
 
-  /** The session ends without a reply that would say why. Where we end it we say so, if we can (§4.1.1.10). */
-  #break(reason: Reason, detail?: string): void {
+  /** The session ends without a reply that would say why. Where we end it we say so, if we can (§4.1.1.10). `unread`: whatever is out, the server has said that it reads no more. */
+  #break(reason: Reason, detail?: string, unread = false): void {
     if (this.#state === 'closed') return;
-    const withheld = END_IS_OUT.has(this.#state) && this.#pipeline.withdraw(); // answered before it was said: it is not said any more
+    const withheld = unread || (END_IS_OUT.has(this.#state) && this.#pipeline.withdraw()); // answered before it was said: it is not said any more
     const inReplyTo = this.#pipeline.phrase ?? (this.#state !== 'tls' ? 'nothing' : this.#settings.tlsAtOnce ? 'the connection' : 'STARTTLS');
     if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !withheld && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: encodeAscii(lineOf(QUIT)) });
     this.#close(broken(reason, inReplyTo, END_IS_OUT.has(this.#state) && !withheld, detail));

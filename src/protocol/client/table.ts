@@ -78,6 +78,11 @@ export function isMisplaced(code: number, awaited: Awaited): boolean {
   return ANSWERS_ONLY.get(code)?.includes(awaited) === false;
 }
 
+/** Whether the server says, behind one mail and where the first reply to another is due, that it closes: it has not begun with that. */
+export function isFarewell(code: number, awaited: Awaited): boolean {
+  return code === 221 && (awaited === 'RSET' || awaited === 'MAIL');
+}
+
 /** What can happen besides replies. */
 export type ClientEvent =
   | 'start tls' | 'secured' | 'secured at once' | 'not verified' | 'authenticate'
