@@ -16,7 +16,7 @@ export function taken(reply: Reply, dsn: boolean): Outcome {
 }
 
 /** A refusal as an outcome: 4yz defers, 5yz fails (RFC 5321 §4.2.1). */
-export function refused(reply: Reply, inReplyTo: string): Outcome {
+export function refused(reply: Reply, inReplyTo: string): Failure {
   return { state: replyClass(reply.code) === 4 ? 'deferred' : 'failed', ...said(reply), inReplyTo };
 }
 

@@ -216,7 +216,7 @@ export class ClientSession {
     if (reply.code === 421) return turnAway(); // §3.8
     const kind = replyClass(reply.code);
     const early = awaited === undefined || this.#pipeline.early;
-    if (early && (kind === 4 || kind === 5) && (this.#state === 'content' || this.#state === 'ending')) return turnAway(); // no verdict on the content yet, but it says why the rest is not wanted
+    if (early && (kind === 4 || kind === 5) && (this.#state === 'content' || this.#state === 'ending')) return this.#close(this.#docket.work.refuseRest(reply, this.#settings.lmtp));
     if (awaited === undefined || early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply', undefined, !early && isFarewell(reply.code, awaited.to));
     if (awaited.to === 'AUTH' && kind === 3 && this.#negotiation.cancelled) return this.#break('bad-reply'); // RFC 4954 §4: the star MUST be refused
     const to = AWAITED[awaited.to].on[kind];

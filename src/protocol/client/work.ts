@@ -4,14 +4,16 @@
 // Rule 2: outcomes are told when it is the transaction's turn: behind 'done' of the one before.
 
 import { isAscii } from '../../wire/ascii.ts';
+import type { Reply } from '../../syntax/reply.ts';
 import type { ClientAction, Transaction } from './action.ts';
 import { contentSender, type ContentSender } from './content.ts';
 import { envelopeOf } from './envelope.ts';
 import type { Negotiation } from './negotiation.ts';
-import { ours, unbegun, type Failure } from './outcome.ts';
+import { ours, refused, turnedAway, unbegun, type Failure } from './outcome.ts';
 import { DATA, type Exchange } from './pipeline.ts';
 import type { Quota } from './quota.ts';
 import { Recipients } from './recipient.ts';
+import { AWAITED } from './table.ts';
 
 type Told = Extract<ClientAction, { readonly type: 'outcome' | 'done' }>;
 type Tell = (action: Told) => void;
@@ -53,6 +55,14 @@ export class Work {
     const last = this.content.chunked ? 'BDAT LAST' : 'end of mail data';
     const { accepted } = this.recipients;
     return lmtp ? accepted.map((recipient, index) => ({ to: index === accepted.length - 1 ? last : 'one recipient', recipient })) : [{ to: last }];
+  }
+
+  /** The server has refused the content without waiting for its end: that counts as it does behind the end, which may have been on its way. In LMTP it is about the first recipient (RFC 2033 §4.2). Returns what becomes of those who are left. */
+  refuseRest(reply: Reply, lmtp: boolean): Failure {
+    const { phrase } = AWAITED[this.content.chunked ? 'BDAT' : 'end of mail data'];
+    const [first] = this.recipients.accepted;
+    if (first !== undefined) this.recipients.report(first, refused(reply, phrase));
+    return lmtp ? turnedAway(reply, phrase) : refused(reply, phrase);
   }
 }
 
