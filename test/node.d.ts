@@ -34,7 +34,7 @@ declare module 'node:stream' {
     readonly writableLength: number;
     write(octets: Uint8Array, taken?: (error?: Error | null) => void): boolean;
     end(): void;
-    destroy(): void;
+    destroy(error?: Error): void;
     pause(): void;
     resume(): void;
     push(octets: Uint8Array): boolean;

@@ -7,6 +7,7 @@ import type { Target } from '../relay/route.ts';
 import type { Signal } from './aborter.ts';
 import { readDirectly } from './direct-read.ts';
 import { errorCode } from './error-text.ts';
+import { readBeforeEnd } from './last-read.ts';
 
 /** Milliseconds that an address has to answer. RFC 5321 §4.5.3.2 has no row for it; Postfix waits as long. */
 const CONNECT_TIMEOUT: Milliseconds = seconds(30);
@@ -47,6 +48,7 @@ export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { t
     socket.on('connect', () => {
       settle();
       readDirectly(socket);
+      readBeforeEnd(socket);
       socket.pause();
       resolve(socket);
     });
