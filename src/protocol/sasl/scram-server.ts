@@ -61,7 +61,8 @@ export class ScramServer implements ServerMechanism {
     const { hash, nonce: own, decoy } = this.#options;
     const { first, authcid } = this.#awaited;
     const known = answer.type === 'credential';
-    const credential = known ? answer.credential : decoyCredential(authcid, decoy, hash);
+    const unknown = decoyCredential(authcid, decoy, hash); // made for everybody: its five hashes would tell who exists
+    const credential = known ? answer.credential : unknown;
     const nonce = first.nonce + own;
     const serverFirst = formatServerFirst({ nonce, salt: credential.salt, iterations: credential.iterations });
     this.#awaited = { type: 'client-final', first, authcid, nonce, serverFirst, credential, known };

@@ -1,7 +1,7 @@
 import { pbkdf2Sync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { HASH } from '../../../src/node/credential.ts';
-import type { ChannelBinding, ClientExchange, Hash, ScramCredential, ServerStep } from '../../../src/protocol/sasl/exchange.ts';
+import type { AuthAnswer, ChannelBinding, ClientExchange, Hash, ScramCredential, ServerStep } from '../../../src/protocol/sasl/exchange.ts';
 import { beginScram, ITERATIONS } from '../../../src/protocol/sasl/scram-client.ts';
 import { decoyCredential, SALT_OCTETS, scramCredential } from '../../../src/protocol/sasl/scram-key.ts';
 import { ScramServer } from '../../../src/protocol/sasl/scram-server.ts';
@@ -128,6 +128,25 @@ describe('SCRAM-SHA-256', () => {
     expect(first('nobody')).toMatchObject({ octets: expect.stringMatching(/^r=abcxyz,s=[A-Za-z0-9+/]{22}==,i=4096$/) as string });
     expect(decoyCredential('a', DECOY, HASH).salt.length).toBe(SALT_OCTETS);
     expect(decoyCredential('a', { ...DECOY, secret: octetsOf('other') }, HASH).salt).not.toEqual(decoyCredential('a', DECOY, HASH).salt);
+  });
+
+  it('hashes as much for a known user as for an unknown one, at each step: what it takes would tell who exists', () => {
+    const work = (name: string, answer: AuthAnswer): readonly string[] => {
+      const done: string[] = [];
+      const counting: Hash = {
+        sha256: (octets) => (done.push(`sha256 ${octets.length}`), HASH.sha256(octets)),
+        hmacSha256: (key, octets) => (done.push(`hmac ${octets.length}`), HASH.hmacSha256(key, octets)),
+        hmacMd5: HASH.hmacMd5,
+      };
+      const exchange = new ServerExchange(new ScramServer('SCRAM-SHA-256', { hash: counting, nonce: 'xyz', decoy: DECOY, channelBinding: undefined }));
+      exchange.next(octetsOf(`n,,n=${name},r=abc`));
+      exchange.answer(answer);
+      done.push('the proof');
+      exchange.next(octetsOf(`c=biws,r=abcxyz,p=${'A'.repeat(43)}=`));
+      return done;
+    };
+    const credential = scramCredential(octetsOf('the salted password of somebody!'), SALT, 4096, HASH);
+    expect(work('user', { type: 'credential', credential })).toEqual(work('none', { type: 'no' }));
   });
 
   it('fails where the credential cannot be had now', () => {
