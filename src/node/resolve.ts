@@ -6,6 +6,7 @@
 
 import { lookup, Resolver as Channel } from 'node:dns/promises';
 import { domainToASCII } from 'node:url';
+import { isAsciiText } from '../wire/ascii.ts';
 import { checkCounts, UsageError } from '../wire/usage.ts';
 import { type Milliseconds, seconds } from '../protocol/limit.ts';
 import { type AddressAnswers, type DnsAnswer, type MxRecord, recordsOf } from '../relay/dns-answer.ts';
@@ -180,5 +181,5 @@ class Questions {
 /** Returns the domain in A-labels (RFC 5890 §2.3.2.1); what has no such form is left as it is, and is no name of the DNS. */
 export function toAscii(domain: string): string {
   // Only what is not ASCII: domainToASCII reads numbers as the URL standard does, and 1.2.3 would become 1.2.0.3.
-  return /^[\0-\x7f]*$/.test(domain) ? domain : domainToASCII(domain) || domain;
+  return isAsciiText(domain) ? domain : domainToASCII(domain) || domain;
 }

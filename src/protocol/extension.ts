@@ -2,7 +2,7 @@
 // they may be pipelined, and the parameters that each adds to MAIL and RCPT. The EHLO and HELP replies, the reading of
 // parameters and their refusal (555, 504, 501), and what is said of the verbs of extensions that are not offered derive from it.
 
-import { decodeXtext, encodeXtext } from '../wire/xtext.ts';
+import { decodeXtext, encodeXtext, escapeUnicode } from '../wire/xtext.ts';
 import type { Verb } from '../syntax/command.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseMailbox } from '../syntax/mailbox.ts';
@@ -278,7 +278,7 @@ function readOriginalRecipient(value: string | undefined): ReturnType<Read<Recip
 /** Returns the value of ORCPT: xtext, and of the type utf-8 what next hops take that speak no SMTPUTF8 (RFC 6533 §3). */
 export function formatOriginalRecipient({ type, address }: NonNullable<RecipientParameters['originalRecipient']>): string {
   if (type.toLowerCase() !== 'utf-8') return `${type};${encodeXtext(address)}`;
-  return `${type};${address.replace(/[^!-*,-<>-[\]-~]/gu, (character) => `\\x{${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, '0')}}`)}`;
+  return `${type};${escapeUnicode(address, /[^!-*,-<>-[\]-~]/gu)}`;
 }
 
 /**

@@ -17,7 +17,7 @@
 import { formatDate } from '../syntax/date-time.ts';
 import type { MailboxPath, ReversePath } from '../syntax/path.ts';
 import { statusOf, type Reply } from '../syntax/reply.ts';
-import { decodeLatin1, encodeAscii, isAscii } from '../wire/ascii.ts';
+import { decodeLatin1, encodeAscii, isAscii, isAsciiText } from '../wire/ascii.ts';
 import { concat, CR, EMPTY, LF, NUL } from '../wire/octet.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
@@ -151,10 +151,6 @@ function text(type: string, octets: Uint8Array, eightBit: boolean): Part {
   return encoding === '7bit' || (encoding === '8bit' && eightBit)
     ? { type: `${type}${charset}`, encoding, body: octets }
     : { type: `${type}${charset}`, encoding: 'quoted-printable', body: encodeAscii(encodeQuotedPrintable(octets)) };
-}
-
-function isAsciiText(text: string): boolean {
-  return /^[\0-\x7f]*$/.test(text);
 }
 
 /** Returns the header of the content, up to its empty line, cut to the last line that ends within `LONGEST_HEADER`. */

@@ -8,11 +8,11 @@
 
 import { abridged } from '../syntax/abridgement.ts';
 import { formatDate } from '../syntax/date-time.ts';
-import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
+import { addressLiteral } from '../syntax/domain.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { formatReply, statusOf } from '../syntax/reply.ts';
 import type { Reply } from '../syntax/reply.ts';
-import { decodeXtext } from '../wire/xtext.ts';
+import { decodeXtext, escapeUnicode } from '../wire/xtext.ts';
 
 /** RFC 3464 §2.3.3. */
 export type Action = 'failed' | 'delayed' | 'delivered' | 'relayed' | 'expanded';
@@ -188,24 +188,13 @@ function addressOf(path: ForwardPath): string {
 }
 
 function hostName(host: string): string {
-  const four = parseIpv4(host);
-  if (four !== undefined) return `[${formatIpv4(four)}]`;
-  const six = parseIpv6(host);
-  if (six !== undefined) return `[IPv6:${formatIpv6(six)}]`;
-  return host.slice(0, 255).replace(/[^\w.:[\]-]/g, '?');
+  return addressLiteral(host) ?? host.slice(0, 255).replace(/[^\w.:[\]-]/g, '?');
 }
 
 /** Returns the address with its type: `utf-8` where it is not ASCII, for 7-bit mail in the form of RFC 6533 §3 utf-8-addr-xtext. */
 function formatTyped(address: string, utf8: boolean): string {
   if (/^[ -~]*$/.test(address)) return `rfc822; ${address}`;
   return `utf-8; ${utf8 ? address : escapeUnicode(address, /[^!-~]|[+=\\]/gu)}`;
-}
-
-function escapeUnicode(text: string, escaped: RegExp): string {
-  return text.replace(escaped, (character) => {
-    const point = character.codePointAt(0) ?? 0;
-    return `\\x{${point.toString(16).toUpperCase().padStart(2, '0')}}`;
-  });
 }
 
 /** Returns the value of ORCPT with its xtext undone; undefined for what is no address with its type. */

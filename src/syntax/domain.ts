@@ -58,6 +58,14 @@ export function parseHost(text: string, { utf8 = false }: SyntaxOptions = {}): D
     : whole(text, readDomain(text, 0, utf8, HELO_LABEL), 'bad-domain', 'RFC 5321 §4.1.1.1');
 }
 
+/** Returns the text of the literal (§4.1.3) of an IP address that stands without brackets; undefined for what is no address. */
+export function addressLiteral(address: string): string | undefined {
+  const four = parseIpv4(address);
+  if (four !== undefined) return `[${formatIpv4(four)}]`;
+  const six = parseIpv6(address);
+  return six === undefined ? undefined : `[IPv6:${formatIpv6(six)}]`;
+}
+
 /** Returns the domain as it was written. */
 export function formatDomain(domain: Domain): string {
   return domain.text;

@@ -4,10 +4,9 @@
 // CR, LF or other control. Left out: clauses behind FOR and comments of others, which are read over.
 
 import { formatDate, parseDate } from './date-time.ts';
-import { parseAddressLiteral, parseDomain, parseHost } from './domain.ts';
+import { addressLiteral, parseAddressLiteral, parseDomain, parseHost } from './domain.ts';
 import { fault, isFault } from './fault.ts';
 import type { Fault } from './fault.ts';
-import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './ip-address.ts';
 import { parseForwardPath, parseReversePath } from './path.ts';
 import type { ForwardPath, ReversePath } from './path.ts';
 import { readStamp } from './stamp.ts';
@@ -85,13 +84,6 @@ const HELO = 'HELO=';
 
 /** A Domain may have 255 octets, and nothing that is longer tells anybody anything. */
 const LONGEST_VALUE = 255;
-
-function addressLiteral(address: string): string | undefined {
-  const four = parseIpv4(address);
-  if (four !== undefined) return `[${formatIpv4(four)}]`;
-  const six = parseIpv6(address);
-  return six === undefined ? undefined : `[IPv6:${formatIpv6(six)}]`;
-}
 
 function atom(text: string): string {
   return text.slice(0, LONGEST_VALUE).replace(/[^A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]/g, '?') || '?';

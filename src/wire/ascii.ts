@@ -48,6 +48,12 @@ export function isAscii(octets: Uint8Array): boolean {
   return all <= HIGHEST;
 }
 
+/** Returns whether no character is above U+007F. */
+export function isAsciiText(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > HIGHEST) return false;
+  return true;
+}
+
 /**
  * Quotes what a peer sent, for a message or a log: on one line, in printable ASCII (and the `…` that says that it was cut).
  *

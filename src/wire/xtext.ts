@@ -1,10 +1,11 @@
-// xtext (RFC 3461 §4), the encoding of the values of ORCPT and ENVID, and of AUTH on MAIL (RFC 4954 §5).
+// xtext (RFC 3461 §4), the encoding of the values of ORCPT and ENVID, and of AUTH on MAIL (RFC 4954 §5); and the escapes that stand
+// in its place in addresses of the type utf-8 (RFC 6533 §3).
 //
-// On both sides a character stands for an octet, U+0000 to U+00FF. Whether the octets make sense is for whoever wanted them.
+// On both sides of xtext a character stands for an octet, U+0000 to U+00FF. Whether the octets make sense is for whoever wanted them.
 
 import { UsageError } from './usage.ts';
 
-/** Returns the text in xtext: "!" to "~" as they are, but for "+" and "="; the others as hexchar. Above U+00FF it throws. */
+/** Returns the text in xtext: "!" to "~" as they are, but for "+" and "="; the others as hexchar. Throws UsageError for a character above U+00FF. */
 export function encodeXtext(text: string): string {
   return text.replace(/[^!-*,-<>-~]/gu, (character) => {
     const octet = character.codePointAt(0) ?? 0;
@@ -17,4 +18,9 @@ export function encodeXtext(text: string): string {
 export function decodeXtext(text: string): string | undefined {
   if (/[^!-<>-~]|\+(?![0-9A-F]{2})/.test(text)) return undefined;
   return text.replace(/\+(..)/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+}
+
+/** Returns the text with `\x{HEXPOINT}` for each character that `escaped` matches, such as an address of the type utf-8 has. */
+export function escapeUnicode(text: string, escaped: RegExp): string {
+  return text.replace(escaped, (character) => `\\x{${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, '0')}}`);
 }

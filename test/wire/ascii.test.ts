@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
-import { decodeLatin1, decodeLatin1Run, encodeAscii, isAscii, quote } from '../../src/wire/ascii.ts';
+import { decodeLatin1, decodeLatin1Run, encodeAscii, isAscii, isAsciiText, quote } from '../../src/wire/ascii.ts';
 import { octetsOf } from './every.ts';
 
 const EVERY_OCTET = Uint8Array.from({ length: 256 }, (_, octet) => octet);
@@ -16,6 +16,7 @@ describe('ASCII (RFC 5321 §2.4)', () => {
   it('ends at 0x7f', () => {
     for (const octet of EVERY_OCTET) expect(isAscii(Uint8Array.of(0x61, octet))).toBe(octet < 0x80);
     expect(isAscii(new Uint8Array(0))).toBe(true);
+    expect(['', 'abc', '\x7f', '\x80', 'ä', '\u{1f600}'].map(isAsciiText)).toEqual([true, true, true, false, false, false]);
   });
 });
 

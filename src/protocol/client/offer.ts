@@ -1,5 +1,6 @@
 // What a server offers, as its reply to EHLO says (RFC 5321 §4.1.1.1), and what of it a mail cannot do without.
 
+import { isAsciiText } from '../../wire/ascii.ts';
 import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
 import type { ExtensionKeyword } from '../extension.ts';
 import type { ClientTls, Reason, Transaction } from './action.ts';
@@ -89,10 +90,8 @@ const NEEDS = (Object.entries(USE) as readonly (readonly [ExtensionKeyword, Use]
 
 /** RFC 6531 §3.2: only a server with SMTPUTF8 may be given such an address. */
 export function needsUtf8({ text }: ReversePath | ForwardPath): boolean {
-  return BEYOND_ASCII.test(text);
+  return !isAsciiText(text);
 }
-
-const BEYOND_ASCII = /[^\0-\x7f]/;
 
 /** Only TLS will do; a notification, of which no more than a header goes back, need not be lost for that (RFC 8689 §5). */
 function bindsToTls({ parameters, reversePath }: Transaction): boolean {

@@ -1,5 +1,6 @@
 // A command line, as far as it can be read before anyone asks whether the command may come now.
 
+import { isAsciiText } from '../../wire/ascii.ts';
 import type { LineDecoder } from '../../wire/line-decoder.ts';
 import { EMPTY } from '../../wire/octet.ts';
 import { decodeUtf8 } from '../../wire/utf8.ts';
@@ -8,7 +9,6 @@ import { isFault, type Fault, type FaultCode } from '../../syntax/fault.ts';
 import { repairCommandLine } from '../../syntax/leniency.ts';
 import type { Reply } from '../../syntax/reply.ts';
 import type { LeniencyName } from '../leniency.ts';
-import { isPlain } from './internationalized.ts';
 import { faultReply, type ReplyName } from './reply.ts';
 
 /** No line, or no verb; or a verb, and the command or why it is none (which is said only where the verb may come). */
@@ -31,7 +31,7 @@ export function readCommandLine(line: Pick<LineDecoder, 'text' | 'line' | 'fault
   const chunk = chunkSize(latin1);
   const verb = parseVerb(latin1);
   if (lineFault === 'line-too-long') return { type: 'no line', reply: verb === 'AUTH' ? 'response too long' : 'line too long', chunk }; // RFC 4954 §6: 500 5.5.6
-  const ascii = isPlain(latin1);
+  const ascii = isAsciiText(latin1);
   if (isFault(verb)) return lineFault === undefined ? { type: 'no verb', fault: verb.fault, reply: verb.fault === 'unimplemented-verb' ? 'not implemented' : ascii ? 'unknown command' : 'not ascii verb', chunk } : { type: 'no line', reply: 'bare octet', chunk };
   if (lineFault !== undefined) return { type: 'bad', verb, reply: 'bare octet in command', chunk }; // RFC 5321 §4.1.2: 501 where nothing else is wrong
   if (!ascii && !(utf8 && UTF8_VERBS.has(verb))) return { type: 'bad', verb, reply: 'not ascii', chunk };

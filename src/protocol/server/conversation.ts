@@ -2,7 +2,7 @@
 //
 // It is the inside of `ServerSession`, which has the rules; nothing here knows of time.
 
-import { encodeAscii } from '../../wire/ascii.ts';
+import { encodeAscii, isAsciiText } from '../../wire/ascii.ts';
 import type { LineDecoder } from '../../wire/line-decoder.ts';
 import type { Command } from '../../syntax/command.ts';
 import type { FaultCode } from '../../syntax/fault.ts';
@@ -14,7 +14,7 @@ import type { AbortReason, ServerQuestion, TransactionEnd } from './action.ts';
 import { Authentication, type AuthTurn } from './authentication.ts';
 import { readCommandLine, type CommandLine } from './command-line.ts';
 import { factsOf, refusalOf, requirementOf, type GuardFacts } from './guard.ts';
-import { isPlain, readVerification, sayable } from './internationalized.ts';
+import { readVerification, sayable } from './internationalized.ts';
 import { MailData } from './mail-data.ts';
 import type { Settings } from './option.ts';
 import { NO_ERROR, outOfOrder } from './order.ts';
@@ -171,7 +171,7 @@ export class Conversation {
     if (line.lenient) this.output.lenient('bareLfInCommand');
     if (this.state !== 'auth') return this.#command(readCommandLine(line, this.#utf8, this.#settings.lenient));
     const { text, fault } = line;
-    this.#authenticate(this.#auth.respond(fault === undefined && isPlain(text) ? text : undefined, fault === 'line-too-long'));
+    this.#authenticate(this.#auth.respond(fault === undefined && isAsciiText(text) ? text : undefined, fault === 'line-too-long'));
   }
 
   /** So many octets of a refused chunk were dropped; tells whether that was the rest. */

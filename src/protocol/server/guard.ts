@@ -1,5 +1,6 @@
 // Guards: why a command that may come now is refused all the same. The first refusal wins; each cites the rule that it keeps.
 
+import { isAsciiText } from '../../wire/ascii.ts';
 import type { Command, Verb } from '../../syntax/command.ts';
 import type { Parameter } from '../../syntax/parameter.ts';
 import { isOffered, isVerbOffered, type Offer } from '../extension.ts';
@@ -8,7 +9,7 @@ import { mechanismsOffered } from './authentication.ts';
 import type { Settings } from './option.ts';
 import type { ReplyName } from './reply.ts';
 import type { Transaction } from './transaction.ts';
-import { isPlain, readVerification } from './internationalized.ts';
+import { readVerification } from './internationalized.ts';
 
 /** What guards look at. */
 export interface GuardFacts {
@@ -37,7 +38,7 @@ const lmtpSaysLhlo = ({ lmtp }: GuardFacts): ReplyName | undefined => (lmtp ? 's
 /** RFC 5321 §2.2.1 */
 const parametersNeedEhlo = ({ extended }: GuardFacts, { parameters }: { readonly parameters: readonly Parameter[] }): ReplyName | undefined => (extended || parameters.length === 0 ? undefined : 'parameters need ehlo');
 /** RFC 6531 §3.7.4.2: the word stands at the end. */
-const utf8IsAskedFor = (_: GuardFacts, { text }: { readonly text: string }): ReplyName | undefined => (isPlain(text) || readVerification(text, true).utf8 ? undefined : 'utf8 recipient');
+const utf8IsAskedFor = (_: GuardFacts, { text }: { readonly text: string }): ReplyName | undefined => (isAsciiText(text) || readVerification(text, true).utf8 ? undefined : 'utf8 recipient');
 
 const GUARDS: Guards = {
   EHLO: [lmtpSaysLhlo],
@@ -59,13 +60,13 @@ const GUARDS: Guards = {
   ],
   MAIL: [
     parametersNeedEhlo,
-    (_, { reversePath, parameters }) => (isPlain(reversePath.text) || parameters.some(({ keyword }) => keyword.toUpperCase() === 'SMTPUTF8') ? undefined : 'utf8 sender'),
+    (_, { reversePath, parameters }) => (isAsciiText(reversePath.text) || parameters.some(({ keyword }) => keyword.toUpperCase() === 'SMTPUTF8') ? undefined : 'utf8 sender'),
   ],
   RCPT: [
     parametersNeedEhlo,
     ({ offer }, _, transaction) => ((transaction?.accepted ?? 0) >= offer.maxRecipients ? 'too many recipients' : undefined), // RFC 5321 §4.5.3.1.10
     ({ offer: { maxRecipientDomains = Infinity }, domains }, { forwardPath }) => (domains !== undefined && domains.size >= maxRecipientDomains && forwardPath.type === 'path' && !domains.has(forwardPath.mailbox.domain.key) ? 'too many domains' : undefined), // RFC 9422 §4.3
-    (_, { forwardPath }, transaction) => (isPlain(forwardPath.text) || transaction?.utf8 === true ? undefined : 'utf8 recipient'), // RFC 6531 §3.4
+    (_, { forwardPath }, transaction) => (isAsciiText(forwardPath.text) || transaction?.utf8 === true ? undefined : 'utf8 recipient'), // RFC 6531 §3.4
   ],
   BDAT: [({ offer }) => (isVerbOffered('BDAT', offer) ? undefined : 'not implemented')],
   HELP: [({ offer }) => (isVerbOffered('HELP', offer) ? undefined : 'not implemented')],

@@ -1,5 +1,6 @@
 // What RFC 6531 asks of a server's commands and replies: UTF-8 is heard and said only where the client has asked for it.
 
+import { isAsciiText } from '../../wire/ascii.ts';
 import type { Reply } from '../../syntax/reply.ts';
 
 export interface Verification {
@@ -19,13 +20,7 @@ export function readVerification(argument: string, offered: boolean): Verificati
  * 551 (§3.7.4.1); undefined for a 2yz, that is the RFC's own words, 252 for VRFY among them (§3.7.4.2).
  */
 export function sayable(reply: Reply | undefined, utf8: boolean): Reply | undefined {
-  if (reply === undefined || utf8 || reply.lines.every(isPlain)) return reply;
+  if (reply === undefined || utf8 || reply.lines.every(isAsciiText)) return reply;
   if (reply.code === 551) return { code: 550, enhanced: reply.enhanced, lines: ['mailbox not here'] };
   return reply.code < 300 ? undefined : reply;
-}
-
-/** Whether the text is ASCII. */
-export function isPlain(text: string): boolean {
-  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 0x7f) return false;
-  return true;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isPlain, readVerification, sayable } from '../../../src/protocol/server/internationalized.ts';
+import { readVerification, sayable } from '../../../src/protocol/server/internationalized.ts';
 import { reply } from '../../../src/syntax/reply.ts';
 
 describe('the argument of VRFY (RFC 6531 §3.7.4.2)', () => {
@@ -36,11 +36,5 @@ describe('a reply of the application', () => {
   it('is said as far as ASCII goes where it refuses for another reason', () => {
     const refusal = reply(550, '5.1.1', 'jörg ist unbekannt');
     expect(sayable(refusal, false)).toBe(refusal);
-  });
-});
-
-describe('plain text', () => {
-  it('is ASCII', () => {
-    expect(['', 'abc', '\x7f', '\x80', 'ä', '\u{1f600}'].map(isPlain)).toEqual([true, true, true, false, false, false]);
   });
 });
