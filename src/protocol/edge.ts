@@ -7,7 +7,7 @@ export interface Edge {
   readonly to: string;
 }
 
-/** Mermaid text (`stateDiagram-v2`) of the edges, those between the same two states joined into one arrow. */
+/** Returns Mermaid text (`stateDiagram-v2`) of the edges, those between the same two states joined into one arrow. */
 export function toMermaid(edges: readonly Edge[]): string {
   const labels = new Map<string, string[]>();
   for (const { from, on, to } of edges) {

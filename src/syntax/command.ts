@@ -58,20 +58,20 @@ const SECTION: Readonly<Record<Verb, string>> = {
   BDAT: 'RFC 3030 §2',
 };
 
-/** Returns the verb that `line` begins with, whatever follows it: the order of commands is checked before their arguments. */
+/** Returns the verb that `line` begins with, whatever follows it, or why it is none: the order of commands is checked before their arguments. */
 export function parseVerb(line: string): Verb | Fault {
   const verb = isVerbEnd(line, 4) ? VERBS.get(fourLetters(line)) : undefined;
   return verb ?? (isVerbEnd(line, 8) && hasWord(line, 0, 'STARTTLS') ? 'STARTTLS' : notAVerb(line));
 }
 
-/** Returns the command that `line` is. `utf8`: characters above U+007F are taken where RFC 6531 has them. */
+/** Returns the command that `line`, without its CRLF, is, or why it is none. `utf8`: characters above U+007F are taken where RFC 6531 has them. */
 export function parseCommand(line: string, { utf8 = false }: SyntaxOptions = {}): Command | Fault {
   const text = withoutTrailingSpace(line);
   const verb = parseVerb(text);
   return isFault(verb) ? verb : parseArguments(verb, text, utf8);
 }
 
-/** Returns the command that `line` is, which begins with `verb`. */
+/** Returns the command that `line`, which begins with `verb`, is, or why it is none. */
 export function parseArguments(verb: Verb, line: string, utf8: boolean): Command | Fault {
   const text = withoutTrailingSpace(line);
   switch (verb) {

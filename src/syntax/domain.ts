@@ -35,18 +35,18 @@ export interface SyntaxOptions {
   readonly utf8?: boolean;
 }
 
-/** Returns the domain that `text` is. */
+/** Returns the domain that `text` is, or why it is none. `utf8`: U-labels are taken. */
 export function parseDomain(text: string, { utf8 = false }: SyntaxOptions = {}): Domain | Fault {
   return whole(text, readDomain(text, 0, utf8), 'bad-domain', 'RFC 5321 §4.1.2 Domain');
 }
 
-/** Returns the address literal that `text` is, brackets included. */
+/** Returns the address literal that `text`, brackets included, is, or why it is none. */
 export function parseAddressLiteral(text: string): AddressLiteral | Fault {
   return whole(text, readAddressLiteral(text, 0), 'bad-literal', 'RFC 5321 §4.1.3 address-literal');
 }
 
 /**
- * Returns the domain or address literal that `text` is: the argument of EHLO and HELO (§4.1.1.1).
+ * Returns the domain or address literal that `text` is, or why it is neither: the argument of EHLO and HELO (§4.1.1.1).
  *
  * Choice: underscores are taken here, and nowhere else. §4.1.2 forbids them, but hosts that cannot change their name greet with
  * them every day, and §4.1.4 wants no mail refused over this name. Postfix takes any name unless told otherwise, and Exim has an

@@ -14,7 +14,7 @@ export interface EhloKeyword {
   readonly parameters: readonly string[];
 }
 
-/** Returns the keyword and parameters that `text`, a line of the reply to EHLO without the code, is. */
+/** Returns the keyword and parameters that `text`, a line of the reply to EHLO without the code, is, or why it is no such line. */
 export function parseEhloLine(text: string): EhloKeyword | Fault {
   if (!belongs(text, 0, ALPHA | DIGIT)) return unexpected('bad-keyword', text, 0, 'ehlo-keyword', EHLO_LINE);
   let end = run(text, 0, LDH);

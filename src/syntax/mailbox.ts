@@ -22,7 +22,7 @@ export interface Mailbox {
   readonly key: string;
 }
 
-/** Returns the mailbox that `text` is. */
+/** Returns the mailbox that `text` is, or why it is none. `utf8`: characters above U+007F are taken where RFC 6531 has them. */
 export function parseMailbox(text: string, { utf8 = false }: SyntaxOptions = {}): Mailbox | Fault {
   return whole(text, readMailbox(text, 0, utf8), 'bad-mailbox', 'RFC 5321 §4.1.2 Mailbox');
 }

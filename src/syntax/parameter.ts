@@ -15,7 +15,7 @@ export interface Parameter {
   readonly value: string | undefined;
 }
 
-/** Returns the parameters that `text` lists, none for an empty text. A keyword that comes twice, in any case, is a fault. */
+/** Returns the parameters that `text` lists, none for an empty text, or what is wrong with them. A keyword that comes twice, in any case, is a fault. */
 export function parseParameters(text: string, { utf8 = false }: SyntaxOptions = {}): readonly Parameter[] | Fault {
   return text === '' ? NO_PARAMETERS : readParameters(text, 0, utf8);
 }

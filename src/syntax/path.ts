@@ -30,12 +30,12 @@ export interface MailboxPath {
   readonly key: string;
 }
 
-/** Returns the reverse-path that `text` is. */
+/** Returns the reverse-path that `text`, brackets included, is, or why it is none. */
 export function parseReversePath(text: string, { utf8 = false }: SyntaxOptions = {}): ReversePath | Fault {
   return whole<ReversePath>(text, readReversePath(text, 0, utf8), 'bad-path', 'RFC 5321 §4.1.2 Reverse-path');
 }
 
-/** Returns the forward-path that `text` is. */
+/** Returns the forward-path that `text`, brackets included, is, or why it is none. */
 export function parseForwardPath(text: string, { utf8 = false }: SyntaxOptions = {}): ForwardPath | Fault {
   return whole<ForwardPath>(text, readForwardPath(text, 0, utf8), 'bad-path', 'RFC 5321 §4.1.2 Forward-path');
 }

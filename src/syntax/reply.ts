@@ -120,7 +120,7 @@ export interface ReplyLine {
   readonly text: string;
 }
 
-/** Returns the parts of one line of a reply, without its CRLF. A bare code is taken (§4.2). */
+/** Returns the parts of one line of a reply, without its CRLF, or why it is none. A bare code is taken (§4.2). */
 export function parseReplyLine(line: string): ReplyLine | Fault {
   // Choice: the ABNF ends the second digit at 5, but §4.3.2 has a client go by the first; servers do answer 571.
   if (!/^[2-5][0-9][0-9]/.test(line)) return fault('bad-reply', line, 0, 'Reply-code', REPLY_LINE);

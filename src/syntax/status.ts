@@ -14,7 +14,7 @@ export interface EnhancedStatus {
   readonly detail: number;
 }
 
-/** Returns the status code that `text` is: no white space, no leading zeros (RFC 3463 §2). */
+/** Returns the status code that `text` is, or why it is none: no white space, no leading zeros (RFC 3463 §2). */
 export function parseEnhancedStatus(text: string): EnhancedStatus | Fault {
   const match = /^([245])\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/.exec(text);
   if (match === null) return fault('bad-status', text, 0, 'status-code', 'RFC 3463 §2');

@@ -120,7 +120,7 @@ function append(field: Folded, text: string): void {
 }
 
 /**
- * Returns what the Received field `field`, with or without the CRLF at its end, says. The client is who the comment behind the
+ * Returns what the Received field `field`, with or without the CRLF at its end, says, or why it is none. The client is who the comment behind the
  * FROM clause says it is; the zone of the date is not kept.
  */
 export function parseReceived(field: string): Received | Fault {
@@ -197,7 +197,7 @@ export function formatReturnPath(path: ReversePath): string {
   return `Return-Path: ${path.text}\r\n`;
 }
 
-/** Returns the reverse-path that the Return-Path field `field`, with or without the CRLF at its end, holds. */
+/** Returns the reverse-path that the Return-Path field `field`, with or without the CRLF at its end, holds, or why it holds none. */
 export function parseReturnPath(field: string): ReversePath | Fault {
   const text = field.endsWith('\r\n') ? field.slice(0, -2) : field;
   const at = behindName(text, 'Return-Path:');

@@ -33,7 +33,7 @@ import { Docket, IDLE, prepared, type Work } from './work.ts';
 /** Commands that may be unanswered at a time; their replies fit into any window. */
 const PIPELINED = 200;
 
-/** One session of an SMTP client. Call `next` until it returns undefined, feed it with `receive`. */
+/** One session of an SMTP client. Call `next` until it returns undefined, feed it with `receive`. Misuse, in options or calls, throws UsageError; octets never throw. */
 export class ClientSession {
   readonly #settings: Settings;
   readonly #negotiation: Negotiation;

@@ -24,7 +24,12 @@ import { Reader } from './reader.ts';
 import { named } from './reply.ts';
 import type { State } from './table.ts';
 
-/** One session of an SMTP server. Feed it with `receive`, and call `next` until it returns undefined. */
+/**
+ * One session of an SMTP server. Feed it with `receive`, and call `next` until it returns undefined.
+ *
+ * `now` is milliseconds of a clock that never goes back. What the peer sends throws nothing; an answer to no question, or one that
+ * cannot be said, throws UsageError.
+ */
 export class ServerSession {
   readonly #reader: Reader;
   readonly #conversation: Conversation;
@@ -33,6 +38,7 @@ export class ServerSession {
   #stopping = false; // 421 as soon as nothing is in hand
   #ended = false; //    the peer has closed its side
 
+  /** Throws UsageError for options that are of no use. They must not change afterwards; one object may serve any number of sessions. */
   constructor(options: ServerOptions, now: Milliseconds) {
     const settings = settingsOf(options);
     this.#reader = new Reader(settings.lenient.has('bareLfInCommand'));
