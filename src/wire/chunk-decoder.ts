@@ -1,7 +1,7 @@
 // The octets of one BDAT chunk (RFC 3030 §2): so many, whatever they are. No transparency, no lines, no end mark.
 //
-// Rule 1  Exactly `size` octets are consumed, under any segmentation; the next one is the first of a command line.
-// Rule 2  Nothing is kept and nothing is copied.
+// Rule 1: Exactly `size` octets are consumed, under any segmentation; the next one is the first of a command line.
+// Rule 2: Nothing is kept and nothing is copied.
 
 import { EMPTY } from './octet.ts';
 import { UsageError } from './usage.ts';

@@ -5,12 +5,12 @@
 // a line: where a server and the one behind it disagree on that, one of them reads content as commands ("SMTP smuggling").
 // So a bare CR or LF is content, and a fault, which the caller should refuse; it begins no line, and ends no mail data.
 //
-// Rule 1  The content, the first fault and the end do not depend on how the stream was cut.
-// Rule 2  Nothing behind the end of mail data is consumed.
-// Rule 3  Content is views of the octets given, but where dots part it into small pieces: those are copied together, once for
+// Rule 1: The content, the first fault and the end do not depend on how the stream was cut.
+// Rule 2: Nothing behind the end of mail data is consumed.
+// Rule 3: Content is views of the octets given, but where dots part it into small pieces: those are copied together, once for
 //         each run of octets. Nothing is allocated for a line.
-// Rule 4  No octet is passed over more than twice, whatever the octets.
-// Rule 5  A fault stops nothing: the end of mail data is found all the same.
+// Rule 4: No octet is passed over more than twice, whatever the octets.
+// Rule 5: A fault stops nothing: the end of mail data is found all the same.
 
 import { type EdgeTable, link, step } from './edge.ts';
 import { type DataFault, FirstFault } from './first-fault.ts';

@@ -3,10 +3,10 @@
 // A line that begins with a dot is sent with one more. A bare CR or LF MUST NOT be sent (§2.3.8), and a client that repairs it
 // changes the content: it is passed on as it stands and named in `fault`, and the caller must not let the mail data end.
 //
-// Rule 1  What comes out, put together, does not depend on how the content was cut.
-// Rule 2  It is views of the octets given, and nothing is allocated for a line that does not begin with a dot.
-// Rule 3  No octet is passed over more than twice, whatever the octets.
-// Rule 4  `DataDecoder` makes of it the content again, with a CRLF behind it if it did not end in one.
+// Rule 1: What comes out, put together, does not depend on how the content was cut.
+// Rule 2: It is views of the octets given, and nothing is allocated for a line that does not begin with a dot.
+// Rule 3: No octet is passed over more than twice, whatever the octets.
+// Rule 4: `DataDecoder` makes of it the content again, with a CRLF behind it if it did not end in one.
 
 import { type EdgeTable, link, step } from './edge.ts';
 import { CR, DOT, LF } from './octet.ts';

@@ -4,10 +4,10 @@
 // of the line, and faults of it, so that nothing downstream can take one of them for an end. What the line says is not looked
 // at. There is no fast path: such lines are short.
 //
-// Rule 1  The lines and their faults do not depend on how the stream was cut.
-// Rule 2  Nothing behind the CRLF of a line is consumed with it: after DATA other octets follow than after MAIL.
-// Rule 3  Never more than `limit` octets are kept, however long the line.
-// Rule 4  Each octet is looked at once, and copied at most once where nothing has to grow.
+// Rule 1: The lines and their faults do not depend on how the stream was cut.
+// Rule 2: Nothing behind the CRLF of a line is consumed with it: after DATA other octets follow than after MAIL.
+// Rule 3: Never more than `limit` octets are kept, however long the line.
+// Rule 4: Each octet is looked at once, and copied at most once where nothing has to grow.
 
 import { decodeLatin1Run } from './ascii.ts';
 import { type EdgeTable, link, type Row, step } from './edge.ts';

@@ -3,9 +3,9 @@
 // It stands behind the decoder that finds the end of mail data, so that what it puts in is seen by nobody who looks for one: a
 // line of one dot that it makes is content, and is stuffed when it is sent on.
 //
-// Rule 1  What comes out, put together, does not depend on how the content was cut.
-// Rule 2  Content in which every line ends in CRLF comes out as the views that went in.
-// Rule 3  No octet is taken away; at most one is put in for each.
+// Rule 1: What comes out, put together, does not depend on how the content was cut.
+// Rule 2: Content in which every line ends in CRLF comes out as the views that went in.
+// Rule 3: No octet is taken away; at most one is put in for each.
 
 import { type EdgeTable, link, step } from './edge.ts';
 import { CR, EMPTY, LF, NUL } from './octet.ts';

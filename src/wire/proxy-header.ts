@@ -4,10 +4,10 @@
 // Whoever may write such a header may claim any address: a server reads one where its configuration says so, and never
 // guesses (§5). Left out: what the TLVs of version 2 say; their lengths are checked, and CRC32C is verified where present.
 //
-// Rule 1  The header, the fault and the end do not depend on how the stream was cut.
-// Rule 2  Nothing behind the header is consumed, and nothing behind the octet that was found wrong.
-// Rule 3  Never more than `limit` octets are kept, and never more than 107 of version 1.
-// Rule 4  What does not exactly match is a fault, at the first octet that shows it (§2.1: abort as soon as possible).
+// Rule 1: The header, the fault and the end do not depend on how the stream was cut.
+// Rule 2: Nothing behind the header is consumed, and nothing behind the octet that was found wrong.
+// Rule 3: Never more than `limit` octets are kept, and never more than 107 of version 1.
+// Rule 4: What does not exactly match is a fault, at the first octet that shows it (§2.1: abort as soon as possible).
 
 import { decodeLatin1 } from './ascii.ts';
 import { CR, LF } from './octet.ts';

@@ -1,8 +1,8 @@
 // What is wrong with text as lines, where nothing else of it is looked at: content in chunks (RFC 3030 §2 has no transparency,
 // but BODY=8BITMIME still means lines), or content that was put right.
 //
-// Rule 1  The first fault does not depend on how the text was cut.
-// Rule 2  Nothing is kept, and nothing is allocated for a line.
+// Rule 1: The first fault does not depend on how the text was cut.
+// Rule 2: Nothing is kept, and nothing is allocated for a line.
 
 import { type EdgeTable, link, step } from './edge.ts';
 import { type DataFault, FirstFault } from './first-fault.ts';

@@ -4,8 +4,8 @@
 // number or computes a hash. Quick hashes, nonces and challenges are arguments; a look-up and a slow hash are questions, to
 // which the answer may come whenever it likes.
 //
-// Rule 1  No octets of the peer throw; an answer that does not fit the question does (UsageError).
-// Rule 2  No secret stands in a fault or in a failure.
+// Rule 1: No octets of the peer throw; an answer that does not fit the question does (UsageError).
+// Rule 2: No secret stands in a fault or in a failure.
 
 /** A mechanism of SASL that this program knows. */
 export type MechanismName = 'SCRAM-SHA-256-PLUS' | 'SCRAM-SHA-256' | 'OAUTHBEARER' | 'XOAUTH2' | 'CRAM-MD5' | 'PLAIN' | 'LOGIN';
