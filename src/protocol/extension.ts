@@ -78,7 +78,7 @@ export const EXTENSIONS = {
     mail: { AUTH: { grammar: 'xtext of Mailbox / "<>"', read: readAuth, write: ({ auth }) => xtext(auth) } } },
   CHUNKING:            { source: 'RFC 3030', verbs: { BDAT: 'anywhere' } }, // §4.2
   BINARYMIME:          { source: 'RFC 3030 §3', needs: 'CHUNKING' }, // its value of BODY stands above
-  SMTPUTF8:            { source: 'RFC 6531', needs: '8BITMIME', // §3.1 (10)
+  SMTPUTF8:            { source: 'RFC 6531', needs: '8BITMIME', // §3.1 (8)
     mail: { SMTPUTF8: { grammar: 'no value', read: (value) => (value === undefined ? { smtpUtf8: true } : 'malformed'), write: ({ smtpUtf8 }) => smtpUtf8 } } },
   DSN:                 { source: 'RFC 3461',
     mail: {

@@ -1,13 +1,13 @@
-// Mail data out of a stream of octets: where it ends (RFC 5321 §4.1.1.4), and the content behind its transparency (§4.5.2),
+// Mail data out of a stream of octets: where they end (RFC 5321 §4.1.1.4), and the content behind their transparency (§4.5.2),
 // whatever the cuts of the stream.
 //
-// Mail data is lines. One that is a single dot ends it; of any other that begins with a dot that dot is dropped. Only CRLF ends
-// a line: where a server and the one behind it disagree on that, one of them reads content as commands ("SMTP smuggling").
+// Mail data are lines. One that is a single dot ends them; any other that begins with a dot loses that dot. Only CRLF ends a
+// line: where a server and the one behind it disagree on that, one of them reads content as commands ("SMTP smuggling").
 // So a bare CR or LF is content, and a fault, which the caller should refuse; it begins no line, and ends no mail data.
 //
 // Rule 1: The content, the first fault and the end do not depend on how the stream was cut.
 // Rule 2: Nothing behind the end of mail data is consumed.
-// Rule 3: Content is views of the octets given, but where dots part it into small pieces: those are copied together, once for
+// Rule 3: Content is views of the octets given, except where dots part it into small pieces: those are copied together, once for
 //         each run of octets. Nothing is allocated for a line.
 // Rule 4: No octet is passed over more than twice, whatever the octets.
 // Rule 5: A fault stops nothing: the end of mail data is found all the same.

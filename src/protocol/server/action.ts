@@ -44,7 +44,7 @@ export type TransactionEnd =
 export type ServerAction =
   | { readonly type: 'send'; readonly octets: Uint8Array } // replies of a pipelined group, in one piece (RFC 2920 §3.2); not to be written into: all sessions share some
   | { readonly type: 'ask'; readonly question: ServerQuestion }
-  | { readonly type: 'data'; readonly envelope: Envelope } // mail data begins: 354 is on its way
+  | { readonly type: 'data'; readonly envelope: Envelope } // mail data begin: 354 is on its way, or a first chunk
   | { readonly type: 'content'; readonly octets: Uint8Array } // a view, valid until the next `receive`
   | { readonly type: 'abort'; readonly reason: AbortReason } // mail data that was begun comes to nothing
   /**

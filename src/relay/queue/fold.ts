@@ -1,6 +1,8 @@
-// What all facts say together. Every fact, however little it says, is a state of a mail of which nothing else is known; and
-// two states join into what both of them know. The join takes the greater of each part, under an order that has a least
-// ("nothing known") and in which what is final is the greatest. So it is commutative, associative and idempotent:
+// What all facts of the journal say together, and why their order cannot matter.
+//
+// Every fact, however little it says, is a state of a mail of which nothing else is known; and two states join into what both of
+// them know. The join takes the greater of each part, under an order that has a least ("nothing known") and in which what is
+// final is the greatest. So it is commutative, associative and idempotent (a semilattice):
 //
 //   - recovery needs no argument about order, only about which facts have survived;
 //   - a fact that is read twice, or again after all it led to, changes nothing: "delivered" never becomes "waiting";
