@@ -1,12 +1,13 @@
 // Pieces of one run of octets, made one: a view where there is only one piece, else a copy.
 //
-// Octets of a piece are copied one by one where they are few: content every line of which begins with a dot comes in pieces of
-// two octets and more, and a call for each costs as much as thirty octets.
+// The copy is of all the run from the first piece on, in which each further piece is moved down to the end of those before it: so
+// a piece is one call (`copyWithin`, 20 ns; `set` of a view 55). Where its octets are few they are moved one by one: content every
+// line of which begins with a dot comes in pieces of two octets and more.
 
 import { EMPTY } from './octet.ts';
 
-/** Octets that are copied one by one sooner than by a call. */
-const FEW = 32;
+/** Octets that are moved one by one sooner than by a call. */
+const FEW = 12;
 
 export class Gathering {
   /** Octets gathered so far. */
@@ -19,8 +20,8 @@ export class Gathering {
     if (from === to) return;
     if (this.length === 0) this.#from = from;
     else {
-      if (this.#copy.length === 0) this.#begin(octets);
-      append(this.#copy, this.length, octets, from, to);
+      if (this.#copy.length === 0) this.#copy = new Uint8Array(octets.subarray(this.#from));
+      moveDown(this.#copy, this.length, from - this.#from, to - this.#from);
     }
     this.length += to - from;
   }
@@ -32,15 +33,9 @@ export class Gathering {
     this.#copy = EMPTY;
     return all;
   }
-
-  /** Copies the first piece, with room for all that can follow. */
-  #begin(octets: Uint8Array): void {
-    this.#copy = new Uint8Array(octets.length - this.#from);
-    append(this.#copy, 0, octets, this.#from, this.#from + this.length);
-  }
 }
 
-function append(copy: Uint8Array, at: number, octets: Uint8Array, from: number, to: number): void {
-  if (to - from > FEW) copy.set(octets.subarray(from, to), at);
-  else for (; from < to; from++, at++) copy[at] = octets[from] ?? 0;
+function moveDown(copy: Uint8Array, at: number, from: number, to: number): void {
+  if (to - from > FEW) copy.copyWithin(at, from, to);
+  else for (; from < to; from++, at++) copy[at] = copy[from] ?? 0;
 }
