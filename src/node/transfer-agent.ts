@@ -25,6 +25,7 @@ import type { RouteOptions } from '../relay/route.ts';
 import { scheduleOf, type RetrySchedule } from '../relay/schedule.ts';
 import { Submission } from '../relay/submission.ts';
 import { VERDICTS } from '../relay/verdict.ts';
+import { admissionOf, checkAgent, type AdmissionOptions } from './agent-option.ts';
 import { lookedUp } from './ascii-path.ts';
 import { askedFor } from './conclusion.ts';
 import type { Users } from './credential.ts';
@@ -54,7 +55,7 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly queue: Queue;
   /** Mail for accepted domains goes here instead of being relayed. */
   readonly maildir?: Maildir | undefined;
-  readonly admission: Admission;
+  readonly admission: AdmissionOptions;
   readonly routing: Omit<RouteOptions, 'ownNames' | 'ownAddresses'>;
   readonly resolver: Resolver;
   /** What of the times of attempts differs from the default: the first after 7.5 minutes, the last after 5 days (RFC 5321 §4.5.4.1). */
@@ -100,7 +101,7 @@ const INTERFACES_LIFE: Milliseconds = 30_000;
 
 /** A mail transfer agent: receives mail into a queue, delivers and relays it, and tells senders of failures. */
 export class TransferAgent {
-  readonly #options: TransferAgentOptions & { readonly schedule: RetrySchedule };
+  readonly #options: Omit<TransferAgentOptions, 'admission'> & { readonly schedule: RetrySchedule; readonly admission: Admission };
   readonly #counts: RelayCounts;
   readonly #servers: Server[] = [];
   readonly #dispatcher: Dispatcher;
@@ -111,9 +112,10 @@ export class TransferAgent {
   #known: { readonly routing: RouteOptions | undefined; readonly until: Milliseconds } = { routing: undefined, until: 0 };
 
   constructor(options: TransferAgentOptions) {
-    const schedule = scheduleOf(options.schedule);
+    checkAgent(options);
     checkNextHops(options.routing);
-    this.#options = { ...options, schedule, admission: { ...options.admission, hostname: options.hostname } };
+    const schedule = scheduleOf(options.schedule);
+    this.#options = { ...options, schedule, admission: admissionOf(options.admission, options.hostname) };
     const { hostname, queue, resolver, log, reuse, counts = relayCounts() } = options;
     this.#counts = counts;
     this.#pool = new ConnectionPool({ ...reuse, clock: now });
@@ -145,6 +147,7 @@ export class TransferAgent {
   /** Listens in one more place. Not once it is closed: nobody would relay what came in. */
   async listen({ place, tlsAtOnce = false, submission = false, lmtp = false }: Door): Promise<Server> {
     if (this.#closed) throw new UsageError('the transfer agent is closed');
+    if (typeof place !== 'object') throw new UsageError('a place is needed: { place: { host, port } }, { place: { path } } or { place: { fd } }');
     const { tls, users, trace, ...options } = this.#options;
     const auth = users === undefined ? {} : { auth: authOf(users, submission) };
     const server = await listen({ without: [], ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));

@@ -6,7 +6,7 @@ import type { Server } from '../../src/node/listen.ts';
 import type { LogFields } from '../../src/node/log.ts';
 import { Maildir } from '../../src/node/maildir.ts';
 import { Resolver } from '../../src/node/resolve.ts';
-import { TransferAgent, type TransferAgentOptions } from '../../src/node/transfer-agent.ts';
+import { TransferAgent, type Door, type TransferAgentOptions } from '../../src/node/transfer-agent.ts';
 import { parseCidr } from '../../src/relay/admission.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
@@ -96,6 +96,38 @@ async function submit(host: Host, from: string, to: readonly string[], content =
 
 const CONTENT = 'Subject: hi\r\n\r\n.a dot, and octets above 127: \xfc\x80\r\n';
 const events = ({ logged }: Host): readonly string[] => logged.map(([event]) => event);
+
+describe('a transfer agent that is set up wrongly', () => {
+  // found by trying: each mail was refused for it, or the domain was none of ours
+  it.each<[string, Readonly<Record<string, unknown>>]>([
+    ['hostname must be a domain or an address literal, not undefined', { hostname: undefined }],
+    ['queue is needed, with a function "add"', { queue: undefined }],
+    ['resolver is needed, with a function "route"', { resolver: {} }],
+    ['log must be a function, which is told each event with its facts', { log: undefined }],
+    ['users must be a function that returns Users', { users: {} }],
+    ['maildir must be a Maildir, such as await Maildir.open(directory)', { maildir: './Maildir' }],
+    ['routing is needed: { routes, mxPort, allowPrivateTargets }', { routing: undefined }],
+    ['routes must be a Map, not {}', { routing: { routes: {} } }],
+    ['admission.accept must be a Set of domains', { admission: undefined }],
+    ['admission.accept must be a Set of domains', { admission: { accept: ['b.test'], relayFrom: [] } }],
+    ['admission.accept holds domains in lower case, such as "example.org", or "*", not "B.test"', { admission: { accept: new Set(['B.test']), relayFrom: [] } }],
+    ['admission.relayFrom must be a list of addresses or ranges such as 192.0.2.0/24', { admission: { accept: new Set(), relayFrom: '::1' } }],
+    ['admission.relayFrom holds addresses or ranges such as 192.0.2.0/24, not "10/8"', { admission: { accept: new Set(), relayFrom: ['10/8'] } }],
+    ['admission.relayFrom holds addresses or ranges such as 192.0.2.0/24, not null', { admission: { accept: new Set(), relayFrom: [null] } }],
+  ])('throws UsageError: %s', async (message, options) => {
+    await expect(start('mx.test', { options })).rejects.toThrow(new UsageError(message));
+  });
+
+  it('and knows no place to listen at throws UsageError', async () => {
+    const { agent } = await start('mx.test');
+    await expect(agent.listen({ host: '127.0.0.1', port: 0 } as unknown as Door)).rejects.toThrow(new UsageError('a place is needed: { place: { host, port } }, { place: { path } } or { place: { fd } }'));
+  });
+
+  it('takes ranges as text', async () => {
+    const host = await start('mx.test', { options: { admission: { accept: new Set(), relayFrom: ['192.0.2.1', '127.0.0.0/8'] } } });
+    expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).rcpt).toEqual([expect.stringMatching(/^250 /)]);
+  });
+});
 
 describe('a transfer agent', () => {
   // shows RFC5321:4.1.1.4-17 RFC5321:4.1.4-10 RFC5321:4.4-1 RFC5321:4.4-4 RFC5321:4.4-8 RFC5321:3.6.1-6 RFC5321:3.6.2-1 RFC6152:3-6

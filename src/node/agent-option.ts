@@ -1,0 +1,50 @@
+// What an embedder sets about a TransferAgent, looked at before the first client comes: a program without types may give anything,
+// and each mail would be refused for it.
+
+import { UsageError } from '../wire/usage.ts';
+import { parseHost } from '../syntax/domain.ts';
+import { isFault } from '../syntax/fault.ts';
+import { parseCidr, type Admission, type Cidr } from '../relay/admission.ts';
+
+/** Who may send to whom. */
+export interface AdmissionOptions extends Pick<Admission, 'accept'> {
+  /** Clients that may send to any domain: addresses, or ranges such as `192.0.2.0/24`. */
+  readonly relayFrom: readonly (string | Cidr)[];
+}
+
+/** The options that have no default, and what one can be told by. */
+const NEEDED = { queue: 'add', resolver: 'route' } as const;
+
+/** Throws UsageError for options with which no mail could be taken, or relayed. */
+export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED | 'hostname' | 'log' | 'users' | 'maildir' | 'routing', unknown>>>): void {
+  const { hostname, log, users, maildir, routing } = options;
+  if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
+  for (const name of ['queue', 'resolver'] as const) if (!can(options[name], NEEDED[name])) throw new UsageError(`${name} is needed, with a function "${NEEDED[name]}"`);
+  if (typeof log !== 'function') throw new UsageError('log must be a function, which is told each event with its facts');
+  if (users !== undefined && typeof users !== 'function') throw new UsageError('users must be a function that returns Users');
+  if (maildir !== undefined && !can(maildir, 'deliver')) throw new UsageError('maildir must be a Maildir, such as await Maildir.open(directory)');
+  if (typeof routing !== 'object' || routing === null) throw new UsageError('routing is needed: { routes, mxPort, allowPrivateTargets }');
+}
+
+/** Returns who may send to whom. Throws UsageError for a domain that no path would ever have, and for what is no range. The set of domains may change afterwards. */
+export function admissionOf(options: AdmissionOptions, hostname: string): Admission {
+  const { accept, relayFrom } = options ?? {};
+  if (!can(accept, 'has')) throw new UsageError('admission.accept must be a Set of domains');
+  for (const domain of accept) {
+    const host = domain === '*' ? { key: domain } : parseHost(String(domain));
+    if (isFault(host) || host.key !== domain) throw new UsageError(`admission.accept holds domains in lower case, such as "example.org", or "*", not ${JSON.stringify(domain)}`);
+  }
+  if (!Array.isArray(relayFrom)) throw new UsageError('admission.relayFrom must be a list of addresses or ranges such as 192.0.2.0/24');
+  return { accept, relayFrom: relayFrom.map(rangeOf), hostname };
+}
+
+function rangeOf(range: string | Cidr): Cidr {
+  const parsed = typeof range === 'string' ? parseCidr(range) : range;
+  if (!(parsed?.octets instanceof Uint8Array)) throw new UsageError(`admission.relayFrom holds addresses or ranges such as 192.0.2.0/24, not ${JSON.stringify(range)}`);
+  return parsed;
+}
+
+/** Tells whether it has a function of that name, whatever its type promised. */
+function can(value: unknown, name: string): boolean {
+  return typeof value === 'object' && value !== null && typeof (value as Readonly<Record<string, unknown>>)[name] === 'function';
+}
