@@ -53,6 +53,7 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
   if (!Array.isArray(forwardPaths)) throw new UsageError('forward-paths are a list, also where it is one');
   if (forwardPaths.length === 0) throw new UsageError('relay needs a recipient');
   checkSender(options);
+  if (options.resolver !== undefined && typeof options.resolver?.route !== 'function') throw new UsageError('resolver must be a Resolver');
   checkNextHops(options.routing ?? {});
   const from = parsed(reversePath, parseReversePath);
   const to = forwardPaths.map((path) => parsed(path, parseForwardPath));

@@ -4,7 +4,7 @@
 //         have been without TLS in any case, and a mail that waits for ever is no safer (RFC 7435). Postfix does so too.
 
 import type { Socket } from 'node:net';
-import { UsageError } from '../wire/usage.ts';
+import { checkCounts, UsageError } from '../wire/usage.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
@@ -55,6 +55,8 @@ export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtO
 /** Throws UsageError for options that no session can be made with. @internal */
 export function checkSender(options: Partial<SenderOptions>): void {
   checkClientOptions(options);
+  checkCounts(options, { timeout: 1 });
+  for (const signal of [options.signal, options.closing]) if (signal !== undefined && typeof signal?.addEventListener !== 'function') throw new UsageError('signal must be an AbortSignal');
   if (options.tls !== undefined && typeof options.tls.secure !== 'function') throw new UsageError('tls must be a TlsClient, such as new TlsClient({ ca })');
 }
 

@@ -42,7 +42,7 @@ export function parseRoute(text: string): RouteEntry | undefined {
 export function checkNextHops({ routes, smarthost }: { readonly routes?: ReadonlyMap<string, NextHop>; readonly smarthost?: NextHop }): void {
   if (routes !== undefined && typeof routes.get !== 'function') throw new UsageError(`routes must be a Map, not ${JSON.stringify(routes)}`);
   for (const [name, hop] of [['smarthost', smarthost], ...(routes ?? [])] as const)
-    if (hop !== undefined && (typeof hop.host !== 'string' || typeof hop.port !== 'number')) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${JSON.stringify(hop)}`);
+    if (hop !== undefined && (typeof hop.host !== 'string' || !Number.isInteger(hop.port) || hop.port < 1 || hop.port > 65_535)) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${JSON.stringify(hop)}`);
   for (const domain of routes?.keys() ?? [])
     if (domain !== '*' && hostKey(domain.replace(/^\./, '')) !== domain.replace(/^\./, '')) throw new UsageError(`routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by ${JSON.stringify(domain)}`);
 }

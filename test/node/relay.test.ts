@@ -259,6 +259,13 @@ describe('misuse of relay', () => {
     ['the next hop of b.test must be { host, port }, not {"host":"mx.test"}', '<>', ['bob@b.test'], { routing: { routes: new Map([['b.test', { host: 'mx.test' } as NextHop]]) } }],
     ['routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by "B.test"', '<>', ['bob@b.test'], { routing: { routes: new Map([['B.test', { host: 'mx.test', port: 25 }]]) } }],
     ['routes must be a Map, not {"b.test":"mx.test"}', '<>', ['bob@b.test'], { routing: { routes: { 'b.test': 'mx.test' } as unknown as Map<string, NextHop> } }],
+    ['the next hop of smarthost must be { host, port }, not {"host":"mx.test","port":70000}', '<>', ['bob@b.test'], { routing: { smarthost: { host: 'mx.test', port: 70_000 } } }],
+    ['timeout must be a number of at least 1, not "5s"', '<>', ['bob@b.test'], { timeout: '5s' as unknown as number }],
+    ['timeout must be a number of at least 1, not -1', '<>', ['bob@b.test'], { timeout: -1 }],
+    ['hostname must be a domain or an address literal, not 5', '<>', ['bob@b.test'], { hostname: 5 as unknown as string }],
+    ['signal must be an AbortSignal', '<>', ['bob@b.test'], { signal: null as unknown as AbortSignal }],
+    ['signal must be an AbortSignal', '<>', ['bob@b.test'], { signal: {} as AbortSignal }],
+    ['resolver must be a Resolver', '<>', ['bob@b.test'], { resolver: null as unknown as Resolver }],
   ])('throws UsageError: %s', async (message, from, to, more) => {
     const error = await relay(from, to, HELLO, options({}, more)).then(() => undefined, (thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UsageError);

@@ -64,8 +64,8 @@ function isSecret(secret: ClientSecret | undefined): boolean {
 }
 
 function hostOf(hostname: string): Domain | AddressLiteral {
-  const host = parseHost(hostname);
-  if (isFault(host)) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
+  const host = typeof hostname === 'string' ? parseHost(hostname) : undefined; // a program without types may give anything
+  if (host === undefined || isFault(host)) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   return host;
 }
 
