@@ -8,7 +8,7 @@
 import { createServer, type Server as NetServer } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { encodeAscii } from '../wire/ascii.ts';
-import { checkLists, UsageError } from '../wire/usage.ts';
+import { checkFlags, checkLists, UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
@@ -21,7 +21,7 @@ import { reportError } from './error-report.ts';
 import type { AnyHooks, Hooks } from './hook.ts';
 import { machineName } from './machine-name.ts';
 import { LONGEST_TIMER } from './pause.ts';
-import { openPlace, type Place } from './place.ts';
+import { isSocketPath, LONGEST_PATH, openPlace, type Place } from './place.ts';
 import { clientOf, endsOf, NoProxyHeader, readProxyHeader, type Ends, type Stream } from './proxy.ts';
 import { Receiver } from './receiver.ts';
 import { ReceiverSettings, type ReceiverOptions } from './receiver-option.ts';
@@ -66,6 +66,8 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   const { host = '127.0.0.1', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
   if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
+  if (path !== undefined && !isSocketPath(path)) throw new UsageError(`path must be text of 1 to ${LONGEST_PATH} octets, as long as the address of a Unix socket can be, not ${JSON.stringify(path)}`);
+  checkFlags(others, ['tlsAtOnce']);
   if (others.lmtp === true && port === 25) throw new UsageError('LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)');
   if (hooks !== undefined && typeof hooks.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
   if (others.tlsAtOnce === true && tls === undefined) throw new UsageError('tlsAtOnce needs tls, with a certificate and a key');
@@ -103,6 +105,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #accepted = new Set<Connection>(); // for the accept loop: those that it has not seen yet
   readonly #preparing = new Set<() => void>(); // before their sessions: how to cut them
   #closing: Promise<void> | undefined;
+  readonly #graces = new Set<ReturnType<typeof setTimeout>>();
   #closed = false;
   readonly #wakes = new Set<() => void>(); // of the accept loops: there may be several
   #idle: (() => void) | undefined;
@@ -174,9 +177,10 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#listener.on('error', (error) => reportError(this.#hooks, error)); // one connection was not accepted; the next may be
   }
 
-  /** Stops accepting, lets sessions finish what is in hand, says 421, and after `grace` milliseconds says it to what is left too, whatever that is at. */
+  /** Stops accepting, lets sessions finish what is in hand, says 421, and after `grace` milliseconds says it to what is left too, whatever that is at. Of several calls the one that comes to that first counts. */
   close(grace: Milliseconds = seconds(30)): Promise<void> {
-    this.#closing ??= this.#stop(grace);
+    this.#closing ??= this.#stop();
+    if (this.#receivers.size > 0) this.#graces.add(setTimeout(() => this.#halt(), Math.min(grace, LONGEST_TIMER))); // who asks again may be in a hurry
     return this.#closing;
   }
 
@@ -304,7 +308,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     setTimeout(() => socket.destroy(), LINGER).unref();
   }
 
-  async #stop(grace: Milliseconds): Promise<void> {
+  async #stop(): Promise<void> {
     this.#closed = true;
     this.#wakeLoops();
     const entranceClosed = this.#entrance?.close();
@@ -312,13 +316,14 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     for (const cut of this.#preparing) cut(); // nothing was said yet, and nothing is in hand
     for (const receiver of this.#receivers.keys()) receiver.shutdown();
     const over = this.#receivers.size === 0 ? undefined : new Promise<void>((resolve) => (this.#idle = resolve));
-    const timer = setTimeout(() => {
-      for (const receiver of this.#receivers.keys()) receiver.halt();
-    }, Math.min(grace, LONGEST_TIMER));
     await over; // also those that are cut: their hooks have been told
-    clearTimeout(timer);
+    for (const timer of this.#graces) clearTimeout(timer);
     this.#settings.patience.close();
     await entranceClosed;
+  }
+
+  #halt(): void {
+    for (const receiver of this.#receivers.keys()) receiver.halt();
   }
 }
 

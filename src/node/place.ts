@@ -3,9 +3,19 @@
 import { stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import process from 'node:process';
+import { encodeUtf8 } from '../wire/utf8.ts';
 import { errorCode } from './error-text.ts';
 
 export type Place = { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number };
+
+/** Octets of the address of a Unix socket, without the NUL at its end. Node cuts a longer one, and listens elsewhere. */
+export const LONGEST_PATH = process.platform === 'linux' ? 107 : 103;
+
+/** Tells whether it is one that can be listened on, whatever its type promised. @internal */
+export function isSocketPath(path: unknown): boolean {
+  return typeof path === 'string' && path !== '' && encodeUtf8(path).length <= LONGEST_PATH;
+}
 
 /** Listens, or rejects with an Error whose message says in one line what could not be done. A Unix socket that a server left behind when it died is removed. @internal */
 export async function openPlace(listener: Server, place: Place): Promise<void> {

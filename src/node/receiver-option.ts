@@ -48,7 +48,7 @@ export class ReceiverSettings {
 
   constructor(options: ReceiverOptions) {
     checkCounts(options, LEAST);
-    if (options.auth !== undefined && typeof options.auth !== 'function' && !(options.auth.mechanisms?.length > 0)) throw new UsageError('auth needs mechanisms, such as ["SCRAM-SHA-256", "PLAIN"]');
+    if (options.auth !== undefined && typeof options.auth !== 'function' && !(options.auth?.mechanisms?.length > 0)) throw new UsageError('auth needs mechanisms, such as ["SCRAM-SHA-256", "PLAIN"]');
     settingsOf(sessionOptions(options, typeof options.auth === 'function' ? undefined : options.auth, false, false)); // throws now, and not when the first client comes
     const { hostname, lmtp = false, tls, hookTimeout = minutes(4), maxBuffered } = options;
     this.hostname = hostname;

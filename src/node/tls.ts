@@ -110,7 +110,7 @@ function factsOf(tls: TLSSocket): TlsFacts {
 }
 
 function contextsOf(options: TlsOptions): [SecureContext, ReadonlyMap<string, SecureContext>] {
-  const { cert, key, ca, names = {} } = options;
+  const { cert, key, ca, names = {} } = options ?? {}; // null, say
   return [
     contextOf(ca === undefined ? { cert, key } : { cert, key, ca }),
     new Map(Object.entries(names).map(([name, pair]) => [name.toLowerCase(), contextOf(ca === undefined ? pair : { ...pair, ca })])),

@@ -9,7 +9,7 @@ export class UsageError extends Error {
 export function checkLists<Name extends string>(options: { readonly [Each in NoInfer<Name>]?: unknown }, names: readonly Name[]): void {
   for (const name of names) {
     const value = options[name];
-    if (value !== undefined && !Array.isArray(value)) throw new UsageError(`${name} must be a list, not ${JSON.stringify(value)}`);
+    if (value !== undefined && !Array.isArray(value)) throw new UsageError(`${name} must be a list, not ${shown(value)}`);
   }
 }
 
@@ -17,6 +17,20 @@ export function checkLists<Name extends string>(options: { readonly [Each in NoI
 export function checkCounts<Name extends string>(options: { readonly [Each in NoInfer<Name>]?: unknown }, least: Readonly<Record<Name, number>>): void {
   for (const name in least) {
     const value = options[name];
-    if (value !== undefined && !(typeof value === 'number' && value >= least[name])) throw new UsageError(`${name} must be a number of at least ${least[name]}, not ${typeof value === 'number' ? value : JSON.stringify(value)}`);
+    if (value !== undefined && !(typeof value === 'number' && value >= least[name])) throw new UsageError(`${name} must be a number of at least ${least[name]}, not ${shown(value)}`);
   }
+}
+
+/** Throws UsageError for an option that is to be true or false and is neither: what is only like one of them may be taken for the other. */
+export function checkFlags<Name extends string>(options: { readonly [Each in NoInfer<Name>]?: unknown }, names: readonly Name[]): void {
+  for (const name of names) {
+    const value = options[name];
+    if (value !== undefined && typeof value !== 'boolean') throw new UsageError(`${name} must be true or false, not ${shown(value)}`);
+  }
+}
+
+/** As a program would write it; JSON knows neither NaN nor what is longer than its numbers. */
+function shown(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`;
+  return typeof value === 'number' ? String(value) : JSON.stringify(value) ?? typeof value;
 }

@@ -12,6 +12,7 @@ import { concat } from '../../src/wire/octet.ts';
 import type { TlsOptions } from '../../src/node/tls.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { RawPeer } from '../support/raw-peer.ts';
+import { certificate } from '../support/tls-peer.ts';
 import { deferred, turns, until } from '../support/turn.ts';
 
 const servers: Server[] = [];
@@ -115,6 +116,18 @@ describe('listen', () => {
     ['proxyFrom must be a list, not "192.0.2.7"', { proxyFrom: '192.0.2.7' as unknown as [] }, undefined],
     ['hostname must be a domain or an address literal, not 5', { hostname: 5 as unknown as string }, undefined],
     ['tls needs cert and key, in PEM', { tls: {} as TlsOptions }, undefined],
+    ['tls needs cert and key, in PEM', { tls: null as unknown as TlsOptions }, undefined],
+    ['tlsAtOnce must be true or false, not "true"', { tlsAtOnce: 'true' as unknown as true, tls: certificate('mx') }, undefined],
+    ['tlsAtOnce must be true or false, not 1', { tlsAtOnce: 1 as unknown as true, tls: certificate('mx') }, undefined],
+    ['requireTls must be true or false, not "no"', { requireTls: 'no' as unknown as false, tls: certificate('mx') }, undefined],
+    ['lmtp must be true or false, not 1', { lmtp: 1 as unknown as true }, undefined],
+    ['required must be true or false, not "yes"', { auth: { mechanisms: ['PLAIN'], required: 'yes' as unknown as true } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
+    ['clearText must be true or false, not "no"', { auth: { mechanisms: ['PLAIN'], clearText: 'no' as unknown as false } }, { message: () => accept(), auth: () => ({ type: 'unavailable' }) }],
+    ['earlyTalk must be "take" or "refuse", not "refused"', { earlyTalk: 'refused' as 'refuse' }, undefined],
+    ['maxSize must be a number of at least 0, not 10n', { maxSize: 10n as unknown as number }, undefined],
+    ['path must be text of 1 to 107 octets, as long as the address of a Unix socket can be, not 5', { path: 5 as unknown as string }, undefined],
+    ['path must be text of 1 to 107 octets, as long as the address of a Unix socket can be, not ""', { path: '' }, undefined],
+    [`path must be text of 1 to 107 octets, as long as the address of a Unix socket can be, not "/tmp/${'\u00e9'.repeat(52)}"`, { path: `/tmp/${'\u00e9'.repeat(52)}` }, undefined],
   ])('throws UsageError: %s', async (message, options, hooks) => {
     await expect(listen({ ...START, ...options }, hooks)).rejects.toThrow(new UsageError(message));
   });
@@ -690,6 +703,19 @@ describe('a server that closes', () => {
     expect(await peer.rest()).toMatch(/^421 4\.3\.2 mx\.test /);
     expect(mail?.signal.aborted).toBe(true);
     expect(server.sessions).toBe(0);
+  });
+
+  // found by trying: what was asked for later had no effect, and a second Ctrl-C none
+  it('waits no longer than whoever is in the greatest hurry', async () => {
+    const server = await serve({ message: () => new Promise<never>(() => undefined) });
+    const peer = await inData(server);
+    peer.say('x\r\n.\r\n');
+    await until(() => server.sessions === 1);
+    const closed = server.close();
+    void server.close(10);
+    void server.close(60_000);
+    await closed;
+    expect(await peer.rest()).toMatch(/^421 /);
   });
 
   it('closes once, whoever asks', async () => {

@@ -1,7 +1,7 @@
 // What an embedder sets about a ServerSession, and what holds where nothing is set.
 
 import { encodeAscii } from '../../wire/ascii.ts';
-import { checkCounts, checkLists, UsageError } from '../../wire/usage.ts';
+import { checkCounts, checkFlags, checkLists, UsageError } from '../../wire/usage.ts';
 import { parseHost } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
 import { EXTENSIONS, type ExtensionKeyword } from '../extension.ts';
@@ -125,7 +125,13 @@ const ANNOUNCED = ['maxSize', 'maxRecipients', 'maxMails', 'maxRecipientDomains'
 
 function readOptions(options: ServerOptions): Settings {
   checkLists(options, ['leniencies', 'without']);
-  if (options.auth !== undefined) checkLists(options.auth, ['mechanisms']);
+  checkFlags(options, ['lmtp', 'secured', 'requireTls']);
+  if (options.auth !== undefined) {
+    checkLists(options.auth, ['mechanisms']);
+    checkFlags(options.auth, ['required', 'clearText']);
+  }
+  const { earlyTalk = 'take' } = options;
+  if (earlyTalk !== 'take' && earlyTalk !== 'refuse') throw new UsageError(`earlyTalk must be "take" or "refuse", not ${JSON.stringify(earlyTalk)}`);
   const unknown = options.leniencies?.find((name) => !Object.hasOwn(LENIENCIES, name));
   if (unknown !== undefined) throw new UsageError(`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not ${JSON.stringify(unknown)}`);
   if (isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
