@@ -9,6 +9,7 @@
 // `given` is what routing was told, `mx` and `address` hold the answers of the DNS; all other lines follow from these. So a
 // record that somebody sends with a question is a test: what the rules make of it today is there to be compared.
 
+import { randomFrom } from '../wire/random.ts';
 import { type AddressAnswers, type DnsAnswer, type MxRecord, parseAddressAnswer, parseMxAnswer } from './dns-answer.ts';
 import { formatNextHop, type NextHop, parseNextHop, parseRoute } from './next-hop.ts';
 import { locate, rank, type RouteOptions, type Step, type Target } from './route.ts';
@@ -89,17 +90,6 @@ export function replayRoute(record: RouteRecord): readonly string[] {
     }
     for (const host of ask) known.set(host, record.addresses.get(host) ?? { A: NOT_RECORDED, AAAA: NOT_RECORDED });
   }
-}
-
-/** Returns a source of numbers from 0 up to but not 1, always the same for a seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const NOT_RECORDED = { type: 'failure', reason: 'the answer was not recorded' } as const;

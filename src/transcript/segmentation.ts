@@ -7,6 +7,7 @@
 // joined over what the client says: a server that answers before it was asked is at fault (RFC 5321 §4.3.1).
 
 import { concat } from '../wire/octet.ts';
+import { randomFrom } from '../wire/random.ts';
 import type { Script, Step } from './script.ts';
 
 export interface Segmentation {
@@ -34,7 +35,7 @@ export function segmentationsOf({ header }: Script): Segmentation[] {
     { name: 'coalesced', ahead: false, cut: (written) => [concat(written)] },
     ...(server ? [{ name: 'sent ahead', ahead: true, cut: (written: readonly Uint8Array[]) => [concat(written)] }] : []),
     ...Array.from({ length: RANDOM_CUTS }, (_, seed): Segmentation => {
-      const random = randomNumbers(seed);
+      const random = randomFrom(seed);
       const longest = LONGEST_PIECES[seed % LONGEST_PIECES.length] ?? 1;
       const ahead = server && seed >= RANDOM_CUTS / 2;
       const length = (): number => 1 + Math.floor(random() * longest);
@@ -67,15 +68,4 @@ function pieces(octets: Uint8Array, length: () => number): Uint8Array[] {
     cut.push(octets.subarray(at, end));
   }
   return cut;
-}
-
-/** Numbers in [0, 1) from a seed (mulberry32 of Tommy Ettinger, in the public domain). */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

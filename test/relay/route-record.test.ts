@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatAddressAnswer, formatMxAnswer, parseAddressAnswer, parseMxAnswer, type DnsAnswer, type MxRecord } from '../../src/relay/dns-answer.ts';
-import { formatGiven, parseRouteRecord, randomFrom, replayRoute, type RouteRecord } from '../../src/relay/route-record.ts';
+import { formatGiven, parseRouteRecord, replayRoute, type RouteRecord } from '../../src/relay/route-record.ts';
 
 const FOLDER = join(import.meta.dirname, '../../fixtures/routes');
 const FILES = readdirSync(FOLDER);
@@ -67,20 +67,5 @@ describe('an answer of the DNS as text', () => {
 
   it.each<DnsAnswer<string>>([...OTHERS, { type: 'records', records: ['192.0.2.1', '192.0.2.2'] }, { type: 'records', records: ['2001:db8::1', '::ffff:192.0.2.1'] }])('parses to the same addresses: %j', (answer) => {
     expect(parseAddressAnswer(formatAddressAnswer(answer))).toEqual(answer);
-  });
-});
-
-describe('numbers from a seed', () => {
-  it('are always the same for one seed, others for another, and spread evenly from 0 up to but not 1', () => {
-    const draw = (seed: number, count: number): readonly number[] => {
-      const random = randomFrom(seed);
-      return Array.from({ length: count }, random);
-    };
-    expect(draw(1, 5)).toEqual(draw(1, 5));
-    expect(draw(1, 5)).not.toEqual(draw(2, 5));
-    const tenths = new Array<number>(10).fill(0);
-    for (const number of draw(42, 100_000)) tenths[Math.floor(number * 10)] = (tenths[Math.floor(number * 10)] ?? 0) + 1;
-    expect(tenths).toHaveLength(10);
-    for (const count of tenths) expect(Math.abs(count - 10_000)).toBeLessThan(400);
   });
 });

@@ -1,6 +1,7 @@
 // Chance that is the same on every day and machine: what fails once fails again, under the seed that the failure names.
 
 import { env } from 'node:process';
+import { randomFrom } from '../../src/wire/random.ts';
 
 export interface Random {
   /** An integer from 0, below `count`. */
@@ -19,15 +20,9 @@ export function* seeds(count: number): Generator<number, void> {
   for (let seed = 0; seed < all; seed++) yield seed;
 }
 
-/** Returns the chance that belongs to a seed (mulberry32 of Tommy Ettinger, in the public domain). */
+/** Returns the chance that belongs to a seed. */
 export function randomOf(seed: number): Random {
-  let state = Math.imul(seed + 1, 0x9e3779b1);
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = randomFrom(Math.imul(seed + 1, 0x9e3779b1));
   const below = (count: number): number => Math.floor(next() * count);
   return {
     below,
