@@ -326,6 +326,12 @@ declare module 'node:fs/promises' {
   export function chmod(path: string, mode: number): Promise<void>;
 }
 
+declare module 'node:stream' {
+  export interface Duplex {
+    readonly readable: boolean;
+  }
+}
+
 // node/shared-disk.ts
 declare module 'node:fs/promises' {
   export function writeFile(path: string, text: string, options: { readonly mode: number }): Promise<void>;

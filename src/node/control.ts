@@ -19,11 +19,13 @@ import { destroy } from './destroy.ts';
 import { errorCode } from './error-text.ts';
 import { ORDERS, type Answer, type OrderName, type Request } from './operation.ts';
 import { socketPath } from './socket-path.ts';
+import { Turnstile } from './turnstile.ts';
 
 const NAME = 'control';
 const LONGEST_REQUEST = 65_536; // octets
 const PATIENCE = 10_000; // milliseconds in which a request must come, and an answer be taken
-const MOST_CLIENTS = 16;
+const MOST_CLIENTS = 256; // that are connected,
+const AT_A_TIME = 16; //     and of them those that are answered; the others wait
 const PIECE = 65_536; // characters that are sent at a time
 const LONGEST_WAIT = 100; // milliseconds that answers wait for others: whoever hears nothing for long gives up
 
@@ -52,12 +54,13 @@ export class ControlServer {
     const { short, release } = await socketPath(directory, NAME);
     let ready = false;
     const clients = new Set<Socket>();
+    const turns = new Turnstile(AT_A_TIME);
     const server = createServer({ allowHalfOpen: true, noDelay: false }, (socket) => {
       socket.on('error', destroy);
       if (!ready || clients.size >= MOST_CLIENTS) return socket.destroy();
       clients.add(socket);
       socket.on('close', () => clients.delete(socket));
-      void serve(socket, answer);
+      void turns.pass('', () => serve(socket, answer));
     });
     try {
       await new Promise<void>((resolve, reject) => {
@@ -86,6 +89,7 @@ export class ControlServer {
 
 /** Answers one client. */
 async function serve(socket: Socket, answer: (request: Request) => AsyncIterable<Answer>): Promise<void> {
+  if (!socket.readable) return void socket.destroy(); // it has left while it waited
   const text = await requestOf(socket);
   if (text === undefined) return void socket.destroy();
   const out = new Lines(socket);

@@ -1,5 +1,5 @@
 import { existsSync, statSync, mkdirSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { ask, ControlServer, readRequest, Silent } from '../../src/node/control.
 import type { Answer, Request } from '../../src/node/operation.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+import { deferred, until } from '../support/turn.ts';
 
 let directory: TemporaryDirectory;
 let servers: ControlServer[];
@@ -166,13 +167,37 @@ describe('the control socket of a queue', () => {
     await expect(asked({ command: 'list' })).rejects.toThrow(Silent);
   });
 
-  it('serves only so many clients at a time', async () => {
+  // found by running: thirty commands at a time, each of which lists a queue of 60,000 mails, and two heard that the relay had gone away
+  it('answers only so many clients at a time, and has the others wait', async () => {
+    const gate = deferred();
+    let most = 0;
+    let now = 0;
+    await start(async function* (request) {
+      most = Math.max(most, ++now);
+      await gate.promise;
+      yield* echo(request);
+      now--;
+    });
+    const asked = Array.from({ length: 40 }, () => all(HOLD));
+    const gone = Array.from({ length: 10 }, () => raw(encodeAscii('{"command":"list"}\n')));
+    await until(() => now === 16);
+    gate.resolve();
+    expect((await Promise.all(asked)).map(({ length }) => length)).toEqual(asked.map(() => 2));
+    expect(await Promise.all(gone)).toEqual(gone.map(() => '{"end":true}\n'));
+    expect(most).toBe(16);
+  });
+
+  it('takes only so many, and forgets those that leave while they wait', async () => {
     await start(echo);
-    const idle = Array.from({ length: 16 }, () => raw(encodeAscii('{'), false));
-    await new Promise((resolve) => void setTimeout(() => resolve(undefined), 50));
+    const socket = (): Socket => connect({ path: join(directory.path, 'control') });
+    const idle = Array.from({ length: 16 }, socket);
+    const waiting = Array.from({ length: 240 }, socket);
+    for (const each of [...idle, ...waiting]) each.on('error', () => undefined);
+    await new Promise((resolve) => void setTimeout(() => resolve(undefined), 100));
     await expect(all(HOLD)).rejects.toThrow();
-    await servers.pop()?.close();
-    expect(await Promise.all(idle)).toEqual(idle.map(() => ''));
+    for (const each of [...waiting, ...idle]) each.destroy();
+    await new Promise((resolve) => void setTimeout(() => resolve(undefined), 50));
+    expect(await all(HOLD)).toHaveLength(2);
   });
 });
 
