@@ -6,10 +6,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import { Aborter } from '../node/aborter.ts';
 import { ask, NobodyThere, Silent } from '../node/control.ts';
+import { Journal } from '../node/journal.ts';
 import { InUse } from '../node/lock.ts';
 import { operate, ORDERS, type Answer, type OrderName, type Request } from '../node/operation.ts';
-import { openPart, partFolder, partsOf } from '../node/part.ts';
+import { partFolder, partsOf } from '../node/part.ts';
+import { pause } from '../node/pause.ts';
 import { becomeOwner } from '../node/privilege.ts';
 import { visible } from '../wire/visible.ts';
 import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
@@ -88,20 +91,36 @@ async function run(request: Request, directory: string, json: boolean, terminal:
   return printer.unknown.size > 0 ? NO_INPUT : EXIT.ok;
 }
 
-/** Asks the relay that has this part of the queue, or opens it. A relay that is starting or ending has it for a moment. */
+/** So many times it is tried, a tenth of a second apart, where a program has the queue and does not listen: a relay that is starting or ending. */
+const ATTEMPTS = 20;
+
+/** Asks the relay that has this part of the queue, or opens it: whichever can be done first. */
 async function printPart(printer: Printer, folder: string, terminal: Terminal): Promise<void> {
-  try {
-    for (const request of piecesOf(printer.left())) await printer.print(ask(folder, request), true);
-  } catch (error) {
-    if (!(error instanceof NobodyThere)) throw error;
-    await becomeOwner(folder); // what root wrote, a relay that is not root could not read again, and would not start
-    const journal = await openPart(folder, { idle: true }, 20);
-    reportRecovery(terminal, folder, journal.report);
+  for (let attempt = 1; ; attempt += 1) {
     try {
-      for (const request of piecesOf(printer.left())) await printer.print(operate(journal, request), false);
-    } finally {
-      await journal.close();
+      for (const request of piecesOf(printer.left())) await printer.print(ask(folder, request), true);
+      return;
+    } catch (error) {
+      if (!(error instanceof NobodyThere)) throw error;
     }
+    try {
+      return await printStopped(printer, folder, terminal);
+    } catch (error) {
+      if (!(error instanceof InUse) || attempt >= ATTEMPTS) throw error;
+    }
+    await pause(100, new Aborter().signal);
+  }
+}
+
+/** Opens a part that no relay has. */
+async function printStopped(printer: Printer, folder: string, terminal: Terminal): Promise<void> {
+  await becomeOwner(folder); // what root wrote, a relay that is not root could not read again, and would not start
+  const journal = await Journal.open(folder, { idle: true });
+  reportRecovery(terminal, folder, journal.report);
+  try {
+    for (const request of piecesOf(printer.left())) await printer.print(operate(journal, request), false);
+  } finally {
+    await journal.close();
   }
 }
 

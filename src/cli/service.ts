@@ -42,6 +42,9 @@ export interface ServiceSettings {
   readonly failed: (error: Error) => void;
 }
 
+/** So many times, a tenth of a second apart, a part is tried to be opened: a worker that died may have it, or `ehlo queue`. */
+const ATTEMPTS = 50;
+
 const NOBODY = new Users(new Map());
 
 export class Service {
@@ -71,7 +74,7 @@ export class Service {
     try {
       for (const part of partsOfWorker(await partsOf(options.queue), worker, workers)) {
         const folder = partFolder(options.queue, part);
-        parts.push({ folder, journal: await openPart(folder, { failed: settings.failed, counts, shared: await diskOfPart(options.queue, part) }, workers > 1 ? 50 : 1) });
+        parts.push({ folder, journal: await openPart(folder, { failed: settings.failed, counts, shared: await diskOfPart(options.queue, part) }, ATTEMPTS) });
       }
     } catch (error) {
       throw await end(`cannot open the queue ${options.queue}: ${reason(error)}`, STATUS.cannotStore);

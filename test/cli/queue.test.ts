@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { queue } from '../../src/cli/queue.ts';
+import { Aborter } from '../../src/node/aborter.ts';
 import { ControlServer } from '../../src/node/control.ts';
 import { Journal } from '../../src/node/journal.ts';
 import { operate } from '../../src/node/operation.ts';
+import { pause } from '../../src/node/pause.ts';
 import type { RecipientState } from '../../src/relay/queue/port.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { equal } from '../../src/wire/octet.ts';
@@ -188,6 +190,7 @@ describe('ehlo queue', () => {
   it('asks a relay that has only just come to listen', async () => {
     const journal = await fill();
     const listed = run('list');
+    await pause(500, new Aborter().signal); // it reads its queue first, and nobody can ask it, nor have the queue
     running = { journal, control: await ControlServer.open(path, (request) => operate(journal, request)) };
     expect((await listed).out).toBe(LIST);
   });

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { serve as runServe } from '../../src/cli/serve.ts';
+import { Aborter } from '../../src/node/aborter.ts';
 import { ListeningEntrance } from '../../src/node/entrance.ts';
 import { Journal } from '../../src/node/journal.ts';
 import { makeParts, partFolder } from '../../src/node/part.ts';
+import { pause } from '../../src/node/pause.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { Program } from '../support/program.ts';
@@ -215,6 +217,17 @@ describe('ehlo serve that cannot', () => {
     const queue = await Journal.open(path);
     expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${path}: another process has this queue open: it has to end first, or this one have a queue of its own\n` });
     await queue.close();
+  });
+
+  // found by running: a relay that was started while `ehlo queue list` read its queue ended with status 73, which systemd takes for final
+  it('open a queue that another has for a moment wait for it', async () => {
+    const [path, file] = [join(directory.path, 'queue'), join(directory.path, 'file')];
+    writeFileSync(file, '');
+    const queue = await Journal.open(path, { idle: true });
+    const attempted = attempt(...ANY_PORT, '--queue', path, '--maildir', file);
+    await pause(300, new Aborter().signal);
+    await queue.close();
+    expect((await attempted).err).toMatch(/^ehlo: cannot open the Maildir /); // so far it has come
   });
 
   it.each([['queue', '--queue'], ['Maildir', '--maildir']])('make a %s says so in one line, with status 73', async (name, option) => {
