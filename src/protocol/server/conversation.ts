@@ -21,7 +21,7 @@ import { NO_ERROR, outOfOrder } from './order.ts';
 import { Output } from './output.ts';
 import { OpenQuestion } from './question.ts';
 import type { Reader } from './reader.ts';
-import { ABORT_REPLIES, helpReply, named, parameterReply, type ReplyName } from './reply.ts';
+import { ABORT_REPLIES, helpReply, parameterReply, withName, type ReplyName } from './reply.ts';
 import { PLACES, type Place, type ServerEvent, type State } from './table.ts';
 import { CAP_REPLIES, Tally, type Counted } from './tally.ts';
 import { Transaction } from './transaction.ts';
@@ -328,7 +328,7 @@ export class Conversation {
     this.#enter(this.#place.on[refused ? 'turned away' : 'welcomed']);
     if (refused) this.#reply('early talk');
     else if (reply === undefined) this.#reply(this.#settings.lmtp ? 'lmtp banner' : 'banner');
-    else this.output.say({ ...named(reply, this.#settings.hostname), enhanced: undefined });
+    else this.output.say({ ...withName(reply, this.#settings.hostname), enhanced: undefined });
   }
 
   /** §4.1.1.1, §4.1.4: EHLO and HELO clear everything, as RSET does. HELO gets one line (§3.2), and neither an enhanced code (RFC 2034 §4). */
@@ -338,7 +338,7 @@ export class Conversation {
     this.#learn();
     this.#enter(this.#place.on[verb]);
     if (reply === undefined) return this.output.put(this.#settings.own.hello(this.extended ? `${this.#secured} ${this.identity !== undefined}` : 'HELO', () => (this.extended ? ehloLines(this.#facts.offer) : [])));
-    const { code, lines: [first = '', ...more] } = named(reply, this.#settings.hostname);
+    const { code, lines: [first = '', ...more] } = withName(reply, this.#settings.hostname);
     this.output.say({ code, enhanced: undefined, lines: this.extended ? [first, ...more, ...ehloLines(this.#facts.offer)] : [first] });
   }
 

@@ -12,7 +12,7 @@ import type { ServerAction } from './action.ts';
 import { countReply, type SessionCounts } from './count.ts';
 import { NOTICES, type NoticeName } from './notice.ts';
 import type { OwnReplies } from './own-replies.ts';
-import { enhanced, type ReplyName } from './reply.ts';
+import { withEnhanced, type ReplyName } from './reply.ts';
 import type { State } from './table.ts';
 
 /** What of a server's settings decides what its replies are. */
@@ -54,7 +54,7 @@ export class Output {
   reply(reply: Reply | ReplyName, utf8: boolean): void {
     const { own, lacking } = this.#settings;
     if (typeof reply === 'string') this.put(own.octets(reply));
-    else this.put(encodeUtf8(formatReply(lacking.has('ENHANCEDSTATUSCODES') ? reply : enhanced(reply), { utf8 })));
+    else this.put(encodeUtf8(formatReply(lacking.has('ENHANCEDSTATUSCODES') ? reply : withEnhanced(reply), { utf8 })));
   }
 
   /** A reply as it is: RFC 2034 §4 excepts the banner, those to EHLO and HELO, and 3yz. */

@@ -5,25 +5,25 @@ import { formatReply, type Reply } from '../../syntax/reply.ts';
 import { ownReply, type ReplyName } from './reply.ts';
 
 /** What of a server's settings stands in its replies. */
-interface Named {
+interface ReplySettings {
   readonly hostname: string;
   readonly maxTextLine: number;
   readonly encode?: (text: string) => Uint8Array;
 }
 
 export class OwnReplies {
-  readonly #named: Named;
+  readonly #settings: ReplySettings;
   readonly #replies = new Map<ReplyName, Reply>();
   readonly #octets = new Map<string, Uint8Array>();
 
-  constructor(named: Named) {
-    this.#named = named;
+  constructor(settings: ReplySettings) {
+    this.#settings = settings;
   }
 
   reply(name: ReplyName): Reply {
     const known = this.#replies.get(name);
     if (known !== undefined) return known;
-    const made = ownReply(name, this.#named.hostname, this.#named.maxTextLine);
+    const made = ownReply(name, this.#settings.hostname, this.#settings.maxTextLine);
     this.#replies.set(name, made);
     return made;
   }
@@ -41,7 +41,7 @@ export class OwnReplies {
   }
 
   #keep(key: string, reply: Reply): Uint8Array {
-    const { encode = encodeAscii } = this.#named;
+    const { encode = encodeAscii } = this.#settings;
     const octets = encode(formatReply(reply));
     this.#octets.set(key, octets);
     return octets;

@@ -113,13 +113,13 @@ export function helpReply(verbs: readonly Verb[]): Reply {
  * Returns a reply of the application's with the server's name as its first word, where it is not that already: §4.2 Greeting,
  * §4.1.1.1 ehlo-ok-rsp.
  */
-export function named(said: Reply, hostname: string): Reply {
+export function withName(said: Reply, hostname: string): Reply {
   const [first = '', ...more] = said.lines;
   return first.split(' ', 1)[0]?.toLowerCase() === hostname.toLowerCase() ? said : { ...said, lines: [`${hostname}${first === '' ? '' : ' '}${first}`, ...more] };
 }
 
 /** Returns a reply of the application's with an enhanced code, which every 2yz, 4yz and 5yz has to have (RFC 2034 §4): X.0.0 where it gave none (RFC 3463 §2). */
-export function enhanced(said: Reply): Reply {
+export function withEnhanced(said: Reply): Reply {
   return said.enhanced === undefined && replyClass(said.code) !== 3 ? { ...said, enhanced: `${replyClass(said.code)}.0.0` } : said;
 }
 

@@ -21,7 +21,7 @@ import { Conversation } from './conversation.ts';
 import { settingsOf, type ServerOptions } from './option.ts';
 import { Pace } from './pace.ts';
 import { Reader } from './reader.ts';
-import { named } from './reply.ts';
+import { withName } from './reply.ts';
 import type { State } from './table.ts';
 
 /**
@@ -134,7 +134,7 @@ export class ServerSession {
   /** Answers the open question with a refusal, a reply of 4yz or 5yz. `now` as above. */
   refuse(reply: Reply, now?: Milliseconds): void {
     check(reply, 'a refusal needs a reply of 4yz or 5yz', 400, 599);
-    this.#conversation.refuse(this.#named(reply));
+    this.#conversation.refuse(this.#withName(reply));
     this.#renew(now);
   }
 
@@ -144,7 +144,7 @@ export class ServerSession {
     if (unanswered === undefined) throw new UsageError(NOT_EACH);
     if (replies.length !== unanswered) throw new UsageError(`${unanswered} recipients need ${unanswered} replies, not ${replies.length}`);
     for (const each of replies) check(each, ANSWER);
-    for (const each of replies) this.#conversation.answerNext(this.#named(each));
+    for (const each of replies) this.#conversation.answerNext(this.#withName(each));
     this.#renew(now);
   }
 
@@ -152,7 +152,7 @@ export class ServerSession {
   answerNext(reply: Reply, now?: Milliseconds): void {
     if (this.#conversation.unanswered === undefined) throw new UsageError(NOT_EACH);
     check(reply, ANSWER);
-    this.#conversation.answerNext(this.#named(reply));
+    this.#conversation.answerNext(this.#withName(reply));
     this.#renew(now);
   }
 
@@ -164,8 +164,8 @@ export class ServerSession {
   }
 
   /** The application's reply as it is said: 421 begins with our name (RFC 5321 §4.2.2). */
-  #named(reply: Reply): Reply {
-    return reply.code === 421 ? named(reply, this.#hostname) : reply;
+  #withName(reply: Reply): Reply {
+    return reply.code === 421 ? withName(reply, this.#hostname) : reply;
   }
 
   #renew(now: Milliseconds | undefined): void {

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import { settingsOf } from '../../../src/protocol/server/option.ts';
 import { OwnReplies } from '../../../src/protocol/server/own-replies.ts';
-import { enhanced, named, REPLIES } from '../../../src/protocol/server/reply.ts';
+import { REPLIES, withEnhanced, withName } from '../../../src/protocol/server/reply.ts';
 import type { ReplyName } from '../../../src/protocol/server/reply.ts';
 import { formatReply, reply } from '../../../src/syntax/reply.ts';
 import { textOf } from '../../wire/every.ts';
@@ -61,7 +61,7 @@ describe('the application\'s replies', () => {
     };
     expect(words('welcome')).toEqual(['220 mx.example.com welcome', '250 mx.example.com welcome']);
     expect(words('MX.example.com here')).toEqual(['220 MX.example.com here', '250 MX.example.com here']);
-    expect(named(reply(220, undefined, '', 'more'), 'a.example').lines).toEqual(['a.example', 'more']);
+    expect(withName(reply(220, undefined, '', 'more'), 'a.example').lines).toEqual(['a.example', 'more']);
   });
 
   // shows RFC2034:3-3 RFC2034:4-1 RFC2034:4-5
@@ -69,8 +69,8 @@ describe('the application\'s replies', () => {
     const server = (without: readonly 'ENHANCEDSTATUSCODES'[]): string[] => dialogueIn('mail', { without }, ({ about }) => (about === 'rcpt' ? { code: 550, enhanced: undefined, lines: ['no', 'such'] } : 'accept')).say('RCPT TO:<a@b>');
     expect(server([])).toEqual(['550-5.0.0 no', '550 5.0.0 such']);
     expect(server(['ENHANCEDSTATUSCODES'])).toEqual(['550-no', '550 such']);
-    expect(enhanced(reply(354, undefined, 'go on'))).toEqual(reply(354, undefined, 'go on'));
-    expect(enhanced(reply(250, '2.1.5', 'ok'))).toEqual(reply(250, '2.1.5', 'ok'));
-    expect(enhanced(reply(451, undefined, 'later')).enhanced).toBe('4.0.0');
+    expect(withEnhanced(reply(354, undefined, 'go on'))).toEqual(reply(354, undefined, 'go on'));
+    expect(withEnhanced(reply(250, '2.1.5', 'ok'))).toEqual(reply(250, '2.1.5', 'ok'));
+    expect(withEnhanced(reply(451, undefined, 'later')).enhanced).toBe('4.0.0');
   });
 });
