@@ -136,7 +136,7 @@ export function formatDeliveryStatus({ reportingMta, arrival, envelopeId, recipi
 
 function perRecipient(recipient: ReportedRecipient, utf8: boolean): string[] {
   const { forwardPath, originalRecipient, action, reply, host, lastAttempt, willRetryUntil } = recipient;
-  const until = action === 'delayed' ? willRetryUntil : undefined; // §2.3.9: MUST NOT appear in other ones
+  const until = action === 'delayed' ? willRetryUntil : undefined; // RFC 3464 §2.3.9: MUST NOT appear in other ones
   return [
     field('Original-Recipient', originalRecipient === undefined ? undefined : formatOriginal(originalRecipient)),
     field('Final-Recipient', formatTyped(addressOf(forwardPath), utf8)),
