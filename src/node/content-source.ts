@@ -11,7 +11,7 @@ import type { ReversePath } from '../syntax/path.ts';
 import type { Signal } from './aborter.ts';
 import type { Outgoing } from './sender.ts';
 
-/** Content to relay: all of it, a stream that is read into memory, or a function that gives the same stream each time. */
+/** Content to relay: all of it, a stream that is read into memory, or a function that gives the same stream each time. It is called to measure the mail, and again for each transaction; where it gives more or less then, the mail is deferred. */
 export type Content = Uint8Array | AsyncIterable<Uint8Array> | (() => AsyncIterable<Uint8Array>);
 
 /** Returns the mail with the size and kind of its content; a promise of it, where the content is a stream. Rejects where that cannot be read, with UsageError where it is no content. Once `signal` aborts nobody waits for it: it is empty then, and not to be sent. */
@@ -51,8 +51,21 @@ async function measured(reversePath: ReversePath, content: () => AsyncIterable<U
     size += octets.length;
     eightBit ||= !isAscii(octets);
   }
-  return { reversePath, content, size, eightBit };
+  return { reversePath, content: () => same(content(), size, eightBit), size, eightBit };
 }
+
+/** What was measured, or an error: the rest of a stream that was read already would pass for the whole mail. */
+async function* same(content: AsyncIterable<Uint8Array>, size: number, eightBit: boolean): AsyncGenerator<Uint8Array, void> {
+  let left = size;
+  for await (const octets of octetsOf(content)) {
+    left -= octets.length;
+    if (left < 0 || (!eightBit && !isAscii(octets))) throw new Error(CHANGED);
+    yield octets;
+  }
+  if (left > 0) throw new Error(CHANGED);
+}
+
+const CHANGED = 'the content is not what it was when it was measured';
 
 /** The pieces, each of which has been found to be octets, whatever its type promised. */
 async function* octetsOf(content: unknown): AsyncGenerator<Uint8Array, void> {

@@ -357,6 +357,23 @@ describe('a client for many mails', () => {
     expect(taken).toEqual(['<2@b.test> 2\r\n']);
   });
 
+  it.each<[string, readonly string[]]>([
+    ['the rest of a stream that was read', []],
+    ['less', ['aa\r\n']],
+    ['more', ['aa\r\n', 'bb\r\n', 'cc\r\n']],
+    ['octets above 127', ['aa\r\n', 'b\xe4\r\n']],
+  ])('defers a mail whose content is another one when it is sent: %s', async (_, second) => {
+    const { url, taken } = await keeping();
+    const client = connectTo(url, OPTIONS);
+    let asked = 0;
+    const content = async function* (): AsyncGenerator<Uint8Array, void> {
+      for (const piece of asked++ === 0 ? ['aa\r\n', 'bb\r\n'] : second) yield latin1(piece);
+    };
+    expect(brief(await client.send(mailTo('1', content)))).toBe('deferred 451 content-lost');
+    await client.close();
+    expect(taken).toEqual([]);
+  });
+
   it.each(['mx.test', 'http://mx.test', 'smtp://', 'smtp://mx.test:0', 'smtp://a b', 'smtp://mx.test/path', undefined as unknown as string])('%j is no server', (url) => {
     expect(() => connectTo(url)).toThrow(/^expected smtp:\/\/HOST:PORT, smtps:\/\/HOST:PORT or lmtp:\/\/HOST:PORT, found /);
   });
