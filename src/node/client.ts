@@ -63,7 +63,7 @@ interface Job {
   readonly resolve: (outcomes: readonly RecipientOutcome[]) => void;
 }
 
-const LEAST = { connections: 1, waiting: 1, mailsPerConnection: 1, idle: 0, timeout: 1 } as const;
+const LEAST = { connections: 1, waiting: 1, mailsPerConnection: 1, idle: 0 } as const;
 
 const SCHEMES: Readonly<Record<string, { readonly port: number; readonly options: Partial<SenderOptions> }>> = {
   'smtp:':  { port: 25,  options: {} },

@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { UsageError } from '../wire/usage.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type MailboxPath, type ReversePath } from '../syntax/path.ts';
-import { checkNextHops } from '../relay/next-hop.ts';
+import { checkLmtpHops, checkNextHops } from '../relay/next-hop.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import type { Signal } from './aborter.ts';
 import { Arrivals } from './arrivals.ts';
@@ -55,6 +55,7 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
   checkSender(options);
   if (options.resolver !== undefined && typeof options.resolver?.route !== 'function') throw new UsageError('resolver must be a Resolver');
   checkNextHops(options.routing ?? {});
+  if (options.lmtp === true) checkLmtpHops(options.routing ?? {});
   const from = parsed(reversePath, parseReversePath);
   const to = forwardPaths.map((path) => parsed(path, parseForwardPath));
   return relayTo(await outgoingOf(from, content, options.signal), to, options);

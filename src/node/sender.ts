@@ -54,10 +54,13 @@ export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtO
 
 /** Throws UsageError for options that no session can be made with. @internal */
 export function checkSender(options: Partial<SenderOptions>): void {
+  const { tls, serverName, signal, closing } = options;
   checkClientOptions(options);
   checkCounts(options, { timeout: 1 });
-  for (const signal of [options.signal, options.closing]) if (signal !== undefined && typeof signal?.addEventListener !== 'function') throw new UsageError('signal must be an AbortSignal');
-  if (options.tls !== undefined && typeof options.tls.secure !== 'function') throw new UsageError('tls must be a TlsClient, such as new TlsClient({ ca })');
+  if (serverName !== undefined && typeof serverName !== 'string') throw new UsageError(`serverName must be a host name, not ${JSON.stringify(serverName)}`);
+  for (const [name, each] of Object.entries({ signal, closing }))
+    if (each !== undefined && typeof each?.addEventListener !== 'function') throw new UsageError(`${name} must be an AbortSignal, such as that of new AbortController(), not ${JSON.stringify(each)}`);
+  if (tls !== undefined && typeof tls?.secure !== 'function') throw new UsageError('tls must be a TlsClient, such as new TlsClient({ ca })');
 }
 
 /** A mail that may go right behind another: what `send` is given, and who is told the outcomes, when its turn is over. */

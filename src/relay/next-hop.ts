@@ -21,7 +21,7 @@ export function parseNextHop(text: string, defaultPort = 25): NextHop | undefine
   const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const port = digits === undefined ? defaultPort : Number(digits);
   const host = parseHost(bracketed?.replace(/^ipv6:/i, '') ?? plain ?? '');
-  return host === undefined || port < 1 || port > 65535 ? undefined : { host, port };
+  return host === undefined || !isPort(port) ? undefined : { host, port };
 }
 
 /** Returns `host:port`, an IPv6 address in brackets. */
@@ -39,12 +39,20 @@ export function parseRoute(text: string): RouteEntry | undefined {
 }
 
 /** Throws UsageError for next hops that are none, and for a route that no domain would ever take. */
-export function checkNextHops({ routes, smarthost }: { readonly routes?: ReadonlyMap<string, NextHop>; readonly smarthost?: NextHop }): void {
+export function checkNextHops({ routes, smarthost, mxPort }: { readonly routes?: ReadonlyMap<string, NextHop>; readonly smarthost?: NextHop; readonly mxPort?: number }): void {
   if (routes !== undefined && typeof routes.get !== 'function') throw new UsageError(`routes must be a Map, not ${JSON.stringify(routes)}`);
   for (const [name, hop] of [['smarthost', smarthost], ...(routes ?? [])] as const)
-    if (hop !== undefined && (typeof hop.host !== 'string' || !Number.isInteger(hop.port) || hop.port < 1 || hop.port > 65_535)) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${JSON.stringify(hop)}`);
+    if (hop !== undefined && (typeof hop?.host !== 'string' || !isPort(hop.port))) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${JSON.stringify(hop)}`);
+  if (mxPort !== undefined && !isPort(mxPort)) throw new UsageError(`mxPort must be a port, not ${JSON.stringify(mxPort)}`);
   for (const domain of routes?.keys() ?? [])
     if (domain !== '*' && hostKey(domain.replace(/^\./, '')) !== domain.replace(/^\./, '')) throw new UsageError(`routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by ${JSON.stringify(domain)}`);
+}
+
+/** Throws UsageError where LMTP would be spoken to port 25, which RFC 2033 §5 forbids: by MX, above all, where no next hop is named. */
+export function checkLmtpHops({ routes, smarthost, mxPort = 25 }: { readonly routes?: ReadonlyMap<string, NextHop>; readonly smarthost?: NextHop; readonly mxPort?: number }): void {
+  const byMx = smarthost === undefined && routes?.has('*') !== true;
+  if (byMx && mxPort === 25) throw new UsageError('LMTP goes to a next hop, such as routing: { smarthost: { host: "localhost", port: 24 } }, and to no mail exchanger (RFC 2033 §5)');
+  if ([smarthost, ...(routes?.values() ?? [])].some((hop) => hop?.port === 25)) throw new UsageError('LMTP is not for port 25 (RFC 2033 §5)');
 }
 
 /**
@@ -59,6 +67,10 @@ export function findRoute(routes: ReadonlyMap<string, NextHop>, domain: string):
     if (parent !== undefined) return parent;
   }
   return routes.get('*');
+}
+
+function isPort(port: unknown): boolean {
+  return typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65535;
 }
 
 function parseHost(text: string): string | undefined {

@@ -131,6 +131,20 @@ describe('TLS (RFC 3207)', () => {
     }
   });
 
+  it('that ends so has not protected the mail that needs it (RFC 8689 §4.2.1)', async () => {
+    const { server, mails } = await serveKeeping();
+    const refusing = await serve({ tls: new TlsServer(MX) }, { helo: ({ session: { tls }, drop }) => {
+      if (tls !== undefined) drop();
+      return undefined;
+    } });
+    for (const { port } of [refusing, server]) {
+      const connection = await open({ port }, { tls: new TlsClient({ ca: MX.cert }) });
+      expect(brief(await connection.send(mailOf('hi\r\n', { parameters: { requireTls: true } }), TO('bob@b.test')))).toEqual(['failed 550 5.7.10 require-tls-not-secured']);
+      await connection.quit();
+    }
+    expect(mails).toEqual([]);
+  });
+
   it('wants authorities that are some', () => {
     for (const ca of ['', 'rubbish', '-----BEGIN CERTIFICATE-----\nrubbish\n-----END CERTIFICATE-----\n']) expect(() => new TlsClient({ ca })).toThrow(UsageError);
     expect(() => new TlsClient({ ca: MX.cert })).not.toThrow();

@@ -392,7 +392,17 @@ describe('a client for many mails', () => {
     ['auth needs a secret: { type: "password", authcid, password } or { type: "token", token }', { auth: { user: 'alice', pass: 'secret' } }],
     ['auth needs a secret: { type: "password", authcid, password } or { type: "token", token }', { auth: { secret: { type: 'password', authcid: 'alice' } } }],
     ['auth needs a secret: { type: "password", authcid, password } or { type: "token", token }', { auth: { secret: { type: 'token' } } }],
+    ['auth needs a secret: { type: "password", authcid, password } or { type: "token", token }', { auth: null }],
     ['tls must be a TlsClient, such as new TlsClient({ ca })', { tls: { ca: 'PEM' } }],
+    ['tls must be a TlsClient, such as new TlsClient({ ca })', { tls: null }],
+    ['hostname must be a domain or an address literal, not 5', { hostname: 5 }],
+    ['signal must be an AbortSignal, such as that of new AbortController(), not 5', { signal: 5 }],
+    ['signal must be an AbortSignal, such as that of new AbortController(), not {}', { signal: {} }],
+    ['closing must be an AbortSignal, such as that of new AbortController(), not null', { closing: null }],
+    ['serverName must be a host name, not 5', { serverName: 5 }],
+    ['ownNames must be a list, not "mx.test"', { ownNames: 'mx.test' }],
+    ['ownNames must be host names, not [5]', { ownNames: [5] }],
+    ['timeout must be a number of at least 1, not "5"', { timeout: '5' }],
   ])('throws UsageError at once, and does not defer mail for ever: %s', (message, options) => {
     expect(() => connectTo('smtp://mx.test', options)).toThrow(new UsageError(message));
   });

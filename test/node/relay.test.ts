@@ -266,6 +266,13 @@ describe('misuse of relay', () => {
     ['signal must be an AbortSignal', '<>', ['bob@b.test'], { signal: null as unknown as AbortSignal }],
     ['signal must be an AbortSignal', '<>', ['bob@b.test'], { signal: {} as AbortSignal }],
     ['resolver must be a Resolver', '<>', ['bob@b.test'], { resolver: null as unknown as Resolver }],
+    ['mxPort must be a port, not "25"', '<>', ['bob@b.test'], { routing: { mxPort: '25' as unknown as number } }],
+    ['signal must be an AbortSignal, such as that of new AbortController(), not 5', '<>', ['bob@b.test'], { signal: 5 as never }],
+    ['timeout must be a number of at least 1, not 0', '<>', ['bob@b.test'], { timeout: 0 }],
+    ['LMTP goes to a next hop, such as routing: { smarthost: { host: "localhost", port: 24 } }, and to no mail exchanger (RFC 2033 §5)', '<>', ['bob@b.test'], { lmtp: true, routing: { mxPort: 25 } }],
+    ['LMTP goes to a next hop', '<>', ['bob@b.test'], { lmtp: true, routing: { mxPort: 25, routes: new Map([['b.test', { host: 'localhost', port: 24 }]]) } }],
+    ['LMTP is not for port 25 (RFC 2033 §5)', '<>', ['bob@b.test'], { lmtp: true, routing: { smarthost: { host: 'localhost', port: 25 } } }],
+    ['LMTP is not for port 25 (RFC 2033 §5)', '<>', ['bob@b.test'], { lmtp: true, routing: { routes: new Map([['*', { host: 'localhost', port: 25 }]]) } }],
   ])('throws UsageError: %s', async (message, from, to, more) => {
     const error = await relay(from, to, HELLO, options({}, more)).then(() => undefined, (thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UsageError);

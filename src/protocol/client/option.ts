@@ -1,6 +1,6 @@
 // What an embedder sets about a ClientSession, and what holds where nothing is set.
 
-import { UsageError } from '../../wire/usage.ts';
+import { checkLists, UsageError } from '../../wire/usage.ts';
 import { parseHost } from '../../syntax/domain.ts';
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
@@ -50,11 +50,14 @@ export interface Settings {
 
 const POLICIES: readonly TlsPolicy[] = ['off', 'opportunistic', 'require', 'verify'];
 
-/** Throws UsageError for a hostname, a policy or a secret that is none: a session that began with it could only fail. */
-export function checkClientOptions({ hostname, tlsPolicy, auth }: { readonly hostname?: string; readonly tlsPolicy?: TlsPolicy; readonly auth?: Pick<ClientAuth, 'secret'> | undefined }): void {
+/** Throws UsageError for a hostname, own names, a policy or a secret that is none: a session that began with it could only fail. */
+export function checkClientOptions(options: { readonly hostname?: string; readonly ownNames?: readonly string[]; readonly tlsPolicy?: TlsPolicy; readonly auth?: Pick<ClientAuth, 'secret'> | undefined }): void {
+  const { hostname, ownNames = [], tlsPolicy, auth } = options;
   if (hostname !== undefined) hostOf(hostname);
+  checkLists(options, ['ownNames']);
+  if (!ownNames.every((name) => typeof name === 'string')) throw new UsageError(`ownNames must be host names, not ${JSON.stringify(ownNames)}`);
   if (tlsPolicy !== undefined && !POLICIES.includes(tlsPolicy)) throw new UsageError(`tlsPolicy must be one of ${POLICIES.join(', ')}, not ${JSON.stringify(tlsPolicy)}`);
-  if (auth !== undefined && !isSecret(auth.secret)) throw new UsageError('auth needs a secret: { type: "password", authcid, password } or { type: "token", token }');
+  if (auth !== undefined && !isSecret(auth?.secret)) throw new UsageError('auth needs a secret: { type: "password", authcid, password } or { type: "token", token }');
 }
 
 /** Tells whether it is one, as a program without types may not have it. */
@@ -72,6 +75,6 @@ function hostOf(hostname: string): Domain | AddressLiteral {
 /** Throws UsageError for what `checkClientOptions` does. */
 export function settingsOf({ hostname, timeout = Infinity, lmtp = false, tlsPolicy = 'off', tlsAtOnce = false, auth, ownNames = [] }: ClientOptions): Settings {
   const host = hostOf(hostname);
-  checkClientOptions({ tlsPolicy, auth });
+  checkClientOptions({ ownNames, tlsPolicy, auth });
   return { host, timeout, lmtp, tlsPolicy, tlsAtOnce, auth, ownNames: new Set(ownNames.map((name) => name.toLowerCase())) };
 }
