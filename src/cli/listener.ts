@@ -41,6 +41,12 @@ export const LISTENER: Kind<Listener> = {
   },
 };
 
+/** Where that is, as nobody else can listen there; undefined where any free port will do. */
+export function placeKey({ scheme, place }: Listener): string | undefined {
+  if ('port' in place && place.port === 0) return undefined;
+  return formatListener({ scheme, place }, 'port' in place ? place.port : 0).replace(/^[a-z]+:(?:\/\/)?/, '');
+}
+
 /** The first descriptor that systemd hands on. */
 const FIRST_INHERITED = 3;
 

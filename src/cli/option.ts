@@ -32,7 +32,7 @@ export interface Option<Value> {
   readonly help: string;
   readonly combine: (values: readonly unknown[]) => Value;
   /** What each of several values is about: with two about the same, one would be lost. */
-  readonly keyOf?: (value: never) => string;
+  readonly keyOf?: (value: never) => string | undefined;
 }
 
 export type OptionTable = Readonly<Record<string, Option<unknown>>>;
@@ -61,7 +61,7 @@ export function one<Value>(kind: Kind<Value>, help: string, byDefault?: string):
 }
 
 /** An option that may be given again and again, though once only for each key; the defaults hold only where it is not given at all. */
-export function many<Value>(kind: Kind<Value>, help: string, defaults: readonly string[] = [], keyOf?: (value: Value) => string): Option<readonly Value[]> {
+export function many<Value>(kind: Kind<Value>, help: string, defaults: readonly string[] = [], keyOf?: (value: Value) => string | undefined): Option<readonly Value[]> {
   return { kind, repeatable: true, defaults, help, combine: (values) => values as readonly Value[], ...(keyOf === undefined ? {} : { keyOf }) };
 }
 

@@ -6,7 +6,7 @@ import { LIMITS } from '../protocol/limit.ts';
 import { parseCidr, type Cidr } from '../relay/admission.ts';
 import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
 import type { Usage } from './command-line.ts';
-import { LISTENER } from './listener.ts';
+import { LISTENER, placeKey } from './listener.ts';
 import { choice, DIR, DURATION, FILE, integer, INTERVALS, many, one, text, type Kind, type OptionValues } from './option.ts';
 import { ROUTING } from './routing.ts';
 
@@ -44,7 +44,7 @@ const LARGEST: Kind<number> = { ...SIZE, parse: (written) => (SIZE.parse(written
 
 /** The options of `ehlo serve`. */
 export const OPTIONS = {
-  listen: many(LISTENER, 'listen here; default: where systemd says, or smtp://127.0.0.1:2525'),
+  listen: many(LISTENER, 'listen here; default: where systemd says, or smtp://127.0.0.1:2525', [], placeKey),
   queue: one(DIR, 'the durable queue; made on first use', './queue'),
   maildir: one(DIR, 'deliver mail for the domains of --accept into this Maildir instead of relaying it'),
   accept: many(ACCEPTED, 'take mail for this domain from anyone'),

@@ -29,6 +29,8 @@ describe('ehlo serve is misused', () => {
     [['--listen', 'smtp:fd/1'], '--listen "smtp:fd/1": expected SCHEME://HOST:PORT, SCHEME:/PATH (of 103 octets at most) or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp (not on port 25)'],
     [['--listen', 'lmtp://127.0.0.1:25'], '--listen "lmtp://127.0.0.1:25": expected SCHEME://HOST:PORT, SCHEME:/PATH (of 103 octets at most) or SCHEME:fd/N, such as smtp://127.0.0.1:2525, submissions://[::]:465 or lmtp:/run/ehlo.sock; the schemes are smtp, smtps, submission, submissions, lmtp (not on port 25)'],
     [['--proxy-from', 'proxy.test'], '--proxy-from "proxy.test": expected a range of addresses such as 192.0.2.0/24 or 2001:db8::/32'],
+    [['--listen', 'smtp://127.0.0.1:2599', '--listen', 'submission://127.0.0.1:2599'], '--listen "submission://127.0.0.1:2599": expected nothing else for "127.0.0.1:2599", found "smtp://127.0.0.1:2599" too'],
+    [['--listen', 'smtp:/run/x', '--listen', 'lmtp:/run/x'], '--listen "lmtp:/run/x": expected nothing else for "/run/x", found "smtp:/run/x" too'],
     [['--route', 'a.test=b', '--route', 'a.test=c'], '--route "a.test=c": expected nothing else for "a.test", found "a.test=b" too'],
     [['--max-connections', '0'], '--max-connections "0": expected an integer, 1 or more'],
   ])('by %j: status 64 and one line', async (args, line) => {
