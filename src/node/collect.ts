@@ -16,6 +16,7 @@ import type { Milliseconds } from '../protocol/limit.ts';
 import type { MailParameters } from '../protocol/mail.ts';
 import { accept, type Verdict } from '../protocol/server/verdict.ts';
 import type { Asked, Hooks, SessionFacts } from './hook.ts';
+import { isRefusal } from './hook-question.ts';
 import { LONGEST_TIMER, pause } from './pause.ts';
 
 const PLACES = ['client', 'helo', 'mail', 'rcpt', 'message'] as const;
@@ -58,10 +59,11 @@ export interface Collector extends Hooks {
   next(timeout?: Milliseconds): Promise<CollectedMail>;
 }
 
-/** Returns hooks for `listen` that keep every mail in memory, and go wrong where `faults` say so. Throws UsageError for a fault that would never strike. */
+/** Returns hooks for `listen` that keep every mail in memory, and go wrong where `faults` say so. Throws UsageError for a fault that would never strike, or not refuse. */
 export function collect(...faults: readonly ScriptedFault[]): Collector {
   const nowhere = faults.find(({ at }) => !PLACES.includes(at));
   if (nowhere !== undefined) throw new UsageError(`a fault strikes at ${PLACES.join(', ')}, not at ${JSON.stringify(nowhere.at)}`);
+  if (faults.some((fault) => fault.refuse !== undefined && !isRefusal(fault.refuse))) throw new UsageError('the refusal of a fault is refuse(code, enhanced, text)');
   const mails: CollectedMail[] = [];
   const wakers = new Set<() => void>();
   const struck = faults.map(() => 0);

@@ -8,7 +8,7 @@ import { isFault } from '../syntax/fault.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
 import { accept, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import type { AnyHooks, Mail, SessionFacts } from './hook.ts';
-import { isVerdict } from './hook-question.ts';
+import { isRefusal } from './hook-question.ts';
 
 /** A mail of the accept loop; it must be accepted or refused before the next one is asked for. */
 export interface ReceivedMail extends Mail {
@@ -102,7 +102,7 @@ const NOBODY: Verdict = refuse(421, '4.3.2', 'no more mail is taken on this conn
 /** The verdict that a refusal is, also where it is written as a reply line. Throws UsageError for what is no reply of 4yz or 5yz. */
 function refusalOf(refusal: string | Verdict): Verdict {
   if (typeof refusal !== 'string') {
-    if (!isVerdict(refusal) || refusal.type !== 'refuse') throw new UsageError('a refusal is a text such as "550 5.7.1 text", or refuse(…), whose code is 4yz or 5yz'); // of an accept() the mail would be taken
+    if (!isRefusal(refusal)) throw new UsageError('a refusal is a text such as "550 5.7.1 text", or refuse(…), whose code is 4yz or 5yz'); // of an accept() the mail would be taken
     return refusal;
   }
   const reply = new ReplyAssembler({ limit: 1 }).add(refusal);

@@ -153,8 +153,13 @@ export function replyOf(verdict: Verdict): Reply {
   return verdict.type === 'refuse' ? verdict.reply : (acceptance('message', verdict.text) ?? REPLIES['mail ok']);
 }
 
+/** Whether it is what `refuse()` makes, whatever its type promised. */
+export function isRefusal(verdict: Verdict): boolean {
+  return isVerdict(verdict) && verdict.type === 'refuse';
+}
+
 /** Whether the answer can be told, and refuses where it says so: programs without types may answer anything. */
-export function isVerdict(verdict: Verdict | undefined | void): boolean {
+function isVerdict(verdict: Verdict | undefined | void): boolean {
   if (verdict?.type === 'accept') return isTextOrNone(verdict.text);
   if (verdict?.type !== 'refuse') return false;
   const { code, enhanced, lines } = (verdict.reply ?? {}) as Readonly<Partial<Record<keyof Reply, unknown>>>; // what they are is found out here

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
-import { refuse } from '../../src/protocol/server/verdict.ts';
+import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { collect, type ScriptedFault } from '../../src/node/collect.ts';
 import { listen } from '../../src/node/listen.ts';
 import { UsageError } from '../../src/wire/usage.ts';
@@ -48,6 +48,11 @@ describe('a collector', () => {
 
   it('has no fault that strikes nowhere', () => {
     expect(() => collect({ at: 'data' as 'message', drop: true })).toThrow(new UsageError('a fault strikes at client, helo, mail, rcpt, message, not at "data"'));
+  });
+
+  // found by trying: an acceptance took mails that nobody was told of, and text was the hook's failure
+  it.each([accept(), '450 4.2.1 try later', null])('has no refusal that is %j', (verdict) => {
+    expect(() => collect({ at: 'message', refuse: verdict as Verdict })).toThrow(new UsageError('the refusal of a fault is refuse(code, enhanced, text)'));
   });
 
   it.each<[string, ScriptedFault, readonly string[], number]>([
