@@ -71,9 +71,14 @@ const CHANGED = 'the content is not what it was when it was measured';
 async function* octetsOf(content: unknown): AsyncGenerator<Uint8Array, void> {
   if (!isIterable(content)) throw new UsageError(`content must be octets (Uint8Array), an async iterable of them, or a function that returns one, not ${nameOf(content)}`);
   for await (const piece of content) {
-    if (!isOctets(piece)) throw new UsageError(`content must come as octets (Uint8Array), not as ${nameOf(piece)}`);
+    checkOctets(piece);
     yield piece;
   }
+}
+
+/** Throws UsageError for a piece of content that is no octets, whatever its type promised. */
+export function checkOctets(piece: unknown): asserts piece is Uint8Array {
+  if (!isOctets(piece)) throw new UsageError(`content must come as octets (Uint8Array), not as ${nameOf(piece)}`);
 }
 
 function isIterable(value: unknown): value is AsyncIterable<unknown> | Iterable<unknown> {

@@ -18,6 +18,7 @@ import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath } from '../syntax/path.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
+import { checkOctets } from './content-source.ts';
 import { DurableFile, makeDirectories, syncDirectory } from './durable.ts';
 import { lockDirectory, type Lock } from './lock.ts';
 
@@ -87,6 +88,7 @@ export class FileQueue implements Queue {
       let size = 0;
       let eightBit = false;
       for await (const octets of content) {
+        checkOctets(octets);
         size += octets.length;
         eightBit ||= !isAscii(octets);
         await file.write(octets);

@@ -10,9 +10,11 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { formatReturnPath } from '../syntax/trace.ts';
-import type { ReversePath } from '../syntax/path.ts';
+import { parseReversePath, type ReversePath } from '../syntax/path.ts';
+import { checkOctets } from './content-source.ts';
 import { DurableFile, makeDirectories } from './durable.ts';
 import { newId } from './file-queue.ts';
+import { parsed } from './relay.ts';
 
 /** Milliseconds after which nobody can still be writing a file under tmp/. */
 const LEFT_BEHIND = 36 * 3_600_000;
@@ -36,13 +38,17 @@ export class Maildir {
     return new Maildir(directory);
   }
 
-  /** Delivers a mail; when this resolves it survives the loss of power. If `content` throws, nothing is delivered. */
-  async deliver(reversePath: ReversePath, content: AsyncIterable<Uint8Array>): Promise<void> {
+  /** Delivers a mail; when this resolves it survives the loss of power. If `content` throws, or comes as anything but octets, nothing is delivered. */
+  async deliver(reversePath: ReversePath | string, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const from = parsed(reversePath, parseReversePath);
     const name = `${newId()}.${process.pid}_${++this.#count}.${hostname().replace(/[/:]/g, '_')}`;
     const file = await DurableFile.create(join(this.#directory, 'tmp'), name);
     try {
-      await file.write(encodeUtf8(formatReturnPath(reversePath)));
-      for await (const octets of content) await file.write(octets);
+      await file.write(encodeUtf8(formatReturnPath(from)));
+      for await (const octets of content) {
+        checkOctets(octets);
+        await file.write(octets);
+      }
       await file.commit(join(this.#directory, 'new'), name);
     } catch (error) {
       await file.discard();

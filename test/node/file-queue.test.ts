@@ -8,6 +8,7 @@ import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/
 import { reply } from '../../src/syntax/reply.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { concat } from '../../src/wire/octet.ts';
+import { UsageError } from '../../src/wire/usage.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { failing, operations, watchDisk } from '../support/watched-disk.ts';
@@ -58,6 +59,13 @@ async function contentOf(queue: FileQueue, id: string): Promise<string> {
 
 const files = (...names: readonly string[]): readonly string[] => readdirSync(join(directory.path, 'queue', ...names));
 const file = (...names: readonly string[]): string => join(directory.path, 'queue', ...names);
+
+// found by trying: a mail without content was acknowledged
+it('content that is octets one by one is misuse, and nothing is kept', async () => {
+  const queue = await open();
+  await expect(queue.add(BOB, new Uint8Array(3) as unknown as AsyncIterable<Uint8Array>)).rejects.toThrow(UsageError);
+  expect([[...queue.mails()], files('tmp'), files('mail')]).toEqual([[], [], []]);
+});
 
 describe('a mail that is added', () => {
   it('is durable before that resolves: written, synced, renamed, and its directory synced, in this order', async () => {

@@ -5,6 +5,7 @@ import { Maildir } from '../../src/node/maildir.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseReversePath, type ReversePath } from '../../src/syntax/path.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { UsageError } from '../../src/wire/usage.ts';
 import { decodeUtf8 } from '../../src/wire/utf8.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
@@ -48,6 +49,22 @@ describe('a Maildir', () => {
     const [name = ''] = files('new');
     const permissions = ['new', 'cur', 'tmp', `new/${name}`].map((path) => (statSync(join(directory.path, 'box', path)).mode & 0o777).toString(8));
     expect(permissions).toEqual(['700', '700', '700', '600']);
+  });
+
+  // found by trying: a mail without content was delivered, or one from nobody
+  it.each<[string, unknown]>([
+    ['octets that come one by one', new Uint8Array(3)],
+    ['text', (async function* () { yield 'x'; })()],
+  ])('takes no content that is %s: UsageError, and nothing is delivered', async (_, content) => {
+    await expect(maildir.deliver(from('<alice@a.test>'), content as AsyncIterable<Uint8Array>)).rejects.toThrow(UsageError);
+    expect([files('tmp'), files('new')]).toEqual([[], []]);
+  });
+
+  it('takes the reverse-path as text too, and nothing else for one', async () => {
+    await maildir.deliver('alice@a.test', inPieces('x'));
+    await expect(maildir.deliver('alice', inPieces('x'))).rejects.toThrow(UsageError);
+    await expect(maildir.deliver(undefined as unknown as string, inPieces('x'))).rejects.toThrow(UsageError);
+    expect(delivered()).toEqual(['Return-Path: <alice@a.test>\r\nx']);
   });
 
   // shows RFC5321:4.4-13 RFC5321:4.4-14 RFC5321:4.4-15 RFC5321:4.4-16 RFC5321:3.6.1-6

@@ -32,4 +32,9 @@ describe('a verdict', () => {
   it('names the entry that the mail was committed to', () => {
     expect(committed({ id: '42' })).toEqual({ type: 'accept', text: 'queued as 42' });
   });
+
+  // found by trying: whoever forgot to return the entry told the client "queued as undefined", and took the mail
+  it.each([undefined, null, {}, '42', { id: 42 }, { id: '' }])('is of no entry that is %j', (entry) => {
+    expect(() => committed(entry as { readonly id: string })).toThrow(UsageError);
+  });
 });
