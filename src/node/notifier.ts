@@ -10,7 +10,7 @@ import { outgoingForwardPath } from '../relay/outgoing.ts';
 import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { Action, ReportedRecipient } from '../relay/report.ts';
 import { REASONS } from '../protocol/client/reason.ts';
-import { formatOriginalRecipient } from '../protocol/extension.ts';
+import { formatOriginalRecipient } from '../protocol/parameter-value.ts';
 import { VERDICTS } from '../relay/verdict.ts';
 import type { Reply } from '../syntax/reply.ts';
 import { concat, EMPTY } from '../wire/octet.ts';

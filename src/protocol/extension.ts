@@ -1,13 +1,13 @@
 // The service extensions (RFC 5321 §2.2) as one table: what a server announces and when, the verbs that each adds and whether
-// they may be pipelined, and the parameters that each adds to MAIL and RCPT. The EHLO and HELP replies, the reading of
-// parameters and their refusal (555, 504, 501), and what is said of the verbs of extensions that are not offered derive from it.
+// they may be pipelined, and the parameters that each adds to MAIL and RCPT (their values: parameter-value.ts). The EHLO and HELP
+// replies, the reading of parameters and their refusal (555, 504, 501), and what is said of the verbs of extensions that are not
+// offered derive from it.
 
-import { decodeXtext, encodeXtext, escapeUnicode } from '../wire/xtext.ts';
+import { encodeXtext } from '../wire/xtext.ts';
 import type { Verb } from '../syntax/command.ts';
-import { isFault } from '../syntax/fault.ts';
-import { parseMailbox } from '../syntax/mailbox.ts';
 import type { Parameter } from '../syntax/parameter.ts';
 import type { MailParameters, RecipientParameters } from './mail.ts';
+import { formatOriginalRecipient, readAuth, readBody, readEnvelopeId, readNotify, readOriginalRecipient, readRet, type Read } from './parameter-value.ts';
 
 /** What of a server and its session decides what is offered. */
 export interface Offer {
@@ -26,8 +26,6 @@ export interface Offer {
   /** Extensions that this server does not offer. */
   readonly without: ReadonlySet<ExtensionKeyword>;
 }
-
-type Read<Parameters> = (value: string | undefined) => Parameters | 'malformed' | 'not implemented';
 
 /** What a client writes behind the keyword and "="; true: the keyword alone; undefined: no such parameter. */
 type Write<Parameters> = (parameters: Parameters) => string | true | undefined;
@@ -232,65 +230,4 @@ function readParameters<Parameters extends object>(parameters: readonly Paramete
 function limitsOf({ maxRecipients, maxMails = Infinity, maxRecipientDomains = Infinity }: Offer): string {
   const limits = { RCPTMAX: Math.min(maxRecipients, 999_999), MAILMAX: maxMails, RCPTDOMAINMAX: maxRecipientDomains };
   return Object.entries(limits).map(([name, limit]) => (limit > 999_999 ? '' : ` ${name}=${limit}`)).join('');
-}
-
-function readBody(value: string | undefined): ReturnType<Read<MailParameters>> {
-  const body = value?.toUpperCase();
-  return body === '7BIT' || body === '8BITMIME' || body === 'BINARYMIME' ? { body } : 'malformed';
-}
-
-function readAuth(value: string | undefined): ReturnType<Read<MailParameters>> {
-  const auth = value === undefined ? undefined : decodeXtext(value);
-  if (auth === undefined || (auth !== '<>' && isFault(parseMailbox(auth)))) return 'malformed';
-  return { auth };
-}
-
-function readRet(value: string | undefined): ReturnType<Read<MailParameters>> {
-  const ret = value?.toUpperCase();
-  return ret === 'FULL' || ret === 'HDRS' ? { ret } : 'malformed';
-}
-
-/** RFC 3461 §4.4: printable, at most 100 characters as it stands encoded. */
-function readEnvelopeId(value: string | undefined): ReturnType<Read<MailParameters>> {
-  const envelopeId = value === undefined || value.length > 100 ? undefined : decodeXtext(value);
-  return envelopeId !== undefined && /^[ -~]+$/.test(envelopeId) ? { envelopeId } : 'malformed';
-}
-
-/** RFC 3461 §4.1: NEVER stands alone. */
-function readNotify(value: string | undefined): ReturnType<Read<RecipientParameters>> {
-  const words = value?.toUpperCase().split(',') ?? [];
-  if (words.length === 1 && words[0] === 'NEVER') return { notify: [] };
-  const notify = words.filter((word) => word === 'SUCCESS' || word === 'FAILURE' || word === 'DELAY');
-  return words.length > 0 && notify.length === words.length && new Set(words).size === words.length ? { notify } : 'malformed';
-}
-
-/**
- * RFC 3461 §4.2: at most 500 characters. Choice: octets above 127 are taken, and passed on as they came, also where the type is
- * not utf-8: Postfix says rfc822 of an address in UTF-8.
- */
-function readOriginalRecipient(value: string | undefined): ReturnType<Read<RecipientParameters>> {
-  const [, type = '', encoded = ''] = /^([A-Za-z0-9-]+);(.+)$/u.exec(value ?? '') ?? [];
-  const long = (value?.length ?? 0) > 500;
-  const address = long ? undefined : type.toLowerCase() === 'utf-8' ? decodeUtf8Address(encoded) : decodeXtext(encoded);
-  return type !== '' && address !== undefined && (/^[ -~\x80-\xff]+$/.test(address) || type.toLowerCase() === 'utf-8') ? { originalRecipient: { type, address } } : 'malformed';
-}
-
-/** Returns the value of ORCPT: xtext, and of the type utf-8 what next hops take that speak no SMTPUTF8 (RFC 6533 §3). */
-export function formatOriginalRecipient({ type, address }: NonNullable<RecipientParameters['originalRecipient']>): string {
-  if (type.toLowerCase() !== 'utf-8') return `${type};${encodeXtext(address)}`;
-  return `${type};${escapeUnicode(address, /[^!-*,-<>-[\]-~]/gu)}`;
-}
-
-/**
- * Returns the address of the type utf-8 (RFC 6533 §3), `\x{HEXPOINT}` read as the character; undefined where it is malformed.
- * It takes what utf-8-addr-xtext and utf-8-addr-unitext have in common: whether UTF-8 may stand here the command has decided.
- */
-function decodeUtf8Address(encoded: string): string | undefined {
-  let address = '';
-  for (const [all, point, plain] of encoded.matchAll(/\\x\{([0-9A-F]{2,6})\}|([!-*,-<>-[\]-~\u{80}-\u{10ffff}])|[^]/gu)) {
-    const code = point === undefined ? undefined : Number.parseInt(point, 16);
-    if (code === undefined ? plain === undefined : code < 0x20 || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff || (code > 0x7e && code < 0xa0)) return undefined;
-    address += code === undefined ? all : String.fromCodePoint(code);
-  }
-  return address;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ehloLines, endsGroup, EXTENSIONS, formatOriginalRecipient, isKnownParameter, isOffered, isVerbOffered, readMailParameters, readRecipientParameters, verbsOffered } from '../../src/protocol/extension.ts';
+import { ehloLines, endsGroup, EXTENSIONS, isKnownParameter, isOffered, isVerbOffered, readMailParameters, readRecipientParameters, verbsOffered } from '../../src/protocol/extension.ts';
 import type { ExtensionKeyword, Offer } from '../../src/protocol/extension.ts';
+import { formatOriginalRecipient } from '../../src/protocol/parameter-value.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseEhloLine } from '../../src/syntax/keyword.ts';
 import { parseParameters } from '../../src/syntax/parameter.ts';
