@@ -5,12 +5,24 @@
 //         connection for which nothing waits may always read on: others that are stuck do not stop it.
 // Rule 2: so the budget is overdrawn by no more than a read of each connection, READ_AHEAD octets and what it has read.
 // Rule 3: where it is overdrawn by half all the same, no further connection is taken in (`listen`).
+// Rule 4: recipients, which stay until their mail comes or the session ends, have a budget of their own: where that is exhausted,
+//         a mail has its hundred, and no more (a thousand sessions with a thousand of the longest each took 3 GB).
+
+import type { ServerQuestion } from '../protocol/server/action.ts';
 
 /** Octets that may wait for their reader before the socket is not read any more. */
 export const HIGH_WATER = 65_536;
 
 /** Octets that the connections of a server may have in flight together before they are held back. */
 export const BUDGET = 67_108_864;
+
+/** Octets of the objects that a recipient is. */
+const RECIPIENT = 1_024;
+
+/** Octets that a recipient takes up in memory, at most or nearly so: what was written is kept with its line, two octets a character, and once more as it was read. */
+export function octetsOfRecipient({ forwardPath, parameters }: Extract<ServerQuestion, { readonly about: 'rcpt' }>): number {
+  return RECIPIENT + 4 * (forwardPath.text.length + (parameters.originalRecipient?.address.length ?? 0));
+}
 
 export class Budget {
   readonly #limit: number;

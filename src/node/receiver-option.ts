@@ -26,7 +26,7 @@ export interface ReceiverOptions extends Omit<ServerOptions, 'startTls' | 'secur
   readonly auth?: AuthSettings | (() => AuthSettings);
   /** Milliseconds for a hook to answer, and for content to be read on. Default: four minutes, one less than a client waits. */
   readonly hookTimeout?: Milliseconds;
-  /** Octets that all connections may have in flight together before they are held back. Default: 67108864. */
+  /** Octets that all connections may have in flight together before they are held back; and that recipients may take up, of which a mail then gets a hundred. Default: 67108864. */
   readonly maxBuffered?: number;
   /** Makes the session; for one that writes itself down. Default: a plain one. */
   readonly session?: (options: ServerOptions, now: Milliseconds) => ServerSession;
@@ -41,6 +41,8 @@ export class ReceiverSettings {
   readonly lmtp: boolean;
   readonly tls: TlsServer | undefined;
   readonly budget: Budget;
+  /** What the recipients of all sessions take up. */
+  readonly recipients: Budget;
   readonly patience: Patience;
   readonly #options: ReceiverOptions;
   #auth: AuthSettings | undefined; // that the options below were made with
@@ -55,6 +57,7 @@ export class ReceiverSettings {
     this.lmtp = lmtp;
     this.tls = tls;
     this.budget = new Budget(maxBuffered);
+    this.recipients = new Budget(maxBuffered);
     this.patience = new Patience(hookTimeout);
     this.#options = options;
   }
@@ -74,7 +77,7 @@ export class ReceiverSettings {
     const startTls = this.tls === undefined || tlsAtOnce === true ? false : this.tls.available ? true : 'unavailable';
     const name = `${secured} ${startTls}`;
     let options = this.#sessions.get(name);
-    if (options === undefined) this.#sessions.set(name, (options = sessionOptions(this.#options, offered, startTls, secured)));
+    if (options === undefined) this.#sessions.set(name, (options = { ...sessionOptions(this.#options, offered, startTls, secured), crowded: () => this.recipients.exhausted }));
     return options;
   }
 }

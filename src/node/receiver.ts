@@ -13,6 +13,7 @@ import type { ServerSession } from '../protocol/server/session.ts';
 import { acceptance, refuse } from '../protocol/server/verdict.ts';
 import { transmissionType } from '../protocol/transmission.ts';
 import { Aborter } from './aborter.ts';
+import { octetsOfRecipient } from './budget.ts';
 import { errorOf, reportError } from './error-report.ts';
 import type { AnyHooks, SessionFacts } from './hook.ts';
 import { HookCall, isPromise, whenSettled, type HookOutcome } from './hook-call.ts';
@@ -46,6 +47,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   #mail: ReceivedMailData | undefined; //             its data have begun, and it has not been answered
   #utf8 = false; //                                   the mail whose data have begun asked for SMTPUTF8 (RFC 6531)
   #mailState: unknown;
+  #recipients = 0; //                                 octets that those of the mail under way take up
   #drop: (() => void) | undefined; //                 made for the first hook
 
   /** `left` is called once, when the session is over. Answers nothing before `start`. */
@@ -118,6 +120,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
       this.#aborter?.abort(error);
     }
     this.#clear(undefined);
+    this.#forgetRecipients();
     this.#left(this);
   }
 
@@ -230,6 +233,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     if (isList(verdict)) return this.#session.answerEach(verdict.map(replyOf));
     if (verdict?.type === 'refuse') return this.#session.refuse(verdict.reply);
     if (question.about === 'helo') this.#facts.helo = question.domain;
+    if (question.about === 'rcpt') this.#keepRecipient(question);
     this.#session.accept(acceptance(question.about, verdict?.text));
   }
 
@@ -252,6 +256,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   /** The transaction is over; that is told when what was written is out, or can never be. */
   #ended({ how, replied }: ServerAction & { readonly type: 'ended' }): void {
     const { ended } = this.#hooks;
+    this.#forgetRecipients();
     if (ended !== undefined) this.#learn();
     this.#utf8 = false;
     if (ended === undefined) return;
@@ -259,6 +264,17 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     const concluded = how === 'accepted' || how === 'refused'; // so there was a reply, be it that it could not be written any more
     if (!replied) return this.#hear(() => ended({ ...facts, reply: concluded ? 'lost' : 'none' }));
     this.#pump.flushed((taken) => this.#hear(() => ended({ ...facts, reply: taken ? 'flushed' : 'lost' })));
+  }
+
+  #keepRecipient(recipient: Extract<ServerQuestion, { readonly about: 'rcpt' }>): void {
+    const octets = octetsOfRecipient(recipient);
+    this.#settings.recipients.charge(octets);
+    this.#recipients += octets;
+  }
+
+  #forgetRecipients(): void {
+    if (this.#recipients > 0) this.#settings.recipients.charge(-this.#recipients);
+    this.#recipients = 0;
   }
 
   /** Calls a hook that has nothing to answer. */

@@ -33,6 +33,8 @@ export const LIMITS = {
   leastDrain: 1_048_576,
   /** §4.5.3.1.8 asks for at least 100. */
   recipients: 1_000,
+  /** The hundred of §4.5.3.1.8: so many a mail may have, however many those of other sessions are. */
+  leastRecipients: 100,
   /** Replies to a pipelined group are handed on when they have grown to this. */
   replyGroup: 16_384,
 } as const;

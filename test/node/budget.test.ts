@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BUDGET, Budget, HIGH_WATER } from '../../src/node/budget.ts';
 import { accept } from '../../src/protocol/server/verdict.ts';
 import { listening } from '../support/listening.ts';
+import type { RawPeer } from '../support/raw-peer.ts';
 import { deferred, turns, until } from '../support/turn.ts';
 
 describe('a budget', () => {
@@ -96,5 +97,39 @@ describe('connections whose budget is spent', () => {
     stuck.reset(); // which shows when it is read on
     await until(() => server.sessions === 0);
     expect(server.buffered).toBe(0);
+  });
+});
+
+describe('recipients of all connections together', () => {
+  /** How many of so many more recipients, as long as they may be, hear 250; the others hear 452. */
+  const taken = async (peer: RawPeer, count: number): Promise<number> => {
+    peer.say(`RCPT TO:<${'b'.repeat(64)}@b.test> ORCPT=rfc822;${'c'.repeat(450)}\r\n`.repeat(count));
+    let accepted = 0;
+    for (let recipient = 0; recipient < count; recipient++) {
+      const said = await peer.reply();
+      if (said.startsWith('250 ')) accepted++;
+      else expect(said).toBe('452 4.5.3 too many recipients, send the rest in another mail\r\n');
+    }
+    return accepted;
+  };
+
+  it('may be so many octets; each mail has the hundred that RFC 5321 §4.5.3.1.8 asks for all the same', async () => {
+    const server = await serve({ maxBuffered: 1_000_000, without: [] });
+    const [first, second, third] = await Promise.all([greeted(server), greeted(server), greeted(server)]);
+    for (const peer of [first, second, third]) await peer.command('MAIL FROM:<a@a.test>');
+    const most = await taken(first, 1_000);
+    expect(most).toBeGreaterThan(100);
+    expect(most).toBeLessThan(1_000);
+    expect([await taken(second, 110), await taken(third, 110)]).toEqual([100, 100]);
+    await first.command('RSET');
+    expect(await taken(second, 10)).toBe(10);
+    third.reset();
+    await until(() => server.sessions === 2);
+    expect(await taken(second, 10)).toBe(10);
+    await first.command('MAIL FROM:<a@a.test>');
+    expect(await taken(first, 1_000)).toBe(most - 120);
+    expect(await second.command('DATA')).toMatch(/^354/);
+    expect(await second.command('hello\r\n.')).toMatch(/^250/);
+    expect(await taken(first, 120)).toBe(120);
   });
 });

@@ -4,6 +4,7 @@ import { isAsciiText } from '../../wire/ascii.ts';
 import type { Command, Verb } from '../../syntax/command.ts';
 import type { Parameter } from '../../syntax/parameter.ts';
 import { isOffered, isVerbOffered, type Offer } from '../extension.ts';
+import { LIMITS } from '../limit.ts';
 import { findMechanism, MECHANISMS } from '../sasl/mechanism.ts';
 import { mechanismsOffered } from './authentication.ts';
 import type { Settings } from './option.ts';
@@ -25,6 +26,8 @@ export interface GuardFacts {
   readonly clearTextAuth: boolean;
   /** Every mechanism of the server, whether it may be used now or not. */
   readonly mechanisms: readonly string[];
+  /** The recipients of all sessions together are too many. */
+  readonly crowded: () => boolean;
   /** STARTTLS is offered, and cannot be done for now. */
   readonly tlsUnavailable: boolean;
   /** Domains of the recipients that the session has taken so far, by their keys; grows with them. Undefined: they do not count. */
@@ -65,6 +68,7 @@ const GUARDS: Guards = {
   RCPT: [
     parametersNeedEhlo,
     ({ offer }, _, transaction) => ((transaction?.accepted ?? 0) >= offer.maxRecipients ? 'too many recipients' : undefined), // RFC 5321 §4.5.3.1.10
+    ({ crowded }, _, transaction) => ((transaction?.accepted ?? 0) >= LIMITS.leastRecipients && crowded() ? 'too many recipients' : undefined), // RFC 5321 §4.5.3.1.8
     ({ offer: { maxRecipientDomains = Infinity }, domains }, { forwardPath }) => (domains !== undefined && domains.size >= maxRecipientDomains && forwardPath.type === 'path' && !domains.has(forwardPath.mailbox.domain.key) ? 'too many domains' : undefined), // RFC 9422 §4.3
     (_, { forwardPath }, transaction) => (isAsciiText(forwardPath.text) || transaction?.utf8 === true ? undefined : 'utf8 recipient'), // RFC 6531 §3.4
   ],
@@ -92,7 +96,7 @@ export function factsOf(settings: Settings, secured: boolean, authenticated: boo
 const SHARED = new WeakMap<Settings, (GuardFacts | undefined)[]>();
 
 function makeFacts(settings: Settings, secured: boolean, authenticated: boolean, extended: boolean, domains: ReadonlySet<string> | undefined): GuardFacts {
-  const { maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls, without, lacking, lmtp, requireTls, auth } = settings;
+  const { maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls, without, lacking, lmtp, requireTls, auth, crowded } = settings;
   return {
     offer: {
       maxSize, maxRecipients, maxMails, maxRecipientDomains, startTls: startTls !== false, secured, mechanisms: mechanismsOffered(auth, secured, authenticated), without: lacking,
@@ -104,6 +108,7 @@ function makeFacts(settings: Settings, secured: boolean, authenticated: boolean,
     requireAuth: auth?.required === true,
     clearTextAuth: auth?.clearText === true,
     mechanisms: without.includes('AUTH') ? [] : (auth?.mechanisms ?? []),
+    crowded,
     tlsUnavailable: startTls === 'unavailable',
     domains,
   };

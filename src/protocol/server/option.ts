@@ -74,6 +74,12 @@ export interface ServerOptions {
    * @internal
    */
   readonly encode?: (text: string) => Uint8Array;
+  /**
+   * Tells whether the recipients of all sessions together are too many; those of a mail beyond its hundredth then get 452 (RFC 5321
+   * §4.5.3.1.8, §4.5.3.1.10). Default: never.
+   * @internal
+   */
+  readonly crowded?: () => boolean;
 }
 
 /** How a server offers AUTH (RFC 4954). */
@@ -113,6 +119,8 @@ export function settingsOf(options: ServerOptions): Settings {
   }
   return settings;
 }
+
+const never = (): boolean => false;
 
 /** Options that count something, and the least that makes sense of each. */
 const LEAST = {
@@ -170,6 +178,7 @@ function readOptions(options: ServerOptions): Settings {
     auth: undefined,
     counts: undefined,
     encode: encodeAscii,
+    crowded: never,
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     hostname: options.hostname,
     maxSize,

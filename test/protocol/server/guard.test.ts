@@ -86,6 +86,11 @@ describe('a command that may come is refused', () => {
     expect([99, 100, 101].map((count) => refusal('RCPT TO:<a@b>', { maxRecipients: 100 }, transactionOf({}, count)))).toEqual([undefined, 'too many recipients', 'too many recipients']);
   });
 
+  it('beyond a hundred recipients, where those of all sessions are too many (RFC 5321 §4.5.3.1.8)', () => {
+    const refusals = (crowded: boolean): unknown => [99, 100, 999].map((count) => refusal('RCPT TO:<a@b>', { crowded: () => crowded }, transactionOf({}, count)));
+    expect([refusals(false), refusals(true)]).toEqual([[undefined, undefined, undefined], [undefined, 'too many recipients', 'too many recipients']]);
+  });
+
   it('where TLS is required and not at work, but for EHLO, STARTTLS, NOOP and QUIT (RFC 3207 §4)', () => {
     const required = { requireTls: true, startTls: true, ...CLEAR };
     expect(ANY_LINE.filter((line) => refusal(line, required) !== 'tls first')).toEqual(['EHLO a', 'STARTTLS', 'NOOP', 'QUIT']);

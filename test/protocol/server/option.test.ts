@@ -16,7 +16,7 @@ describe('the options of a server session', () => {
       maxCommands: CAPS.commands, maxErrors: CAPS.errors, maxRefusedRecipients: CAPS.refusedRecipients, maxAuthFailures: MOST_AUTH_FAILURES,
       maxMails: Infinity, maxRecipientDomains: Infinity, leniencies: [], earlyTalk: 'take',
       lmtp: false, without: NOT_BY_DEFAULT, startTls: false, secured: false, requireTls: false, auth: undefined,
-      lacking: new Set([...NOT_BY_DEFAULT, 'AUTH']), lenient: new Set(), caps: CAPS, counts: undefined, encode: encodeAscii, own: expect.any(OwnReplies),
+      lacking: new Set([...NOT_BY_DEFAULT, 'AUTH']), lenient: new Set(), caps: CAPS, counts: undefined, encode: encodeAscii, crowded: expect.any(Function), own: expect.any(OwnReplies),
     });
     expect(NOT_BY_DEFAULT.filter((keyword) => !(keyword in EXTENSIONS))).toEqual([]);
   });
@@ -28,7 +28,7 @@ describe('the options of a server session', () => {
 
   it('are what is set, and the default where undefined is', () => {
     const set = { hostname: HOST, maxSize: 0, maxDrain: 1, maxRecipients: 100, maxTextLine: 500, timeout: 1, ...LATER, lmtp: true, without: [], startTls: true, secured: true, requireTls: true, auth: ANY_AUTH };
-    expect(settingsOf(set)).toEqual({ ...set, lacking: new Set(), lenient: new Set(['longTextLines']), caps: { commands: 5, errors: 6, refusedRecipients: 7, mails: 9 }, counts: undefined, encode: encodeAscii, own: expect.any(OwnReplies) });
+    expect(settingsOf(set)).toEqual({ ...set, lacking: new Set(), lenient: new Set(['longTextLines']), caps: { commands: 5, errors: 6, refusedRecipients: 7, mails: 9 }, counts: undefined, encode: encodeAscii, crowded: expect.any(Function), own: expect.any(OwnReplies) });
     // @ts-expect-error an option that is absent is left out
     expect(settingsOf({ hostname: HOST, maxSize: undefined, without: undefined })).toEqual(settingsOf({ hostname: HOST }));
   });
