@@ -10,6 +10,7 @@ import { checkServerIdentity, connect, createSecureContext, type PeerCertificate
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { ClientTls } from '../protocol/client/action.ts';
+import { readBeforeEnd } from './last-read.ts';
 import { authoritiesText, pemFault } from './pem.ts';
 
 /** What is set about TLS on the client's side. */
@@ -46,6 +47,7 @@ export class TlsClient {
       // What Node would check is the name that was sent, which an address is not.
       checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(name, certificate),
     });
+    readBeforeEnd(tls);
     let settled = false;
     const once = (result: () => ClientTls | Error): void => {
       if (settled) return;
