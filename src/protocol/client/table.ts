@@ -5,6 +5,10 @@
 //         one that is known as the reply to something else (a second 220, a 334 to DATA). Unknown codes go by their first digit.
 // Rule 3: 421 closes it in whatever state it comes (§3.8).
 // Rule 4: a client that is not let in, or does not want in, says QUIT (§4.1.1.10).
+//
+// What is done on each edge is `session.ts`; the way to the first mail (TLS, AUTH), `negotiation.ts`; what is said and what is
+// awaited, `pipeline.ts`; the transactions and their content, `work.ts` and `content.ts`; what a mail needs of a server and whom
+// it can be given there, `offer.ts` and `quota.ts`; what becomes of recipients, `recipient.ts`, `outcome.ts` and `reason.ts`.
 
 import type { ReplyClass } from '../../syntax/reply.ts';
 import type { Edge } from '../edge.ts';

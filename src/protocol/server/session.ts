@@ -8,6 +8,7 @@
 //         notice is about time.)
 // Rule 6: octets never throw; only the embedder's misuse does (UsageError).
 // Rule 7: STARTTLS forgets everything that was said or sent before it (RFC 3207 §4.2); a chunk that is refused is dropped whole.
+//
 // Here is what comes when: input, answers, time. What it means is `conversation.ts`; what may come when, `table.ts`; what is said
 // where it may not, `order.ts`; why it is refused all the same, `guard.ts`; what is offered, `../extension.ts`; how long it may take,
 // `pace.ts`; how often, `tally.ts`.
