@@ -75,7 +75,7 @@ async function run(request: Request, directory: string, json: boolean, terminal:
     return status;
   };
   const format = await readFile(join(directory, 'FORMAT'), 'utf8').catch((error: Error & { readonly code?: string }) => error);
-  if (typeof format !== 'string') return complain(format.code === 'ENOENT' || format.code === 'ENOTDIR' ? 'there is no queue' : reason(format), NO_INPUT);
+  if (typeof format !== 'string') return format.code === 'ENOENT' || format.code === 'ENOTDIR' ? complain('there is no queue', NO_INPUT) : complain(reason(format), EXIT.unavailable);
   const printer = new Printer(request, json, terminal);
   try {
     for (const part of await partsOf(directory)) {

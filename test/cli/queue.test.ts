@@ -175,6 +175,7 @@ describe('ehlo queue', () => {
     ['a folder that is not there', () => undefined, 66, 'there is no queue'],
     ['a folder that is no queue', folder, 66, 'there is no queue'],
     ['a file', () => file('', 'x'), 66, 'there is no queue'],
+    ['one that cannot be read', () => (folder(), mkdirSync(join(path, 'FORMAT'))), 69, 'illegal operation on a directory'], // as --help has it; found by trying
     ['the simple queue', () => (folder(), file('FORMAT', 'ehlo-files 1\n')), 69, 'the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 3"'],
   ])('says what is wrong with %s, and makes none', async (_, make, status, text) => {
     make();
