@@ -222,7 +222,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     const proxied = this.#proxies.some((range) => contains(range, socket.remoteAddress ?? ''));
     const ends = this.#endsOf(socket);
     if (this.#settings.budget.overdrawn) return this.#turnAway(socket, 'no memory');
-    if (this.#closed || !this.#room.enter()) return this.#turnAway(socket, 'no room');
+    if (this.#closed) return this.#turnAway(socket, 'closed');
+    if (!this.#room.enter()) return this.#turnAway(socket, 'no room');
     if (proxied || this.#tlsAtOnce !== undefined) return void this.#prepare(socket, ends, proxied);
     const client = this.#room.claim(ends.client.address);
     if (client === undefined) {
@@ -335,6 +336,7 @@ const LINGER: Milliseconds = seconds(2);
 /** In place of the banner (RFC 5321 §3.8, §7.8). */
 const TURNED_AWAY = {
   'no room': '421 4.7.0 {host} too many connections, try again later\r\n',
+  'closed': '421 4.3.2 {host} shutting down, closing connection\r\n',
   'no memory': '421 4.3.2 {host} too much mail at a time, try again later\r\n',
   'no session': '421 4.3.0 {host} local error, try again later\r\n',
 } as const;

@@ -14,9 +14,9 @@ import { acceptance, refuse } from '../protocol/server/verdict.ts';
 import { transmissionType } from '../protocol/transmission.ts';
 import { Aborter } from './aborter.ts';
 import { octetsOfRecipient } from './budget.ts';
-import { errorOf, reportError } from './error-report.ts';
+import { errorOf, reportError, tell } from './error-report.ts';
 import type { AnyHooks, SessionFacts } from './hook.ts';
-import { HookCall, isPromise, whenSettled, type HookOutcome } from './hook-call.ts';
+import { HookCall, whenSettled, type HookOutcome } from './hook-call.ts';
 import { answerFault, askAuth, askHook, authFault, isHooked, isList, replyOf, type CommandQuestion, type HookAnswer, type Occasion } from './hook-question.ts';
 import { now, Pump, type PumpOwner } from './pump.ts';
 import type { Ends, Stream } from './proxy.ts';
@@ -279,12 +279,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
 
   /** Calls a hook that has nothing to answer. */
   #hear(hook: () => unknown): void {
-    try {
-      const returned = hook();
-      if (isPromise(returned)) returned.then(undefined, (error: unknown) => this.#report(error));
-    } catch (error) {
-      this.#report(error);
-    }
+    tell(hook, (thrown) => this.#report(thrown));
   }
 
   /** The mail in hand comes to nothing. */

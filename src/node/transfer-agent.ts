@@ -34,6 +34,7 @@ import type { RecipientOutcome } from './deliver.ts';
 import { Destinations } from './destinations.ts';
 import { Dispatcher, type Signals } from './dispatch.ts';
 import type { Entrance } from './entrance.ts';
+import { tell, warn } from './error-report.ts';
 import { newId } from './file-queue.ts';
 import type { Hooks, Mail, SessionFacts } from './hook.ts';
 import { listen, type Server, type ServerLimits } from './listen.ts';
@@ -115,8 +116,9 @@ export class TransferAgent {
     checkAgent(options);
     checkNextHops(options.routing);
     const schedule = scheduleOf(options.schedule);
-    this.#options = { ...options, schedule, admission: admissionOf(options.admission, options.hostname) };
-    const { hostname, queue, resolver, log, reuse, counts = relayCounts() } = options;
+    const log: Log = (event, fields) => tell(() => options.log(event, fields), warn); // what it throws must not become what a client hears
+    this.#options = { ...options, schedule, admission: admissionOf(options.admission, options.hostname), log };
+    const { hostname, queue, resolver, reuse, counts = relayCounts() } = options;
     this.#counts = counts;
     this.#pool = new ConnectionPool({ ...reuse, clock: now });
     this.#destinations = new Destinations(resolver, hostname, () => this.#routing);

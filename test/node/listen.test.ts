@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import process from 'node:process';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Hooks, Mail } from '../../src/node/hook.ts';
 import { listen, type ListenOptions, type Server } from '../../src/node/listen.ts';
 import { now } from '../../src/node/pump.ts';
@@ -11,6 +12,7 @@ import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { concat } from '../../src/wire/octet.ts';
 import type { TlsOptions } from '../../src/node/tls.ts';
 import { UsageError } from '../../src/wire/usage.ts';
+import { pair } from '../support/duplex-pair.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { certificate } from '../support/tls-peer.ts';
 import { deferred, turns, until } from '../support/turn.ts';
@@ -381,12 +383,20 @@ describe('a hook that fails', () => {
     expect(await peer.command('NOOP')).toMatch(/^250 /);
   });
 
-  it('that is told of errors itself does not end the session, but warns', async () => {
-    const server = await serve({ rcpt: () => { throw new Error('first'); }, error: () => { throw new Error('second'); } });
+  // found by trying: one that rejects ended the process
+  it.each<[string, () => void]>([
+    ['throws', () => { throw new Error('second'); }],
+    ['rejects', () => Promise.reject(new Error('second'))],
+  ])('that is told of errors itself and %s does not end the session, but warns', async (_, error) => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const server = await serve({ rcpt: () => { throw new Error('first'); }, error });
     const peer = await greeted(server);
     await peer.command('MAIL FROM:<>');
     expect(await peer.command('RCPT TO:<bob@b.test>')).toMatch(/^451 4\.3\.0 /);
     expect(await peer.command('NOOP')).toMatch(/^250 /);
+    await until(() => warned.mock.calls.length > 0);
+    expect(warned.mock.calls).toEqual([[new Error('second')]]);
+    warned.mockRestore();
   });
 
   it('a verdict that is any kind of promise is waited for', async () => {
@@ -716,6 +726,18 @@ describe('a server that closes', () => {
     void server.close(60_000);
     await closed;
     expect(await peer.rest()).toMatch(/^421 /);
+  });
+
+  // found by trying: it said that there were too many connections
+  it('tells who comes too late that it ends', async () => {
+    const server = await serve();
+    await server.close();
+    const [end, client] = pair(16_384);
+    server.accept(end);
+    let heard = '';
+    client.on('data', (octets) => (heard += decodeLatin1(octets)));
+    await until(() => heard !== '');
+    expect(heard).toBe('421 4.3.2 mx.test shutting down, closing connection\r\n');
   });
 
   it('closes once, whoever asks', async () => {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import process from 'node:process';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FileQueue } from '../../src/node/file-queue.ts';
 import type { Server } from '../../src/node/listen.ts';
 import type { LogFields } from '../../src/node/log.ts';
@@ -127,6 +128,28 @@ describe('a transfer agent that is set up wrongly', () => {
     const host = await start('mx.test', { options: { admission: { accept: new Set(), relayFrom: ['192.0.2.1', '127.0.0.0/8'] } } });
     expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).rcpt).toEqual([expect.stringMatching(/^250 /)]);
   });
+});
+
+// found by trying: the mail was in the queue, and its client told 451, so that it came again; a promise that rejects ended the process
+it.each<[string, (error: Error) => void]>([
+  ['throws', (error) => { throw error; }],
+  ['rejects', (error) => Promise.reject(error)],
+])('a log that %s takes nothing from a mail: it is accepted once, and relayed', async (_, fail) => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const events: string[] = [];
+  const last = await start('last.test', { accept: ['b.test'], maildir: true });
+  const log = (event: string): void => {
+    events.push(event);
+    return fail(new Error(`no room for ${event}`));
+  };
+  const host = await start('mx.test', { routes: { 'b.test': last.server.port }, options: { log } });
+  expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).end).toMatch(/^250 2\.0\.0 queued as /);
+  await until(() => events.includes('done'));
+  expect(events).toEqual(['accepted', 'delivered', 'done']);
+  expect(last.delivered()).toHaveLength(1);
+  await until(() => warned.mock.calls.length === 3);
+  expect(warned.mock.calls).toEqual(events.map((event) => [new Error(`no room for ${event}`)]));
+  warned.mockRestore();
 });
 
 describe('a transfer agent', () => {
