@@ -7,7 +7,7 @@ import { encodeXtext } from '../wire/xtext.ts';
 import type { Verb } from '../syntax/command.ts';
 import type { Parameter } from '../syntax/parameter.ts';
 import type { MailParameters, RecipientParameters } from './mail.ts';
-import { formatOriginalRecipient, readAuth, readBody, readEnvelopeId, readNotify, readOriginalRecipient, readRet, type Read } from './parameter-value.ts';
+import { passOnOriginalRecipient, readAuth, readBody, readEnvelopeId, readNotify, readOriginalRecipient, readRet, type Read } from './parameter-value.ts';
 
 /** What of a server and its session decides what is offered. */
 export interface Offer {
@@ -85,7 +85,7 @@ export const EXTENSIONS = {
     },
     rcpt: {
       NOTIFY: { grammar: '"NEVER" / 1#("SUCCESS" / "FAILURE" / "DELAY")', read: readNotify, write: ({ notify }) => (notify?.length === 0 ? 'NEVER' : notify?.join(',')) },
-      ORCPT:  { grammar: 'addr-type ";" xtext', read: readOriginalRecipient, write: ({ originalRecipient: original }) => original && formatOriginalRecipient(original) },
+      ORCPT:  { grammar: 'addr-type ";" xtext', read: readOriginalRecipient, write: ({ originalRecipient: original }) => original && passOnOriginalRecipient(original) },
     } },
   LIMITS:              { source: 'RFC 9422', announce: limitsOf },
   REQUIRETLS:          { source: 'RFC 8689', when: ['TLS is at work'], // §2: only where TLS is at work

@@ -44,22 +44,33 @@ export function readNotify(value: string | undefined): ReturnType<Read<Recipient
   return words.length > 0 && notify.length === words.length && new Set(words).size === words.length ? { notify } : 'malformed';
 }
 
+/** Characters of the value of ORCPT. */
+const LONGEST_ORIGINAL = 500;
+
 /**
  * RFC 3461 §4.2: at most 500 characters. Choice: octets above 127 are taken, and passed on as they came, also where the type is
  * not utf-8: Postfix says rfc822 of an address in UTF-8.
  */
 export function readOriginalRecipient(value: string | undefined): ReturnType<Read<RecipientParameters>> {
   const [, type = '', encoded = ''] = /^([A-Za-z0-9-]+);(.+)$/u.exec(value ?? '') ?? [];
-  const long = (value?.length ?? 0) > 500;
+  const long = (value?.length ?? 0) > LONGEST_ORIGINAL;
   const address = long ? undefined : type.toLowerCase() === 'utf-8' ? decodeUtf8Address(encoded) : decodeXtext(encoded);
   return type !== '' && address !== undefined && (/^[ -~\x80-\xff]+$/.test(address) || type.toLowerCase() === 'utf-8') ? { originalRecipient: { type, address } } : 'malformed';
 }
 
-/** Returns the value of ORCPT: xtext, and of the type utf-8 what next hops take that speak no SMTPUTF8 (RFC 6533 §3). */
-export function formatOriginalRecipient({ type, address }: NonNullable<RecipientParameters['originalRecipient']>): string {
+/** Returns the value of ORCPT: xtext, and of the type utf-8 what next hops take that speak no SMTPUTF8, or with `utf8` the form that is not ASCII (RFC 6533 §3). */
+export function formatOriginalRecipient({ type, address }: OriginalRecipient, { utf8 = false }: { readonly utf8?: boolean } = {}): string {
   if (type.toLowerCase() !== 'utf-8') return `${type};${encodeXtext(address)}`;
-  return `${type};${escapeUnicode(address, /[^!-*,-<>-[\]-~]/gu)}`;
+  return `${type};${escapeUnicode(address, utf8 ? /[^!-*,-<>-[\]-~\u{80}-\u{10ffff}]/gu : /[^!-*,-<>-[\]-~]/gu)}`;
 }
+
+/** The same for a next hop, which need not take a longer one: undefined. Above ASCII each character may have become ten. */
+export function passOnOriginalRecipient(original: OriginalRecipient): string | undefined {
+  const value = formatOriginalRecipient(original);
+  return value.length > LONGEST_ORIGINAL ? undefined : value;
+}
+
+type OriginalRecipient = NonNullable<RecipientParameters['originalRecipient']>;
 
 /**
  * Returns the address of the type utf-8 (RFC 6533 §3), `\x{HEXPOINT}` read as the character; undefined where it is malformed.

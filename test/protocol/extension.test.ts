@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ehloLines, endsGroup, EXTENSIONS, isKnownParameter, isOffered, isVerbOffered, readMailParameters, readRecipientParameters, verbsOffered } from '../../src/protocol/extension.ts';
+import { ehloLines, endsGroup, EXTENSIONS, isKnownParameter, isOffered, isVerbOffered, readMailParameters, readRecipientParameters, verbsOffered, writeRecipientParameters } from '../../src/protocol/extension.ts';
 import type { ExtensionKeyword, Offer } from '../../src/protocol/extension.ts';
 import { formatOriginalRecipient } from '../../src/protocol/parameter-value.ts';
 import { isFault } from '../../src/syntax/fault.ts';
@@ -169,5 +169,10 @@ describe('ORCPT as it is passed on', () => {
     const read = readRecipientParameters([{ keyword: 'ORCPT', value: came }], ALL);
     if ('refused' in read || read.originalRecipient === undefined) throw new Error('it was refused');
     expect(formatOriginalRecipient(read.originalRecipient)).toBe(goes);
+  });
+
+  it('is left out where it would be longer than RFC 3461 §4.2 has it, which servers refuse the recipient for', () => {
+    const written = (length: number): unknown => writeRecipientParameters({ originalRecipient: { type: 'utf-8', address: '\u{7528}'.repeat(length) } }, () => true).map(({ value }) => String(value).length);
+    expect([written(61), written(62)]).toEqual([[494], []]);
   });
 });

@@ -5,6 +5,7 @@
 
 import { readMailParameters, readRecipientParameters, writeMailParameters, writeRecipientParameters, type Offer, type ParameterRefusal } from '../../protocol/extension.ts';
 import type { MailParameters, RecipientParameters } from '../../protocol/mail.ts';
+import { formatOriginalRecipient } from '../../protocol/parameter-value.ts';
 import { isFault } from '../../syntax/fault.ts';
 import { formatParameters, parseParameters, type Parameter } from '../../syntax/parameter.ts';
 
@@ -15,10 +16,13 @@ export function formatMailParameters(all: MailParameters): string {
   return formatParameters(writeMailParameters(parameters, anything));
 }
 
-/** The same for RCPT. */
+/** The same for RCPT. ORCPT above ASCII stays in the form that is as long as what came: the other may be longer than may be read. */
 export function formatRecipientParameters(parameters: RecipientParameters): string {
   if (asksNothing(parameters)) return '';
-  return formatParameters(writeRecipientParameters(parameters, anything));
+  const { originalRecipient: original, ...others } = parameters;
+  const written = writeRecipientParameters(others, anything);
+  if (original !== undefined) written.push({ keyword: 'ORCPT', value: formatOriginalRecipient(original, { utf8: true }) });
+  return formatParameters(written);
 }
 
 /** Most mail asks for nothing, and is told from the others at a glance. */

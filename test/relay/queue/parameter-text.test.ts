@@ -19,6 +19,8 @@ const RCPT: readonly (readonly [RecipientParameters, string])[] = [
   [{ notify: ['SUCCESS', 'FAILURE', 'DELAY'] }, 'NOTIFY=SUCCESS,FAILURE,DELAY'],
   [{ notify: ['DELAY'], originalRecipient: { type: 'rfc822', address: 'Bob Example+x@Example.Org' } }, 'NOTIFY=DELAY ORCPT=rfc822;Bob+20Example+2Bx@Example.Org'],
   [{ originalRecipient: { type: 'x400', address: '/C=US/ADMD=a;b/' } }, 'ORCPT=x400;/C+3DUS/ADMD+3Da;b/'],
+  [{ originalRecipient: { type: 'utf-8', address: 'gr\u{fc}\u{df}e +=\\@example.com' } }, 'ORCPT=utf-8;gr\u{fc}\u{df}e\\x{20}\\x{2B}\\x{3D}\\x{5C}@example.com'],
+  [{ originalRecipient: { type: 'utf-8', address: 'a\u{85}b' } }, 'ORCPT=utf-8;a\u{85}b'], // which the other form cannot say
 ];
 
 describe('the parameters of MAIL and RCPT as text', () => {
@@ -31,6 +33,11 @@ describe('the parameters of MAIL and RCPT as text', () => {
   it.each(RCPT)('of RCPT: %j', (parameters, text) => {
     expect(formatRecipientParameters(parameters)).toBe(text);
     expect(parseRecipientParameters(text)).toEqual(parameters);
+  });
+
+  it('keep the longest address above ASCII, which in the other form of RFC 6533 §3 would have eight times its 500 characters', () => {
+    const parameters = { originalRecipient: { type: 'utf-8', address: '\u{4e00}'.repeat(494) } };
+    expect(parseRecipientParameters(formatRecipientParameters(parameters))).toEqual(parameters);
   });
 
   it('give back whatever a client can have asked for', () => {
