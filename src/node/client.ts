@@ -9,7 +9,9 @@
 //
 // Rule 1: every mail that was given to `send` gets an outcome for each recipient, whatever happens to connections.
 // Rule 2: a connection that turns out to be stale is no attempt: the mail goes over a fresh one.
-// Rule 3: where no connection is to be had, the mails that wait are told so at once: each would meet the same.
+// Rule 3: where no connection is to be had that takes mail, the mails that wait are told so at once: each would meet the same, and
+//         a password that is wrong be tried for each. As long as there is another one they wait for that: a server may take fewer
+//         connections than we would have.
 // Choice: the envelope of the next mail goes with the end of the one before, where the server lets it (RFC 2920 §3.1), and not
 //         to whichever connection is free first: a round trip for each mail instead of two, though one may wait for a slow reply.
 // Left out: sockets that are files.
@@ -93,6 +95,7 @@ export class MailClient implements AsyncDisposable {
   readonly #waiting: Job[] = []; // from #first on
   #first = 0;
   #lanes = 0; //                    mails under way, each on a connection of its own
+  #most = Infinity; //              lanes, since a further one had no connection
   #ready: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #idle: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #inHand = 0; //                   mails without an outcome
@@ -173,7 +176,7 @@ export class MailClient implements AsyncDisposable {
   #add(job: Job): void {
     const { connections = 5 } = this.#options;
     this.#waiting.push(job);
-    if (this.#lanes >= connections) return;
+    if (this.#lanes >= Math.min(connections, this.#most)) return;
     this.#lanes += 1;
     void this.#serve();
   }
@@ -208,13 +211,13 @@ export class MailClient implements AsyncDisposable {
       return { mail: following.mail, forwardPaths: following.paths, settle: resolve };
     };
     for (let job = this.#next(); job !== undefined; ) {
-      try {
-        held ??= await this.#open();
-      } catch (error) {
-        for (let other: Job | undefined = job; other !== undefined; other = this.#lanes === 1 ? this.#next() : undefined) this.#settle(other, [], outcomeOfError(error, this.#options.signal?.aborted === true));
+      const open = held ?? (await this.#openFor(job));
+      if (open === 'left') return;
+      if (open === 'told') {
         job = this.#next();
         continue;
       }
+      held = open;
       held.mails += 1;
       let outcomes = await held.connection.send(job.mail, job.paths, undefined, next);
       for (let following; (following = behind.shift()) !== undefined; ) {
@@ -231,7 +234,36 @@ export class MailClient implements AsyncDisposable {
       if (!stale) job = this.#next();
     }
     if (held !== undefined) this.#pool.give(held);
-    this.#lanes -= 1; // in one go with the last look for a mail: none comes in between
+    this.#endLane(); // in one go with the last look for a mail: none comes in between
+  }
+
+  #endLane(): void {
+    this.#lanes -= 1;
+    if (this.#lanes === 0) this.#most = Infinity;
+  }
+
+  /**
+   * Opens a connection for the mail. 'left': none is to be had that takes mail, and the lane has ended; the mail is left to the others, which
+   * have one, or will be told. 'told': nor is there another lane, so that the mail and all that wait have been told.
+   */
+  async #openFor(job: Job): Promise<Held | 'left' | 'told'> {
+    let tell: (each: Job) => void | Promise<void>;
+    try {
+      const held = await this.#open();
+      if (held.connection.usable) return held;
+      tell = async (each) => this.#settle(each, await held.connection.send(each.mail, each.paths), ABORTED, held.target); // says why, and sends nothing
+    } catch (error) {
+      tell = (each) => this.#settle(each, [], outcomeOfError(error, this.#options.signal?.aborted === true));
+    }
+    if (this.#lanes > 1) {
+      this.#waiting.splice(this.#first, 0, job);
+      this.#endLane();
+      this.#most = this.#lanes;
+      return 'left';
+    }
+    const waiting = Array.from({ length: this.waiting }, () => this.#next());
+    for (const each of [job, ...waiting]) if (each !== undefined) await tell(each);
+    return 'told';
   }
 
   #settle({ paths, resolve }: Job, outcomes: readonly Outcome[], otherwise: Outcome, target?: Target): void {

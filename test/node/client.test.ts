@@ -292,6 +292,32 @@ describe('a client for many mails', () => {
     await client.close();
   });
 
+  it.each([1, 5])('tells all that wait why a server takes no mail, and does not try it for each: %d connections', async (connections) => {
+    const wrong = ['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 AUTH PLAIN', 'C: AUTH', 'S: 535 5.7.8 wrong password', ...FAREWELL];
+    await using server = await startScriptedServer(wrong);
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, connections, auth: { secret: { type: 'password', authcid: 'alice', password: 'wrong' }, clearText: true } });
+    const outcomes = await Promise.all(Array.from({ length: 20 }, (_, name) => client.send(mailTo(String(name)))));
+    expect(new Set(outcomes.map(brief))).toEqual(new Set(['deferred 535']));
+    expect(server.connections).toBe(connections);
+    expect(brief(await client.send(mailTo('later')))).toBe('deferred 535'); // asked anew
+    expect(server.connections).toBe(connections + 1);
+    await client.close();
+  });
+
+  it('makes do with the connections that a server lets it have', async () => {
+    let taken = 0;
+    const server = await serve({ maxConnectionsPerClient: 2 }, { message: async ({ content }) => {
+      for await (const _ of content) continue;
+      taken += 1;
+      return accept();
+    } });
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, connections: 5 });
+    const outcomes = await Promise.all(Array.from({ length: 40 }, (_, name) => client.send(mailTo(String(name)))));
+    expect(new Set(outcomes.map(brief))).toEqual(new Set(['delivered 250']));
+    expect(taken).toBe(40);
+    await client.close();
+  });
+
   it('says what is wrong where the host is not found', async () => {
     const client = connectTo('smtp://nowhere.invalid', OPTIONS);
     expect(brief(await client.send(mailTo('1')))).toBe('deferred 451 no-connection');
