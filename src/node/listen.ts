@@ -12,6 +12,7 @@ import { checkFlags, checkLists, UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
+import { refuse } from '../protocol/server/verdict.ts';
 import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
 import { destroy } from './destroy.ts';
@@ -315,6 +316,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     const entranceClosed = this.#entrance?.close();
     if (this.#entrance === undefined) this.#listener.close(() => undefined); // at once; what Node would have us wait for is also who has heard our last word and keeps the line
     for (const cut of this.#preparing) cut(); // nothing was said yet, and nothing is in hand
+    for (const connection of this.#accepted) connection.refuse(CLOSING); // the loop may never come to them
+    this.#accepted.clear();
     for (const receiver of this.#receivers.keys()) receiver.shutdown();
     const over = this.#receivers.size === 0 ? undefined : new Promise<void>((resolve) => (this.#idle = resolve));
     await over; // also those that are cut: their hooks have been told
@@ -332,6 +335,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
 const MOST_TURNED_AWAY = 100;
 
 const LINGER: Milliseconds = seconds(2);
+
+const CLOSING = refuse(421, '4.3.2', 'shutting down, closing connection');
 
 /** In place of the banner (RFC 5321 §3.8, §7.8). */
 const TURNED_AWAY = {

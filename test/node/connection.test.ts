@@ -276,6 +276,16 @@ describe('the accept loop', () => {
     await until(() => over === 1);
   });
 
+  // found by trying: it kept the server for the thirty seconds of its grace, and was then cut without a word
+  it('leaves a connection that it has not come to with 421 where the server closes', async () => {
+    const server = await serve();
+    const peer = await connect(server);
+    await until(() => server.sessions === 1);
+    await server.close();
+    expect(await peer.rest()).toBe('421 4.3.2 mx.test shutting down, closing connection\r\n');
+    for await (const _ of server) throw new Error('it is gone');
+  });
+
   it('may be run by several at a time: each connection is for one of them, and all of them end', async () => {
     const server = await serve();
     const served: string[] = [];
