@@ -313,9 +313,13 @@ export class ClientConnection {
 
   #startTls(): void {
     const { tls = (usual ??= new TlsClient()), serverName = '' } = this.#options;
-    this.#socket = tls.secure(this.#socket, serverName, (result) => {
+    const settle = (result: ClientTls | Error): void => {
       if (result instanceof Error) this.#session.tlsFailed(result.message);
       else this.#session.secured(result, now());
+      this.#pump.turn();
+    };
+    this.#socket = tls.secure(this.#socket, serverName, settle, (why) => {
+      this.#session.lost('connection-lost', why);
       this.#pump.turn();
     });
     this.#pump.replace(this.#socket);

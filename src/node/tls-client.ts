@@ -10,6 +10,7 @@ import { checkServerIdentity, connect, createSecureContext, type PeerCertificate
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { ClientTls } from '../protocol/client/action.ts';
+import { errorCode } from './error-text.ts';
 import { readBeforeEnd } from './last-read.ts';
 import { authoritiesText, pemFault } from './pem.ts';
 
@@ -34,10 +35,11 @@ export class TlsClient {
 
   /**
    * Shakes hands over the socket, and returns the one that is TLS. `settle` is told once, and at once, what came of it: an
-   * Error's message is one line. `name`: of the host that is meant, or its address.
+   * Error's message is one line; `broken` is told what TLS itself breaks by after that, an alert of the server's for example: in TLS 1.3
+   * it may refuse what was the end of the handshake to us. `name`: of the host that is meant, or its address.
    * @internal
    */
-  secure(socket: Duplex, name: string, settle: (result: ClientTls | Error) => void): Duplex {
+  secure(socket: Duplex, name: string, settle: (result: ClientTls | Error) => void, broken: (why: string) => void = () => undefined): Duplex {
     const address = parseIpv4(name) !== undefined || parseIpv6(name) !== undefined;
     const tls = connect({
       socket,
@@ -55,7 +57,10 @@ export class TlsClient {
       settle(result());
     };
     tls.on('secureConnect', () => once(() => factsOf(tls)));
-    tls.on('error', (error) => once(() => new Error(tlsErrorText(error))));
+    tls.on('error', (error) => {
+      if (settled && errorCode(error)?.startsWith('ERR_SSL_') === true) broken(tlsErrorText(error));
+      once(() => new Error(tlsErrorText(error)));
+    });
     for (const end of ['end', 'close'] as const) tls.on(end, () => once(() => new Error('the connection was closed')));
     return tls;
   }

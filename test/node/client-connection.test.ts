@@ -1,5 +1,6 @@
 // The client's connections against our own server, and against scripts where a server of ours would not do so.
 
+import { createServer } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { describe, expect, it, vi } from 'vitest';
 import { connect } from '../../src/node/connect.ts';
@@ -143,6 +144,19 @@ describe('TLS (RFC 3207)', () => {
       await connection.quit();
     }
     expect(mails).toEqual([]);
+  });
+
+  // found with a server that wants a certificate of the client's: "connection lost", and no word of why
+  it('that breaks behind the handshake is told of in its own words', async () => {
+    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void new TlsServer(MX).secure(socket).done.then(() => socket.write(latin1('no record of TLS\r\n'))));
+    await new Promise<void>((resolve) => {
+      listener.on('listening', resolve);
+      listener.listen({ host: '127.0.0.1', port: 0 });
+    });
+    const address = listener.address();
+    const port = address !== null && typeof address !== 'string' ? address.port : 0;
+    expect(await sendOne({ port }, { tlsAtOnce: true })).toMatchObject({ state: 'deferred', reason: 'connection-lost', reply: { lines: [expect.stringMatching(/^connection lost: (?:wrong version number|bad record type)$/)] } }); // as OpenSSL calls it
+    await new Promise<void>((resolve) => listener.close(resolve));
   });
 
   it('wants authorities that are some', () => {

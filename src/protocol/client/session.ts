@@ -177,10 +177,10 @@ export class ClientSession {
     this.lost();
   }
 
-  /** The connection broke, or never came about. In the handshake that is its end. */
-  lost(reason: 'connection-lost' | 'no-connection' = 'connection-lost'): void {
+  /** The connection broke, for a reason on one line where there is one, or never came about. In the handshake that is its end. */
+  lost(reason: 'connection-lost' | 'no-connection' = 'connection-lost', detail?: string): void {
     if (this.#state === 'tls') this.#break('tls-failed', 'connection lost');
-    else this.#break(reason);
+    else this.#break(reason, detail);
   }
 
   /** The deadline has passed. */
