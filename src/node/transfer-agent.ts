@@ -34,7 +34,7 @@ import type { RecipientOutcome } from './deliver.ts';
 import { Destinations } from './destinations.ts';
 import { Dispatcher, type Signals } from './dispatch.ts';
 import type { Entrance } from './entrance.ts';
-import { tell, warn } from './error-report.ts';
+import { errorOf, tell, warn } from './error-report.ts';
 import { newId } from './file-queue.ts';
 import type { Hooks, Mail, SessionFacts } from './hook.ts';
 import { listen, type Server, type ServerLimits } from './listen.ts';
@@ -202,6 +202,7 @@ export class TransferAgent {
       let queued: QueuedMail | undefined;
       let beginning: Beginning | undefined;
       if (relayed.forwardPaths.length > 0) queued = await queue.add({ id, reversePath, parameters, forwardPaths: relayed.forwardPaths, recipientParameters: relayed.recipientParameters }, this.#traced(mail, id, submission));
+      if (relayed.forwardPaths.length > 0 && queued === undefined) throw new UsageError('add of the queue must resolve with the mail, which nobody knows to be kept otherwise');
       if (local.forwardPaths.length > 0) {
         beginning = new Beginning(queued === undefined ? this.#traced(mail, id, submission) : queue.content(id));
         await this.#deliverHere(reversePath, beginning, queued);
@@ -295,11 +296,11 @@ export class TransferAgent {
   }
 
   async #relay(mail: QueuedMail, recipients: readonly number[], signals: Signals, routed: (destination: string) => void): ReturnType<typeof relayTo> {
-    const { hostname, queue, resolver } = this.#options;
+    const { hostname, resolver } = this.#options;
     const { reversePath, forwardPaths, size, eightBit, parameters, recipientParameters } = mail;
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     const asked = { parameters: parameters ?? {}, recipientParameters: recipients.map((recipient) => recipientParameters?.[recipient] ?? {}) };
-    const content = (host?: string): AsyncIterable<Uint8Array> => contentOf(queue, mail.id, recipients, host);
+    const content = (host?: string): AsyncIterable<Uint8Array> => contentOf(this.#options, mail.id, recipients, host);
     const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, routed, pool: this.#pool, routing: this.#routing, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
     this.#count(results, size);
     return results;
@@ -332,12 +333,17 @@ export class TransferAgent {
   }
 }
 
-/** The content of a mail for an attempt, which is recorded before the final dot goes out: after that the mail may be taken. */
-async function* contentOf(queue: Queue, id: string, recipients: readonly number[], host: string | undefined): AsyncGenerator<Uint8Array, void> {
-  const recent = queue.recent?.(id);
-  if (recent === undefined) yield* queue.content(id);
-  else for (const piece of recent) yield piece;
-  await queue.attempt?.(id, recipients, host);
+/** The content of a mail for an attempt, which is recorded before the final dot goes out: after that the mail may be taken. Why it cannot be read is in no outcome, and so in the log. */
+async function* contentOf({ queue, log }: Pick<TransferAgentOptions, 'queue' | 'log'>, id: string, recipients: readonly number[], host: string | undefined): AsyncGenerator<Uint8Array, void> {
+  try {
+    const recent = queue.recent?.(id);
+    if (recent === undefined) yield* queue.content(id);
+    else for (const piece of recent) yield piece;
+    await queue.attempt?.(id, recipients, host);
+  } catch (error) {
+    log('error', { id, text: errorOf(error).message });
+    throw error;
+  }
 }
 
 /** The addresses that a listener has: those of every interface, where it listens on all of them. */

@@ -10,6 +10,7 @@ import { Resolver } from '../../src/node/resolve.ts';
 import { TransferAgent, type Door, type TransferAgentOptions } from '../../src/node/transfer-agent.ts';
 import { parseCidr } from '../../src/relay/admission.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
+import type { Queue, QueuedMail } from '../../src/relay/queue/port.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { UsageError } from '../../src/wire/usage.ts';
@@ -127,6 +128,37 @@ describe('a transfer agent that is set up wrongly', () => {
   it('takes ranges as text', async () => {
     const host = await start('mx.test', { options: { admission: { accept: new Set(), relayFrom: ['192.0.2.1', '127.0.0.0/8'] } } });
     expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).rcpt).toEqual([expect.stringMatching(/^250 /)]);
+  });
+});
+
+/** A queue that has another function. */
+const otherwise = (queue: FileQueue, functions: Partial<Queue>): Queue => new Proxy<Queue>(queue, {
+  get: (_, name) => {
+    const own: unknown = Reflect.get(functions, name) ?? Reflect.get(queue, name);
+    return typeof own === 'function' ? own.bind(queue) : own;
+  },
+});
+
+describe('a queue that fails', () => {
+  // found by trying: what was wrong was told to nobody
+  it.each<[string, Partial<Queue>]>([
+    ['to read the content of a mail', { content: () => { throw new Error('the disk is on fire'); } }],
+    ['to record an attempt', { attempt: () => Promise.reject(new Error('the disk is on fire')) }],
+  ])('%s is in the log with the reason, and the mail is deferred', async (_, functions) => {
+    await using next = await startScriptedServer(taking());
+    const queue = await FileQueue.open(join(directory.path, 'broken'));
+    const host = await start('mx.test', { routes: { 'b.test': next.port }, options: { queue: otherwise(queue, functions) } });
+    expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).end).toMatch(/^250 /);
+    await until(() => events(host).includes('deferred'));
+    expect(host.logged.find(([event]) => event === 'error')).toMatchObject(['error', { text: 'the disk is on fire', id: expect.stringMatching(/^\w+$/) }]);
+  });
+
+  // found by trying: 250 was said for what nobody may have kept
+  it('to say what it keeps is 451', async () => {
+    const queue = await FileQueue.open(join(directory.path, 'broken'));
+    const host = await start('mx.test', { options: { queue: otherwise(queue, { add: async () => undefined as unknown as QueuedMail }) } });
+    expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).end).toMatch(/^451 4\.3\.0 /);
+    expect(events(host)).toEqual(['error']);
   });
 });
 
