@@ -202,6 +202,10 @@ declare module 'node:url' {
 }
 
 // node/journal.ts
+declare module 'node:v8' {
+  export function getHeapStatistics(): { readonly heap_size_limit: number };
+}
+
 declare module 'node:zlib' {
   /** Node 20.15 */
   export const crc32: ((octets: Uint8Array, value?: number) => number) | undefined;

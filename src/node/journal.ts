@@ -22,6 +22,7 @@
 
 import { randomInt } from 'node:crypto';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { getHeapStatistics } from 'node:v8';
 import * as zlib from 'node:zlib';
 import { UsageError } from '../wire/usage.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
@@ -59,6 +60,8 @@ export interface JournalOptions {
   readonly carryLimit?: number;
   /** Octets of the disk that no mail may take, nor what a checkpoint would write, so that there is room for what becomes of those that have been taken. Default: 128 MiB. */
   readonly floor?: number;
+  /** Octets of memory, about, that mail may take up; while it does no more is taken. Default: a quarter of what V8 may have, since a relay has its own for them, and for its attempts. */
+  readonly memory?: number;
   /** Octets by which a segment is made longer at a time while batches are small; none: 0. Default: 256 KiB. */
   readonly ahead?: number;
   /** Begins nothing that nobody asks for: no checkpoint, and a segment only for what has to be written. For who only looks. */
@@ -85,6 +88,7 @@ const MEBIBYTE = 1024 * KIBIBYTE;
 const RESULT_DELAY = 50; // milliseconds that a result waits for company
 const ABOUT_A_STATE = 128; //     octets of a STATE record, content and recipients aside
 const ABOUT_A_RECIPIENT = 128; // and of each of those in it: the path, and what a host has said
+const OBJECTS_OF_A_RECIPIENT = 1024; // octets of memory, about; the texts have two octets a character besides
 const FOREIGN = 64; // octets from which zlib's checksum is faster, the call included
 const CHECKSUM: Checksum = (octets, value = 0) => (octets.length < FOREIGN || zlib.crc32 === undefined ? crc32(octets, value) : zlib.crc32(octets, value));
 
@@ -94,6 +98,7 @@ export class Journal implements Queue {
   readonly #log: SegmentLog;
   readonly #room: DiskRoom;
   readonly #carryLimit: number;
+  readonly #memory: number;
   readonly #book: Book;
   readonly #segments: number[];
   readonly #release: () => Promise<void>;
@@ -138,6 +143,7 @@ export class Journal implements Queue {
     this.#options = options;
     this.#store = store;
     this.#carryLimit = options.carryLimit ?? 32 * KIBIBYTE;
+    this.#memory = options.memory ?? getHeapStatistics().heap_size_limit / 4;
     this.#book = new Book(recovered, this.#carryLimit);
     this.#segments = [...recovered.segments];
     this.#release = release;
@@ -200,8 +206,9 @@ export class Journal implements Queue {
     await this.#append({ type: 'KILL', id }, 'durable');
   }
 
-  /** Where there is none, a checkpoint begins for less. */
+  /** Where the disk has none, a checkpoint begins for less. */
   roomFor(octets: number): boolean {
+    if (2 * this.#book.states + this.#book.recipients * OBJECTS_OF_A_RECIPIENT > this.#memory) return false;
     const room = this.#log.size <= this.#most && this.#room.forMail(octets, this.#need());
     if (!room) this.#checkpointIfWorth(1 / 64);
     return room;

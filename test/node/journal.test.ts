@@ -911,6 +911,27 @@ describe('the journal, on a disk that fails', () => {
     expect([100, 399, 400].map((octets) => journal.roomFor(octets))).toEqual([true, true, false]);
   });
 
+  it('has room for a mail only where memory has room for what is known of all that wait', async () => {
+    const disk = new SimDisk();
+    const options = { memory: 100_000, delay: () => () => undefined };
+    const journal = await Journal.on(disk, options);
+    const many = Array.from({ length: 20 }, (_, index) => `b${index}`);
+    const ids: string[] = [];
+    while (ids.length < 100 && journal.roomFor(10)) ids.push((await journal.add(mailTo(...many), of('x'))).id);
+    expect(ids.length).toBeGreaterThan(1);
+    expect(ids.length).toBeLessThan(6); // a kilobyte for each recipient, at least
+    const [first = '', ...others] = ids;
+    await journal.settle(first, many.map(() => DELIVERED), 0);
+    await journal.flush();
+    expect(journal.roomFor(10)).toBe(true);
+    const reply = { code: 450, enhanced: undefined, lines: ['l'.repeat(480)] } as const;
+    for (const id of others) await journal.settle(id, many.map(() => ({ state: 'waiting', reply, host: 'mx.peer.test' })), 0);
+    await journal.flush();
+    expect(journal.roomFor(10)).toBe(false);
+    await journal.close();
+    expect((await Journal.on(disk, options)).roomFor(10)).toBe(false);
+  });
+
   /** A disk of so many octets. */
   function limited(capacity: number): SimDisk {
     const disk = new SimDisk();
