@@ -67,6 +67,8 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   const { host = '127.0.0.1', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
   if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
+  if (typeof host !== 'string' || host === '') throw new UsageError(`host must be an address or a name, such as 127.0.0.1, or :: for all addresses, not ${JSON.stringify(host)}`); // Node would take none for all
+  if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0)) throw new UsageError(`fd must be the number of a descriptor, not ${JSON.stringify(fd)}`);
   if (path !== undefined && !isSocketPath(path)) throw new UsageError(`path must be text of 1 to ${LONGEST_PATH} octets, as long as the address of a Unix socket can be, not ${JSON.stringify(path)}`);
   checkFlags(others, ['tlsAtOnce']);
   if (others.lmtp === true && port === 25) throw new UsageError('LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)');
