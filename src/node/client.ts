@@ -250,7 +250,10 @@ export class MailClient implements AsyncDisposable {
     let tell: (each: Job) => void | Promise<void>;
     try {
       const held = await this.#open();
-      if (held.connection.usable) return held;
+      if (held.connection.usable) {
+        this.#most += 1; // another one may be had by now
+        return held;
+      }
       tell = async (each) => this.#settle(each, await held.connection.send(each.mail, each.paths), ABORTED, held.target); // says why, and sends nothing
     } catch (error) {
       tell = (each) => this.#settle(each, [], outcomeOfError(error, this.#options.signal?.aborted === true));
