@@ -2,7 +2,8 @@
 // of its octets as they pass, before anybody writes them down.
 //
 // Rule 1: an initial response, and each line that answers a 334, is a secret, whatever the mechanism; what may be part of one
-//         is held back until its line is whole. So no cut can let half a password through.
+//         is held back until its line is whole. So no cut can let half a password through. A command is none, which is read as a
+//         response where AUTH goes on, and run where it has been refused.
 // Rule 2: an exchange is over when AUTH itself has been answered, by anything but 334; replies to what was pipelined before it
 //         are counted off first.
 // Rule 3: names stay. PLAIN, LOGIN and SCRAM-SHA-256 are struck out so that they can be replayed: their password becomes
@@ -26,6 +27,8 @@ interface Exchange {
   readonly mechanism: string;
   turns: number; //       responses so far
   unanswered: number; //  replies up to the one that ends it
+  behind: number; //      lines that did not wait for the first of them,
+  dataBehind: boolean; // and DATA among them: commands, if that refuses AUTH
   readonly standIn: ScramStandIn | undefined;
 }
 
@@ -148,27 +151,36 @@ export class SecretStriker {
     [this.#line, this.#held] = ['', []];
     const [, end = ''] = /(\r?\n)$/.exec(line) ?? [];
     const text = line.slice(0, line.length - end.length);
-    if (this.#exchange !== undefined) return [encodeAscii(`${strike(text, this.#exchange)}${end}`)];
+    if (this.#exchange !== undefined) {
+      this.#exchange.behind += 1;
+      if (isData(text)) this.#exchange.dataBehind = true;
+      return isCommand(text) ? held : [encodeAscii(`${strike(text, this.#exchange)}${end}`)];
+    }
     const [, command = '', mechanism = '', space = '', response = ''] = /^([ \t]*AUTH[ \t]+)([^ \t]*)([ \t]*)(.*)$/is.exec(text) ?? [];
     this.#unanswered += 1;
     if (command === '') return held; // the word alone
     const name = mechanism.toUpperCase();
-    this.#exchange = { mechanism: name, turns: 0, unanswered: this.#unanswered, standIn: name === 'SCRAM-SHA-256' ? new ScramStandIn(this.#hash) : undefined };
+    this.#exchange = { mechanism: name, turns: 0, unanswered: this.#unanswered, behind: 0, dataBehind: false, standIn: name === 'SCRAM-SHA-256' ? new ScramStandIn(this.#hash) : undefined };
     return response === '' ? held : [encodeAscii(`${command}${mechanism}${space}${strike(response, this.#exchange)}${end}`)];
   }
 
   #readCommand(line: string, certain: boolean): void {
     this.#line = '';
     this.#unanswered += 1;
-    if (/^DATA(?!\w)/i.test(line)) this.#dataAsked = true;
+    if (isData(line)) this.#dataAsked = true;
     const size = chunkSize(line);
     if (size > 0 && certain) this.#chunk = new ChunkDecoder(size);
   }
 
   #readReply(code: string): void {
-    if (code === '334' && this.#exchange !== undefined) return;
+    const exchange = this.#exchange;
+    if (code === '334' && exchange !== undefined) return void ([exchange.behind, exchange.dataBehind] = [-Infinity, false]); // what comes is a response
     this.#unanswered = Math.max(0, this.#unanswered - 1);
-    if (this.#exchange !== undefined && --this.#exchange.unanswered <= 0) this.#exchange = undefined;
+    if (exchange !== undefined && --exchange.unanswered <= 0) {
+      this.#exchange = undefined;
+      this.#unanswered += Math.max(0, exchange.behind);
+      if (exchange.dataBehind) this.#dataAsked = true;
+    }
     if (this.#dataAsked && code === '354') {
       this.#data = new DataDecoder({ lineLimit: Infinity });
       this.#dataAsked = false;
@@ -183,19 +195,30 @@ function maybeAuth(line: string): boolean {
   return 'AUTH '.startsWith(begin);
 }
 
+function isData(line: string): boolean {
+  return /^DATA(?!\w)/i.test(line);
+}
+
+/** Tells whether a line has the form of a command, AUTH aside, which no response of SASL has, or none that shows anything. */
+function isCommand(line: string): boolean {
+  return /^(?:(?:MAIL FROM|RCPT TO):|(?:EHLO|HELO|LHLO|VRFY|EXPN|HELP|NOOP|BDAT) |(?:DATA|RSET|QUIT|NOOP|HELP|STARTTLS)$)/i.test(line);
+}
+
+/** For what is no base 64, which is answered as such: no base 64, and one word. */
+const NO_BASE_64 = 'struck-out';
+
 /** The response without its secret. `*` and `=` are none (RFC 4954 §4). */
 function strike(response: string, exchange: Exchange): string {
   exchange.turns += 1;
   if (response === '' || response === '*' || response === '=') return response;
+  const message = decodeBase64(response);
+  if (message === undefined) return NO_BASE_64;
   switch (exchange.mechanism) {
     case 'LOGIN': return exchange.turns === 1 ? response : encodeBase64(encodeAscii(STRUCK_OUT));
     case 'PLAIN': {
-      const parts = decodeLatin1(decodeBase64(response) ?? new Uint8Array()).split('\0');
+      const parts = decodeLatin1(message).split('\0');
       return encodeBase64(encodeAscii(parts.length === 3 ? `${parts[0]}\0${parts[1]}\0${STRUCK_OUT}` : STRUCK_OUT));
     }
-    default: {
-      const message = decodeBase64(response);
-      return encodeBase64((message && exchange.standIn?.client(message)) ?? encodeAscii(STRUCK_OUT));
-    }
+    default: return encodeBase64(exchange.standIn?.client(message) ?? encodeAscii(STRUCK_OUT));
   }
 }
