@@ -4,7 +4,8 @@
 // workers, also where it needed a privilege that nobody has now. What workers print goes through the primary, line by line,
 // as fast as it is taken there.
 //
-// Rule 1: one connection at a time is on its way to a worker: those behind it go to others when it dies. (Node would forget them.)
+// Rule 1: one connection at a time is on its way to a worker, and the next to whoever has taken his: one that dies or hangs holds up
+//         no other. (Node would send it its share, and forget that when it dies.)
 //         One that does not arrive, since the worker has too many files open, is closed: Node forgets it and says nothing.
 // Rule 2: a worker that dies is replaced at once; one that dies again and again, young, after a while that doubles up to a minute.
 // Rule 3: a worker that says what is wrong before it is ready, the first time, ends the crew: nothing would get better.
@@ -17,6 +18,7 @@ import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Samples } from '../relay/metric.ts';
+import { Fifo } from '../wire/fifo.ts';
 import type { FromWorker, Measured, ToWorker } from './duty.ts';
 import { Waiting } from './entrance.ts';
 import { errorText } from './error-text.ts';
@@ -60,8 +62,6 @@ interface Member {
   /** A connection that is on its way to the worker; it is the worker's alone when it has said so. */
   sent: Passage | undefined;
   doubt: ReturnType<typeof setTimeout> | undefined;
-  /** Those that are to follow it. */
-  readonly queue: Passage[];
 }
 
 interface Passage {
@@ -83,7 +83,8 @@ const NOT_BEGUN = 71;
 export class Crew<Work, News> {
   readonly #options: CrewOptions<Work>;
   readonly #members: readonly Member[];
-  readonly #waiting: Waiting[] = []; // by entrance
+  readonly #waiting: Waiting[] = []; // by entrance, while nobody is ready
+  readonly #queue = new Fifo<Passage>(); // for whoever is ready, and has none on its way
   readonly #paused = new Set<{ resume(): void }>(); // what workers print and nobody takes now
   #next = 0; //      of the members, whose turn it is
   #turn = 0; //      of the measurements
@@ -95,7 +96,7 @@ export class Crew<Work, News> {
 
   constructor(options: CrewOptions<Work>) {
     this.#options = options;
-    this.#members = Array.from({ length: options.size }, (_, index) => ({ number: index + 1, process: undefined, started: false, ready: false, leaving: false, proven: false, begun: 0, deaths: 0, failure: undefined, timer: undefined, samples: undefined, sent: undefined, doubt: undefined, queue: [] }));
+    this.#members = Array.from({ length: options.size }, (_, index) => ({ number: index + 1, process: undefined, started: false, ready: false, leaving: false, proven: false, begun: 0, deaths: 0, failure: undefined, timer: undefined, samples: undefined, sent: undefined, doubt: undefined }));
     cluster.setupPrimary({ silent: true, serialization: 'advanced' });
     for (const output of [process.stdout, process.stderr]) {
       const resume = (): void => {
@@ -155,6 +156,7 @@ export class Crew<Work, News> {
   async close(grace: number): Promise<void> {
     this.#ending = true;
     for (const waiting of this.#waiting) waiting?.clear();
+    for (const { socket } of this.#queue.clear()) socket.destroy();
     for (const member of this.#members) {
       clearTimeout(member.timer);
       member.process?.process.kill('SIGTERM');
@@ -209,17 +211,18 @@ export class Crew<Work, News> {
         member.proven = true;
         this.#options.ready({ worker: member.number, pid: member.process?.process.pid ?? 0 });
         for (const [entrance, waiting] of this.#waiting.entries()) if (waiting !== undefined) waiting.accept = (socket) => this.#pass(entrance, socket);
+        this.#flush();
         if (this.#members.every(({ ready }) => ready)) this.#begun();
         return;
       case 'taken':
         this.#arrived(member)?.socket.destroy(); // our end of it
-        return this.#flush(member);
+        return this.#flush();
       case 'declined': return this.#redirect(this.#arrived(member));
       case 'doubted':
         if (member.sent?.number !== message.connection) return;
         this.#arrived(member)?.socket.destroy();
         this.#options.lost({ worker: member.number });
-        return this.#flush(member);
+        return this.#flush();
       case 'leaving':
         member.leaving = true;
         return this.#retire(member);
@@ -247,8 +250,9 @@ export class Crew<Work, News> {
   /** It takes no more connections: others get those that were to come to it. */
   #retire(member: Member): void {
     member.ready = false;
-    if (this.ready === 0) for (const waiting of this.#waiting) if (waiting !== undefined) waiting.accept = undefined;
-    for (const passage of member.queue.splice(0)) this.#redirect(passage);
+    if (this.ready > 0) return;
+    for (const waiting of this.#waiting) if (waiting !== undefined) waiting.accept = undefined;
+    for (const passage of this.#queue.clear()) this.#redirect(passage);
   }
 
   #redirect(passage: Passage | undefined): void {
@@ -257,23 +261,32 @@ export class Crew<Work, News> {
     else this.connect(passage.entrance, passage.socket);
   }
 
-  /** To the next worker, if it can be one that is not waited for. */
   #pass(entrance: number, socket: Socket): void {
-    const turn = this.#next++;
-    const inTurn = this.#members.map((_, index) => this.#members[(turn + index) % this.#members.length]).filter((member) => member?.ready === true);
-    const member = inTurn.find((each) => each?.sent === undefined) ?? inTurn[0];
-    if (member === undefined) return void socket.destroy(); // not reached: while nobody is ready they wait
-    member.queue.push({ number: ++this.#passages, entrance, socket });
-    this.#flush(member);
+    this.#queue.push({ number: ++this.#passages, entrance, socket });
+    this.#flush();
   }
 
-  #flush(member: Member): void {
-    if (member.sent !== undefined) return;
-    const next = member.queue.shift();
-    if (next === undefined) return;
-    member.sent = next;
-    this.#send(member, { type: 'connection', entrance: next.entrance }, next.socket);
-    member.doubt = setTimeout(() => this.#send(member, { type: 'doubt', connection: next.number }), DOUBT);
+  /** Hands on those that wait, as far as there are workers that are not waited for, in their turn. */
+  #flush(): void {
+    for (let member; !this.#queue.empty && (member = this.#free()) !== undefined; ) this.#hand(member, this.#queue.shift());
+  }
+
+  #free(): Member | undefined {
+    const turn = this.#next;
+    for (let index = 0; index < this.#members.length; index++) {
+      const member = this.#members[(turn + index) % this.#members.length];
+      if (member?.ready !== true || member.sent !== undefined) continue;
+      this.#next = turn + index + 1;
+      return member;
+    }
+    return undefined;
+  }
+
+  #hand(member: Member, passage: Passage | undefined): void {
+    if (passage === undefined) return;
+    member.sent = passage;
+    this.#send(member, { type: 'connection', entrance: passage.entrance }, passage.socket);
+    member.doubt = setTimeout(() => this.#send(member, { type: 'doubt', connection: passage.number }), DOUBT);
     member.doubt.unref();
   }
 

@@ -80,14 +80,23 @@ function handed(index: number): number {
 it('a worker that ends gets no further connection: those that were to come to it go to others', () => {
   const crew = crewOf(2);
   for (const each of workers) each.says({ type: 'ready' });
-  come(crew, 'a', 'b', 'c', 'd'); // c waits for a, and d for b
+  come(crew, 'a', 'b', 'c', 'd'); // c and d wait for whoever takes his
   worker(0).says({ type: 'leaving' });
   worker(0).says({ type: 'declined' });
   come(crew, 'e');
   expect([handed(0), crew.ready]).toEqual([1, 1]);
-  for (const _ of 'bdcae') worker(1).says({ type: 'taken' });
+  for (const _ of 'bcdae') worker(1).says({ type: 'taken' });
   expect([handed(0), handed(1)]).toEqual([1, 5]);
-  expect(events.slice(2)).toEqual(['closed b', 'closed d', 'closed c', 'closed a', 'closed e']);
+  expect(events.slice(2)).toEqual(['closed b', 'closed c', 'closed d', 'closed a', 'closed e']);
+});
+
+it('a worker that hangs holds up no connection but the one that is on its way to it', () => {
+  const crew = crewOf(2);
+  for (const each of workers) each.says({ type: 'ready' });
+  come(crew, 'a', 'b', 'c', 'd', 'e'); // a is on its way to the first for ever
+  for (const _ of 'bcde') worker(1).says({ type: 'taken' });
+  expect([handed(0), handed(1)]).toEqual([1, 4]);
+  expect(events.slice(2)).toEqual(['closed b', 'closed c', 'closed d', 'closed e']);
 });
 
 it('a worker that ends is asked what it counts till then', async () => {
