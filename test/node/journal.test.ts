@@ -3,11 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Aborter } from '../../src/node/aborter.ts';
 import { FileDisk, writeAll } from '../../src/node/disk.ts';
 import { FileQueue } from '../../src/node/file-queue.ts';
 import { Journal, type JournalOptions } from '../../src/node/journal.ts';
-import { pause } from '../../src/node/pause.ts';
 import { recover, type Recovered } from '../../src/node/recovery.ts';
 import { SharedDisk } from '../../src/node/shared-disk.ts';
 import { collect } from '../../src/node/stored-content.ts';
@@ -31,6 +29,17 @@ const folders: string[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
+
+/** A disk that is shared, and counts how often it was asked what the others need. */
+class WatchedDisk extends SharedDisk {
+  answers = 0;
+
+  override async othersNeed(): Promise<number> {
+    const octets = await super.othersNeed();
+    this.answers += 1;
+    return octets;
+  }
+}
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'ehlo-journal-'));
@@ -1082,23 +1091,29 @@ describe('the journal, on a disk that fails', () => {
     const own = disks.map((disk) => disk.free);
     for (const disk of disks) disk.free = async () => (await Promise.all(own.map((free) => free()))).reduce((sum, free) => sum + free) - 100_000;
     let now = 0;
-    const open = (): Promise<readonly Journal[]> => Promise.all(disks.map((disk, index) => {
-      const [mine = '', other = ''] = (index === 0 ? ['1', '2'] : ['2', '1']).map((name) => join(folder.path, name));
-      return Journal.on(disk, { floor: 4000, ahead: 0, segmentSize: 1_000_000, carryLimit: 1000, delay: () => () => undefined, now: () => now, shared: new SharedDisk(mine, [other], join(folder.path, 'turns'), 100) });
-    }));
+    let shared: WatchedDisk[] = [];
+    const open = (): Promise<readonly Journal[]> => {
+      shared = disks.map((_, index) => {
+        const [mine = '', other = ''] = (index === 0 ? ['1', '2'] : ['2', '1']).map((name) => join(folder.path, name));
+        return new WatchedDisk(mine, [other], join(folder.path, 'turns'), 100);
+      });
+      return Promise.all(disks.map((disk, index) => Journal.on(disk, { floor: 4000, ahead: 0, segmentSize: 1_000_000, carryLimit: 1000, delay: () => () => undefined, now: () => now, shared: shared[index] })));
+    };
+    const room = async (of: readonly Journal[]): Promise<readonly boolean[]> => {
+      now += 2000;
+      for (const disk of shared) await disk.close(); // the others have been told
+      const before = shared.map(({ answers }) => answers);
+      for (const journal of of) journal.roomFor(200);
+      await until(() => shared.every(({ answers }, index) => answers > (before[index] ?? 0)));
+      return of.map((journal) => journal.roomFor(200));
+    };
     const journals = await open();
     await Promise.all(journals.map((journal) => journal.checkpoint()));
     let taken = 0;
-    const look = async (): Promise<readonly boolean[]> => {
-      now += 2000;
-      for (const journal of journals) journal.roomFor(200);
-      await pause(5, new Aborter().signal);
-      return journals.map((journal) => journal.roomFor(200));
-    };
     for (const indices of filled) {
-      for (let room = await look(); indices.some((index) => room[index]); room = await look()) {
+      for (let there = await room(journals); indices.some((index) => there[index]); there = await room(journals)) {
         for (const index of indices) {
-          if (!room[index]) continue;
+          if (!there[index]) continue;
           await journals[index]?.add(mailTo('bob'), of('x'.repeat(200)));
           taken++;
         }
@@ -1111,10 +1126,7 @@ describe('the journal, on a disk that fails', () => {
     expect(await Promise.all(disks.map(async (disk) => (await disk.list('journal')).length))).toEqual([1, 1]);
     for (const journal of again) for (const { id } of [...journal.mails()].slice(0, 20)) await journal.settle(id, [DELIVERED], 0);
     for (const journal of again) await journal.checkpoint();
-    now += 2000;
-    for (const journal of again) journal.roomFor(200);
-    await pause(20, new Aborter().signal);
-    expect(again.map((journal) => journal.roomFor(200))).toEqual([true, true]);
+    expect(await room(again)).toEqual([true, true]);
     for (const journal of again) await journal.close();
   });
 
