@@ -1,21 +1,28 @@
 // One process a queue. On Linux the lock is an abstract Unix socket named after the directory's inode, which the kernel
 // frees when the process dies, however it dies; elsewhere, and under Node before 20.9, a file with the process's number.
 //
+// Anybody on the machine may take the name of an abstract socket, and so keep the queue from being opened. So a secret is part of the
+// name, from a file that only the owner of the queue can read.
+//
 // Abstract sockets are those of a network namespace: two containers that share the folder do not see each other's. So there is
 // one in the folder too, which both see. A dead process leaves it behind; whoever has the abstract one removes it then. (Two
 // namespaces that find a dead one in the same moment could both remove it, and one of them the other's. Nothing that Node
 // offers closes that.)
 
+import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { chmod, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { encodeAscii } from '../wire/ascii.ts';
+import { encodeBase64 } from '../wire/base64.ts';
+import { OWNER_ONLY } from './durable.ts';
 import { errorCode } from './error-text.ts';
 import { isDead, openPlace } from './place.ts';
 import { socketPath } from './socket-path.ts';
 
 const NAME = 'lock';
+const KEY = 'lock.key';
 
 export interface Lock {
   release(): Promise<void>;
@@ -25,11 +32,12 @@ export interface Lock {
 export async function lockDirectory(directory: string): Promise<Lock> {
   if (process.platform !== 'linux' || !hasAbstractSockets(process.versions.node)) return lockByFile(join(directory, NAME));
   const { dev, ino } = await stat(directory);
+  const key = await keyOf(directory);
   const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.on('listening', resolve);
     server.on('error', (error) => reject(errorCode(error) === 'EADDRINUSE' ? new InUse() : error));
-    server.listen({ path: `\0ehlo:${dev}:${ino}`, exclusive: true }); // in a worker of node:cluster too: else its primary would listen, for all of them
+    server.listen({ path: `\0ehlo:${dev}:${ino}:${key}`, exclusive: true }); // in a worker of node:cluster too: else its primary would listen, for all of them
   });
   server.unref();
   try {
@@ -44,6 +52,24 @@ export async function lockDirectory(directory: string): Promise<Lock> {
     await end(server);
     throw error;
   }
+}
+
+/**
+ * Returns the secret of the directory; '' where there is none, and none can be made.
+ *
+ * Of two processes that make it in the same moment one may read it before it is written. They have two names then, as in two network
+ * namespaces, and the socket in the folder decides.
+ */
+async function keyOf(directory: string): Promise<string> {
+  const path = join(directory, KEY);
+  try {
+    const file = await open(path, 'wx', OWNER_ONLY.file);
+    await file.write(encodeAscii(encodeBase64(randomBytes(18))));
+    await file.close();
+  } catch {
+    // there is one, or none can be made
+  }
+  return readFile(path, 'utf8').catch(() => '');
 }
 
 const end = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));

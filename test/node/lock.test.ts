@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -68,12 +69,33 @@ describe('on Linux', () => {
     for (const lock of locks) await lock.release();
   });
 
-  it.each(['20.9.0', '20.20.2', '22.0.0', '24.1.0'])('it leaves nothing behind under Node %s', async (node) => {
+  it.each(['20.9.0', '20.20.2', '22.0.0', '24.1.0'])('it leaves nothing behind but its key under Node %s', async (node) => {
     Object.defineProperty(process, 'versions', { value: { ...versions, node } });
     const lock = await lockDirectory(directory.path);
-    expect(readdirSync(directory.path)).toEqual(['lock']);
+    expect(readdirSync(directory.path)).toEqual(['lock', 'lock.key']);
     await lock.release();
-    expect(readdirSync(directory.path)).toEqual([]);
+    expect(readdirSync(directory.path)).toEqual(['lock.key']);
+  });
+
+  it('cannot be taken by another user who takes its name: he would have to read the key', async () => {
+    const { dev, ino } = await stat(directory.path);
+    const squatter = await elsewhere(`\0ehlo:${dev}:${ino}`);
+    const lock = await lockDirectory(directory.path);
+    expect(statSync(join(directory.path, 'lock.key')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(directory.path, 'lock.key'), 'utf8')).toMatch(/^[0-9A-Za-z+/]{24}$/);
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
+    await lock.release();
+    const key = readFileSync(join(directory.path, 'lock.key'), 'utf8');
+    await (await lockDirectory(directory.path)).release();
+    expect(readFileSync(join(directory.path, 'lock.key'), 'utf8')).toBe(key);
+    await ended(squatter);
+  });
+
+  it('is had without a key too, where none can be made', async () => {
+    mkdirSync(join(directory.path, 'lock.key'));
+    const lock = await lockDirectory(directory.path);
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process');
+    await lock.release();
   });
 
   /** What a process of another network namespace has: the socket in the folder, and no abstract one that is seen here. */
@@ -113,7 +135,7 @@ describe('on Linux', () => {
     const lock = await lockDirectory(directory.path);
     await expect(lockDirectory(directory.path)).rejects.toThrow('another process');
     await lock.release();
-    expect(readdirSync(directory.path)).toEqual([]);
+    expect(readdirSync(directory.path)).toEqual(['lock.key']);
   });
 
   it('is taken over from the file of a process that has ended, and not from that of one that runs', async () => {
@@ -132,7 +154,7 @@ describe('on Linux', () => {
       else listen.call(this, place);
     });
     const lock = await lockDirectory(directory.path);
-    expect(readdirSync(directory.path)).toEqual([]);
+    expect(readdirSync(directory.path)).toEqual(['lock.key']);
     await expect(lockDirectory(directory.path)).rejects.toThrow('another process');
     await lock.release();
     listening.mockRestore();
@@ -143,9 +165,9 @@ describe('on Linux', () => {
     mkdirSync(path);
     const lock = await lockDirectory(path);
     await expect(lockDirectory(path)).rejects.toThrow('another process');
-    expect(readdirSync(path)).toEqual(['lock']);
+    expect(readdirSync(path)).toEqual(['lock', 'lock.key']);
     await lock.release();
-    expect(readdirSync(path)).toEqual([]);
+    expect(readdirSync(path)).toEqual(['lock.key']);
   });
 });
 
