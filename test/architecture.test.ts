@@ -1,7 +1,9 @@
 // The borders of the house: who imports whom, what the pure layers may name, what the repository holds.
 
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import process from 'node:process';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -128,6 +130,21 @@ test('the types of the package name no module of Node\'s, which those who use it
   }
   expect(seen.size).toBeGreaterThan(50);
   expect([...seen].filter(([, text]) => /['"]node:/.test(text)).map(([path]) => `${path}: mark what needs it @internal, or describe it`)).toEqual([]);
+});
+
+describe('the heap of who only receives mail', () => {
+  test('holds no comments: V8 keeps the text of each module, and those who read have the sources', () => {
+    expect(filesBelow(join(ROOT, 'dist')).filter((file) => file.endsWith('.js') && /^\s*(?:\/\/ |\/\*)/m.test(readFileSync(file, 'utf8')))).toEqual([]);
+  });
+
+  test('holds nothing of TLS, hashes, compression or the DNS (node/on-demand.ts)', () => {
+    const program = `import { accept, listen } from './dist/index.js';
+      const server = await listen({ port: 0, hostname: 'mx.example' }, { message: () => accept() });
+      const dear = ['tls', '_tls_wrap', 'crypto', 'zlib', 'dns/promises'];
+      console.log(dear.filter((name) => process.moduleLoadList.includes('NativeModule ' + name)).join() || 'none');
+      await server.close(0);`;
+    expect(execFileSync(String(process.argv[0]), ['--input-type=module', '--eval', program.replace('./dist', join(ROOT, 'dist'))], { encoding: 'utf8' })).toBe('none\n');
+  });
 });
 
 describe('test/node.d.ts', () => {

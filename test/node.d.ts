@@ -156,6 +156,7 @@ declare module 'node:process' {
   }
   const process: {
     readonly argv: readonly string[];
+    readonly execPath: string;
     readonly pid: number;
     readonly platform: string;
     readonly versions: { readonly node: string };
@@ -291,6 +292,11 @@ declare module 'node:tls' {
       readonly SNICallback: (name: string, found: (error: null, context: SecureContext) => void) => void;
     },
   ) => TLSSocket;
+}
+
+// node/on-demand.ts
+declare module 'node:module' {
+  export function createRequire(path: string): (name: string) => unknown;
 }
 
 // node/tls-client.ts

@@ -16,7 +16,6 @@ import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers';
-import { randomBytes } from 'node:crypto';
 import { encodeBase64 } from '../wire/base64.ts';
 import { EMPTY } from '../wire/octet.ts';
 import type { ForwardPath } from '../syntax/path.ts';
@@ -28,6 +27,7 @@ import { ClientSession } from '../protocol/client/session.ts';
 import { asciiPath } from './ascii-path.ts';
 import { BLOCK, inBlocks } from './blocks.ts';
 import { derive, HASH } from './credential.ts';
+import { nodeCrypto } from './on-demand.ts';
 import { now, Pump } from './pump.ts';
 import type { Next, Outgoing, Report, SenderOptions } from './sender.ts';
 import { TlsClient } from './tls-client.ts';
@@ -369,7 +369,7 @@ function afterNextRead(go: () => void): void {
 let usual: TlsClient | undefined;
 
 function sessionOptions({ hostname, timeout, lmtp, tlsPolicy = 'opportunistic', tlsAtOnce, auth, ownNames }: SenderOptions): ClientOptions {
-  const options = { hostname, timeout, lmtp, tlsPolicy, tlsAtOnce, ownNames, auth: auth && { ...auth, hash: HASH, nonce: encodeBase64(Uint8Array.from(randomBytes(18))) } };
+  const options = { hostname, timeout, lmtp, tlsPolicy, tlsAtOnce, ownNames, auth: auth && { ...auth, hash: HASH, nonce: encodeBase64(Uint8Array.from(nodeCrypto().randomBytes(18))) } };
   return { hostname, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) };
 }
 

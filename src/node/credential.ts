@@ -4,7 +4,6 @@
 // of the usual N = 2^17: whoever may try passwords may fill the memory. Choice: 100,000 iterations for SCRAM, where RFC 7677 §4
 // asks for 4,096 at least and "a significantly higher value" where it can be had; a client has to do them too.
 
-import { createHash, createHmac, pbkdf2, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Credential, formatCredential, parseUser, type ScryptCredential } from '../protocol/sasl/credential.ts';
 import type { AuthAnswer, AuthQuestion, DeriveQuestion, Hash, MechanismName } from '../protocol/sasl/exchange.ts';
@@ -13,13 +12,14 @@ import { clientKeys, type Decoy, type DecoyKind, KEY_OCTETS, SALT_OCTETS, scramC
 import { encodeAscii } from '../wire/ascii.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import type { Signal } from './aborter.ts';
+import { nodeCrypto } from './on-demand.ts';
 import { Turnstile } from './turnstile.ts';
 
 // Copied, because a Buffer is not quite a Uint8Array: its `slice` is a view.
 export const HASH: Hash = {
-  sha256: (octets) => Uint8Array.from(createHash('sha256').update(octets).digest()),
-  hmacSha256: (key, octets) => Uint8Array.from(createHmac('sha256', key).update(octets).digest()),
-  hmacMd5: (key, octets) => Uint8Array.from(createHmac('md5', key).update(octets).digest()),
+  sha256: (octets) => Uint8Array.from(nodeCrypto().createHash('sha256').update(octets).digest()),
+  hmacSha256: (key, octets) => Uint8Array.from(nodeCrypto().createHmac('sha256', key).update(octets).digest()),
+  hmacMd5: (key, octets) => Uint8Array.from(nodeCrypto().createHmac('md5', key).update(octets).digest()),
 };
 
 export const SCHEMES = ['scram-sha-256', 'scrypt'] as const satisfies readonly Credential['type'][];
@@ -31,7 +31,7 @@ const SCRYPT_COST = { costLog2: 14, blockSize: 8, parallelization: 5 } as const;
 export async function makeCredential(scheme: Credential['type'], password: string): Promise<Credential | undefined> {
   const prepared = prepare(password, 'stored');
   if (prepared === undefined) return undefined;
-  const salt = Uint8Array.from(randomBytes(SALT_OCTETS));
+  const salt = Uint8Array.from(nodeCrypto().randomBytes(SALT_OCTETS));
   switch (scheme) {
     case 'scram-sha-256': {
       const salted = await derive({ type: 'derive', password: encodeUtf8(prepared), salt, iterations: SCRAM_ITERATIONS });
@@ -50,10 +50,10 @@ export async function verifyPassword(credential: Credential, password: string): 
     case 'scram-sha-256': {
       const { salt, iterations, storedKey } = credential;
       const salted = await derive({ type: 'derive', password: encodeUtf8(password), salt, iterations });
-      return timingSafeEqual(clientKeys(salted, HASH).storedKey, storedKey);
+      return nodeCrypto().timingSafeEqual(clientKeys(salted, HASH).storedKey, storedKey);
     }
     case 'scrypt':
-      return timingSafeEqual(await scryptHash(password, credential, credential.hash.length), credential.hash);
+      return nodeCrypto().timingSafeEqual(await scryptHash(password, credential, credential.hash.length), credential.hash);
     default:
       return credential satisfies never;
   }
@@ -62,7 +62,7 @@ export async function verifyPassword(credential: Credential, password: string): 
 /** Answers the question of a client that speaks SCRAM. */
 export function derive({ password, salt, iterations }: DeriveQuestion): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    pbkdf2(password, salt, iterations, KEY_OCTETS, 'sha256', (error, key) => (error === null ? resolve(Uint8Array.from(key)) : reject(error)));
+    nodeCrypto().pbkdf2(password, salt, iterations, KEY_OCTETS, 'sha256', (error, key) => (error === null ? resolve(Uint8Array.from(key)) : reject(error)));
   });
 }
 
@@ -70,7 +70,7 @@ function scryptHash(password: string, { costLog2, blockSize: r, parallelization:
   const N = 2 ** costLog2;
   const maxmem = 128 * r * (N + p + 2); // what OpenSSL counts, and a block to spare
   return new Promise((resolve, reject) => {
-    scrypt(encodeUtf8(password), salt, octets, { N, r, p, maxmem }, (error, key) => (error === null ? resolve(Uint8Array.from(key)) : reject(error)));
+    nodeCrypto().scrypt(encodeUtf8(password), salt, octets, { N, r, p, maxmem }, (error, key) => (error === null ? resolve(Uint8Array.from(key)) : reject(error)));
   });
 }
 

@@ -11,7 +11,6 @@
 import { isAscii } from 'node:buffer';
 import { open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { concat, EMPTY } from '../wire/octet.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { isFault } from '../syntax/fault.ts';
@@ -21,6 +20,7 @@ import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/
 import { checkOctets } from './content-source.ts';
 import { DurableFile, makeDirectories, syncDirectory } from './durable.ts';
 import { lockDirectory, type Lock } from './lock.ts';
+import { nodeCrypto } from './on-demand.ts';
 
 const FORMAT = 'ehlo-files 1\n';
 const TRAILER = 9; // octets: the length of the envelope in 8 hexadecimal digits, and a LF
@@ -227,7 +227,7 @@ function askedOf({ parameters, recipientParameters }: Pick<StoredEnvelope, 'para
 /** Sorts by age: milliseconds since 1970, then four octets of chance, both in letters and digits. */
 export function newId(): string {
   if (chanceAt === chances.length) {
-    chances = randomBytes(4096); // four at a time cost a system call each, and a thirtieth of all that a mail costs
+    chances = nodeCrypto().randomBytes(4096); // four at a time cost a system call each, and a thirtieth of all that a mail costs
     chanceAt = 0;
   }
   const now = Date.now();

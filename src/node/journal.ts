@@ -20,10 +20,8 @@
 // Costs: less than 1 KiB of memory for a waiting mail (test/bench/queue.mjs fails above that); mail that waits longer than a
 // segment lives is written again, small mail each time.
 
-import { randomInt } from 'node:crypto';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { getHeapStatistics } from 'node:v8';
-import * as zlib from 'node:zlib';
 import { UsageError } from '../wire/usage.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import { Book } from '../relay/queue/book.ts';
@@ -40,6 +38,7 @@ import { newId } from './file-queue.ts';
 import { takeIn } from './intake.ts';
 import { lockDirectory } from './lock.ts';
 import { ManyPaths } from './many-paths.ts';
+import { nodeCrypto, nodeZlib } from './on-demand.ts';
 import { RecentContent } from './recent-content.ts';
 import { recover, type Recovered, type RecoveryReport } from './recovery.ts';
 import type { SharedDisk } from './shared-disk.ts';
@@ -90,7 +89,7 @@ const ABOUT_A_STATE = 128; //     octets of a STATE record, content and recipien
 const ABOUT_A_RECIPIENT = 128; // and of each of those in it: the path, and what a host has said
 const OBJECTS_OF_A_RECIPIENT = 1024; // octets of memory, about; the texts have two octets a character besides
 const FOREIGN = 64; // octets from which zlib's checksum is faster, the call included
-const CHECKSUM: Checksum = (octets, value = 0) => (octets.length < FOREIGN || zlib.crc32 === undefined ? crc32(octets, value) : zlib.crc32(octets, value));
+const CHECKSUM: Checksum = (octets, value = 0) => (octets.length < FOREIGN ? crc32 : (nodeZlib().crc32 ?? crc32))(octets, value);
 
 export class Journal implements Queue {
   readonly #options: JournalOptions;
@@ -129,7 +128,7 @@ export class Journal implements Queue {
   /** Opens the queue on a disk that nobody else uses. */
   static async on(disk: Disk, options: JournalOptions = {}, release: () => Promise<void> = async () => undefined): Promise<Journal> {
     const perform: Perform = options.perform ?? ((_, action) => action());
-    const recovered = await recover({ disk, checksum: CHECKSUM, perform, random: options.random ?? (() => randomInt(2 ** 32)) });
+    const recovered = await recover({ disk, checksum: CHECKSUM, perform, random: options.random ?? (() => nodeCrypto().randomInt(2 ** 32)) });
     const journal = new Journal({ disk, secret: recovered.secret, checksum: CHECKSUM, perform }, recovered, options, release);
     options.shared?.tell(journal.#need());
     await journal.#room.ask();

@@ -9,7 +9,6 @@
 // namespaces that find a dead one in the same moment could both remove it, and one of them the other's. Nothing that Node
 // offers closes that.)
 
-import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { chmod, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,6 +17,7 @@ import { encodeAscii } from '../wire/ascii.ts';
 import { encodeBase64 } from '../wire/base64.ts';
 import { OWNER_ONLY } from './durable.ts';
 import { errorCode } from './error-text.ts';
+import { nodeCrypto } from './on-demand.ts';
 import { isDead, openPlace } from './place.ts';
 import { socketPath } from './socket-path.ts';
 
@@ -64,7 +64,7 @@ async function keyOf(directory: string): Promise<string> {
   const path = join(directory, KEY);
   try {
     const file = await open(path, 'wx', OWNER_ONLY.file);
-    await file.write(encodeAscii(encodeBase64(randomBytes(18))));
+    await file.write(encodeAscii(encodeBase64(nodeCrypto().randomBytes(18))));
     await file.close();
   } catch {
     // there is one, or none can be made

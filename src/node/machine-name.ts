@@ -1,16 +1,17 @@
 // The name by which this machine is known, for EHLO and the banner (RFC 5321 §2.3.5, §4.1.4).
 
-import { lookup, lookupService } from 'node:dns/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { isFault } from '../syntax/fault.ts';
 import { parseDomain } from '../syntax/domain.ts';
 import { parseIpv4 } from '../syntax/ip-address.ts';
+import { nodeDns } from './on-demand.ts';
 
 /** The fully qualified name where the system knows one; else the literal of an address of this machine, since no other host knows what a plain name means (§2.3.5). */
 export async function machineName(): Promise<string> {
   const short = hostname();
   if (short.includes('.') && isName(short)) return short;
   try {
+    const { lookup, lookupService } = nodeDns();
     const [found] = await lookup(short, { all: true, verbatim: true });
     const { hostname: full } = await lookupService(found?.address ?? '127.0.0.1', 0);
     if (full.startsWith(`${short}.`) && isName(full)) return full;

@@ -1,8 +1,8 @@
 // Certificates and keys as PEM (RFC 7468), and what is wrong with them in words.
 
-import { X509Certificate } from 'node:crypto';
 import { decodeLatin1 } from '../wire/ascii.ts';
 import { errorText } from './error-text.ts';
+import { nodeCrypto } from './on-demand.ts';
 
 /** Returns PEM as text; what is no ASCII in it can only be a remark. Never empty, as Node takes that for none given: a file that was just being written would do. */
 export function pemText(pem: string | Uint8Array): string {
@@ -12,6 +12,7 @@ export function pemText(pem: string | Uint8Array): string {
 /** The same of authorities. Throws where the first is none: Node itself would pass over what it cannot read, and trust nobody. */
 export function authoritiesText(pem: string | Uint8Array): string {
   const text = pemText(pem);
+  const { X509Certificate } = nodeCrypto();
   new X509Certificate(text);
   return text;
 }

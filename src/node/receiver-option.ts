@@ -1,7 +1,6 @@
 // What an embedder sets about a Receiver, and what follows from it: made once for a server, not for each connection.
 
 import { Buffer } from 'node:buffer';
-import { randomBytes } from 'node:crypto';
 import { encodeBase64 } from '../wire/base64.ts';
 import { checkCounts, checkLists, UsageError } from '../wire/usage.ts';
 import { minutes, type Milliseconds } from '../protocol/limit.ts';
@@ -11,6 +10,7 @@ import { beginServerExchange, MECHANISMS } from '../protocol/sasl/mechanism.ts';
 import type { Decoy } from '../protocol/sasl/scram-key.ts';
 import { Budget } from './budget.ts';
 import { HASH } from './credential.ts';
+import { nodeCrypto } from './on-demand.ts';
 import { Patience } from './patience.ts';
 import type { TlsServer } from './tls.ts';
 
@@ -87,7 +87,8 @@ function sessionOptions({ tls: _, tlsAtOnce: __, auth: ___, hookTimeout: ____, m
   const session = { ...options, startTls, secured, encode: bufferOf };
   if (auth === undefined) return session;
   checkMechanisms(auth);
-  const { decoy = DECOY, ...settings } = auth;
+  const { randomBytes } = nodeCrypto();
+  const { decoy = (ownDecoy ??= { secret: randomBytes(32), iterations: 100_000 }), ...settings } = auth;
   return { ...session, auth: { ...settings, begin: (mechanism) => beginServerExchange(mechanism, { hash: HASH, nonce: encodeBase64(randomBytes(18)), hostname, decoy }) } };
 }
 
@@ -107,4 +108,4 @@ function bufferOf(text: string): Uint8Array {
 }
 
 /** For servers without users of their own: new in each process. */
-const DECOY: Decoy = { secret: randomBytes(32), iterations: 100_000 };
+let ownDecoy: Decoy | undefined;

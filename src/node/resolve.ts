@@ -4,7 +4,7 @@
 // exchange, and the codes of failures are those of c-ares. The table below is the whole translation.
 // Left out: caching and DNSSEC, for which Node tells neither the TTL of MX nor whether an answer was authentic.
 
-import { lookup, Resolver as Channel } from 'node:dns/promises';
+import type { Resolver as Channel } from 'node:dns/promises';
 import { domainToASCII } from 'node:url';
 import { isAsciiText } from '../wire/ascii.ts';
 import { checkCounts, UsageError } from '../wire/usage.ts';
@@ -15,6 +15,7 @@ import { planTargets } from '../relay/target.ts';
 import type { Verdict } from '../relay/verdict.ts';
 import type { Signal } from './aborter.ts';
 import { errorCode } from './error-text.ts';
+import { nodeDns } from './on-demand.ts';
 
 /** What is set about a `Resolver`. */
 export interface ResolverOptions {
@@ -49,7 +50,7 @@ export class Resolver {
   constructor(options: ResolverOptions = {}) {
     checkCounts(options, { timeout: 1 });
     try {
-      if (options.servers !== undefined) new Channel({ timeout: seconds(5), tries: 2 }).setServers(options.servers);
+      if (options.servers !== undefined) new (nodeDns().Resolver)({ timeout: seconds(5), tries: 2 }).setServers(options.servers);
     } catch {
       throw new UsageError(`servers are addresses such as 192.0.2.1:53 or [2001:db8::1]:53, not ${JSON.stringify(options.servers)}`);
     }
@@ -135,7 +136,7 @@ class Questions {
   readonly #signal: Signal | undefined;
 
   constructor({ servers, timeout = seconds(5) }: ResolverOptions, signal: Signal | undefined) {
-    this.#channel = new Channel({ timeout, tries: 2 });
+    this.#channel = new (nodeDns().Resolver)({ timeout, tries: 2 });
     if (servers !== undefined) this.#channel.setServers(servers);
     this.#systemHosts = servers === undefined;
     this.#signal = signal;
@@ -153,7 +154,7 @@ class Questions {
    */
   async addresses(host: string, configured: boolean): Promise<AddressAnswers> {
     if (configured && (this.#systemHosts || host === 'localhost')) {
-      const both = await this.#ask(() => lookup(host, { all: true, verbatim: true }));
+      const both = await this.#ask(() => nodeDns().lookup(host, { all: true, verbatim: true }));
       const of = (family: 4 | 6): DnsAnswer<string> => both.type === 'records' ? recordsOf(both.records.filter((each) => each.family === family).map(({ address }) => address)) : both;
       return { A: of(4), AAAA: of(6) };
     }

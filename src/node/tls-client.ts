@@ -6,12 +6,13 @@
 // Left out: DANE (RFC 7672), for which Node tells no authentic answers of the DNS; certificates of the client's own.
 
 import type { Duplex } from 'node:stream';
-import { checkServerIdentity, connect, createSecureContext, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls';
+import type { PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { ClientTls } from '../protocol/client/action.ts';
 import { errorCode } from './error-text.ts';
 import { readBeforeEnd } from './last-read.ts';
+import { nodeTls } from './on-demand.ts';
 import { authoritiesText, pemFault } from './pem.ts';
 
 /** What is set about TLS on the client's side. */
@@ -27,7 +28,7 @@ export class TlsClient {
   /** Throws UsageError for authorities that cannot be read. */
   constructor({ ca }: TlsClientOptions = {}) {
     try {
-      this.#context = createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca: authoritiesText(ca) }) });
+      this.#context = nodeTls().createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca: authoritiesText(ca) }) });
     } catch (cause) {
       throw new UsageError(`the certificates of authorities cannot be used: ${pemFault(cause, 'authorities')}`);
     }
@@ -41,6 +42,7 @@ export class TlsClient {
    */
   secure(socket: Duplex, name: string, settle: (result: ClientTls | Error) => void, broken: (why: string) => void = () => undefined): Duplex {
     const address = parseIpv4(name) !== undefined || parseIpv6(name) !== undefined;
+    const { checkServerIdentity, connect } = nodeTls();
     const tls = connect({
       socket,
       secureContext: this.#context,

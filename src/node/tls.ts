@@ -4,10 +4,11 @@
 // Rule 2: a client is authorized by a certificate that it has shown, never by a session alone that is taken up again.
 
 import type { Duplex } from 'node:stream';
-import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import { UsageError } from '../wire/usage.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { destroy } from './destroy.ts';
+import { nodeTls } from './on-demand.ts';
 import { authoritiesText, pemFault, pemText } from './pem.ts';
 
 /** Milliseconds for a handshake, whoever is to begin it. */
@@ -71,6 +72,7 @@ export class TlsServer {
 
   /** @internal Shakes hands over the socket; `done` rejects where that fails. From now on it is the socket that is TLS which can be destroyed. */
   secure(socket: Duplex): { readonly socket: TLSSocket; readonly done: Promise<TlsFacts> } {
+    const { TLSSocket } = nodeTls();
     const tls = new TLSSocket(socket, {
       isServer: true,
       secureContext: this.#context,
@@ -123,7 +125,7 @@ const SESSION_CONTEXT = 'ehlo';
 function contextOf(pair: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array; readonly ca?: string | Uint8Array }): SecureContext {
   if (pair.cert === undefined || pair.key === undefined) throw new UsageError('tls needs cert and key, in PEM'); // as a program without types may have it
   try {
-    return createSecureContext({ cert: pemText(pair.cert), key: pemText(pair.key), ...(pair.ca === undefined ? {} : { ca: authoritiesText(pair.ca) }), minVersion: 'TLSv1.2', sessionIdContext: SESSION_CONTEXT });
+    return nodeTls().createSecureContext({ cert: pemText(pair.cert), key: pemText(pair.key), ...(pair.ca === undefined ? {} : { ca: authoritiesText(pair.ca) }), minVersion: 'TLSv1.2', sessionIdContext: SESSION_CONTEXT });
   } catch (cause) {
     throw new UsageError(`the TLS certificate and key cannot be used: ${pemFault(cause)}`);
   }
