@@ -37,7 +37,7 @@ export interface Disk {
 export const FOLDERS = ['journal', 'msg', 'tmp', 'dead'] as const;
 
 /** What may stand in the directory of a queue that is not made whole yet, or lies at the root of a file system. */
-const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'part', 'lock', 'control', 'lost+found']);
+const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'part', 'need', 'lock', 'lock.key', 'control', 'lost+found']);
 
 /**
  * A directory of the machine. A file that was written stays open until it is renamed or removed, and the folders are open as

@@ -220,6 +220,18 @@ describe('the journal in a directory', () => {
     expect(readdirSync(join(directory, 'tmp'))).toEqual(['precious']);
   });
 
+  it('is made where a first start has died that had made all but its FORMAT', async () => {
+    const directory = folder();
+    const shared = new SharedDisk(directory, [], directory, 1);
+    const journal = await Journal.open(directory, { shared });
+    shared.tell(100);
+    await journal.close();
+    unlinkSync(join(directory, 'FORMAT'));
+    for (const name of readdirSync(join(directory, 'journal'))) unlinkSync(join(directory, 'journal', name));
+    expect(readdirSync(directory).sort()).toEqual(['dead', 'journal', 'lock.key', 'msg', 'need', 'tmp']);
+    await (await Journal.open(directory)).close();
+  });
+
   it('is not opened where the simple queue is, with or without its FORMAT', async () => {
     const directory = folder();
     const simple = await FileQueue.open(directory);
