@@ -4,6 +4,7 @@
 // splits the words here (`strict: false` and its tokens); all judgement is ours, and so is its wording.
 
 import { parseArgs } from 'node:util';
+import { EXIT } from '../node/exit-status.ts';
 import { readConfig } from './config.ts';
 import { bare, type Misuse, misuse, quoted, suggest } from './misuse.ts';
 import { dashed, type Given, type Option, type OptionTable, type OptionValues } from './option.ts';
@@ -36,9 +37,6 @@ export interface Screen {
   readonly colours: boolean;
   readonly columns: () => number;
 }
-
-/** Exit statuses, by their names in BSD's sysexits.h. */
-export const EXIT = { ok: 0, usage: 64, unavailable: 69, unwritten: 74, temporary: 75 } as const;
 
 /**
  * Runs a command: `--help` is printed from the table; misuse is one line on standard error and status 64.

@@ -4,7 +4,8 @@ import { toMermaid, type Edge } from '../protocol/edge.ts';
 import { clientEdges } from '../protocol/client/table.ts';
 import { serverEdges } from '../protocol/server/table.ts';
 import { DATA_EDGES } from '../wire/data-decoder.ts';
-import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { EXIT } from '../node/exit-status.ts';
+import { runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, quoted, suggest } from './misuse.ts';
 
 const MACHINES: ReadonlyMap<string, () => Iterable<Edge>> = new Map([

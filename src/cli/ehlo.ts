@@ -4,7 +4,8 @@
 import process from 'node:process';
 import { setTimeout } from 'node:timers';
 import { errorCode } from '../node/error-text.ts';
-import { EXIT, type Screen, type Terminal } from './command-line.ts';
+import { EXIT } from '../node/exit-status.ts';
+import type { Screen, Terminal } from './command-line.ts';
 import { main } from './main.ts';
 import { reason } from './reason.ts';
 
@@ -35,7 +36,7 @@ const terminal: Terminal = {
 const LAST_WORDS = 1_000;
 
 process.on('exit', (status) => {
-  if (status === EXIT.ok && unwritten && !WORKING.includes(process.argv[2] ?? '')) process.exitCode = EXIT.unwritten;
+  if (status === EXIT.ok && unwritten && !WORKING.includes(process.argv[2] ?? '')) process.exitCode = EXIT.ioFailed;
 });
 
 main(process.argv.slice(2), terminal).then(
@@ -45,6 +46,6 @@ main(process.argv.slice(2), terminal).then(
   },
   (error: unknown) => {
     terminal.err(`ehlo: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 70; // EX_SOFTWARE
+    process.exitCode = EXIT.software;
   },
 );

@@ -1,6 +1,7 @@
 // What ends a program that serves: SIGTERM or SIGINT (a second SIGINT at once), or a queue that has failed.
 
 import process from 'node:process';
+import { EXIT } from '../node/exit-status.ts';
 
 export class Ending {
   #end: (failure: Error | undefined) => void = () => undefined;
@@ -11,7 +12,7 @@ export class Ending {
     let asked = false;
     process.on('SIGTERM', () => this.#end(undefined));
     process.on('SIGINT', () => {
-      if (asked) process.exit(130);
+      if (asked) process.exit(EXIT.interrupted);
       asked = true;
       this.#end(undefined);
     });

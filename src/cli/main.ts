@@ -1,8 +1,9 @@
 // What `ehlo` does with its arguments: finds the command that is meant. The program around it is ehlo.ts.
 
 import process from 'node:process';
+import { EXIT } from '../node/exit-status.ts';
 import { VERSION } from '../node/version.ts';
-import { EXIT, type Terminal } from './command-line.ts';
+import type { Terminal } from './command-line.ts';
 import { quoted, suggest } from './misuse.ts';
 
 interface Command {

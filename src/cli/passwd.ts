@@ -3,9 +3,10 @@
 import process from 'node:process';
 import { isatty, ReadStream } from 'node:tty';
 import { makeCredential, SCHEMES } from '../node/credential.ts';
+import { EXIT } from '../node/exit-status.ts';
 import { formatUser, isUserName } from '../protocol/sasl/credential.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
-import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, quoted, type Misuse } from './misuse.ts';
 import { choice, one } from './option.ts';
 import { createKeyboard, INTERRUPTED, type Keyboard } from './keyboard.ts';
@@ -34,7 +35,7 @@ export function passwd(args: readonly string[], terminal: Terminal, open: () => 
     if (!isUserName(name)) return misuse(`${quoted(name)}: expected a name without ":", "#" in front or what SASLprep changes (RFC 4013)`);
     const input = open();
     const password = input.type === 'terminal' ? await ask(input.keyboard, terminal) : await readLine(input.octets);
-    if (password === INTERRUPTED) return EXIT_INTERRUPTED;
+    if (password === INTERRUPTED) return EXIT.interrupted;
     if (typeof password !== 'string') return password;
     const credential = await makeCredential(scheme, password);
     if (credential === undefined) return misuse('expected a password without control characters and others that SASLprep prohibits (RFC 4013 §2.3)');
@@ -42,9 +43,6 @@ export function passwd(args: readonly string[], terminal: Terminal, open: () => 
     return EXIT.ok;
   });
 }
-
-/** What a shell says of a command that SIGINT ended: 128 + 2. */
-const EXIT_INTERRUPTED = 130;
 
 function openInput(): PasswordInput {
   return isatty(0) ? { type: 'terminal', keyboard: createKeyboard(new ReadStream(0)) } : { type: 'stream', octets: process.stdin };

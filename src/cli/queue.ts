@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { Aborter } from '../node/aborter.ts';
 import { ask, NobodyThere, Silent } from '../node/control.ts';
+import { EXIT } from '../node/exit-status.ts';
 import { Journal } from '../node/journal.ts';
 import { InUse } from '../node/lock.ts';
 import { operate, ORDERS, type Answer, type OrderName, type Request } from '../node/operation.ts';
@@ -15,7 +16,7 @@ import { partFolder, partsOf } from '../node/part.ts';
 import { pause } from '../node/pause.ts';
 import { becomeOwner } from '../node/privilege.ts';
 import { visible } from '../wire/visible.ts';
-import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, quoted, suggest, type Misuse } from './misuse.ts';
 import { DIR, flag, one } from './option.ts';
 import { reason } from './reason.ts';
@@ -43,8 +44,6 @@ const USAGE: Usage<typeof OPTIONS> = {
   ],
   options: OPTIONS,
 };
-
-const NO_INPUT = 66; // EX_NOINPUT
 
 /** What is said when an order is durable: by a relay that runs, and by a queue that waits for one. */
 const DONE: Readonly<Record<Exclude<OrderName, 'show'>, readonly [running: string, stopped: string]>> = {
@@ -75,7 +74,7 @@ async function run(request: Request, directory: string, json: boolean, terminal:
     return status;
   };
   const format = await readFile(join(directory, 'FORMAT'), 'utf8').catch((error: Error & { readonly code?: string }) => error);
-  if (typeof format !== 'string') return format.code === 'ENOENT' || format.code === 'ENOTDIR' ? complain('there is no queue', NO_INPUT) : complain(reason(format), EXIT.unavailable);
+  if (typeof format !== 'string') return format.code === 'ENOENT' || format.code === 'ENOTDIR' ? complain('there is no queue', EXIT.noInput) : complain(reason(format), EXIT.unavailable);
   const printer = new Printer(request, json, terminal);
   try {
     for (const part of await partsOf(directory)) {
@@ -87,8 +86,8 @@ async function run(request: Request, directory: string, json: boolean, terminal:
     return error instanceof InUse ? complain('another program has the queue open, and does not answer; try again', EXIT.temporary) : complain(reason(error), EXIT.unavailable);
   }
   printer.end();
-  for (const id of printer.unknown) complain(`there is no mail ${quoted(id)}`, NO_INPUT);
-  return printer.unknown.size > 0 ? NO_INPUT : EXIT.ok;
+  for (const id of printer.unknown) complain(`there is no mail ${quoted(id)}`, EXIT.noInput);
+  return printer.unknown.size > 0 ? EXIT.noInput : EXIT.ok;
 }
 
 /** So many times it is tried, a tenth of a second apart, where a program has the queue and does not listen: a relay that is starting or ending. */

@@ -1,15 +1,15 @@
 // `ehlo record`: a proxy between a client and a server that writes each session as a transcript.
 
 import process from 'node:process';
+import { EXIT } from '../node/exit-status.ts';
 import { RecordProxy } from '../node/record-proxy.ts';
 import { TraceFolder } from '../node/trace-folder.ts';
 import { VERSION } from '../node/version.ts';
 import { formatNextHop, parseNextHop, type NextHop } from '../relay/next-hop.ts';
-import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse } from './misuse.ts';
 import { DIR, HOST_PORT, one, type Kind } from './option.ts';
 import { reason } from './reason.ts';
-import { STATUS } from './serve-error.ts';
 
 /** Port 0: one that is free. */
 const LISTEN: Kind<NextHop> = {
@@ -47,7 +47,7 @@ export function record(args: readonly string[], terminal: Terminal): Promise<num
       folder = await TraceFolder.open(out, complain);
     } catch (error) {
       complain(`cannot write transcripts to ${out}: ${reason(error)}`);
-      return STATUS.cannotStore;
+      return EXIT.cannotCreate;
     }
     try {
       const source = `ehlo record ${VERSION}, ${new Date().toISOString().slice(0, 10)}, secrets struck out`;

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { connect, ConnectError } from '../node/connect.ts';
 import { HASH } from '../node/credential.ts';
+import { EXIT } from '../node/exit-status.ts';
 import { playLive } from '../node/live-replay.ts';
 import { formatTranscriptFault, isTranscriptFault, parseTranscript, transcriptsIn, type Transcript, type TranscriptFault } from '../transcript/format.ts';
 import { turnsOf } from '../transcript/live.ts';
@@ -10,7 +11,7 @@ import { formatMismatch, replay as replayScript, type Mismatch } from '../transc
 import { readScript } from '../transcript/script.ts';
 import { segmentationsOf } from '../transcript/segmentation.ts';
 import { formatNextHop, type NextHop } from '../relay/next-hop.ts';
-import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { runCommand, type Terminal, type Usage } from './command-line.ts';
 import { HOST_PORT, one, SECONDS } from './option.ts';
 import { reason } from './reason.ts';
 
@@ -28,8 +29,6 @@ const USAGE = {
   options: OPTIONS,
 } as const satisfies Usage<typeof OPTIONS>;
 
-const DIFFERS = 1;
-
 export function replay(args: readonly string[], terminal: Terminal): Promise<number> {
   return runCommand(USAGE, args, terminal, async ({ options: { server, timeout }, operands }) => {
     let status: number = EXIT.ok;
@@ -37,7 +36,7 @@ export function replay(args: readonly string[], terminal: Terminal): Promise<num
       for (const { ok, text, unread } of await verdictsOf(name, server, timeout * 1_000)) {
         terminal.out(`${text}\n`);
         if (unread === true) status = EXIT.usage;
-        else if (!ok && status === EXIT.ok) status = DIFFERS;
+        else if (!ok && status === EXIT.ok) status = EXIT.different;
       }
     }
     return status;

@@ -2,6 +2,7 @@
 // What it prints is a record from which relay/route-record.ts finds the same route again.
 
 import { randomInt } from 'node:crypto';
+import { EXIT } from '../node/exit-status.ts';
 import { machineName } from '../node/machine-name.ts';
 import { toAscii } from '../node/resolve.ts';
 import type { Target } from '../relay/route.ts';
@@ -9,7 +10,7 @@ import { formatGiven, formatPlan, formatStep } from '../relay/route-record.ts';
 import { formatFault, isFault } from '../syntax/fault.ts';
 import { parseMailbox } from '../syntax/mailbox.ts';
 import { randomFrom } from '../wire/random.ts';
-import { EXIT, runCommand, type Terminal, type Usage } from './command-line.ts';
+import { runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, quoted } from './misuse.ts';
 import { isMalformed } from './option.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';

@@ -8,16 +8,17 @@ import process from 'node:process';
 import { formatMetrics } from '../relay/metric.ts';
 import { formatNextHop } from '../relay/next-hop.ts';
 import { ListeningEntrance } from '../node/entrance.ts';
+import { EXIT } from '../node/exit-status.ts';
 import { openLog } from '../node/log.ts';
 import type { MetricServer } from '../node/metric-server.ts';
 import { become, expectProgram, findUser, giveDirectory, type User } from '../node/privilege.ts';
-import { EXIT, runCommand, type CommandLine, type Terminal } from './command-line.ts';
+import { runCommand, type CommandLine, type Terminal } from './command-line.ts';
 import { Ending } from './ending.ts';
 import { formatListener, inheritedListeners, SCHEMES, type Listener } from './listener.ts';
 import { misuse, type Misuse } from './misuse.ts';
 import { reason } from './reason.ts';
 import { Hangup, ReloadedFiles } from './reloading.ts';
-import { ServeError, STATUS } from './serve-error.ts';
+import { ServeError } from './serve-error.ts';
 import { OPTIONS, USAGE, type ServeOptions } from './serve-option.ts';
 import type { Service } from './service.ts';
 import type { Supervisor, SupervisorSettings } from './supervisor.ts';
@@ -90,12 +91,12 @@ class Bound {
 /** Serves until the end; returns the exit status. Rejects with a ServeError. */
 async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, terminal: Terminal): Promise<number> {
   const { tlsCert, tlsKey, users, user: name } = options;
-  const user = name === undefined ? undefined : await orElse(STATUS.noUser, async () => findUser(name));
-  const files = await orElse(STATUS.cannotRead, () => ReloadedFiles.read({ tlsCert, tlsKey, users }));
+  const user = name === undefined ? undefined : await orElse(EXIT.noUser, async () => findUser(name));
+  const files = await orElse(EXIT.noInput, () => ReloadedFiles.read({ tlsCert, tlsKey, users }));
   const ending = new Ending();
-  await orElse(STATUS.cannotListen, () => bound.open(options));
+  await orElse(EXIT.unavailable, () => bound.open(options));
   const begin = await beginningOf(options, terminal);
-  if (user !== undefined) await orElse(STATUS.noPermission, () => turnInto(user, options));
+  if (user !== undefined) await orElse(EXIT.noPermission, () => turnInto(user, options));
   const log = openLog(options.log);
   const { doors, metrics } = bound;
   const running = await begin({ options, doors, files, log, ending });
@@ -120,7 +121,7 @@ async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, term
   const failure = await ending.awaited;
   await Promise.all([running.close(failure === undefined ? undefined : 0), metrics?.close()]);
   if (failure === undefined) return EXIT.ok;
-  throw new ServeError(`the queue ${options.queue} has failed, nothing more was acknowledged; start again to recover: ${reason(failure)}`, STATUS.queueFailed);
+  throw new ServeError(`the queue ${options.queue} has failed, nothing more was acknowledged; start again to recover: ${reason(failure)}`, EXIT.ioFailed);
 }
 
 /**

@@ -8,6 +8,7 @@ import { RETRY_SCHEDULE } from '../relay/schedule.ts';
 import { ControlServer } from '../node/control.ts';
 import { Users } from '../node/credential.ts';
 import type { Entrance } from '../node/entrance.ts';
+import { EXIT } from '../node/exit-status.ts';
 import type { Journal } from '../node/journal.ts';
 import type { Log } from '../node/log.ts';
 import { LoopLag } from '../node/loop-lag.ts';
@@ -25,7 +26,7 @@ import { reportRecovery } from './recovery-text.ts';
 import type { ReloadedFiles } from './reloading.ts';
 import { resolverOf, routeOptions } from './routing.ts';
 import { processSamples } from './process-samples.ts';
-import { ServeError, STATUS } from './serve-error.ts';
+import { ServeError } from './serve-error.ts';
 import type { ServeOptions } from './serve-option.ts';
 
 export interface ServiceSettings {
@@ -77,13 +78,13 @@ export class Service {
         parts.push({ folder, journal: await openPart(folder, { failed: settings.failed, counts, shared: await diskOfPart(options.queue, part) }, ATTEMPTS) });
       }
     } catch (error) {
-      throw await end(`cannot open the queue ${options.queue}: ${reason(error)}`, STATUS.cannotStore);
+      throw await end(`cannot open the queue ${options.queue}: ${reason(error)}`, EXIT.cannotCreate);
     }
     let maildir: Maildir | undefined;
     try {
       maildir = options.maildir === undefined ? undefined : await Maildir.open(options.maildir);
     } catch (error) {
-      throw await end(`cannot open the Maildir ${options.maildir ?? ''}: ${reason(error)}`, STATUS.cannotStore);
+      throw await end(`cannot open the Maildir ${options.maildir ?? ''}: ${reason(error)}`, EXIT.cannotCreate);
     }
     for (const { folder, journal } of parts) reportRecovery(terminal, folder, journal.report);
     let trace: Tracing | undefined;
@@ -94,10 +95,10 @@ export class Service {
         trace = (await import('../node/trace.ts')).traceTo(folder, 'ehlo serve'); // a tenth of the program, which few need
       }
     } catch (error) {
-      throw await end(`cannot write traces to ${options.trace ?? ''}: ${reason(error)}`, STATUS.cannotStore);
+      throw await end(`cannot write traces to ${options.trace ?? ''}: ${reason(error)}`, EXIT.cannotCreate);
     }
     const [own, ...others] = parts.map(({ journal }) => journal);
-    if (own === undefined) throw new ServeError('a worker has a part of the queue', STATUS.cannotStore); // not reached: the first is its own
+    if (own === undefined) throw new ServeError('a worker has a part of the queue', EXIT.cannotCreate); // not reached: the first is its own
     const queue = others.length === 0 ? own : new PartedQueue(own, others);
     const share = (all: number): number => Math.ceil(all / workers);
     const agent = new TransferAgent({

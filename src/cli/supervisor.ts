@@ -7,6 +7,7 @@ import { countersOf, joinSamples, type Samples } from '../relay/metric.ts';
 import { Crew, type CrewFailure } from '../node/crew.ts';
 import type { Measured } from '../node/duty.ts';
 import type { ListeningEntrance } from '../node/entrance.ts';
+import { EXIT } from '../node/exit-status.ts';
 import type { Log } from '../node/log.ts';
 import { LoopLag } from '../node/loop-lag.ts';
 import { makeParts } from '../node/part.ts';
@@ -16,7 +17,7 @@ import { processSamples } from './process-samples.ts';
 import { reason } from './reason.ts';
 import type { FileContents, ReloadedFiles } from './reloading.ts';
 import type { ServeOptions } from './serve-option.ts';
-import { ServeError, STATUS } from './serve-error.ts';
+import { ServeError } from './serve-error.ts';
 import type { Work } from './worker.ts';
 
 /** Milliseconds that a worker has to tell its samples. */
@@ -71,7 +72,7 @@ export class Supervisor {
     try {
       await makeParts(options.queue, options.workers);
     } catch (error) {
-      throw new ServeError(`cannot open the queue ${options.queue}: ${reason(error)}`, STATUS.cannotStore);
+      throw new ServeError(`cannot open the queue ${options.queue}: ${reason(error)}`, EXIT.cannotCreate);
     }
     let fail: (failure: ServeError) => void = () => undefined;
     const failed = new Promise<ServeError>((resolve) => (fail = resolve));

@@ -5,13 +5,14 @@ import process from 'node:process';
 import type { Socket } from 'node:net';
 import { Duty } from '../node/duty.ts';
 import { Waiting, type Entrance } from '../node/entrance.ts';
+import { EXIT } from '../node/exit-status.ts';
 import { openLog } from '../node/log.ts';
 import type { Terminal } from './command-line.ts';
 import { Ending } from './ending.ts';
 import type { Listener } from './listener.ts';
 import { reason } from './reason.ts';
 import { ReloadedFiles, type FileContents } from './reloading.ts';
-import { ServeError, STATUS } from './serve-error.ts';
+import { ServeError } from './serve-error.ts';
 import type { ServeOptions } from './serve-option.ts';
 import { Service } from './service.ts';
 
@@ -81,7 +82,7 @@ export async function work(terminal: Terminal): Promise<number> {
   duty.tell({ type: 'ready' });
   const failure = await ending.awaited;
   duty.leave();
-  if (failure !== undefined) duty.tell({ type: 'failed', status: STATUS.queueFailed, text: failure.message });
+  if (failure !== undefined) duty.tell({ type: 'failed', status: EXIT.ioFailed, text: failure.message });
   await service.close(failure === undefined ? undefined : 0);
-  return failure === undefined ? 0 : STATUS.queueFailed;
+  return failure === undefined ? EXIT.ok : EXIT.ioFailed;
 }

@@ -22,6 +22,7 @@ import { Fifo } from '../wire/fifo.ts';
 import type { FromWorker, Measured, ToWorker } from './duty.ts';
 import { Waiting } from './entrance.ts';
 import { errorText } from './error-text.ts';
+import { EXIT } from './exit-status.ts';
 import { LineRelay } from './line-relay.ts';
 
 export interface CrewOptions<Work> {
@@ -75,10 +76,6 @@ const YOUTH = 10_000;
 const LONGEST_DELAY = 60_000;
 /** Milliseconds after which it is asked whether a connection has arrived. */
 const DOUBT = 1_000;
-/** Exit status of a worker whose disk has failed: EX_IOERR. */
-const DISK_FAILED = 74;
-/** That of a crew with a worker that the system cannot begin: EX_OSERR. */
-const NOT_BEGUN = 71;
 
 export class Crew<Work, News> {
   readonly #options: CrewOptions<Work>;
@@ -172,8 +169,8 @@ export class Crew<Work, News> {
     member.begun = performance.now();
     member.failure = undefined;
     const unbegun = (error: unknown): void => {
-      member.failure = { status: NOT_BEGUN, text: `cannot begin a worker: ${errorText(error)}` };
-      this.#bury(member, 0, NOT_BEGUN, null);
+      member.failure = { status: EXIT.system, text: `cannot begin a worker: ${errorText(error)}` };
+      this.#bury(member, 0, EXIT.system, null);
     };
     let worker: Worker;
     try {
@@ -240,7 +237,7 @@ export class Crew<Work, News> {
     this.#retire(member);
     if (this.#ending) return;
     const by = signal ?? (member.failure === undefined ? `status ${status ?? ''}` : member.failure.text);
-    if (status === DISK_FAILED || (!member.proven && member.failure !== undefined)) return this.#options.failed(member.failure ?? { status: status ?? DISK_FAILED, text: `a worker ended with ${by}` });
+    if (status === EXIT.ioFailed || (!member.proven && member.failure !== undefined)) return this.#options.failed(member.failure ?? { status: status ?? EXIT.ioFailed, text: `a worker ended with ${by}` });
     member.deaths = performance.now() - member.begun < YOUTH ? member.deaths + 1 : 1;
     const delay = member.deaths === 1 ? 0 : Math.min(LONGEST_DELAY, 500 * 2 ** (member.deaths - 1));
     this.#options.died({ worker: member.number, pid, by, delay });

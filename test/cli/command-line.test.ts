@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { EXIT, parseCommandLine, runCommand, type Usage } from '../../src/cli/command-line.ts';
+import { parseCommandLine, runCommand, type Usage } from '../../src/cli/command-line.ts';
 import { misuse } from '../../src/cli/misuse.ts';
 import { choice, DNS_SERVER, DURATION, FILE, flag, HOST_PORT, HOSTNAME, integer, INTERVALS, type Kind, many, one, PORT, ROUTE, text } from '../../src/cli/option.ts';
+import { EXIT } from '../../src/node/exit-status.ts';
 
 const OPTIONS = {
   config: one(FILE, 'a JSON file'),
