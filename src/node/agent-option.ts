@@ -1,7 +1,7 @@
 // What an embedder sets about a TransferAgent, looked at before the first client comes: a program without types may give anything,
 // and each mail would be refused for it.
 
-import { UsageError } from '../wire/usage.ts';
+import { checkObject, UsageError } from '../wire/usage.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseCidr, type Admission, type Cidr } from '../relay/admission.ts';
@@ -17,6 +17,7 @@ const NEEDED = { queue: 'add', resolver: 'route' } as const;
 
 /** Throws UsageError for options with which no mail could be taken, or relayed. */
 export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED | 'hostname' | 'log' | 'users' | 'maildir' | 'routing', unknown>>>): void {
+  checkObject(options);
   const { hostname, log, users, maildir, routing } = options;
   if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   for (const name of ['queue', 'resolver'] as const) if (!can(options[name], NEEDED[name])) throw new UsageError(`${name} is needed, with a function "${NEEDED[name]}"`);

@@ -17,7 +17,7 @@
 // Left out: sockets that are files.
 
 import { setMaxListeners } from 'node:events';
-import { checkCounts, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkObject, UsageError } from '../wire/usage.ts';
 import { quote } from '../wire/ascii.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Outcome } from '../protocol/client/action.ts';
@@ -79,6 +79,7 @@ const SCHEMES: Readonly<Record<string, { readonly port: number; readonly options
  * Nothing is opened before there is a mail. Throws UsageError for what is no such URL, and for options that are of no use.
  */
 export function connectTo(url: string, options: MailClientOptions = {}): MailClient {
+  checkObject(options);
   const [, scheme = '', place = ''] = /^([a-z]+:)\/\/([^/]*)\/?$/.exec(url) ?? [];
   const { port, options: implied } = SCHEMES[scheme] ?? {};
   const server = port === undefined ? undefined : parseNextHop(place, port);
@@ -102,6 +103,7 @@ export class MailClient implements AsyncDisposable {
   #closed = false;
 
   constructor(server: NextHop, options: MailClientOptions = {}) {
+    checkObject(options);
     const { connections = 5, mailsPerConnection = Infinity, idle = 10_000, signal } = options;
     checkCounts(options, LEAST);
     checkSender(options);
@@ -128,8 +130,10 @@ export class MailClient implements AsyncDisposable {
    * Sends a mail, and resolves with an outcome for each recipient, in their order. Mails are begun in the order in which
    * they were given. Rejects with UsageError for paths that are none, and for content that cannot be read; for nothing else.
    */
-  send({ from, to, content }: MailToSend): Promise<readonly RecipientOutcome[]> {
+  send(mail: MailToSend): Promise<readonly RecipientOutcome[]> {
     return new Promise((resolve, reject) => { // one promise for each mail; what is thrown here rejects it
+      checkObject(mail, 'a mail must be an object, with from, to and content');
+      const { from, to, content } = mail;
       if (this.#closed) throw new UsageError('the client is closed');
       const reversePath = parsed(from, parseReversePath);
       const recipients = typeof to === 'string' ? [to] : to;
@@ -140,7 +144,7 @@ export class MailClient implements AsyncDisposable {
       this.#inHand += 1;
       if (!(outgoing instanceof Promise)) return this.#add({ mail: outgoing, paths, resolve });
       outgoing.then(
-        (mail) => this.#add({ mail, paths, resolve }),
+        (measured) => this.#add({ mail: measured, paths, resolve }),
         (error: unknown) => {
           this.#release();
           reject(error);

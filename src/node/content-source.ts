@@ -81,7 +81,7 @@ export function checkOctets(piece: unknown): asserts piece is Uint8Array {
   if (!isOctets(piece)) throw new UsageError(`content must come as octets (Uint8Array), not as ${nameOf(piece)}`);
 }
 
-function isIterable(value: unknown): value is AsyncIterable<unknown> | Iterable<unknown> {
+export function isIterable(value: unknown): value is AsyncIterable<unknown> | Iterable<unknown> {
   return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 }
 

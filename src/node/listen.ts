@@ -8,7 +8,7 @@
 import { createServer, type Server as NetServer } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { encodeAscii } from '../wire/ascii.ts';
-import { checkFlags, checkLists, UsageError } from '../wire/usage.ts';
+import { checkFlags, checkLists, checkObject, UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
@@ -64,6 +64,7 @@ export interface ServerLimits {
  * refused. Rejects with an Error whose message says what could not be done, and throws UsageError for bad options.
  */
 export async function listen<State = undefined, MailState = undefined>(options: ListenOptions = {}, hooks?: Hooks<State, MailState>): Promise<Server> {
+  checkObject(options);
   const { host = '127.0.0.1', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
   if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
@@ -72,7 +73,7 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   if (path !== undefined && !isSocketPath(path)) throw new UsageError(`path must be text of 1 to ${LONGEST_PATH} octets, as long as the address of a Unix socket can be, not ${JSON.stringify(path)}`);
   checkFlags(others, ['tlsAtOnce']);
   if (others.lmtp === true && port === 25) throw new UsageError('LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)');
-  if (hooks !== undefined && typeof hooks.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
+  if (hooks !== undefined && typeof hooks?.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
   if (others.tlsAtOnce === true && tls === undefined) throw new UsageError('tlsAtOnce needs tls, with a certificate and a key');
   if (others.auth !== undefined && hooks?.auth === undefined) throw new UsageError('auth needs the hook "auth", which answers for the users');
   const server = new Server({ ...others, hostname, tls: tls === undefined || tls instanceof TlsServer ? tls : new TlsServer(tls) }, hooks as AnyHooks | undefined); // the one cast: from here on the states are kept, and not looked at

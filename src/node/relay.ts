@@ -1,7 +1,7 @@
 // Relay->new($from, $to, $msg): for each recipient look up where its mail goes, and deliver it there (RFC 5321 §5.1).
 
 import { setMaxListeners } from 'node:events';
-import { UsageError } from '../wire/usage.ts';
+import { checkObject, UsageError } from '../wire/usage.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type MailboxPath, type ReversePath } from '../syntax/path.ts';
 import { checkLmtpHops, checkNextHops } from '../relay/next-hop.ts';
@@ -37,10 +37,7 @@ export interface Relaying extends Promise<readonly RecipientOutcome[]>, AsyncIte
  */
 export function relay(reversePath: ReversePath | string, forwardPaths: readonly (ForwardPath | string)[], content: Content, options: RelayOptions = {}): Relaying {
   const arrivals = new Arrivals<RecipientOutcome>();
-  const all = relayAll(reversePath, forwardPaths, content, { ...options, report: (recipient, result) => {
-    options.report?.(recipient, result);
-    arrivals.add(result);
-  } });
+  const all = relayAll(reversePath, forwardPaths, content, options, (outcome) => arrivals.add(outcome));
   void all.then(() => arrivals.end(), (error: unknown) => arrivals.fail(error));
   const iterate = (): AsyncGenerator<RecipientOutcome, void> => {
     all.catch(() => undefined); // the iteration throws the same
@@ -49,7 +46,8 @@ export function relay(reversePath: ReversePath | string, forwardPaths: readonly 
   return Object.assign(all, { [Symbol.asyncIterator]: iterate });
 }
 
-async function relayAll(reversePath: ReversePath | string, forwardPaths: readonly (ForwardPath | string)[], content: Content, options: RelayOptions): Promise<readonly RecipientOutcome[]> {
+async function relayAll(reversePath: ReversePath | string, forwardPaths: readonly (ForwardPath | string)[], content: Content, options: RelayOptions, told: (outcome: RecipientOutcome) => void): Promise<readonly RecipientOutcome[]> {
+  checkObject(options);
   if (!Array.isArray(forwardPaths)) throw new UsageError('forward-paths are a list, also where it is one');
   if (forwardPaths.length === 0) throw new UsageError('relay needs a recipient');
   checkSender(options);
@@ -58,7 +56,10 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
   if (options.lmtp === true) checkLmtpHops(options.routing ?? {});
   const from = parsed(reversePath, parseReversePath);
   const to = forwardPaths.map((path) => parsed(path, parseForwardPath));
-  return relayTo(await outgoingOf(from, content, options.signal), to, options);
+  return relayTo(await outgoingOf(from, content, options.signal), to, { ...options, report: (recipient, result) => {
+    options.report?.(recipient, result);
+    told(result);
+  } });
 }
 
 /** The same for a mail whose size and kind are known. */

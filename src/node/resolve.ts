@@ -7,7 +7,7 @@
 import type { Resolver as Channel } from 'node:dns/promises';
 import { domainToASCII } from 'node:url';
 import { isAsciiText } from '../wire/ascii.ts';
-import { checkCounts, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkObject, UsageError } from '../wire/usage.ts';
 import { type Milliseconds, seconds } from '../protocol/limit.ts';
 import { type AddressAnswers, type DnsAnswer, type MxRecord, recordsOf } from '../relay/dns-answer.ts';
 import { type HostPlan, locate, planKey, rank, type RouteOptions, type Step, type Target, type VerdictPlan } from '../relay/route.ts';
@@ -48,6 +48,7 @@ export class Resolver {
 
   /** Throws UsageError for servers that are no addresses. */
   constructor(options: ResolverOptions = {}) {
+    checkObject(options);
     checkCounts(options, { timeout: 1 });
     try {
       if (options.servers !== undefined) new (nodeDns().Resolver)({ timeout: seconds(5), tries: 2 }).setServers(options.servers);

@@ -4,12 +4,15 @@
 // Rule 2: who leaves the outcomes leaves the source: a mail that comes of it then is not sent.
 // Rule 3: whatever goes wrong with the source, or with a mail of it, each mail that was taken has its outcomes told first.
 
+import { UsageError } from '../wire/usage.ts';
+import { isIterable } from './content-source.ts';
 import type { RecipientOutcome } from './deliver.ts';
 
 type Outcomes = readonly RecipientOutcome[];
 
 /** Yields the outcomes of each mail; throws what the source threw, or `send` rejected with. No more than `most` mails are under way. */
 export async function* sendAll<Each>(source: Iterable<Each> | AsyncIterable<Each>, send: (mail: Each) => Promise<Outcomes>, most: number): AsyncGenerator<Outcomes, void> {
+  if (!isIterable(source)) throw new UsageError('mails are given as an iterable, also where it is one');
   const mails = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   const sent: Promise<Outcomes | undefined>[] = []; // undefined: it was none
   let wrong: { readonly thrown: unknown } | undefined;

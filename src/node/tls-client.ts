@@ -8,7 +8,7 @@
 import type { Duplex } from 'node:stream';
 import type { PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
-import { UsageError } from '../wire/usage.ts';
+import { checkObject, UsageError } from '../wire/usage.ts';
 import type { ClientTls } from '../protocol/client/action.ts';
 import { errorCode } from './error-text.ts';
 import { readBeforeEnd } from './last-read.ts';
@@ -26,7 +26,9 @@ export class TlsClient {
   readonly #context: SecureContext;
 
   /** Throws UsageError for authorities that cannot be read. */
-  constructor({ ca }: TlsClientOptions = {}) {
+  constructor(options: TlsClientOptions = {}) {
+    checkObject(options);
+    const { ca } = options;
     try {
       this.#context = nodeTls().createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca: authoritiesText(ca) }) });
     } catch (cause) {

@@ -5,6 +5,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** Throws UsageError for what is no object, whatever its type promised. */
+export function checkObject(value: unknown, wanted = 'options must be an object'): void {
+  if (typeof value !== 'object' || value === null) throw new UsageError(`${wanted}, not ${shown(value)}`);
+}
+
 /** Throws UsageError for an option that is to be a list and is none: one name alone, say. */
 export function checkLists<Name extends string>(options: { readonly [Each in NoInfer<Name>]?: unknown }, names: readonly Name[]): void {
   for (const name of names) {

@@ -1,6 +1,6 @@
 // What an embedder sets about a ClientSession, and what holds where nothing is set.
 
-import { checkLists, UsageError } from '../../wire/usage.ts';
+import { checkLists, checkObject, UsageError } from '../../wire/usage.ts';
 import { parseHost } from '../../syntax/domain.ts';
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
@@ -73,7 +73,9 @@ function hostOf(hostname: string): Domain | AddressLiteral {
 }
 
 /** Throws UsageError for what `checkClientOptions` does. */
-export function settingsOf({ hostname, timeout = Infinity, lmtp = false, tlsPolicy = 'off', tlsAtOnce = false, auth, ownNames = [] }: ClientOptions): Settings {
+export function settingsOf(options: ClientOptions): Settings {
+  checkObject(options);
+  const { hostname, timeout = Infinity, lmtp = false, tlsPolicy = 'off', tlsAtOnce = false, auth, ownNames = [] } = options;
   const host = hostOf(hostname);
   checkClientOptions({ ownNames, tlsPolicy, auth });
   return { host, timeout, lmtp, tlsPolicy, tlsAtOnce, auth, ownNames: new Set(ownNames.map((name) => name.toLowerCase())) };

@@ -1,7 +1,7 @@
 // What an embedder sets about a ServerSession, and what holds where nothing is set.
 
 import { encodeAscii } from '../../wire/ascii.ts';
-import { checkCounts, checkFlags, checkLists, UsageError } from '../../wire/usage.ts';
+import { checkCounts, checkFlags, checkLists, checkObject, UsageError } from '../../wire/usage.ts';
 import { parseHost } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
 import { EXTENSIONS, type ExtensionKeyword } from '../extension.ts';
@@ -132,6 +132,7 @@ const LEAST = {
 const ANNOUNCED = ['maxSize', 'maxRecipients', 'maxMails', 'maxRecipientDomains'] as const satisfies readonly (keyof typeof LEAST)[];
 
 function readOptions(options: ServerOptions): Settings {
+  checkObject(options);
   checkLists(options, ['leniencies', 'without']);
   checkFlags(options, ['lmtp', 'secured', 'requireTls']);
   if (options.auth !== undefined) {
