@@ -7,9 +7,8 @@
 // `import()` would be a promise, and whoever hashes does not wait for one.
 
 import { createRequire } from 'node:module';
-import process from 'node:process';
 
-const load = createRequire(process.execPath); // from where is all the same for what is Node's own
+const load = createRequire('/'); // from where is all the same for what is Node's own
 
 export const nodeCrypto: () => typeof import('node:crypto') = onDemand('node:crypto');
 export const nodeDns: () => typeof import('node:dns/promises') = onDemand('node:dns/promises');
