@@ -62,12 +62,13 @@ export async function lockDirectory(directory: string): Promise<Lock> {
  */
 async function keyOf(directory: string): Promise<string> {
   const path = join(directory, KEY);
+  const file = await open(path, 'wx', OWNER_ONLY.file).catch(() => undefined); // there is one, or none can be made
   try {
-    const file = await open(path, 'wx', OWNER_ONLY.file);
-    await file.write(encodeAscii(encodeBase64(nodeCrypto().randomBytes(18))));
-    await file.close();
+    await file?.write(encodeAscii(encodeBase64(nodeCrypto().randomBytes(18))));
   } catch {
-    // there is one, or none can be made
+    await unlink(path).catch(() => undefined); // no room: one without a secret would stay for good
+  } finally {
+    await file?.close();
   }
   return readFile(path, 'utf8').catch(() => '');
 }

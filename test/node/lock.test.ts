@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { lockDirectory } from '../../src/node/lock.ts';
+import { builtin, replaceIn } from '../support/builtin.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 
 let directory: TemporaryDirectory;
@@ -20,6 +21,20 @@ afterEach(() => {
 
 const PLATFORM = process.platform;
 const { versions } = process;
+let full = false;
+let handles = 0; // that are open
+const { open } = builtin('node:fs/promises') as { readonly open: (...of: unknown[]) => Promise<{ write: unknown; close(): Promise<void> }> };
+replaceIn('node:fs/promises', {
+  open: async (...of: unknown[]) => {
+    const file = await open(...of);
+    const close = file.close.bind(file);
+    handles++;
+    file.close = () => (handles--, close());
+    if (full) file.write = () => Promise.reject(Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' }));
+    return file;
+  },
+});
+
 const NOBODY = 2 ** 22 + 1; // above the highest number that Linux gives to a process
 
 /** A name for a process that has ended, or whose owner is another. */
@@ -89,6 +104,17 @@ describe('on Linux', () => {
     await (await lockDirectory(directory.path)).release();
     expect(readFileSync(join(directory.path, 'lock.key'), 'utf8')).toBe(key);
     await ended(squatter);
+  });
+
+  it('is had without a key where the disk has no room for one, which the next start makes', async () => {
+    full = true;
+    const lock = await lockDirectory(directory.path);
+    full = false;
+    expect(handles).toBe(0);
+    await lock.release();
+    expect(readdirSync(directory.path)).toEqual([]);
+    await (await lockDirectory(directory.path)).release();
+    expect(readFileSync(join(directory.path, 'lock.key'), 'utf8')).toMatch(/^[0-9A-Za-z+/]{24}$/);
   });
 
   it('is had without a key too, where none can be made', async () => {
