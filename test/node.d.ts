@@ -15,14 +15,18 @@ declare module 'node:util' {
     readonly allowPositionals: true;
     readonly tokens: true;
   }): { readonly tokens: readonly ParseArgsToken[] };
+  export class TextDecoder {
+    constructor(encoding: 'utf-8', options: { readonly fatal?: boolean; readonly ignoreBOM: true });
+    decode(octets: Uint8Array): string;
+  }
 }
 
 declare module 'node:fs' {
-  export function readFileSync(path: string): Uint8Array;
-  export function readFileSync(path: string, encoding: 'utf8'): string;
   export function mkdirSync(path: string, options: { readonly recursive: true }): string | undefined;
   export function statSync(path: string): { readonly mode: number };
   export function openSync(path: string, flags: 'wx', mode: number): number;
+  export function openSync(path: string, flags: 'r'): number;
+  export function readSync(descriptor: number, octets: Uint8Array, offset: number, length: number, position: number | null): number;
   export function writeSync(descriptor: number, octets: Uint8Array, offset: number): number;
   export function closeSync(descriptor: number): void;
 }

@@ -1,18 +1,21 @@
 // The JSON file of `--config`: one object, each option under its name without dashes in front (`"mx-port": 25`), a list
 // for what may be given again and again, `true` or `false` for a flag.
 
-import { readFileSync } from 'node:fs';
+import { readWholeAtOnce } from '../node/whole-read.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { findJsonFault } from './json-fault.ts';
 import { type Misuse, misuse, quoted, suggest } from './misuse.ts';
 import { dashed, type Given, type OptionTable } from './option.ts';
 import { reason } from './reason.ts';
 
+/** Octets: room for a hundred thousand routes. */
+const LARGEST = 16_777_216;
+
 /** Returns what the file gives to each option, by the names of the table; values are judged with those of the command line. */
 export function readConfig(options: OptionTable, file: string): ReadonlyMap<string, Given> | Misuse {
   let octets: Uint8Array;
   try {
-    octets = readFileSync(file);
+    octets = readWholeAtOnce(file, LARGEST);
   } catch (error) {
     return misuse(`--config ${file}: expected a file with a JSON object (${reason(error)})`);
   }

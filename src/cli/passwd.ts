@@ -4,12 +4,14 @@ import process from 'node:process';
 import { isatty, ReadStream } from 'node:tty';
 import { makeCredential, SCHEMES } from '../node/credential.ts';
 import { EXIT } from '../node/exit-status.ts';
+import { collectWhole } from '../node/whole-read.ts';
 import { formatUser, isUserName } from '../protocol/sasl/credential.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, quoted, type Misuse } from './misuse.ts';
 import { choice, one } from './option.ts';
 import { createKeyboard, INTERRUPTED, type Keyboard } from './keyboard.ts';
+import { reason } from './reason.ts';
 
 const OPTIONS = {
   scheme: one(choice(...SCHEMES), 'how the password is kept: only scram-sha-256 serves SCRAM, and both serve PLAIN and LOGIN', 'scram-sha-256'),
@@ -74,12 +76,9 @@ const MOST_OCTETS = 4_096;
 
 /** Returns the one line of the stream, without its end. */
 async function readLine(stream: AsyncIterable<Uint8Array>): Promise<string | Misuse> {
-  const octets: number[] = [];
-  for await (const piece of stream) {
-    if (octets.length + piece.length > MOST_OCTETS) return misuse(`expected a password on standard input, found more than ${MOST_OCTETS} octets`);
-    octets.push(...piece);
-  }
-  const text = decodeUtf8(Uint8Array.from(octets));
+  const octets = await collectWhole(stream, MOST_OCTETS).catch((error: unknown) => misuse(`expected a password on standard input (${reason(error)})`));
+  if ('text' in octets) return octets;
+  const text = decodeUtf8(octets);
   if (text === undefined) return misuse('expected a password in UTF-8 on standard input');
   const line = text.replace(/\r?\n$/, '');
   if (line === '') return EMPTY_PASSWORD;

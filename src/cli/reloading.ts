@@ -7,10 +7,12 @@
 //         it empty.
 // Rule 3: SIGHUP never ends the program; one that comes before there is anything to reload is carried out when there is.
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import process from 'node:process';
 import { Users } from '../node/credential.ts';
+import { LARGEST_PEM } from '../node/pem.ts';
 import { TlsServer, type TlsOptions } from '../node/tls.ts';
+import { readWhole } from '../node/whole-read.ts';
 import { reason } from './reason.ts';
 
 export interface ReloadedPaths {
@@ -86,7 +88,7 @@ async function expectNoPipe(path: string): Promise<void> {
 }
 
 function readPem(option: string, path: string): Promise<Uint8Array> {
-  return readFile(path).catch((cause: unknown) => {
+  return readWhole(path, LARGEST_PEM).catch((cause: unknown) => {
     throw new Error(`${option}: expected a PEM file, ${reason(cause)}`, { cause });
   });
 }

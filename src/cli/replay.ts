@@ -1,10 +1,10 @@
 // `ehlo replay`: transcripts against our own machines in every segmentation, or against a server out there.
 
-import { readFileSync } from 'node:fs';
 import { connect, ConnectError } from '../node/connect.ts';
 import { HASH } from '../node/credential.ts';
 import { EXIT } from '../node/exit-status.ts';
 import { playLive } from '../node/live-replay.ts';
+import { readWholeText } from '../node/whole-read.ts';
 import { formatTranscriptFault, isTranscriptFault, parseTranscript, transcriptsIn, type Transcript, type TranscriptFault } from '../transcript/format.ts';
 import { turnsOf } from '../transcript/live.ts';
 import { formatMismatch, replay as replayScript, type Mismatch } from '../transcript/replay.ts';
@@ -53,11 +53,14 @@ interface Verdict {
 
 const wrong = (text: string): Verdict => ({ ok: false, text });
 
+/** Octets: those of the largest mail that servers take by default, were each written as an escape, and as many again. */
+const LARGEST = 268_435_456;
+
 /** One for each transcript of the file; where it holds several, each is named by its first line. */
 async function verdictsOf(name: string, server: NextHop | undefined, timeout: number): Promise<readonly Verdict[]> {
   let text: string;
   try {
-    text = readFileSync(name, 'utf8');
+    text = await readWholeText(name, LARGEST);
   } catch (error) {
     return [{ ...wrong(`${name}: cannot be read: ${reason(error)}`), unread: true }];
   }

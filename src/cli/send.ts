@@ -6,12 +6,11 @@
 //         by `--tls require`, in the clear by `--tls off` (§4).
 
 import process from 'node:process';
-import { open, readFile } from 'node:fs/promises';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import { statusOf } from '../syntax/reply.ts';
 import { quote } from '../wire/ascii.ts';
-import { concat, CR, LF } from '../wire/octet.ts';
+import { CR, LF } from '../wire/octet.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
 import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
@@ -23,10 +22,12 @@ import { HASH } from '../node/credential.ts';
 import type { RecipientOutcome } from '../node/deliver.ts';
 import { EXIT } from '../node/exit-status.ts';
 import { machineName } from '../node/machine-name.ts';
+import { LARGEST_PEM } from '../node/pem.ts';
 import { relayTo } from '../node/relay.ts';
 import type { SenderOptions } from '../node/sender.ts';
 import { TlsClient } from '../node/tls-client.ts';
 import { VERSION } from '../node/version.ts';
+import { collectWhole, readWhole } from '../node/whole-read.ts';
 import { inColours } from './colour.ts';
 import { Dialogues } from './dialogues.ts';
 import { runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
@@ -112,14 +113,13 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   const dialogues = options.trace ? new Dialogues(terminal.screen?.colours === true ? inColours(terminal.err) : terminal.err) : undefined;
   const way = await senderOptions(options, dialogues);
   if ('text' in way) return way;
-  let written: Uint8Array | undefined;
-  try {
-    written = await collect(file === '-' ? process.stdin : piecesOf(file));
-  } catch (error) {
-    return misuse(`cannot read ${JSON.stringify(file)}: expected a file with a mail (${reason(error)})`);
-  }
   const source = file === '-' ? 'standard input' : JSON.stringify(file);
-  if (written === undefined) return misuse(`${source} is too large: expected a mail of ${LARGEST} octets at most`);
+  let written: Uint8Array;
+  try {
+    written = await (file === '-' ? collectWhole(process.stdin, LARGEST) : readWhole(file, LARGEST));
+  } catch (error) {
+    return misuse(`cannot read ${source}: expected a mail (${reason(error)})`);
+  }
   const content = withCrlf(written);
   if (typeof content === 'number') return misuse(`a CR without LF at octet ${content} of ${source}: expected lines that end in LF or CRLF`);
 
@@ -140,7 +140,7 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
 async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout }: OptionValues<typeof OPTIONS>, dialogues: Dialogues | undefined): Promise<Omit<SenderOptions, 'hostname'> | Misuse> {
   if ((user === undefined) !== (passwordFile === undefined)) return misuse(user === undefined ? '--password-file goes with --user NAME' : '--user needs --password-file FILE');
   if (server?.tlsAtOnce === true && tls === 'off') return misuse('--tls off: expected another policy for a server with TLS at once');
-  const ca = tlsCa === undefined ? undefined : await readFile(tlsCa).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${reason(error)})`));
+  const ca = tlsCa === undefined ? undefined : await readWhole(tlsCa, LARGEST_PEM).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${reason(error)})`));
   if (ca !== undefined && 'text' in ca) return ca;
   const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
   if (typeof password === 'object') return password;
@@ -170,8 +170,11 @@ async function recording(dialogues: Dialogues): Promise<(given: ClientOptions, n
   };
 }
 
+/** More octets than stand in a file for the sake of its first line. */
+const LARGEST_PASSWORD_FILE = 65_536;
+
 async function readPassword(file: string): Promise<string | Misuse> {
-  const octets = await readFile(file).catch((error: unknown) => misuse(`--password-file ${JSON.stringify(file)}: expected a file with a password (${reason(error)})`));
+  const octets = await readWhole(file, LARGEST_PASSWORD_FILE).catch((error: unknown) => misuse(`--password-file ${JSON.stringify(file)}: expected a file with a password (${reason(error)})`));
   if ('text' in octets) return octets;
   const [password = ''] = (decodeUtf8(octets) ?? '').split(/\r?\n/, 1);
   return password === '' ? misuse(`--password-file ${JSON.stringify(file)}: expected a password in UTF-8 on its first line`) : password;
@@ -203,32 +206,3 @@ function withCrlf(octets: Uint8Array): Uint8Array | number {
 
 /** Octets of a mail that is sent from memory: fifteen times what servers take by default, and far from all that a machine has. */
 const LARGEST = 536_870_912;
-
-/** All of it; undefined where that is too much. What has no end is not read to it. */
-async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array | undefined> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const octets of stream) {
-    pieces.push(octets);
-    size += octets.length;
-    if (size > LARGEST) return undefined;
-  }
-  return concat(pieces);
-}
-
-/** Octets that are read at a time. */
-const PIECE = 1_048_576;
-
-async function* piecesOf(file: string): AsyncGenerator<Uint8Array, void> {
-  const handle = await open(file, 'r');
-  try {
-    for (;;) {
-      const piece = new Uint8Array(PIECE);
-      const { bytesRead } = await handle.read(piece, 0, PIECE, null);
-      if (bytesRead === 0) return;
-      yield bytesRead === PIECE ? piece : piece.slice(0, bytesRead); // a pipe gives little at a time, and is not to keep as much each time
-    }
-  } finally {
-    await handle.close();
-  }
-}

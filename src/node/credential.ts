@@ -4,7 +4,6 @@
 // of the usual N = 2^17: whoever may try passwords may fill the memory. Choice: 100,000 iterations for SCRAM, where RFC 7677 §4
 // asks for 4,096 at least and "a significantly higher value" where it can be had; a client has to do them too.
 
-import { readFile } from 'node:fs/promises';
 import { type Credential, formatCredential, parseUser, type ScryptCredential } from '../protocol/sasl/credential.ts';
 import type { AuthAnswer, AuthQuestion, DeriveQuestion, Hash, MechanismName } from '../protocol/sasl/exchange.ts';
 import { prepare } from '../protocol/sasl/prepare.ts';
@@ -14,6 +13,7 @@ import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import type { Signal } from './aborter.ts';
 import { nodeCrypto } from './on-demand.ts';
 import { Turnstile } from './turnstile.ts';
+import { readWhole } from './whole-read.ts';
 
 // Copied, because a Buffer is not quite a Uint8Array: its `slice` is a view.
 export const HASH: Hash = {
@@ -77,6 +77,9 @@ function scryptHash(password: string, { costLog2, blockSize: r, parallelization:
 /** Passwords of strangers that this process verifies. One at a time: some eight a second are enough, and SCRAM costs a server nothing. */
 const VERIFICATIONS = new Turnstile(1);
 
+/** Octets of a file of users: three hundred thousand of them, and more. */
+const LARGEST_FILE = 67_108_864;
+
 /** The users in a file made by `ehlo passwd`: the hook `auth` of a server answers from them. */
 export class Users {
   readonly #credentials: ReadonlyMap<string, Credential>;
@@ -102,7 +105,7 @@ export class Users {
 
   /** Reads the file alone, and throws likewise. */
   static octets(path: string): Promise<Uint8Array> {
-    return readFile(path).catch((cause: unknown) => {
+    return readWhole(path, LARGEST_FILE).catch((cause: unknown) => {
       throw new Error(`cannot read the users in ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     });
   }

@@ -4,6 +4,9 @@ import { decodeLatin1 } from '../wire/ascii.ts';
 import { errorText } from './error-text.ts';
 import { nodeCrypto } from './on-demand.ts';
 
+/** Octets of a file in PEM: seventy times those of all the authorities that a system trusts. */
+export const LARGEST_PEM = 16_777_216;
+
 /** Returns PEM as text; what is no ASCII in it can only be a remark. Never empty, as Node takes that for none given: a file that was just being written would do. */
 export function pemText(pem: string | Uint8Array): string {
   return (typeof pem === 'string' ? pem : decodeLatin1(pem)) || '\n';

@@ -82,7 +82,7 @@ describe('ehlo passwd', () => {
     ['a\n\n', 'expected a password on standard input, found more than one line'],
     ['\xff\n', 'expected a password in UTF-8 on standard input'],
     ['a\tb\n', 'expected a password without control characters and others that SASLprep prohibits (RFC 4013 §2.3)'],
-    ['a'.repeat(4097), 'expected a password on standard input, found more than 4096 octets'],
+    ['a'.repeat(4097), 'expected a password on standard input (it has more than 4096 octets)'],
   ])('refuses %j', async (text, message) => {
     expect(await piped(['alice'], octetsOf(text))).toEqual({ status: 64, out: '', err: `ehlo passwd: ${message}\n` });
   });

@@ -159,15 +159,15 @@ describe('ehlo send', () => {
   // found by trying: what has no end was read until memory had
   it('reads no more than a mail can have, and says so', async () => {
     const most = 536_870_912;
-    expect(await send('--to', 'bob@b.test', '/dev/zero')).toEqual({ status: 64, out: '', err: `ehlo send: "/dev/zero" is too large: expected a mail of ${most} octets at most\n` });
+    expect(await send('--to', 'bob@b.test', '/dev/zero')).toEqual({ status: 64, out: '', err: `ehlo send: cannot read "/dev/zero": expected a mail (it has more than ${most} octets)\n` });
     let given = 0;
     vi.spyOn(process, 'stdin', 'get').mockReturnValue((async function* () { for (const piece = new Uint8Array(2 ** 27); given < 9; given += 1) yield piece; })());
-    expect(await send('--to', 'bob@b.test')).toEqual({ status: 64, out: '', err: `ehlo send: standard input is too large: expected a mail of ${most} octets at most\n` });
+    expect(await send('--to', 'bob@b.test')).toEqual({ status: 64, out: '', err: `ehlo send: cannot read standard input: expected a mail (it has more than ${most} octets)\n` });
     expect(given).toBeLessThan(6);
   });
 
   it('says in one line that FILE cannot be read', async () => {
-    expect(await send('--to', 'bob@b.test', 'none.eml')).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: cannot read "none\.eml": expected a file with a mail \(.*\)\n$/) });
+    expect(await send('--to', 'bob@b.test', 'none.eml')).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: cannot read "none\.eml": expected a mail \(.*\)\n$/) });
   });
 });
 

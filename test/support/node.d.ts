@@ -20,13 +20,6 @@ declare module 'node:fs' {
   export function readdirSync(path: string, options: { readonly recursive: true }): string[];
 }
 
-declare module 'node:util' {
-  export class TextDecoder {
-    constructor(label: 'utf-8', options: { readonly fatal: true; readonly ignoreBOM: true });
-    decode(octets: Uint8Array): string;
-  }
-}
-
 // test/architecture.test.ts, and whoever looks for files beside a test
 interface ImportMeta {
   readonly dirname: string;
@@ -60,6 +53,9 @@ declare module 'node:child_process' {
 
 declare module 'node:fs' {
   export function existsSync(path: string): boolean;
+  export function truncateSync(path: string, length: number): void;
+  export function readFileSync(path: string): Uint8Array;
+  export function readFileSync(path: string, encoding: 'utf8'): string;
   export function mkdirSync(path: string, options: { readonly recursive: true }): void;
 }
 
