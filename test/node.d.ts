@@ -125,6 +125,7 @@ declare module 'node:crypto' {
 }
 
 declare module 'node:path' {
+  export function basename(path: string): string;
   export function dirname(path: string): string;
   export function resolve(path: string): string;
   export function join(...parts: readonly string[]): string;
@@ -145,6 +146,7 @@ declare module 'node:fs/promises' {
   export function readdir(path: string): Promise<string[]>;
   export function readFile(path: string): Promise<Uint8Array>;
   export function readFile(path: string, encoding: 'utf8'): Promise<string>;
+  export function realpath(path: string): Promise<string>;
   export function rename(from: string, to: string): Promise<void>;
   export function unlink(path: string): Promise<void>;
   export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number; readonly uid: number; readonly gid: number; isDirectory(): boolean; isSocket(): boolean; isFIFO(): boolean }>;

@@ -16,6 +16,7 @@ import { runCommand, type CommandLine, type Terminal } from './command-line.ts';
 import { Ending } from './ending.ts';
 import { formatListener, inheritedListeners, SCHEMES, type Listener } from './listener.ts';
 import { misuse, type Misuse } from './misuse.ts';
+import { overlapOf } from './overlap.ts';
 import { reason } from './reason.ts';
 import { Hangup, ReloadedFiles } from './reloading.ts';
 import { ServeError } from './serve-error.ts';
@@ -36,7 +37,7 @@ const MAILDIR_FOR_NOBODY = '--maildir without --accept DOMAIN: no mail is delive
 async function run({ options: given }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number | Misuse> {
   const inherited = inheritedListeners(process.env, process.pid);
   const options: ServeOptions = { ...given, listen: given.listen.length > 0 ? given.listen : inherited.length > 0 ? inherited : [DEFAULT_LISTENER] };
-  const wrong = misuseOf(options);
+  const wrong = misuseOf(options) ?? (options.maildir === undefined ? undefined : await overlapOf(options.maildir, options.queue));
   if (wrong !== undefined) return misuse(wrong);
   const unserved = given.listen.length === 0 ? [] : inherited.filter((each) => !given.listen.some(({ place }) => 'fd' in place && 'fd' in each.place && place.fd === each.place.fd));
   if (unserved.length > 0) terminal.err(`ehlo: ${unservedText(unserved)}\n`); // before the ports are bound: they may be those

@@ -32,6 +32,7 @@ describe('ehlo serve is misused', () => {
     [['--listen', 'smtp://127.0.0.1:2599', '--listen', 'submission://127.0.0.1:2599'], '--listen "submission://127.0.0.1:2599": expected nothing else for "127.0.0.1:2599", found "smtp://127.0.0.1:2599" too'],
     [['--listen', 'smtp:/run/x', '--listen', 'lmtp:/run/x'], '--listen "lmtp:/run/x": expected nothing else for "/run/x", found "smtp:/run/x" too'],
     [['--route', 'a.test=b', '--route', 'a.test=c'], '--route "a.test=c": expected nothing else for "a.test", found "a.test=b" too'],
+    [['--maildir', 'FOLDER/queue', '--users', 'FOLDER/absent'], '--maildir "FOLDER/queue": expected a folder outside of --queue "FOLDER/queue"'],
     [['--max-connections', '0'], '--max-connections "0": expected an integer, 1 or more'],
   ])('by %j: status 64 and one line', async (args, line) => {
     expect(await failure(args)).toEqual({ status: 64, said: `ehlo serve: ${line}\n` });
