@@ -247,6 +247,7 @@ export class Journal implements Queue {
     this.#checkpoint = undefined;
     this.#brokenOff = brokenOff;
     this.#fresh = { size: this.#log.size, carried: this.#book.inSegments + this.#book.states, time: this.#now() };
+    this.#options.shared?.tell(this.#need()); // less, where content has files of its own now
   }
 
   async close(): Promise<void> {

@@ -1142,6 +1142,20 @@ describe('the journal, on a disk that fails', () => {
     for (const journal of again) await journal.close();
   });
 
+  it('tells the others on the disk that a checkpoint has made the next one small, though no outcome of a mail follows', async () => {
+    const directory = folder();
+    const shared = new SharedDisk(directory, [], folder(), 1000);
+    const journal = await Journal.open(directory, { shared });
+    await journal.checkpoint(); // that of the start
+    await journal.add(mailTo('bob'), of('x'.repeat(100_000)));
+    await shared.close(); // the others have been told
+    expect(Number(readFileSync(join(directory, 'need'), 'utf8'))).toBeGreaterThan(100_000);
+    await journal.checkpoint(); // has given it a file of its own
+    await shared.close();
+    expect(Number(readFileSync(join(directory, 'need'), 'utf8'))).toBeLessThan(1000);
+    await journal.close();
+  });
+
   it('takes mail again when enough of what makes a segment that large has been removed', async () => {
     const { journal, disk } = await watched({ segmentSize: 64_000, segmentMost: 12_000, floor: 0, ahead: 0 });
     await journal.checkpoint(); // that of the start
