@@ -76,6 +76,8 @@ const YOUTH = 10_000;
 const LONGEST_DELAY = 60_000;
 /** Milliseconds after which it is asked whether a connection has arrived. */
 const DOUBT = 1_000;
+/** Connections that wait for a worker, each with a descriptor of ours; further ones are closed. So many do only where all workers hang. */
+const MOST_WAITING = 4_096;
 
 export class Crew<Work, News> {
   readonly #options: CrewOptions<Work>;
@@ -259,6 +261,7 @@ export class Crew<Work, News> {
   }
 
   #pass(entrance: number, socket: Socket): void {
+    if (this.#queue.size >= MOST_WAITING) return void socket.destroy();
     this.#queue.push({ number: ++this.#passages, entrance, socket });
     this.#flush();
   }

@@ -11,6 +11,11 @@ export class Fifo<Item extends object> {
     return this.#first === undefined;
   }
 
+  /** How many wait. */
+  get size(): number {
+    return this.#first === undefined ? 0 : 1 + (this.#rest?.length ?? 0);
+  }
+
   push(item: Item): void {
     if (this.#first === undefined) this.#first = item;
     else if (this.#rest === undefined) this.#rest = [item];

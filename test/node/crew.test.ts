@@ -90,6 +90,19 @@ it('a worker that ends gets no further connection: those that were to come to it
   expect(events.slice(2)).toEqual(['closed b', 'closed c', 'closed d', 'closed a', 'closed e']);
 });
 
+it('where all workers hang 4,096 connections wait for one, and further ones are closed', () => {
+  const crew = crewOf(2);
+  for (const each of workers) each.says({ type: 'ready' });
+  come(crew, ...Array.from({ length: 2 + 4096 }, (_, index) => `${index}`));
+  expect(events.slice(2)).toEqual([]);
+  come(crew, 'a', 'b');
+  expect(events.slice(2)).toEqual(['closed a', 'closed b']);
+  worker(0).says({ type: 'taken' });
+  come(crew, 'c', 'd');
+  expect(events.slice(4)).toEqual(['closed 0', 'closed d']);
+  expect([handed(0), handed(1)]).toEqual([2, 1]);
+});
+
 it('a worker that hangs holds up no connection but the one that is on its way to it', () => {
   const crew = crewOf(2);
   for (const each of workers) each.says({ type: 'ready' });

@@ -21,6 +21,7 @@ describe('a queue in memory', () => {
           const [given, wanted] = operation === 's' ? [[fifo.shift()], [array.shift()]] : [fifo.clear(), array.splice(0)];
           if (given.length !== wanted.length || given.some((item, at) => item !== wanted[at])) expect({ script, number, given }).toEqual({ script, number, given: wanted });
         }
+        if (fifo.size !== array.length) expect.unreachable(`${script}: ${fifo.size}`);
         if (fifo.empty !== (array.length === 0)) expect.unreachable(`${script}: ${fifo.empty ? 'empty' : 'not empty'}`);
       }
     }
