@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { draw } from '../src/cli/draw.ts';
 import { serve } from '../src/cli/serve.ts';
 import { accept } from '../src/protocol/server/verdict.ts';
+import { EXIT } from '../src/node/exit-status.ts';
 import { listen } from '../src/node/listen.ts';
 import { relay } from '../src/node/relay.ts';
 import { DataDecoder } from '../src/wire/data-decoder.ts';
@@ -181,6 +182,17 @@ describe('the examples that come to an end', () => {
   });
 
   test('print nothing else', () => expect(said.slice(7)).toEqual(['']));
+});
+
+// found by running: the transfer agent ended with an error about the format, where `npm start` had made its queue before
+test('no example opens the queue of `npm start` as another store', () => {
+  expect(EXAMPLES.filter((code) => code.includes("'./queue'"))).toEqual([]);
+});
+
+test('systemd starts the relay again where its disk was full or has failed, and does not give up over it', () => {
+  const [, final = ''] = /^RestartPreventExitStatus=(.*)$/m.exec(README) ?? [];
+  expect(final.split(' ').map(Number).filter((status) => status === EXIT.temporary || status === EXIT.ioFailed)).toEqual([]);
+  expect(Number(/^RestartSec=(\d+)$/m.exec(README)?.[1])).toBeGreaterThan(2); // five starts in ten seconds are too many for it
 });
 
 test('the mistakes made on purpose are as many as it says, and each can be made', () => {

@@ -1,5 +1,8 @@
 // How `ehlo serve` ends where it cannot begin, or go on.
 
+import { errorCode } from '../node/error-text.ts';
+import { EXIT } from '../node/exit-status.ts';
+
 /** Why the program cannot begin, or go on, and the exit status that says so. */
 export class ServeError extends Error {
   readonly status: number;
@@ -8,4 +11,10 @@ export class ServeError extends Error {
     super(text);
     this.status = status;
   }
+}
+
+/** Returns the exit status where a folder cannot be opened: a full disk has room again some day, and whoever watches over the program may start it again; all else is for the operator to mend. */
+export function openStatus(error: unknown): number {
+  const code = errorCode(error);
+  return code === 'ENOSPC' || code === 'EDQUOT' ? EXIT.temporary : EXIT.cannotCreate;
 }

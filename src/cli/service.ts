@@ -26,7 +26,7 @@ import { reportRecovery } from './recovery-text.ts';
 import type { ReloadedFiles } from './reloading.ts';
 import { resolverOf, routeOptions } from './routing.ts';
 import { processSamples } from './process-samples.ts';
-import { ServeError } from './serve-error.ts';
+import { openStatus, ServeError } from './serve-error.ts';
 import type { ServeOptions } from './serve-option.ts';
 
 export interface ServiceSettings {
@@ -78,13 +78,13 @@ export class Service {
         parts.push({ folder, journal: await openPart(folder, { failed: settings.failed, counts, shared: await diskOfPart(options.queue, part) }, ATTEMPTS) });
       }
     } catch (error) {
-      throw await end(`cannot open the queue ${options.queue}: ${reason(error)}`, EXIT.cannotCreate);
+      throw await end(`cannot open the queue ${options.queue}: ${reason(error)}`, openStatus(error));
     }
     let maildir: Maildir | undefined;
     try {
       maildir = options.maildir === undefined ? undefined : await Maildir.open(options.maildir);
     } catch (error) {
-      throw await end(`cannot open the Maildir ${options.maildir ?? ''}: ${reason(error)}`, EXIT.cannotCreate);
+      throw await end(`cannot open the Maildir ${options.maildir ?? ''}: ${reason(error)}`, openStatus(error));
     }
     for (const { folder, journal } of parts) reportRecovery(terminal, folder, journal.report);
     let trace: Tracing | undefined;
@@ -95,7 +95,7 @@ export class Service {
         trace = (await import('../node/trace.ts')).traceTo(folder, 'ehlo serve'); // a tenth of the program, which few need
       }
     } catch (error) {
-      throw await end(`cannot write traces to ${options.trace ?? ''}: ${reason(error)}`, EXIT.cannotCreate);
+      throw await end(`cannot write traces to ${options.trace ?? ''}: ${reason(error)}`, openStatus(error));
     }
     const [own, ...others] = parts.map(({ journal }) => journal);
     if (own === undefined) throw new ServeError('a worker has a part of the queue', EXIT.cannotCreate); // not reached: the first is its own

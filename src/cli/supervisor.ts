@@ -7,7 +7,6 @@ import { countersOf, joinSamples, type Samples } from '../relay/metric.ts';
 import { Crew, type CrewFailure } from '../node/crew.ts';
 import type { Measured } from '../node/duty.ts';
 import type { ListeningEntrance } from '../node/entrance.ts';
-import { EXIT } from '../node/exit-status.ts';
 import type { Log } from '../node/log.ts';
 import { LoopLag } from '../node/loop-lag.ts';
 import { makeParts } from '../node/part.ts';
@@ -17,7 +16,7 @@ import { processSamples } from './process-samples.ts';
 import { reason } from './reason.ts';
 import type { FileContents, ReloadedFiles } from './reloading.ts';
 import type { ServeOptions } from './serve-option.ts';
-import { ServeError } from './serve-error.ts';
+import { openStatus, ServeError } from './serve-error.ts';
 import type { Work } from './worker.ts';
 
 /** Milliseconds that a worker has to tell its samples. */
@@ -72,7 +71,7 @@ export class Supervisor {
     try {
       await makeParts(options.queue, options.workers);
     } catch (error) {
-      throw new ServeError(`cannot open the queue ${options.queue}: ${reason(error)}`, EXIT.cannotCreate);
+      throw new ServeError(`cannot open the queue ${options.queue}: ${reason(error)}`, openStatus(error));
     }
     let fail: (failure: ServeError) => void = () => undefined;
     const failed = new Promise<ServeError>((resolve) => (fail = resolve));

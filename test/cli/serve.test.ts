@@ -236,6 +236,17 @@ describe('ehlo serve that cannot', () => {
     expect(await attempt(...ANY_PORT, '--queue', join(directory.path, 'queue'), option, join(file, 'below'))).toEqual({ status: 73, out: '', err: `ehlo: cannot open the ${name} ${file}/below: a file has that name, expected a folder (${file})\n` });
   });
 
+  // found by running: a relay that was started while its disk was full ended with status 73, and systemd let it be when there was room again
+  it.each([['ENOSPC', 'no space left on device'], ['EDQUOT', 'disk quota exceeded']])('open a queue on a full disk (%s) says so in one line, with status 75: try again', async (code, text) => {
+    const opening = vi.spyOn(Journal, 'open').mockRejectedValue(Object.assign(new Error(`${code}: ${text}, write`), { code }));
+    try {
+      const path = join(directory.path, 'queue');
+      expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 75, out: '', err: `ehlo: cannot open the queue ${path}: ${text}\n` });
+    } finally {
+      opening.mockRestore();
+    }
+  });
+
   it('read a queue of another version says so in one line, with status 73', async () => {
     const path = join(directory.path, 'queue');
     await (await Journal.open(path)).close();

@@ -24,7 +24,7 @@ replaceIn('node:cluster', {
 const { title } = process; // which ehlo serve changes
 afterAll(() => void (process.title = title));
 
-it('ehlo serve --workers does not begin where a worker cannot open its part of the queue: one line, and status 73', async () => {
+it('ehlo serve --workers does not begin where a worker cannot open its part of the queue: one line, and status 75', async () => {
   using directory = temporaryDirectory();
   const queue = join(directory.path, 'queue');
   let [out, err] = ['', ''];
@@ -32,7 +32,7 @@ it('ehlo serve --workers does not begin where a worker cannot open its part of t
   await until(() => workers.length === 2);
   for (const worker of workers) worker.says({ type: 'listening' });
   expect(workers.map(({ told }) => told)).toMatchObject([1, 2].map((worker) => [{ type: 'start', worker, work: { options: { queue, workers: 2 }, doors: [{ scheme: 'smtp', host: '127.0.0.1' }] } }]));
-  workers[1]?.says({ type: 'failed', status: 73, text: `cannot open the queue ${queue}: no space left on device` });
-  workers[1]?.exits(73);
-  expect({ status: await status, out, err }).toEqual({ status: 73, out: '', err: `ehlo: cannot open the queue ${queue}: no space left on device\n` });
+  workers[1]?.says({ type: 'failed', status: 75, text: `cannot open the queue ${queue}: no space left on device` });
+  workers[1]?.exits(75);
+  expect({ status: await status, out, err }).toEqual({ status: 75, out: '', err: `ehlo: cannot open the queue ${queue}: no space left on device\n` });
 });
