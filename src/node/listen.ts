@@ -13,6 +13,7 @@ import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { refuse } from '../protocol/server/verdict.ts';
+import { clientKey } from '../relay/address.ts';
 import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
 import { destroy } from './destroy.ts';
@@ -114,10 +115,14 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #wakes = new Set<() => void>(); // of the accept loops: there may be several
   #idle: (() => void) | undefined;
   #turnedAway = 0;
-  /** A session is over. Who keeps the line all the same takes the place that a connection takes, until it is gone. */
+  readonly #leaving = new Map<Receiver, string>(); // their sessions are over, and they take a place until they are gone; whom they count for
+  /** A session is over. */
   readonly #left = (receiver: Receiver): void => {
     const client = this.#receivers.get(receiver);
-    if (client !== undefined) receiver.whenGone(() => this.#room.leave(client));
+    if (client !== undefined) {
+      this.#leaving.set(receiver, client);
+      receiver.whenGone(() => this.#gone(receiver));
+    }
     this.#receivers.delete(receiver);
     const connection = this.#connections.get(receiver);
     if (connection !== undefined) {
@@ -227,15 +232,39 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     const ends = this.#endsOf(socket);
     if (this.#settings.budget.overdrawn) return this.#turnAway(socket, 'no memory');
     if (this.#closed) return this.#turnAway(socket, 'closed');
-    if (!this.#room.enter()) return this.#turnAway(socket, 'no room');
+    if (!this.#room.enter() && !(this.#hurry() && this.#room.enter())) return this.#turnAway(socket, 'no room');
     if (proxied || this.#tlsAtOnce !== undefined) return void this.#prepare(socket, ends, proxied);
-    const client = this.#room.claim(ends.client.address);
+    const client = this.#claim(ends.client.address);
     if (client === undefined) {
       this.#room.leave('');
       return this.#turnAway(socket, 'no room');
     }
     if (ours) readDirectly(socket);
     this.#serve(socket, client, ends, undefined);
+  }
+
+  #claim(address: string): string | undefined {
+    return this.#room.claim(address) ?? (this.#hurry(clientKey(address)) ? this.#room.claim(address) : undefined);
+  }
+
+  /**
+   * Has one go that has heard goodbye, of a client or whosever it is, for whom there is a place then; tells whether there was one.
+   *
+   * A client that comes anew may be read before the end of its last connection is.
+   */
+  #hurry(client?: string): boolean {
+    for (const [receiver, counted] of this.#leaving) {
+      if ((client !== undefined && counted !== client) || !receiver.hurry()) continue;
+      this.#gone(receiver);
+      return true;
+    }
+    return false;
+  }
+
+  #gone(receiver: Receiver): void {
+    const client = this.#leaving.get(receiver);
+    if (client !== undefined) this.#room.leave(client);
+    this.#leaving.delete(receiver);
   }
 
   /** Where the server listens on one address, that is the server's end of every connection: one object for all, and no call of the system. */
@@ -258,7 +287,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     let served = false;
     try {
       const ends = proxied ? await readProxyHeader(raw) : near;
-      client = this.#room.claim(ends.client.address);
+      client = this.#claim(ends.client.address);
       if (client === undefined) return this.#turnAway(raw, 'no room');
       if (this.#tlsAtOnce?.available === false) throw new Error('the certificates are withdrawn');
       const secured = this.#tlsAtOnce?.secure(raw);

@@ -90,6 +90,14 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     this.#pump.cut();
   }
 
+  /** Cuts the connection, whose session is over, unless something is left to be written; tells whether it did. */
+  hurry(): boolean {
+    this.#pump.write();
+    if (this.#socket.writableLength > 0) return false;
+    this.cut();
+    return true;
+  }
+
   /** Calls `told` when the connection is gone: at once where it is. */
   whenGone(told: () => void): void {
     if (this.#socket.destroyed) told();

@@ -1,6 +1,7 @@
 // Room for connections: how many there may be at a time, in all and from each client.
 //
 // Rule 1: a connection counts from the moment it is accepted until it is gone, whether it has come to a session or not.
+//         One that has heard goodbye gives its place to the next that needs it, and is cut (`listen`).
 // Rule 2: what has no address (a Unix socket) counts in all alone: nobody knows how many clients that is.
 // Rule 3: a client is an IPv4 address, or a /64 of IPv6 (`clientKey`).
 

@@ -1,3 +1,4 @@
+import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { Room } from '../../src/node/room.ts';
 import { listening } from '../support/listening.ts';
@@ -59,14 +60,40 @@ describe('a full server', () => {
     expect(await (await connect(server)).rest()).toBe('');
   });
 
-  it.each([['in clear', false], ['under TLS', true]])('(%s) counts a client that has heard goodbye and keeps the line, until it is gone', async (_, secured) => {
-    const server = await serve({ tls: certificate('mx'), maxConnectionsPerClient: 1 });
+  // found by running: a client that had as many connections as it may, and came anew when it had heard goodbye, was read before its end was
+  it.each([
+    ['in clear, in all', false, { maxConnections: 1 }], ['in clear, for the client', false, { maxConnectionsPerClient: 1 }],
+    ['under TLS, in all', true, { maxConnections: 1 }], ['under TLS, for the client', true, { maxConnectionsPerClient: 1 }],
+  ])('(%s) gives the place of one that has heard goodbye and keeps the line to the next, and cuts it', async (_, secured, options) => {
+    const server = await serve({ tls: certificate('mx'), ...options });
     const clear = await greeted(server);
     const first = secured ? await startTls(clear) : clear;
     expect(await first.command('QUIT')).toMatch(/^221/);
     await until(() => server.sessions === 0);
+    const next = await connect(server);
+    expect(await next.reply()).toMatch(/^220/);
+    expect(await (await connect(server)).reply()).toMatch(/^421 4\.7\.0/); // one place, and it is taken
+    expect(await next.command('QUIT')).toMatch(/^221/);
+    expect(await (await connect(server)).reply()).toMatch(/^220/);
+  });
+
+  it('keeps the place of one that has not been told all that was said to it', async () => {
+    const server = await serve({ maxConnections: 1 });
+    const written: unknown[] = [];
+    const stuck = new Duplex({ // takes a piece, and never says so
+      allowHalfOpen: true,
+      read: () => undefined,
+      write: (octets) => void written.push(octets),
+      final: (done) => done(),
+      destroy: (_, done) => done(),
+    });
+    server.accept(stuck);
+    await until(() => written.length === 1);
+    stuck.push(null);
+    await until(() => server.sessions === 0);
     expect(await (await connect(server)).reply()).toMatch(/^421 4\.7\.0/);
-    first.socket.destroy();
+    stuck.destroy();
+    await until(() => stuck.destroyed);
     let heard = '';
     while (!heard.startsWith('220')) heard = await (await connect(server)).reply();
   });
