@@ -25,7 +25,7 @@ import { machineName } from './machine-name.ts';
 import { LONGEST_TIMER } from './pause.ts';
 import { isSocketPath, LONGEST_PATH, openPlace, type Place } from './place.ts';
 import { clientOf, endsOf, NoProxyHeader, readProxyHeader, type Ends, type Stream } from './proxy.ts';
-import { Receiver } from './receiver.ts';
+import { Receiver, type ReceiverOwner } from './receiver.ts';
 import { ReceiverSettings, type ReceiverOptions } from './receiver-option.ts';
 import { Room } from './room.ts';
 import { HANDSHAKE, TlsServer, type TlsFacts, type TlsOptions } from './tls.ts';
@@ -116,22 +116,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   #idle: (() => void) | undefined;
   #turnedAway = 0;
   readonly #leaving = new Map<Receiver, string>(); // their sessions are over, and they take a place until they are gone; whom they count for
-  /** A session is over. */
-  readonly #left = (receiver: Receiver): void => {
-    const client = this.#receivers.get(receiver);
-    if (client !== undefined) {
-      this.#leaving.set(receiver, client);
-      receiver.whenGone(() => this.#gone(receiver));
-    }
-    this.#receivers.delete(receiver);
-    const connection = this.#connections.get(receiver);
-    if (connection !== undefined) {
-      connection.end();
-      this.#accepted.delete(connection); // gone before the loop came to it
-      this.#connections.delete(receiver);
-    }
-    if (this.#receivers.size === 0) this.#idle?.();
-  };
+  /** For receivers: one object for all, since a closure for each costs memory for each. */
+  readonly #owner: ReceiverOwner = { left: (receiver) => this.#left(receiver), gone: (receiver) => this.#gone(receiver) };
   #host = '';
   #port = 0;
   #own: Ends['server'] | undefined; // where there is only one
@@ -261,6 +247,20 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     return false;
   }
 
+  /** A session is over. */
+  #left(receiver: Receiver): void {
+    const client = this.#receivers.get(receiver);
+    if (client !== undefined) this.#leaving.set(receiver, client);
+    this.#receivers.delete(receiver);
+    const connection = this.#connections.get(receiver);
+    if (connection !== undefined) {
+      connection.end();
+      this.#accepted.delete(connection); // gone before the loop came to it
+      this.#connections.delete(receiver);
+    }
+    if (this.#receivers.size === 0) this.#idle?.();
+  }
+
   #gone(receiver: Receiver): void {
     const client = this.#leaving.get(receiver);
     if (client !== undefined) this.#room.leave(client);
@@ -325,7 +325,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   /** Undefined where the embedder's own functions among the options fail: they are asked for each connection. */
   #begin(socket: Stream, facts: Ends & { readonly tls: TlsFacts | undefined }): Receiver | undefined {
     try {
-      return new Receiver(socket, this.#settings, this.#left, facts);
+      return new Receiver(socket, this.#settings, this.#owner, facts);
     } catch (error) {
       return void reportError(this.#hooks, error);
     }

@@ -39,6 +39,8 @@ export interface PumpOwner<Action> {
   act(action: Action): void;
   /** The session is over; told once. */
   closed(): void;
+  /** The socket is gone; told once, behind that. */
+  gone?(): void;
   /** The types of actions that may bring more to be said at once: what was said before them is written together with that. Default: none. */
   readonly joins?: ReadonlySet<string>;
   /** How long a peer that keeps its side open has to read our last words, or a quarter of a second longer. Default: two seconds. */
@@ -162,6 +164,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     pump.turn();
     pump.#finish();
     pump.#alarm?.off(pump);
+    pump.#owner.gone?.();
   }
 
   static #sawDrain(this: Attended): void {

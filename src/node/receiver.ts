@@ -33,13 +33,19 @@ const UNHOOKED: AnyHooks = { message: () => refuse(451, '4.3.0', 'nobody takes m
 /** The facts, of which some change as the session goes on. */
 type Facts = { -readonly [Name in keyof SessionFacts]: SessionFacts[Name] };
 
+/** Who is told, once each, when the session of a receiver is over, and behind that when its connection is gone. */
+export interface ReceiverOwner {
+  left(receiver: Receiver): void;
+  gone(receiver: Receiver): void;
+}
+
 export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type: 'send' | 'close' }>> {
   #hooks = UNHOOKED;
   readonly #settings: ReceiverSettings;
   readonly #session: ServerSession;
   readonly #pump: Pump<ServerAction>;
   readonly #facts: Facts;
-  readonly #left: (receiver: Receiver) => void;
+  readonly #owner: ReceiverOwner;
   #socket: Stream;
 
   #aborter: Aborter | undefined; //                   of the question that a hook has yet to answer
@@ -50,13 +56,13 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   #recipients = 0; //                                 octets that those of the mail under way take up
   #drop: (() => void) | undefined; //                 made for the first hook
 
-  /** `left` is called once, when the session is over. Answers nothing before `start`. */
-  constructor(socket: Stream, settings: ReceiverSettings, left: (receiver: Receiver) => void, { client, server, tls }: Ends & { readonly tls: TlsFacts | undefined }) {
+  /** Answers nothing before `start`. */
+  constructor(socket: Stream, settings: ReceiverSettings, owner: ReceiverOwner, { client, server, tls }: Ends & { readonly tls: TlsFacts | undefined }) {
     const session = settings.newSession(tls !== undefined, now());
     this.#socket = socket;
     this.#settings = settings;
     this.#session = session;
-    this.#left = left;
+    this.#owner = owner;
     this.#facts = { client, server, helo: undefined, protocol: 'SMTP', tls, identity: undefined, state: undefined };
     this.#pump = new Pump<ServerAction>(socket, session, this, settings.budget);
   }
@@ -98,10 +104,9 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     return true;
   }
 
-  /** Calls `told` when the connection is gone: at once where it is. */
-  whenGone(told: () => void): void {
-    if (this.#socket.destroyed) told();
-    else this.#socket.on('close', told);
+  /** For the pump. */
+  gone(): void {
+    this.#owner.gone(this);
   }
 
   /** For the pump: what the session wants done. */
@@ -129,7 +134,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     }
     this.#clear(undefined);
     this.#forgetRecipients();
-    this.#left(this);
+    this.#owner.left(this);
   }
 
   /** Shakes hands; a handshake that fails closes the connection, and that tells the session. */
