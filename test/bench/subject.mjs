@@ -6,10 +6,6 @@
 
 import { argv } from 'node:process';
 import { accept, listen, Resolver, TransferAgent } from '../../dist/index.js';
-import { FileDisk } from '../../dist/node/disk.js';
-import { Journal } from '../../dist/node/journal.js';
-import { openLog } from '../../dist/node/log.js';
-import { RETRY_SCHEDULE } from '../../dist/relay/schedule.js';
 import { answer } from './child.mjs';
 
 const [, , kind, folder] = argv;
@@ -37,6 +33,8 @@ function counting(disk) {
 }
 
 async function durable() {
+  // loaded for this alone: a program that only receives has a heap without it (src/node/on-demand.ts)
+  const [{ FileDisk }, { Journal }, { openLog }, { RETRY_SCHEDULE }] = await Promise.all(['node/disk', 'node/journal', 'node/log', 'relay/schedule'].map((name) => import(`../../dist/${name}.js`)));
   const queue = await Journal.on(counting(await FileDisk.open(folder)));
   const agent = new TransferAgent({
     ...ROOM,
