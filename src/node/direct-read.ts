@@ -8,9 +8,11 @@
 
 import { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
-import process from 'node:process';
 import type { Duplex } from 'node:stream';
 import { keepFreedMemory } from './freed-memory.ts';
+import { nodeProcess } from './on-demand.ts';
+
+const process = nodeProcess();
 
 type Take = (octets: Uint8Array) => void;
 

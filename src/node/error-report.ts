@@ -1,8 +1,10 @@
 // What goes wrong on the embedder's side, told to the embedder: no session and no server ends by it.
 
-import process from 'node:process';
 import type { AnyHooks } from './hook.ts';
 import { isPromise } from './hook-call.ts';
+import { nodeProcess } from './on-demand.ts';
+
+const process = nodeProcess();
 
 /** Tells the hook `error`, or where there is none warns the process. Throws nothing, whatever that hook does. */
 export function reportError(hooks: AnyHooks | undefined, thrown: unknown): void {

@@ -21,7 +21,6 @@
 // segment lives is written again, small mail each time.
 
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
-import { getHeapStatistics } from 'node:v8';
 import { UsageError } from '../wire/usage.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import { Book } from '../relay/queue/book.ts';
@@ -38,7 +37,7 @@ import { newId } from './file-queue.ts';
 import { takeIn } from './intake.ts';
 import { lockDirectory } from './lock.ts';
 import { ManyPaths } from './many-paths.ts';
-import { nodeCrypto, nodeZlib } from './on-demand.ts';
+import { nodeCrypto, nodeV8, nodeZlib } from './on-demand.ts';
 import { RecentContent } from './recent-content.ts';
 import { recover, type Recovered, type RecoveryReport } from './recovery.ts';
 import type { SharedDisk } from './shared-disk.ts';
@@ -142,7 +141,7 @@ export class Journal implements Queue {
     this.#options = options;
     this.#store = store;
     this.#carryLimit = options.carryLimit ?? 32 * KIBIBYTE;
-    this.#memory = options.memory ?? getHeapStatistics().heap_size_limit / 4;
+    this.#memory = options.memory ?? nodeV8().getHeapStatistics().heap_size_limit / 4;
     this.#book = new Book(recovered, this.#carryLimit);
     this.#segments = [...recovered.segments];
     this.#release = release;

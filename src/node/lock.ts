@@ -12,14 +12,15 @@
 import { createServer, type Server } from 'node:net';
 import { chmod, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import process from 'node:process';
 import { encodeAscii } from '../wire/ascii.ts';
 import { encodeBase64 } from '../wire/base64.ts';
 import { OWNER_ONLY } from './durable.ts';
 import { errorCode } from './error-text.ts';
-import { nodeCrypto } from './on-demand.ts';
+import { nodeCrypto, nodeProcess } from './on-demand.ts';
 import { isDead, openPlace } from './place.ts';
 import { socketPath } from './socket-path.ts';
+
+const process = nodeProcess();
 
 const NAME = 'lock';
 const KEY = 'lock.key';

@@ -7,14 +7,16 @@
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { formatReturnPath } from '../syntax/trace.ts';
 import { parseReversePath, type ReversePath } from '../syntax/path.ts';
 import { checkOctets } from './content-source.ts';
 import { DurableFile, makeDirectories } from './durable.ts';
 import { newId } from './file-queue.ts';
+import { nodeProcess } from './on-demand.ts';
 import { parsed } from './relay.ts';
+
+const process = nodeProcess();
 
 /** Milliseconds after which nobody can still be writing a file under tmp/. */
 const LEFT_BEHIND = 36 * 3_600_000;

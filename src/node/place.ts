@@ -3,9 +3,11 @@
 import { stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
-import process from 'node:process';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { errorCode } from './error-text.ts';
+import { nodeProcess } from './on-demand.ts';
+
+const process = nodeProcess();
 
 export type Place = { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number };
 

@@ -2,8 +2,10 @@
 
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import process from 'node:process';
 import { encodeUtf8 } from '../wire/utf8.ts';
+import { nodeProcess } from './on-demand.ts';
+
+const process = nodeProcess();
 
 const LONGEST_PATH = 100; // octets; systems take 104 or 108 with a NUL
 
