@@ -8,12 +8,13 @@ import { describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
 const LAYERS = ['wire', 'syntax', 'protocol', 'relay', 'transcript', 'node', 'cli'];
+const ENTRIES = ['core.ts', 'server.ts', 'client.ts', 'index.ts'];
 const PURE = LAYERS.slice(0, LAYERS.indexOf('node'));
 const FORBIDDEN = /\b(?:Buffer|process|console|setTimeout|setInterval|setImmediate|queueMicrotask|performance|require(?=\()|__dirname|globalThis|TextDecoder|TextEncoder|fetch|Date\.now|new Date\(\)|Math\.random|AbortController)\b|['"]node:/;
 
 interface SourceFile {
   readonly path: string; // below src
-  readonly layer: string; // '' for the two entries
+  readonly layer: string; // '' for the entries
   readonly text: string; // without comments and strings that are not imports
   readonly imports: readonly string[];
 }
@@ -42,7 +43,7 @@ function layerOf(file: SourceFile, specifier: string): string {
 
 describe('layers', () => {
   test('every source file lies in a layer, or is an entry', () => {
-    expect(SOURCES.filter(({ layer, path }) => !LAYERS.includes(layer) && path !== 'index.ts' && path !== 'core.ts').map(({ path }) => path)).toEqual([]);
+    expect(SOURCES.filter(({ layer, path }) => !LAYERS.includes(layer) && !ENTRIES.includes(path)).map(({ path }) => path)).toEqual([]);
   });
 
   test('the check sees imports at all', () => {
@@ -81,11 +82,27 @@ describe('layers', () => {
     expect(named).toEqual([]);
   });
 
-  test('core exports nothing of node or cli, and index all of core', () => {
+  test('core exports nothing of node or cli, and index all of the other entries', () => {
     const imports = (path: string): readonly string[] => SOURCES.find((file) => file.path === path)?.imports ?? [];
     expect(imports('core.ts').filter((specifier) => /^\.\/(?:node|cli)\//.test(specifier))).toEqual([]);
-    expect(imports('index.ts')).toContain('./core.ts');
+    expect(imports('index.ts')).toEqual(expect.arrayContaining(['./core.ts', './server.ts', './client.ts']));
   });
+
+  test('the server and the client load nothing of each other, of the relay or of a queue', () => {
+    expect(loadedBy('server.ts').filter((path) => /^protocol\/client|^relay\/(?:queue|route|scheduler)|^transcript|^node\/(?:client|relay|journal|transfer-agent)\./.test(path))).toEqual([]);
+    expect(loadedBy('client.ts').filter((path) => /^protocol\/server|^relay\/(?:queue|scheduler)|^transcript|^node\/(?:listen|journal|transfer-agent)\./.test(path))).toEqual([]);
+    expect(loadedBy('index.ts').length).toBeGreaterThan(1.5 * loadedBy('server.ts').length);
+  });
+
+  /** The sources that are loaded with an entry; what is imported as a type alone is not. */
+  function loadedBy(entry: string): readonly string[] {
+    const seen = new Set([entry]);
+    for (const path of seen) {
+      const text = readFileSync(join(ROOT, 'dist', path.replace(/ts$/, 'js')), 'utf8');
+      for (const [, specifier = ''] of text.matchAll(/\b(?:from|import) '(\.[^']+)'/g)) seen.add(join(dirname(path), specifier).replace(/js$/, 'ts'));
+    }
+    return [...seen];
+  }
 
   test('only entries re-export', () => {
     expect(SOURCES.filter(({ layer, text }) => layer !== '' && /^export (?:\*|\{[^}]*\}) from/m.test(text)).map(({ path }) => path)).toEqual([]);

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { argv, memoryUsage } from 'node:process';
 import { createServer as createTlsServer } from 'node:tls';
-import { accept, listen } from '../../dist/index.js';
+import { accept, listen } from '../../dist/server.js';
 import { answer } from './child.mjs';
 
 const pem = (name) => readFileSync(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url));

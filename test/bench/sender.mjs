@@ -1,7 +1,7 @@
 // ehlo's client in a process of its own: asked { to, connections, size, mails }, it sends them and answers { seconds }. (Started by
 // client.mjs, see child.mjs.)
 
-import { connectTo, delivered } from '../../dist/index.js';
+import { connectTo, delivered } from '../../dist/client.js';
 import { answer } from './child.mjs';
 import { mailOf } from './mail.mjs';
 

@@ -5,7 +5,7 @@
 // `discard` reads each mail and accepts it. `durable` is what `ehlo serve` makes, all of it but that nothing is relayed.
 
 import { argv } from 'node:process';
-import { accept, listen, Resolver, TransferAgent } from '../../dist/index.js';
+import { accept, listen } from '../../dist/server.js';
 import { answer } from './child.mjs';
 
 const [, , kind, folder] = argv;
@@ -33,8 +33,8 @@ function counting(disk) {
 }
 
 async function durable() {
-  // loaded for this alone: a program that only receives has a heap without it (src/node/on-demand.ts)
-  const [{ FileDisk }, { Journal }, { openLog }, { RETRY_SCHEDULE }] = await Promise.all(['node/disk', 'node/journal', 'node/log', 'relay/schedule'].map((name) => import(`../../dist/${name}.js`)));
+  // loaded for this alone: a program that only receives has a heap without it
+  const [{ Resolver, TransferAgent }, { FileDisk }, { Journal }, { openLog }, { RETRY_SCHEDULE }] = await Promise.all(['index', 'node/disk', 'node/journal', 'node/log', 'relay/schedule'].map((name) => import(`../../dist/${name}.js`)));
   const queue = await Journal.on(counting(await FileDisk.open(folder)));
   const agent = new TransferAgent({
     ...ROOM,

@@ -28,8 +28,10 @@ const testsFor = (major) => ['test/node', 'test/core.test.ts', ...(major === CHE
 const TYPES = [20, 24];
 
 const CONSUMER = `
-import { collect, delivered, listen, refuse, relay, type Hooks, type ScriptedFault } from 'ehlo';
+import { listen, type Hooks } from 'ehlo';
+import { delivered, relay } from 'ehlo/client';
 import { isFault, parseForwardPath, ServerSession, type ServerAction } from 'ehlo/core';
+import { collect, refuse, type ScriptedFault } from 'ehlo/server';
 
 const faults: readonly ScriptedFault[] = [{ at: 'rcpt', path: 'bob@example.com', times: 1, refuse: refuse(450, '4.2.1', 'try later') }];
 const sink = collect(...faults);
@@ -155,7 +157,7 @@ for (const major of TYPES) {
   });
   check(`the sources, copied into another tree, compile beside @types/node ${major}`, () => {
     cpSync(join(ROOT, 'src'), join(types, 'ehlo'), { recursive: true });
-    writeFileSync(join(types, 'app.ts'), CONSUMER.replace("'ehlo'", "'./ehlo/index.ts'").replace("'ehlo/core'", "'./ehlo/core.ts'").concat('process.stdout.write(`${process.pid}\\n`);\n')); // @types/node is as it was
+    writeFileSync(join(types, 'app.ts'), CONSUMER.replaceAll(/'ehlo(?:\/(\w+))?'/g, (_, entry = 'index') => `'./ehlo/${entry}.ts'`).concat('process.stdout.write(`${process.pid}\\n`);\n')); // @types/node is as it was
     writeFileSync(join(types, 'tsconfig.json'), JSON.stringify({ compilerOptions: { module: 'nodenext', allowImportingTsExtensions: true, noEmit: true, types: ['node'] } }));
     compile(types, '-p', '.');
   });

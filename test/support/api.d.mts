@@ -1,6 +1,6 @@
 export interface PublicName {
   readonly name: string;
-  readonly entry: 'ehlo/core' | 'ehlo';
+  readonly entries: readonly string[];
   readonly kind: string;
   readonly sentence: string;
 }

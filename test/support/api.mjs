@@ -1,4 +1,4 @@
-// The public names, from what the two entries export, with the first sentence of what is written above each.
+// The public names, from what the entries export, with the first sentence of what is written above each.
 
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,11 +7,14 @@ import { fileURLToPath } from 'node:url';
 const SRC = fileURLToPath(new URL('../../src', import.meta.url));
 const KINDS = { const: 'value', let: 'value', function: 'function', class: 'class', interface: 'type', type: 'type' };
 
-/** Names in the order of the alphabet: `{ name, entry: 'ehlo/core' | 'ehlo', kind, sentence }`. An empty sentence: nothing is written. */
+/** The entries, of which `ehlo` has what the others have too. */
+const ENTRIES = [['ehlo/core', 'core.ts'], ['ehlo/server', 'server.ts'], ['ehlo/client', 'client.ts'], ['ehlo', 'index.ts']];
+
+/** Names in the order of the alphabet: `{ name, entries, kind, sentence }`, with each entry that exports it by name. An empty sentence: nothing is written. */
 export function publicNames() {
-  const core = exportsOf('core.ts').map((each) => ({ ...each, entry: 'ehlo/core' }));
-  const all = [...core, ...exportsOf('index.ts').map((each) => ({ ...each, entry: 'ehlo' }))];
-  return all.map(({ name, file, entry }) => ({ name, entry, ...describe(name, readFileSync(join(SRC, file), 'utf8')) })).sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
+  const names = new Map();
+  for (const [entry, path] of ENTRIES) for (const { name, file } of exportsOf(path)) names.set(name, { name, file, entries: [...(names.get(name)?.entries ?? []), entry] });
+  return [...names.values()].map(({ name, file, entries }) => ({ name, entries, ...describe(name, readFileSync(join(SRC, file), 'utf8')) })).sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
 }
 
 function exportsOf(entry) {
@@ -30,5 +33,5 @@ function describe(name, text) {
 
 /** The names as a table in Markdown. */
 export function formatApi(names) {
-  return ['| name | from | | |', '|---|---|---|---|', ...names.map(({ name, entry, kind, sentence }) => `| \`${name}\` | \`${entry}\` | ${kind} | ${sentence.replaceAll('|', '\\|')} |`), ''].join('\n');
+  return ['| name | from | | |', '|---|---|---|---|', ...names.map(({ name, entries, kind, sentence }) => `| \`${name}\` | ${entries.map((entry) => `\`${entry}\``).join(', ')} | ${kind} | ${sentence.replaceAll('|', '\\|')} |`), ''].join('\n');
 }
