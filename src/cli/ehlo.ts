@@ -3,7 +3,7 @@
 
 import process from 'node:process';
 import { setTimeout } from 'node:timers';
-import { errorCode } from '../node/error-text.ts';
+import { errorCode, errorText } from '../node/error-text.ts';
 import { EXIT } from '../node/exit-status.ts';
 import type { Screen, Terminal } from './command-line.ts';
 import { main } from './main.ts';
@@ -45,7 +45,7 @@ main(process.argv.slice(2), terminal).then(
     if (process.argv[2] === 'serve') setTimeout(() => process.exit(status), LAST_WORDS).unref();
   },
   (error: unknown) => {
-    terminal.err(`ehlo: ${error instanceof Error ? error.message : String(error)}\n`);
+    terminal.err(`ehlo: ${errorText(error)}\n`);
     process.exitCode = EXIT.software;
   },
 );

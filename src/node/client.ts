@@ -27,6 +27,7 @@ import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath 
 import { ConnectError } from './connect.ts';
 import { type Content, outgoingOf } from './content-source.ts';
 import type { RecipientOutcome } from './deliver.ts';
+import { errorText } from './error-text.ts';
 import { machineName } from './machine-name.ts';
 import { ABORTED, openTo, raced, unconnected } from './opener.ts';
 import { ConnectionPool, type Held, isStale } from './pool.ts';
@@ -311,7 +312,7 @@ export class MailClient implements AsyncDisposable {
 }
 
 function outcomeOfError(error: unknown, aborted: boolean): Outcome {
-  return unconnected(error instanceof ConnectError ? error : new ConnectError(error instanceof Error ? error.message : String(error), true), aborted);
+  return unconnected(error instanceof ConnectError ? error : new ConnectError(errorText(error), true), aborted);
 }
 
 /** What the pool knows the server by. */

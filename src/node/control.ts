@@ -16,7 +16,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { concat } from '../wire/octet.ts';
 import { destroy } from './destroy.ts';
-import { errorCode } from './error-text.ts';
+import { errorCode, errorText } from './error-text.ts';
 import { ORDERS, type Answer, type OrderName, type Request } from './operation.ts';
 import { socketPath } from './socket-path.ts';
 import { Turnstile } from './turnstile.ts';
@@ -101,7 +101,7 @@ async function serve(socket: Socket, answer: (request: Request) => AsyncIterable
       await out.put({ end: true });
     }
   } catch (error) {
-    await out.put({ error: error instanceof Error ? error.message : String(error) });
+    await out.put({ error: errorText(error) });
   }
   await out.end();
 }

@@ -11,6 +11,7 @@ import { clientKeys, type Decoy, type DecoyKind, KEY_OCTETS, SALT_OCTETS, scramC
 import { encodeAscii } from '../wire/ascii.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import type { Signal } from './aborter.ts';
+import { errorText } from './error-text.ts';
 import { nodeCrypto } from './on-demand.ts';
 import { Turnstile } from './turnstile.ts';
 import { readWhole } from './whole-read.ts';
@@ -106,7 +107,7 @@ export class Users {
   /** Reads the file alone, and throws likewise. */
   static octets(path: string): Promise<Uint8Array> {
     return readWhole(path, LARGEST_FILE).catch((cause: unknown) => {
-      throw new Error(`cannot read the users in ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      throw new Error(`cannot read the users in ${path}: ${errorText(cause)}`, { cause });
     });
   }
 

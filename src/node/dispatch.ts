@@ -28,6 +28,7 @@ import { Clock } from './clock.ts';
 import { conclude, logOutcomes, type Conclusion } from './conclusion.ts';
 import { DelayWatch } from './delay-watch.ts';
 import type { RecipientOutcome } from './deliver.ts';
+import { errorText } from './error-text.ts';
 import { LONGEST_TIMER, pause, type Timer } from './pause.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
 
@@ -229,7 +230,7 @@ export class Dispatcher {
     try {
       results = await relay(mail, waiting, { closing: this.#closing.signal, signal: this.#aborter.signal }, (destination) => this.#routed(charge, destination));
     } catch (error) {
-      log('error', { id: charge.id, text: textOf(error) });
+      log('error', { id: charge.id, text: errorText(error) });
       this.#release(charge, 'none', Date.now() + LOCAL_RETRY);
       return;
     } finally {
@@ -327,7 +328,7 @@ export class Dispatcher {
     try {
       await this.#recorder.record(id, conclusion, () => this.#dueOf(id));
     } catch (error) {
-      this.#options.log('error', { id, text: textOf(error) });
+      this.#options.log('error', { id, text: errorText(error) });
       return false;
     }
     this.#unrecorded.delete(charge);
@@ -360,7 +361,7 @@ export class Dispatcher {
     try {
       await this.#recorder.warn(id, () => this.#dueOf(id));
     } catch (error) {
-      this.#options.log('error', { id, text: textOf(error) });
+      this.#options.log('error', { id, text: errorText(error) });
       throw error;
     }
   }
@@ -376,8 +377,4 @@ export class Dispatcher {
     if (others.length === 0) this.#charges.delete(charge.id);
     else this.#charges.set(charge.id, others);
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 // What goes wrong on the embedder's side, told to the embedder: no session and no server ends by it.
 
+import { errorText } from './error-text.ts';
 import type { AnyHooks } from './hook.ts';
 import { isPromise } from './hook-call.ts';
 import { nodeProcess } from './on-demand.ts';
@@ -28,14 +29,5 @@ export function warn(thrown: unknown): void {
 }
 
 export function errorOf(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(textOf(thrown));
-}
-
-/** An object without a prototype is no text, and String throws then. */
-function textOf(thrown: unknown): string {
-  try {
-    return String(thrown);
-  } catch {
-    return 'what was thrown is no Error, and has no text';
-  }
+  return thrown instanceof Error ? thrown : new Error(errorText(thrown));
 }

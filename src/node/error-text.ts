@@ -1,6 +1,11 @@
 /** What was thrown, as a text for people: its message, without a stack. */
 export function errorText(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  if (thrown instanceof Error) return thrown.message;
+  try {
+    return String(thrown);
+  } catch {
+    return 'what was thrown is no Error, and has no text'; // an object without a prototype
+  }
 }
 
 /** The code of an error of the system or of Node, such as `ENOENT`; undefined where there is none. */

@@ -18,6 +18,7 @@ import { encodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
 import { HEADER, seal, secretOf, type Draft } from '../relay/queue/record.ts';
 import type { ContentPlace } from '../relay/queue/fold.ts';
 import { isFull, type Disk } from './disk.ts';
+import { errorText } from './error-text.ts';
 import type { Perform, Step } from './step.ts';
 
 /** `durable`: resolves when it is. `soon`: resolves when written, which outlives the process; durable with the next batch, or after a moment. `written`: as it comes. */
@@ -119,7 +120,7 @@ export class SegmentLog {
   /** Stops for good. The first error counts; returns what everybody is told. */
   fail(error: unknown): Error {
     if (this.#failure !== undefined) return this.#failure;
-    const failure = new Error(`the queue has stopped, since the disk failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    const failure = new Error(`the queue has stopped, since the disk failed: ${errorText(error)}`, { cause: error });
     this.#failure = failure;
     this.#undelay?.();
     for (const { reject } of [...this.#batch, ...this.#waiting]) reject(failure);

@@ -10,7 +10,7 @@ import type { PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import { checkObject, UsageError } from '../wire/usage.ts';
 import type { ClientTls } from '../protocol/client/action.ts';
-import { errorCode } from './error-text.ts';
+import { errorCode, errorText } from './error-text.ts';
 import { readBeforeEnd } from './last-read.ts';
 import { nodeTls } from './on-demand.ts';
 import { authoritiesText, pemFault } from './pem.ts';
@@ -98,6 +98,6 @@ const FAULTS: Readonly<Record<string, string>> = {
 export function tlsErrorText(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? FAULTS[String(error.code)] : undefined;
   if (code !== undefined) return code;
-  const [first = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  const [first = ''] = errorText(error).split('\n');
   return /:SSL routines:[^:]*:([^:]+)/.exec(first)?.[1] ?? first;
 }

@@ -34,7 +34,8 @@ import type { RecipientOutcome } from './deliver.ts';
 import { Destinations } from './destinations.ts';
 import { Dispatcher, type Signals } from './dispatch.ts';
 import type { Entrance } from './entrance.ts';
-import { errorOf, tell, warn } from './error-report.ts';
+import { tell, warn } from './error-report.ts';
+import { errorText } from './error-text.ts';
 import { newId } from './file-queue.ts';
 import type { Hooks, Mail, SessionFacts } from './hook.ts';
 import { listen, type Server, type ServerLimits } from './listen.ts';
@@ -227,7 +228,7 @@ export class TransferAgent {
         log('refused', { ...story, reason: shortage });
         return SHORTAGES[shortage];
       }
-      if (mail.signal.aborted) log('lost', { ...story, reason: error instanceof Error ? error.message : String(error) });
+      if (mail.signal.aborted) log('lost', { ...story, reason: errorText(error) });
       throw error;
     }
   }
@@ -266,7 +267,7 @@ export class TransferAgent {
       log('reported', { id, to: news.map(({ recipient }) => mail.forwardPaths[recipient]?.text).join(','), notification: notification.id });
       if (notification.queue !== undefined) this.#dispatcher.add(await queue.add(notification.queue.mail, notification.queue.content()));
     } catch (error) {
-      log('error', { id, text: `the sender is not told of the delivery: ${error instanceof Error ? error.message : String(error)}` });
+      log('error', { id, text: `the sender is not told of the delivery: ${errorText(error)}` });
     }
   }
 
@@ -341,7 +342,7 @@ async function* contentOf({ queue, log }: Pick<TransferAgentOptions, 'queue' | '
     else for (const piece of recent) yield piece;
     await queue.attempt?.(id, recipients, host);
   } catch (error) {
-    log('error', { id, text: errorOf(error).message });
+    log('error', { id, text: errorText(error) });
     throw error;
   }
 }

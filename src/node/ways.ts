@@ -13,6 +13,7 @@ import type { ForwardPath } from '../syntax/path.ts';
 import { Aborter } from './aborter.ts';
 import { lookedUp } from './ascii-path.ts';
 import { deliver, type DeliverOptions, type RecipientOutcome } from './deliver.ts';
+import { errorText } from './error-text.ts';
 import { ABORTED } from './opener.ts';
 import { pause } from './pause.ts';
 import type { Held } from './pool.ts';
@@ -153,7 +154,7 @@ class Ways {
       await work();
     } catch (error) {
       if (error instanceof PartedWays) return this.find(groups);
-      this.#settleAll(groups, closing?.aborted === true ? ABORTED : outcomeOf(verdict('local-failure', error instanceof Error ? error.message : String(error))));
+      this.#settleAll(groups, closing?.aborted === true ? ABORTED : outcomeOf(verdict('local-failure', errorText(error))));
     }
   }
 

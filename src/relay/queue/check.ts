@@ -37,7 +37,7 @@ export async function checkQueue(make: () => QueueStore | Promise<QueueStore>): 
       await check(stage);
       await stage.end();
     };
-    results.push({ name, problem: await run().then(() => undefined, (error: unknown) => (error instanceof Error ? error.message : String(error))) });
+    results.push({ name, problem: await rejectionOf(run()) });
   }
   return results;
 }
