@@ -3,7 +3,9 @@
 
 export { UsageError } from './wire/usage.ts';
 export { accept, committed, refuse, type Verdict } from './protocol/server/verdict.ts';
-export { listen, Server, type DuplexStream, type ListenOptions } from './node/listen.ts';
+export { listen, type ListenOptions } from './node/listen.ts';
+export type { DuplexStream } from './node/entrance.ts';
+export { Server } from './node/server.ts';
 export type { Connection, ReceivedMail } from './node/connection.ts';
 export { collect, type CollectedMail, type Collector, type ScriptedFault, type FaultPlace } from './node/collect.ts';
 export type { Hooks, Mail, SessionFacts } from './node/hook.ts';

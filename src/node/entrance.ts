@@ -5,8 +5,20 @@
 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { destroy } from './destroy.ts';
-import type { DuplexStream } from './listen.ts';
 import { openPlace, type Place } from './place.ts';
+
+/** A duplex stream of Node's (`node:stream`), described without its module, which not every embedder has types of. */
+export interface DuplexStream {
+  readonly destroyed: boolean;
+  readonly writableLength: number;
+  write(octets: Uint8Array): boolean;
+  end(): unknown;
+  destroy(): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  /** Where it is a socket. */
+  readonly remoteAddress?: string | undefined;
+}
 
 export interface Entrance {
   /** Where it is: the address, and the port; '' and 0 where it has none. */
@@ -56,12 +68,15 @@ export class ListeningEntrance implements Entrance {
     this.#listener = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: unread }, (socket) => this.#waiting.enter(socket));
   }
 
-  /** Listens, or rejects with an Error whose message says in one line what could not be done. `unread`: connections are for another process, which is to read them. */
-  static async open(place: Place, { unread = false }: { readonly unread?: boolean } = {}): Promise<ListeningEntrance> {
+  /**
+   * Listens, or rejects with an Error whose message says in one line what could not be done. `unread`: connections are for another
+   * process, which is to read them. `failed`: told why one connection was not accepted; the next may be.
+   */
+  static async open(place: Place, { unread = false, failed = () => undefined }: { readonly unread?: boolean; readonly failed?: (error: Error) => void } = {}): Promise<ListeningEntrance> {
     const entrance = new ListeningEntrance(unread);
     const listener = entrance.#listener;
     await openPlace(listener, place);
-    listener.on('error', () => undefined); // one connection was not accepted; the next may be
+    listener.on('error', failed);
     const address = listener.address();
     if (address !== null && typeof address !== 'string') [entrance.#host, entrance.#port] = [address.address, address.port];
     return entrance;
@@ -81,6 +96,6 @@ export class ListeningEntrance implements Entrance {
 
   async close(): Promise<void> {
     this.#waiting.clear();
-    this.#listener.close(() => undefined); // at once; what Node would have us wait for is the end of all connections, those of other processes too
+    this.#listener.close(() => undefined); // at once; what Node would have us wait for is the end of all connections, also of other processes, and of who has heard our last word and keeps the line
   }
 }

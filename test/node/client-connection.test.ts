@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { connect } from '../../src/node/connect.ts';
 import { makeCredential, Users } from '../../src/node/credential.ts';
 import type { Mail } from '../../src/node/hook.ts';
-import type { Server } from '../../src/node/listen.ts';
+import type { Server } from '../../src/node/server.ts';
 import { openConnection, type Outgoing, type SenderConnection, type SenderOptions } from '../../src/node/sender.ts';
 import { TlsClient } from '../../src/node/tls-client.ts';
 import { TlsServer } from '../../src/node/tls.ts';

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Connection, ReceivedMail } from '../../src/node/connection.ts';
-import { listen, type ListenOptions, type Server } from '../../src/node/listen.ts';
+import { listen, type ListenOptions } from '../../src/node/listen.ts';
+import type { Server } from '../../src/node/server.ts';
 import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { UsageError } from '../../src/wire/usage.ts';

@@ -1,7 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
 import type { Socket } from 'node:net';
-import { ListeningEntrance } from '../../src/node/entrance.ts';
-import { listen, type DuplexStream, type Server } from '../../src/node/listen.ts';
+import { ListeningEntrance, type DuplexStream } from '../../src/node/entrance.ts';
+import { listen } from '../../src/node/listen.ts';
+import type { Server } from '../../src/node/server.ts';
 import { accept } from '../../src/protocol/server/verdict.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { pair } from '../support/duplex-pair.ts';

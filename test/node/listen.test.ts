@@ -1,7 +1,8 @@
 import process from 'node:process';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Hooks, Mail } from '../../src/node/hook.ts';
-import { listen, type ListenOptions, type Server } from '../../src/node/listen.ts';
+import { listen, type ListenOptions } from '../../src/node/listen.ts';
+import type { Server } from '../../src/node/server.ts';
 import { now } from '../../src/node/pump.ts';
 import type { AuthSettings } from '../../src/node/receiver-option.ts';
 import { EXTENSIONS } from '../../src/protocol/extension.ts';

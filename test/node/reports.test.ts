@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Journal } from '../../src/node/journal.ts';
-import type { Server } from '../../src/node/listen.ts';
+import type { Server } from '../../src/node/server.ts';
 import { Maildir } from '../../src/node/maildir.ts';
 import { rowOf, type MailRow } from '../../src/node/operation.ts';
 import { pause } from '../../src/node/pause.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FileQueue } from '../../src/node/file-queue.ts';
-import type { Server } from '../../src/node/listen.ts';
+import type { Server } from '../../src/node/server.ts';
 import type { LogFields } from '../../src/node/log.ts';
 import { Maildir } from '../../src/node/maildir.ts';
 import { Resolver } from '../../src/node/resolve.ts';

@@ -2,7 +2,8 @@
 
 import { afterEach } from 'vitest';
 import type { Hooks } from '../../src/node/hook.ts';
-import { listen, type ListenOptions, type Server } from '../../src/node/listen.ts';
+import { listen, type ListenOptions } from '../../src/node/listen.ts';
+import type { Server } from '../../src/node/server.ts';
 import { accept } from '../../src/protocol/server/verdict.ts';
 import { RawPeer } from './raw-peer.ts';
 

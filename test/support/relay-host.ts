@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileQueue } from '../../src/node/file-queue.ts';
-import type { Server } from '../../src/node/listen.ts';
+import type { Server } from '../../src/node/server.ts';
 import { Maildir } from '../../src/node/maildir.ts';
 import { Resolver } from '../../src/node/resolve.ts';
 import { TransferAgent } from '../../src/node/transfer-agent.ts';
