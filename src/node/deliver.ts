@@ -10,6 +10,7 @@
 // Rule 6: what hosts do not offer, or that none takes mail, fails a recipient only where the whole plan was gone through: not
 //         where a host could not be looked up, nor where our own end came first; and not where a better host than those did not
 //         answer, which may offer it. One that is no better counts for nothing: it may be the same host by another address.
+// Rule 7: an address that has another name too is asked by that only where the certificate did not do for the first (RFC 8689 §4.2.1).
 
 import type { ForwardPath } from '../syntax/path.ts';
 import type { Outcome, Reason } from '../protocol/client/action.ts';
@@ -77,6 +78,7 @@ class Delivery {
   readonly #results: (RecipientOutcome | undefined)[];
   readonly #tries: number[]; //             in which RCPT deferred the recipient
   readonly #tried = new Set<string>(); //   addresses to which a connection was open
+  readonly #unproven = new Set<string>(); // addresses whose certificate did not do
   #left: readonly number[]; //              recipients who are to be tried, by their index
   #best: number | undefined; //             the preference of the first target
   #allTurnedAway = true; //                 by a 521 greeting
@@ -108,7 +110,7 @@ class Delivery {
   async to(targets: readonly Target[]): Promise<readonly Target[]> {
     const { pool } = this.#options;
     this.#planned.push(...targets);
-    const left = targets.filter((target) => !this.#tried.has(placeOf(target)));
+    const left = targets.filter((target) => (target.again === true ? this.#unproven.has(placeOf(target)) : !this.#tried.has(placeOf(target))));
     for (const target of left) {
       const held = pool?.takeAt(target);
       if (held !== undefined && (await this.over(held, target))) return left.filter((other) => other !== target);
@@ -172,6 +174,7 @@ class Delivery {
       if (forwardPath === undefined || outcome === undefined) continue;
       if (isOfRecipient(outcome)) this.#tries[recipient] = (this.#tries[recipient] ?? 0) + 1;
       this.#allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
+      if (outcome.state !== 'delivered' && OF_CERTIFICATE.has(outcome.reason)) this.#unproven.add(placeOf(target));
       if (isLack(outcome)) this.#lacking.add(placeOf(target));
       const [before, after] = [weightOf(this.#results[recipient]?.outcome), weightOf(outcome)];
       if (after < before || (after === before && after === SILENT)) continue;
@@ -219,6 +222,9 @@ class Delivery {
 
 /** What the host lacks, and another one may have. */
 const ELSEWHERE: ReadonlySet<string | undefined> = new Set<Reason>(['8bit-not-offered', 'binary-not-offered', 'utf8-not-offered', 'utf8-header-not-offered', 'size-not-accepted', 'require-tls-not-offered', 'require-tls-not-secured']);
+
+/** What the certificate for another name of the same address may mend. */
+const OF_CERTIFICATE: ReadonlySet<string | undefined> = new Set<Reason>(['require-tls-not-secured', 'tls-not-verified']);
 
 /** A server has said it to RCPT, and not of the session as a whole. */
 function isOfRecipient(outcome: Outcome): boolean {

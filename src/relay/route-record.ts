@@ -13,7 +13,7 @@ import { randomFrom } from '../wire/random.ts';
 import { type AddressAnswers, type DnsAnswer, type MxRecord, parseAddressAnswer, parseMxAnswer } from './dns-answer.ts';
 import { formatNextHop, type NextHop, parseNextHop, parseRoute } from './next-hop.ts';
 import { locate, rank, type RouteOptions, type Step, type Target } from './route.ts';
-import { formatTarget, planTargets } from './target.ts';
+import { formatTarget, isFirst, planTargets } from './target.ts';
 
 export interface RouteRecord {
   /** As it was looked up: A-labels, or a literal. */
@@ -30,8 +30,10 @@ export function formatStep({ rule, clause, text }: Step): string {
   return formatRow(rule, clause, text);
 }
 
+/** Without those that are tried again by another name: the step that found them has said so. */
 export function formatPlan(targets: readonly Target[]): readonly string[] {
-  return targets.map((target, at) => formatRow('plan', `${at + 1} of ${targets.length}`, `${formatTarget(target)}, preference ${target.preference}`));
+  const first = targets.filter(isFirst);
+  return first.map((target, at) => formatRow('plan', `${at + 1} of ${first.length}`, `${formatTarget(target)}, preference ${target.preference}`));
 }
 
 /** Returns the lines of what routing was told. */

@@ -38,7 +38,7 @@ export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAn
   const targets: Target[] = [];
   let self = plan.self;
   for (const { preference, hosts } of plan.levels) {
-    if (targets.length === MOST_TARGETS) {
+    if (targets.filter(isFirst).length === MOST_TARGETS) {
       note(notes, 'limit', 'RFC 5321 §5.1', `${MOST_TARGETS} targets are enough: hosts of preference ${preference} and above are not looked up`);
       break;
     }
@@ -56,9 +56,11 @@ export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAn
     const privateToo = options.allowPrivateTargets || plan.origin === 'configured';
     for (const host of hosts) {
       const reachable = found.filter((each) => each.host === host && isReachable(each, privateToo, notes));
-      const planned: Target[] = [];
-      for (const each of interleave(reachable)) if (hasRoom(each, [...targets, ...planned], notes)) planned.push(each);
+      const joined: Target[] = [];
+      for (const each of interleave(reachable)) joined.push(...placed(each, [...targets, ...joined], notes));
+      const planned = joined.filter(isFirst);
       targets.push(...planned.map((each, at): Target => ((planned[at + 1]?.family ?? each.family) === each.family ? each : { ...each, raced: true })));
+      targets.push(...joined.filter((each) => !isFirst(each))); // behind those, which are raced in pairs
     }
   }
 
@@ -133,16 +135,24 @@ function interleave(targets: readonly Target[]): readonly Target[] {
   return targets.flatMap((_, at) => [ipv6[at], ipv4[at]]).filter((target) => target !== undefined);
 }
 
-/** Whether the target may join the others: it is not among them, and there are not yet too many. */
-function hasRoom(target: Target, others: readonly Target[], notes: Notes): boolean {
-  if (others.some((other) => other.address === target.address)) {
-    note(notes, 'order', 'RFC 5321 §5.1', `${formatTarget(target)} is planned already`);
-    return false;
+/** Returns the target as it joins the others: not where it is among them, or there are too many; an address that has been planned by another name, to be tried again by this one. */
+function placed(target: Target, others: readonly Target[], notes: Notes): readonly Target[] {
+  const same = others.filter(({ address }) => address === target.address);
+  if (same.length > 0) {
+    const again = same.every(({ host }) => host !== target.host) && others.length - others.filter(isFirst).length < MOST_TARGETS;
+    note(notes, 'order', 'RFC 5321 §5.1', `${formatTarget(target)} is planned already${again ? ': tried by this name where TLS needs a certificate for it' : ''}`);
+    return again ? [{ ...target, again: true }] : [];
   }
-  const ofFamily = others.filter(({ family }) => family === target.family).length;
-  if (others.length < MOST_TARGETS && ofFamily < MOST_OF_A_FAMILY) return true;
+  const first = others.filter(isFirst);
+  const ofFamily = first.filter(({ family }) => family === target.family).length;
+  if (first.length < MOST_TARGETS && ofFamily < MOST_OF_A_FAMILY) return [target];
   note(notes, 'limit', 'RFC 5321 §5.1', `${formatTarget(target)} is left out: one too many`);
-  return false;
+  return [];
+}
+
+/** The address was not planned before. */
+export function isFirst({ again }: Target): boolean {
+  return again !== true;
 }
 
 function isOwn(target: Target, { ownAddresses }: RouteOptions): boolean {

@@ -1,10 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
 import { deliver, type RecipientOutcome } from '../../src/node/deliver.ts';
 import type { DeliverOptions } from '../../src/node/deliver.ts';
+import { ConnectionPool } from '../../src/node/pool.ts';
 import type { Outgoing } from '../../src/node/sender.ts';
+import { TlsClient } from '../../src/node/tls-client.ts';
+import { TlsServer } from '../../src/node/tls.ts';
 import type { Target } from '../../src/relay/route.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
+import { listening } from '../support/listening.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { FAREWELL, GREETING, startScriptedServer, taking, targetOf, unusedPort } from '../support/scripted-server.ts';
 import { until } from '../support/turn.ts';
@@ -228,6 +234,38 @@ describe('what a host does not offer', () => {
   it('does not fail it where another one has deferred it', async () => {
     await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 451 4.3.0 later', ...FAREWELL], PLAIN);
     expect(brief((await deliverTo([server.port, server.port], [BOB], { mail: EIGHT_BIT })).outcomes)).toEqual(['deferred 451 4.3.0 mx1.test']);
+  });
+});
+
+describe('one address with two names', () => {
+  const [cert, key] = [readFileSync('fixtures/tls/other.pem'), readFileSync('fixtures/tls/other-key.pem')];
+  const { serve } = listening();
+  const to = async (port: number, options: Partial<DeliverOptions>, requireTls = false): Promise<readonly string[]> => {
+    const targets = async function* (): AsyncGenerator<Target, void> {
+      yield targetOf(port, 'mx.test');
+      yield { ...targetOf(port, 'other.test'), again: true };
+    };
+    const mail: Outgoing = { ...mailFrom('<alice@a.test>'), ...(requireTls ? { parameters: { requireTls } } : {}) };
+    return brief(await deliver(mail, [BOB], targets(), { hostname: 'client.test', timeout: 5_000, tls: new TlsClient({ ca: cert }), ...options }));
+  };
+
+  // shows RFC8689:4.2.1-5 RFC8689:4.2.1-8
+  it.each<[string, Partial<DeliverOptions>, boolean]>([
+    ['the mail needs TLS', {}, true],
+    ['the policy is to verify', { tlsPolicy: 'verify' }, false],
+  ])('is asked by both where %s, and the certificate is for the second (RFC 8689 §4.2.1)', async (_, options, requireTls) => {
+    const server = await serve({ tls: new TlsServer({ cert, key }), without: [] });
+    expect(await to(server.port, options, requireTls)).toEqual(['delivered 250 2.0.0 other.test']);
+    const pool = new ConnectionPool({ clock: () => performance.now() });
+    expect(await to(server.port, { ...options, pool }, requireTls)).toEqual(['delivered 250 2.0.0 other.test']);
+    expect(await to(server.port, { ...options, pool }, requireTls)).toEqual(['delivered 250 2.0.0 other.test']); // by what is open already
+    await pool.close();
+  });
+
+  it('is asked by the first alone where it has said something of the mail', async () => {
+    await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 451 4.3.0 later', ...FAREWELL]);
+    expect(await to(server.port, {})).toEqual(['deferred 451 4.3.0 mx.test']);
+    expect(server.connections).toBe(1);
   });
 });
 

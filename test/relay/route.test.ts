@@ -74,7 +74,7 @@ function find(domain: string, zone: Zone, options: Partial<RouteOptions> = {}, r
   for (;;) {
     const found = planTargets(plan, known, all);
     if (found.ask.length === 0) {
-      const targets = found.targets.map(({ host, address, port, preference }) => `${preference} ${host} [${address}]:${port}`);
+      const targets = found.targets.map(({ host, address, port, preference, again }) => `${preference} ${host} [${address}]:${port}${again === true ? ' again' : ''}`);
       return { targets, verdict: found.verdict?.event, asked, steps: [...steps, ...found.steps] };
     }
     for (const host of found.ask) {
@@ -325,9 +325,27 @@ describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
     expect(targets(zone)).toEqual(['10 a.test [192.0.2.1]:25']);
   });
 
-  it('has each address once, where it is best', () => {
-    const zone = { MX: '10 a.test, 20 b.test', 'a.test': '192.0.2.1', 'b.test': '192.0.2.2 ::ffff:192.0.2.1 192.0.2.1' };
-    expect(targets(zone)).toEqual(['10 a.test [192.0.2.1]:25', '20 b.test [192.0.2.2]:25']);
+  it('has each address once, where it is best, and again by its other names, behind what those lead to besides', () => {
+    const zone = { MX: '10 a.test, 20 b.test, 30 c.test', 'a.test': '192.0.2.1', 'b.test': '192.0.2.2 ::ffff:192.0.2.1 192.0.2.1', 'c.test': '2001:db8::3 192.0.2.2' };
+    expect(targets(zone)).toEqual([
+      '10 a.test [192.0.2.1]:25',
+      '20 b.test [192.0.2.2]:25',
+      '20 b.test [192.0.2.1]:25 again',
+      '30 c.test [2001:db8::3]:25',
+      '30 c.test [192.0.2.2]:25 again',
+    ]);
+    expect(find('d.test', zone).steps.filter(({ rule, text }) => rule === 'order' && text.includes('planned')).map(({ text }) => text)).toEqual([
+      'b.test [192.0.2.1]:25 is planned already: tried by this name where TLS needs a certificate for it',
+      'b.test [192.0.2.1]:25 is planned already',
+      'c.test [192.0.2.2]:25 is planned already: tried by this name where TLS needs a certificate for it',
+    ]);
+  });
+
+  it('has ten addresses, and ten of them again, where zones give one host a hundred names', () => {
+    const names = Array.from({ length: 60 }, (_, at) => `mx${at}.test`);
+    const zone: Zone = { MX: names.map((name) => `10 ${name}`).join(', '), ...Object.fromEntries(names.map((name, at) => [name, `192.0.2.1 192.0.2.${at + 1}`])) };
+    const found = targets(zone);
+    expect([found.filter((each) => !each.endsWith('again')).length, found.filter((each) => each.endsWith('again')).length]).toEqual([8, 10]);
   });
 
   it('leaves private and unusable addresses out', () => {
