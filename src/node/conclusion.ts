@@ -7,7 +7,7 @@ import { isAskedFor } from '../relay/notification.ts';
 import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import type { Action } from '../relay/report.ts';
 import { nextAttempt, type RetrySchedule } from '../relay/schedule.ts';
-import { verdict } from '../relay/verdict.ts';
+import { ownVerdict } from '../relay/own-verdict.ts';
 import type { RecipientOutcome } from './deliver.ts';
 import type { Log } from './log.ts';
 
@@ -107,7 +107,7 @@ function stateAfter({ outcome, target }: RecipientOutcome, over: 'expired' | 're
     case 'delivered':
     case 'failed': return { state: outcome.state, ...said };
     case 'deferred':
-    case 'unknown': return over === undefined ? { state: 'waiting', ...said } : { state: 'failed', reply: verdict(over, `${said.host === undefined ? '' : `${said.host} said `}${inOneLine(outcome.reply)}`).reply };
+    case 'unknown': return over === undefined ? { state: 'waiting', ...said } : { state: 'failed', reply: ownVerdict(over, `${said.host === undefined ? '' : `${said.host} said `}${inOneLine(outcome.reply)}`).reply };
     default: return outcome satisfies never;
   }
 }

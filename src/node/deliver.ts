@@ -17,7 +17,7 @@ import type { Outcome, Reason } from '../protocol/client/action.ts';
 import { addressKind } from '../relay/address.ts';
 import { outgoingForwardPath, outgoingReversePath } from '../relay/outgoing.ts';
 import type { Target } from '../relay/route.ts';
-import { verdict } from '../relay/verdict.ts';
+import { ownVerdict } from '../relay/own-verdict.ts';
 import { ConnectError } from './connect.ts';
 import { ABORTED, openTo, raced, unconnected } from './opener.ts';
 import { type ConnectionPool, type Held, isStale } from './pool.ts';
@@ -194,7 +194,7 @@ class Delivery {
       result ??= { forwardPath, outcome: { ...ABORTED, time: Date.now() } };
       if (!whole || this.#closing || this.#silent < lacking) {
         if (result.outcome.state === 'failed' && !told) result = { ...result, outcome: this.#closing ? { ...ABORTED, time: Date.now() } : { ...result.outcome, state: 'deferred' } };
-      } else if (result.outcome.state === 'deferred' && this.#allTurnedAway && this.#options.configured !== true && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: verdict('takes-no-mail').reply, inReplyTo: 'the connection', time: Date.now() } };
+      } else if (result.outcome.state === 'deferred' && this.#allTurnedAway && this.#options.configured !== true && result.target !== undefined) result = { forwardPath, outcome: { state: 'failed', reply: ownVerdict('takes-no-mail').reply, inReplyTo: 'the connection', time: Date.now() } };
       if (!told) this.#options.report?.(recipient, result);
       return result;
     });
@@ -210,7 +210,7 @@ class Delivery {
     if (!('reason' in outcome) || outcome.reason !== 'own-host') return outcome;
     this.#ended = true;
     if (preference !== this.#best) return outcome;
-    return { ...outcome, state: 'failed', reply: verdict('loops-back', `${host} greets as this host`).reply };
+    return { ...outcome, state: 'failed', reply: ownVerdict('loops-back', `${host} greets as this host`).reply };
   }
 
   /** Choice: hosts with private addresses may have our name: many a machine calls all its servers by one, and those of ours are known by address. */

@@ -21,7 +21,7 @@ import { effectOf, type Effect } from '../relay/destination.ts';
 import type { QueuedMail } from '../relay/queue/port.ts';
 import { concerns } from '../relay/route.ts';
 import { Scheduler, type SchedulerOptions } from '../relay/scheduler.ts';
-import { VERDICTS } from '../relay/verdict.ts';
+import { OWN_VERDICTS } from '../relay/own-verdict.ts';
 import { Aborter, type Signal } from './aborter.ts';
 import { chargesOf, lifeOf, type Charge, type ChargeOptions } from './charge.ts';
 import { Clock } from './clock.ts';
@@ -139,7 +139,7 @@ export class Dispatcher {
     this.#withdraw(idle);
     const held = idle.map((charge) => ({ ...charge }));
     this.#charges.set(id, [...busy, ...held]);
-    const outcome: Outcome = { state: 'failed', reply: VERDICTS['returned'].reply, inReplyTo: 'nothing', reason: 'aborted' };
+    const outcome: Outcome = { state: 'failed', reply: OWN_VERDICTS['returned'].reply, inReplyTo: 'nothing', reason: 'aborted' };
     for (const charge of held) this.#keep(this.#giveUp(charge, { outcome }));
     this.#turn(); // who was waited for may be among them
   }

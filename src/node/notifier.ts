@@ -11,7 +11,7 @@ import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { Action, ReportedRecipient } from '../relay/report.ts';
 import { REASONS } from '../protocol/client/reason.ts';
 import { formatOriginalRecipient } from '../protocol/parameter-value.ts';
-import { VERDICTS } from '../relay/verdict.ts';
+import { OWN_VERDICTS } from '../relay/own-verdict.ts';
 import type { Reply } from '../syntax/reply.ts';
 import { concat, EMPTY } from '../wire/octet.ts';
 import { encodeXtext } from '../wire/xtext.ts';
@@ -33,7 +33,7 @@ export interface NotifierOptions {
 
 /** What is said of a recipient where nobody has said anything. */
 const BY_DEFAULT: Readonly<Record<Action, Reply>> = {
-  failed:    VERDICTS['local-failure'].reply,
+  failed:    OWN_VERDICTS['local-failure'].reply,
   delayed:   REASONS['no-connection'].reply,
   delivered: { code: 250, enhanced: '2.0.0', lines: ['in the mailbox'] },
   relayed:   { code: 250, enhanced: '2.0.0', lines: ['taken by the next host'] },

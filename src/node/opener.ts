@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Outcome } from '../protocol/client/action.ts';
 import { REASONS } from '../protocol/client/reason.ts';
 import type { Target } from '../relay/route.ts';
-import { verdict } from '../relay/verdict.ts';
+import { ownVerdict } from '../relay/own-verdict.ts';
 import { connect, ConnectError } from './connect.ts';
 import { placeOf, type Held } from './pool.ts';
 import { now } from './pump.ts';
@@ -53,7 +53,7 @@ export async function* raced(targets: AsyncIterable<Target>): AsyncGenerator<rea
 /** The outcome where no connection came about. */
 export function unconnected({ local, message }: ConnectError, closing: boolean): Outcome {
   if (closing) return { ...ABORTED, time: Date.now() };
-  const { reply } = local ? verdict('local-failure') : REASONS['no-connection'];
+  const { reply } = local ? ownVerdict('local-failure') : REASONS['no-connection'];
   return { state: 'deferred', reply: { ...reply, lines: [message] }, inReplyTo: 'nothing', reason: 'no-connection', time: Date.now() };
 }
 

@@ -12,7 +12,7 @@ import { type Milliseconds, seconds } from '../protocol/limit.ts';
 import { type AddressAnswers, type DnsAnswer, type MxRecord, recordsOf } from '../relay/dns-answer.ts';
 import { type HostPlan, locate, planKey, rank, type RouteOptions, type Step, type Target, type VerdictPlan } from '../relay/route.ts';
 import { planTargets } from '../relay/target.ts';
-import type { Verdict } from '../relay/verdict.ts';
+import type { OwnVerdict } from '../relay/own-verdict.ts';
 import type { Signal } from './aborter.ts';
 import { errorCode } from './error-text.ts';
 import { nodeDns } from './on-demand.ts';
@@ -40,7 +40,7 @@ export interface RouteContext {
  */
 export type Route =
   | { readonly type: 'targets'; readonly targets: AsyncIterable<Target>; readonly key: string; readonly missed: () => string | undefined }
-  | { readonly type: 'verdict'; readonly verdict: Verdict };
+  | { readonly type: 'verdict'; readonly verdict: OwnVerdict };
 
 /** Finds the hosts that mail for a domain goes to, by the DNS (RFC 5321 §5.1). Keeps nothing between them; one may serve any number at the same time. */
 export class Resolver {

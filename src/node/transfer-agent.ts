@@ -24,7 +24,7 @@ import type { NewMail, Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import { scheduleOf, type RetrySchedule } from '../relay/schedule.ts';
 import { Submission } from '../relay/submission.ts';
-import { VERDICTS } from '../relay/verdict.ts';
+import { OWN_VERDICTS } from '../relay/own-verdict.ts';
 import { admissionOf, checkAgent, type AdmissionOptions } from './agent-option.ts';
 import { lookedUp } from './ascii-path.ts';
 import { askedFor } from './conclusion.ts';
@@ -222,7 +222,7 @@ export class TransferAgent {
       this.#counts.mails[mail.signal.aborted ? 'lost' : 'refused']++;
       if (error instanceof LoopError) {
         log('refused', { ...story, reason: 'loop' });
-        return { type: 'refuse', reply: VERDICTS['too-many-hops'].reply };
+        return { type: 'refuse', reply: OWN_VERDICTS['too-many-hops'].reply };
       }
       const shortage = shortageOf(error);
       if (shortage !== undefined) {

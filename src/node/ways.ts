@@ -8,7 +8,7 @@
 import type { Outcome } from '../protocol/client/action.ts';
 import { type DestinationGroup, groupByDestination } from '../relay/outgoing.ts';
 import type { RouteOptions, Target } from '../relay/route.ts';
-import { verdict, type Verdict } from '../relay/verdict.ts';
+import { ownVerdict, type OwnVerdict } from '../relay/own-verdict.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { Aborter } from './aborter.ts';
 import { lookedUp } from './ascii-path.ts';
@@ -154,7 +154,7 @@ class Ways {
       await work();
     } catch (error) {
       if (error instanceof PartedWays) return this.find(groups);
-      this.#settleAll(groups, closing?.aborted === true ? ABORTED : outcomeOf(verdict('local-failure', errorText(error))));
+      this.#settleAll(groups, closing?.aborted === true ? ABORTED : outcomeOf(ownVerdict('local-failure', errorText(error))));
     }
   }
 
@@ -187,6 +187,6 @@ async function* targetsOf(find: () => Promise<Targets>): AsyncGenerator<Target, 
 }
 
 /** The verdict of routing as an outcome; nothing was said by a server. */
-function outcomeOf({ kind, reply }: Verdict): Outcome {
+function outcomeOf({ kind, reply }: OwnVerdict): Outcome {
   return { state: kind === 'permanent' ? 'failed' : 'deferred', reply, inReplyTo: 'nothing', reason: 'not-routed' };
 }

@@ -15,7 +15,7 @@
 import type { Outcome, Reason } from '../protocol/client/action.ts';
 import { AWAITED } from '../protocol/client/table.ts';
 import { nextAttempt, type RetrySchedule } from './schedule.ts';
-import { VERDICTS } from './verdict.ts';
+import { OWN_VERDICTS } from './own-verdict.ts';
 
 /** What an attempt has shown of its destination; `none`: nothing, since it was we who failed. */
 export type Effect = 'answered' | 'unreachable' | 'none';
@@ -146,7 +146,7 @@ export function effectOf(outcomes: readonly Outcome[]): Effect {
 function effectOfOne(outcome: Outcome): Effect {
   if (outcome.state === 'delivered') return 'answered';
   const { state, reason, reply, inReplyTo } = outcome;
-  if (reason !== undefined && reply.enhanced === VERDICTS['local-failure'].reply.enhanced) return 'none';
+  if (reason !== undefined && reply.enhanced === OWN_VERDICTS['local-failure'].reply.enhanced) return 'none';
   if (reason === 'not-routed' && state === 'failed') return 'answered'; // by the DNS, and for good
   if (reason !== undefined) return EFFECTS[reason];
   return state !== 'failed' && (reply.code === 421 || OF_THE_SESSION.has(inReplyTo)) ? 'unreachable' : 'answered';

@@ -18,7 +18,7 @@ import { addressKey } from './address.ts';
 import { type DnsAnswer, formatMxAnswer, type MxRecord } from './dns-answer.ts';
 import { hostKey } from './host-name.ts';
 import { findRoute, type NextHop } from './next-hop.ts';
-import { type Verdict, type VerdictEvent, verdict } from './verdict.ts';
+import { type OwnVerdict, type VerdictEvent, ownVerdict } from './own-verdict.ts';
 
 /** One address to connect to. */
 export interface Target {
@@ -87,7 +87,7 @@ export interface Self {
 export interface VerdictPlan {
   readonly type: 'verdict';
   readonly steps: readonly Step[];
-  readonly verdict: Verdict;
+  readonly verdict: OwnVerdict;
 }
 
 export interface MxQuestion {
@@ -196,7 +196,7 @@ function single(origin: 'configured' | 'literal', host: string, port: number, st
 
 /** Ends the routing with a verdict, which is its last step. */
 function conclude(event: VerdictEvent, steps: readonly Step[], detail: string): VerdictPlan {
-  const end = verdict(event, detail);
+  const end = ownVerdict(event, detail);
   return { type: 'verdict', steps: [...steps, verdictStep(end)], verdict: end };
 }
 
@@ -224,6 +224,6 @@ export function selfStep({ preference, text }: Self): Step {
   return { rule: 'self', clause: 'RFC 5321 §5.1', text: `${text}: preference ${preference} and above are left out` };
 }
 
-export function verdictStep({ kind, reply, source }: Verdict): Step {
+export function verdictStep({ kind, reply, source }: OwnVerdict): Step {
   return { rule: 'verdict', clause: source, text: `${kind}: ${reply.code} ${reply.enhanced} ${reply.lines.join(' ')}` };
 }

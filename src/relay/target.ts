@@ -11,7 +11,7 @@
 import { addressKey, addressKind } from './address.ts';
 import { type AddressAnswers, formatAddressAnswer } from './dns-answer.ts';
 import { type HostPlan, type RouteOptions, type Self, selfStep, type Step, type Target, verdictStep } from './route.ts';
-import { type Verdict, verdict, type VerdictEvent } from './verdict.ts';
+import { type OwnVerdict, ownVerdict, type VerdictEvent } from './own-verdict.ts';
 
 /** The plan, as far as the known addresses reach. */
 export interface TargetPlan {
@@ -21,7 +21,7 @@ export interface TargetPlan {
   /** The answers about the first host that is not among the targets because the DNS has failed. */
   readonly missed: string | undefined;
   /** What no target means, where the plan is complete and has none. */
-  readonly verdict: Verdict | undefined;
+  readonly verdict: OwnVerdict | undefined;
   readonly steps: readonly Step[]; // of this stage alone
 }
 
@@ -66,7 +66,7 @@ export function planTargets(plan: HostPlan, known: ReadonlyMap<string, AddressAn
 
   if (targets.length > 0) return { targets, ask: [], missed: notes.missed, verdict: undefined, steps: notes.steps };
   const event = eventOf(plan, self, notes);
-  const end = verdict(event, event === 'loops-back' ? self?.text : (notes.soft ?? notes.hard));
+  const end = ownVerdict(event, event === 'loops-back' ? self?.text : (notes.soft ?? notes.hard));
   return { targets, ask: [], missed: notes.missed, verdict: end, steps: [...notes.steps, verdictStep(end)] };
 }
 

@@ -3,7 +3,7 @@ import { formatNotification, isAskedFor, LARGEST_RETURNED, LONGEST_HEADER, mayNo
 import type { Notification } from '../../src/relay/notification.ts';
 import { encodeQuotedPrintable } from '../../src/relay/quoted-printable.ts';
 import type { ReportedRecipient } from '../../src/relay/report.ts';
-import { verdict } from '../../src/relay/verdict.ts';
+import { ownVerdict } from '../../src/relay/own-verdict.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import type { ForwardPath, MailboxPath, ReversePath } from '../../src/syntax/path.ts';
@@ -238,7 +238,7 @@ From: <alice@example.com>
 
   // shows RFC3464:2.3.5-1
   it('names no remote host, and no smtp, for a verdict of its own (§2.3.5)', () => {
-    const { groups, words } = parts({ recipients: [{ forwardPath: forwardPath('<bob@nowhere.example>'), action: 'failed', reply: verdict('nxdomain').reply }] });
+    const { groups, words } = parts({ recipients: [{ forwardPath: forwardPath('<bob@nowhere.example>'), action: 'failed', reply: ownVerdict('nxdomain').reply }] });
     expect(groups[1]?.has('remote-mta')).toBe(false);
     expect(groups[1]?.get('diagnostic-code')).toBe('X-ehlo; 550 5.1.2 the domain does not exist');
     expect(words).toContain('    The reason: 550 5.1.2 the domain does not exist');
@@ -535,7 +535,7 @@ function failed(path = '<bob@example.net>'): ReportedRecipient & { readonly host
 const delayed = {
   forwardPath: forwardPath('<carol@example.net>'),
   action: 'delayed',
-  reply: verdict('dns-failure').reply,
+  reply: ownVerdict('dns-failure').reply,
   host: undefined as unknown as string,
   willRetryUntil: ARRIVAL + 120 * HOUR,
 } as const;

@@ -4,7 +4,7 @@ import { recordsOf } from '../../src/relay/dns-answer.ts';
 import { parseRoute } from '../../src/relay/next-hop.ts';
 import { concerns, locate, planKey, rank, type RouteOptions, type Step } from '../../src/relay/route.ts';
 import { planTargets } from '../../src/relay/target.ts';
-import { type VerdictEvent, VERDICTS } from '../../src/relay/verdict.ts';
+import { type VerdictEvent, OWN_VERDICTS } from '../../src/relay/own-verdict.ts';
 
 // A row says what the DNS knows, in the manner of a zone file, and what becomes of mail for `d.test`.
 
@@ -95,7 +95,7 @@ function verdictOf(zone: Zone, options: Partial<RouteOptions> = {}, domain = 'd.
   if (verdict !== undefined) {
     reached.add(verdict);
     expect(targets).toEqual([]);
-    expect(steps.at(-1)).toMatchObject({ rule: 'verdict', clause: VERDICTS[verdict].source });
+    expect(steps.at(-1)).toMatchObject({ rule: 'verdict', clause: OWN_VERDICTS[verdict].source });
   }
   return verdict;
 }
@@ -236,7 +236,7 @@ describe('a next hop by configuration', () => {
 
   it.each(['NXDOMAIN', 'NODATA', 'SERVFAIL', '0.0.0.0'])('that is not found (%s) bounces nothing', (answer) => {
     expect(verdictOf({ 'hop.test': answer }, { routes })).toBe('relay-not-found');
-    expect(VERDICTS['relay-not-found'].kind).toBe('temporary');
+    expect(OWN_VERDICTS['relay-not-found'].kind).toBe('temporary');
   });
 });
 
@@ -502,7 +502,7 @@ describe('the table of verdicts', () => {
     expect([...reached].sort()).toEqual([...ROUTING].sort());
   });
 
-  it.each(Object.entries(VERDICTS))('%s: an enhanced code is of the class of its kind, but for what expired', (event, { kind, reply }) => {
+  it.each(Object.entries(OWN_VERDICTS))('%s: an enhanced code is of the class of its kind, but for what expired', (event, { kind, reply }) => {
     const classOfKind = kind === 'permanent' && event !== 'expired' ? 5 : 4;
     expect(Math.floor(reply.code / 100)).toBe(classOfKind);
     expect(reply.enhanced).toMatch(new RegExp(`^${classOfKind}\\.`));

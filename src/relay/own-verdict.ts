@@ -25,7 +25,7 @@ export type VerdictEvent =
   | 'expired'
   | 'returned';
 
-export interface Verdict {
+export interface OwnVerdict {
   readonly event: VerdictEvent;
   /** `permanent`: the recipient has failed; `temporary`: deferred. */
   readonly kind: 'permanent' | 'temporary';
@@ -33,12 +33,12 @@ export interface Verdict {
   readonly source: string;
 }
 
-type Row = Omit<Verdict, 'event'>;
+type Row = Omit<OwnVerdict, 'event'>;
 
 const permanent = (answer: Reply, source: string): Row => ({ kind: 'permanent', reply: answer, source });
 const temporary = (answer: Reply, source: string): Row => ({ kind: 'temporary', reply: answer, source });
 
-export const VERDICTS: Readonly<Record<VerdictEvent, Row>> = {
+export const OWN_VERDICTS: Readonly<Record<VerdictEvent, Row>> = {
   // found by routing
   'bad-domain':          permanent(reply(553, '5.1.3', 'the domain is not one that can be looked up'), 'RFC 5321 §2.3.5'),
   'bad-literal':         permanent(reply(553, '5.1.3', 'the address literal is not an IP address'), 'RFC 5321 §4.1.3'),
@@ -62,8 +62,8 @@ export const VERDICTS: Readonly<Record<VerdictEvent, Row>> = {
 };
 
 /** Returns the verdict of the row, its text followed by the detail where there is one. */
-export function verdict(event: VerdictEvent, detail?: string): Verdict {
-  const { kind, reply: row, source } = VERDICTS[event];
+export function ownVerdict(event: VerdictEvent, detail?: string): OwnVerdict {
+  const { kind, reply: row, source } = OWN_VERDICTS[event];
   const lines = detail === undefined ? row.lines : row.lines.map((line) => `${line}: ${detail}`);
   return { event, kind, reply: { ...row, lines }, source };
 }
