@@ -12,43 +12,22 @@
 //         §3.1): half as many writes, reads and round trips for each mail. It is asked for then and not earlier, so that no mail
 //         waits behind one that is long in being read; and only where no recipient was refused, who may need a further transaction.
 
-import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers';
 import { encodeBase64 } from '../wire/base64.ts';
-import { EMPTY } from '../wire/octet.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { ClientAction, ClientTls, Outcome } from '../protocol/client/action.ts';
 import type { ClientOptions } from '../protocol/client/option.ts';
-import { REASONS } from '../protocol/client/reason.ts';
 import { ClientSession } from '../protocol/client/session.ts';
-import { asciiPath } from './ascii-path.ts';
-import { BLOCK, inBlocks } from './blocks.ts';
+import { BLOCK } from './blocks.ts';
 import { derive, HASH } from './credential.ts';
 import { nodeCrypto } from './on-demand.ts';
 import { now, Pump } from './pump.ts';
 import type { Next, Outgoing, Report, SenderOptions } from './sender.ts';
+import { ONE_FLIGHT, Task } from './task.ts';
 import { TlsClient } from './tls-client.ts';
-
-/** The mail under way. */
-interface Task {
-  readonly mail: Outgoing;
-  readonly forwardPaths: readonly ForwardPath[];
-  readonly report: Report;
-  readonly next: Next | undefined;
-  readonly outcomes: (Outcome | undefined)[]; // by recipient
-  open: readonly number[]; //  the recipients of the transaction under way or to come
-  content: AsyncGenerator<Uint8Array, void> | undefined;
-  octets: Uint8Array | undefined; // all of the content, where it is in memory
-  given: number; //            of these
-  begun: boolean; //           in the hands of the session
-  readonly settle: (outcomes: readonly Outcome[]) => void;
-}
-
-/** Largest content that is kept in memory to go in one flight with its envelope. */
-const ONE_FLIGHT = BLOCK;
 
 /** Content that is at hand goes in one piece with its end, and that with the envelope of the next mail. */
 const JOINS: ReadonlySet<string> = new Set<ClientAction['type']>(['want-content', 'takes-next']);
@@ -121,7 +100,7 @@ export class ClientConnection {
   send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report?: Report, next?: Next): Promise<readonly Outcome[]> {
     return new Promise((settle) => {
       if (forwardPaths.length === 0) return settle([]);
-      this.#task = taskOf(mail, forwardPaths, settle, report, next);
+      this.#task = new Task({ mail, forwardPaths, settle }, report, next);
       if (this.#ready || this.#over) this.#begin(this.#task);
     });
   }
@@ -149,14 +128,7 @@ export class ClientConnection {
       case 'ready': return this.#onReady();
       case 'want-content': return void this.#supply(this.#task);
       case 'takes-next': return this.#onTakesNext();
-      case 'outcome': {
-        const recipient = this.#task?.open[action.recipient];
-        if (recipient === undefined) return;
-        const outcome = { time: Date.now(), ...action.outcome };
-        if (this.#task !== undefined) this.#task.outcomes[recipient] = outcome;
-        this.#task?.report(recipient, outcome);
-        return;
-      }
+      case 'outcome': return this.#task?.note(action.recipient, { time: Date.now(), ...action.outcome });
       case 'done': return this.#onDone();
       default: action satisfies never;
     }
@@ -167,18 +139,17 @@ export class ClientConnection {
     this.#usedAt = now();
     for (const wake of this.#settled.splice(0)) wake();
     const task = this.#task;
-    if (task !== undefined && task.open.length > 0) return void this.#begin(task);
+    if (task?.open === true) return this.#begin(task);
     if (task !== undefined) this.#end(task);
     if (this.#leaving) this.#quit();
   }
 
   #onTakesNext(): void {
-    const { next, outcomes } = this.#task ?? {};
-    const follower = this.#leaving || outcomes?.some((outcome) => outcome !== undefined) !== false ? undefined : next?.();
+    const { next, untold } = this.#task ?? {};
+    const follower = untold === true && !this.#leaving ? next?.() : undefined;
     if (follower === undefined) return;
-    const { mail, forwardPaths, settle } = follower;
-    this.#behind = taskOf(mail, forwardPaths, settle, undefined, next);
-    this.#transact(this.#behind, contentAtHand(this.#behind));
+    this.#behind = new Task(follower, undefined, next);
+    this.#transact(this.#behind, this.#behind.atHand);
   }
 
   #quit(): void {
@@ -189,16 +160,16 @@ export class ClientConnection {
 
   /** Hands the recipients that are open to the session, with the content where that can go along. */
   #begin(task: Task): void {
-    const { content, octets, size = Infinity } = task.mail;
+    const { atHand, mail: { octets, size = Infinity } } = task;
     if (this.#over && this.#session.failure === undefined) return this.#end(task); // QUIT was said
     this.#ready = false;
     this.#begun = true;
     task.begun = false;
     const flies = this.#session.takesOneFlight;
-    if (octets !== undefined && (!flies || octets.length > ONE_FLIGHT)) return this.#transact(task, contentAtHand(task));
-    if (octets !== undefined) return this.#fly(task, octets);
+    if (atHand !== undefined && flies) return this.#fly(task, atHand);
+    if (octets !== undefined) return this.#transact(task, atHand);
     if (!flies || !this.#isFresh || this.#over || size > ONE_FLIGHT) return this.#transact(task);
-    Promise.resolve().then(() => collect(content())).then( // `content` may throw, too
+    task.read().then(
       (whole) => {
         task.octets = whole; // to be given when it is asked for, where it was too long in being read
         this.#fly(task, whole);
@@ -223,40 +194,24 @@ export class ClientConnection {
   }
 
   #transact(task: Task, content?: Uint8Array): void {
-    const { mail: { reversePath, size, eightBit, parameters, recipientParameters }, open, forwardPaths, next } = task;
     if (task.begun) return; // the session has ended meanwhile, and every recipient has its reason
     task.begun = true;
-    const utf8 = this.#session.keywords.has('SMTPUTF8'); // RFC 6531 §3.7: U-labels where that is offered, else A-labels
-    const paths = open.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
-    this.#session.send(
-      {
-        reversePath: utf8 ? reversePath : asciiPath(reversePath),
-        forwardPaths: utf8 ? paths : paths.map(asciiPath),
-        size,
-        eightBit,
-        content,
-        followed: next !== undefined,
-        parameters,
-        recipientParameters: recipientParameters && open.map((recipient) => recipientParameters[recipient] ?? {}),
-      },
-      now(),
-    );
+    this.#session.send(task.transaction(this.#session.keywords.has('SMTPUTF8'), content), now());
     this.#pump.turn();
   }
 
   /** Content in memory is given at once, so that it and its end go out together. */
   #supplyOctets(task: Task, octets: Uint8Array): void {
-    const { given } = task;
-    task.given = Math.min(given + BLOCK, octets.length);
-    if (given === octets.length) this.#session.contentEnd(now());
-    else this.#session.content(octets.subarray(given, task.given), now());
+    const piece = task.piece(octets);
+    if (piece === undefined) this.#session.contentEnd(now());
+    else this.#session.content(piece, now());
   }
 
   /** Reads content that is small, to be given at once. */
   async #fetch(task: Task): Promise<void> {
     const wanted = (): boolean => this.#session.state === 'content' && this.#task === task && task.octets === undefined;
     try {
-      const octets = await collect(task.mail.content());
+      const octets = await task.read();
       if (!wanted()) return; // it broke meanwhile
       task.octets = octets;
       this.#supplyOctets(task, octets);
@@ -274,7 +229,7 @@ export class ClientConnection {
     let content: Task['content'];
     const wanted = (): boolean => session.state === 'content' && this.#task === task && task.content === content;
     try {
-      content = task.content ??= inBlocks(task.mail.content());
+      content = task.blocks();
       const { done, value } = await content.next();
       if (!wanted()) return; // it broke meanwhile
       if (done === true) session.contentEnd(now());
@@ -289,26 +244,21 @@ export class ClientConnection {
   #onDone(): void {
     const task = this.#task;
     if (task === undefined) return;
-    task.content?.return().catch(() => undefined); // the mail has its outcomes: that a stream does not end well changes none
-    task.content = undefined;
-    task.octets = task.mail.octets;
-    task.given = 0;
+    task.conclude(this.#session.failure === undefined);
     this.#usedAt = now();
-    if (task.outcomes.some(isOfServer)) this.#answered += 1;
+    if (task.answered) this.#answered += 1;
     if (this.#behind !== undefined) {
       this.#end(task);
       this.#task = this.#behind;
       this.#behind = undefined;
       return;
     }
-    task.open = this.#session.failure === undefined ? roomless(task.open, task.outcomes) : [];
     if (this.#session.state === 'closed' && this.#over) this.#end(task); // else 'ready' or 'close' follows
   }
 
   #end(task: Task): void {
-    const { forwardPaths, outcomes } = task;
     this.#task = undefined;
-    task.settle(forwardPaths.map((_, recipient) => outcomes[recipient] ?? LOST));
+    task.end();
   }
 
   #startTls(): void {
@@ -343,23 +293,6 @@ export class ClientConnection {
   }
 }
 
-/** The server has said it. */
-function isOfServer(outcome: Outcome | undefined): boolean {
-  return outcome?.state === 'delivered' || (outcome !== undefined && outcome.reason === undefined);
-}
-
-/** The outcome of a recipient of whom nothing was said when the connection went. */
-const LOST: Outcome = { ...REASONS['connection-lost'], inReplyTo: 'nothing', reason: 'connection-lost' };
-
-function taskOf(mail: Outgoing, forwardPaths: readonly ForwardPath[], settle: Task['settle'], report: Report = () => undefined, next: Next | undefined): Task {
-  return { mail, forwardPaths, report, next, settle, outcomes: [], open: [...forwardPaths.keys()], octets: mail.octets, content: undefined, given: 0, begun: false };
-}
-
-/** Content in memory that is small enough to go in one piece. */
-function contentAtHand({ mail: { octets } }: Task): Uint8Array | undefined {
-  return octets !== undefined && octets.length <= ONE_FLIGHT ? octets : undefined;
-}
-
 /** Calls it when the event loop has looked once at all sockets, and told what came: between the two ends of a turn. */
 function afterNextRead(go: () => void): void {
   setImmediate(() => setImmediate(go));
@@ -371,20 +304,4 @@ let usual: TlsClient | undefined;
 function sessionOptions({ hostname, timeout, lmtp, tlsPolicy = 'opportunistic', tlsAtOnce, auth, ownNames }: SenderOptions): ClientOptions {
   const options = { hostname, timeout, lmtp, tlsPolicy, tlsAtOnce, ownNames, auth: auth && { ...auth, hash: HASH, nonce: encodeBase64(Uint8Array.from(nodeCrypto().randomBytes(18))) } };
   return { hostname, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) };
-}
-
-async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const octets of content) pieces.push(Buffer.from(octets)); // a view may end with the next one
-  return pieces.length > 1 ? Buffer.concat(pieces) : (pieces[0] ?? EMPTY);
-}
-
-/** The recipients to send to in a further transaction: those whom we held back ourselves; and, where the server took some, those it had no room for. */
-function roomless(recipients: readonly number[], outcomes: readonly (Outcome | undefined)[]): readonly number[] {
-  const took = recipients.some((recipient) => outcomes[recipient]?.state === 'delivered');
-  return recipients.filter((recipient) => {
-    const outcome = outcomes[recipient];
-    if (outcome?.state !== 'deferred') return false;
-    return outcome.reason === 'no-room' || (took && outcome.inReplyTo === 'RCPT' && (outcome.reply.code === 452 || outcome.reply.code === 552));
-  });
 }
