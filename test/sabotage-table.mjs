@@ -164,7 +164,7 @@ export const MISTAKES = [
   ['slow destinations have all places', 'relay/scheduler.ts', 'if (now >= place.begun + LONG) {', 'if (now >= place.begun + Infinity) {', 'test/relay/scheduler'],
   ['the time of a report is that of the last attempt', 'node/notifier.ts', '...(tried === undefined ? {} : { lastAttempt: tried }),', 'lastAttempt: date,', 'test/node/notifier'],
   ['mail is older for a clock that has leapt', 'node/dispatch.ts', 'Date.now() - leapt, begun', 'Date.now(), begun', 'test/node/dispatch'],
-  ['the name of the lock is no secret', 'node/lock.ts', ':${ino}:${key}`', ':${ino}`', 'test/node/lock'],
+  ['whoever has the name of the lock keeps the owner of the queue out', 'node/lock-name.ts', "(await proves(path, place, secret)) ? 'ours' : 'a stranger'", "'ours'", 'test/node/lock'],
   ['a leap is never taken back', 'node/clock.ts', 'leapt: this.#takeBack(expected - time)', 'leapt: false', 'test/node/clock'],
   ['a smarthost that is this host has its mail', 'relay/target.ts', 'if (!isOwn(target, options)) return false;\n', 'return false;\n', 'test/relay/route'],
   ['a domain whose DNS fails has the hosts of others left alone', 'node/dispatch.ts', 'concerns(charge.destination, target?.host)', 'charge !== undefined || target !== undefined', 'test/node/dispatch'],

@@ -1,13 +1,13 @@
 // One process a queue. On Linux the lock is an abstract Unix socket named after the directory's inode, which the kernel
-// frees when the process dies, however it dies; elsewhere, and under Node before 20.9, a file with the process's number.
+// frees when the process dies, however it dies (lock-name.ts); elsewhere, and under Node before 20.9, a file with the process's number.
 //
-// Anybody on the machine may take the name of an abstract socket, and so keep the queue from being opened. So a secret is part of the
-// name, from a file that only the owner of the queue can read.
+// Anybody on the machine may take the name of an abstract socket. So it is made of a secret, from a file that only the owner of the
+// queue can read; and where somebody has it who does not know the secret, that is replaced, and with it the name.
 //
 // Abstract sockets are those of a network namespace: two containers that share the folder do not see each other's. So there is
 // one in the folder too, which both see. A dead process leaves it behind; whoever has the abstract one removes it then. (Two
-// namespaces that find a dead one in the same moment could both remove it, and one of them the other's. Nothing that Node
-// offers closes that.)
+// namespaces, or two secrets, that find a dead one in the same moment could both remove it, and one of them the other's. Nothing that
+// Node offers closes that.)
 
 import { createServer, type Server } from 'node:net';
 import { chmod, open, readFile, stat, unlink } from 'node:fs/promises';
@@ -16,6 +16,7 @@ import { encodeAscii } from '../wire/ascii.ts';
 import { encodeBase64 } from '../wire/base64.ts';
 import { OWNER_ONLY } from './durable.ts';
 import { errorCode } from './error-text.ts';
+import { takeName } from './lock-name.ts';
 import { nodeCrypto, nodeProcess } from './on-demand.ts';
 import { isDead, openPlace } from './place.ts';
 import { socketPath } from './socket-path.ts';
@@ -33,24 +34,26 @@ export interface Lock {
 export async function lockDirectory(directory: string): Promise<Lock> {
   if (process.platform !== 'linux' || !hasAbstractSockets(process.versions.node)) return lockByFile(join(directory, NAME));
   const { dev, ino } = await stat(directory);
-  const key = await keyOf(directory);
-  const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.on('listening', resolve);
-    server.on('error', (error) => reject(errorCode(error) === 'EADDRINUSE' ? new InUse() : error));
-    server.listen({ path: `\0ehlo:${dev}:${ino}:${key}`, exclusive: true }); // in a worker of node:cluster too: else its primary would listen, for all of them
-  });
-  server.unref();
+  const place = `${dev}:${ino}`;
+  let name = await takeName(place, await keyOf(directory));
+  const strange = name === 'a stranger';
+  if (strange) {
+    await unlink(join(directory, KEY)).catch(() => undefined); // then it is the same name, and taken
+    name = await takeName(place, await keyOf(directory));
+  }
+  if (typeof name === 'string') throw new InUse();
+  const { release } = name;
   try {
     const inFolder = await lockBySocket(directory);
+    if (inFolder === undefined && strange) throw new InUse(); // one of ours may have had the name, and been too busy to prove it
     return {
       release: async () => {
-        await inFolder.release();
-        await end(server);
+        await inFolder?.release();
+        await release();
       },
     };
   } catch (error) {
-    await end(server);
+    await release();
     throw error;
   }
 }
@@ -79,7 +82,8 @@ const end = (server: Server): Promise<void> => new Promise((resolve) => server.c
 /** What a file system says that has no sockets. */
 const NO_SOCKETS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS'];
 
-async function lockBySocket(directory: string): Promise<Lock> {
+/** Undefined: the file system has no sockets. */
+async function lockBySocket(directory: string): Promise<Lock | undefined> {
   const path = join(directory, NAME);
   const found = await stat(path).catch(() => undefined); // absent
   if (found?.isSocket() === false) await (await lockByFile(path)).release(); // of another Node, perhaps of one that has died
@@ -91,7 +95,7 @@ async function lockBySocket(directory: string): Promise<Lock> {
   } catch (error) {
     await release();
     const code = error instanceof Error ? errorCode(error.cause) : undefined;
-    if (NO_SOCKETS.includes(code)) return { release: async () => undefined };
+    if (NO_SOCKETS.includes(code)) return undefined;
     throw code === 'EADDRINUSE' ? new InUse() : error;
   }
   server.on('error', () => undefined); // somebody looked, and was not accepted

@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -94,7 +94,7 @@ describe('on Linux', () => {
 
   it('cannot be taken by another user who takes its name: he would have to read the key', async () => {
     const { dev, ino } = await stat(directory.path);
-    const squatter = await elsewhere(`\0ehlo:${dev}:${ino}`);
+    const squatter = await elsewhere(`\0ehlo:${dev}:${ino}`); // what can be known without it
     const lock = await lockDirectory(directory.path);
     expect(statSync(join(directory.path, 'lock.key')).mode & 0o777).toBe(0o600);
     expect(readFileSync(join(directory.path, 'lock.key'), 'utf8')).toMatch(/^[0-9A-Za-z+/]{24}$/);
@@ -104,6 +104,56 @@ describe('on Linux', () => {
     await (await lockDirectory(directory.path)).release();
     expect(readFileSync(join(directory.path, 'lock.key'), 'utf8')).toBe(key);
     await ended(squatter);
+  });
+
+  /** The names of the directory that are taken, as anybody on the machine can look them up. */
+  const namesTaken = async (): Promise<readonly string[]> => {
+    const { dev, ino } = await stat(directory.path);
+    const names = readFileSync('/proc/net/unix', 'utf8').matchAll(new RegExp(`@(ehlo:${dev}:${ino}:[^@\\n]+)`, 'g'));
+    return [...new Set([...names].map(([, name]) => `\0${name}`))];
+  };
+
+  it.each<readonly [string, (socket: Socket) => unknown]>([
+    ['closes each connection', (socket) => socket.destroy()],
+    ['says nothing', (socket) => socket.resume()],
+    ['says what he is asked', (socket) => socket.on('data', (octets) => socket.write(octets))],
+    ['says something else', (socket) => socket.on('data', () => socket.write(new Uint8Array(32)))],
+  ])('is had though somebody has seen its name, has it after its holder, and %s', async (_, answer) => {
+    const lock = await lockDirectory(directory.path);
+    const [name = ''] = await namesTaken();
+    await lock.release();
+    const squatter = await elsewhere(name, answer);
+    const next = await lockDirectory(directory.path);
+    expect((await namesTaken()).filter((taken) => taken !== name)).toHaveLength(1);
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
+    await next.release();
+    await (await lockDirectory(directory.path)).release();
+    await ended(squatter);
+  });
+
+  it('tells nothing by its name of the secret, with which its holder proves that it is his', async () => {
+    const lock = await lockDirectory(directory.path);
+    const [name] = await namesTaken();
+    expect(name).not.toContain(readFileSync(join(directory.path, 'lock.key'), 'utf8'));
+    await lock.release();
+  });
+
+  it('is held though somebody has removed the socket in the folder', async () => {
+    const lock = await lockDirectory(directory.path);
+    unlinkSync(join(directory.path, 'lock'));
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
+    await lock.release();
+  });
+
+  it('is held though so many hold their connections to it that no proof is to be had', async () => {
+    const lock = await lockDirectory(directory.path);
+    const [path = ''] = await namesTaken();
+    const sockets = Array.from({ length: 12 }, () => connect({ path }));
+    const left = sockets.map((socket) => new Promise<void>((resolve) => socket.on('close', () => resolve())));
+    await Promise.race(left); // those that were one too many
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
+    await lock.release(); // and does not wait for them
+    await Promise.all(left);
   });
 
   it('is had without a key where the disk has no room for one, which the next start makes', async () => {
@@ -125,8 +175,8 @@ describe('on Linux', () => {
   });
 
   /** What a process of another network namespace has: the socket in the folder, and no abstract one that is seen here. */
-  const elsewhere = async (path: string): Promise<Server> => {
-    const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
+  const elsewhere = async (path: string, answer: (socket: Socket) => unknown = (socket) => socket.destroy()): Promise<Server> => {
+    const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => void answer(socket));
     await new Promise<void>((resolve) => {
       server.on('listening', resolve);
       server.listen({ path });
@@ -180,9 +230,13 @@ describe('on Linux', () => {
       else listen.call(this, place);
     });
     const lock = await lockDirectory(directory.path);
+    const [name = ''] = await namesTaken();
     expect(readdirSync(directory.path)).toEqual(['lock.key']);
     await expect(lockDirectory(directory.path)).rejects.toThrow('another process');
     await lock.release();
+    const squatter = await elsewhere(name);
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process'); // he might be one of ours that cannot answer
+    await ended(squatter);
     listening.mockRestore();
   });
 
