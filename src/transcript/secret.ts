@@ -3,7 +3,8 @@
 //
 // Rule 1: an initial response, and each line that answers a 334, is a secret, whatever the mechanism; what may be part of one
 //         is held back until its line is whole. So no cut can let half a password through. A command is none, which is read as a
-//         response where AUTH goes on, and run where it has been refused.
+//         response where AUTH goes on, and run where it has been refused. Behind an AUTH that is refused everything is a
+//         secret up to the next command: some clients read no replies, and show their password all the same.
 // Rule 2: an exchange is over when AUTH itself has been answered, by anything but 334; replies to what was pipelined before it
 //         are counted off first.
 // Rule 3: names stay. PLAIN, LOGIN and SCRAM-SHA-256 are struck out so that they can be replayed: their password becomes
@@ -44,6 +45,7 @@ export class SecretStriker {
   #data: DataDecoder | undefined;
   #chunk: ChunkDecoder | undefined;
   #exchange: Exchange | undefined;
+  #refused = false; //               AUTH was, and no command has come since
   readonly #hash: Hash;
 
   constructor(hash: Hash) {
@@ -116,7 +118,7 @@ export class SecretStriker {
 
   /** TLS begins: whatever was under way in the clear is over (RFC 3207 §4.2). */
   secured(): void {
-    [this.#line, this.#held, this.#certain, this.#replies, this.#heldReplies, this.#unanswered, this.#exchange] = ['', [], true, '', [], 0, undefined];
+    [this.#line, this.#held, this.#certain, this.#replies, this.#heldReplies, this.#unanswered, this.#exchange, this.#refused] = ['', [], true, '', [], 0, undefined, false];
   }
 
   /** What is still held back of the server's octets when the session ends: nothing secret. */
@@ -128,7 +130,7 @@ export class SecretStriker {
 
   /** What is still held back when the session ends. */
   end(): Uint8Array {
-    const rest = this.#held.length === 0 ? '' : this.#exchange === undefined ? this.#line.replace(/^([ \t]*AUTH[ \t]+\S+[ \t]+)\S.*$/is, `$1${STRUCK_OUT}`) : STRUCK_OUT;
+    const rest = this.#held.length === 0 ? '' : this.#exchange === undefined && maybeAuth(this.#line) ? this.#line.replace(/^([ \t]*AUTH[ \t]+\S+[ \t]+)\S.*$/is, `$1${STRUCK_OUT}`) : STRUCK_OUT;
     this.#held = [];
     return encodeAscii(rest);
   }
@@ -139,7 +141,7 @@ export class SecretStriker {
     const whole = piece.at(-1) === LF;
     const certain = this.#certain;
     if (whole) this.#certain = this.#line.endsWith('\r\n');
-    if (this.#exchange === undefined && !maybeAuth(this.#line)) {
+    if (this.#exchange === undefined && !this.#refused && !maybeAuth(this.#line)) {
       const passed = [...this.#held, piece];
       this.#held = [];
       if (whole) this.#readCommand(this.#line.trimEnd(), certain);
@@ -156,9 +158,15 @@ export class SecretStriker {
       if (isData(text)) this.#exchange.dataBehind = true;
       return isCommand(text) ? held : [encodeAscii(`${strike(text, this.#exchange)}${end}`)];
     }
+    if (this.#refused && !maybeAuth(text)) {
+      this.#readCommand(text, certain);
+      this.#refused = !isCommand(text);
+      return this.#refused ? [encodeAscii(`${struckOut(text)}${end}`)] : held;
+    }
     const [, command = '', mechanism = '', space = '', response = ''] = /^([ \t]*AUTH[ \t]+)([^ \t]*)([ \t]*)(.*)$/is.exec(text) ?? [];
     this.#unanswered += 1;
     if (command === '') return held; // the word alone
+    this.#refused = false;
     const name = mechanism.toUpperCase();
     this.#exchange = { mechanism: name, turns: 0, unanswered: this.#unanswered, behind: 0, dataBehind: false, standIn: name === 'SCRAM-SHA-256' ? new ScramStandIn(this.#hash) : undefined };
     return response === '' ? held : [encodeAscii(`${command}${mechanism}${space}${strike(response, this.#exchange)}${end}`)];
@@ -178,6 +186,7 @@ export class SecretStriker {
     this.#unanswered = Math.max(0, this.#unanswered - 1);
     if (exchange !== undefined && --exchange.unanswered <= 0) {
       this.#exchange = undefined;
+      this.#refused = !code.startsWith('2');
       this.#unanswered += Math.max(0, exchange.behind);
       if (exchange.dataBehind) this.#dataAsked = true;
     }
@@ -206,6 +215,11 @@ function isCommand(line: string): boolean {
 
 /** For what is no base 64, which is answered as such: no base 64, and one word. */
 const NO_BASE_64 = 'struck-out';
+
+/** Stands for what is no response to anything. */
+function struckOut(text: string): string {
+  return decodeBase64(text) === undefined ? NO_BASE_64 : encodeBase64(encodeAscii(STRUCK_OUT));
+}
 
 /** The response without its secret. `*` and `=` are none (RFC 4954 §4). */
 function strike(response: string, exchange: Exchange): string {
