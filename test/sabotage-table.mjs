@@ -147,7 +147,7 @@ export const MISTAKES = [
   ['all the thousands of addresses of a host are looked at', 'relay/target.ts', 'const MOST_ADDRESSES = 20;', 'const MOST_ADDRESSES = 60;', 'test/relay/route'],
   ['a reply may fill the memory', 'protocol/client/reply-reader.ts', ' || this.#length > LIMITS.reply', '', `${CLIENT}/reply-reader`],
   ['the octets of a reply count for the next', 'protocol/client/reply-reader.ts', '(this.#begun ? this.#length : 0) + text.length', 'this.#length + text.length', `${CLIENT}/reply-reader`],
-  ['all that a server says is kept', 'node/conclusion.ts', '= { reply: abridged(outcome.verbatim ?? outcome.reply),', '= { reply: outcome.verbatim ?? outcome.reply,', 'test/node/conclusion'],
+  ['all that a server says is kept', 'node/conclusion.ts', 'return { reply: abridged(outcome.verbatim ?? outcome.reply),', 'return { reply: outcome.verbatim ?? outcome.reply,', 'test/node/conclusion'],
   ['who cannot be given to a server makes its connection good', 'node/pool.ts', " || (outcome.state !== 'delivered' && outcome.reason !== undefined && outcome.inReplyTo === 'EHLO')", '', 'test/node/pool'],
   ['a connection that breaks in RCPT is a word on the recipient', 'node/deliver.ts', " && outcome.reason === undefined && outcome.reply.code !== 421;", ';', 'test/node/deliver'],
   ['the delay of mail that was held is never told', 'node/dispatch.ts', '    this.#delays.again(id); // it may have been held\n', '', 'test/node/dispatch'],

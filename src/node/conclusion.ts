@@ -16,6 +16,8 @@ export interface News {
   readonly recipient: number;
   readonly action: Action;
   readonly state: RecipientState;
+  /** What a host said last, as it came, where the state has our verdict on who waited in vain (RFC 3461 §6.3). */
+  readonly said?: Pick<RecipientState, 'reply' | 'host'> | undefined;
   /** When he was last tried, milliseconds since 1970; absent where that is not known (RFC 3464 §2.3.7). */
   readonly tried?: number | undefined;
 }
@@ -42,10 +44,11 @@ export function conclude(mail: QueuedMail, recipients: readonly number[], result
   }
   const failed: News[] = [];
   const relayed: News[] = [];
-  for (const [index, { outcome }] of results.entries()) {
+  for (const [index, result] of results.entries()) {
+    const { outcome } = result;
     const recipient = recipients[index] ?? -1;
     const state = states.get(recipient);
-    if (state?.state === 'failed') failed.push({ recipient, action: 'failed', state, tried: outcome.time });
+    if (state?.state === 'failed') failed.push({ recipient, action: 'failed', state, said: saidLast(mail, result), tried: outcome.time });
     else if (state !== undefined && outcome.state === 'delivered' && outcome.dsn !== true) relayed.push({ recipient, action: 'relayed', state, tried: outcome.time }); // nobody behind us reports
   }
   const failures = failed.map(({ recipient }) => recipient);
@@ -100,9 +103,20 @@ function dueAgain({ id, arrival, reversePath, returned }: QueuedMail, schedule: 
   return age === undefined ? undefined : since + age;
 }
 
+/** What a host has said to who waits in vain, but where the operator has ended that. */
+function saidLast({ returned }: QueuedMail, result: RecipientOutcome): News['said'] {
+  const said = saidIn(result);
+  return result.outcome.state === 'failed' || returned === true || said.host === undefined ? undefined : said;
+}
+
+function saidIn({ outcome, target }: RecipientOutcome): Pick<RecipientState, 'reply' | 'host'> {
+  return { reply: abridged(outcome.verbatim ?? outcome.reply), ...('reason' in outcome || target === undefined ? {} : { host: target.host }) };
+}
+
 /** `over`: why who waits is given up. */
-function stateAfter({ outcome, target }: RecipientOutcome, over: 'expired' | 'returned' | undefined): RecipientState {
-  const said: Pick<RecipientState, 'reply' | 'host'> = { reply: abridged(outcome.verbatim ?? outcome.reply), ...('reason' in outcome || target === undefined ? {} : { host: target.host }) };
+function stateAfter(result: RecipientOutcome, over: 'expired' | 'returned' | undefined): RecipientState {
+  const { outcome } = result;
+  const said = saidIn(result);
   switch (outcome.state) {
     case 'delivered':
     case 'failed': return { state: outcome.state, ...said };

@@ -3,6 +3,8 @@
 // Rule 1: the same news of the same recipients have the same id, so that a notification is added once, whatever crash comes
 //         between; and other news another, so that no report is taken for one that went before.
 // Rule 2: content that has decayed keeps nobody from being told: what is returned of it is nothing then.
+// Choice: `<postmaster>` is reported as postmaster of this host, though RFC 3464 §2.3.2 wants the address as it came: one of the type
+// rfc822 has a domain.
 
 import { admit, type Admission } from '../relay/admission.ts';
 import { formatNotification, LONGEST_HEADER, mayNotify, notificationEnvelope, returnsContent } from '../relay/notification.ts';
@@ -12,7 +14,7 @@ import type { Action, ReportedRecipient } from '../relay/report.ts';
 import { REASONS } from '../protocol/client/reason.ts';
 import { formatOriginalRecipient } from '../protocol/parameter-value.ts';
 import { OWN_VERDICTS } from '../relay/own-verdict.ts';
-import type { Reply } from '../syntax/reply.ts';
+import { statusOf, type Reply } from '../syntax/reply.ts';
 import { concat, EMPTY } from '../wire/octet.ts';
 import { encodeXtext } from '../wire/xtext.ts';
 import { lookedUp } from './ascii-path.ts';
@@ -60,7 +62,8 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
     arrival,
     date,
     ...(parameters.envelopeId === undefined ? {} : { envelopeId: encodeXtext(parameters.envelopeId) }),
-    recipients: news.flatMap(({ recipient, action, state: { reply = BY_DEFAULT[action], host }, tried }): readonly ReportedRecipient[] => {
+    recipients: news.flatMap(({ recipient, action, state, said, tried }): readonly ReportedRecipient[] => {
+      const { reply = BY_DEFAULT[action], host } = said ?? state;
       const forwardPath = forwardPaths[recipient];
       const original = recipientParameters?.[recipient]?.originalRecipient;
       if (forwardPath === undefined) return [];
@@ -68,6 +71,7 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
         forwardPath: outgoingForwardPath(forwardPath, hostname),
         action,
         reply,
+        ...(said === undefined || state.reply === undefined ? {} : { status: statusOf(state.reply) }),
         ...(tried === undefined ? {} : { lastAttempt: tried }),
         willRetryUntil: arrival + expire,
         ...(host === undefined ? {} : { host }),

@@ -22,8 +22,10 @@ export interface ReportedRecipient {
   /** The value of ORCPT as it came with RCPT (RFC 3461 §4.2). */
   readonly originalRecipient?: string;
   readonly action: Action;
-  /** The last reply, as it came (RFC 3461 §9.2), or the verdict that stands for one. Mail that expired has `failed` and a reply of class 4. */
+  /** The last reply, as it came (RFC 3461 §9.2), or the verdict that stands for one. */
   readonly reply: Reply;
+  /** The status where it is not that of the reply: mail that expired has `failed` and 4.4.7, whatever was said last. */
+  readonly status?: string;
   /** Name or address of the host that said it; absent: it is a verdict of ours. */
   readonly host?: string;
   /** Milliseconds since 1970, as are the other times. */
@@ -155,8 +157,7 @@ function field(name: string, value: string | undefined): string {
 }
 
 /** Choice: a status that contradicts the action keeps its subject and detail, in the class of the action, which is the one to be relied on (RFC 3463 §2). */
-function status({ action, reply }: ReportedRecipient): string {
-  const said = statusOf(reply);
+function status({ action, reply, status: said = statusOf(reply) }: ReportedRecipient): string {
   const { classes } = WORDS[action];
   return classes.some((each) => said.startsWith(each)) ? said : `${classes[0]}${said.slice(1)}`;
 }

@@ -67,8 +67,9 @@ describe('what an attempt means for recipients', () => {
   it('is the end for who waits where the operator has given up the mail, which is what is told', () => {
     const subject: QueuedMail = { ...mail(), returned: true };
     const [forwardPath] = subject.forwardPaths;
-    const { states, again } = conclude(subject, [0], forwardPath === undefined ? [] : [{ forwardPath, outcome: OUTCOMES.deferred }], SCHEDULE, 0);
-    expect(states.get(0)).toEqual({ state: 'failed', reply: { code: 554, enhanced: '5.3.0', lines: ['the operator of this host has given up the mail: 451 4.3.0 later'] } });
+    const { states, again, news } = conclude(subject, [0], forwardPath === undefined ? [] : [{ forwardPath, outcome: OUTCOMES.deferred, target: targetOf(25) }], SCHEDULE, 0);
+    expect(news[0]?.said).toBeUndefined();
+    expect(states.get(0)).toEqual({ state: 'failed', reply: { code: 554, enhanced: '5.3.0', lines: ['the operator of this host has given up the mail: mx.test said 451 4.3.0 later'] } });
     expect(again).toBeUndefined();
   });
 

@@ -10,10 +10,10 @@ import { rowOf, type MailRow } from '../../src/node/operation.ts';
 import { pause } from '../../src/node/pause.ts';
 import { Resolver } from '../../src/node/resolve.ts';
 import { TransferAgent } from '../../src/node/transfer-agent.ts';
-import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
+import { RETRY_SCHEDULE, type RetrySchedule } from '../../src/relay/schedule.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/wire/utf8.ts';
 import { RawPeer } from '../support/raw-peer.ts';
-import { startScriptedServer } from '../support/scripted-server.ts';
+import { startScriptedServer, unusedPort } from '../support/scripted-server.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { until } from '../support/turn.ts';
 
@@ -39,7 +39,7 @@ interface Host {
 }
 
 /** A relay; mail for b.test goes to `port`, that for a.test into its Maildir. */
-async function start(port: number, delayWarning = RETRY_SCHEDULE.delayWarning): Promise<Host> {
+async function start(port: number, schedule: Partial<RetrySchedule> = {}): Promise<Host> {
   const box = join(directory.path, 'box');
   const events: string[] = [];
   const replies: string[] = [];
@@ -51,7 +51,7 @@ async function start(port: number, delayWarning = RETRY_SCHEDULE.delayWarning): 
     admission: { accept: new Set(['a.test']), relayFrom: [{ octets: Uint8Array.of(127, 0, 0, 0), prefix: 8 }] },
     routing: { routes: new Map([['b.test', { host: '127.0.0.1', port }]]), mxPort: 25, allowPrivateTargets: false },
     resolver: new Resolver({ servers: ['127.0.0.1:1'], timeout: 50 }),
-    schedule: { ...RETRY_SCHEDULE, delayWarning },
+    schedule: { ...RETRY_SCHEDULE, ...schedule },
     log: (event, { reply }) => {
       events.push(event);
       if (typeof reply === 'string') replies.push(reply);
@@ -124,6 +124,24 @@ describe('a sender who asks (RFC 3461)', () => {
     expect(host.rows().flatMap(({ recipients }) => recipients.map(({ to, reply }) => [to, reply]))).toEqual([['<bob@b.test>', '550 5.1.1 gone'], ['<carol@b.test>', '450 4.2.2 full']]);
   });
 
+  // shows RFC3461:6.3-17 RFC3461:6.3-18 RFC3461:9.2-2 RFC3464:2.3.6-1 RFC3464:2.3.6-3
+  it('is told of mail that has expired what a host said last, as it came, and which', async () => {
+    await using next = await startScriptedServer(['S: 554 5.7.1 not you', 'C: QUIT', 'S: 221 bye']);
+    const host = await start(next.port, { expire: 0 });
+    await submit(host, '<alice@a.test>', ['<bob@b.test>']);
+    const text = await report(host);
+    expect(['Action', 'Status', 'Remote-MTA', 'Diagnostic-Code'].map((name) => field(text, name))).toEqual(['failed', '4.4.7', 'dns; [127.0.0.1]', 'smtp; 554 5.7.1 not you']);
+    expect(text).toMatch(/\r\n    \[127\.0\.0\.1\] said: 554 5\.7\.1 not you\r\n    It was tried until .*, and then given up\.\r\n/);
+  });
+
+  it('is told our verdict on mail that has expired where no host said anything', async () => {
+    const host = await start(await unusedPort(), { expire: 0 });
+    await submit(host, '<alice@a.test>', ['<bob@b.test>']);
+    const text = await report(host);
+    expect(['Action', 'Status', 'Remote-MTA'].map((name) => field(text, name))).toEqual(['failed', '4.4.7', undefined]);
+    expect(text).toContain('\r\nDiagnostic-Code: X-ehlo; 451 4.4.7 the mail has not been delivered in time:\r\n ');
+  });
+
   const REFUSING = [...hello(), 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 550 5.1.1 no such user', 'C: QUIT', 'S: 221 bye'];
 
   // shows RFC3461:4.3-2 RFC3461:6.2-3
@@ -168,7 +186,7 @@ describe('a sender who asks (RFC 3461)', () => {
   // shows RFC3461:4.1-8 RFC3461:5.2.5-1 RFC3461:5.2.5-2 RFC3461:5.2.5-4
   it('is told of a delay, once', async () => {
     await using next = await startScriptedServer([...hello(), 'C: MAIL', 'S: 450 4.2.0 later', 'C: QUIT', 'S: 221 bye']);
-    const host = await start(next.port, 100);
+    const host = await start(next.port, { delayWarning: 100 });
     await submit(host, '<alice@a.test>', ['<bob@b.test> NOTIFY=DELAY', '<carol@b.test> NOTIFY=FAILURE']);
     const text = await report(host);
     expect(['Final-Recipient', 'Action', 'Status', 'Diagnostic-Code'].map((name) => field(text, name))).toEqual(['rfc822; bob@b.test', 'delayed', '4.2.0', 'smtp; 450 4.2.0 later']);
