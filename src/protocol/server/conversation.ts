@@ -14,7 +14,7 @@ import type { AbortReason, ServerQuestion, TransactionEnd } from './action.ts';
 import { Authentication, type AuthTurn } from './authentication.ts';
 import { readCommandLine, type CommandLine } from './command-line.ts';
 import { factsOf, refusalOf, requirementOf, type GuardFacts } from './guard.ts';
-import { readVerification, sayable } from './internationalized.ts';
+import { holdsAddress, readVerification, sayable } from './internationalized.ts';
 import { MailData } from './mail-data.ts';
 import type { Settings } from './option.ts';
 import { NO_ERROR, outOfOrder } from './order.ts';
@@ -111,7 +111,7 @@ export class Conversation {
         this.#enter(this.#place.on.RCPT);
         return this.#reply(sayable(reply, this.#transaction?.utf8 === true) ?? 'recipient ok');
       }
-      case 'vrfy': return this.#reply(sayable(reply, question.utf8) ?? 'not verified', question.utf8);
+      case 'vrfy': return this.#reply(sayable(reply, question.utf8) ?? (reply === undefined ? 'not verified' : 'not sayable'), question.utf8);
       case 'message': return this.#conclude(reply ?? 'mail ok');
       case 'auth': return; // not reached: it has answers of its own
       default: question satisfies never;
@@ -152,7 +152,7 @@ export class Conversation {
     }
     this.question.mustBeAsked();
     this.#transaction?.answer(reply);
-    this.output.reply(reply, this.#transaction?.utf8 === true);
+    this.output.reply(reply, false);
   }
 
   answerAuth(answer: AuthAnswer): void {
@@ -371,8 +371,8 @@ export class Conversation {
     this.#utf8 = isOffered('SMTPUTF8', this.#facts.offer);
   }
 
-  /** A reply of ours by its name, or one of the application's. */
-  #reply(reply: Reply | ReplyName, utf8 = this.#transaction?.utf8 === true): void {
+  /** A reply of ours by its name, or one of the application's. In a transaction with SMTPUTF8 an address may be in UTF-8, and nothing else. */
+  #reply(reply: Reply | ReplyName, utf8 = this.#transaction?.utf8 === true && holdsAddress(reply)): void {
     this.output.reply(reply, utf8);
   }
 

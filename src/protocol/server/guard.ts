@@ -10,7 +10,6 @@ import { mechanismsOffered } from './authentication.ts';
 import type { Settings } from './option.ts';
 import type { ReplyName } from './reply.ts';
 import type { Transaction } from './transaction.ts';
-import { readVerification } from './internationalized.ts';
 
 /** What guards look at. */
 export interface GuardFacts {
@@ -40,8 +39,6 @@ type Guards = { readonly [V in Verb]?: readonly Guard<V>[] };
 const lmtpSaysLhlo = ({ lmtp }: GuardFacts): ReplyName | undefined => (lmtp ? 'say lhlo' : undefined);
 /** RFC 5321 §2.2.1 */
 const parametersNeedEhlo = ({ extended }: GuardFacts, { parameters }: { readonly parameters: readonly Parameter[] }): ReplyName | undefined => (extended || parameters.length === 0 ? undefined : 'parameters need ehlo');
-/** RFC 6531 §3.7.4.2: the word stands at the end. */
-const utf8IsAskedFor = (_: GuardFacts, { text }: { readonly text: string }): ReplyName | undefined => (isAsciiText(text) || readVerification(text, true).utf8 ? undefined : 'utf8 recipient');
 
 const GUARDS: Guards = {
   EHLO: [lmtpSaysLhlo],
@@ -74,8 +71,6 @@ const GUARDS: Guards = {
   ],
   BDAT: [({ offer }) => (isVerbOffered('BDAT', offer) ? undefined : 'not implemented')],
   HELP: [({ offer }) => (isVerbOffered('HELP', offer) ? undefined : 'not implemented')],
-  VRFY: [utf8IsAskedFor],
-  EXPN: [utf8IsAskedFor],
   DATA: [(_, __, transaction) => (transaction?.parameters.body === 'BINARYMIME' ? 'binary needs bdat' : undefined)], // RFC 3030 §3
 };
 

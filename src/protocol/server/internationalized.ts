@@ -1,4 +1,5 @@
-// What RFC 6531 asks of a server's commands and replies: UTF-8 is heard and said only where the client has asked for it.
+// What RFC 6531 asks of a server's commands and replies: UTF-8 is said only where the client has asked for it, and only in the
+// replies to VRFY and EXPN and in the addresses of 251 and 551 (§3.7.4).
 
 import { isAsciiText } from '../../wire/ascii.ts';
 import type { Reply } from '../../syntax/reply.ts';
@@ -13,6 +14,11 @@ export interface Verification {
 export function readVerification(argument: string, offered: boolean): Verification {
   const utf8 = offered && / SMTPUTF8$/i.test(argument);
   return { text: utf8 ? argument.slice(0, -' SMTPUTF8'.length) : argument, utf8 };
+}
+
+/** Tells whether the reply is one that tells of another address: such a one may be in UTF-8 where MAIL has asked for SMTPUTF8 (§3.7.4.1). */
+export function holdsAddress(reply: Reply | string): boolean {
+  return typeof reply !== 'string' && (reply.code === 251 || reply.code === 551);
 }
 
 /**

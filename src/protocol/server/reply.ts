@@ -24,6 +24,7 @@ export const REPLIES = {
   'reset':                 reply(250, '2.0.0', 'reset'),
   'noop':                  reply(250, '2.0.0', 'ok'),
   'not verified':          reply(252, '2.5.0', 'cannot verify, send the mail and see'),         // §3.5.3, §7.3
+  'not sayable':           reply(252, '2.6.8', 'cannot be shown without SMTPUTF8, send the mail and see'), // RFC 6531 §3.7.4.2
   'chunk ok':              reply(250, '2.0.0', 'chunk received'),                               // RFC 3030 §2
   'start tls':             reply(220, '2.0.0', 'ready to start TLS'),                           // RFC 3207 §4
   'authenticated':         reply(235, '2.7.0', 'authenticated'),                                // RFC 4954 §6

@@ -23,7 +23,7 @@ export class Transaction {
     this.parameters = parameters;
   }
 
-  /** The client asked for SMTPUTF8, so that replies may hold UTF-8 (RFC 6531 §3.7.4). */
+  /** The client asked for SMTPUTF8, so that paths, and addresses in 251 and 551, may be in UTF-8 (RFC 6531 §3.4, §3.7.4.1). */
   get utf8(): boolean {
     return this.parameters.smtpUtf8 === true;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readVerification, sayable } from '../../../src/protocol/server/internationalized.ts';
+import { holdsAddress, readVerification, sayable } from '../../../src/protocol/server/internationalized.ts';
 import { reply } from '../../../src/syntax/reply.ts';
 
 describe('the argument of VRFY (RFC 6531 §3.7.4.2)', () => {
@@ -31,6 +31,10 @@ describe('a reply of the application', () => {
   it('is 250 for 251, 550 for 551, and no address in either (§3.7.4.1)', () => {
     expect(sayable(forward, false)).toBeUndefined(); // the RFC's own words
     expect(sayable(moved, false)).toEqual(reply(550, '5.1.6', 'mailbox not here'));
+  });
+
+  it('tells of another address in 251 and 551 alone, so that nothing else need be in UTF-8 (§3.7.4.1)', () => {
+    expect([forward, moved, reply(250, '2.1.5', 'für'), reply(550, '5.1.1', 'jörg ist unbekannt'), 'recipient ok'].map(holdsAddress)).toEqual([true, true, false, false, false]);
   });
 
   it('is said as far as ASCII goes where it refuses for another reason', () => {

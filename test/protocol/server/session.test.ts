@@ -76,6 +76,7 @@ const PRODUCED: Readonly<Record<ReplyName, () => string[]>> = {
   'binary needs bdat':    () => dialogueIn('ready', { without: [] }).say('MAIL FROM:<> BODY=BINARYMIME', 'RCPT TO:<a@b>', 'DATA').slice(2),
   'utf8 sender':          () => dialogueIn('ready', { without: [] }).say('MAIL FROM:<\xc3\xa4@example.org>'),
   'utf8 recipient':       () => dialogueIn('mail', { without: [] }).say('RCPT TO:<\xc3\xa4@example.org>'),
+  'not sayable':          () => dialogueIn('ready', { without: [] }, ({ about }) => (about === 'vrfy' ? reply(250, '2.1.5', '<j\xf6rg@example.org>') : 'accept')).say('VRFY jorg'),
   'not utf8':             () => dialogueIn('ready', { without: [] }).say('MAIL FROM:<\xe4@example.org>'),
 
   'too many recipients':  () => dialogueIn('rcpt', { maxRecipients: 1 }).say('RCPT TO:<carol@example.com>'),
