@@ -91,30 +91,6 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
   return { id, queue: { mail: { id, ...envelope }, content: again } };
 }
 
-/** Content that is passed on once, and of which as much is kept as a notification may quote. */
-export class Beginning implements AsyncIterable<Uint8Array> {
-  readonly #content: AsyncIterable<Uint8Array>;
-  readonly #kept: Uint8Array[] = [];
-  /** Octets so far. */
-  size = 0;
-
-  constructor(content: AsyncIterable<Uint8Array>) {
-    this.#content = content;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
-    for await (const octets of this.#content) {
-      if (this.size < LONGEST_HEADER) this.#kept.push(octets);
-      this.size += octets.length;
-      yield octets;
-    }
-  }
-
-  async *again(): AsyncGenerator<Uint8Array, void> {
-    yield* this.#kept;
-  }
-}
-
 /** Returns the content, as far as so many octets go and a little. */
 async function read(content: AsyncIterable<Uint8Array>, most: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];

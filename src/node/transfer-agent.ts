@@ -7,12 +7,8 @@
 // Rule 5: mail for which there is no room is refused with 452 4.3.1 (§4.2.3), or with 451 4.3.2 where too many files are open,
 //         and taken again when there is.
 
-import { Buffer } from 'node:buffer';
-import { networkInterfaces } from 'node:os';
 import { UsageError } from '../wire/usage.ts';
 import { formatHost } from '../syntax/domain.ts';
-import { receivedFormatter, type ReceivedOfMail } from '../syntax/trace.ts';
-import type { ReversePath } from '../syntax/path.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { clientKey } from '../relay/address.ts';
@@ -20,14 +16,12 @@ import { admit, type Admission } from '../relay/admission.ts';
 import { relayCounts, type RelayCounts } from '../relay/count.ts';
 import { checkNextHops } from '../relay/next-hop.ts';
 import { destinationClass } from '../relay/outgoing.ts';
-import type { NewMail, Queue, QueuedMail } from '../relay/queue/port.ts';
+import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import { scheduleOf, type RetrySchedule } from '../relay/schedule.ts';
-import { Submission } from '../relay/submission.ts';
 import { OWN_VERDICTS } from '../relay/own-verdict.ts';
 import { admissionOf, checkAgent, type AdmissionOptions } from './agent-option.ts';
 import { lookedUp } from './ascii-path.ts';
-import { askedFor } from './conclusion.ts';
 import type { Users } from './credential.ts';
 import { shortageOf } from './disk.ts';
 import type { RecipientOutcome } from './deliver.ts';
@@ -37,12 +31,15 @@ import type { Entrance } from './entrance.ts';
 import { tell, warn } from './error-report.ts';
 import { errorText } from './error-text.ts';
 import { newId } from './file-queue.ts';
-import type { Hooks, Mail, SessionFacts } from './hook.ts';
+import type { Hooks, Mail } from './hook.ts';
 import { listen } from './listen.ts';
+import { LocalDelivery } from './local-delivery.ts';
 import type { Log } from './log.ts';
 import type { Maildir } from './maildir.ts';
 import type { RunningRelay } from './operation.ts';
-import { Beginning, notify, type NotifierOptions } from './notifier.ts';
+import { notify } from './notifier.ts';
+import { OwnFields } from './own-fields.ts';
+import { OwnRouting } from './own-routing.ts';
 import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { now } from './pump.ts';
 import { relayTo } from './relay.ts';
@@ -50,7 +47,7 @@ import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
 import type { Server, ServerLimits } from './server.ts';
 import type { TlsServer } from './tls.ts';
-import { LoopError, TracedContent } from './traced-content.ts';
+import { LoopError } from './traced-content.ts';
 import type { Tracing } from './trace.ts';
 
 /** What is set about a `TransferAgent`. */
@@ -90,17 +87,10 @@ export interface Door {
 /** What the log says of a mail that came in. */
 type Story = Readonly<Record<'id' | 'client' | 'from' | 'to', string> & Record<'helo' | 'user' | 'tls', string | undefined>> & { size: number | undefined; maildir: true | undefined };
 
-type Recipients = Required<Pick<NewMail, 'forwardPaths' | 'recipientParameters'>>;
-
-const NOBODY: Recipients = { forwardPaths: [], recipientParameters: [] };
-
 const NO_ROOM = refuse(452, '4.3.1', 'not enough room to keep the mail');
 
 /** What the client hears, by what there is too little of for its mail. */
 const SHORTAGES = { 'no room': NO_ROOM, 'too many open files': refuse(451, '4.3.2', 'too many files are open here, try again later') } as const;
-
-/** Milliseconds for which the addresses of this machine are taken to be the same. */
-const INTERFACES_LIFE: Milliseconds = 30_000;
 
 /** A mail transfer agent: receives mail into a queue, delivers and relays it, and tells senders of failures. */
 export class TransferAgent {
@@ -110,9 +100,10 @@ export class TransferAgent {
   readonly #dispatcher: Dispatcher;
   readonly #pool: ConnectionPool;
   readonly #destinations: Destinations;
-  readonly #formatters = new WeakMap<SessionFacts, Pick<SessionFacts, 'helo' | 'protocol'> & { readonly format: (mail: ReceivedOfMail) => string }>();
+  readonly #routing: OwnRouting;
+  readonly #fields: OwnFields;
+  readonly #local: LocalDelivery;
   #closed = false;
-  #known: { readonly routing: RouteOptions | undefined; readonly until: Milliseconds } = { routing: undefined, until: 0 };
 
   constructor(options: TransferAgentOptions) {
     checkAgent(options);
@@ -121,26 +112,26 @@ export class TransferAgent {
     const log: Log = (event, fields) => tell(() => options.log(event, fields), warn); // what it throws must not become what a client hears
     this.#options = { ...options, schedule, admission: admissionOf(options.admission, options.hostname), log };
     const { hostname, queue, resolver, reuse, counts = relayCounts() } = options;
+    const notifier = { ...this.#options, expire: schedule.expire };
     this.#counts = counts;
+    this.#routing = new OwnRouting(options.routing, hostname);
+    this.#fields = new OwnFields(hostname);
+    this.#local = new LocalDelivery(notifier, (notification) => this.#dispatcher.add(notification));
     this.#pool = new ConnectionPool({ ...reuse, clock: now });
-    this.#destinations = new Destinations(resolver, hostname, () => this.#routing);
+    this.#destinations = new Destinations(resolver, hostname, () => this.#routing.current);
     this.#dispatcher = new Dispatcher({
       queue,
       schedule,
       log,
       destination: (path) => this.#destinations.keyOf(path),
       relay: (mail, recipients, signals, routed) => this.#relay(mail, recipients, signals, routed),
-      notify: (mail, news) => notify(mail, news, this.#notifier),
+      notify: (mail, news) => notify(mail, news, notifier),
     });
   }
 
   /** For orders of the operator (operation.ts). */
   get relaying(): RunningRelay {
     return this.#dispatcher;
-  }
-
-  get #notifier(): NotifierOptions {
-    return { ...this.#options, expire: this.#options.schedule.expire };
   }
 
   /** Sessions of clients under way. */
@@ -160,7 +151,7 @@ export class TransferAgent {
       throw new UsageError('the transfer agent is closed');
     }
     this.#servers.push(server);
-    this.#known = { routing: undefined, until: 0 };
+    this.#routing.add(server);
     return server;
   }
 
@@ -197,24 +188,25 @@ export class TransferAgent {
     const { queue, log } = this.#options;
     const { reversePath, forwardPaths, parameters, session } = mail;
     const id = newId();
-    const { relayed, local } = this.#split(mail);
+    const { relayed, local } = this.#local.split(mail);
     // One object, filled in when its size is known, as in the queue: spreading parts into others cost 3 µs.
     const story: Story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(','), size: undefined, maildir: undefined };
     try {
       let queued: QueuedMail | undefined;
-      let beginning: Beginning | undefined;
-      if (relayed.forwardPaths.length > 0) queued = await queue.add({ id, reversePath, parameters, forwardPaths: relayed.forwardPaths, recipientParameters: relayed.recipientParameters }, this.#traced(mail, id, submission));
-      if (relayed.forwardPaths.length > 0 && queued === undefined) throw new UsageError('add of the queue must resolve with the mail, which nobody knows to be kept otherwise');
+      let kept: number | undefined; // octets in the Maildir
+      if (relayed.forwardPaths.length > 0) {
+        queued = await queue.add({ id, reversePath, parameters, forwardPaths: relayed.forwardPaths, recipientParameters: relayed.recipientParameters }, this.#fields.before(mail, id, submission));
+        if (queued === undefined) throw new UsageError('add of the queue must resolve with the mail, which nobody knows to be kept otherwise');
+      }
       if (local.forwardPaths.length > 0) {
-        beginning = new Beginning(queued === undefined ? this.#traced(mail, id, submission) : queue.content(id));
-        await this.#deliverHere(reversePath, beginning, queued);
-        await this.#tellDelivered(id, { reversePath, parameters, ...local }, beginning);
+        const content = queued === undefined ? this.#fields.before(mail, id, submission) : queue.content(id);
+        kept = await this.#local.deliver(id, { reversePath, parameters, ...local }, content, queued);
       }
       this.#counts.mails.accepted++;
-      story.size = beginning?.size ?? queued?.size;
+      story.size = kept ?? queued?.size;
       this.#counts.octets.received += story.size ?? 0;
       this.#counts.outcomes.maildir.delivered += local.forwardPaths.length;
-      if (local.forwardPaths.length > 0) story.maildir = true;
+      if (kept !== undefined) story.maildir = true;
       log('accepted', story);
       if (queued !== undefined) this.#dispatch(queued);
       return committed({ id });
@@ -234,76 +226,13 @@ export class TransferAgent {
     }
   }
 
-  /** The recipients whose mail is relayed, and those who have it in the Maildir. */
-  #split({ forwardPaths, recipientParameters, session }: Mail): { readonly relayed: Recipients; readonly local: Recipients } {
-    const { admission, maildir } = this.#options;
-    if (maildir === undefined) return { relayed: { forwardPaths, recipientParameters }, local: NOBODY };
-    const isLocal = forwardPaths.map((path) => admit(admission, session.client.address, lookedUp(path)) === 'local');
-    const having = (wanted: boolean): Recipients => ({
-      forwardPaths: forwardPaths.filter((_, recipient) => isLocal[recipient] === wanted),
-      recipientParameters: recipientParameters.filter((_, recipient) => isLocal[recipient] === wanted),
-    });
-    return { relayed: having(false), local: having(true) };
-  }
-
-  /** Into the Maildir; where that fails the mail must not stay in the queue either, since the client hears a refusal. */
-  async #deliverHere(reversePath: ReversePath, content: AsyncIterable<Uint8Array>, queued: QueuedMail | undefined): Promise<void> {
-    try {
-      await this.#options.maildir?.deliver(reversePath, content);
-    } catch (error) {
-      if (queued !== undefined) await this.#options.queue.settle(queued.id, queued.recipients.map(() => ({ state: 'failed' })), 0);
-      throw error;
-    }
-  }
-
-  /** Tells the sender of those whose mail is in the Maildir, where he wants to know (RFC 3461 §5.2.3). It is there whatever comes of this. */
-  async #tellDelivered(id: string, mail: NewMail, beginning: Beginning): Promise<void> {
-    const { queue, log } = this.#options;
-    const [date, states] = [Date.now(), mail.forwardPaths.map(() => ({ state: 'delivered' }) as const)];
-    const taken: QueuedMail = { ...mail, id: `${id}-here`, arrival: date, nextAttempt: date, size: beginning.size, eightBit: false, recipients: states };
-    const news = askedFor(taken, states.map((state, recipient) => ({ recipient, action: 'delivered', state, tried: date })));
-    try {
-      const notification = await notify(taken, news, { ...this.#notifier, queue: { content: () => beginning.again() } });
-      if (notification === undefined) return;
-      log('reported', { id, to: news.map(({ recipient }) => mail.forwardPaths[recipient]?.text).join(','), notification: notification.id });
-      if (notification.queue !== undefined) this.#dispatcher.add(await queue.add(notification.queue.mail, notification.queue.content()));
-    } catch (error) {
-      log('error', { id, text: `the sender is not told of the delivery: ${errorText(error)}` });
-    }
-  }
-
-  /** The content with our Received field in front (§4.4). */
-  #traced(mail: Mail, id: string, submission: boolean): AsyncIterable<Uint8Array> {
-    const only = mail.forwardPaths.length === 1 ? mail.forwardPaths[0] : undefined; // §7.2: one recipient is not told of the others
-    const date = Date.now();
-    const field = this.#receivedBy(mail.session)(only === undefined ? { id, date } : { id, for: only, date });
-    return new TracedContent(Buffer.from(field, 'utf8'), submission ? this.#submitted(mail, id) : mail.content);
-  }
-
-  /** What makes the Received fields of a session, as long as it says of itself what it said before. */
-  #receivedBy(session: SessionFacts): (mail: ReceivedOfMail) => string {
-    const { helo, client, protocol } = session;
-    const known = this.#formatters.get(session);
-    if (known?.helo === helo && known?.protocol === protocol) return known.format;
-    const format = receivedFormatter({ helo: helo === undefined ? 'unknown' : formatHost(helo), client: { address: client.address }, by: this.#options.hostname, with: protocol });
-    this.#formatters.set(session, { helo, protocol, format });
-    return format;
-  }
-
-  /** The content with the fields that a submission may lack. */
-  async *#submitted(mail: Mail, id: string): AsyncGenerator<Uint8Array, void> {
-    const fields = new Submission({ id, hostname: this.#options.hostname, date: Date.now() });
-    for await (const octets of mail.content) yield* fields.read(octets);
-    yield* fields.end();
-  }
-
   async #relay(mail: QueuedMail, recipients: readonly number[], signals: Signals, routed: (destination: string) => void): ReturnType<typeof relayTo> {
     const { hostname, resolver } = this.#options;
     const { reversePath, forwardPaths, size, eightBit, parameters, recipientParameters } = mail;
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     const asked = { parameters: parameters ?? {}, recipientParameters: recipients.map((recipient) => recipientParameters?.[recipient] ?? {}) };
     const content = (host?: string): AsyncIterable<Uint8Array> => contentOf(this.#options, mail.id, recipients, host);
-    const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, routed, pool: this.#pool, routing: this.#routing, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
+    const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, routed, pool: this.#pool, routing: this.#routing.current, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
     this.#count(results, size);
     return results;
   }
@@ -323,16 +252,6 @@ export class TransferAgent {
     if (learnt === undefined) this.#dispatcher.add(mail);
     else void learnt.then(() => this.#dispatcher.add(mail));
   }
-
-  get #routing(): RouteOptions {
-    const { routing, until } = this.#known;
-    if (routing !== undefined && until > now()) return routing;
-    const { hostname } = this.#options;
-    const ownAddresses = this.#servers.flatMap(({ host, port }) => addressesOf(host).map((address) => ({ address, port })));
-    const found = { ...this.#options.routing, ownNames: [hostname], ownAddresses };
-    this.#known = { routing: found, until: now() + INTERFACES_LIFE };
-    return found;
-  }
 }
 
 /** The content of a mail for an attempt, which is recorded before the final dot goes out: after that the mail may be taken. Why it cannot be read is in no outcome, and so in the log. */
@@ -346,13 +265,6 @@ async function* contentOf({ queue, log }: Pick<TransferAgentOptions, 'queue' | '
     log('error', { id, text: errorText(error) });
     throw error;
   }
-}
-
-/** The addresses that a listener has: those of every interface, where it listens on all of them. */
-function addressesOf(host: string): readonly string[] {
-  if (host !== '0.0.0.0' && host !== '::') return [host];
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return [host, ...all.filter(({ family }) => host === '::' || family === 'IPv4').map(({ address }) => address)];
 }
 
 /** What AUTH offers to the connections to come: the same object as long as the users are the same. */
