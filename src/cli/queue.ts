@@ -5,7 +5,6 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import process from 'node:process';
 import { Aborter } from '../node/aborter.ts';
 import { ask, NobodyThere, Silent } from '../node/control.ts';
 import { EXIT } from '../node/exit-status.ts';

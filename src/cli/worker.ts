@@ -10,7 +10,6 @@ import { openLog } from '../node/log.ts';
 import type { Terminal } from './command-line.ts';
 import { Ending } from './ending.ts';
 import type { Listener } from './listener.ts';
-import { reason } from './reason.ts';
 import { ReloadedFiles, type FileContents } from './reloading.ts';
 import { ServeError } from './serve-error.ts';
 import type { ServeOptions } from './serve-option.ts';

@@ -190,7 +190,7 @@ export class SegmentLog {
 
   /** Writes the records of the batch, and notes where each of them stands; false where there is no room, and the batch has been rejected. */
   async #write(batch: readonly Entry[]): Promise<boolean> {
-    const { disk, checksum } = this.#options;
+    const { checksum } = this.#options;
     const place = { secret: secretOf(this.#options.secret, this.#segment), sequence: this.#sequence, watermark: this.#durable };
     const pieces: Uint8Array[] = [];
     let end = this.#end;

@@ -9,7 +9,7 @@
 import { encodeAscii } from '../wire/ascii.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Hash } from '../protocol/sasl/exchange.ts';
-import { formatApplicationLine, type ApplicationLine, type Subject } from './application.ts';
+import type { ApplicationLine, Subject } from './application.ts';
 import { formatEntry, spellOctets, type Speaker, type WorldEvent } from './format.ts';
 import { peerOf } from './script.ts';
 import { SecretStriker } from './secret.ts';

@@ -7,7 +7,7 @@ import { EMPTY, concat } from '../wire/octet.ts';
 import type { ApplicationLine, Subject } from './application.ts';
 import { formatExact } from './exact.ts';
 import { formatEntry } from './format.ts';
-import type { Entry, Octets, Speaker, Transcript, TranscriptFault, WorldEvent } from './format.ts';
+import type { Entry, Speaker, Transcript, TranscriptFault, WorldEvent } from './format.ts';
 import type { Header } from './header.ts';
 
 export interface Script {

@@ -138,7 +138,7 @@ describe('an attempt that turns out to go elsewhere', () => {
     const { queue, dispatcher, done } = stage(() => [], {
       destination: () => key,
       widest: 2,
-      async relay({ id }, recipients, signals, routed) {
+      async relay({ id }, _, signals, routed) {
         queue.done.push(`relay ${id}`);
         await null;
         for (const route of routes) routed(route);

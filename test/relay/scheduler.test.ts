@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Effect } from '../../src/relay/destination.ts';
-import { nextAttempt, RETRY_SCHEDULE, type RetrySchedule } from '../../src/relay/schedule.ts';
+import { RETRY_SCHEDULE, type RetrySchedule } from '../../src/relay/schedule.ts';
 import { Scheduler, type SchedulerOptions, type Unit } from '../../src/relay/scheduler.ts';
 
 const SECOND = 1_000;

@@ -6,7 +6,6 @@ import { ServerOffer } from '../../../src/protocol/client/offer.ts';
 import { lineOf } from '../../../src/protocol/client/pipeline.ts';
 import { formatParameters, parseParameters } from '../../../src/syntax/parameter.ts';
 import { isFault } from '../../../src/syntax/fault.ts';
-import { decodeUtf8 } from '../../../src/wire/utf8.ts';
 import { forwardPath, reversePath } from '../../support/client-dialogue.ts';
 
 const EVERYTHING: Offer = { maxSize: 0, maxRecipients: 100, startTls: false, secured: true, mechanisms: ['PLAIN'], without: new Set() };
