@@ -1,6 +1,6 @@
 // How `ehlo serve` ends where it cannot begin, or go on.
 
-import { errorCode } from '../node/error-text.ts';
+import { shortageOf } from '../node/disk.ts';
 import { EXIT } from '../node/exit-status.ts';
 
 /** Why the program cannot begin, or go on, and the exit status that says so. */
@@ -15,6 +15,5 @@ export class ServeError extends Error {
 
 /** Returns the exit status where a folder cannot be opened: a full disk has room again some day, and whoever watches over the program may start it again; all else is for the operator to mend. */
 export function openStatus(error: unknown): number {
-  const code = errorCode(error);
-  return code === 'ENOSPC' || code === 'EDQUOT' ? EXIT.temporary : EXIT.cannotCreate;
+  return shortageOf(error) === 'no room' ? EXIT.temporary : EXIT.cannotCreate;
 }

@@ -62,6 +62,8 @@ const PATH_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such directory',
   ENOTDIR: 'there is no such directory',
   EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
 };
 
 const DESCRIPTOR_ERRORS: Readonly<Record<string, string>> = { EINVAL: 'it is no socket that listens' };

@@ -237,8 +237,12 @@ describe('ehlo serve that cannot', () => {
   });
 
   // found by running: a relay that was started while its disk was full ended with status 73, and systemd let it be when there was room again
-  it.each([['ENOSPC', 'no space left on device'], ['EDQUOT', 'disk quota exceeded']])('open a queue on a full disk (%s) says so in one line, with status 75: try again', async (code, text) => {
-    const opening = vi.spyOn(Journal, 'open').mockRejectedValue(Object.assign(new Error(`${code}: ${text}, write`), { code }));
+  it.each([
+    ['ENOSPC', 'no space left on device', Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })],
+    ['EDQUOT', 'disk quota exceeded', Object.assign(new Error('EDQUOT: disk quota exceeded, write'), { code: 'EDQUOT' })],
+    ['ENOSPC, for the socket of its lock', 'cannot listen on lock: the disk is full', new Error('cannot listen on lock: the disk is full', { cause: Object.assign(new Error('listen ENOSPC'), { code: 'ENOSPC' }) })],
+  ])('open a queue on a full disk (%s) says so in one line, with status 75: try again', async (_, text, error) => {
+    const opening = vi.spyOn(Journal, 'open').mockRejectedValue(error);
     try {
       const path = join(directory.path, 'queue');
       expect(await attempt(...ANY_PORT, '--queue', path)).toEqual({ status: 75, out: '', err: `ehlo: cannot open the queue ${path}: ${text}\n` });

@@ -221,14 +221,19 @@ describe('on Linux', () => {
     await (await lockDirectory(directory.path)).release();
   });
 
-  it.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS'])('is the abstract one alone where the file system has no sockets, and says %s', async (code) => {
+  /** Has the file system make no sockets. */
+  const refusing = (code: string): { mockRestore(): void } => {
     type Emitting = Server & { emit(event: 'error', error: Error): void };
     const servers = Object.getPrototypeOf(createServer({ allowHalfOpen: false, noDelay: false }, () => undefined)) as Emitting; // what all have in common
     const { listen } = servers;
-    const listening = vi.spyOn(servers, 'listen').mockImplementation(function (this: Emitting, place: Parameters<Server['listen']>[0]) {
+    return vi.spyOn(servers, 'listen').mockImplementation(function (this: Emitting, place: Parameters<Server['listen']>[0]) {
       if ('path' in place && !place.path.startsWith('\0')) this.emit('error', Object.assign(new Error(`listen ${code}`), { code }));
       else listen.call(this, place);
     });
+  };
+
+  it.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS'])('is the abstract one alone where the file system has no sockets, and says %s', async (code) => {
+    const listening = refusing(code);
     const lock = await lockDirectory(directory.path);
     const [name = ''] = await namesTaken();
     expect(readdirSync(directory.path)).toEqual(['lock.key']);
@@ -238,6 +243,13 @@ describe('on Linux', () => {
     await expect(lockDirectory(directory.path)).rejects.toThrow('another process'); // he might be one of ours that cannot answer
     await ended(squatter);
     listening.mockRestore();
+  });
+
+  it.each([['ENOSPC', 'the disk is full'], ['EDQUOT', 'the disk quota is used up']])('is not had where the disk has no room for a socket (%s), and says so', async (code, text) => {
+    const listening = refusing(code);
+    await expect(lockDirectory(directory.path)).rejects.toMatchObject({ message: `cannot listen on ${directory.path}/lock: ${text}`, cause: { code } });
+    listening.mockRestore();
+    await (await lockDirectory(directory.path)).release();
   });
 
   it('is in a folder whose path is longer than the address of a socket', async () => {
