@@ -59,14 +59,16 @@ export async function lockDirectory(directory: string): Promise<Lock> {
 }
 
 /**
- * Returns the secret of the directory; '' where there is none, and none can be made.
+ * Returns the secret of the directory; '' where there is none, and none can be made. Where a process that died has left a file without
+ * one, it is written there.
  *
  * Of two processes that make it in the same moment one may read it before it is written. They have two names then, as in two network
  * namespaces, and the socket in the folder decides.
  */
 async function keyOf(directory: string): Promise<string> {
   const path = join(directory, KEY);
-  const file = await open(path, 'wx', OWNER_ONLY.file).catch(() => undefined); // there is one, or none can be made
+  let file = await open(path, 'wx', OWNER_ONLY.file).catch(() => undefined); // there is one, or none can be made
+  if (file === undefined && UNWRITTEN.test(await textOf(path))) file = await open(path, 'r+').catch(() => undefined); // somebody else's
   try {
     await file?.write(encodeAscii(encodeBase64(nodeCrypto().randomBytes(18))));
   } catch {
@@ -74,8 +76,13 @@ async function keyOf(directory: string): Promise<string> {
   } finally {
     await file?.close();
   }
-  return readFile(path, 'utf8').catch(() => '');
+  return textOf(path);
 }
+
+/** What a process has made and not written to, as it stands there, or after a loss of power. Nothing else is written over: it may be a link. */
+const UNWRITTEN = /^\0{0,24}$/;
+
+const textOf = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');
 
 const end = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
 

@@ -167,6 +167,17 @@ describe('on Linux', () => {
     expect(readFileSync(join(directory.path, 'lock.key'), 'utf8')).toMatch(/^[0-9A-Za-z+/]{24}$/);
   });
 
+  // found by running: kill -9 between the file's making and its octets, or a loss of power, left an empty one, and no secret in the name
+  it.each([['nothing', ''], ['NULs, as a loss of power leaves them', '\0'.repeat(24)]])('has a key where a process that died has left %s in its file', async (_, content) => {
+    const path = join(directory.path, 'lock.key');
+    writeFileSync(path, content);
+    await (await lockDirectory(directory.path)).release();
+    const key = readFileSync(path, 'utf8');
+    expect(key).toMatch(/^[0-9A-Za-z+/]{24}$/);
+    await (await lockDirectory(directory.path)).release();
+    expect(readFileSync(path, 'utf8')).toBe(key);
+  });
+
   it('is had without a key too, where none can be made', async () => {
     mkdirSync(join(directory.path, 'lock.key'));
     const lock = await lockDirectory(directory.path);
