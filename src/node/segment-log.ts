@@ -267,7 +267,8 @@ export class SegmentLog {
       await disk.write(segmentPath(segment), [draft.octets], 0);
     } catch (error) {
       if (!isFull(error)) throw error;
-      this.#successor?.reject(error); // it goes on in the old one; what is left of the new one is written over
+      await disk.unlink(segmentPath(segment)).catch(nothing); // it may have no name; what is left of it is read as nothing, and written over
+      this.#successor?.reject(error); // it goes on in the old one
       this.#successor = undefined;
       return;
     }
@@ -296,5 +297,5 @@ function conclude({ applied, place, resolve }: Entry): void {
 }
 
 function nothing(): void {
-  // nobody waits for it
+  // nobody waits for it, or minds
 }
