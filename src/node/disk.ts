@@ -11,6 +11,7 @@ import { close, constants, fdatasync, fsync, ftruncate, open as openFile, writev
 import { open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeDirectories, OWNER_ONLY, syncDirectory } from './durable.ts';
+import { errorCode } from './error-text.ts';
 import { makeFolder } from './folder.ts';
 
 export interface Disk {
@@ -66,7 +67,9 @@ export class FileDisk implements Disk {
     if (!names.includes('FORMAT') && foreign.length > 0) throw new Error(`it holds ${foreign.length > 2 ? `${foreign.slice(0, 2).join(', ')} and ${foreign.length - 2} more` : foreign.join(' and ')}, and no queue: a queue wants a folder of its own`);
     for (const folder of FOLDERS) await makeFolder(join(directory, folder), OWNER_ONLY.folder);
     await syncDirectory(directory);
-    await syncDirectory(dirname(directory));
+    await syncDirectory(dirname(directory)).catch((error: unknown) => {
+      if (errorCode(error) !== 'EACCES') throw error; // else it may be entered, and not read: whoever made the queue there for us, long ago, was another
+    });
     const disk = new FileDisk(directory, counts);
     for (const folder of ['', ...FOLDERS]) disk.#folders.set(folder, await descriptorOf(disk.#path(folder), constants.O_RDONLY));
     return disk;

@@ -1,8 +1,18 @@
-import { readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FileDisk } from '../../src/node/disk.ts';
+import { builtin, replaceIn } from '../support/builtin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+let unreadable: string | undefined; // a folder that whoever runs the test may enter, and not read
+const { open } = builtin('node:fs/promises') as { readonly open: (path: string, ...of: unknown[]) => Promise<object> };
+replaceIn('node:fs/promises', {
+  open: async (path: string, ...of: unknown[]) => {
+    if (path === unreadable) throw Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: 'EACCES' });
+    return open(path, ...of);
+  },
+});
 
 describe('a directory as a disk, when no file can be opened any more', () => {
   it('syncs a folder by the descriptor that it has', async () => {
@@ -43,5 +53,16 @@ describe('a directory as a disk', () => {
     await disk.close();
     const permissions = [...readdirSync(directory.path), 'tmp/a'].map((name) => `${name} ${(statSync(join(directory.path, name)).mode & 0o777).toString(8)}`);
     expect(permissions).toEqual(['dead 700', 'journal 700', 'msg 700', 'tmp 700', 'tmp/a 600']);
+  });
+
+  // found by running: a queue that root had made for the relay's user, below a folder of mode 0711, could not be opened
+  it('may stand in a folder that its owner cannot read, unless it is to be made there', async () => {
+    using directory = temporaryDirectory();
+    const [made, missing] = [join(directory.path, 'made'), join(directory.path, 'missing')];
+    mkdirSync(made);
+    unreadable = directory.path;
+    await (await FileDisk.open(made)).close();
+    await expect(FileDisk.open(missing)).rejects.toThrow('EACCES');
+    unreadable = undefined;
   });
 });
