@@ -112,7 +112,7 @@ async function printPart(printer: Printer, folder: string, terminal: Terminal): 
 
 /** Opens a part that no relay has. */
 async function printStopped(printer: Printer, folder: string, terminal: Terminal): Promise<void> {
-  await becomeOwner(folder); // what root wrote, a relay that is not root could not read again, and would not start
+  await becomeOwner(folder, 'FORMAT'); // what root wrote, a relay that is not root could not read again, and would not start
   const journal = await Journal.open(folder, { idle: true });
   reportRecovery(terminal, folder, journal.report);
   try {

@@ -5,7 +5,7 @@
 
 import { chown, lchown, lstat, readdir, readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { makeDirectories, OWNER_ONLY } from './durable.ts';
 import { errorText } from './error-text.ts';
@@ -66,12 +66,16 @@ export async function expectProgram(program: string, { name }: User): Promise<vo
   });
 }
 
-/** Where this is root and the directory somebody else's: becomes its owner, for good. What is made in it then is for him to read. */
-export async function becomeOwner(directory: string): Promise<void> {
+/**
+ * Where this is root and the directory somebody else's, or what is kept in it: becomes that owner, for good. What is made there then
+ * is for him to read. A directory of root's may let him in by its group.
+ */
+export async function becomeOwner(directory: string, kept: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
-  const { uid, gid } = await stat(directory);
+  const folder = await stat(directory);
+  const { uid, gid } = folder.uid === 0 ? await lstat(join(directory, kept)).catch(() => folder) : folder; // absent: a part that was never opened
   if (uid === 0) return;
-  setgroups?.([gid]);
+  setgroups?.([gid, folder.gid]);
   process.setgid?.(gid);
   process.setuid?.(uid);
 }
