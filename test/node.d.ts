@@ -24,6 +24,7 @@ declare module 'node:util' {
 declare module 'node:fs' {
   export function mkdirSync(path: string, options: { readonly recursive: true }): string | undefined;
   export function statSync(path: string): { readonly mode: number };
+  export function fstatSync(descriptor: number): { isDirectory(): boolean };
   export function openSync(path: string, flags: 'wx', mode: number): number;
   export function openSync(path: string, flags: 'r'): number;
   export function readSync(descriptor: number, octets: Uint8Array, offset: number, length: number, position: number | null): number;

@@ -5,6 +5,7 @@
 // Choice: a secret is shown to servers with a verified certificate (RFC 4954 §14), or to any where that is asked for: under TLS
 //         by `--tls require`, in the clear by `--tls off` (§4).
 
+import { fstatSync } from 'node:fs';
 import process from 'node:process';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
@@ -116,6 +117,7 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   const source = file === '-' ? 'standard input' : JSON.stringify(file);
   let written: Uint8Array;
   try {
+    if (file === '-' && fstatSync(0).isDirectory()) throw new Error('it is a directory'); // of which Node reads nothing, and says nothing
     written = await (file === '-' ? collectWhole(process.stdin, LARGEST) : readWhole(file, LARGEST));
   } catch (error) {
     return misuse(`cannot read ${source}: expected a mail (${reason(error)})`);

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -6,9 +7,10 @@ import { replay } from '../../src/cli/replay.ts';
 import { send as runSend } from '../../src/cli/send.ts';
 import { collect } from '../../src/node/collect.ts';
 import { listen } from '../../src/node/listen.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { startDnsServer } from '../support/dns-server.mjs';
 import { latin1 } from '../support/raw-peer.ts';
-import { run, type Ended } from '../support/program.ts';
+import { EHLO, run, type Ended } from '../support/program.ts';
 import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { until } from '../support/turn.ts';
@@ -33,6 +35,16 @@ async function send(...args: readonly string[]): Promise<Ended> {
 /** The same as a program of its own, with a mail on standard input. */
 function sendInput(input: string, ...args: readonly string[]): Promise<Ended> {
   return run(['send', '--hostname', 'client.test', ...args], directory.path, latin1(input));
+}
+
+/** Runs a command line; returns what it prints. */
+function shell(line: string): Promise<string> {
+  return new Promise((resolve) => {
+    const child = spawn('sh', ['-c', line], { cwd: directory.path });
+    let out = '';
+    child.stdout.on('data', (octets) => (out += decodeLatin1(octets)));
+    child.on('close', () => resolve(out));
+  });
 }
 
 async function* inPieces(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
@@ -164,6 +176,15 @@ describe('ehlo send', () => {
     vi.spyOn(process, 'stdin', 'get').mockReturnValue((async function* () { for (const piece = new Uint8Array(2 ** 27); given < 9; given += 1) yield piece; })());
     expect(await send('--to', 'bob@b.test')).toEqual({ status: 64, out: '', err: `ehlo send: cannot read standard input: expected a mail (it has more than ${most} octets)\n` });
     expect(given).toBeLessThan(6);
+  });
+
+  // found by running: Node reads nothing of it, without an error, and a mail without content was sent
+  it('takes no directory for a mail', async () => {
+    await using server = await startScriptedServer(taking());
+    const command = `node ${EHLO} send --server 127.0.0.1:${server.port} --to bob@b.test`;
+    expect(await shell(`${command} 2>&1 <.; echo $?`)).toBe('ehlo send: cannot read standard input: expected a mail (it is a directory)\n64\n');
+    expect(await shell(`${command} . 2>&1; echo $?`)).toBe('ehlo send: cannot read ".": expected a mail (illegal operation on a directory)\n64\n');
+    expect(server.heard).toEqual([]);
   });
 
   it('says in one line that FILE cannot be read', async () => {

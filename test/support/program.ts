@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 
-const EHLO = join(import.meta.dirname, '../../dist/cli/ehlo.js');
+export const EHLO = join(import.meta.dirname, '../../dist/cli/ehlo.js');
 
 export interface Ended {
   /** Exit status; the signal's name where it was one. */
