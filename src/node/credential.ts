@@ -9,6 +9,7 @@ import type { AuthAnswer, AuthQuestion, DeriveQuestion, Hash, MechanismName } fr
 import { prepare } from '../protocol/sasl/prepare.ts';
 import { clientKeys, type Decoy, type DecoyKind, KEY_OCTETS, SALT_OCTETS, scramCredential } from '../protocol/sasl/scram-key.ts';
 import { encodeAscii } from '../wire/ascii.ts';
+import { checkPath } from '../wire/usage.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import type { Signal } from './aborter.ts';
 import { errorText } from './error-text.ts';
@@ -101,6 +102,7 @@ export class Users {
 
   /** Reads the file, which has `#` in front of remarks. Throws an Error with one line that names the file and the line at fault. */
   static async read(path: string): Promise<Users> {
+    checkPath(path, ['file of users', './users']);
     return Users.parse(path, await Users.octets(path));
   }
 

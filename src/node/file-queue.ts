@@ -10,8 +10,9 @@
 
 import { isAscii } from 'node:buffer';
 import { open, readdir, readFile, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { concat, EMPTY } from '../wire/octet.ts';
+import { checkPath } from '../wire/usage.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath } from '../syntax/path.ts';
@@ -55,11 +56,13 @@ export class FileQueue implements Queue {
     this.#lock = lock;
   }
 
-  /** Opens the queue, makes it on first use, and reads back what waits in it. Rejects when another process has it. */
+  /** Opens the queue, makes it on first use, and reads back what waits in it. Rejects when another process has it. It stays where it is when the program goes to another directory. */
   static async open(directory: string): Promise<FileQueue> {
-    await makeDirectories(directory, ['mail', 'state', 'tmp', 'dead']);
-    const lock = await lockDirectory(directory);
-    const queue = new FileQueue(directory, lock);
+    checkPath(directory, ['directory', './queue']);
+    const path = resolve(directory);
+    await makeDirectories(path, ['mail', 'state', 'tmp', 'dead']);
+    const lock = await lockDirectory(path);
+    const queue = new FileQueue(path, lock);
     try {
       await queue.#checkFormat();
       await queue.#recover();

@@ -6,7 +6,8 @@
 
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { checkPath } from '../wire/usage.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { formatReturnPath } from '../syntax/trace.ts';
 import { parseReversePath, type ReversePath } from '../syntax/path.ts';
@@ -30,14 +31,17 @@ export class Maildir {
     this.#directory = directory;
   }
 
+  /** Opens the Maildir, and makes it on first use. It stays where it is when the program goes to another directory. */
   static async open(directory: string): Promise<Maildir> {
-    await makeDirectories(directory, ['tmp', 'new', 'cur']);
-    for (const name of await readdir(join(directory, 'tmp'))) {
-      const file = join(directory, 'tmp', name);
+    checkPath(directory, ['directory', './Maildir']);
+    const path = resolve(directory);
+    await makeDirectories(path, ['tmp', 'new', 'cur']);
+    for (const name of await readdir(join(path, 'tmp'))) {
+      const file = join(path, 'tmp', name);
       const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity })); // it was delivered just now
       if (Date.now() - mtimeMs > LEFT_BEHIND) await unlink(file).catch(() => undefined); // nor is it in the way
     }
-    return new Maildir(directory);
+    return new Maildir(path);
   }
 
   /** Delivers a mail; when this resolves it survives the loss of power. If `content` throws, or comes as anything but octets, nothing is delivered. */

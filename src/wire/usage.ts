@@ -34,6 +34,11 @@ export function checkFlags<Name extends string>(options: { readonly [Each in NoI
   }
 }
 
+/** Throws UsageError for what is no path of a file. `what`: how it is called, and what it may look like. */
+export function checkPath(value: unknown, what: readonly [name: string, example: string]): void {
+  if (typeof value !== 'string' || value === '' || value.includes('\0')) throw new UsageError(`the ${what[0]} must be a path, such as "${what[1]}", not ${shown(value)}`);
+}
+
 /** As a program would write it; JSON knows neither NaN nor what is longer than its numbers. */
 function shown(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { chdir, cwd } from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileQueue, newId } from '../../src/node/file-queue.ts';
 import type { NewMail } from '../../src/relay/queue/port.ts';
@@ -56,6 +57,20 @@ async function contentOf(queue: FileQueue, id: string): Promise<string> {
   for await (const octets of queue.content(id)) pieces.push(octets);
   return decodeLatin1(concat(pieces));
 }
+
+it('stays where it is when the program goes to another directory', async () => {
+  const began = cwd();
+  try {
+    chdir(directory.path);
+    const queue = await FileQueue.open('queue');
+    opened.push(queue);
+    chdir('/');
+    await queue.add(BOB, inPieces('x'));
+  } finally {
+    chdir(began);
+  }
+  expect(files('mail')).toEqual(['m1']);
+});
 
 const files = (...names: readonly string[]): readonly string[] => readdirSync(join(directory.path, 'queue', ...names));
 const file = (...names: readonly string[]): string => join(directory.path, 'queue', ...names);

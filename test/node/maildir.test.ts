@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { chdir, cwd } from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Maildir } from '../../src/node/maildir.ts';
 import { isFault } from '../../src/syntax/fault.ts';
@@ -33,6 +34,20 @@ function from(text: string): ReversePath {
   if (isFault(path)) throw new Error(text);
   return path;
 }
+
+// found by running: a program that went to another directory had each mail refused, or in another Maildir
+it('stays where it is when the program goes to another directory', async () => {
+  const began = cwd();
+  try {
+    chdir(directory.path);
+    const box = await Maildir.open('box');
+    chdir('/');
+    await box.deliver('<>', inPieces('x'));
+  } finally {
+    chdir(began);
+  }
+  expect(delivered()).toHaveLength(1);
+});
 
 async function* inPieces(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
   for (const text of texts) yield latin1(text);

@@ -2,7 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { connectTo, MailClient } from '../../src/node/client.ts';
+import { Users } from '../../src/node/credential.ts';
+import { FileQueue } from '../../src/node/file-queue.ts';
 import { listen } from '../../src/node/listen.ts';
+import { Maildir } from '../../src/node/maildir.ts';
 import { relay } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
 import { TlsClient } from '../../src/node/tls-client.ts';
@@ -30,6 +33,11 @@ describe('what is no options', () => {
     ['listen', 'options must be an object, not null', () => listen(NONE)],
     ['listen', 'hooks need at least "message", which decides about each mail', () => listen({ hostname: 'mx.test', port: 0 }, NONE)],
     ['new Resolver', 'options must be an object, not null', () => new Resolver(NONE)],
+    ['FileQueue.open', 'the directory must be a path, such as "./queue", not undefined', () => FileQueue.open(ABSENT)],
+    ['FileQueue.open', 'the directory must be a path, such as "./queue", not ""', () => FileQueue.open('')],
+    ['Maildir.open', 'the directory must be a path, such as "./Maildir", not undefined', () => Maildir.open(ABSENT)],
+    ['Maildir.open', 'the directory must be a path, such as "./Maildir", not "a\\u0000b"', () => Maildir.open('a\0b')],
+    ['Users.read', 'the file of users must be a path, such as "./users", not undefined', () => Users.read(ABSENT)],
     ['new TransferAgent', 'options must be an object, not undefined', () => new TransferAgent(ABSENT)],
     ['new ServerSession', 'options must be an object, not undefined', () => new ServerSession(ABSENT, 0)],
     ['new ClientSession', 'options must be an object, not undefined', () => new ClientSession(ABSENT, 0)],

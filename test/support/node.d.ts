@@ -175,6 +175,8 @@ declare module 'node:fs' {
 // test/pair.test.ts
 declare module 'node:process' {
   export const env: Readonly<Record<string, string | undefined>>;
+  export function chdir(directory: string): void;
+  export function cwd(): string;
   export function setUncaughtExceptionCaptureCallback(callback: ((error: Error) => void) | null): void;
   /** In microseconds; since `before`, where that is given. */
   export function cpuUsage(before?: { readonly user: number; readonly system: number }): { readonly user: number; readonly system: number };
