@@ -9,10 +9,11 @@
 
 import { UsageError } from '../wire/usage.ts';
 import { formatHost } from '../syntax/domain.ts';
+import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { clientKey } from '../relay/address.ts';
-import { admit, type Admission } from '../relay/admission.ts';
+import { admit, isQualified, type Admission } from '../relay/admission.ts';
 import { relayCounts, type RelayCounts } from '../relay/count.ts';
 import { checkNextHops } from '../relay/next-hop.ts';
 import { destinationClass } from '../relay/outgoing.ts';
@@ -78,7 +79,7 @@ export interface Door {
   readonly place: { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number } | { readonly entrance: Entrance };
   /** TLS from the first octet on (RFC 8314 §3). */
   readonly tlsAtOnce?: boolean;
-  /** Submission (RFC 6409): nobody sends without AUTH, and Date and Message-ID are added where they are missing. */
+  /** Submission (RFC 6409): nobody sends without AUTH, domains are fully qualified, and Date and Message-ID are added where they are missing. */
   readonly submission?: boolean;
   /** LMTP (RFC 2033). */
   readonly lmtp?: boolean;
@@ -88,6 +89,10 @@ export interface Door {
 type Story = Readonly<Record<'id' | 'client' | 'from' | 'to', string> & Record<'helo' | 'user' | 'tls', string | undefined>> & { size: number | undefined; maildir: true | undefined };
 
 const NO_ROOM = refuse(452, '4.3.1', 'not enough room to keep the mail');
+
+/** RFC 6409 §4.2. */
+const UNQUALIFIED_SENDER = refuse(554, '5.1.8', 'the domain is not fully qualified');
+const UNQUALIFIED_RECIPIENT = refuse(554, '5.1.2', 'the domain is not fully qualified');
 
 /** What the client hears, by what there is too little of for its mail. */
 const SHORTAGES = { 'no room': NO_ROOM, 'too many open files': refuse(451, '4.3.2', 'too many files are open here, try again later') } as const;
@@ -169,14 +174,24 @@ export class TransferAgent {
   }
 
   #hooks(submission: boolean): Hooks {
-    const { admission, log, queue, users } = this.#options;
+    const { admission, log, queue, users, routing } = this.#options;
+    const unknown = (path: ReversePath | ForwardPath): boolean => submission && !isQualified(admission, lookedUp(path), routing.routes);
+    const refused = (client: string, from: ReversePath, to: ForwardPath | undefined, reason: string): void => log('refused', { client, from: from.text, to: to?.text, reason });
     return {
       ...(users === undefined ? {} : { auth: ({ question, session, signal }) => users().answer(question, { client: clientKey(session.client.address), signal }) }),
-      mail: ({ parameters: { size = 0 } }) => (queue.roomFor?.(size) === false ? NO_ROOM : undefined), // §4.3.2
+      mail: ({ reversePath, parameters: { size = 0 }, session: { client } }) => {
+        if (!unknown(reversePath)) return queue.roomFor?.(size) === false ? NO_ROOM : undefined; // §4.3.2
+        refused(client.address, reversePath, undefined, 'domain not fully qualified');
+        return UNQUALIFIED_SENDER;
+      },
       rcpt: ({ forwardPath, reversePath, session: { client, identity } }) => {
+        if (unknown(forwardPath)) {
+          refused(client.address, reversePath, forwardPath, 'domain not fully qualified');
+          return UNQUALIFIED_RECIPIENT;
+        }
         // A Unix socket has no address: who can open it is on this machine.
         if (identity !== undefined || admit(admission, client.address === '' ? '127.0.0.1' : client.address, lookedUp(forwardPath)) !== 'denied') return undefined;
-        log('refused', { client: client.address, from: reversePath.text, to: forwardPath.text, reason: 'relaying denied' });
+        refused(client.address, reversePath, forwardPath, 'relaying denied');
         return refuse(550, '5.7.1', 'relaying denied');
       },
       message: (mail) => this.#take(mail, submission),

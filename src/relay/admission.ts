@@ -4,7 +4,7 @@
 // of this host is always taken (§4.5.1).
 
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
-import type { ForwardPath } from '../syntax/path.ts';
+import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 
 /** A range of addresses: the first `prefix` bits of `octets` (RFC 4632). */
 export interface Cidr {
@@ -29,6 +29,16 @@ export function admit({ accept, relayFrom, hostname }: Admission, clientAddress:
   if (path.type === 'postmaster' || (path.mailbox.unquoted.toLowerCase() === 'postmaster' && path.mailbox.domain.key === hostname?.toLowerCase())) return 'local';
   if (accept.has('*') || accept.has(path.mailbox.domain.key)) return 'local';
   return relayFrom.some((range) => contains(range, clientAddress)) ? 'relay' : 'denied';
+}
+
+/**
+ * Tells whether the domain of the path is one that other hosts know, as a submission server has to ensure (RFC 6409 §4.2): a single
+ * label is a local alias (RFC 5321 §2.3.5), unless the operator has named it, in `known` for one.
+ */
+export function isQualified({ accept, hostname }: Admission, path: ReversePath | ForwardPath, known: ReadonlyMap<string, unknown>): boolean {
+  if (path.type !== 'path' || path.mailbox.domain.type !== 'domain') return true;
+  const { key } = path.mailbox.domain;
+  return key.includes('.') || accept.has('*') || accept.has(key) || known.has(key) || key === hostname?.toLowerCase();
 }
 
 /** Returns the range that `192.0.2.0/24`, `2001:db8::/32` or a single address is; undefined for anything else. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { admit, contains, parseCidr, type Admission } from '../../src/relay/admission.ts';
+import { admit, contains, isQualified, parseCidr, type Admission } from '../../src/relay/admission.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, type ForwardPath } from '../../src/syntax/path.ts';
 
@@ -42,6 +42,22 @@ describe('admission (RFC 5321 §3.6.2, §7.9)', () => {
     ['local', admission(['b.test']), '192.0.2.1', '<eve%elsewhere.test@b.test>'],
   ])('is %s for %j, %s and %s', (admitted, to, client, text) => {
     expect(admit(to, client, path(text))).toBe(admitted);
+  });
+});
+
+describe('a domain that is fully qualified (RFC 6409 §4.2)', () => {
+  it.each<[string, Admission, boolean]>([
+    ['<bob@b.test>', admission([]), true],
+    ['<bob@[192.0.2.1]>', admission([]), true],
+    ['<Postmaster>', admission([]), true],
+    ['<bob@sales>', admission([]), false],
+    ['<bob@SALES>', admission(['sales']), true],
+    ['<bob@sales>', admission(['*']), true],
+    ['<bob@Next>', admission([]), true],
+    ['<bob@mx>', { ...admission([]), hostname: 'MX' }, true],
+    ['<@a.test:bob@sales>', admission([]), false],
+  ])('%s, where %j: %s', (text, to, qualified) => {
+    expect(isQualified(to, path(text), new Map([['next', 1]]))).toBe(qualified);
   });
 });
 
