@@ -203,7 +203,9 @@ export class ServerView {
       if (this.#options.lmtp !== true) claim(unsent(this.#data, this.#content), () => `delivered, but ${JSON.stringify(this.#data)} was sent for ${JSON.stringify(this.#content)}`);
     }
     if (state === 'unknown') claim(this.#ended, () => 'unknown, where the end of mail data was never sent');
-    const silent = !this.#closing && this.#ended && this.#verdicts.length === 0 && this.#mail !== undefined && this.#mail < 300 && recipient !== undefined && recipient < 300;
+    const unanswered = this.#mail === undefined && !this.#broken;
+    const taken = this.#mail !== undefined && this.#mail < 300 && recipient !== undefined && recipient < 300;
+    const silent = !this.#closing && this.#ended && this.#verdicts.length === 0 && (unanswered || taken);
     if (state === 'failed' || state === 'deferred') claim(!silent, () => `${state} (${reply.code}), where nothing was said to the end of mail data`);
     if (state !== 'delivered' && this.#options.lmtp !== true) claim(verdict === undefined || verdict >= 300 || (recipient ?? 0) >= 300, () => `${state}, where the server took the mail`);
   }

@@ -22,7 +22,7 @@ import type { ClientAction, ClientTls, Outcome, Reason, Transaction } from './ac
 import { authLine, type AuthTurn } from './authentication.ts';
 import { Negotiation } from './negotiation.ts';
 import { settingsOf, type ClientOptions, type Settings } from './option.ts';
-import { broken, refused, taken, turnedAway, untried, type Failure } from './outcome.ts';
+import { broken, noReset, refused, taken, turnedAway, untried, type Failure } from './outcome.ts';
 import { lineOf, Pipeline, QUIT, RSET, type Exchange } from './pipeline.ts';
 import { Quota } from './quota.ts';
 import { OUR_DOING, replyOf } from './reason.ts';
@@ -220,7 +220,7 @@ export class ClientSession {
     if (awaited === undefined || early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply', undefined, !early && isFarewell(reply.code, awaited.to));
     if (awaited.to === 'AUTH' && kind === 3 && this.#negotiation.cancelled) return this.#break('bad-reply'); // RFC 4954 §4: the star MUST be refused
     const to = AWAITED[awaited.to].on[kind];
-    if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? turnAway() : this.#break('bad-reply');
+    if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? this.#close(noReset(reply, END_IS_OUT.has(this.#state))) : this.#break('bad-reply');
     if (to !== 'stays') this.#enter(to);
     this.#pipeline.answered(now);
     if (to === 'quit') return this.#leave(turnedAway(reply, AWAITED[awaited.to].phrase), now);
