@@ -43,7 +43,7 @@ export interface DeliverOptions extends SenderOptions {
   readonly open?: Held | undefined;
   /** The names of this host by which a target must not greet. Default: targets with public addresses must not by `ownNames`. */
   readonly mayNotGreetAs?: (target: Target) => readonly string[];
-  /** Told of each recipient, by index, as soon as it is certain what became of him. */
+  /** Told of each recipient, by index, as soon as it is certain what became of him. What it throws is a warning of the process. */
   readonly report?: ((recipient: number, result: RecipientOutcome) => void) | undefined;
 }
 

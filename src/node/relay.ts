@@ -10,6 +10,7 @@ import type { Signal } from './aborter.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Content, outgoingOf } from './content-source.ts';
 import type { DeliverOptions, RecipientOutcome } from './deliver.ts';
+import { tell, warn } from './error-report.ts';
 import { machineName } from './machine-name.ts';
 import { Resolver } from './resolve.ts';
 import { checkSender, type Outgoing } from './sender.ts';
@@ -57,7 +58,7 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
   const from = parsed(reversePath, parseReversePath);
   const to = forwardPaths.map((path) => parsed(path, parseForwardPath));
   return relayTo(await outgoingOf(from, content, options.signal), to, { ...options, report: (recipient, result) => {
-    options.report?.(recipient, result);
+    tell(() => options.report?.(recipient, result), warn); // what it throws must not become what became of the mail
     told(result);
   } });
 }

@@ -57,6 +57,21 @@ describe('relay', () => {
     expect(commands(server)).toEqual(['MAIL FROM:<alice@a.test>', 'RCPT TO:<bob@b.test>', 'RCPT TO:<carol@b.test>', 'RCPT TO:<x@b.test>']);
   });
 
+  // found by a `report` that wrote to a data base that was away: recipients who had the mail were deferred, and sent to again
+  it('tells the outcomes as they are, whatever becomes of the function that is told of each', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    await using server = await startScriptedServer(taking(2));
+    let calls = 0;
+    const report = (): Promise<void> | void => {
+      if (calls++ === 0) throw new Error('the data base is away');
+      return Promise.reject(new Error('it is still away'));
+    };
+    const outcomes = await relay('alice@a.test', ['bob@b.test', 'carol@b.test'], HELLO, options({ 'b.test': server.port }, { report }));
+    expect(outcomes.map(({ outcome }) => outcome.state)).toEqual(['delivered', 'delivered']);
+    expect(warned.mock.calls).toEqual([[new Error('the data base is away')], [new Error('it is still away')]]);
+    warned.mockRestore();
+  });
+
   // found by a next hop at random: all mail was returned at once where the smarthost was named wrong
   it('takes it for our own mistake where a configured next hop says that it takes no mail (RFC 7504)', async () => {
     await using server = await startScriptedServer(['S: 521 5.3.2 no mail here', 'C: QUIT', 'S: 221 bye']);
