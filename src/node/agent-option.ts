@@ -1,7 +1,7 @@
 // What an embedder sets about a TransferAgent, looked at before the first client comes: a program without types may give anything,
 // and each mail would be refused for it.
 
-import { checkObject, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkFlags, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseCidr, type Admission, type Cidr } from '../relay/admission.ts';
@@ -16,15 +16,27 @@ export interface AdmissionOptions extends Pick<Admission, 'accept'> {
 const NEEDED = { queue: 'add', resolver: 'route' } as const;
 
 /** Throws UsageError for options with which no mail could be taken, or relayed. */
-export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED | 'hostname' | 'log' | 'users' | 'maildir' | 'routing', unknown>>>): void {
+export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED | 'hostname' | 'log' | 'users' | 'maildir' | 'routing' | 'reuse', unknown>>>): void {
   checkObject(options);
-  const { hostname, log, users, maildir, routing } = options;
-  if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
+  const { hostname, log, users, maildir, routing, reuse } = options;
+  if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${shown(hostname)}`);
   for (const name of ['queue', 'resolver'] as const) if (!can(options[name], NEEDED[name])) throw new UsageError(`${name} is needed, with a function "${NEEDED[name]}"`);
   if (typeof log !== 'function') throw new UsageError('log must be a function, which is told each event with its facts');
   if (users !== undefined && typeof users !== 'function') throw new UsageError('users must be a function that returns Users');
   if (maildir !== undefined && !can(maildir, 'deliver')) throw new UsageError('maildir must be a Maildir, such as await Maildir.open(directory)');
-  if (typeof routing !== 'object' || routing === null) throw new UsageError('routing is needed: { routes, mxPort, allowPrivateTargets }');
+  const { routes, mxPort, allowPrivateTargets } = (routing ?? {}) as Readonly<Record<string, unknown>>; // what they are is for checkRouting
+  if (routes === undefined || mxPort === undefined || allowPrivateTargets === undefined) throw new UsageError('routing is needed: { routes, mxPort, allowPrivateTargets }');
+  if (reuse === undefined) return;
+  checkObject(reuse, 'reuse must be an object');
+  checkCounts(reuse as object, { idle: 0, mails: 1, age: 0, most: 0 });
+}
+
+/** Throws UsageError for a door that is nowhere: `listen` would take a place of its own. */
+export function checkDoor(door: { readonly place?: unknown; readonly submission?: unknown }): void {
+  const place = (door?.place ?? {}) as object; // what it is is found out here
+  const named = typeof place === 'object' && ('path' in place || 'fd' in place || 'entrance' in place || ('host' in place && 'port' in place));
+  if (!named) throw new UsageError('a place is needed: { place: { host, port } }, { place: { path } } or { place: { fd } }');
+  checkFlags(door, ['submission']);
 }
 
 /** Returns who may send to whom. Throws UsageError for a domain that no path would ever have, and for what is no range. The set of domains may change afterwards. */
@@ -33,7 +45,7 @@ export function admissionOf(options: AdmissionOptions, hostname: string): Admiss
   if (!can(accept, 'has')) throw new UsageError('admission.accept must be a Set of domains');
   for (const domain of accept) {
     const host = domain === '*' ? { key: domain } : parseHost(String(domain));
-    if (isFault(host) || host.key !== domain) throw new UsageError(`admission.accept holds domains in lower case, such as "example.org", or "*", not ${JSON.stringify(domain)}`);
+    if (isFault(host) || host.key !== domain) throw new UsageError(`admission.accept holds domains in lower case, such as "example.org", or "*", not ${shown(domain)}`);
   }
   if (!Array.isArray(relayFrom)) throw new UsageError('admission.relayFrom must be a list of addresses or ranges such as 192.0.2.0/24');
   return { accept, relayFrom: relayFrom.map(rangeOf), hostname };
@@ -41,7 +53,7 @@ export function admissionOf(options: AdmissionOptions, hostname: string): Admiss
 
 function rangeOf(range: string | Cidr): Cidr {
   const parsed = typeof range === 'string' ? parseCidr(range) : range;
-  if (!(parsed?.octets instanceof Uint8Array)) throw new UsageError(`admission.relayFrom holds addresses or ranges such as 192.0.2.0/24, not ${JSON.stringify(range)}`);
+  if (!(parsed?.octets instanceof Uint8Array)) throw new UsageError(`admission.relayFrom holds addresses or ranges such as 192.0.2.0/24, not ${shown(range)}`);
   return parsed;
 }
 

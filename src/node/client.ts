@@ -17,11 +17,11 @@
 // Left out: sockets that are files.
 
 import { setMaxListeners } from 'node:events';
-import { checkCounts, checkObject, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { quote } from '../wire/ascii.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Outcome } from '../protocol/client/action.ts';
-import { type NextHop, parseNextHop } from '../relay/next-hop.ts';
+import { isNextHop, type NextHop, parseNextHop } from '../relay/next-hop.ts';
 import type { RouteOptions, Target } from '../relay/route.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import { ConnectError } from './connect.ts';
@@ -33,7 +33,7 @@ import { ABORTED, openTo, raced, unconnected } from './opener.ts';
 import { ConnectionPool, type Held, isStale } from './pool.ts';
 import { now } from './pump.ts';
 import { parsed } from './relay.ts';
-import { Resolver } from './resolve.ts';
+import { checkResolver, Resolver } from './resolve.ts';
 import { sendAll } from './send-all.ts';
 import { checkSender, type Follower, type Outgoing, type SenderOptions } from './sender.ts';
 
@@ -103,11 +103,14 @@ export class MailClient implements AsyncDisposable {
   #inHand = 0; //                   mails without an outcome
   #closed = false;
 
+  /** For `connectTo`, which takes a URL. Throws UsageError likewise. */
   constructor(server: NextHop, options: MailClientOptions = {}) {
+    if (!isNextHop(server)) throw new UsageError(`a MailClient is of { host, port }, or made by connectTo(url), not of ${shown(server)}`);
     checkObject(options);
     const { connections = 5, mailsPerConnection = Infinity, idle = 10_000, signal } = options;
     checkCounts(options, LEAST);
     checkSender(options);
+    checkResolver(options.resolver);
     if (signal !== undefined) setMaxListeners(0, signal);
     this.#server = server;
     this.#options = options;

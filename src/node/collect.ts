@@ -10,7 +10,7 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeLatin1 } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
-import { UsageError } from '../wire/usage.ts';
+import { shown, UsageError } from '../wire/usage.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { MailParameters } from '../protocol/mail.ts';
@@ -62,7 +62,7 @@ export interface Collector extends Hooks {
 /** Returns hooks for `listen` that keep every mail in memory, and go wrong where `faults` say so. Throws UsageError for a fault that would never strike, or not refuse. */
 export function collect(...faults: readonly ScriptedFault[]): Collector {
   const nowhere = faults.find(({ at }) => !PLACES.includes(at));
-  if (nowhere !== undefined) throw new UsageError(`a fault strikes at ${PLACES.join(', ')}, not at ${JSON.stringify(nowhere.at)}`);
+  if (nowhere !== undefined) throw new UsageError(`a fault strikes at ${PLACES.join(', ')}, not at ${shown(nowhere.at)}`);
   if (faults.some((fault) => fault.refuse !== undefined && !isRefusal(fault.refuse))) throw new UsageError('the refusal of a fault is refuse(code, enhanced, text)');
   const mails: CollectedMail[] = [];
   const wakers = new Set<() => void>();

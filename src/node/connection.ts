@@ -3,7 +3,7 @@
 //   for await (const connection of server)
 //     for await (const mail of connection) mail.accept();
 
-import { UsageError } from '../wire/usage.ts';
+import { shown, UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
 import { accept, refuse, type Verdict } from '../protocol/server/verdict.ts';
@@ -106,6 +106,6 @@ function refusalOf(refusal: string | Verdict): Verdict {
     return refusal;
   }
   const reply = new ReplyAssembler({ limit: 1 }).add(refusal);
-  if (reply === undefined || isFault(reply) || reply.code < 400) throw new UsageError(`a refusal is written as "550 5.7.1 text", with a code of 4yz or 5yz, not ${JSON.stringify(refusal)}`);
+  if (reply === undefined || isFault(reply) || reply.code < 400) throw new UsageError(`a refusal is written as "550 5.7.1 text", with a code of 4yz or 5yz, not ${shown(refusal)}`);
   return { type: 'refuse', reply };
 }

@@ -1,6 +1,6 @@
 // Listening: what can be said about a server, and the first thing that is wrong with it, in a sentence.
 
-import { checkFlags, checkObject, UsageError } from '../wire/usage.ts';
+import { checkFlags, checkFunctions, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { ListeningEntrance, type Entrance } from './entrance.ts';
@@ -31,6 +31,9 @@ export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, Se
   readonly entrance?: Entrance;
 }
 
+/** Those that a server can do without. */
+const HOOKS = ['sessionState', 'mailState', 'client', 'helo', 'mail', 'rcpt', 'auth', 'vrfy', 'ended', 'notice', 'error'] as const satisfies readonly (keyof Hooks)[];
+
 /**
  * Listens for SMTP connections (RFC 5321 §3.1), and resolves when it does.
  *
@@ -40,14 +43,15 @@ export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, Se
 export async function listen<State = undefined, MailState = undefined>(options: ListenOptions = {}, hooks?: Hooks<State, MailState>): Promise<Server> {
   checkObject(options);
   const { host = '127.0.0.1', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
-  if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${port}`);
-  if (typeof host !== 'string' || host === '') throw new UsageError(`host must be an address or a name, such as 127.0.0.1, or :: for all addresses, not ${JSON.stringify(host)}`); // Node would take none for all
-  if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0)) throw new UsageError(`fd must be the number of a descriptor, not ${JSON.stringify(fd)}`);
-  if (path !== undefined && !isSocketPath(path)) throw new UsageError(`path must be text of 1 to ${LONGEST_PATH} octets, as long as the address of a Unix socket can be, not ${JSON.stringify(path)}`);
+  if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${shown(hostname)}`);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${shown(port)}`);
+  if (typeof host !== 'string' || host === '') throw new UsageError(`host must be an address or a name, such as 127.0.0.1, or :: for all addresses, not ${shown(host)}`); // Node would take none for all
+  if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0)) throw new UsageError(`fd must be the number of a descriptor, not ${shown(fd)}`);
+  if (path !== undefined && !isSocketPath(path)) throw new UsageError(`path must be text of 1 to ${LONGEST_PATH} octets, as long as the address of a Unix socket can be, not ${shown(path)}`);
   checkFlags(others, ['tlsAtOnce']);
   if (others.lmtp === true && port === 25) throw new UsageError('LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)');
   if (hooks !== undefined && typeof hooks?.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
+  if (hooks !== undefined) checkFunctions(hooks, HOOKS);
   if (others.tlsAtOnce === true && tls === undefined) throw new UsageError('tlsAtOnce needs tls, with a certificate and a key');
   if (others.auth !== undefined && hooks?.auth === undefined) throw new UsageError('auth needs the hook "auth", which answers for the users');
   const kept = hooks as AnyHooks | undefined; // the one cast: from here on the states are kept, and not looked at

@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import { encodeBase64 } from '../wire/base64.ts';
-import { checkCounts, checkLists, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkFunctions, checkLists, shown, UsageError } from '../wire/usage.ts';
 import { minutes, type Milliseconds } from '../protocol/limit.ts';
 import { settingsOf, type AuthOptions, type ServerOptions } from '../protocol/server/option.ts';
 import { ServerSession } from '../protocol/server/session.ts';
@@ -50,7 +50,7 @@ export class ReceiverSettings {
 
   constructor(options: ReceiverOptions) {
     checkCounts(options, LEAST);
-    if (options.auth !== undefined && typeof options.auth !== 'function' && !(options.auth?.mechanisms?.length > 0)) throw new UsageError('auth needs mechanisms, such as ["SCRAM-SHA-256", "PLAIN"]');
+    checkFunctions(options, ['session']);
     settingsOf(sessionOptions(options, typeof options.auth === 'function' ? undefined : options.auth, false, false)); // throws now, and not when the first client comes
     const { hostname, lmtp = false, tls, hookTimeout = minutes(4), maxBuffered } = options;
     this.hostname = hostname;
@@ -65,7 +65,9 @@ export class ReceiverSettings {
   /** A session, under TLS from its first octet on where it is `secured`. Throws what the functions among the options throw, and for what they return. */
   newSession(secured: boolean, now: Milliseconds): ServerSession {
     const { session = (options, time) => new ServerSession(options, time) } = this.#options;
-    return session(this.#sessionOptions(secured), now);
+    const made = session(this.#sessionOptions(secured), now);
+    if (typeof made?.next !== 'function') throw new UsageError('session must return a ServerSession');
+    return made;
   }
 
   /** The same object until something has changed. */
@@ -96,10 +98,11 @@ function sessionOptions({ tls: _, tlsAtOnce: __, auth: ___, hookTimeout: ____, m
 const OFFERED = Object.keys(MECHANISMS).filter((name) => name !== 'SCRAM-SHA-256-PLUS');
 
 function checkMechanisms(auth: AuthSettings): void {
+  if (!(auth?.mechanisms?.length > 0)) throw new UsageError('auth needs mechanisms, such as ["SCRAM-SHA-256", "PLAIN"]');
   checkLists(auth, ['mechanisms']);
   const other = auth.mechanisms.find((name) => !OFFERED.includes(name));
   if (other === 'SCRAM-SHA-256-PLUS') throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
-  if (other !== undefined) throw new UsageError(`mechanisms are ${OFFERED.join(', ')}, not ${JSON.stringify(other)}`);
+  if (other !== undefined) throw new UsageError(`mechanisms are ${OFFERED.join(', ')}, not ${shown(other)}`);
 }
 
 /** A Buffer, which Node's streams take as it is: other octets they wrap in a new one each time (0.15 µs a reply, and a mail has four). */

@@ -1,18 +1,18 @@
 // Relay->new($from, $to, $msg): for each recipient look up where its mail goes, and deliver it there (RFC 5321 §5.1).
 
 import { setMaxListeners } from 'node:events';
-import { checkObject, UsageError } from '../wire/usage.ts';
+import { checkFlags, checkFunctions, checkObject, given, UsageError } from '../wire/usage.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type MailboxPath, type ReversePath } from '../syntax/path.ts';
-import { checkLmtpHops, checkNextHops } from '../relay/next-hop.ts';
-import type { RouteOptions } from '../relay/route.ts';
+import { checkLmtpHops } from '../relay/next-hop.ts';
+import { checkRouting, type RouteOptions } from '../relay/route.ts';
 import type { Signal } from './aborter.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Content, outgoingOf } from './content-source.ts';
 import type { DeliverOptions, RecipientOutcome } from './deliver.ts';
 import { tell, warn } from './error-report.ts';
 import { machineName } from './machine-name.ts';
-import { Resolver } from './resolve.ts';
+import { checkResolver, Resolver } from './resolve.ts';
 import { checkSender, type Outgoing } from './sender.ts';
 import { sendAllWays, type WaysOptions } from './ways.ts';
 
@@ -52,12 +52,15 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
   if (!Array.isArray(forwardPaths)) throw new UsageError('forward-paths are a list, also where it is one');
   if (forwardPaths.length === 0) throw new UsageError('relay needs a recipient');
   checkSender(options);
-  if (options.resolver !== undefined && typeof options.resolver?.route !== 'function') throw new UsageError('resolver must be a Resolver');
-  checkNextHops(options.routing ?? {});
-  if (options.lmtp === true) checkLmtpHops(options.routing ?? {});
+  checkResolver(options.resolver);
+  checkFunctions(options, ['report', 'mayNotGreetAs']);
+  checkFlags(options, ['serverPostmaster']);
+  if (options.routing !== undefined) checkRouting(options.routing);
+  const routing = given(options.routing ?? {});
+  if (options.lmtp === true) checkLmtpHops(routing);
   const from = parsed(reversePath, parseReversePath);
   const to = forwardPaths.map((path) => parsed(path, parseForwardPath));
-  return relayTo(await outgoingOf(from, content, options.signal), to, { ...options, report: (recipient, result) => {
+  return relayTo(await outgoingOf(from, content, options.signal), to, { ...options, routing, report: (recipient, result) => {
     tell(() => options.report?.(recipient, result), warn); // what it throws must not become what became of the mail
     told(result);
   } });

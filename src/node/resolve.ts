@@ -7,7 +7,7 @@
 import type { Resolver as Channel } from 'node:dns/promises';
 import { domainToASCII } from 'node:url';
 import { isAsciiText } from '../wire/ascii.ts';
-import { checkCounts, checkObject, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { type Milliseconds, seconds } from '../protocol/limit.ts';
 import { type AddressAnswers, type DnsAnswer, type MxRecord, recordsOf } from '../relay/dns-answer.ts';
 import { type HostPlan, locate, planKey, rank, type RouteOptions, type Step, type Target, type VerdictPlan } from '../relay/route.ts';
@@ -53,7 +53,7 @@ export class Resolver {
     try {
       if (options.servers !== undefined) new (nodeDns().Resolver)({ timeout: seconds(5), tries: 2 }).setServers(options.servers);
     } catch {
-      throw new UsageError(`servers are addresses such as 192.0.2.1:53 or [2001:db8::1]:53, not ${JSON.stringify(options.servers)}`);
+      throw new UsageError(`servers are addresses such as 192.0.2.1:53 or [2001:db8::1]:53, not ${shown(options.servers)}`);
     }
     this.#options = options;
   }
@@ -64,6 +64,8 @@ export class Resolver {
    * `domain`: as in a mailbox, U-labels (RFC 6531) and address literals included. Never throws for anything the DNS says.
    */
   async route(domain: string, options: RouteOptions, { signal, onStep = () => {}, random = Math.random }: RouteContext = {}): Promise<Route> {
+    if (typeof domain !== 'string') throw new UsageError(`domain must be text, such as example.org, not ${shown(domain)}`);
+    if (typeof options?.routes?.get !== 'function') throw new UsageError('options of a route are { ownNames, ownAddresses, routes, mxPort, allowPrivateTargets }');
     const questions = new Questions(this.#options, signal);
     const hosts = await findHosts(domain, options, questions, onStep, random);
     if (hosts.type === 'verdict') return hosts;
@@ -99,6 +101,11 @@ export class Resolver {
     const hosts = await findHosts(domain, options, new Questions(this.#options, signal), () => {}, () => 0);
     return hosts.type === 'verdict' || hosts.levels.length === 0 ? undefined : planKey(hosts);
   }
+}
+
+/** Throws UsageError for what is no Resolver, whatever its type promised. */
+export function checkResolver(resolver: Resolver | undefined): void {
+  if (resolver !== undefined && typeof resolver?.route !== 'function') throw new UsageError(`resolver must be a Resolver, such as new Resolver({ servers }), not ${shown(resolver)}`);
 }
 
 async function findHosts(domain: string, options: RouteOptions, questions: Questions, onStep: (step: Step) => void, random: () => number): Promise<HostPlan | VerdictPlan> {

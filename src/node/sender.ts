@@ -4,7 +4,7 @@
 //         have been without TLS in any case, and a mail that waits for ever is no safer (RFC 7435). Postfix does so too.
 
 import type { Socket } from 'node:net';
-import { checkCounts, UsageError } from '../wire/usage.ts';
+import { checkFunctions, shown, UsageError } from '../wire/usage.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
@@ -56,10 +56,10 @@ export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtO
 export function checkSender(options: Partial<SenderOptions>): void {
   const { tls, serverName, signal, closing } = options;
   checkClientOptions(options);
-  checkCounts(options, { timeout: 1 });
-  if (serverName !== undefined && typeof serverName !== 'string') throw new UsageError(`serverName must be a host name, not ${JSON.stringify(serverName)}`);
+  checkFunctions(options, ['session']);
+  if (serverName !== undefined && typeof serverName !== 'string') throw new UsageError(`serverName must be a host name, not ${shown(serverName)}`);
   for (const [name, each] of Object.entries({ signal, closing }))
-    if (each !== undefined && typeof each?.addEventListener !== 'function') throw new UsageError(`${name} must be an AbortSignal, such as that of new AbortController(), not ${JSON.stringify(each)}`);
+    if (each !== undefined && typeof each?.addEventListener !== 'function') throw new UsageError(`${name} must be an AbortSignal, such as that of new AbortController(), not ${shown(each)}`);
   if (tls !== undefined && typeof tls?.secure !== 'function') throw new UsageError('tls must be a TlsClient, such as new TlsClient({ ca })');
 }
 

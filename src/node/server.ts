@@ -4,7 +4,7 @@
 //         connection. Where it fails, the connection is closed without a word; of a proxy that sends no header the embedder is told.
 
 import { clearTimeout, setTimeout } from 'node:timers';
-import { checkLists, UsageError } from '../wire/usage.ts';
+import { checkLists, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { refuse } from '../protocol/server/verdict.ts';
 import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
@@ -53,7 +53,9 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #owner: ReceiverOwner = { left: (receiver) => this.#left(receiver), gone: (receiver) => this.#room.gone(receiver) };
   #own: Ends['server'] | undefined; // where there is only one
 
+  /** For `listen`. */
   constructor(options: ReceiverOptions & ServerLimits, hooks: AnyHooks | undefined) {
+    checkObject(options);
     checkLists(options, ['proxyFrom']);
     this.#options = options;
     this.#settings = new ReceiverSettings(options);
@@ -248,7 +250,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
 const CLOSING = refuse(421, '4.3.2', 'shutting down, closing connection');
 
 function rangeOf(text: string): Cidr {
-  const range = parseCidr(text);
-  if (range === undefined) throw new UsageError(`proxyFrom holds addresses or ranges such as 192.0.2.0/24, not ${JSON.stringify(text)}`);
+  const range = typeof text === 'string' ? parseCidr(text) : undefined;
+  if (range === undefined) throw new UsageError(`proxyFrom holds addresses or ranges such as 192.0.2.0/24, not ${shown(text)}`);
   return range;
 }

@@ -15,13 +15,12 @@ import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { clientKey } from '../relay/address.ts';
 import { admit, isQualified, type Admission } from '../relay/admission.ts';
 import { relayCounts, type RelayCounts } from '../relay/count.ts';
-import { checkNextHops } from '../relay/next-hop.ts';
 import { destinationClass } from '../relay/outgoing.ts';
 import type { Queue, QueuedMail } from '../relay/queue/port.ts';
-import type { RouteOptions } from '../relay/route.ts';
+import { checkRouting, type RouteOptions } from '../relay/route.ts';
 import { scheduleOf, type RetrySchedule } from '../relay/schedule.ts';
 import { OWN_VERDICTS } from '../relay/own-verdict.ts';
-import { admissionOf, checkAgent, type AdmissionOptions } from './agent-option.ts';
+import { admissionOf, checkAgent, checkDoor, type AdmissionOptions } from './agent-option.ts';
 import { lookedUp } from './ascii-path.ts';
 import type { Users } from './credential.ts';
 import { shortageOf } from './disk.ts';
@@ -112,7 +111,7 @@ export class TransferAgent {
 
   constructor(options: TransferAgentOptions) {
     checkAgent(options);
-    checkNextHops(options.routing);
+    checkRouting(options.routing);
     const schedule = scheduleOf(options.schedule);
     const log: Log = (event, fields) => tell(() => options.log(event, fields), warn); // what it throws must not become what a client hears
     this.#options = { ...options, schedule, admission: admissionOf(options.admission, options.hostname), log };
@@ -145,9 +144,10 @@ export class TransferAgent {
   }
 
   /** Listens in one more place. Not once it is closed: nobody would relay what came in. */
-  async listen({ place, tlsAtOnce = false, submission = false, lmtp = false }: Door): Promise<Server> {
+  async listen(door: Door): Promise<Server> {
     if (this.#closed) throw new UsageError('the transfer agent is closed');
-    if (typeof place !== 'object') throw new UsageError('a place is needed: { place: { host, port } }, { place: { path } } or { place: { fd } }');
+    checkDoor(door);
+    const { place, tlsAtOnce = false, submission = false, lmtp = false } = door;
     const { tls, users, trace, ...options } = this.#options;
     const auth = users === undefined ? {} : { auth: authOf(users, submission) };
     const server = await listen({ without: [], ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));

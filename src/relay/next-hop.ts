@@ -2,7 +2,7 @@
 // by address only, never by MX; brackets around a name, which ask for just that in Postfix's transport map, are taken too.
 
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
-import { UsageError } from '../wire/usage.ts';
+import { shown, UsageError } from '../wire/usage.ts';
 import { hostKey } from './host-name.ts';
 
 export interface NextHop {
@@ -40,12 +40,12 @@ export function parseRoute(text: string): RouteEntry | undefined {
 
 /** Throws UsageError for next hops that are none, and for a route that no domain would ever take. */
 export function checkNextHops({ routes, smarthost, mxPort }: { readonly routes?: ReadonlyMap<string, NextHop>; readonly smarthost?: NextHop; readonly mxPort?: number }): void {
-  if (routes !== undefined && typeof routes.get !== 'function') throw new UsageError(`routes must be a Map, not ${JSON.stringify(routes)}`);
+  if (routes !== undefined && typeof routes?.get !== 'function') throw new UsageError(`routes must be a Map, not ${shown(routes)}`);
   for (const [name, hop] of [['smarthost', smarthost], ...(routes ?? [])] as const)
-    if (hop !== undefined && (typeof hop?.host !== 'string' || !isPort(hop.port))) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${JSON.stringify(hop)}`);
-  if (mxPort !== undefined && !isPort(mxPort)) throw new UsageError(`mxPort must be a port, not ${JSON.stringify(mxPort)}`);
+    if (hop !== undefined && !isNextHop(hop)) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${shown(hop)}`);
+  if (mxPort !== undefined && !isPort(mxPort)) throw new UsageError(`mxPort must be a port, not ${shown(mxPort)}`);
   for (const domain of routes?.keys() ?? [])
-    if (domain !== '*' && hostKey(domain.replace(/^\./, '')) !== domain.replace(/^\./, '')) throw new UsageError(`routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by ${JSON.stringify(domain)}`);
+    if (domain !== '*' && hostKey(domain.replace(/^\./, '')) !== domain.replace(/^\./, '')) throw new UsageError(`routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by ${shown(domain)}`);
 }
 
 /** Throws UsageError where LMTP would be spoken to port 25, which RFC 2033 §5 forbids: by MX, above all, where no next hop is named. */
@@ -67,6 +67,11 @@ export function findRoute(routes: ReadonlyMap<string, NextHop>, domain: string):
     if (parent !== undefined) return parent;
   }
   return routes.get('*');
+}
+
+/** Whether it is one, whatever its type promised. */
+export function isNextHop(hop: NextHop | undefined): boolean {
+  return typeof hop?.host === 'string' && isPort(hop.port);
 }
 
 function isPort(port: unknown): boolean {

@@ -14,10 +14,11 @@
 import { parseAddressLiteral } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
 import { quote } from '../wire/ascii.ts';
+import { checkFlags, checkLists, checkObject } from '../wire/usage.ts';
 import { addressKey } from './address.ts';
 import { type DnsAnswer, formatMxAnswer, type MxRecord } from './dns-answer.ts';
 import { hostKey } from './host-name.ts';
-import { findRoute, type NextHop } from './next-hop.ts';
+import { checkNextHops, findRoute, type NextHop } from './next-hop.ts';
 import { type OwnVerdict, type VerdictEvent, ownVerdict } from './own-verdict.ts';
 
 /** One address to connect to. */
@@ -50,6 +51,14 @@ export interface RouteOptions {
   readonly mxPort: number;
   /** Lets such hosts have private addresses. Next hops of the operator's may have them in any case. */
   readonly allowPrivateTargets: boolean;
+}
+
+/** Throws UsageError for what decides nothing, or not what it says. */
+export function checkRouting(options: Partial<RouteOptions>): void {
+  checkObject(options, 'routing must be an object');
+  checkLists(options, ['ownNames', 'ownAddresses']);
+  checkFlags(options, ['allowPrivateTargets']);
+  checkNextHops(options);
 }
 
 /** What was found or decided, and the clause that says so. */

@@ -9,7 +9,7 @@
 // Postfix does the same. The later intervals follow the RFC.
 // Choice: a bounce is given up after one day instead of "at least 4-5 days": nothing can be reported to anybody then (§6.1).
 
-import { checkCounts, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkObject, given, shown, UsageError } from '../wire/usage.ts';
 
 /** In milliseconds. */
 export interface RetrySchedule {
@@ -34,11 +34,12 @@ export const RETRY_SCHEDULE: RetrySchedule = {
 };
 
 /** Returns the schedule with the defaults for what is not given. Throws UsageError for one by which mail could never be due. */
-export function scheduleOf(given: Partial<RetrySchedule> = {}): RetrySchedule {
-  const schedule = { ...RETRY_SCHEDULE, ...given };
+export function scheduleOf(options: Partial<RetrySchedule> = {}): RetrySchedule {
+  checkObject(options, 'schedule must be an object');
+  const schedule = { ...RETRY_SCHEDULE, ...given(options) };
   checkCounts(schedule, { jitter: 0, expire: 0, expireBounce: 0, delayWarning: 0 });
   const { intervals } = schedule;
-  if (!(intervals.length > 0 && intervals.every((interval) => interval > 0))) throw new UsageError(`intervals must be milliseconds, one of them at least, not ${JSON.stringify(intervals)}`);
+  if (!(Array.isArray(intervals) && intervals.length > 0 && intervals.every((interval) => interval > 0))) throw new UsageError(`intervals must be milliseconds, one of them at least, not ${shown(intervals)}`);
   return schedule;
 }
 

@@ -39,8 +39,33 @@ export function checkPath(value: unknown, what: readonly [name: string, example:
   if (typeof value !== 'string' || value === '' || value.includes('\0')) throw new UsageError(`the ${what[0]} must be a path, such as "${what[1]}", not ${shown(value)}`);
 }
 
-/** As a program would write it; JSON knows neither NaN nor what is longer than its numbers. */
-function shown(value: unknown): string {
+/** Throws UsageError for an option that is to be called and cannot be: it would be found out when a client is there. */
+export function checkFunctions<Name extends string>(options: { readonly [Each in NoInfer<Name>]?: unknown }, names: readonly Name[]): void {
+  for (const name of names) {
+    const value = options[name];
+    if (value !== undefined && typeof value !== 'function') throw new UsageError(`${name} must be a function, not ${value === null ? 'null' : typeof value}`);
+  }
+}
+
+/** Returns the options without those that are undefined, which would take the place of a default. */
+export function given<Options extends object>(options: Options): Partial<Options> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<Options>; // the same entries, or fewer
+}
+
+/** Characters of a value that are shown. */
+const MOST_SHOWN = 100;
+
+/** As a program would write it, where it has a text at all; JSON knows neither NaN, nor what is longer than its numbers, nor what holds itself. */
+export function shown(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
-  return typeof value === 'number' ? String(value) : JSON.stringify(value) ?? typeof value;
+  if (typeof value === 'number') return String(value);
+  const met = new Set<unknown>();
+  const text = JSON.stringify(value, (_, each: unknown) => {
+    if (typeof each === 'bigint') return `${each}n`;
+    if (typeof each !== 'object') return each;
+    if (met.has(each)) return undefined;
+    met.add(each);
+    return each;
+  }) ?? typeof value;
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text;
 }

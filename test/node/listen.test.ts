@@ -361,7 +361,7 @@ describe('a hook that fails', () => {
     ['a refusal whose enhanced code is none', { type: 'refuse', reply: { code: 550, enhanced: '5.1', lines: ['no'] } }],
     ['a refusal without a reply', { type: 'refuse' }],
     ['a refusal without lines', { type: 'refuse', reply: { code: 550 } }],
-    ['a refusal with a line that is none', refuse(550, '5.1.1', undefined as unknown as string)],
+    ['a refusal with a line that is none', { type: 'refuse', reply: { code: 550, enhanced: '5.1.1', lines: [undefined] } }],
     ['an acceptance whose text is none', { type: 'accept', text: 5 }],
     ['what only looks like a promise', { then: 5 }],
   ])('to give a verdict about a message, with %s, is 451 and a UsageError', async (_, verdict) => {

@@ -6,12 +6,15 @@ import { Users } from '../../src/node/credential.ts';
 import { FileQueue } from '../../src/node/file-queue.ts';
 import { listen } from '../../src/node/listen.ts';
 import { Maildir } from '../../src/node/maildir.ts';
+import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import { relay } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
+import { Server } from '../../src/node/server.ts';
 import { TlsClient } from '../../src/node/tls-client.ts';
 import { TransferAgent } from '../../src/node/transfer-agent.ts';
 import { ClientSession } from '../../src/protocol/client/session.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
+import { accept } from '../../src/protocol/server/verdict.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 
 const NONE = null as never;
@@ -43,5 +46,67 @@ describe('what is no options', () => {
     ['new ClientSession', 'options must be an object, not undefined', () => new ClientSession(ABSENT, 0)],
   ])('throws UsageError: %s: %s', async (_, message, use) => {
     await expect((async () => use())()).rejects.toThrow(new UsageError(message));
+  });
+});
+
+/** What a program without types may have made of an option. */
+const wrong = (options: object): never => options as never;
+const mail = (options: object): Promise<unknown> => relay('<>', ['bob@b.test'], new Uint8Array(), wrong(options));
+const hooks = { message: () => accept() };
+
+describe('what is no option of a client', () => {
+  // found by trying each: a host inside was connected to, a password shown, or all mail deferred, with a word about our own code for the server's reply
+  it.each<[string, () => unknown]>([
+    ['allowPrivateTargets must be true or false, not "false"', () => mail({ routing: { allowPrivateTargets: 'false' } })],
+    ['routing must be an object, not null', () => mail({ routing: null })],
+    ['routes must be a Map, not null', () => mail({ routing: { routes: null } })],
+    ['ownAddresses must be a list, not "127.0.0.1"', () => mail({ routing: { ownAddresses: '127.0.0.1' } })],
+    ['clearText must be true or false, not "no"', () => mail({ auth: { secret: { type: 'password', authcid: 'a', password: 'b' }, clearText: 'no' } })],
+    ['tlsAtOnce must be true or false, not "no"', () => mail({ tlsAtOnce: 'no' })],
+    ['lmtp must be true or false, not 1', () => mail({ lmtp: 1 })],
+    ['report must be a function, not string', () => mail({ report: 'x' })],
+    ['session must be a function, not null', () => mail({ session: null })],
+    ['resolver must be a Resolver, such as new Resolver({ servers }), not {}', () => mail({ resolver: {} })],
+    ['resolver must be a Resolver, such as new Resolver({ servers }), not {}', () => connectTo('smtp://mx.test', wrong({ resolver: {} }))],
+    ['clearText must be true or false, not "no"', () => connectTo('smtp://mx.test', wrong({ auth: { secret: { type: 'token', token: 'x' }, clearText: 'no' } }))],
+    ['timeout must be a number of at least 1, not NaN', () => new ClientSession({ hostname: 'a.test', timeout: NaN }, 0)],
+    ['a MailClient is of { host, port }, or made by connectTo(url), not of "smtp://mx.test"', () => new MailClient(wrong('smtp://mx.test' as never))],
+    ['domain must be text, such as example.org, not undefined', () => new Resolver().route(ABSENT, NONE)],
+    ['options of a route are { ownNames, ownAddresses, routes, mxPort, allowPrivateTargets }', () => new Resolver().route('b.test', ABSENT)],
+  ])('throws UsageError: %s', async (message, use) => {
+    await expect((async () => use())()).rejects.toThrow(new UsageError(message));
+  });
+
+  it('takes what is undefined for absent', async () => {
+    const [result] = await relay('<>', ['bob@[127.0.0.1]'], new Uint8Array(), wrong({ hostname: 'a.test', routing: { routes: undefined, mxPort: undefined, ownAddresses: undefined, allowPrivateTargets: undefined } })) as readonly RecipientOutcome[];
+    expect(result?.outcome.reply.lines).toEqual(['mail is not sent to this address: [127.0.0.1]:25 is left out: loopback address']);
+  });
+});
+
+describe('what is no option of a server', () => {
+  // found by trying each: every client heard 421 or 451, or the first one ended the process
+  it.each<[string, () => unknown]>([
+    ['rcpt must be a function, not object', () => listen({ hostname: 'mx.test', port: 0 }, wrong({ ...hooks, rcpt: new Set() }))],
+    ['sessionState must be a function, not object', () => listen({ hostname: 'mx.test', port: 0 }, wrong({ ...hooks, sessionState: {} }))],
+    ['session must be a function, not null', () => listen(wrong({ hostname: 'mx.test', port: 0, session: null }), hooks)],
+    ['counts must be { sessions: 0, commands: { EHLO: 0, … }, replies: new Float64Array(1000) }', () => listen(wrong({ hostname: 'mx.test', port: 0, counts: {} }), hooks)],
+    ['port must be an integer from 0 to 65535, not 25n', () => listen(wrong({ hostname: 'mx.test', port: 25n }), hooks)],
+    ['proxyFrom holds addresses or ranges such as 192.0.2.0/24, not 5', () => listen(wrong({ hostname: 'mx.test', port: 0, proxyFrom: [5] }), hooks)],
+    ['options must be an object, not undefined', () => new Server(ABSENT, undefined)],
+    ['hostname must be a domain or an address literal, not undefined', () => new Server(wrong({}), undefined)],
+    ['hostname must be a domain or an address literal, not undefined', () => new ServerSession(wrong({}), 0)],
+  ])('throws UsageError: %s', async (message, use) => {
+    await expect((async () => use())()).rejects.toThrow(new UsageError(message));
+  });
+
+  it.each<[string, object]>([
+    ['session must return a ServerSession', { session: () => undefined }],
+    ['auth needs mechanisms, such as ["SCRAM-SHA-256", "PLAIN"]', { auth: () => 5 }],
+  ])('is told where a function has given it: %s', async (message, options) => {
+    const errors: Error[] = [];
+    await using server = await listen(wrong({ hostname: 'mx.test', port: 0, ...options }), { ...hooks, auth: () => ({ type: 'no' }), error: (error) => void errors.push(error) });
+    const [result] = await relay('<>', ['bob@b.test'], new Uint8Array(), { hostname: 'a.test', routing: { smarthost: { host: '127.0.0.1', port: server.port } } });
+    expect(result?.outcome.reply.code).toBe(421);
+    expect(errors).toEqual([new UsageError(message)]);
   });
 });

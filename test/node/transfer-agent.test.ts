@@ -109,7 +109,13 @@ describe('a transfer agent that is set up wrongly', () => {
     ['users must be a function that returns Users', { users: {} }],
     ['maildir must be a Maildir, such as await Maildir.open(directory)', { maildir: './Maildir' }],
     ['routing is needed: { routes, mxPort, allowPrivateTargets }', { routing: undefined }],
-    ['routes must be a Map, not {}', { routing: { routes: {} } }],
+    ['routing is needed: { routes, mxPort, allowPrivateTargets }', { routing: { routes: new Map() } }],
+    ['routes must be a Map, not {}', { routing: { routes: {}, mxPort: 25, allowPrivateTargets: false } }],
+    ['allowPrivateTargets must be true or false, not "false"', { routing: { routes: new Map(), mxPort: 25, allowPrivateTargets: 'false' } }],
+    ['schedule must be an object, not null', { schedule: null }],
+    ['intervals must be milliseconds, one of them at least, not 60000', { schedule: { intervals: 60_000 } }],
+    ['reuse must be an object, not 5', { reuse: 5 }],
+    ['mails must be a number of at least 1, not "many"', { reuse: { mails: 'many' } }],
     ['admission.accept must be a Set of domains', { admission: undefined }],
     ['admission.accept must be a Set of domains', { admission: { accept: ['b.test'], relayFrom: [] } }],
     ['admission.accept holds domains in lower case, such as "example.org", or "*", not "B.test"', { admission: { accept: new Set(['B.test']), relayFrom: [] } }],
@@ -120,9 +126,10 @@ describe('a transfer agent that is set up wrongly', () => {
     await expect(start('mx.test', { options })).rejects.toThrow(new UsageError(message));
   });
 
-  it('and knows no place to listen at throws UsageError', async () => {
+  // found by trying: with `place: null` it listened on port 2525
+  it.each<[unknown]>([[{ host: '127.0.0.1', port: 0 }], [{ place: null }], [{ place: {} }], [{ place: 'smtp://127.0.0.1:0' }], [undefined], [null]])('and knows no place to listen at throws UsageError: %j', async (door) => {
     const { agent } = await start('mx.test');
-    await expect(agent.listen({ host: '127.0.0.1', port: 0 } as unknown as Door)).rejects.toThrow(new UsageError('a place is needed: { place: { host, port } }, { place: { path } } or { place: { fd } }'));
+    await expect(agent.listen(door as Door)).rejects.toThrow(new UsageError('a place is needed: { place: { host, port } }, { place: { path } } or { place: { fd } }'));
   });
 
   it('takes ranges as text', async () => {

@@ -1,6 +1,6 @@
 // What an embedder sets about a ClientSession, and what holds where nothing is set.
 
-import { checkLists, checkObject, UsageError } from '../../wire/usage.ts';
+import { checkCounts, checkFlags, checkLists, checkObject, shown, UsageError } from '../../wire/usage.ts';
 import { parseHost } from '../../syntax/domain.ts';
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
@@ -50,14 +50,17 @@ export interface Settings {
 
 const POLICIES: readonly TlsPolicy[] = ['off', 'opportunistic', 'require', 'verify'];
 
-/** Throws UsageError for a hostname, own names, a policy or a secret that is none: a session that began with it could only fail. */
-export function checkClientOptions(options: { readonly hostname?: string; readonly ownNames?: readonly string[]; readonly tlsPolicy?: TlsPolicy; readonly auth?: Pick<ClientAuth, 'secret'> | undefined }): void {
+/** Throws UsageError for a hostname, own names, a policy, a secret or a time that is none, and for what is neither true nor false: a session that began with it could only fail, or show what it was not to show. */
+export function checkClientOptions(options: Partial<Omit<ClientOptions, 'auth'>> & { readonly auth?: Pick<ClientAuth, 'secret' | 'clearText'> | undefined }): void {
   const { hostname, ownNames = [], tlsPolicy, auth } = options;
   if (hostname !== undefined) hostOf(hostname);
+  checkCounts(options, { timeout: 1 });
+  checkFlags(options, ['lmtp', 'tlsAtOnce']);
   checkLists(options, ['ownNames']);
-  if (!ownNames.every((name) => typeof name === 'string')) throw new UsageError(`ownNames must be host names, not ${JSON.stringify(ownNames)}`);
-  if (tlsPolicy !== undefined && !POLICIES.includes(tlsPolicy)) throw new UsageError(`tlsPolicy must be one of ${POLICIES.join(', ')}, not ${JSON.stringify(tlsPolicy)}`);
+  if (!ownNames.every((name) => typeof name === 'string')) throw new UsageError(`ownNames must be host names, not ${shown(ownNames)}`);
+  if (tlsPolicy !== undefined && !POLICIES.includes(tlsPolicy)) throw new UsageError(`tlsPolicy must be one of ${POLICIES.join(', ')}, not ${shown(tlsPolicy)}`);
   if (auth !== undefined && !isSecret(auth?.secret)) throw new UsageError('auth needs a secret: { type: "password", authcid, password } or { type: "token", token }');
+  if (auth !== undefined) checkFlags(auth, ['clearText']);
 }
 
 /** Tells whether it is one, as a program without types may not have it. */
@@ -68,7 +71,7 @@ function isSecret(secret: ClientSecret | undefined): boolean {
 
 function hostOf(hostname: string): Domain | AddressLiteral {
   const host = typeof hostname === 'string' ? parseHost(hostname) : undefined; // a program without types may give anything
-  if (host === undefined || isFault(host)) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(hostname)}`);
+  if (host === undefined || isFault(host)) throw new UsageError(`hostname must be a domain or an address literal, not ${shown(hostname)}`);
   return host;
 }
 
@@ -77,6 +80,6 @@ export function settingsOf(options: ClientOptions): Settings {
   checkObject(options);
   const { hostname, timeout = Infinity, lmtp = false, tlsPolicy = 'off', tlsAtOnce = false, auth, ownNames = [] } = options;
   const host = hostOf(hostname);
-  checkClientOptions({ ownNames, tlsPolicy, auth });
+  checkClientOptions({ ownNames, tlsPolicy, auth, timeout, lmtp, tlsAtOnce });
   return { host, timeout, lmtp, tlsPolicy, tlsAtOnce, auth, ownNames: new Set(ownNames.map((name) => name.toLowerCase())) };
 }

@@ -1,7 +1,7 @@
 // What an embedder sets about a ServerSession, and what holds where nothing is set.
 
 import { encodeAscii } from '../../wire/ascii.ts';
-import { checkCounts, checkFlags, checkLists, checkObject, UsageError } from '../../wire/usage.ts';
+import { checkCounts, checkFlags, checkLists, checkObject, shown, UsageError } from '../../wire/usage.ts';
 import { parseHost } from '../../syntax/domain.ts';
 import { isFault } from '../../syntax/fault.ts';
 import { EXTENSIONS, type ExtensionKeyword } from '../extension.ts';
@@ -140,15 +140,16 @@ function readOptions(options: ServerOptions): Settings {
     checkFlags(options.auth, ['required', 'clearText']);
   }
   const { earlyTalk = 'take' } = options;
-  if (earlyTalk !== 'take' && earlyTalk !== 'refuse') throw new UsageError(`earlyTalk must be "take" or "refuse", not ${JSON.stringify(earlyTalk)}`);
+  if (earlyTalk !== 'take' && earlyTalk !== 'refuse') throw new UsageError(`earlyTalk must be "take" or "refuse", not ${shown(earlyTalk)}`);
   const unknown = options.leniencies?.find((name) => !Object.hasOwn(LENIENCIES, name));
-  if (unknown !== undefined) throw new UsageError(`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not ${JSON.stringify(unknown)}`);
-  if (isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${JSON.stringify(options.hostname)}`);
+  if (unknown !== undefined) throw new UsageError(`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not ${shown(unknown)}`);
+  if (typeof options.hostname !== 'string' || isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${shown(options.hostname)}`);
   const strange = options.without?.find((name) => !Object.hasOwn(EXTENSIONS, name));
-  if (strange !== undefined) throw new UsageError(`without names extensions: ${Object.keys(EXTENSIONS).join(', ')}, not ${JSON.stringify(strange)}`);
+  if (strange !== undefined) throw new UsageError(`without names extensions: ${Object.keys(EXTENSIONS).join(', ')}, not ${shown(strange)}`);
   const foreign = options.auth?.mechanisms.find((name) => !Object.hasOwn(MECHANISMS, name));
-  if (foreign !== undefined) throw new UsageError(`mechanisms are ${Object.keys(MECHANISMS).join(', ')}, not ${JSON.stringify(foreign)}`);
+  if (foreign !== undefined) throw new UsageError(`mechanisms are ${Object.keys(MECHANISMS).join(', ')}, not ${shown(foreign)}`);
   checkCounts(options, LEAST);
+  if (options.counts !== undefined && !(options.counts?.replies instanceof Float64Array && typeof options.counts.commands === 'object')) throw new UsageError('counts must be { sessions: 0, commands: { EHLO: 0, … }, replies: new Float64Array(1000) }');
   for (const name of ANNOUNCED) {
     const value = options[name] ?? 0;
     if (value !== Infinity && !Number.isSafeInteger(value)) throw new UsageError(`${name} is announced in digits: a whole number, or Infinity for no limit, not ${value}`);

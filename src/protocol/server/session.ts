@@ -14,7 +14,7 @@
 // `pace.ts`; how often, `tally.ts`.
 
 import type { LineDecoder } from '../../wire/line-decoder.ts';
-import { UsageError } from '../../wire/usage.ts';
+import { shown, UsageError } from '../../wire/usage.ts';
 import { isConsistent, type Reply } from '../../syntax/reply.ts';
 import type { Milliseconds } from '../limit.ts';
 import type { AuthAnswer, Identity } from '../sasl/exchange.ts';
@@ -236,6 +236,6 @@ const ANSWER = 'the end of mail data is answered with a reply of 2yz, 4yz or 5yz
 
 /** Throws UsageError for a reply of the application's that cannot be said. */
 function check({ code, enhanced }: Reply, wanted: string, least = 200, most = 599): void {
-  if (!Number.isInteger(code) || code < least || code > most || (code >= 300 && code < 400)) throw new UsageError(`${wanted}, not ${code}`);
-  if (!isConsistent({ code, enhanced })) throw new UsageError(`the enhanced code of a ${code} is a status code of its class (RFC 2034 §4), not ${JSON.stringify(enhanced)}`);
+  if (!Number.isInteger(code) || code < least || code > most || (code >= 300 && code < 400)) throw new UsageError(`${wanted}, not ${shown(code)}`);
+  if (!isConsistent({ code, enhanced })) throw new UsageError(`the enhanced code of a ${code} is a status code of its class (RFC 2034 §4), not ${shown(enhanced)}`);
 }

@@ -1,7 +1,7 @@
 // Verdicts: what a hook answers, as values. The types tie the reply code to the enhanced code: `refuse(552, '4.3.1', …)`
 // does not compile.
 
-import { UsageError } from '../../wire/usage.ts';
+import { shown, UsageError } from '../../wire/usage.ts';
 import { reply } from '../../syntax/reply.ts';
 import type { EnhancedFor, Reply, ReplyCode } from '../../syntax/reply.ts';
 import type { ServerQuestion } from './action.ts';
@@ -13,14 +13,16 @@ export type RefusalCode = Exclude<ReplyCode, 211 | 214 | 220 | 221 | 235 | 250 |
 /** The answer to a question; a text of an acceptance takes the place of the default one, the codes stay. */
 export type Verdict = { readonly type: 'accept'; readonly text?: string } | { readonly type: 'refuse'; readonly reply: Reply };
 
-/** Goes on as the RFC has it, with `text` in the reply. */
+/** Goes on as the RFC has it, with `text` in the reply. Throws UsageError for what is no text. */
 export function accept(text?: string): Verdict {
+  if (text !== undefined && typeof text !== 'string') throw new UsageError(`the text of an acceptance is text, not ${shown(text)}`);
   return text === undefined ? { type: 'accept' } : { type: 'accept', text };
 }
 
 /** Refuses with a reply of 4yz or 5yz, whose enhanced code has the same class. Throws UsageError where it is not so, as a program without types can have it. */
 export function refuse<Code extends RefusalCode>(code: Code, enhanced: EnhancedFor<Code>, text: string): Verdict {
-  if (!/^([45])\d\d \1\.\d{1,3}\.\d{1,3}$/.test(`${code} ${enhanced}`)) throw new UsageError(`refuse takes a code of 4yz or 5yz and an enhanced code of the same class, such as 550 and "5.1.1", not ${code} and ${JSON.stringify(enhanced)}`);
+  if (typeof text !== 'string') throw new UsageError(`refuse takes a text behind the codes, such as "no such user", not ${shown(text)}`);
+  if (typeof code !== 'number' || !/^([45])\d\d \1\.\d{1,3}\.\d{1,3}$/.test(`${code} ${enhanced}`)) throw new UsageError(`refuse takes a code of 4yz or 5yz and an enhanced code of the same class, such as 550 and "5.1.1", not ${shown(code)} and ${shown(enhanced)}`);
   return { type: 'refuse', reply: reply(code, enhanced, text) };
 }
 

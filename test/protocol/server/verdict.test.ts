@@ -29,6 +29,13 @@ describe('a verdict', () => {
     expect(() => refuse(250, '2.0.0', 'ok')).toThrow(new UsageError(said(250, '2.0.0')));
   });
 
+  // found by trying: it was the hook that had answered no verdict, when a client was there
+  it('has texts and numbers where they belong', () => {
+    expect(() => accept(5 as unknown as string)).toThrow(new UsageError('the text of an acceptance is text, not 5'));
+    expect(() => refuse(550, '5.1.1', undefined as unknown as string)).toThrow(new UsageError('refuse takes a text behind the codes, such as "no such user", not undefined'));
+    expect(() => refuse('550' as unknown as 550, '5.1.1', 'no')).toThrow(new UsageError('refuse takes a code of 4yz or 5yz and an enhanced code of the same class, such as 550 and "5.1.1", not "550" and "5.1.1"'));
+  });
+
   it('names the entry that the mail was committed to', () => {
     expect(committed({ id: '42' })).toEqual({ type: 'accept', text: 'queued as 42' });
   });
