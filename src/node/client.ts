@@ -86,7 +86,7 @@ export function connectTo(url: string, options: MailClientOptions = {}): MailCli
   const server = port === undefined ? undefined : parseNextHop(place, port);
   if (server === undefined) throw new UsageError(`expected smtp://HOST:PORT, smtps://HOST:PORT or lmtp://HOST:PORT, found ${quote(String(url).replace(/\/\/.*@/, '//…@'))}`);
   if (scheme === 'lmtp:' && server.port === 25) throw new UsageError('LMTP is not for port 25 (RFC 2033 §5)');
-  return new MailClient(server, { ...implied, ...options });
+  return new MailClient(server, { ...options, ...implied });
 }
 
 /** Sends mails to one server, several at a time. */

@@ -38,6 +38,14 @@ async function keeping(message: (mail: Mail) => Verdict | undefined | Promise<un
 }
 
 describe('a client for many mails', () => {
+  // found by trying: what was left undefined took TLS away, and mail went to port 465 in the clear
+  it.each([undefined, false])('speaks TLS at once to smtps:, whatever an option says of it: %s', async (tlsAtOnce) => {
+    const { url, taken } = await keeping();
+    await using client = connectTo(url.replace('smtp:', 'smtps:'), { ...OPTIONS, tlsAtOnce } as MailClientOptions);
+    expect(brief(await client.send(mailTo('bob')))).toBe('deferred 451 tls-failed');
+    expect(taken).toEqual([]);
+  });
+
   it('sends them over one connection where it may have only one, in their order', async () => {
     const { url, taken, clients } = await keeping();
     const client = connectTo(url, { ...OPTIONS, connections: 1 });
