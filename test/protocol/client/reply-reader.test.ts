@@ -60,4 +60,15 @@ describe('a reader of replies', () => {
       expect(read(spoilt, 100, reader)[0]).toBe('no reply');
     }
   });
+
+  // shows RFC6531:3.7.4.1-1
+  it('reads text as UTF-8 (RFC 6531 §3.7.4), and what is none a character for each octet, however it is cut', () => {
+    const line = '551 5.1.6 now j\xc3\xb6rg@\xe7\x94\xa8.example\r\n'; // an octet for each character
+    const latin = '550-5.1.1 J\xf6rg\r\n550 5.1.1 J\xc3\xb6rg\r\n';
+    for (const piece of [1_000, 7, 1]) {
+      const wanted = { code: 551, enhanced: '5.1.6', lines: ['now jörg@用.example'] };
+      expect(read(line + line, piece)).toEqual([wanted, wanted]);
+      expect(read(latin, piece)).toEqual([{ code: 550, enhanced: '5.1.1', lines: ['J\xf6rg', 'Jörg'] }]);
+    }
+  });
 });
