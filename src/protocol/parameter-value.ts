@@ -17,11 +17,14 @@ export function readBody(value: string | undefined): ReturnType<Read<MailParamet
   return body === '7BIT' || body === '8BITMIME' || body === 'BINARYMIME' ? { body } : 'malformed';
 }
 
-/** RFC 4954 §5: a mailbox in xtext, or `<>`. */
+/**
+ * RFC 4954 §5: a mailbox in xtext, or `<>`. Choice: xtext that is no mailbox says of nobody that he submitted the mail, and counts as
+ * `<>`, as all does that a client is not trusted with: there are submission services that put the name of their user there (`AUTH=bob`).
+ */
 export function readAuth(value: string | undefined): ReturnType<Read<MailParameters>> {
   const auth = value === undefined ? undefined : decodeXtext(value);
-  if (auth === undefined || (auth !== '<>' && isFault(parseMailbox(auth)))) return 'malformed';
-  return { auth };
+  if (auth === undefined) return 'malformed';
+  return { auth: isFault(parseMailbox(auth)) ? '<>' : auth };
 }
 
 /** RFC 3461 §4.3. */
