@@ -10,9 +10,10 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeLatin1 } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
-import { shown, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkFlags, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
+import type { ForwardPath } from '../syntax/path.ts';
 import type { MailParameters } from '../protocol/mail.ts';
 import { accept, type Verdict } from '../protocol/server/verdict.ts';
 import type { Asked, Hooks, SessionFacts } from './hook.ts';
@@ -61,9 +62,7 @@ export interface Collector extends Hooks {
 
 /** Returns hooks for `listen` that keep every mail in memory, and go wrong where `faults` say so. Throws UsageError for a fault that would never strike, or not refuse. */
 export function collect(...faults: readonly ScriptedFault[]): Collector {
-  const nowhere = faults.find(({ at }) => !PLACES.includes(at));
-  if (nowhere !== undefined) throw new UsageError(`a fault strikes at ${PLACES.join(', ')}, not at ${shown(nowhere.at)}`);
-  if (faults.some((fault) => fault.refuse !== undefined && !isRefusal(fault.refuse))) throw new UsageError('the refusal of a fault is refuse(code, enhanced, text)');
+  faults.forEach(checkFault);
   const mails: CollectedMail[] = [];
   const wakers = new Set<() => void>();
   const struck = faults.map(() => 0);
@@ -84,8 +83,9 @@ export function collect(...faults: readonly ScriptedFault[]): Collector {
   return {
     mails,
     next(timeout = 10_000) {
-      const index = asked++;
       return new Promise((resolve, reject) => {
+        checkCounts({ timeout }, { timeout: 0 });
+        const index = asked++;
         const wake = (): void => {
           const mail = mails[index];
           if (mail === undefined) return;
@@ -105,11 +105,11 @@ export function collect(...faults: readonly ScriptedFault[]): Collector {
     client: (question) => meet('client', [], question),
     helo: (question) => meet('helo', [], question),
     mail: (question) => meet('mail', [question.mailbox?.text ?? ''], question),
-    rcpt: (question) => meet('rcpt', [question.mailbox.text], question),
+    rcpt: (question) => meet('rcpt', [textOf(question.forwardPath), question.mailbox.text], question),
     async message(mail) {
       const { reversePath, forwardPaths, parameters, session } = mail;
       const from = reversePath.type === 'path' ? reversePath.mailbox.text : '';
-      const to = forwardPaths.map((path) => (path.type === 'path' ? path.mailbox.text : path.text.slice(1, -1)));
+      const to = forwardPaths.map(textOf);
       const pieces: Uint8Array[] = [];
       const fault = faultAt('message', to);
       for await (const octets of mail.content) {
@@ -125,6 +125,23 @@ export function collect(...faults: readonly ScriptedFault[]): Collector {
       return accept();
     },
   };
+}
+
+/** Throws UsageError for a fault that would never strike, or not refuse. */
+function checkFault(fault: ScriptedFault): void {
+  checkObject(fault, 'a fault must be an object');
+  const { at, path, refuse } = fault;
+  if (!PLACES.includes(at)) throw new UsageError(`a fault strikes at ${PLACES.join(', ')}, not at ${shown(at)}`);
+  if (path !== undefined && (typeof path !== 'string' || path.startsWith('<'))) throw new UsageError(`the path of a fault is text without brackets, such as alice@example.org, not ${shown(path)}`);
+  if (path !== undefined && (at === 'client' || at === 'helo')) throw new UsageError(`a fault at ${at} has no path: there is none yet`);
+  checkCounts(fault, { times: 1, delay: 0 });
+  checkFlags(fault, ['drop']);
+  if (refuse !== undefined && !isRefusal(refuse)) throw new UsageError('the refusal of a fault is refuse(code, enhanced, text)');
+}
+
+/** Without brackets. */
+function textOf(path: ForwardPath): string {
+  return path.type === 'path' ? path.mailbox.text : path.text.slice(1, -1);
 }
 
 /** What a fault does where it strikes: the verdict, or none where the connection is broken or nothing but time was lost. */

@@ -7,7 +7,7 @@
 // Rule 5: mail for which there is no room is refused with 452 4.3.1 (§4.2.3), or with 451 4.3.2 where too many files are open,
 //         and taken again when there is.
 
-import { UsageError } from '../wire/usage.ts';
+import { checkCounts, UsageError } from '../wire/usage.ts';
 import { formatHost } from '../syntax/domain.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
@@ -168,6 +168,7 @@ export class TransferAgent {
 
   /** Stops accepting, finishes what is in hand, closes the queue; takes at most `grace` milliseconds and a little. */
   async close(grace: Milliseconds = seconds(25)): Promise<void> {
+    checkCounts({ grace }, { grace: 0 });
     this.#closed = true;
     await Promise.all([...this.#servers.map((server) => server.close(grace)), this.#pool.close(), this.#dispatcher.close(grace)]);
     await this.#options.queue.close();

@@ -13,7 +13,7 @@ export const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** Whether a value is octets, whatever its type promises. By its name: an array of another realm is no instance of this one's class. */
 export function isOctets(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+  return value instanceof Uint8Array || (ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]');
 }
 
 /** Returns the parts in order as one run: a copy, the caller's own. */

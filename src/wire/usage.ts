@@ -1,5 +1,7 @@
 // What is thrown when the embedder misuses an interface. Nothing that a peer sends ever throws: a peer's faults are values.
 
+import { isOctets } from './octet.ts';
+
 /** Thrown where the program that uses this one is wrong, never for what a peer does. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -8,6 +10,11 @@ export class UsageError extends Error {
 /** Throws UsageError for what is no object, whatever its type promised. */
 export function checkObject(value: unknown, wanted = 'options must be an object'): void {
   if (typeof value !== 'object' || value === null) throw new UsageError(`${wanted}, not ${shown(value)}`);
+}
+
+/** Throws UsageError for what is no octets, whatever its type promised: text above all. */
+export function checkOctets(octets: unknown): void {
+  if (!isOctets(octets)) throw new UsageError(`octets are a Uint8Array, not ${octets === null ? 'null' : typeof octets}`);
 }
 
 /** Throws UsageError for an option that is to be a list and is none: one name alone, say. */

@@ -70,6 +70,25 @@ describe('a collector', () => {
     expect(result.mails).toBe(mails);
   });
 
+  it('is at fault for the postmaster, who has no domain', async () => {
+    const faults: readonly ScriptedFault[] = [{ at: 'rcpt', path: 'postmaster', refuse: refuse(450, '4.2.1', 'later') }];
+    expect((await session(faults, ...ENVELOPE.slice(0, 2), 'RCPT TO:<Postmaster>', 'RCPT TO:<postmaster>')).heard.slice(-2).map((reply) => reply.slice(0, 3))).toEqual(['250', '450']);
+  });
+
+  // found by trying: the test went on as if the program under test had met the fault
+  it.each<[string, unknown]>([
+    ['times must be a number of at least 1, not 0', { at: 'rcpt', times: 0 }],
+    ['times must be a number of at least 1, not "once"', { at: 'rcpt', times: 'once' }],
+    ['delay must be a number of at least 0, not NaN', { at: 'rcpt', delay: NaN }],
+    ['drop must be true or false, not "no"', { at: 'rcpt', drop: 'no' }],
+    ['the path of a fault is text without brackets, such as alice@example.org, not "<bob@example.com>"', { at: 'rcpt', path: '<bob@example.com>' }],
+    ['the path of a fault is text without brackets, such as alice@example.org, not 5', { at: 'rcpt', path: 5 }],
+    ['a fault at helo has no path: there is none yet', { at: 'helo', path: 'bob@example.com' }],
+    ['a fault must be an object, not null', null],
+  ])('throws UsageError: %s', (message, fault) => {
+    expect(() => collect(fault as ScriptedFault)).toThrow(new UsageError(message));
+  });
+
   it('is at fault as often as it is told to be', async () => {
     const rcpt = 'RCPT TO:<bob@example.com>';
     const { heard } = await session([{ at: 'rcpt', times: 2, refuse: refuse(450, '4.2.1', 'later') }], ...ENVELOPE.slice(0, 2), rcpt, rcpt, rcpt);

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { connectTo, MailClient } from '../../src/node/client.ts';
 import { Users } from '../../src/node/credential.ts';
+import { collect } from '../../src/node/collect.ts';
 import { FileQueue } from '../../src/node/file-queue.ts';
 import { listen } from '../../src/node/listen.ts';
 import { Maildir } from '../../src/node/maildir.ts';
@@ -81,6 +82,31 @@ describe('what is no option of a client', () => {
     const [result] = await relay('<>', ['bob@[127.0.0.1]'], new Uint8Array(), wrong({ hostname: 'a.test', routing: { routes: undefined, mxPort: undefined, ownAddresses: undefined, allowPrivateTargets: undefined } })) as readonly RecipientOutcome[];
     expect(result?.outcome.reply.lines).toEqual(['mail is not sent to this address: [127.0.0.1]:25 is left out: loopback address']);
   });
+});
+
+describe('what is no octets', () => {
+  it.each([undefined, null, 'NOOP\r\n', [78]])('is misuse of a session: %j', (octets) => {
+    const server = new ServerSession({ hostname: 'mx.test' }, 0);
+    const client = new ClientSession({ hostname: 'a.test' }, 0);
+    const said = new UsageError(`octets are a Uint8Array, not ${octets === null ? 'null' : typeof octets}`);
+    expect(() => server.receive(octets as never, 0)).toThrow(said);
+    expect(() => client.receive(octets as never, 0)).toThrow(said);
+  });
+
+  it('and no transaction, and no reply, too', () => {
+    expect(() => new ClientSession({ hostname: 'a.test' }, 0).send(NONE, 0)).toThrow(new UsageError('a transaction needs a recipient'));
+    expect(() => new ServerSession({ hostname: 'mx.test' }, 0).refuse(ABSENT)).toThrow(new UsageError('a refusal needs a reply of 4yz or 5yz, not undefined'));
+  });
+});
+
+describe('what is no time', () => {
+  // found by trying: `setTimeout` takes NaN for now, and mail in hand was cut
+  it.each([NaN, -1, '5', null])('is none for a server to close in: %j', async (grace) => {
+    await using server = await listen({ hostname: 'mx.test', port: 0 }, hooks);
+    await expect(server.close(grace as number)).rejects.toThrow(/^grace must be a number of at least 0, not /);
+  });
+
+  it('is none for a mail to be waited for', () => expect(collect().next(NaN)).rejects.toThrow(new UsageError('timeout must be a number of at least 0, not NaN')));
 });
 
 describe('what is no option of a server', () => {

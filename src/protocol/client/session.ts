@@ -14,7 +14,7 @@
 // Departs: RFC 3030 §2 would have the replies to RCPT awaited before it; what is sent in vain costs nobody a mail.
 
 import { encodeAscii } from '../../wire/ascii.ts';
-import { UsageError } from '../../wire/usage.ts';
+import { checkOctets, UsageError } from '../../wire/usage.ts';
 import { parseEhloReply } from '../../syntax/keyword.ts';
 import { replyClass, type Reply, type ReplyClass } from '../../syntax/reply.ts';
 import { CLIENT_TIMEOUTS, type Milliseconds } from '../limit.ts';
@@ -43,7 +43,6 @@ export class ClientSession {
 
   #state: State;
   #failure: Failure | undefined; //             why the session ended, for transactions that come too late
-
   readonly #docket = new Docket((action) => this.#pipeline.push(action.type === 'done' || this.tls === undefined ? action : { ...action, outcome: { ...action.outcome, tls: this.tls } }));
   #offered = false; //                          ready was handed out, and no transaction begun since
   #dirty = false; //                            the server may still hold a transaction, which only RSET ends
@@ -97,7 +96,7 @@ export class ClientSession {
    * 'takes-next' its envelope goes right behind the end of the one under way, and its outcomes come behind that one's 'done'.
    */
   send(transaction: Transaction, now: Milliseconds): void {
-    if (transaction.forwardPaths.length === 0) throw new UsageError('a transaction needs a recipient');
+    if (!(transaction?.forwardPaths?.length > 0)) throw new UsageError('a transaction needs a recipient');
     const behind = this.#state === 'ending' && this.#docket.awaitsNext;
     if (!behind && (this.#docket.work !== IDLE || (this.#state !== 'ready' && this.#failure === undefined))) throw new UsageError(`no transaction can begin in state ${this.#state}`);
     const work = prepared(transaction, this.#negotiation, this.#quota, this.#failure);
@@ -163,6 +162,7 @@ export class ClientSession {
 
   /** Takes octets of the server. */
   receive(octets: Uint8Array, now: Milliseconds): void {
+    checkOctets(octets);
     for (let at = 0; at < octets.length && this.#state !== 'closed'; ) {
       if (this.#state === 'tls') return this.#break('bad-reply'); // RFC 3207 §6: what comes in the clear now is nobody's
       at = this.#replies.read(octets, at);

@@ -14,7 +14,7 @@
 // `pace.ts`; how often, `tally.ts`.
 
 import type { LineDecoder } from '../../wire/line-decoder.ts';
-import { shown, UsageError } from '../../wire/usage.ts';
+import { checkOctets, shown, UsageError } from '../../wire/usage.ts';
 import { isConsistent, type Reply } from '../../syntax/reply.ts';
 import type { Milliseconds } from '../limit.ts';
 import type { AuthAnswer, Identity } from '../sasl/exchange.ts';
@@ -75,6 +75,7 @@ export class ServerSession {
 
   /** Takes octets of the peer; the session owns them until they are used up. An empty array: we kept the peer waiting, so its time begins anew. */
   receive(octets: Uint8Array, now: Milliseconds): void {
+    checkOctets(octets);
     if (octets.length === 0) this.#pace.renew(now);
     else this.#pace.tick(now);
     if (this.state !== 'closed' && this.state !== 'tls') this.#reader.push(octets); // RFC 3207 §6: what comes in the clear now is nobody's
@@ -235,7 +236,8 @@ const NOT_EACH = 'a reply for each recipient is for the question "message" of LM
 const ANSWER = 'the end of mail data is answered with a reply of 2yz, 4yz or 5yz';
 
 /** Throws UsageError for a reply of the application's that cannot be said. */
-function check({ code, enhanced }: Reply, wanted: string, least = 200, most = 599): void {
+function check(reply: Reply, wanted: string, least = 200, most = 599): void {
+  const { code, enhanced } = reply ?? {}; // a program without types may have none
   if (!Number.isInteger(code) || code < least || code > most || (code >= 300 && code < 400)) throw new UsageError(`${wanted}, not ${shown(code)}`);
   if (!isConsistent({ code, enhanced })) throw new UsageError(`the enhanced code of a ${code} is a status code of its class (RFC 2034 §4), not ${shown(enhanced)}`);
 }
