@@ -10,7 +10,9 @@
 // Rule 2: a worker that dies is replaced at once; one that dies again and again, young, after a while that doubles up to a minute.
 // Rule 3: a worker that says what is wrong before it is ready, the first time, ends the crew: nothing would get better.
 // Rule 4: so does one whose disk has failed (status 74): nothing more is to be acknowledged until somebody has looked.
-// Rule 5: a worker that ends, and finishes what is in hand before, gets no further connection: others do.
+// Rule 5: none is said to be ready, or gets a connection, before all are: one that ends the crew (Rule 3) would leave mail that others
+//         have taken in parts of the queue which nobody relays.
+// Rule 6: a worker that ends, and finishes what is in hand before, gets no further connection: others do.
 
 import cluster, { type Worker } from 'node:cluster';
 import type { Socket } from 'node:net';
@@ -89,6 +91,7 @@ export class Crew<Work, News> {
   #turn = 0; //      of the measurements
   #passages = 0;
   #measuring: Promise<unknown> = Promise.resolve();
+  #complete = false; // all have been ready, once
   #ending = false;
   #begun: () => void = () => undefined;
   #changed: () => void = () => undefined;
@@ -122,7 +125,7 @@ export class Crew<Work, News> {
   /** Hands a connection on to some worker; keeps it while there is none. */
   connect(entrance: number, socket: Socket): void {
     const waiting = (this.#waiting[entrance] ??= new Waiting());
-    if (this.ready > 0) waiting.accept ??= (each) => this.#pass(entrance, each);
+    if (this.#complete && this.ready > 0) waiting.accept ??= (each) => this.#pass(entrance, each);
     waiting.enter(socket);
   }
 
@@ -208,11 +211,12 @@ export class Crew<Work, News> {
       case 'ready':
         member.ready = true;
         member.proven = true;
-        this.#options.ready({ worker: member.number, pid: member.process?.process.pid ?? 0 });
+        if (!this.#complete && !this.#members.every(({ ready }) => ready)) return;
+        for (const { number, process: forked } of this.#complete ? [member] : this.#members) this.#options.ready({ worker: number, pid: forked?.process.pid ?? 0 });
         for (const [entrance, waiting] of this.#waiting.entries()) if (waiting !== undefined) waiting.accept = (socket) => this.#pass(entrance, socket);
         this.#flush();
-        if (this.#members.every(({ ready }) => ready)) this.#begun();
-        return;
+        this.#complete = true;
+        return this.#begun();
       case 'taken':
         this.#arrived(member)?.socket.destroy(); // our end of it
         return this.#flush();

@@ -90,6 +90,24 @@ it('a worker that ends gets no further connection: those that were to come to it
   expect(events.slice(2)).toEqual(['closed b', 'closed c', 'closed d', 'closed a', 'closed e']);
 });
 
+// found by running: with --workers 2 on a queue that a relay without workers had, the second took mail until the first gave up, and
+// it waited in a part of the queue of which that relay knew nothing
+it('no worker gets a connection before all are ready, the first time', () => {
+  const crew = crewOf(2);
+  come(crew, 'a');
+  worker(1).says({ type: 'ready' });
+  come(crew, 'b');
+  expect([handed(0), handed(1)]).toEqual([0, 0]);
+  expect(events).toEqual([]);
+  worker(0).says({ type: 'ready' });
+  expect([handed(0), handed(1)]).toEqual([1, 1]);
+  expect(events).toEqual(['ready 1', 'ready 2']);
+  worker(0).dies(); // and later on the others go on
+  come(crew, 'c');
+  for (const _ of 'bc') worker(1).says({ type: 'taken' });
+  expect(handed(1)).toBe(2);
+});
+
 it('where all workers hang 4,096 connections wait for one, and further ones are closed', () => {
   const crew = crewOf(2);
   for (const each of workers) each.says({ type: 'ready' });
