@@ -23,4 +23,4 @@ export async function machineName(): Promise<string> {
   return `[${own ?? '127.0.0.1'}]`; // §4.1.4: a client without a name says its literal
 }
 
-const isName = (text: string): boolean => !isFault(parseDomain(text));
+const isName = (text: string): boolean => !isFault(parseDomain(text)) && parseIpv4(text) === undefined; // an address has the form of a domain, and is none
