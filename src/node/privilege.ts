@@ -26,9 +26,9 @@ export function findUser(name: string): User {
   if (getuid === undefined || seteuid === undefined || setuid === undefined || initgroups === undefined) throw new Error('this system has no users that a program could become');
   const self = getuid.call(process);
   if (self !== 0) {
-    const { username, uid, gid } = userInfo();
-    if (username === name) return { name, uid, gid };
-    throw new Error(`only root can become the user ${name}; this is ${username}`);
+    const own = ownUser();
+    if (own?.name === name) return own;
+    throw new Error(`only root can become the user ${name}; this is ${own?.name ?? `the number ${self}, which has no name`}`);
   }
   try {
     seteuid.call(process, name);
@@ -40,6 +40,16 @@ export function findUser(name: string): User {
     return { name, uid, gid };
   } finally {
     seteuid.call(process, self);
+  }
+}
+
+/** Who this is; undefined where the system has a number for him and no name, as in a container. */
+function ownUser(): User | undefined {
+  try {
+    const { username, uid, gid } = userInfo();
+    return { name: username, uid, gid };
+  } catch {
+    return undefined; // there is nothing else that it could say
   }
 }
 

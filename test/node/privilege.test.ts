@@ -1,15 +1,37 @@
 import { mkdirSync, statSync, symlinkSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import process from 'node:process';
+import { describe, expect, it, vi } from 'vitest';
 import { become, expectProgram, findUser, giveDirectory } from '../../src/node/privilege.ts';
 import { builtin, replaceIn } from '../support/builtin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+let unnamed = false;
+const real = builtin('node:os') as unknown as { readonly userInfo: typeof userInfo };
+replaceIn('node:os', {
+  userInfo: () => {
+    if (unnamed) throw Object.assign(new Error('A system error occurred: uv_os_get_passwd returned ENOENT (no such file or directory)'), { code: 'ERR_SYSTEM_ERROR' });
+    return real.userInfo();
+  },
+});
 
 // What a change of user does to a program is looked at from outside, as root: test/interop/operate.mjs.
 
 it('a user who is not there is not become', () => {
   expect(() => findUser('nobody-of-this-name')).toThrow(userInfo().uid === 0 ? 'there is no user "nobody-of-this-name"' : /^only root can become the user nobody-of-this-name; this is \w+$/);
+});
+
+// found by running: in a container, under a number that /etc/passwd does not know, it was "uv_os_get_passwd returned ENOENT"
+it('a user without a name is told so', () => {
+  unnamed = true;
+  const getuid = vi.spyOn(process as unknown as { getuid(): number }, 'getuid').mockReturnValue(12_345);
+  try {
+    expect(() => findUser('nobody')).toThrow('only root can become the user nobody; this is the number 12345, which has no name');
+  } finally {
+    unnamed = false;
+    getuid.mockRestore();
+  }
 });
 
 it('who one is already can be become by anyone', () => {
