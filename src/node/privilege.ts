@@ -8,7 +8,7 @@ import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { makeDirectories, OWNER_ONLY } from './durable.ts';
-import { errorText } from './error-text.ts';
+import { errorCode, errorText } from './error-text.ts';
 import { makeFolder } from './folder.ts';
 
 /** Node's, of which its types do not tell everywhere. */
@@ -32,8 +32,8 @@ export function findUser(name: string): User {
   }
   try {
     seteuid.call(process, name);
-  } catch {
-    throw new Error(`there is no user ${JSON.stringify(name)}`);
+  } catch (error) {
+    throw errorCode(error) === 'ERR_UNKNOWN_CREDENTIAL' ? new Error(`there is no user ${JSON.stringify(name)}`) : unable(name, error);
   }
   try {
     const { uid, gid } = userInfo();
@@ -56,9 +56,13 @@ function ownUser(): User | undefined {
 /** Becomes the user, with the groups that he is in, for good. Throws where that cannot be. */
 export function become({ name, uid, gid }: User): void {
   if (process.getuid?.() === uid) return;
-  initgroups?.call(process, name, gid);
-  process.setgid?.(gid);
-  process.setuid?.(uid);
+  try {
+    initgroups?.call(process, name, gid);
+    process.setgid?.(gid);
+    process.setuid?.(uid);
+  } catch (error) {
+    throw unable(name, error);
+  }
   let returned = false;
   try {
     process.setuid?.(0);
@@ -67,6 +71,11 @@ export function become({ name, uid, gid }: User): void {
     // as it should be
   }
   if (returned || process.getuid?.() !== uid || process.geteuid?.() !== uid) throw new Error(`becoming the user ${name} has not succeeded`);
+}
+
+/** A container, or whoever started the program, may have left root without them. */
+function unable(name: string, cause: unknown): Error {
+  return new Error(`root cannot become the user ${name} here, for want of CAP_SETUID, of CAP_SETGID, or of a number for him (${errorText(cause)})`, { cause });
 }
 
 /** Rejects with an Error whose message says in one line that the program, which further processes are to run, is not to be read by who this is now. */

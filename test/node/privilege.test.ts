@@ -34,6 +34,19 @@ it('a user without a name is told so', () => {
   }
 });
 
+// found by running: without CAP_SETUID, as in a container, it was "there is no user"
+it('root that may not become anybody is told so', () => {
+  const calls = process as unknown as Record<'getuid' | 'seteuid', () => unknown>;
+  const spies = [vi.spyOn(calls, 'getuid').mockReturnValue(0), vi.spyOn(calls, 'seteuid').mockImplementation(() => {
+    throw Object.assign(new Error('EPERM, Operation not permitted'), { code: 'EPERM' });
+  })];
+  try {
+    expect(() => findUser('nobody')).toThrow('root cannot become the user nobody here, for want of CAP_SETUID, of CAP_SETGID, or of a number for him (EPERM, Operation not permitted)');
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+});
+
 it('who one is already can be become by anyone', () => {
   const { username, uid, gid } = userInfo();
   expect(findUser(username)).toEqual({ name: username, uid, gid });
