@@ -136,11 +136,8 @@ export class FileQueue implements Queue {
   async settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void> {
     this.#mails.set(id, { ...this.#find(id), recipients, nextAttempt });
     if (recipients.some(({ state }) => state === 'waiting')) {
-      const file = await DurableFile.create(this.#path('tmp'), `${id}-${newId()}`);
       const state: StoredState = { recipients, nextAttempt };
-      await file.write(encodeUtf8(JSON.stringify(state)));
-      await file.commit(this.#path('state'), id);
-      return;
+      return this.#write(JSON.stringify(state), this.#path('state'), id);
     }
     // The mail goes before its state: the other order could bring delivered recipients back to waiting.
     await unlink(this.#path('mail', id)).catch(unlessAbsent); // by an earlier call, which then failed
@@ -159,9 +156,7 @@ export class FileQueue implements Queue {
     const format = await readFile(this.#path('FORMAT'), 'utf8').catch(unlessAbsent); // absent: a new queue
     if (format === FORMAT) return;
     if (format !== undefined) throw new Error(`the queue has the format ${JSON.stringify(format.trim())}, this version reads ${JSON.stringify(FORMAT.trim())}`);
-    const file = await DurableFile.create(this.#path('tmp'), `FORMAT-${newId()}`);
-    await file.write(encodeUtf8(FORMAT));
-    await file.commit(this.#directory, 'FORMAT');
+    await this.#write(FORMAT, this.#directory, 'FORMAT');
   }
 
   async #recover(): Promise<void> {
@@ -208,6 +203,17 @@ export class FileQueue implements Queue {
       return isEnvelope(envelope) && envelope.size + length + TRAILER === size ? envelope : undefined;
     } finally {
       await file.close();
+    }
+  }
+
+  async #write(text: string, directory: string, name: string): Promise<void> {
+    const file = await DurableFile.create(this.#path('tmp'), `${name}-${newId()}`);
+    try {
+      await file.write(encodeUtf8(text));
+      await file.commit(directory, name);
+    } catch (error) {
+      await file.discard();
+      throw error;
     }
   }
 
