@@ -2,9 +2,11 @@
 // of every connection; a place among others is 40.
 //
 // Rule 1: who is woken, or has it called off, is not woken again.
-// Rule 2: one that throws keeps no other from being woken, in the same turn or a later one.
+// Rule 2: nobody is woken before what has come by then is read, though this program did not run at the time: it was stopped, or busy.
+//         A reply that came in time counts, or its mail would be sent twice. So a timer that goes off waits for a turn of the event loop.
+// Rule 3: one that throws keeps no other from being woken, in the same turn or a later one.
 
-import { clearTimeout, setTimeout } from 'node:timers';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import type { Milliseconds } from '../protocol/limit.ts';
 import { LONGEST_TIMER, type Timer } from './pause.ts';
 
@@ -24,7 +26,7 @@ export class Alarm {
 
   constructor(at: Milliseconds, now: Milliseconds) {
     this.at = at;
-    this.#timer = setTimeout(() => this.#ring(), Math.min(Math.max(0, at - now), LONGEST_TIMER));
+    this.#timer = setTimeout(() => setImmediate(() => this.#ring()), Math.min(Math.max(0, at - now), LONGEST_TIMER));
   }
 
   /** Wakes the sleeper at a time, once, and returns what calls that off. */

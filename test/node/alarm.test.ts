@@ -1,7 +1,10 @@
+import { setImmediate } from 'node:timers';
 import { setUncaughtExceptionCaptureCallback } from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { Alarm, type Sleeper } from '../../src/node/alarm.ts';
 import { now } from '../../src/node/pump.ts';
+import { encodeAscii } from '../../src/wire/ascii.ts';
+import { loopback } from '../support/loopback.ts';
 import { until } from '../support/turn.ts';
 
 /** Who writes down that it was woken, and does something then. */
@@ -36,6 +39,22 @@ describe('an alarm', () => {
     alarm.off(second);
     await until(() => woken.includes('fourth'));
     expect(woken).toEqual(['first', 'fourth']);
+  });
+
+  // found by running: a client that was stopped (SIGSTOP, a frozen container) while a server took a mail did not look at its reply, and
+  // sent the mail again
+  it('wakes nobody before what has come meanwhile is read, though the program did not run at that time', async () => {
+    await using ends = await loopback();
+    const heard: string[] = [];
+    ends.socket.on('data', () => heard.push('octets'));
+    ends.socket.resume();
+    await new Promise<void>((resolve) => void setImmediate(() => {
+      const at = now() + 5;
+      Alarm.set(at, now(), sleeper('alarm', heard, resolve));
+      ends.peer.socket.write(encodeAscii('250 2.0.0 taken\r\n'));
+      while (now() < at + 20); // stopped; both are there when it goes on, and timers come before what is read
+    }));
+    expect(heard).toEqual(['octets', 'alarm']);
   });
 
   it('that nobody sleeps to any more is none', () => {
