@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest';
 import type { Disk } from '../src/node/disk.ts';
 import { Journal } from '../src/node/journal.ts';
 import { STEPS, type Perform, type Step } from '../src/node/step.ts';
+import { allOf } from './support/content.ts';
 import { contentOf } from './support/crash-scenario.ts';
 import { explore, fail, optionsOf, record, type Variant } from './support/crash-model.ts';
 import { randomOf, TIMES } from './support/random.ts';
 import type { SimDisk } from './support/sim-disk.ts';
-import { collect } from '../src/node/stored-content.ts';
 
 describe('the journal, whenever it dies', () => {
   // shows RFC5321:6.1-1 RFC5321:6.1-2 RFC2033:4.2-4 RFC2033:4.2-5 RFC2033:4.3-3
@@ -116,7 +116,7 @@ describe('a segment that has decayed', () => {
     expect(await disk.read('dead/3.log')).toEqual(octets);
     const mails = [...journal.mails()];
     expect(mails.length).toBeGreaterThan(3);
-    for (const { id } of mails) expect(await collect(journal.content(id))).toEqual(contentOf(id));
+    for (const { id } of mails) expect(await allOf(journal.content(id))).toEqual(contentOf(id));
   });
 
   it('is kept whenever the recovery dies', async () => {

@@ -77,18 +77,6 @@ export type Next = () => Follower | undefined;
 export type Report = (recipient: number, outcome: Outcome) => void;
 
 /**
- * Sends the mail over the connection, says QUIT, and resolves with an outcome for each recipient, in their order, before
- * the QUIT is answered. Never rejects: whatever goes wrong is an outcome.
- * @internal
- */
-export async function send(socket: Socket, mail: Outgoing, forwardPaths: readonly ForwardPath[], options: SenderOptions): Promise<readonly Outcome[]> {
-  const connection = new ClientConnection(socket, options);
-  const outcomes = await connection.send(mail, forwardPaths);
-  void connection.quit();
-  return outcomes;
-}
-
-/**
  * Opens a connection, and resolves when it takes a mail, or when the session has ended: then each mail gets the reason.
  * Rejects with what `connect` rejects with. That is called again, for the same host, where the first connection cannot do all:
  * in clear, after a handshake that failed; and where a server takes no more in one session (RFC 9422 §4.1, §4.3).

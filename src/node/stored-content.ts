@@ -9,7 +9,6 @@ import type { Checksum } from '../relay/queue/checksum.ts';
 import { encodeFact, type StoredEnvelope } from '../relay/queue/fact.ts';
 import type { ContentPlace } from '../relay/queue/fold.ts';
 import { FLAGS, HEADER, isSound, readHeader, seal, secretOf } from '../relay/queue/record.ts';
-import { concat, EMPTY } from '../wire/octet.ts';
 import type { Disk } from './disk.ts';
 import { segmentPath } from './segment-log.ts';
 import type { Perform, Step } from './step.ts';
@@ -139,10 +138,3 @@ async function* readPlace({ disk, secret, checksum }: ContentReader, id: string,
 
 /** Octets that the first read asks for beyond the content: so most mail is read at once. */
 const MOST_ENVELOPE = 1024;
-
-/** Returns all of some content. */
-export async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const octets of content) pieces.push(octets);
-  return pieces.length === 0 ? EMPTY : concat(pieces);
-}

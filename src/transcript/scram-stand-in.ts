@@ -28,7 +28,7 @@ const { iterations: ITERATIONS } = DECOY;
 const WRONG = new Uint8Array(KEY_OCTETS);
 
 /** Hi of RFC 5802 §2.2, which a shell computes on a thread of its own. */
-export function derive({ password, salt, iterations }: Pick<DeriveQuestion, 'password' | 'salt' | 'iterations'>, { hmacSha256 }: Hash): Uint8Array {
+function derive({ password, salt, iterations }: Pick<DeriveQuestion, 'password' | 'salt' | 'iterations'>, { hmacSha256 }: Hash): Uint8Array {
   let block = hmacSha256(password, concat([salt, Uint8Array.of(0, 0, 0, 1)]));
   const sum = concat([block, EMPTY]);
   for (let round = 1; round < iterations; round++) {

@@ -8,6 +8,7 @@ import { send as runSend } from '../../src/cli/send.ts';
 import { collect } from '../../src/node/collect.ts';
 import { listen } from '../../src/node/listen.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { inPieces } from '../support/content.ts';
 import { startDnsServer } from '../support/dns-server.mjs';
 import { latin1 } from '../support/raw-peer.ts';
 import { EHLO, run, type Ended } from '../support/program.ts';
@@ -45,10 +46,6 @@ function shell(line: string): Promise<string> {
     child.stdout.on('data', (octets) => (out += decodeLatin1(octets)));
     child.on('close', () => resolve(out));
   });
-}
-
-async function* inPieces(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
-  yield* texts.map(latin1);
 }
 
 /** A file with a mail. */

@@ -10,7 +10,8 @@ import { ListeningEntrance } from '../../src/node/entrance.ts';
 import { Journal } from '../../src/node/journal.ts';
 import { makeParts, partFolder } from '../../src/node/part.ts';
 import { pause } from '../../src/node/pause.ts';
-import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { inPieces } from '../support/content.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { Program } from '../support/program.ts';
 import { startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
@@ -24,10 +25,6 @@ const files = (...names: readonly string[]): readonly string[] => readdirSync(jo
 
 /** Starts `ehlo serve` in the directory. */
 const serve = (...args: readonly string[]): Program => new Program(['serve', '--hostname', 'mx.test', ...args], directory.path);
-
-async function* contentOf(text: string): AsyncGenerator<Uint8Array, void> {
-  yield encodeAscii(text);
-}
 
 /** Another loopback address, of IPv6 where the machine has that: a container may not. */
 async function otherLoopback(): Promise<string> {
@@ -141,7 +138,7 @@ describe('ehlo serve with a queue', () => {
     await program.kill('SIGKILL');
     await makeParts(join(directory.path, 'queue'), 2);
     const second = await Journal.open(partFolder(join(directory.path, 'queue'), 2));
-    await second.add(mailOf('second', '<alice@a.test>', '<dave@d.test>'), contentOf('hi\r\n'));
+    await second.add(mailOf('second', '<alice@a.test>', '<dave@d.test>'), inPieces('hi\r\n'));
     await second.close();
     await using server = await startScriptedServer(taking(), taking());
     await using other = await startScriptedServer(taking());

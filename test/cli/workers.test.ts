@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { queue as runQueue } from '../../src/cli/queue.ts';
 import { Journal } from '../../src/node/journal.ts';
 import { makeParts, partFolder } from '../../src/node/part.ts';
-import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { inPieces } from '../support/content.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { Program, type Ended } from '../support/program.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -41,10 +42,6 @@ afterAll(async () => {
   await program[Symbol.asyncDispose]();
   directory[Symbol.dispose]();
 });
-
-async function* contentOf(text: string): AsyncGenerator<Uint8Array, void> {
-  yield encodeAscii(text);
-}
 
 /** Sends a mail; returns its id, or the reply where there is none. */
 async function submit(domain = 'b.test'): Promise<string> {
@@ -184,7 +181,7 @@ describe('ehlo serve --workers', () => {
     await using server = await startScriptedServer(taking());
     await makeParts(queue, 3);
     const third = await Journal.open(partFolder(queue, 3));
-    waiting.push((await third.add(mailOf('third', '<alice@a.test>', '<bob@b.test>'), contentOf('hi\r\n'))).id);
+    waiting.push((await third.add(mailOf('third', '<alice@a.test>', '<bob@b.test>'), inPieces('hi\r\n'))).id);
     await third.close();
     program = new Program([...argumentsOf(2), '--route', `b.test=127.0.0.1:${server.port}`], directory.path);
     await program.logged('done', waiting.length);

@@ -14,8 +14,9 @@ import type { Outcome } from '../../src/protocol/client/action.ts';
 import { accept, refuse } from '../../src/protocol/server/verdict.ts';
 import { reply } from '../../src/syntax/reply.ts';
 import { UsageError } from '../../src/wire/usage.ts';
-import { concat, equal } from '../../src/wire/octet.ts';
-import { forwardPath, reversePath } from '../support/client-dialogue.ts';
+import { equal } from '../../src/wire/octet.ts';
+import { allOf } from '../support/content.ts';
+import { forwardPath, reversePath } from '../support/path.ts';
 import { listening } from '../support/listening.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { FAREWELL, startScriptedServer, taking, targetOf } from '../support/scripted-server.ts';
@@ -30,10 +31,9 @@ async function serveKeeping(options: Parameters<typeof serve>[0] = {}): Promise<
   const contents: Uint8Array[] = [];
   const server = await serve(options, {
     message: async (mail) => {
-      const pieces: Uint8Array[] = [];
-      for await (const octets of mail.content) pieces.push(octets.slice());
+      const content = await allOf(mail.content);
       mails.push(mail);
-      contents.push(concat(pieces));
+      contents.push(content);
       return accept();
     },
   });

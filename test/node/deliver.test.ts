@@ -8,31 +8,19 @@ import type { Outgoing } from '../../src/node/sender.ts';
 import { TlsClient } from '../../src/node/tls-client.ts';
 import { TlsServer } from '../../src/node/tls.ts';
 import type { Target } from '../../src/relay/route.ts';
-import { isFault } from '../../src/syntax/fault.ts';
-import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
+import type { ForwardPath } from '../../src/syntax/path.ts';
+import { inPieces } from '../support/content.ts';
 import { listening } from '../support/listening.ts';
+import { forwardPath, reversePath } from '../support/path.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { FAREWELL, GREETING, startScriptedServer, taking, targetOf, unusedPort } from '../support/scripted-server.ts';
 import { until } from '../support/turn.ts';
 
-function pathOf(text: string): ForwardPath {
-  const path = parseForwardPath(text, { utf8: true });
-  if (isFault(path)) throw new Error(text);
-  return path;
-}
-
-const BOB = pathOf('<bob@b.test>');
-const CAROL = pathOf('<carol@b.test>');
+const BOB = forwardPath('<bob@b.test>');
+const CAROL = forwardPath('<carol@b.test>');
 
 function mailFrom(text: string): Outgoing {
-  const reversePath = parseReversePath(text);
-  if (isFault(reversePath)) throw new Error(text);
-  return {
-    reversePath,
-    content: async function* () {
-      yield latin1('Hello\r\n');
-    },
-  };
+  return { reversePath: reversePath(text), content: () => inPieces('Hello\r\n') };
 }
 
 /** Delivers to the ports in turn; also which of them were asked for. */
@@ -144,7 +132,7 @@ describe('delivery', () => {
   // shows RFC5321:F.2-2 RFC5321:F.2-5
   it('strips source routes, and gives <postmaster> the domain of this host', async () => {
     await using server = await startScriptedServer(taking(2));
-    await deliverTo([server.port], [pathOf('<@hop.test,@hop2.test:bob@b.test>'), pathOf('<Postmaster>')], { mail: mailFrom('<@back.test:alice@a.test>') });
+    await deliverTo([server.port], [forwardPath('<@hop.test,@hop2.test:bob@b.test>'), forwardPath('<Postmaster>')], { mail: mailFrom('<@back.test:alice@a.test>') });
     await until(() => server.idle);
     expect(server.heard[0]?.match(/^(?:MAIL|RCPT).*$/gm)).toEqual(['MAIL FROM:<alice@a.test>', 'RCPT TO:<bob@b.test>', 'RCPT TO:<postmaster@client.test>']);
   });
@@ -325,7 +313,7 @@ describe('delivery that is aborted', () => {
         aborter.abort();
       },
     };
-    const { outcomes } = await deliverTo([server.port, server.port], [BOB, pathOf('<jos\u00e9@b.test>')], { closing: aborter.signal, mail });
+    const { outcomes } = await deliverTo([server.port, server.port], [BOB, forwardPath('<jos\u00e9@b.test>')], { closing: aborter.signal, mail });
     expect(brief(outcomes)).toEqual(['delivered 250 2.0.0 mx1.test', 'deferred 451 4.3.2 mx1.test']);
   });
 

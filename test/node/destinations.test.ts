@@ -3,19 +3,15 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Destinations } from '../../src/node/destinations.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import type { RouteOptions } from '../../src/relay/route.ts';
-import { isFault } from '../../src/syntax/fault.ts';
-import { parseForwardPath, type ForwardPath } from '../../src/syntax/path.ts';
+import type { ForwardPath } from '../../src/syntax/path.ts';
+import { forwardPath } from '../support/path.ts';
 import { deferred, until } from '../support/turn.ts';
 
 const clock = { now: 0 };
 beforeAll(() => void vi.spyOn(performance, 'now').mockImplementation(() => clock.now));
 afterAll(() => void vi.restoreAllMocks());
 
-function pathTo(domain: string): ForwardPath {
-  const path = parseForwardPath(`<bob@${domain}>`);
-  return isFault(path) ? expect.fail(domain) : path;
-}
-
+const pathTo = (domain: string): ForwardPath => forwardPath(`<bob@${domain}>`);
 const many = (count: number): readonly ForwardPath[] => Array.from({ length: count }, (_, at) => pathTo(`d${at}.test`));
 
 const [B, C, D] = [pathTo('b.test'), pathTo('c.test'), pathTo('d.test')];

@@ -4,12 +4,11 @@ import { chdir, cwd } from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileQueue, newId } from '../../src/node/file-queue.ts';
 import type { NewMail } from '../../src/relay/queue/port.ts';
-import { isFault } from '../../src/syntax/fault.ts';
-import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
 import { reply } from '../../src/syntax/reply.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
-import { concat } from '../../src/wire/octet.ts';
 import { UsageError } from '../../src/wire/usage.ts';
+import { inPieces, textOf } from '../support/content.ts';
+import { mailOf } from '../support/memory-queue.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { failing, operations, watchDisk } from '../support/watched-disk.ts';
@@ -40,23 +39,10 @@ async function reopen(queue: FileQueue): Promise<FileQueue> {
 }
 
 function mailTo(names: readonly string[], id?: string): NewMail {
-  const reversePath = parseReversePath('<@route.test:"a b"@a.test>');
-  const forwardPaths = names.map((name) => parseForwardPath(name));
-  if (isFault(reversePath)) throw new Error('reverse-path');
-  return { reversePath, forwardPaths: forwardPaths.filter((path): path is ForwardPath => !isFault(path)), ...(id === undefined ? {} : { id }) };
+  return mailOf(id, '<@route.test:"a b"@a.test>', ...names);
 }
 
 const BOB = mailTo(['<bob@b.test>'], 'm1');
-
-async function* inPieces(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
-  for (const text of texts) yield latin1(text);
-}
-
-async function contentOf(queue: FileQueue, id: string): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  for await (const octets of queue.content(id)) pieces.push(octets);
-  return decodeLatin1(concat(pieces));
-}
 
 it('stays where it is when the program goes to another directory', async () => {
   const began = cwd();
@@ -130,18 +116,18 @@ describe('a mail that is added', () => {
   ])('keeps content with %s, octet for octet, also when it is read back', async (_, content) => {
     const queue = await open();
     await queue.add(BOB, inPieces(content.slice(0, 100_000), content.slice(100_000)));
-    expect(await contentOf(queue, 'm1') === content).toBe(true);
+    expect(await textOf(queue.content('m1')) === content).toBe(true);
     const again = await reopen(queue);
     expect(again.mail('m1')?.size).toBe(content.length);
-    expect(await contentOf(again, 'm1') === content).toBe(true);
-    expect(await contentOf(again, 'm1') === content).toBe(true);
+    expect(await textOf(again.content('m1')) === content).toBe(true);
+    expect(await textOf(again.content('m1')) === content).toBe(true);
   });
 
   it('that has an id which is there already is the one that is there', async () => {
     const queue = await open();
     const first = await queue.add(BOB, inPieces('first\r\n'));
     expect(await queue.add(BOB, inPieces('second\r\n'))).toBe(first);
-    expect(await contentOf(queue, 'm1')).toBe('first\r\n');
+    expect(await textOf(queue.content('m1'))).toBe('first\r\n');
     expect(files('tmp')).toEqual([]);
   });
 
@@ -168,8 +154,8 @@ describe('a mail that is added', () => {
     const queue = await open();
     await queue.add(BOB, inPieces('Hello\r\n'));
     writeFileSync(file('mail', 'm1'), 'He');
-    await expect(contentOf(queue, 'm1')).rejects.toThrow('is shorter than it was');
-    await expect(contentOf(queue, 'm2')).rejects.toThrow('the queue has no mail m2');
+    await expect(textOf(queue.content('m1'))).rejects.toThrow('is shorter than it was');
+    await expect(textOf(queue.content('m2'))).rejects.toThrow('the queue has no mail m2');
   });
 });
 

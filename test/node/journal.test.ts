@@ -8,18 +8,17 @@ import { FileQueue } from '../../src/node/file-queue.ts';
 import { Journal, type JournalOptions } from '../../src/node/journal.ts';
 import { recover, type Recovered } from '../../src/node/recovery.ts';
 import { SharedDisk } from '../../src/node/shared-disk.ts';
-import { collect } from '../../src/node/stored-content.ts';
 import { Book } from '../../src/relay/queue/book.ts';
 import { crc32 } from '../../src/relay/queue/checksum.ts';
 import type { MailParameters, RecipientParameters } from '../../src/protocol/mail.ts';
 import { encodeFact, FORMAT_VERSION } from '../../src/relay/queue/fact.ts';
 import type { NewMail, RecipientState } from '../../src/relay/queue/port.ts';
 import { seal, secretOf } from '../../src/relay/queue/record.ts';
-import { isFault } from '../../src/syntax/fault.ts';
-import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { decodeBase64 } from '../../src/wire/base64.ts';
 import { concat, EMPTY, equal } from '../../src/wire/octet.ts';
+import { inPieces, textOf } from '../support/content.ts';
+import { mailOf } from '../support/memory-queue.ts';
 import { randomOf } from '../support/random.ts';
 import { SimDisk, type Operation } from '../support/sim-disk.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -48,18 +47,11 @@ function folder(): string {
 }
 
 function mailTo(...recipients: readonly string[]): NewMail {
-  const reversePath = parseReversePath('<alice@sender.test>');
-  const forwardPaths = recipients.map((each) => parseForwardPath(`<${each}@peer.test>`)).filter((path): path is ForwardPath => !isFault(path));
-  if (isFault(reversePath)) throw new Error('no sender');
-  return { reversePath, forwardPaths };
-}
-
-async function* of(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
-  for (const text of texts) yield encodeAscii(text);
+  return mailOf(undefined, '<alice@sender.test>', ...recipients.map((each) => `<${each}@peer.test>`));
 }
 
 const recovered = (disk: SimDisk): Promise<Recovered> => recover({ disk, checksum: crc32, perform: (_, action) => action(), random: () => 0 });
-const contentOf = async (journal: Journal, id: string): Promise<string> => decodeLatin1(await collect(journal.content(id)));
+const contentOf = (journal: Journal, id: string): Promise<string> => textOf(journal.content(id));
 const states = (journal: Journal, id: string): readonly string[] => journal.mail(id)?.recipients.map(({ state }) => state) ?? [];
 const DELIVERED: RecipientState = { state: 'delivered' };
 const DEFERRED: RecipientState = { state: 'waiting', reply: { code: 450, enhanced: '4.2.0', lines: ['later'] }, host: 'mx.peer.test' };
@@ -75,7 +67,7 @@ describe('the journal in a directory', () => {
   it('gives back what it took, in the process and after the next start', async () => {
     const directory = folder();
     let journal = await Journal.open(directory);
-    const { id } = await journal.add(mailTo('bob', 'carol'), of('Subject: x\r\n', '\r\n', 'hello\r\n'));
+    const { id } = await journal.add(mailTo('bob', 'carol'), inPieces('Subject: x\r\n', '\r\n', 'hello\r\n'));
     await journal.settle(id, [DELIVERED, DEFERRED], 77);
     const before = journal.mail(id);
     await journal.close();
@@ -90,7 +82,7 @@ describe('the journal in a directory', () => {
   it('gives large content a file of its own, and removes it with the last recipient', async () => {
     const directory = folder();
     let journal = await Journal.open(directory);
-    const { id, size } = await journal.add(mailTo('bob'), of(...Array.from({ length: 400 }, (_, index) => `${index}`.padEnd(1000, '.'))));
+    const { id, size } = await journal.add(mailTo('bob'), inPieces(...Array.from({ length: 400 }, (_, index) => `${index}`.padEnd(1000, '.'))));
     expect(size).toBe(400_000);
     expect(readdirSync(join(directory, 'msg'))).toEqual([id]);
     await journal.close();
@@ -106,7 +98,7 @@ describe('the journal in a directory', () => {
   it('has one segment after a checkpoint, and what waits in files that can be looked at, where it is larger than what is carried along', async () => {
     const directory = folder();
     const journal = await Journal.open(directory, { carryLimit: 4 });
-    const ids = await Promise.all(['one', 'two', 'three'].map(async (text) => (await journal.add(mailTo('bob'), of(`${text}\r\n`))).id));
+    const ids = await Promise.all(['one', 'two', 'three'].map(async (text) => (await journal.add(mailTo('bob'), inPieces(`${text}\r\n`))).id));
     await journal.settle(ids[1] ?? '', [DELIVERED], 0);
     await journal.checkpoint();
     expect(readdirSync(join(directory, 'journal')).length).toBe(1);
@@ -121,7 +113,7 @@ describe('the journal in a directory', () => {
     let journal = await Journal.open(directory, { ahead: 0 });
     await journal.checkpoint(); // that of the start, which knows nothing of what comes meanwhile
     const sizes = [0, 1, 100, 32_768, 32_769];
-    const ids = await Promise.all(sizes.map(async (size) => (await journal.add(mailTo('bob', 'carol'), of('x'.repeat(size)))).id));
+    const ids = await Promise.all(sizes.map(async (size) => (await journal.add(mailTo('bob', 'carol'), inPieces('x'.repeat(size)))).id));
     for (const id of ids) await journal.settle(id, [DELIVERED, DEFERRED], 7);
     for (let start = 0; start < 3; start++) {
       await journal.checkpoint();
@@ -180,8 +172,8 @@ describe('the journal in a directory', () => {
     const parameters: MailParameters = { body: '8BITMIME', smtpUtf8: true, auth: 'alice+x@sender.test', ret: 'HDRS', envelopeId: 'a + b', requireTls: true };
     const recipientParameters: readonly RecipientParameters[] = [{}, { notify: [], originalRecipient: { type: 'rfc822', address: 'Bob+x@peer.test' } }, { notify: ['SUCCESS', 'DELAY'] }];
     let journal = await Journal.open(directory, { inlineLimit: 100, carryLimit: 5 });
-    for (const [id, size] of [['small', 10], ['large', 1000]] as const) await journal.add({ ...mailTo('bob', 'carol', 'dave'), id, parameters, recipientParameters }, of('x'.repeat(size)));
-    await journal.add({ ...mailTo('bob'), id: 'plain', parameters: { size: 5 }, recipientParameters: [{}] }, of('x'));
+    for (const [id, size] of [['small', 10], ['large', 1000]] as const) await journal.add({ ...mailTo('bob', 'carol', 'dave'), id, parameters, recipientParameters }, inPieces('x'.repeat(size)));
+    await journal.add({ ...mailTo('bob'), id: 'plain', parameters: { size: 5 }, recipientParameters: [{}] }, inPieces('x'));
     for (let start = 0; start < 3; start++) {
       for (const id of ['small', 'large']) expect(journal.mail(id)).toMatchObject({ parameters, recipientParameters });
       expect(journal.mail('plain')).toMatchObject({ parameters: {}, recipientParameters: [{}] });
@@ -235,7 +227,7 @@ describe('the journal in a directory', () => {
   it('is not opened where the simple queue is, with or without its FORMAT', async () => {
     const directory = folder();
     const simple = await FileQueue.open(directory);
-    const { id } = await simple.add(mailTo('bob'), of('x'));
+    const { id } = await simple.add(mailTo('bob'), inPieces('x'));
     await simple.close();
     await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 3"');
     unlinkSync(join(directory, 'FORMAT'));
@@ -247,8 +239,8 @@ describe('the journal in a directory', () => {
     const directory = folder();
     let journal = await Journal.open(directory);
     await journal.checkpoint();
-    const first = await journal.add(mailTo('bob'), of('first'));
-    const second = await journal.add(mailTo('bob'), of('second'));
+    const first = await journal.add(mailTo('bob'), inPieces('first'));
+    const second = await journal.add(mailTo('bob'), inPieces('second'));
     await journal.close();
     const path = join(directory, 'journal', readdirSync(join(directory, 'journal'))[0] ?? '');
     const octets = readFileSync(path);
@@ -266,7 +258,7 @@ describe('the journal in a directory', () => {
     const directory = folder();
     let journal = await Journal.open(directory);
     await journal.checkpoint();
-    await journal.add(mailTo('bob'), of('the last one'));
+    await journal.add(mailTo('bob'), inPieces('the last one'));
     await journal.close();
     const path = join(directory, 'journal', '000001.log');
     const octets = readFileSync(path);
@@ -281,7 +273,7 @@ describe('the journal in a directory', () => {
     const directory = folder();
     let journal = await Journal.open(directory);
     await journal.checkpoint();
-    const { id } = await journal.add(mailTo('bob'), of('x'));
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
     await journal.close();
     const path = join(directory, 'journal', '000001.log');
     const octets = readFileSync(path);
@@ -297,7 +289,7 @@ describe('the journal in a directory', () => {
   it('never ends content that is not what was stored', async () => {
     const directory = folder();
     const journal = await Journal.open(directory, { inlineLimit: 100 });
-    const { id } = await journal.add(mailTo('bob'), of('a'.repeat(300_000), 'b'.repeat(300_000)));
+    const { id } = await journal.add(mailTo('bob'), inPieces('a'.repeat(300_000), 'b'.repeat(300_000)));
     const path = join(directory, 'msg', id);
     const octets = readFileSync(path);
     octets[decodeLatin1(octets).indexOf('ab')] = 0x62;
@@ -329,7 +321,7 @@ const LOG = 'journal/000001.log';
 describe('the journal, taking mail', () => {
   it('syncs once for all mails that come together', async () => {
     const { journal, operations } = await watched();
-    await Promise.all(Array.from({ length: 100 }, () => journal.add(mailTo('bob'), of('x'))));
+    await Promise.all(Array.from({ length: 100 }, () => journal.add(mailTo('bob'), inPieces('x'))));
     const syncs = operations.filter((each) => each.startsWith('sync')).length;
     expect(syncs).toBe(1);
     expect(operations.length).toBe(2 * syncs);
@@ -341,11 +333,11 @@ describe('the journal, taking mail', () => {
     const late: Promise<unknown>[] = [];
     const sync = disk.sync.bind(disk);
     disk.sync = async (path) => {
-      for (let mail = 0; late.length < 100; mail++) late.push(journal.add({ ...mailTo('bob'), id: `late${mail}` }, of('x')));
+      for (let mail = 0; late.length < 100; mail++) late.push(journal.add({ ...mailTo('bob'), id: `late${mail}` }, inPieces('x')));
       for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
       await sync(path);
     };
-    await journal.add(mailTo('bob'), of('x'));
+    await journal.add(mailTo('bob'), inPieces('x'));
     await Promise.all(late);
     expect(operations.filter((each) => each.startsWith('sync'))).toHaveLength(2);
   });
@@ -354,7 +346,7 @@ describe('the journal, taking mail', () => {
     const { journal, disk } = await watched();
     const seen: number[] = [];
     disk.before = () => void seen.push([...journal.mails()].length);
-    await journal.add(mailTo('bob'), of('x'));
+    await journal.add(mailTo('bob'), inPieces('x'));
     expect(seen).toEqual([0, 0]); // at its write and at its sync
     expect([...journal.mails()].length).toBe(1);
   });
@@ -363,7 +355,7 @@ describe('the journal, taking mail', () => {
     const { journal, disk } = await watched({ inlineLimit: 10 });
     for (const length of [5, 500]) {
       const failing = (async function* () {
-        yield* of('x'.repeat(length));
+        yield* inPieces('x'.repeat(length));
         throw new Error('the client has gone');
       })();
       await expect(journal.add(mailTo('bob'), failing)).rejects.toThrow('the client has gone');
@@ -374,15 +366,15 @@ describe('the journal, taking mail', () => {
 
   it('makes one mail of two with the same id', async () => {
     const { journal } = await watched();
-    await journal.add({ ...mailTo('bob'), id: 'n1' }, of('x'));
-    expect(await journal.add({ ...mailTo('bob'), id: 'n1' }, of('x'))).toMatchObject({ id: 'n1' });
+    await journal.add({ ...mailTo('bob'), id: 'n1' }, inPieces('x'));
+    expect(await journal.add({ ...mailTo('bob'), id: 'n1' }, inPieces('x'))).toMatchObject({ id: 'n1' });
     expect([...journal.mails()].length).toBe(1);
   });
 
   it('has the content of a mail just taken in memory, once, and it is what is read back', async () => {
     const { journal, operations } = await watched({ inlineLimit: 10 });
-    await journal.add({ ...mailTo('bob'), id: 'n1' }, of('a ', 'mail'));
-    await journal.add({ ...mailTo('bob'), id: 'n2' }, of('a larger', ' mail'));
+    await journal.add({ ...mailTo('bob'), id: 'n1' }, inPieces('a ', 'mail'));
+    await journal.add({ ...mailTo('bob'), id: 'n2' }, inPieces('a larger', ' mail'));
     operations.length = 0;
     const octets = journal.recent('n1');
     expect(operations).toEqual([]);
@@ -394,7 +386,7 @@ describe('the journal, taking mail', () => {
 
   it('takes no id that could be a path', async () => {
     const { journal } = await watched();
-    for (const id of ['', '../x', 'a/b', 'a.b']) await expect(journal.add({ ...mailTo('bob'), id }, of('x'))).rejects.toThrow('letters, digits and hyphens');
+    for (const id of ['', '../x', 'a/b', 'a.b']) await expect(journal.add({ ...mailTo('bob'), id }, inPieces('x'))).rejects.toThrow('letters, digits and hyphens');
   });
 
   it('takes no content whose length a record could not hold, and keeps nothing of it', async () => {
@@ -412,14 +404,14 @@ describe('the journal, taking mail', () => {
     const { journal } = await watched();
     const { forwardPaths: [bob], ...mail } = mailTo('bob');
     if (bob === undefined) throw new Error('nobody is called bob');
-    await expect(journal.add({ ...mail, forwardPaths: new Array<typeof bob>(100_001).fill(bob) }, of('x'))).rejects.toThrow('up to 100000 recipients, not 100001');
+    await expect(journal.add({ ...mail, forwardPaths: new Array<typeof bob>(100_001).fill(bob) }, inPieces('x'))).rejects.toThrow('up to 100000 recipients, not 100001');
   });
 });
 
 describe('the journal, told what became of mail', () => {
   it('writes results at once, and syncs them when a moment has passed', async () => {
     const { journal, operations, moment } = await watched();
-    const { id } = await journal.add(mailTo('bob', 'carol'), of('x'));
+    const { id } = await journal.add(mailTo('bob', 'carol'), inPieces('x'));
     operations.splice(0);
     await journal.attempt(id, [0, 1], 'mx.peer.test');
     await journal.settle(id, [DELIVERED, DEFERRED], 5);
@@ -431,9 +423,9 @@ describe('the journal, told what became of mail', () => {
 
   it('lets results ride on the sync of the next mail', async () => {
     const { journal, operations, moment } = await watched();
-    const { id } = await journal.add(mailTo('bob', 'carol'), of('x'));
+    const { id } = await journal.add(mailTo('bob', 'carol'), inPieces('x'));
     operations.splice(0);
-    await Promise.all([journal.settle(id, [DELIVERED, DEFERRED], 5), journal.add(mailTo('bob'), of('y'))]);
+    await Promise.all([journal.settle(id, [DELIVERED, DEFERRED], 5), journal.add(mailTo('bob'), inPieces('y'))]);
     moment();
     await journal.flush();
     expect(operations.filter((each) => each === `sync ${LOG}`).length).toBe(1);
@@ -441,15 +433,15 @@ describe('the journal, told what became of mail', () => {
 
   it('retires failed recipients with the notification about them', async () => {
     const { journal } = await watched();
-    const { id } = await journal.add(mailTo('bob', 'carol'), of('x'));
-    await journal.bounce(id, [FAILED, DEFERRED], 5, { ...mailTo('alice'), id: 'n1' }, of('sorry'));
+    const { id } = await journal.add(mailTo('bob', 'carol'), inPieces('x'));
+    await journal.bounce(id, [FAILED, DEFERRED], 5, { ...mailTo('alice'), id: 'n1' }, inPieces('sorry'));
     expect(states(journal, id)).toEqual(['failed', 'waiting']);
     expect(states(journal, 'n1')).toEqual(['waiting']);
   });
 
   it('takes nothing back that is final, and no news from what it told itself', async () => {
     const { journal } = await watched();
-    const { id } = await journal.add(mailTo('bob', 'carol', 'dave'), of('x'));
+    const { id } = await journal.add(mailTo('bob', 'carol', 'dave'), inPieces('x'));
     const old = journal.mail(id)?.recipients ?? [];
     await journal.attempt(id, [1], 'mx.peer.test');
     await journal.settle(id, [DELIVERED, ...old.slice(1)], 5);
@@ -461,7 +453,7 @@ describe('the journal, told what became of mail', () => {
 
   it('tells after a start which attempts were broken off', async () => {
     const { journal, disk } = await watched();
-    const { id } = await journal.add(mailTo('bob', 'carol'), of('x'));
+    const { id } = await journal.add(mailTo('bob', 'carol'), inPieces('x'));
     await journal.attempt(id, [1], 'mx.peer.test');
     const { report } = await Journal.on(disk.killed(), { delay: () => () => undefined });
     expect(report).toMatchObject({ torn: undefined, dead: [], unsettled: [{ id, recipient: 1, host: 'mx.peer.test' }] });
@@ -469,8 +461,8 @@ describe('the journal, told what became of mail', () => {
 
   it('holds, lets go on, and removes at the word of the operator, durably', async () => {
     const { journal, disk } = await watched();
-    const { id } = await journal.add(mailTo('bob'), of('x'));
-    const other = await journal.add(mailTo('bob'), of('x'));
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
+    const other = await journal.add(mailTo('bob'), inPieces('x'));
     await journal.hold(id, true);
     await journal.remove(other.id);
     const again = await Journal.on(disk.killed(), { delay: () => () => undefined });
@@ -485,7 +477,7 @@ describe('the journal, over time', () => {
   it('has a checkpoint when a segment has grown', async () => {
     const { journal, operations } = await watched({ segmentSize: 1000 });
     for (let count = 0; count < 10; count++) {
-      const { id } = await journal.add(mailTo('bob'), of('x'.repeat(200)));
+      const { id } = await journal.add(mailTo('bob'), inPieces('x'.repeat(200)));
       await journal.settle(id, [DELIVERED], 0);
     }
     await journal.checkpoint();
@@ -495,7 +487,7 @@ describe('the journal, over time', () => {
 
   it.each([['has a checkpoint when a segment has grown by content that gets files', 10, true], ['has none when it has grown by what it would carry along', 1000, false]])('%s, though all of it waits', async (_, carryLimit, worth) => {
     const { journal, operations } = await watched({ segmentSize: 4000, carryLimit });
-    for (let count = 0; count < 20; count++) await journal.add(mailTo('bob'), of('x'.repeat(300)));
+    for (let count = 0; count < 20; count++) await journal.add(mailTo('bob'), inPieces('x'.repeat(300)));
     await turns(20);
     expect(operations.includes(`unlink ${LOG}`)).toBe(worth);
     expect(operations.some((each) => each.startsWith('rename msg/'))).toBe(worth);
@@ -511,7 +503,7 @@ describe('the journal, over time', () => {
     const many = Array.from({ length: 50 }, (_, index) => `somebody.with.a.name.${index}`);
     const ids: string[] = [];
     for (let count = 0; count < 20; count++) {
-      ids.push((await journal.add(mailTo(...many), of('x'))).id);
+      ids.push((await journal.add(mailTo(...many), inPieces('x'))).id);
       now += 100_000;
       await journal.settle(ids.at(-1) ?? '', many.map(() => DEFERRED), 0);
       await journal.flush();
@@ -530,7 +522,7 @@ describe('the journal, over time', () => {
     for (const count of [1, 3, 20, 200]) {
       const recipients = Array.from({ length: count }, (_, index) => `somebody.${index}`);
       for (const state of [undefined, { state: 'waiting' } as const, DEFERRED]) {
-        const { id } = await journal.add({ ...mailTo(...recipients), recipientParameters: recipients.map((_, index) => (index % 2 === 0 ? {} : { notify: ['DELAY', 'FAILURE'] })) }, of('x'.repeat(100)));
+        const { id } = await journal.add({ ...mailTo(...recipients), recipientParameters: recipients.map((_, index) => (index % 2 === 0 ? {} : { notify: ['DELAY', 'FAILURE'] })) }, inPieces('x'.repeat(100)));
         if (state === undefined) continue;
         await journal.attempt(id, [...recipients.keys()], 'mx1.provider.test');
         await journal.settle(id, recipients.map(() => state), 1_800_000_000_000);
@@ -553,10 +545,10 @@ describe('the journal, over time', () => {
       if (path.startsWith('tmp/')) await finish.promise; // copies that take long
       return sync(path);
     };
-    for (let count = 0; count < 40; count++) await journal.add(mailTo('bob'), of('x'.repeat(300)));
+    for (let count = 0; count < 40; count++) await journal.add(mailTo('bob'), inPieces('x'.repeat(300)));
     finish.resolve();
     await journal.checkpoint();
-    await journal.add(mailTo('bob'), of('x'.repeat(300)));
+    await journal.add(mailTo('bob'), inPieces('x'.repeat(300)));
     await turns(100);
     expect(operations.filter((each) => each.startsWith('unlink journal/'))).toEqual([`unlink ${LOG}`, 'unlink journal/000002.log']);
     await journal.close();
@@ -564,7 +556,7 @@ describe('the journal, over time', () => {
 
   it('has the next checkpoint when it has grown by as much as is carried along', async () => {
     const { journal, disk } = await watched({ segmentSize: 1000, ahead: 0 });
-    for (let count = 0; count < 40; count++) await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    for (let count = 0; count < 40; count++) await journal.add(mailTo('bob'), inPieces('x'.repeat(200)));
     await journal.checkpoint();
     const [segment = ''] = await disk.list('journal');
     const size = (await disk.read(`journal/${segment}`)).length;
@@ -572,7 +564,7 @@ describe('the journal, over time', () => {
     let last = size;
     for (let count = 0; count < 100 && (await disk.list('journal')).length === 1; count++) {
       last = (await disk.read(`journal/${segment}`)).length;
-      const { id } = await journal.add(mailTo('bob'), of('x'.repeat(200)));
+      const { id } = await journal.add(mailTo('bob'), inPieces('x'.repeat(200)));
       await journal.settle(id, [DELIVERED], 0);
       await journal.flush();
     }
@@ -584,13 +576,13 @@ describe('the journal, over time', () => {
   it('has no checkpoint for little news beside much that is carried along, however old it is', async () => {
     let now = 1_000_000;
     const { journal, operations } = await watched({ now: () => now });
-    for (let count = 0; count < 40; count++) await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    for (let count = 0; count < 40; count++) await journal.add(mailTo('bob'), inPieces('x'.repeat(200)));
     await journal.checkpoint();
     operations.length = 0;
     now += 700_000;
-    await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    await journal.add(mailTo('bob'), inPieces('x'.repeat(200)));
     expect(operations.filter((each) => each.startsWith('unlink'))).toEqual([]);
-    for (let count = 0; count < 5; count++) await journal.settle((await journal.add(mailTo('bob'), of('x'.repeat(200)))).id, [DELIVERED], 0);
+    for (let count = 0; count < 5; count++) await journal.settle((await journal.add(mailTo('bob'), inPieces('x'.repeat(200)))).id, [DELIVERED], 0);
     await turns(20);
     expect(operations.filter((each) => each.startsWith('unlink'))).toHaveLength(1);
   });
@@ -598,7 +590,7 @@ describe('the journal, over time', () => {
   it('has a checkpoint when most of what was carried along is done with, however little is written of that', async () => {
     const { journal, disk } = await watched({ segmentSize: 1000, ahead: 0 });
     const ids: string[] = [];
-    for (let count = 0; count < 40; count++) ids.push((await journal.add(mailTo('bob'), of('x'.repeat(200)))).id);
+    for (let count = 0; count < 40; count++) ids.push((await journal.add(mailTo('bob'), inPieces('x'.repeat(200)))).id);
     await journal.checkpoint();
     const octets = async (): Promise<number> => (await Promise.all((await disk.list('journal')).map((name) => disk.read(`journal/${name}`)))).reduce((sum, { length }) => sum + length, 0);
     expect(await octets()).toBeGreaterThan(40 * 200);
@@ -611,7 +603,7 @@ describe('the journal, over time', () => {
   it.each([[500_000, false], [700_000, true], [-700_000, true]])('has a checkpoint when a segment is old and something has happened, also where the clock was set back: after %d ms, %s', async (by, old) => {
     let now = 1_000_000;
     const { journal, operations } = await watched({ now: () => now });
-    const { id } = await journal.add(mailTo('bob'), of('x'));
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
     now += by;
     await journal.settle(id, [DELIVERED], 0);
     await journal.flush();
@@ -621,7 +613,7 @@ describe('the journal, over time', () => {
 
   it('lets content be read on while a checkpoint moves it', async () => {
     const { journal } = await watched({ inlineLimit: 2_000_000 });
-    const { id } = await journal.add(mailTo('bob'), of('a'.repeat(300_000), 'b'.repeat(300_000)));
+    const { id } = await journal.add(mailTo('bob'), inPieces('a'.repeat(300_000), 'b'.repeat(300_000)));
     const reading = journal.content(id)[Symbol.asyncIterator]();
     const first = await reading.next();
     await journal.checkpoint();
@@ -641,11 +633,11 @@ describe('the journal, on a disk that fails', () => {
   it('acknowledges nothing after an error, and says so once', async () => {
     const told: string[] = [];
     const { journal, disk } = await watched({ failed: ({ message }) => told.push(message) });
-    const { id } = await journal.add(mailTo('bob'), of('x'));
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
     failing(disk, 'EIO', ({ type }) => type === 'sync');
-    const results: PromiseSettledResult<unknown>[] = await Promise.allSettled([journal.add(mailTo('bob'), of('y')), journal.add(mailTo('bob'), of('z'))]);
+    const results: PromiseSettledResult<unknown>[] = await Promise.allSettled([journal.add(mailTo('bob'), inPieces('y')), journal.add(mailTo('bob'), inPieces('z'))]);
     disk.before = () => undefined; // the disk is well again: it does not matter
-    results.push(...(await Promise.allSettled([journal.add(mailTo('bob'), of('y')), journal.settle(id, [DELIVERED], 0), journal.attempt(id, [0]), journal.checkpoint()])));
+    results.push(...(await Promise.allSettled([journal.add(mailTo('bob'), inPieces('y')), journal.settle(id, [DELIVERED], 0), journal.attempt(id, [0]), journal.checkpoint()])));
     const message = 'the queue has stopped, since the disk failed: EIO: no luck';
     expect(results.map((result) => (result.status === 'rejected' ? result.reason.message : 'resolved'))).toEqual(results.map(() => message));
     expect(told).toEqual([message]);
@@ -656,8 +648,8 @@ describe('the journal, on a disk that fails', () => {
     const told: string[] = [];
     const { journal, disk } = await watched({ inlineLimit: 10, failed: ({ message }) => told.push(message) });
     failing(disk, code, ({ type, path }) => type === 'write' && path.startsWith('tmp/'));
-    await expect(journal.add(mailTo('bob'), of('x'.repeat(100)))).rejects.toThrow(code);
-    await journal.add(mailTo('bob'), of('x'));
+    await expect(journal.add(mailTo('bob'), inPieces('x'.repeat(100)))).rejects.toThrow(code);
+    await journal.add(mailTo('bob'), inPieces('x'));
     expect(told).toEqual([]);
     expect([...journal.mails()].length).toBe(1);
   });
@@ -665,7 +657,7 @@ describe('the journal, on a disk that fails', () => {
   it.each(['tmp/', 'journal/000002'])('breaks off a checkpoint when too many files are open for %s, and has another later', async (path) => {
     const told: string[] = [];
     const { journal, disk } = await watched({ carryLimit: 10, failed: ({ message }) => told.push(message) });
-    const { id } = await journal.add(mailTo('bob'), of('x'.repeat(100)));
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'.repeat(100)));
     failing(disk, 'EMFILE', (operation) => operation.type === 'write' && operation.path.startsWith(path));
     await expect(journal.checkpoint()).rejects.toThrow('EMFILE');
     disk.before = () => undefined;
@@ -677,7 +669,7 @@ describe('the journal, on a disk that fails', () => {
   it('leaves nothing of a checkpoint that was broken off to the segment after the next, where it would be older than what it stands behind', async () => {
     const { journal, disk } = await watched({ ahead: 0 });
     const ids: string[] = [];
-    for (let count = 0; count < 3; count++) ids.push((await journal.add(mailTo('bob'), of('x'.repeat(600)))).id);
+    for (let count = 0; count < 3; count++) ids.push((await journal.add(mailTo('bob'), inPieces('x'.repeat(600)))).id);
     const [first = ''] = ids;
     const write = disk.write.bind(disk);
     const read = disk.read.bind(disk);
@@ -715,7 +707,7 @@ describe('the journal, on a disk that fails', () => {
 
   it('drops no segment more when the disk has failed beside a checkpoint', async () => {
     const { journal, disk } = await watched({ carryLimit: 10, gather: (commit) => commit() });
-    await journal.add(mailTo('bob'), of('x'.repeat(100)));
+    await journal.add(mailTo('bob'), inPieces('x'.repeat(100)));
     failing(disk, 'ENOSPC', ({ path }) => path.startsWith('tmp/'));
     await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
     let added: Promise<unknown> | undefined;
@@ -723,7 +715,7 @@ describe('the journal, on a disk that fails', () => {
     disk.before = ({ type, path }) => {
       if (added !== undefined) late.push(`${type} ${path}`);
       if (added !== undefined && path === 'journal/000003.log') throw Object.assign(new Error('EIO: no luck'), { code: 'EIO' });
-      if (path === LOG) added ??= journal.add(mailTo('bob'), of('y')).catch(({ message }: Error) => message);
+      if (path === LOG) added ??= journal.add(mailTo('bob'), inPieces('y')).catch(({ message }: Error) => message);
     };
     const syncFolder = disk.syncFolder.bind(disk);
     disk.syncFolder = async (folder) => {
@@ -738,7 +730,7 @@ describe('the journal, on a disk that fails', () => {
   it('leaves no file of a large mail whose name could not be made durable', async () => {
     const { journal, disk } = await watched({ inlineLimit: 10 });
     failing(disk, 'ENOSPC', ({ type, path }) => type === 'syncFolder' && path === 'msg');
-    await expect(journal.add(mailTo('bob'), of('x'.repeat(100)))).rejects.toThrow('ENOSPC');
+    await expect(journal.add(mailTo('bob'), inPieces('x'.repeat(100)))).rejects.toThrow('ENOSPC');
     expect([...(await disk.list('msg')), ...(await disk.list('tmp'))]).toEqual([]);
   });
 
@@ -756,15 +748,15 @@ describe('the journal, on a disk that fails', () => {
   it.each([0, 1, 30, 150])('refuses what there is no room for, takes back the %i octets of it that were written, and goes on when there is room', async (octets) => {
     const told: string[] = [];
     const { journal, disk } = await watched({ ahead: 0, failed: ({ message }) => told.push(message) });
-    const first = await journal.add(mailTo('bob'), of('first'));
+    const first = await journal.add(mailTo('bob'), inPieces('first'));
     const before = await disk.read(LOG);
     fill(disk, 'journal/', octets);
-    const refused = await Promise.allSettled([journal.add(mailTo('bob'), of('y')), journal.add(mailTo('bob'), of('z')), journal.settle(first.id, [DEFERRED], 9), journal.attempt(first.id, [0])]);
+    const refused = await Promise.allSettled([journal.add(mailTo('bob'), inPieces('y')), journal.add(mailTo('bob'), inPieces('z')), journal.settle(first.id, [DEFERRED], 9), journal.attempt(first.id, [0])]);
     expect(refused.map((result) => (result.status === 'rejected' ? (result.reason as { readonly code: string }).code : 'done'))).toEqual(refused.map(() => 'ENOSPC'));
     expect(await disk.read(LOG)).toEqual(before);
     expect(journal.mail(first.id)?.nextAttempt).toBe(1000);
     empty(disk);
-    const second = await journal.add(mailTo('bob'), of('x'));
+    const second = await journal.add(mailTo('bob'), inPieces('x'));
     await journal.settle(first.id, [DEFERRED], 9);
     expect(told).toEqual([]);
     for (const wreck of [disk.killed(), disk.powerless(randomOf(1), 1)]) {
@@ -776,11 +768,11 @@ describe('the journal, on a disk that fails', () => {
 
   it('would take what it has not taken back for decay', async () => {
     const { journal, disk } = await watched({ ahead: 0, perform: async (step, action) => (step === 'take back' ? undefined : action()) });
-    const big = of('y'.repeat(300));
+    const big = inPieces('y'.repeat(300));
     fill(disk, 'journal/', 200);
     await expect(journal.add(mailTo('bob'), big)).rejects.toThrow('ENOSPC');
     empty(disk);
-    await journal.add(mailTo('bob'), of('x'));
+    await journal.add(mailTo('bob'), inPieces('x'));
     disk.before = ({ type }) => {
       if (type === 'unlink') throw new Error('the power goes');
     };
@@ -794,17 +786,17 @@ describe('the journal, on a disk that fails', () => {
     const { journal, disk } = await watched({ ahead: 1000 });
     const lengths: number[] = [];
     for (const size of [10, 10, 10, 400, 10]) {
-      await journal.add(mailTo('bob'), of('x'.repeat(size)));
+      await journal.add(mailTo('bob'), inPieces('x'.repeat(size)));
       lengths.push((await disk.read(LOG)).length);
     }
     const [first = 0] = lengths;
     expect(first).toBeGreaterThan(1000);
     expect(lengths.slice(0, 4)).toEqual([first, first, first, first]);
-    await journal.add(mailTo('bob'), of('x'.repeat(500)));
+    await journal.add(mailTo('bob'), inPieces('x'.repeat(500)));
     const used = (await disk.read(LOG)).length;
     expect(used).toBeGreaterThan(first);
     expect((await disk.read(LOG)).at(-1)).toBe(0x78);
-    await journal.add(mailTo('bob'), of('x'));
+    await journal.add(mailTo('bob'), inPieces('x'));
     expect((await disk.read(LOG)).length).toBeGreaterThan(used + 1000);
     for (const wreck of [disk.killed(), disk.powerless(randomOf(1), 1), disk.powerless(randomOf(1), 0)]) {
       const again = await Journal.on(wreck, { delay: () => () => undefined });
@@ -822,7 +814,7 @@ describe('the journal, on a disk that fails', () => {
       await write(path, [octets.subarray(0, 900)], at);
       if (octets.length > 900) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
     };
-    for (const size of [10, 20]) await journal.add(mailTo('bob'), of('x'.repeat(size)));
+    for (const size of [10, 20]) await journal.add(mailTo('bob'), inPieces('x'.repeat(size)));
     expect(told).toEqual([]);
     const again = await Journal.on(disk.killed(), { delay: () => () => undefined });
     expect(again.report).toMatchObject({ torn: undefined, dead: [] });
@@ -832,20 +824,20 @@ describe('the journal, on a disk that fails', () => {
   it('leaves no file of a large mail for whose record there is no room', async () => {
     const { journal, disk } = await watched({ inlineLimit: 10 });
     fill(disk, 'journal/', 5);
-    await expect(journal.add(mailTo('bob'), of('x'.repeat(100)))).rejects.toThrow('ENOSPC');
+    await expect(journal.add(mailTo('bob'), inPieces('x'.repeat(100)))).rejects.toThrow('ENOSPC');
     expect([...(await disk.list('msg')), ...(await disk.list('tmp'))]).toEqual([]);
   });
 
   it.each([['tmp/', 'copies', 10], ['journal/000002', 'the next segment', 10], ['journal/000002', 'what is carried along', 1000]])('breaks off a checkpoint when there is no room for %s (%s), keeps the old segments, and has another later', async (path, what, carryLimit) => {
     const told: string[] = [];
     const { journal, disk } = await watched({ carryLimit, failed: ({ message }) => told.push(message) });
-    const { id } = await journal.add(mailTo('bob'), of('x'.repeat(100)));
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'.repeat(100)));
     fill(disk, path, 3, what === 'what is carried along' ? 1 : 0);
     await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
     expect(await disk.list('journal')).toContain('000001.log');
     expect(await disk.list('tmp')).toEqual([]);
     empty(disk);
-    const other = await journal.add(mailTo('bob'), of('y'));
+    const other = await journal.add(mailTo('bob'), inPieces('y'));
     const again = await Journal.on(disk.killed(), { delay: () => () => undefined });
     await again.checkpoint();
     expect([...again.mails()].map((mail) => mail.id).sort()).toEqual([id, other.id].sort());
@@ -858,7 +850,7 @@ describe('the journal, on a disk that fails', () => {
 
   it('leaves no file of content that has been copied in vain, and is carried along later', async () => {
     const { journal, disk } = await watched({ carryLimit: 10 });
-    const ids = [await journal.add(mailTo('bob'), of('x'.repeat(100))), await journal.add(mailTo('bob'), of('y'.repeat(100)))].map(({ id }) => id);
+    const ids = [await journal.add(mailTo('bob'), inPieces('x'.repeat(100))), await journal.add(mailTo('bob'), inPieces('y'.repeat(100)))].map(({ id }) => id);
     failing(disk, 'ENOSPC', ({ type, path }) => type === 'write' && path === `tmp/${ids[1]}`);
     await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
     expect(await disk.list('msg')).toEqual(ids.slice(0, 1));
@@ -871,7 +863,7 @@ describe('the journal, on a disk that fails', () => {
 
   it('closes while a checkpoint finds no room', async () => {
     const { journal, disk } = await watched({ carryLimit: 10 });
-    await journal.add(mailTo('bob'), of('x'.repeat(100)));
+    await journal.add(mailTo('bob'), inPieces('x'.repeat(100)));
     fill(disk, 'tmp/', 0);
     const checkpoint = journal.checkpoint().catch(() => undefined);
     await journal.close();
@@ -882,7 +874,7 @@ describe('the journal, on a disk that fails', () => {
     const disk = new SimDisk();
     let released = false;
     const journal = await Journal.on(disk, { ahead: 0, delay: () => () => undefined }, async () => void (released = true));
-    const { id } = await journal.add(mailTo('bob'), of('x'));
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
     fill(disk, 'journal/', 3);
     await journal.close();
     empty(disk);
@@ -894,7 +886,7 @@ describe('the journal, on a disk that fails', () => {
 
   it.each([0, 3])('takes no torn end for decay behind which a segment of %i octets was begun in vain', async (octets) => {
     const { journal, disk } = await watched({ ahead: 0 });
-    const { id } = await journal.add(mailTo('bob'), of('x'));
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
     fill(disk, 'journal/000002', octets);
     await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
     empty(disk);
@@ -902,7 +894,7 @@ describe('the journal, on a disk that fails', () => {
     const torn = new Promise<SimDisk>((resolve) => {
       disk.before = (operation) => (operation.type === 'write' ? resolve(disk.killed(operation, 50)) : undefined);
     });
-    await journal.add(mailTo('carol'), of('y'.repeat(100)));
+    await journal.add(mailTo('carol'), inPieces('y'.repeat(100)));
     const wreck = await torn;
     const again = await Journal.on(wreck, { delay: () => () => undefined });
     expect(again.report).toMatchObject({ torn: { name: '1.torn', octets: 50 }, dead: [] });
@@ -912,7 +904,7 @@ describe('the journal, on a disk that fails', () => {
   // found by running: a relay that was started every five seconds for a day on a full disk left 17,280, which took the next start 6.5 s
   it('leaves no segment behind that it could not begin', async () => {
     const { journal, disk } = await watched({ ahead: 0 });
-    const { id } = await journal.add(mailTo('bob'), of('x'));
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
     await journal.close();
     fill(disk, 'journal/', 3);
     for (let start = 0; start < 3; start++) await expect(Journal.on(disk, { delay: () => () => undefined })).rejects.toThrow('ENOSPC');
@@ -923,7 +915,7 @@ describe('the journal, on a disk that fails', () => {
 
   it('makes durable what it has read in front of a segment that was begun in vain', async () => {
     const { journal, disk } = await watched({ ahead: 0, inlineLimit: 10 });
-    const { id } = await journal.add(mailTo('bob'), of('x'.repeat(100)));
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'.repeat(100)));
     fill(disk, 'journal/000002', 0);
     await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
     empty(disk);
@@ -950,7 +942,7 @@ describe('the journal, on a disk that fails', () => {
     const journal = await Journal.on(disk, options);
     const many = Array.from({ length: 20 }, (_, index) => `b${index}`);
     const ids: string[] = [];
-    while (ids.length < 100 && journal.roomFor(10)) ids.push((await journal.add(mailTo(...many), of('x'))).id);
+    while (ids.length < 100 && journal.roomFor(10)) ids.push((await journal.add(mailTo(...many), inPieces('x'))).id);
     expect(ids.length).toBeGreaterThan(1);
     expect(ids.length).toBeLessThan(6); // a kilobyte for each recipient, at least
     const [first = '', ...others] = ids;
@@ -993,7 +985,7 @@ describe('the journal, on a disk that fails', () => {
       return journal.roomFor(octets);
     };
     let taken = 0;
-    for (; await roomFor(200); taken++) await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    for (; await roomFor(200); taken++) await journal.add(mailTo('bob'), inPieces('x'.repeat(200)));
     expect(taken).toBeGreaterThan(30);
     await journal.checkpoint();
     expect((await disk.list('journal')).length).toBe(1);
@@ -1008,7 +1000,7 @@ describe('the journal, on a disk that fails', () => {
     let now = 0;
     const journal = await Journal.on(disk, { floor: 20_000, ahead: 0, segmentSize: 1_000_000, delay: () => () => undefined, now: () => now });
     const many = Array.from({ length: 50 }, (_, index) => `b${index}`);
-    for (; journal.roomFor(10); now += 2000, await turns(3)) await journal.settle((await journal.add(mailTo(...many), of('x'))).id, many.map(() => DEFERRED), 0);
+    for (; journal.roomFor(10); now += 2000, await turns(3)) await journal.settle((await journal.add(mailTo(...many), inPieces('x'))).id, many.map(() => DEFERRED), 0);
     await journal.checkpoint();
     expect((await disk.list('journal')).length).toBe(1);
     expect(await disk.free()).toBeGreaterThan(20_000);
@@ -1018,8 +1010,8 @@ describe('the journal, on a disk that fails', () => {
     const disk = limited(40_000);
     const journal = await Journal.on(disk, { floor: 8000, ahead: 0, segmentSize: 100_000, delay: () => () => undefined, now: () => 0 });
     const wordy: RecipientState = { ...DEFERRED, reply: { code: 450, enhanced: '4.2.0', lines: Array.from({ length: 10 }, () => 'x'.repeat(480)) } };
-    const { id } = await journal.add(mailTo('bob'), of('x'));
-    for (let count = 0; count < 4; count++) await journal.settle((await journal.add(mailTo('bob'), of('x'))).id, [wordy], 0);
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
+    for (let count = 0; count < 4; count++) await journal.settle((await journal.add(mailTo('bob'), inPieces('x'))).id, [wordy], 0);
     await disk.write('msg/alien', [new Uint8Array((await disk.free()) - 8100)], 0); // others write to the disk too
     await expect(journal.checkpoint()).rejects.toThrow('no room for a checkpoint');
     expect(await disk.free()).toBeGreaterThan(1000);
@@ -1033,7 +1025,7 @@ describe('the journal, on a disk that fails', () => {
     const disk = limited(150_000);
     const journal = await Journal.on(disk, { floor: 8000, ahead: 0, segmentSize: 1_000_000, delay: () => () => undefined, now: () => 0 });
     await journal.checkpoint(); // that of the start
-    for (let count = 0; count < 150; count++) await journal.add(mailTo('bob'), of('x'.repeat(200)));
+    for (let count = 0; count < 150; count++) await journal.add(mailTo('bob'), inPieces('x'.repeat(200)));
     const write = disk.write.bind(disk);
     disk.write = async (path, pieces, at) => {
       await write(path, pieces, at);
@@ -1054,7 +1046,7 @@ describe('the journal, on a disk that fails', () => {
     disk.free = () => new Promise(() => undefined); // it takes long to tell
     let taken = 0;
     for (; taken < 5; taken++) {
-      const added = await journal.add(mailTo('bob'), of('x'.repeat(50_000), 'x'.repeat(50_000))).catch((error: unknown) => error);
+      const added = await journal.add(mailTo('bob'), inPieces('x'.repeat(50_000), 'x'.repeat(50_000))).catch((error: unknown) => error);
       if (!(added instanceof Error)) continue;
       expect(added).toMatchObject({ code: 'ENOSPC', message: 'there is no room for the mail' });
       break;
@@ -1062,7 +1054,7 @@ describe('the journal, on a disk that fails', () => {
     expect(taken).toBe(most); // of small content a checkpoint would take as much again
     expect(await disk.list('tmp')).toEqual([]);
     const [{ id } = { id: '' }] = journal.mails();
-    await journal.bounce(id, [FAILED], 0, mailTo('alice'), of('x'.repeat(200_000))); // that is what it is for
+    await journal.bounce(id, [FAILED], 0, mailTo('alice'), inPieces('x'.repeat(200_000))); // that is what it is for
     await journal.close();
   });
 
@@ -1076,7 +1068,7 @@ describe('the journal, on a disk that fails', () => {
     };
     let largest = 0;
     for (let count = 0; count < 200 && journal.roomFor(200); count++) {
-      await journal.add(mailTo('bob'), of('x'.repeat(200)));
+      await journal.add(mailTo('bob'), inPieces('x'.repeat(200)));
       largest = Math.max(largest, (await disk.read(`journal/${(await disk.list('journal')).at(-1)}`)).length);
     }
     expect(journal.roomFor(200)).toBe(false);
@@ -1099,7 +1091,7 @@ describe('the journal, on a disk that fails', () => {
     free = 100_000;
     for (let count = 0; count < 11; count++) {
       expect(journal.roomFor(1)).toBe(true);
-      await journal.add(mailTo('bob'), of('x'.repeat(1000)));
+      await journal.add(mailTo('bob'), inPieces('x'.repeat(1000)));
     }
     journal.roomFor(1);
     await turns(3);
@@ -1138,7 +1130,7 @@ describe('the journal, on a disk that fails', () => {
       for (let there = await room(journals); indices.some((index) => there[index]); there = await room(journals)) {
         for (const index of indices) {
           if (!there[index]) continue;
-          await journals[index]?.add(mailTo('bob'), of('x'.repeat(200)));
+          await journals[index]?.add(mailTo('bob'), inPieces('x'.repeat(200)));
           taken++;
         }
       }
@@ -1159,7 +1151,7 @@ describe('the journal, on a disk that fails', () => {
     const shared = new SharedDisk(directory, [], folder(), 1000);
     const journal = await Journal.open(directory, { shared });
     await journal.checkpoint(); // that of the start
-    await journal.add(mailTo('bob'), of('x'.repeat(100_000)));
+    await journal.add(mailTo('bob'), inPieces('x'.repeat(100_000)));
     await shared.close(); // the others have been told
     expect(Number(readFileSync(join(directory, 'need'), 'utf8'))).toBeGreaterThan(100_000);
     await journal.checkpoint(); // has given it a file of its own
@@ -1173,7 +1165,7 @@ describe('the journal, on a disk that fails', () => {
     await journal.checkpoint(); // that of the start
     const many = Array.from({ length: 50 }, (_, index) => `somebody.with.a.name.${index}`);
     const ids: string[] = [];
-    while (journal.roomFor(1)) ids.push((await journal.add(mailTo(...many), of('x'))).id);
+    while (journal.roomFor(1)) ids.push((await journal.add(mailTo(...many), inPieces('x'))).id);
     await journal.checkpoint();
     expect(journal.roomFor(1)).toBe(false);
     for (const id of ids.slice(1, 3)) await journal.remove(id);
@@ -1188,7 +1180,7 @@ describe('the journal, on a disk that fails', () => {
     const journal = await Journal.on(disk, { carryLimit, floor: 4000, ahead: 0, segmentSize: 200_000, delay: () => () => undefined, now: () => 0 });
     await journal.checkpoint(); // that of the start
     const ids: string[] = [];
-    for (let count = 0; count < 40; count++) ids.push((await journal.add(mailTo('bob'), of('x'.repeat(200)))).id);
+    for (let count = 0; count < 40; count++) ids.push((await journal.add(mailTo('bob'), inPieces('x'.repeat(200)))).id);
     await disk.write('msg/alien', [new Uint8Array((await disk.free()) - 4100)], 0); // others write to the disk too
     await expect(journal.checkpoint()).rejects.toThrow('no room for a checkpoint');
     expect(await disk.free()).toBeGreaterThan(4000);

@@ -1,12 +1,12 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/node/connect.ts';
-import { send } from '../../src/node/sender.ts';
 import { parsed } from '../../src/node/relay.ts';
 import { TlsServer } from '../../src/node/tls.ts';
 import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import { latin1, RawPeer } from '../support/raw-peer.ts';
 import { targetOf } from '../support/scripted-server.ts';
+import { send } from '../support/send.ts';
 import { certificate } from '../support/tls-peer.ts';
 
 const LINE = `${'x'.repeat(62)}\r\n`;

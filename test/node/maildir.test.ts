@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { chdir, cwd } from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Maildir } from '../../src/node/maildir.ts';
-import { isFault } from '../../src/syntax/fault.ts';
-import { parseReversePath, type ReversePath } from '../../src/syntax/path.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { decodeUtf8 } from '../../src/wire/utf8.ts';
+import { inPieces } from '../support/content.ts';
+import { reversePath } from '../support/path.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { failing, operations, watchDisk } from '../support/watched-disk.ts';
@@ -29,12 +29,6 @@ afterEach(() => {
 const files = (name: string): readonly string[] => readdirSync(join(directory.path, 'box', name));
 const delivered = (): readonly string[] => files('new').map((name) => decodeLatin1(readFileSync(join(directory.path, 'box', 'new', name))));
 
-function from(text: string): ReversePath {
-  const path = parseReversePath(text, { utf8: true });
-  if (isFault(path)) throw new Error(text);
-  return path;
-}
-
 // found by running: a program that went to another directory had each mail refused, or in another Maildir
 it('stays where it is when the program goes to another directory', async () => {
   const began = cwd();
@@ -49,10 +43,6 @@ it('stays where it is when the program goes to another directory', async () => {
   expect(delivered()).toHaveLength(1);
 });
 
-async function* inPieces(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
-  for (const text of texts) yield latin1(text);
-}
-
 describe('a Maildir', () => {
   it('is made with its three directories, which are durable', () => {
     expect(readdirSync(join(directory.path, 'box'))).toEqual(['cur', 'new', 'tmp']);
@@ -60,7 +50,7 @@ describe('a Maildir', () => {
   });
 
   it('is its owner\'s alone', async () => {
-    await maildir.deliver(from('<alice@a.test>'), inPieces('x'));
+    await maildir.deliver(reversePath('<alice@a.test>'), inPieces('x'));
     const [name = ''] = files('new');
     const permissions = ['new', 'cur', 'tmp', `new/${name}`].map((path) => (statSync(join(directory.path, 'box', path)).mode & 0o777).toString(8));
     expect(permissions).toEqual(['700', '700', '700', '600']);
@@ -71,7 +61,7 @@ describe('a Maildir', () => {
     ['octets that come one by one', new Uint8Array(3)],
     ['text', (async function* () { yield 'x'; })()],
   ])('takes no content that is %s: UsageError, and nothing is delivered', async (_, content) => {
-    await expect(maildir.deliver(from('<alice@a.test>'), content as AsyncIterable<Uint8Array>)).rejects.toThrow(UsageError);
+    await expect(maildir.deliver(reversePath('<alice@a.test>'), content as AsyncIterable<Uint8Array>)).rejects.toThrow(UsageError);
     expect([files('tmp'), files('new')]).toEqual([[], []]);
   });
 
@@ -85,19 +75,19 @@ describe('a Maildir', () => {
   // shows RFC5321:4.4-13 RFC5321:4.4-14 RFC5321:4.4-15 RFC5321:4.4-16 RFC5321:3.6.1-6
   it('holds the Return-Path, and then the content octet for octet (RFC 5321 §4.4)', async () => {
     const content = '.\r\n\r \n\0\x80\xff no line end';
-    await maildir.deliver(from('<alice@a.test>'), inPieces(content.slice(0, 5), content.slice(5)));
-    await maildir.deliver(from('<>'), inPieces());
+    await maildir.deliver(reversePath('<alice@a.test>'), inPieces(content.slice(0, 5), content.slice(5)));
+    await maildir.deliver(reversePath('<>'), inPieces());
     expect([...delivered()].sort()).toEqual(['Return-Path: <>\r\n', `Return-Path: <alice@a.test>\r\n${content}`]);
   });
 
   it('keeps a return path in UTF-8 as it is (RFC 6531 §3.7.3)', async () => {
-    await maildir.deliver(from('<用户@a.test>'), inPieces('x\r\n'));
+    await maildir.deliver(reversePath('<用户@a.test>'), inPieces('x\r\n'));
     expect(delivered().map((mail) => decodeUtf8(latin1(mail)))).toEqual(['Return-Path: <用户@a.test>\r\nx\r\n']);
   });
 
   it('has a mail durable when that resolves: written under tmp/, synced, renamed into new/, and new/ synced', async () => {
     operations.length = 0;
-    await maildir.deliver(from('<>'), inPieces('Hello\r\n'));
+    await maildir.deliver(reversePath('<>'), inPieces('Hello\r\n'));
     expect(operations.map((operation) => operation.replace(/(tmp|new)\/[^ ]+/g, '$1/*'))).toEqual(['open tmp/*', 'write tmp/*', 'write tmp/*', 'sync tmp/*', 'close tmp/*', 'rename tmp/* → new/*', 'open box/new', 'sync box/new', 'close box/new']);
   });
 
@@ -117,13 +107,13 @@ describe('a Maildir', () => {
   });
 
   it('gives each mail a name of its own', async () => {
-    await Promise.all(Array.from({ length: 50 }, () => maildir.deliver(from('<>'), inPieces('Hello\r\n'))));
+    await Promise.all(Array.from({ length: 50 }, () => maildir.deliver(reversePath('<>'), inPieces('Hello\r\n'))));
     expect(files('new')).toHaveLength(50);
     expect(files('new').every((name) => /^[a-z0-9]{15}\.\d+_\d+\.[^/:]+$/.test(name))).toBe(true);
   });
 
   it('has nothing of a mail whose content comes to nothing', async () => {
-    await expect(maildir.deliver(from('<>'), (async function* () {
+    await expect(maildir.deliver(reversePath('<>'), (async function* () {
       yield latin1('half of it');
       throw new Error('the client has gone');
     })())).rejects.toThrow('the client has gone');
@@ -132,7 +122,7 @@ describe('a Maildir', () => {
 
   it.each(['write', 'sync', 'rename', 'open box/new', 'sync box/new'])('has nothing of a mail where the disk fails to %s', async (operation) => {
     failing.prefix = operation;
-    await expect(maildir.deliver(from('<>'), inPieces('Hello\r\n'))).rejects.toThrow('EIO');
+    await expect(maildir.deliver(reversePath('<>'), inPieces('Hello\r\n'))).rejects.toThrow('EIO');
     expect([...files('tmp'), ...files('new')]).toEqual([]);
   });
 });

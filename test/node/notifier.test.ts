@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { notify } from '../../src/node/notifier.ts';
 import { reply } from '../../src/syntax/reply.ts';
-import { concat } from '../../src/wire/octet.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/wire/utf8.ts';
+import { allOf, inPieces } from '../support/content.ts';
 import { mailOf, MemoryQueue } from '../support/memory-queue.ts';
 
 describe('a notification of mail whose content has decayed', () => {
@@ -15,9 +15,8 @@ describe('a notification of mail whose content has decayed', () => {
     };
     const news = [{ recipient: 0, action: 'failed', state: { state: 'failed', reply: reply(451, '4.4.7', 'not in time') } }] as const;
     const made = await notify(mail, news, { hostname: 'relay.test', queue, admission: { accept: new Set(), relayFrom: [] }, expire: 1 });
-    const pieces: Uint8Array[] = [];
-    for await (const octets of made?.queue?.content() ?? []) pieces.push(octets);
-    const text = decodeUtf8(concat(pieces)) ?? '';
+    const octets = await allOf(made?.queue?.content() ?? inPieces());
+    const text = decodeUtf8(octets) ?? '';
     expect(text).toContain('Final-Recipient: rfc822; bob@b.test');
     expect(text).toMatch(/\r\nContent-Type: text\/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\r\n--/);
   });
@@ -32,9 +31,8 @@ describe('the time of the last attempt', () => {
     const state = { state: 'failed', reply: reply(550, '5.1.1', 'no such user') } as const;
     const news = [{ recipient: 0, action: 'failed', state, tried: 1_000 }, { recipient: 1, action: 'failed', state }] as const;
     const made = await notify(mail, news, { hostname: 'relay.test', queue, admission: { accept: new Set(), relayFrom: [] }, expire: 1 });
-    const pieces: Uint8Array[] = [];
-    for await (const octets of made?.queue?.content() ?? []) pieces.push(octets);
-    const groups = (decodeUtf8(concat(pieces)) ?? '').split('\r\n\r\n').filter((group) => group.startsWith('Final-Recipient'));
+    const octets = await allOf(made?.queue?.content() ?? inPieces());
+    const groups = (decodeUtf8(octets) ?? '').split('\r\n\r\n').filter((group) => group.startsWith('Final-Recipient'));
     expect(groups.map((group) => /^Last-Attempt-Date: (.*)\r?$/m.exec(group)?.[1])).toEqual(['Thu, 1 Jan 1970 00:00:01 +0000', undefined]);
   });
 });
@@ -46,8 +44,7 @@ describe('the postmaster, for whom a client needs no domain (RFC 5321 §4.1.1.3)
     const mail = queue.put(mailOf('m1', '<alice@a.test>', '<Postmaster>'), encodeUtf8('Subject: lunch\r\n\r\nHello\r\n'));
     const news = [{ recipient: 0, action: 'failed', state: { state: 'failed', reply: reply(554, '5.4.6', 'it loops') } }] as const;
     const made = await notify(mail, news, { hostname: 'relay.test', queue, admission: { accept: new Set(), relayFrom: [] }, expire: 1 });
-    const pieces: Uint8Array[] = [];
-    for await (const octets of made?.queue?.content() ?? []) pieces.push(octets);
-    expect(decodeUtf8(concat(pieces))).toMatch(/\r\nFinal-Recipient: rfc822; postmaster@relay\.test\r\n/);
+    const octets = await allOf(made?.queue?.content() ?? inPieces());
+    expect(decodeUtf8(octets)).toMatch(/\r\nFinal-Recipient: rfc822; postmaster@relay\.test\r\n/);
   });
 });

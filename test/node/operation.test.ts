@@ -4,6 +4,7 @@ import { operate, type Answer, type RunningRelay, type Request } from '../../src
 import type { RecipientState } from '../../src/relay/queue/port.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { encodeUtf8 } from '../../src/wire/utf8.ts';
+import { inPieces } from '../support/content.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { SimDisk } from '../support/sim-disk.ts';
 
@@ -16,12 +17,8 @@ afterEach(async () => journal.close());
 async function open(): Promise<void> {
   disk = new SimDisk();
   journal = await Journal.on(disk, { now: () => 1000, delay: () => () => undefined, carryLimit: 10 });
-  await journal.add({ ...mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>'), parameters: { ret: 'HDRS' }, recipientParameters: [{}, { notify: ['DELAY'] }] }, of('Subject: \xe9\r\nX: y\r\n\r\nbody\r\n'));
-  await journal.add(mailOf('m2', '<>', '<dave@d.test>'), of('\r\nno header\r\n'));
-}
-
-async function* of(text: string): AsyncGenerator<Uint8Array, void> {
-  yield Uint8Array.from(text, (character) => character.charCodeAt(0));
+  await journal.add({ ...mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>'), parameters: { ret: 'HDRS' }, recipientParameters: [{}, { notify: ['DELAY'] }] }, inPieces('Subject: \xe9\r\nX: y\r\n\r\nbody\r\n'));
+  await journal.add(mailOf('m2', '<>', '<dave@d.test>'), inPieces('\r\nno header\r\n'));
 }
 
 async function answers(request: Request, relaying?: RunningRelay): Promise<readonly Answer[]> {
@@ -96,7 +93,7 @@ describe('what the operator is told of the queue', () => {
   it('is the whole lines of a long header, up to a limit, and that there are more', async () => {
     await open();
     const lines = ['Subject: \u00e9\r\n', ...Array.from({ length: 2_000 }, (_, index) => `X-${index}: ${'\u00e9'.repeat(20)}\r\n`)];
-    await journal.add(mailOf('m3', '<>', '<dave@d.test>'), of(decodeLatin1(encodeUtf8(`${lines.join('')}\r\ncontent\r\n`))));
+    await journal.add(mailOf('m3', '<>', '<dave@d.test>'), inPieces(decodeLatin1(encodeUtf8(`${lines.join('')}\r\ncontent\r\n`))));
     const [answer] = await answers({ command: 'show', ids: ['m3'] });
     const { header = '', headerCut } = answer !== undefined && 'mail' in answer ? answer.mail : {};
     expect(lines.join('').startsWith(header)).toBe(true);
@@ -107,7 +104,7 @@ describe('what the operator is told of the queue', () => {
 
   it.each([65_536, 65_537])('is all of a header of %i octets with its empty line, or is said to be cut', async (size) => {
     await open();
-    await journal.add(mailOf('m3', '<>', '<dave@d.test>'), of(`X: ${'x'.repeat(size - 7)}\r\n\r\ncontent`));
+    await journal.add(mailOf('m3', '<>', '<dave@d.test>'), inPieces(`X: ${'x'.repeat(size - 7)}\r\n\r\ncontent`));
     const [answer] = await answers({ command: 'show', ids: ['m3'] });
     expect(answer).toMatchObject({ mail: size === 65_536 ? { header: expect.stringMatching(/^X: x{65529}\r\n$/) } : { headerCut: true } });
     expect(answer !== undefined && 'mail' in answer && 'headerCut' in answer.mail).toBe(size > 65_536);
@@ -115,7 +112,7 @@ describe('what the operator is told of the queue', () => {
 
   it('is a header that has no end, up to a limit', async () => {
     await open();
-    await journal.add(mailOf('m3', '<>', '<dave@d.test>'), of('x'.repeat(100_000)));
+    await journal.add(mailOf('m3', '<>', '<dave@d.test>'), inPieces('x'.repeat(100_000)));
     const [answer] = await answers({ command: 'show', ids: ['m3'] });
     expect(answer !== undefined && 'mail' in answer ? answer.mail.header?.length : 0).toBe(65_536);
   });

@@ -4,13 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { Journal } from '../../src/node/journal.ts';
 import { diskOfPart, makeParts, openPart, PartedQueue, partFolder, partsOf, partsOfWorker } from '../../src/node/part.ts';
 import { reply } from '../../src/syntax/reply.ts';
+import { inPieces } from '../support/content.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-
-async function* content(text = 'Hello\r\n'): AsyncGenerator<Uint8Array, void> {
-  yield latin1(text);
-}
 
 const idsOf = (queue: PartedQueue | Journal): readonly string[] => [...queue.mails()].map(({ id }) => id).sort();
 
@@ -79,9 +76,9 @@ describe('parts as one queue', () => {
   it('take new mail into the first, and settle each mail where it is', async () => {
     using folder = temporaryDirectory();
     const [own, other] = [await Journal.open(join(folder.path, 'own')), await Journal.open(join(folder.path, 'other'))];
-    await other.add(mailOf('old', '<a@a.test>', '<b@b.test>', '<c@c.test>'), content('old\r\n'));
+    await other.add(mailOf('old', '<a@a.test>', '<b@b.test>', '<c@c.test>'), inPieces('old\r\n'));
     const queue = new PartedQueue(own, [other]);
-    await queue.add(mailOf('new', '<a@a.test>', '<b@b.test>'), content());
+    await queue.add(mailOf('new', '<a@a.test>', '<b@b.test>'), inPieces('Hello\r\n'));
     expect(idsOf(queue)).toEqual(['new', 'old']);
     expect(idsOf(own)).toEqual(['new']);
 
@@ -90,7 +87,7 @@ describe('parts as one queue', () => {
     await queue.hold('old', true);
     expect(other.mail('old')?.held).toBe(true);
     const failed = { state: 'failed', reply: reply(550, '5.1.1', 'no') } as const;
-    await queue.bounce('old', [failed, { state: 'waiting' }], 0, mailOf('bounce', '<>', '<a@a.test>'), content());
+    await queue.bounce('old', [failed, { state: 'waiting' }], 0, mailOf('bounce', '<>', '<a@a.test>'), inPieces('Hello\r\n'));
     expect(idsOf(other)).toEqual(['bounce', 'old']); // one record with the failure: no crash parts them
     await queue.settle('old', [failed, { state: 'delivered' }], 0);
     await queue.remove('new');
@@ -107,7 +104,7 @@ describe('parts as one queue', () => {
     using folder = temporaryDirectory();
     const [own, other] = [await Journal.open(join(folder.path, 'own')), await Journal.open(join(folder.path, 'other'))];
     const queue = new PartedQueue(own, [other]);
-    await other.add(mailOf('old', '<a@a.test>', '<b@b.test>'), content('old\r\n'));
+    await other.add(mailOf('old', '<a@a.test>', '<b@b.test>'), inPieces('old\r\n'));
     expect(queue.recent('old')).toEqual([latin1('old\r\n')]);
     for await (const octets of queue.content('old')) expect(octets).toEqual(latin1('old\r\n'));
     await queue.giveUp('old');

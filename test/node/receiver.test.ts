@@ -7,10 +7,10 @@ import type { AuthAnswer, AuthQuestion, MechanismName } from '../../src/protocol
 import { beginClientExchange } from '../../src/protocol/sasl/mechanism.ts';
 import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { decodeBase64, encodeBase64 } from '../../src/wire/base64.ts';
-import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
-import { concat } from '../../src/wire/octet.ts';
+import { encodeAscii } from '../../src/wire/ascii.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { cheapCredential } from '../support/cheap-credential.ts';
+import { textOf } from '../support/content.ts';
 import { listening } from '../support/listening.ts';
 import type { RawPeer } from '../support/raw-peer.ts';
 import { certificate, shakeHands } from '../support/tls-peer.ts';
@@ -245,9 +245,7 @@ describe('chunks (RFC 3030)', () => {
   it('are one content, whatever is asked between them', async () => {
     const contents: string[] = [];
     const message = async (mail: { readonly content: AsyncIterable<Uint8Array> }): Promise<Verdict> => {
-      const pieces: Uint8Array[] = [];
-      for await (const octets of mail.content) pieces.push(octets);
-      contents.push(decodeLatin1(concat(pieces)));
+      contents.push(await textOf(mail.content));
       return accept();
     };
     const peer = await greeted(await serve({}, { message, vrfy: () => Promise.resolve(undefined) }));

@@ -1,19 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/node/connect.ts';
 import { now } from '../../src/node/pump.ts';
-import { send, type Outgoing, type SenderOptions } from '../../src/node/sender.ts';
+import type { Outgoing, SenderOptions } from '../../src/node/sender.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
-import { isFault } from '../../src/syntax/fault.ts';
-import { parseForwardPath, type ForwardPath } from '../../src/syntax/path.ts';
+import { forwardPath } from '../support/path.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { FAREWELL, GREETING, startScriptedServer, taking, targetOf, type ScriptedServer } from '../support/scripted-server.ts';
+import { send } from '../support/send.ts';
 import { deferred, until } from '../support/turn.ts';
-
-function pathOf(name: string): ForwardPath {
-  const path = parseForwardPath(`<${name}@b.test>`);
-  if (isFault(path)) throw new Error(name);
-  return path;
-}
 
 function mailOf(content: Outgoing['content']): Outgoing {
   return { reversePath: { type: 'null', text: '<>', key: '' }, content };
@@ -25,7 +19,7 @@ async function* oneLine(): AsyncGenerator<Uint8Array, void> {
 
 async function sendTo(server: ScriptedServer, names: readonly string[], content: Outgoing['content'] = oneLine, options: Partial<SenderOptions> = {}): Promise<readonly Outcome[]> {
   const socket = await connect(targetOf(server.port));
-  return send(socket, mailOf(content), names.map(pathOf), { hostname: 'client.test', timeout: 5_000, ...options });
+  return send(socket, mailOf(content), names.map((name) => forwardPath(`<${name}@b.test>`)), { hostname: 'client.test', timeout: 5_000, ...options });
 }
 
 /** An outcome in short: `delivered 250`, `deferred 451 connection-lost MAIL`. */

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { admit, contains, isQualified, parseCidr, type Admission } from '../../src/relay/admission.ts';
-import { isFault } from '../../src/syntax/fault.ts';
-import { parseForwardPath, type ForwardPath } from '../../src/syntax/path.ts';
-
-function path(text: string): ForwardPath {
-  const parsed = parseForwardPath(text);
-  if (isFault(parsed)) throw new Error(text);
-  return parsed;
-}
+import { forwardPath } from '../support/path.ts';
 
 function admission(accept: readonly string[], ...relayFrom: readonly string[]): Admission {
   return { accept: new Set(accept), relayFrom: relayFrom.map(parseCidr).filter((range) => range !== undefined) };
@@ -41,7 +34,7 @@ describe('admission (RFC 5321 §3.6.2, §7.9)', () => {
     ['denied', admission(['b.test']), '192.0.2.1', '<eve%b.test@elsewhere.test>'],
     ['local', admission(['b.test']), '192.0.2.1', '<eve%elsewhere.test@b.test>'],
   ])('is %s for %j, %s and %s', (admitted, to, client, text) => {
-    expect(admit(to, client, path(text))).toBe(admitted);
+    expect(admit(to, client, forwardPath(text))).toBe(admitted);
   });
 });
 
@@ -57,7 +50,7 @@ describe('a domain that is fully qualified (RFC 6409 §4.2)', () => {
     ['<bob@mx>', { ...admission([]), hostname: 'MX' }, true],
     ['<@a.test:bob@sales>', admission([]), false],
   ])('%s, where %j: %s', (text, to, qualified) => {
-    expect(isQualified(to, path(text), new Map([['next', 1]]))).toBe(qualified);
+    expect(isQualified(to, forwardPath(text), new Map([['next', 1]]))).toBe(qualified);
   });
 });
 

@@ -4,15 +4,14 @@ import type { Notification } from '../../src/relay/notification.ts';
 import { encodeQuotedPrintable } from '../../src/relay/quoted-printable.ts';
 import type { ReportedRecipient } from '../../src/relay/report.ts';
 import { ownVerdict } from '../../src/relay/own-verdict.ts';
-import { isFault } from '../../src/syntax/fault.ts';
-import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
-import type { ForwardPath, MailboxPath, ReversePath } from '../../src/syntax/path.ts';
+import type { MailboxPath } from '../../src/syntax/path.ts';
 import { reply, type Reply } from '../../src/syntax/reply.ts';
 import { decodeLatin1, encodeAscii, isAscii } from '../../src/wire/ascii.ts';
 import { DataEncoder } from '../../src/wire/data-encoder.ts';
 import { concat, equal } from '../../src/wire/octet.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/wire/utf8.ts';
 import { cpuTime } from '../support/cpu-time.ts';
+import { forwardPath, reversePath } from '../support/path.ts';
 
 const ARRIVAL = Date.UTC(2026, 0, 1, 10, 0, 0);
 const HOUR = 3_600_000;
@@ -508,18 +507,6 @@ describe('quoted-printable (RFC 2045 §6.7)', () => {
 });
 
 // Makers. ------------------------------------------------------------------------------------------------------------
-
-function forwardPath(text: string): ForwardPath {
-  const path = parseForwardPath(text, { utf8: true });
-  if (isFault(path)) throw new Error(text);
-  return path;
-}
-
-function reversePath(text: string): ReversePath {
-  const path = parseReversePath(text, { utf8: true });
-  if (isFault(path)) throw new Error(text);
-  return path;
-}
 
 function sender(text: string): MailboxPath {
   const path = reversePath(text);

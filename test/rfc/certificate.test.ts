@@ -6,7 +6,7 @@ import { connect } from '../../src/node/connect.ts';
 import { openConnection } from '../../src/node/sender.ts';
 import { TlsClient } from '../../src/node/tls-client.ts';
 import { TlsServer } from '../../src/node/tls.ts';
-import { forwardPath, reversePath } from '../support/client-dialogue.ts';
+import { forwardPath, reversePath } from '../support/path.ts';
 import { listening } from '../support/listening.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { targetOf } from '../support/scripted-server.ts';

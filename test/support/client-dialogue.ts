@@ -1,8 +1,5 @@
 // A ClientSession with an application and a clock that is a number: the server's lines go in, commands and outcomes come out.
 
-import type { ForwardPath, ReversePath } from '../../src/syntax/path.ts';
-import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
-import { isFault } from '../../src/syntax/fault.ts';
 import type { ClientTls, Outcome, Transaction } from '../../src/protocol/client/action.ts';
 import type { ClientAuth } from '../../src/protocol/client/authentication.ts';
 import type { ClientOptions } from '../../src/protocol/client/option.ts';
@@ -11,6 +8,7 @@ import type { DeriveQuestion } from '../../src/protocol/sasl/exchange.ts';
 import { HASH } from '../../src/node/credential.ts';
 import type { Awaited, State } from '../../src/protocol/client/table.ts';
 import { octetsOf, textOf } from '../wire/every.ts';
+import { forwardPath, reversePath } from './path.ts';
 
 export const CLIENT = 'client.example.org';
 export const BOB = '<bob@example.com>';
@@ -178,18 +176,6 @@ function describe(outcome: Outcome): string {
   const { state, reply: { code } } = outcome;
   if (outcome.state === 'delivered') return `${state} ${code}`;
   return `${state} ${code} in reply to ${outcome.inReplyTo}${outcome.reason === undefined ? '' : `: ${outcome.reason}`}`;
-}
-
-export function forwardPath(text: string): ForwardPath {
-  const path = parseForwardPath(text);
-  if (isFault(path)) throw new Error(`${text} is no forward-path`);
-  return path;
-}
-
-export function reversePath(text: string): ReversePath {
-  const path = parseReversePath(text);
-  if (isFault(path)) throw new Error(`${text} is no reverse-path`);
-  return path;
 }
 
 /** A session that has come so far, with a server that offers these keywords; its mail is for bob and carol. */

@@ -5,12 +5,11 @@
 // held, let go on, told to be late, or removed in between and meanwhile. Beside it a ledger of what the world outside knows.
 
 import type { Journal } from '../../src/node/journal.ts';
-import { isFault } from '../../src/syntax/fault.ts';
-import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
 import type { MailParameters, RecipientParameters } from '../../src/protocol/mail.ts';
 import type { NewMail, RecipientState } from '../../src/relay/queue/port.ts';
 import { encodeAscii } from '../../src/wire/ascii.ts';
 import { EMPTY } from '../../src/wire/octet.ts';
+import { forwardPath, reversePath } from './path.ts';
 
 /** Octets of content above which a mail is large, here. */
 export const INLINE_LIMIT = 256;
@@ -246,10 +245,8 @@ export async function play(world: World, restart: () => Promise<Journal>): Promi
 
 export function newMail(id: string): NewMail {
   const { sender = '', recipients = 0, parameters, recipientParameters } = PLOT[id] ?? {};
-  const reversePath = parseReversePath(sender);
-  const forwardPaths = Array.from({ length: recipients }, (_, recipient) => parseForwardPath(`<${id}-${recipient}@peer.test>`)).filter((path): path is ForwardPath => !isFault(path));
-  if (isFault(reversePath)) throw new Error(`${id} has no sender`);
-  return { id, reversePath, forwardPaths, ...(parameters === undefined ? {} : { parameters }), ...(recipientParameters === undefined ? {} : { recipientParameters }) };
+  const forwardPaths = Array.from({ length: recipients }, (_, recipient) => forwardPath(`<${id}-${recipient}@peer.test>`));
+  return { id, reversePath: reversePath(sender), forwardPaths, ...(parameters === undefined ? {} : { parameters }), ...(recipientParameters === undefined ? {} : { recipientParameters }) };
 }
 
 export async function* pieces(octets: Uint8Array): AsyncGenerator<Uint8Array, void> {

@@ -1,9 +1,8 @@
 // A queue that keeps its mail in memory: the port of the relay, and nothing durable about it.
 
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../../src/relay/queue/port.ts';
-import { isFault } from '../../src/syntax/fault.ts';
-import { parseForwardPath, parseReversePath, type ForwardPath } from '../../src/syntax/path.ts';
-import { concat } from '../../src/wire/octet.ts';
+import { allOf } from './content.ts';
+import { forwardPath, reversePath } from './path.ts';
 
 export class MemoryQueue implements Queue {
   /** What was done, in order: `settle m1 delivered,waiting`. */
@@ -22,9 +21,7 @@ export class MemoryQueue implements Queue {
   }
 
   async add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
-    const pieces: Uint8Array[] = [];
-    for await (const octets of content) pieces.push(octets);
-    return this.put(mail, concat(pieces));
+    return this.put(mail, await allOf(content));
   }
 
   put({ id = `m${this.#mails.size + 1}`, reversePath, forwardPaths, parameters = {}, recipientParameters = [] }: NewMail, octets: Uint8Array): QueuedMail {
@@ -55,12 +52,5 @@ export class MemoryQueue implements Queue {
 
 /** An envelope from text; without an id the queue gives one. */
 export function mailOf(id: string | undefined, from: string, ...to: readonly string[]): NewMail {
-  const reversePath = parseReversePath(from);
-  if (isFault(reversePath)) throw new Error(from);
-  const forwardPaths = to.map((text): ForwardPath => {
-    const path = parseForwardPath(text);
-    if (isFault(path)) throw new Error(text);
-    return path;
-  });
-  return { reversePath, forwardPaths, ...(id === undefined ? {} : { id }) };
+  return { reversePath: reversePath(from), forwardPaths: to.map(forwardPath), ...(id === undefined ? {} : { id }) };
 }

@@ -16,7 +16,7 @@ import { HASH } from '../../src/node/credential.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
 import type { ServerAction, ServerQuestion } from '../../src/protocol/server/action.ts';
 import { octetsOf, textOf } from '../wire/every.ts';
-import { forwardPath, reversePath } from './client-dialogue.ts';
+import { forwardPath, reversePath } from './path.ts';
 import { randomOf } from './random.ts';
 import type { Random } from './random.ts';
 

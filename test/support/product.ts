@@ -10,7 +10,7 @@ import { ClientSession } from '../../src/protocol/client/session.ts';
 import type { ServerAction, ServerQuestion } from '../../src/protocol/server/action.ts';
 import type { ServerOptions } from '../../src/protocol/server/option.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
-import { forwardPath, reversePath } from './client-dialogue.ts';
+import { forwardPath, reversePath } from './path.ts';
 import { octetsOf } from '../wire/every.ts';
 import type { Walk } from './explorer.ts';
 

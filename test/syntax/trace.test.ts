@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { isFault } from '../../src/syntax/fault.ts';
-import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
-import type { ForwardPath } from '../../src/syntax/path.ts';
+import { parseReversePath } from '../../src/syntax/path.ts';
 import { formatReceived, formatReturnPath, parseReceived, parseReturnPath } from '../../src/syntax/trace.ts';
 import type { Received } from '../../src/syntax/trace.ts';
+import { forwardPath } from '../support/path.ts';
 import { testTable } from './table.ts';
 
 const short = ({ helo, client, by, via, with: protocol, id, for: path, date }: Received): string =>
@@ -37,11 +37,6 @@ function reread(field: string): Received {
 }
 
 const date = Date.UTC(2026, 10, 23, 15, 20, 12);
-const path = (text: string): ForwardPath => {
-  const parsed = parseForwardPath(text, { utf8: true });
-  if (isFault(parsed)) throw new Error(parsed.fault);
-  return parsed;
-};
 
 const PLAIN: Received = {
   helo: 'mail.example.org',
@@ -49,7 +44,7 @@ const PLAIN: Received = {
   by: 'mx.example.net',
   with: 'ESMTPS',
   id: '4abcXYZ',
-  for: path('<bob@example.net>'),
+  for: forwardPath('<bob@example.net>'),
   date,
 };
 
@@ -83,8 +78,8 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
       { ...PLAIN, helo: 'my pc (\\)' },
       { ...PLAIN, helo: '[192.0.2.7]', client: { address: '2001:db8::1' } },
       { ...PLAIN, id: '<a.b@c.example>' },
-      { ...PLAIN, for: path('<"a; (b"@[IPv6:2001:db8::1]>') },
-      { ...PLAIN, for: path('<@a.example:bob@b.example>') },
+      { ...PLAIN, for: forwardPath('<"a; (b"@[IPv6:2001:db8::1]>') },
+      { ...PLAIN, for: forwardPath('<@a.example:bob@b.example>') },
     ]) {
       expect(reread(formatReceived(received))).toEqual(received);
     }
@@ -97,7 +92,7 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
   });
 
   it('names the postmaster of the server by its domain, since For holds a Path', () => {
-    expect(formatReceived({ ...PLAIN, for: path('<PostMaster>') })).toContain('for <postmaster@mx.example.net>;');
+    expect(formatReceived({ ...PLAIN, for: forwardPath('<PostMaster>') })).toContain('for <postmaster@mx.example.net>;');
   });
 
   it('puts a name that is no Domain into a comment, and the address of the client in its place', () => {
@@ -140,7 +135,7 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
     for (let length = 1; length < 60; length += 1) {
       for (const other of [1, 20, 40, 60]) {
         const helo = `${'h'.repeat(length)}.example`;
-        const field = formatReceived({ ...PLAIN, helo, id: 'i'.repeat(other), by: `${'b'.repeat(other)}.example`, for: path(`<${'f'.repeat(other)}@x>`) });
+        const field = formatReceived({ ...PLAIN, helo, id: 'i'.repeat(other), by: `${'b'.repeat(other)}.example`, for: forwardPath(`<${'f'.repeat(other)}@x>`) });
         for (const line of field.split('\r\n')) expect(line.length).toBeLessThanOrEqual(78);
         expect(field).not.toMatch(/^Received:\r/);
         expect(reread(field).helo).toBe(helo);
@@ -150,7 +145,7 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
 
   it('keeps a path whole however long it is', () => {
     const long = `<"${'a b '.repeat(15)}"@${'d'.repeat(60)}.${'e'.repeat(60)}.${'f'.repeat(60)}>`;
-    expect(formatReceived({ ...PLAIN, for: path(long) })).toContain(`\t${long};\r\n`);
+    expect(formatReceived({ ...PLAIN, for: forwardPath(long) })).toContain(`\t${long};\r\n`);
   });
 });
 

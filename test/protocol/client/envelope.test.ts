@@ -6,7 +6,7 @@ import { ServerOffer } from '../../../src/protocol/client/offer.ts';
 import { lineOf } from '../../../src/protocol/client/pipeline.ts';
 import { formatParameters, parseParameters } from '../../../src/syntax/parameter.ts';
 import { isFault } from '../../../src/syntax/fault.ts';
-import { forwardPath, reversePath } from '../../support/client-dialogue.ts';
+import { forwardPath, reversePath } from '../../support/path.ts';
 
 const EVERYTHING: Offer = { maxSize: 0, maxRecipients: 100, startTls: false, secured: true, mechanisms: ['PLAIN'], without: new Set() };
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ClientTls, Reason, Transaction } from '../../../src/protocol/client/action.ts';
 import { missingFor, ServerOffer } from '../../../src/protocol/client/offer.ts';
-import { forwardPath, reversePath, UNVERIFIED, VERIFIED } from '../../support/client-dialogue.ts';
+import { UNVERIFIED, VERIFIED } from '../../support/client-dialogue.ts';
 import { octetsOf } from '../../wire/every.ts';
+import { forwardPath, reversePath } from '../../support/path.ts';
 
 const offerOf = (...lines: readonly string[]): ServerOffer => new ServerOffer(new Map(lines.map((line) => {
   const [keyword = '', ...parameters] = line.split(' ');

@@ -8,7 +8,8 @@ import { AWAITED } from '../../../src/protocol/client/table.ts';
 import type { Awaited, State } from '../../../src/protocol/client/table.ts';
 import { UsageError } from '../../../src/wire/usage.ts';
 import { octetsOf } from '../../wire/every.ts';
-import { AT_THE_END, BOB, CAROL, CLIENT, ClientDialogue, IN_TRANSACTION, after, clientAwaiting, clientIn, forwardPath, reversePath } from '../../support/client-dialogue.ts';
+import { AT_THE_END, BOB, CAROL, CLIENT, ClientDialogue, IN_TRANSACTION, after, clientAwaiting, clientIn } from '../../support/client-dialogue.ts';
+import { forwardPath, reversePath } from '../../support/path.ts';
 
 const COMMANDS = Object.keys(AWAITED) as Awaited[]; // the keys are AWAITED's own
 

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/protocol/limit.ts';
 import { AWAITED } from '../../../src/protocol/client/table.ts';
 import type { Awaited } from '../../../src/protocol/client/table.ts';
-import { AT_THE_END, BOB, CAROL, CLIENT, ClientDialogue, IN_TRANSACTION, after, clientAwaiting, clientIn, forwardPath, reversePath } from '../../support/client-dialogue.ts';
+import { AT_THE_END, BOB, CAROL, CLIENT, ClientDialogue, IN_TRANSACTION, after, clientAwaiting, clientIn } from '../../support/client-dialogue.ts';
 import { octetsOf } from '../../wire/every.ts';
+import { forwardPath, reversePath } from '../../support/path.ts';
 
 const COMMANDS = Object.keys(AWAITED) as Awaited[]; // the keys are AWAITED's own
 
