@@ -235,10 +235,11 @@ describe('a mail to very many domains', () => {
   it('has a hundred connections at a time, and in the end all that it needs', async () => {
     await using server = await startScriptedServer(...Array.from({ length: 100 }, () => ['C: nothing']), ['S: 421 4.3.2 busy', '* end']);
     const routes = new Map(HOPS.map((host) => [host, { host, port: server.port }]));
-    const relayed = relay('<>', all(HOPS), HELLO, options({}, { timeout: 1_000, routing: { routes } }));
+    const relayed = relay('<>', all(HOPS), HELLO, options({}, { timeout: 60_000, routing: { routes } }));
     await until(() => server.connections === 100);
     await turns(100);
     expect(server.connections).toBe(100);
+    server.reset();
     expect((await relayed).map(({ outcome }) => outcome.state)).toEqual(HOPS.map(() => 'deferred'));
     expect(server.connections).toBe(130);
   });
@@ -247,13 +248,18 @@ describe('a mail to very many domains', () => {
     await using server = await startScriptedServer(...Array.from({ length: 100 }, () => ['C: nothing']), taking(LATE.length));
     const resolver = new Resolver({ servers: [dns.address] });
     const route = resolver.route.bind(resolver);
+    let known = 0;
     vi.spyOn(resolver, 'route').mockImplementation(async (destination, ...others) => {
-      if (LATE.includes(destination)) await until(() => server.connections === 100);
-      return route(destination, ...others);
+      if (!LATE.includes(destination)) return route(destination, ...others);
+      await until(() => server.connections === 100);
+      return route(destination, ...others).finally(() => known++);
     });
     const full = HOPS.slice(0, 100);
     const routes = new Map(full.map((host) => [host, { host, port: server.port }]));
-    const relayed = relay('<>', all([...full, ...LATE]), HELLO, options({}, { timeout: 1_000, resolver, routing: { routes, mxPort: server.port } }));
+    const relayed = relay('<>', all([...full, ...LATE]), HELLO, options({}, { timeout: 60_000, resolver, routing: { routes, mxPort: server.port } }));
+    await until(() => known === LATE.length);
+    await turns(100);
+    server.reset();
     expect((await relayed).map(({ outcome }) => outcome.state)).toEqual([...full.map(() => 'deferred'), ...LATE.map(() => 'delivered')]);
     expect(server.connections).toBe(101);
   });

@@ -19,6 +19,8 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly connections: number;
   /** The client's end of each connection is gone. */
   readonly idle: boolean;
+  /** Resets each connection that there is. */
+  reset(): void;
 }
 
 export async function startScriptedServer(...scripts: readonly (readonly string[])[]): Promise<ScriptedServer> {
@@ -44,6 +46,7 @@ export async function startScriptedServer(...scripts: readonly (readonly string[
     get idle() {
       return peers.every(({ closed }) => closed);
     },
+    reset: () => peers.forEach((peer) => peer.reset()),
     async [Symbol.asyncDispose]() {
       for (const { socket } of peers) socket.destroy();
       await new Promise<void>((resolve) => listener.close(resolve));
