@@ -71,6 +71,11 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     return this.#facts;
   }
 
+  /** For the pump. */
+  get givesWay(): true {
+    return true;
+  }
+
   start(hooks: AnyHooks): void {
     this.#hooks = hooks;
     if (hooks.ended !== undefined) this.#pump.watchWrites();

@@ -758,3 +758,20 @@ it('an accepted socket that is gone before it is looked at harms nobody', async 
   await until(() => server.sessions === 1);
   expect(errors).toEqual([]);
 });
+
+// found by trying: fifty clients that sent commands as fast as they could had all others wait for seconds
+it('a client that says much at a time has others served in between', async () => {
+  const COMMANDS = 20_000;
+  let count = 0;
+  const server = await serve({ helo: () => void count++ });
+  const talker = await connect(server);
+  await talker.reply();
+  talker.socket.resume();
+  talker.say('EHLO client.test\r\n'.repeat(COMMANDS));
+  let most = 0; // in one turn of the event loop
+  for (let before = 0; count < COMMANDS; before = count) {
+    await turns();
+    most = Math.max(most, count - before);
+  }
+  expect(most).toBeLessThan(COMMANDS / 20);
+});

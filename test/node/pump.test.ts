@@ -69,11 +69,11 @@ interface Stage extends AsyncDisposable {
   readonly notes: string[];
 }
 
-async function stage(): Promise<Stage> {
+async function stage(how: { readonly givesWay?: true } = {}): Promise<Stage> {
   const ends = await loopback();
   const session = new Puppet();
   const notes: string[] = [];
-  const pump = new Pump<Action>(ends.socket, session, { act: ({ text }) => void notes.push(text), closed: () => void notes.push('closed') });
+  const pump = new Pump<Action>(ends.socket, session, { act: ({ text }) => void notes.push(text), closed: () => void notes.push('closed'), ...how });
   pump.turn();
   return { session, pump, socket: ends.socket, peer: ends.peer, notes, [Symbol.asyncDispose]: () => ends[Symbol.asyncDispose]() };
 }
@@ -204,6 +204,67 @@ describe('back-pressure', () => {
     on.session.send('421 busy\r\n');
     on.pump.turn();
     expect(await on.peer.reply()).toBe('421 busy\r\n');
+  });
+});
+
+describe('of much that is to be done at a time', () => {
+  const WORK = 1_000;
+
+  const work = (session: Puppet): void => {
+    for (let count = 0; count < WORK; count++) session.actions.push({ type: 'note', text: `${count}` });
+  };
+
+  it('all is done at once, where nobody gives way', async () => {
+    await using on = await stage();
+    work(on.session);
+    on.pump.turn();
+    expect(on.session.asked).toBe(WORK);
+  });
+
+  it('a share is done, and the rest when others have had their turns, before anything further that comes', async () => {
+    await using on = await stage({ givesWay: true });
+    on.session.onReceive = () => work(on.session);
+    on.peer.say('work');
+    await until(() => on.session.asked > 0);
+    const { asked } = on.session;
+    expect(asked).toBeLessThan(WORK / 2);
+    on.pump.turn();
+    on.pump.hold();
+    on.pump.release(); // an answer came in between
+    expect(on.session.asked).toBe(asked);
+    on.peer.say('more work');
+    let most = 0;
+    for (let before = asked; before < 2 * WORK; before = on.session.asked) {
+      await until(() => on.session.asked > before);
+      most = Math.max(most, on.session.asked - before);
+    }
+    expect(most).toBeLessThan(WORK / 2);
+    expect(on.session.told.filter((told) => told !== 'nothing')).toEqual(['receive work', 'receive more work']);
+    expect(on.socket.isPaused()).toBe(false);
+  });
+
+  it('long replies are a larger part of a share than short ones', async () => {
+    await using on = await stage({ givesWay: true });
+    for (let count = 0; count < 100; count++) on.session.send(new Uint8Array(4_096));
+    on.pump.turn();
+    expect(on.session.asked).toBeLessThan(10);
+    await until(() => on.session.asked === 100);
+  });
+
+  it('nothing waits where the session has broken off, or the peer has gone', async () => {
+    await using on = await stage({ givesWay: true });
+    work(on.session);
+    on.pump.turn();
+    on.session.close();
+    on.pump.turn();
+    expect(on.session.asked).toBe(WORK + 1);
+    await using left = await stage({ givesWay: true });
+    work(left.session);
+    left.pump.turn();
+    left.pump.cut();
+    expect(left.session.asked).toBe(WORK + 1);
+    await turns(2);
+    expect(left.notes.filter((note) => note === 'closed')).toHaveLength(1);
   });
 });
 
