@@ -87,17 +87,20 @@ export class Users {
   readonly #credentials: ReadonlyMap<string, Credential>;
   /** One of each cost. */
   readonly #costs: readonly Credential[];
-  /** For `beginServerExchange`. Made of the first user's line: the same in every process that serves the file, and after a restart. */
+  /**
+   * For `beginServerExchange`. Made of the lines of the first two users: the same in every process that serves the file, after a restart, and
+   * when users are added. Not of one: whoever knows his password and is shown his salt knows his line, and could tell decoys from users.
+   */
   readonly decoy: Decoy;
 
   constructor(credentials: ReadonlyMap<string, Credential>) {
     this.#credentials = credentials;
     const all = [...credentials.values()];
-    const [first] = all;
+    const made = all.slice(0, 2).map(formatCredential).join(' ');
     this.#costs = distinct(all, costOf);
     const kinds = all.flatMap((credential): readonly DecoyKind[] => (credential.type === 'scram-sha-256' ? [{ iterations: credential.iterations, saltOctets: credential.salt.length }] : []));
     const [kind = { iterations: SCRAM_ITERATIONS }, ...others] = distinct(kinds, ({ iterations, saltOctets }) => `${iterations} ${saltOctets}`);
-    this.decoy = { secret: HASH.sha256(encodeAscii(`decoy ${first === undefined ? '' : formatCredential(first)}`)), ...kind, others };
+    this.decoy = { secret: HASH.sha256(encodeAscii(`decoy ${made}`)), ...kind, others };
   }
 
   /** Reads the file, which has `#` in front of remarks. Throws an Error with one line that names the file and the line at fault. */

@@ -140,6 +140,15 @@ describe('a file of users', () => {
     expect((await users(formatUser({ name: 'bob', credential: scrypt }))).decoy.secret).not.toEqual(a.decoy.secret);
   });
 
+  it('has a decoy that no user can make of his own line, and that stays when others come', async () => {
+    const [first, second, third] = ['ann', 'ben', 'cid'].map((name, at) => formatUser({ name, credential: { ...scram, salt: Uint8Array.of(...scram.salt.subarray(1), at) } }));
+    const secretOf = async (...lines: readonly (string | undefined)[]): Promise<Uint8Array> => (await users(lines.join('\n'))).decoy.secret;
+    const secret = await secretOf(first, second);
+    expect(secret).not.toEqual(await secretOf(first));
+    expect(secret).not.toEqual(await secretOf(second));
+    expect(await secretOf(first, second, third)).toEqual(secret);
+  });
+
   it('does not tell who is in it by what a credential is like, or costs: a name that nobody has is like any of the users', async () => {
     const other = parseCredential(formatCredential(scram).replace('$4096:', '$8192:').replace(/:[^$]+\$/, `:${'A'.repeat(64)}$`));
     if ('fault' in other) throw new Error(other.expected);
