@@ -16,7 +16,7 @@ import { DataEncoder } from '../src/wire/data-encoder.ts';
 import { formatApi, publicNames } from './support/api.mjs';
 import { formatChoices, formatDepartures } from './support/choices.mjs';
 import { Program } from './support/program.ts';
-import { latin1 } from './support/raw-peer.ts';
+import { latin1, RawPeer } from './support/raw-peer.ts';
 import { unusedPort } from './support/scripted-server.ts';
 import { MISTAKES } from './sabotage-table.mjs';
 
@@ -109,6 +109,24 @@ describe('the examples that serve', () => {
     expect(program.output()).toBe('');
   });
 
+  // found by breaking off: the first client that did so ended the program
+  test('the accept loop outlives clients that break off, or break a rule, in the midst of a mail', async () => {
+    const begun = async (): Promise<RawPeer> => {
+      const peer = await RawPeer.connect(ports[0]);
+      await peer.reply();
+      for (const line of ['EHLO client.test', 'MAIL FROM:<a@example.org>', 'RCPT TO:<bob@[127.0.0.1]>', 'DATA']) await peer.command(line);
+      return peer;
+    };
+    await sendTo(ports[0], '<bob@[127.0.0.1]>'); // until it is up
+    (await begun()).reset();
+    const peer = await begun();
+    expect(await peer.command('bare\nlf\r\n.')).toMatch(/^554 5\.6\.0 /);
+    for (const line of ['MAIL FROM:<a@example.org>', 'RCPT TO:<bob@[127.0.0.1]>', 'DATA']) await peer.command(line);
+    expect(await peer.command('.')).toMatch(/^451 4\.4\.0 /); // on the same connection
+    peer.reset();
+    expect(program.output()).toBe('');
+  });
+
   test('the hooks refuse an unknown user and take a known one', async () => {
     expect(await sendTo(ports[1], '<mallory@example.org>')).toBe('failed 550 5.1.1');
     expect(await sendTo(ports[1], '<alice@example.org>')).toBe('delivered 250 2.0.0');
@@ -169,8 +187,8 @@ describe('the examples that come to an end', () => {
     expect(said[3]).toBe('<bob@example.com> delivered 250 2.0.0 mail accepted\n');
   });
 
-  test('the core alone greets', () => {
-    expect(said[4]).toBe('220 mx.example.org ESMTP ehlo\r\n\n');
+  test('the core alone greets, and answers', () => {
+    expect(said[4]).toBe('220 mx.example.org ESMTP ehlo\r\n\n250 2.0.0 ok\r\n\n');
   });
 
   test('the queue with a file a mail passes its checks', () => {
