@@ -21,7 +21,7 @@ import { ownVerdict } from '../relay/own-verdict.ts';
 import { ConnectError } from './connect.ts';
 import { ABORTED, openTo, raced, unconnected } from './opener.ts';
 import { type ConnectionPool, type Held, isStale } from './pool.ts';
-import type { Outgoing, SenderOptions } from './sender.ts';
+import { forSome, type Outgoing, type SenderOptions } from './sender.ts';
 
 /** What became of one recipient, and which host said so; no host: our own verdict. */
 export interface RecipientOutcome {
@@ -152,11 +152,8 @@ class Delivery {
     const { hostname, destinations = [], serverPostmaster = false } = this.#options;
     held.mails += 1;
     for (const destination of destinations) held.destinations.add(destination);
-    const open = this.#left;
-    const paths = open.map((recipient) => this.#paths[recipient]).filter((path) => path !== undefined);
-    const { content, recipientParameters } = this.#mail;
-    const parameters = recipientParameters === undefined ? {} : { recipientParameters: open.map((recipient) => recipientParameters[recipient] ?? {}) };
-    return held.connection.send({ ...this.#mail, content: () => content(held.target.host), ...parameters }, paths.map((path) => outgoingForwardPath(path, serverPostmaster ? undefined : hostname)));
+    const { mail, paths } = forSome(this.#mail, this.#paths, this.#left);
+    return held.connection.send({ ...mail, content: () => mail.content(held.target.host) }, paths.map((path) => outgoingForwardPath(path, serverPostmaster ? undefined : hostname)));
   }
 
   #back(held: Held): void {

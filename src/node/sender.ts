@@ -73,6 +73,16 @@ export interface Follower {
 /** Asked, when the end of a mail is out, for the mail that goes right behind it. */
 export type Next = () => Follower | undefined;
 
+/** The mail as it goes to some of its recipients, by index, and their paths. */
+export function forSome(mail: Outgoing, forwardPaths: readonly ForwardPath[], recipients: readonly number[]): { readonly mail: Outgoing; readonly paths: readonly ForwardPath[] } {
+  if (recipients.length === forwardPaths.length) return { mail, paths: forwardPaths };
+  const { recipientParameters } = mail;
+  return {
+    mail: recipientParameters === undefined ? mail : { ...mail, recipientParameters: recipients.map((recipient) => recipientParameters[recipient] ?? {}) },
+    paths: recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined),
+  };
+}
+
 /** Told of a recipient, by index, as soon as there is an outcome; a further transaction may bring another. */
 export type Report = (recipient: number, outcome: Outcome) => void;
 
@@ -143,10 +153,8 @@ export class SenderConnection {
     const outcomes = [...first];
     for (let left = tooMany(outcomes); left.length > 0 && left.length < before; ) {
       if (!(await this.#reopen())) break;
-      const { recipientParameters: parameters } = mail;
-      const rest = parameters === undefined ? mail : { ...mail, recipientParameters: left.map((recipient) => parameters[recipient] ?? {}) };
-      const paths = left.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
-      const again = await this.#connection.send(rest, paths, (index, outcome) => report(left[index] ?? -1, outcome));
+      const rest = forSome(mail, forwardPaths, left);
+      const again = await this.#connection.send(rest.mail, rest.paths, (index, outcome) => report(left[index] ?? -1, outcome));
       for (const [index, outcome] of again.entries()) outcomes[left[index] ?? -1] = outcome;
       before = left.length;
       left = tooMany(outcomes);

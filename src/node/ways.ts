@@ -18,7 +18,7 @@ import { ABORTED } from './opener.ts';
 import { pause } from './pause.ts';
 import type { Held } from './pool.ts';
 import type { Resolver, Route } from './resolve.ts';
-import type { Outgoing } from './sender.ts';
+import { forSome, type Outgoing } from './sender.ts';
 import { Turnstile } from './turnstile.ts';
 
 /** Milliseconds that the ways of the recipients' domains have to be found in, for those that are the same to be shared. */
@@ -130,11 +130,9 @@ class Ways {
   /** Delivers to groups that go one way: over `open` first, then where `find` says. */
   async #go(groups: readonly DestinationGroup[], find: () => Promise<Targets>, open?: Held): Promise<void> {
     const { routing } = this.#options;
-    const { recipientParameters } = this.#mail;
     const [first, ...others] = groups;
     const recipients = first !== undefined && others.length === 0 ? first.recipients : groups.flatMap((group) => group.recipients).sort((a, b) => a - b);
-    const paths = recipients.map((recipient) => this.#paths[recipient]).filter((path) => path !== undefined);
-    const parameters = recipientParameters === undefined ? {} : { recipientParameters: recipients.map((recipient) => recipientParameters[recipient] ?? {}) };
+    const { mail, paths } = forSome(this.#mail, this.#paths, recipients);
     const configured = groups.some(({ destination, key }) => destination !== key);
     // Not by spreading: what is added to what was spread costs 1 µs a property.
     const options = Object.assign({}, this.#options, {
@@ -144,7 +142,7 @@ class Ways {
       open,
       report: (index: number, result: RecipientOutcome) => this.#settle(recipients[index] ?? -1, result),
     });
-    await deliver({ ...this.#mail, ...parameters }, paths, targetsOf(find), options);
+    await deliver(mail, paths, targetsOf(find), options);
   }
 
   /** What goes wrong on our own side is an outcome too. */
