@@ -112,7 +112,7 @@ export const MISTAKES = [
   ['a record that has decayed is read', 'relay/queue/record.ts', '  if (!isSound(octets.subarray(at, at + HEADER), checksum(payload), secret, checksum)) return undefined;\n', '', 'test/relay/queue/record test/relay/queue/segment'],
   ['a response of SASL stands in the transcript', 'transcript/secret.ts', "return isCommand(text) ? held : [encodeAscii(`${strike(text, this.#exchange)}${end}`)];", 'return held;', 'test/transcript/secret'],
   ['who proved nothing by SCRAM is written down as if he had', 'transcript/scram-stand-in.ts', 'proven ? clientProof(', 'true ? clientProof(', 'test/transcript/scram-stand-in'],
-  ['a bounce is tried as long as other mail', 'relay/schedule.ts', 'mail.bounce ? schedule.expireBounce : schedule.expire', 'schedule.expire', 'test/relay/schedule'],
+  ['a bounce is tried as long as other mail', 'relay/schedule.ts', 'return bounce ? expireBounce : expire;', 'return bounce ? expire : expire;', 'test/relay/schedule'],
   ['a mapped address is compared as it was written', 'relay/address.ts', 'return within(ipv6, MAPPED.prefix, MAPPED.bits) ? formatIpv4(ipv6.subarray(12)) : formatIpv6(ipv6);', 'return formatIpv6(ipv6);', 'test/relay/address test/relay/route'],
   ['a range holds addresses of another family', 'relay/admission.ts', 'if (candidate === undefined || candidate.length !== octets.length) return false;', 'if (candidate === undefined) return false;', 'test/relay/admission'],
   ['a password is not prepared', 'protocol/sasl/plain.ts', "const password = prepare(message.password, 'query');", 'const password: string | undefined = message.password;', 'test/protocol/sasl/plain'],

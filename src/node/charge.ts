@@ -4,7 +4,7 @@ import type { ForwardPath } from '../syntax/path.ts';
 import { REASONS } from '../protocol/client/reason.ts';
 import { AWAITED } from '../protocol/client/table.ts';
 import type { QueuedMail } from '../relay/queue/port.ts';
-import type { RetrySchedule } from '../relay/schedule.ts';
+import { lifeOf, type RetrySchedule } from '../relay/schedule.ts';
 import type { Unit } from '../relay/scheduler.ts';
 import { inOneLine } from './conclusion.ts';
 import type { Log } from './log.ts';
@@ -38,7 +38,7 @@ const UNSETTLED_DELAY = 10_000;
 export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, schedule, log }: ChargeOptions, now: number): readonly Charge[] {
   const { id, reversePath, forwardPaths, recipients, arrival } = mail;
   const sender = reversePath.key;
-  const expires = arrival + lifeOf(sender, schedule);
+  const expires = arrival + lifeOf(sender === '', schedule);
   let charges: { -readonly [Name in keyof Charge]: Name extends 'recipients' ? number[] : Charge[Name] }[] = [];
   const byDestination = forwardPaths.length === 1 ? undefined : new Map<string, (typeof charges)[number]>();
   for (let recipient = 0; recipient < forwardPaths.length; recipient++) {
@@ -58,9 +58,4 @@ export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, sc
     log('unknown', { id, to: path.text, host: known.unsettled.host === '' ? undefined : known.unsettled.host, reply: inOneLine(REASONS['aborted'].reply), inReplyTo: AWAITED['end of mail data'].phrase });
   }
   return charges;
-}
-
-/** Milliseconds after which mail of this sender is given up. */
-export function lifeOf(sender: Charge['sender'], { expire, expireBounce }: RetrySchedule): number {
-  return sender === '' ? expireBounce : expire;
 }

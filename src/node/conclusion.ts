@@ -6,7 +6,7 @@ import { classCorrected, type Reply } from '../syntax/reply.ts';
 import { isAskedFor } from '../relay/notification.ts';
 import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import type { Action } from '../relay/report.ts';
-import { nextAttempt, type RetrySchedule } from '../relay/schedule.ts';
+import { lifeOf, nextAttempt, type RetrySchedule } from '../relay/schedule.ts';
 import { ownVerdict } from '../relay/own-verdict.ts';
 import type { RecipientOutcome } from './deliver.ts';
 import type { Log } from './log.ts';
@@ -61,10 +61,10 @@ export function conclude(mail: QueuedMail, recipients: readonly number[], result
  * When a mail is due again that may have been taken (RFC 1047): not by the first interval, which is short for the sake of
  * greylisting. A server that has it, and was only slow to say so, is done by then, and may know it again.
  */
-function unhurried({ arrival, reversePath }: QueuedMail, next: number | undefined, { intervals, expire, expireBounce }: RetrySchedule, now: number): number | undefined {
+function unhurried({ arrival, reversePath }: QueuedMail, next: number | undefined, schedule: RetrySchedule, now: number): number | undefined {
   if (next === undefined) return undefined;
-  const last = arrival + (reversePath.type === 'null' ? expireBounce : expire);
-  return Math.min(Math.max(next, now + (intervals[1] ?? 0)), Math.max(next, last));
+  const last = arrival + lifeOf(reversePath.type === 'null', schedule);
+  return Math.min(Math.max(next, now + (schedule.intervals[1] ?? 0)), Math.max(next, last));
 }
 
 /** What of the news the sender of the mail wants to be told (RFC 3461 §4.1). */

@@ -20,10 +20,11 @@ import type { Outcome } from '../protocol/client/action.ts';
 import { effectOf, type Effect } from '../relay/destination.ts';
 import type { QueuedMail } from '../relay/queue/port.ts';
 import { concerns } from '../relay/route.ts';
+import { lifeOf } from '../relay/schedule.ts';
 import { Scheduler, type SchedulerOptions } from '../relay/scheduler.ts';
 import { OWN_VERDICTS } from '../relay/own-verdict.ts';
 import { Aborter, type Signal } from './aborter.ts';
-import { chargesOf, lifeOf, type Charge, type ChargeOptions } from './charge.ts';
+import { chargesOf, type Charge, type ChargeOptions } from './charge.ts';
 import { Clock } from './clock.ts';
 import { conclude, logOutcomes, type Conclusion } from './conclusion.ts';
 import { DelayWatch } from './delay-watch.ts';
@@ -192,7 +193,7 @@ export class Dispatcher {
   /** Returns the time. Where it has been set back the scheduler is told, and the timer set again; where it has leapt ahead, mail is given up so much later. */
   #lookAtClock(): number {
     const { time, back, leapt } = this.#clock.look();
-    if (leapt) for (const charges of this.#charges.values()) for (const charge of charges) charge.expires = charge.arrival + lifeOf(charge.sender, this.#options.schedule) + this.#clock.leaptSince(charge.arrival);
+    if (leapt) for (const charges of this.#charges.values()) for (const charge of charges) charge.expires = charge.arrival + lifeOf(charge.sender === '', this.#options.schedule) + this.#clock.leaptSince(charge.arrival);
     if (back === 0) return time;
     this.#scheduler.advance(back);
     for (const charges of this.#charges.values()) for (const charge of charges) charge.at -= back;

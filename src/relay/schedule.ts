@@ -43,13 +43,18 @@ export function scheduleOf(options: Partial<RetrySchedule> = {}): RetrySchedule 
   return schedule;
 }
 
+/** Milliseconds after which mail is given up; `bounce`: its reverse-path is null. */
+export function lifeOf(bounce: boolean, { expire, expireBounce }: RetrySchedule): number {
+  return bounce ? expireBounce : expire;
+}
+
 /**
  * Returns the age (milliseconds) at which mail of this age, just tried in vain, is tried again; undefined: give up now.
  *
  * The last attempt is made when the age of expiry is reached, however long the interval before it would have been.
  */
 export function nextAttempt(mail: { readonly id: string; readonly age: number; readonly bounce: boolean }, schedule: RetrySchedule): number | undefined {
-  const expire = mail.bounce ? schedule.expireBounce : schedule.expire;
+  const expire = lifeOf(mail.bounce, schedule);
   if (mail.age >= expire) return undefined;
 
   const pace = 1 + schedule.jitter * (2 * fraction(mail.id) - 1);
