@@ -33,6 +33,7 @@ import { StoredMail } from '../relay/queue/stored-mail.ts';
 import { checkpoint, isWorthIt, MOST_CARRIED, type Holdings } from './checkpoint.ts';
 import { FileDisk, isFull, type Disk } from './disk.ts';
 import { DiskRoom } from './disk-room.ts';
+import { errorCode } from './error-text.ts';
 import { newId } from './file-queue.ts';
 import { takeIn } from './intake.ts';
 import { lockDirectory } from './lock.ts';
@@ -340,7 +341,7 @@ export class Journal implements Queue {
     if (ids.length === 0) return;
     this.#removing = this.#removing.then(async () => {
       try {
-        for (const id of ids) await this.#store.perform('remove content', () => this.#store.disk.unlink(contentPath(id)));
+        for (const id of ids) await this.#store.perform('remove content', () => this.#store.disk.unlink(contentPath(id)).catch(unlessAbsent));
       } catch (error) {
         this.#log.fail(error);
       }
@@ -380,6 +381,11 @@ function textOf({ text }: { readonly text: string }): string {
 function textsOf(recipientParameters: readonly RecipientParameters[]): readonly string[] {
   const texts = recipientParameters.map(formatRecipientParameters);
   return texts.some((text) => text !== '') ? texts : NO_PARAMETERS;
+}
+
+/** What was to be removed is gone already, by whosever hand: that is no fault of the disk. */
+function unlessAbsent(error: unknown): void {
+  if (errorCode(error) !== 'ENOENT') throw error;
 }
 
 function delayResults(callback: () => void): () => void {

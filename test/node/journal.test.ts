@@ -821,6 +821,18 @@ describe('the journal, on a disk that fails', () => {
     expect([...again.mails()].map(({ size }) => size)).toEqual([10, 20]);
   });
 
+  // found by running: somebody had removed the file of a mail that waited, and when its time was over the relay ended with status 74
+  it('goes on where the content of a mail that is done with has gone already', async () => {
+    const told: string[] = [];
+    const { journal, disk } = await watched({ inlineLimit: 10, failed: ({ message }) => told.push(message) });
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'.repeat(100)));
+    await disk.unlink(`msg/${id}`);
+    await journal.settle(id, [DELIVERED], 0);
+    await journal.flush();
+    await journal.add(mailTo('bob'), inPieces('y'));
+    expect(told).toEqual([]);
+  });
+
   it('leaves no file of a large mail for whose record there is no room', async () => {
     const { journal, disk } = await watched({ inlineLimit: 10 });
     fill(disk, 'journal/', 5);
