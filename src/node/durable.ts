@@ -18,9 +18,16 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes directories, also those above the first one, with entries that are durable. */
+/** Makes a directory that is its owner's alone where there is none, and those above it, which are as the umask has it; their entries are durable. Returns those that were made. */
+export async function makeDirectory(directory: string): Promise<readonly string[]> {
+  const made = await makeFolder(directory, OWNER_ONLY.folder);
+  for (const each of made) await syncDirectory(dirname(each));
+  return made;
+}
+
+/** Makes directories likewise, and others of these names in the first. */
 export async function makeDirectories(directory: string, names: readonly string[]): Promise<void> {
-  for (const made of await makeFolder(directory)) await syncDirectory(dirname(made));
+  await makeDirectory(directory);
   for (const name of names) await makeFolder(join(directory, name), OWNER_ONLY.folder);
   await syncDirectory(directory);
 }

@@ -11,7 +11,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { Aborter } from './aborter.ts';
-import { makeDirectories } from './durable.ts';
+import { makeDirectories, makeDirectory } from './durable.ts';
 import { Journal, type JournalOptions } from './journal.ts';
 import { InUse } from './lock.ts';
 import { pause } from './pause.ts';
@@ -53,7 +53,9 @@ export async function diskOfPart(queue: string, part: number): Promise<SharedDis
 /** Makes room for so many parts, durably. */
 export async function makeParts(queue: string, workers: number): Promise<void> {
   const names = Array.from({ length: workers - 1 }, (_, index) => String(index + 2));
-  if (names.length > 0) await makeDirectories(join(queue, 'part'), names);
+  if (names.length === 0) return;
+  await makeDirectory(queue);
+  await makeDirectories(join(queue, 'part'), names);
 }
 
 /** The parts that the worker of this number has, its own first, where there are so many workers. */

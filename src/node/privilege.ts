@@ -5,11 +5,10 @@
 
 import { chown, lchown, lstat, readdir, readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
-import { makeDirectories, OWNER_ONLY } from './durable.ts';
+import { makeDirectory } from './durable.ts';
 import { errorCode, errorText } from './error-text.ts';
-import { makeFolder } from './folder.ts';
 
 /** Node's, of which its types do not tell everywhere. */
 const { initgroups, setgroups } = process as unknown as { readonly initgroups?: (name: string, gid: number) => void; readonly setgroups?: (groups: readonly number[]) => void };
@@ -104,8 +103,7 @@ export async function becomeOwner(directory: string, kept: string): Promise<void
  * and so is where a link leads that is not root's: he who may write in the folder above, the user perhaps, would be given any directory.
  */
 export async function giveDirectory(directory: string, { uid, gid }: User): Promise<void> {
-  await makeDirectories(dirname(directory), []);
-  const made = await makeFolder(directory, OWNER_ONLY.folder);
+  const made = await makeDirectory(directory);
   const entry = await lstat(directory);
   const { uid: owner } = await stat(directory);
   if (made.length === 0 && (entry.uid !== 0 || owner !== 0 || (await readdir(directory)).length > 0)) return;

@@ -177,6 +177,7 @@ declare module 'node:process' {
   export const env: Readonly<Record<string, string | undefined>>;
   export function chdir(directory: string): void;
   export function cwd(): string;
+  export function umask(mask: number): number;
   export function setUncaughtExceptionCaptureCallback(callback: ((error: Error) => void) | null): void;
   /** In microseconds; since `before`, where that is given. */
   export function cpuUsage(before?: { readonly user: number; readonly system: number }): { readonly user: number; readonly system: number };
