@@ -279,7 +279,7 @@ declare module 'node:tls' {
     getPeerCertificate(): { readonly fingerprint256?: string; readonly subject?: { readonly CN?: string | readonly string[] } };
     readonly servername: string | false | undefined;
     getProtocol(): string | null;
-    getCipher(): { readonly name: string };
+    getCipher(): { readonly name: string; readonly standardName: string };
     exportKeyingMaterial(length: number, label: string): Uint8Array;
     /** `_tlsError` is not documented. */
     on(event: '_tlsError', listener: () => void): void;

@@ -26,10 +26,10 @@ export class OwnFields {
 
   /** What makes the Received fields of a session, as long as it says of itself what it said before. */
   #receivedBy(session: SessionFacts): (mail: ReceivedOfMail) => string {
-    const { helo, client, protocol } = session;
+    const { helo, client, protocol, tls } = session;
     const known = this.#formatters.get(session);
     if (known?.helo === helo && known?.protocol === protocol) return known.format;
-    const format = receivedFormatter({ helo: helo === undefined ? 'unknown' : formatHost(helo), client: { address: client.address }, by: this.#hostname, with: protocol });
+    const format = receivedFormatter({ helo: helo === undefined ? 'unknown' : formatHost(helo), client: { address: client.address }, by: this.#hostname, with: protocol, ...(tls === undefined ? {} : { tls: tls.cipherSuite }) });
     this.#formatters.set(session, { helo, protocol, format });
     return format;
   }

@@ -32,6 +32,8 @@ export interface TlsFacts {
   /** For example `TLSv1.3`. */
   readonly version: string;
   readonly cipher: string;
+  /** The same by its registered name, such as `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. */
+  readonly cipherSuite: string;
   /** The host name that the client asked for. */
   readonly serverName: string | undefined;
   /** The client's certificate was asked for, given, and is good. */
@@ -104,6 +106,7 @@ function factsOf(tls: TLSSocket): TlsFacts {
   return {
     version: tls.getProtocol() ?? '',
     cipher: tls.getCipher().name,
+    cipherSuite: tls.getCipher().standardName,
     serverName: tls.servername || undefined,
     // What Node's own server asks, since `authorized` is set by that server alone. A session taken up again is good by itself.
     authorized: fingerprint256 !== undefined && (tls as Verified).ssl.verifyError() === null,

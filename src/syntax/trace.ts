@@ -1,7 +1,7 @@
 // Trace fields (RFC 5321 §4.4): the Received field that a server puts before what it takes, the Return-Path of final delivery.
 //
 // What a peer or the DNS says is written only where the grammar has a place for it, or else in a comment, escaped; never as a
-// CR, LF or other control. Left out: clauses behind FOR and comments of others, which are read over.
+// CR, LF or other control. Left out: clauses behind FOR, but for that of TLS (RFC 8314 §4.3), and comments of others, which are read over.
 
 import { formatDate, parseDate } from './date-time.ts';
 import { addressLiteral, parseAddressLiteral, parseDomain, parseHost } from './domain.ts';
@@ -27,6 +27,8 @@ export interface Received {
   readonly id?: string;
   /** Only where there was one recipient: more would tell each of the others (§7.2). */
   readonly for?: ForwardPath;
+  /** The cipher suite of TLS by its registered name, such as `TLS_AES_128_GCM_SHA256` (RFC 8314 §4.3). */
+  readonly tls?: string;
   /** Milliseconds since 1970 UTC. */
   readonly date: number;
   /** Minutes east of UTC. Default: 0. */
@@ -55,12 +57,15 @@ export function receivedFormatter(session: ReceivedOfSession): (mail: ReceivedOf
   if (session.with !== undefined) clauses.push(['with', atom(session.with)]);
   const begun: Folded = { text: NAME, line: NAME.length };
   const last = clauses.pop() ?? []; // a semicolon may have to follow it
+  const suite = session.tls === undefined ? undefined : ['tls', session.tls.slice(0, LONGEST_VALUE).replace(/\W/g, '_') || '_'];
   for (const clause of clauses) put(begun, clause);
   return ({ id, for: path, date, zone }) => {
     const field = { text: begun.text, line: begun.line };
-    put(field, last, id === undefined && path === undefined ? ';' : '');
-    if (id !== undefined) put(field, ['id', isIdentifier(id) ? id : atom(id)], path === undefined ? ';' : '');
-    if (path !== undefined) put(field, ['for', path.type === 'path' ? path.text : `<postmaster@${by}>`], ';');
+    const end = suite === undefined ? ';' : '';
+    put(field, last, id === undefined && path === undefined ? end : '');
+    if (id !== undefined) put(field, ['id', isIdentifier(id) ? id : atom(id)], path === undefined ? end : '');
+    if (path !== undefined) put(field, ['for', path.type === 'path' ? path.text : `<postmaster@${by}>`], end);
+    if (suite !== undefined) put(field, suite, ';');
     put(field, [formatDate(date, zone)]);
     return `${field.text}\r\n`;
   };
@@ -173,7 +178,7 @@ function heloOf(clause: Clause): string {
 
 const ORDER = ['via', 'with', 'id', 'for'] as const;
 
-/** Returns Opt-info: each clause at most once, in the order of the grammar, and behind them any others. */
+/** Returns Opt-info: each clause at most once, in the order of the grammar, and behind them any others, of which one tells of TLS. */
 function optionalInformation(text: string, clauses: readonly Clause[]): OptionalInformation | Fault {
   const information: { -readonly [Name in keyof OptionalInformation]: OptionalInformation[Name] } = {};
   let before = -1;
@@ -182,6 +187,7 @@ function optionalInformation(text: string, clauses: readonly Clause[]): Optional
     if (place !== -1 && place <= before) return unfit(text, at, 'VIA, WITH, ID, FOR in this order');
     before = place === -1 ? ORDER.length : place;
     if (name === 'via' || name === 'with' || name === 'id') information[name] = value;
+    if (name === 'tls') information.tls ??= value;
     if (name !== 'for') continue;
     const path = parseForwardPath(value.startsWith('<') ? value : `<${value}>`, { utf8: true });
     if (isFault(path)) return unfit(text, at, 'Path or Mailbox');
@@ -190,7 +196,7 @@ function optionalInformation(text: string, clauses: readonly Clause[]): Optional
   return information;
 }
 
-type OptionalInformation = Pick<Received, (typeof ORDER)[number]>;
+type OptionalInformation = Pick<Received, (typeof ORDER)[number] | 'tls'>;
 
 /** Returns the Return-Path field with its CRLF: the reverse-path of MAIL as it was. */
 export function formatReturnPath(path: ReversePath): string {

@@ -1,15 +1,22 @@
-// RFC 6409 §4: what a submission server must do.
+// What a submission server must do (RFC 6409 §4), and should say of TLS (RFC 8314 §4.3).
 
+import { readFileSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
 import { connectTo } from '../../src/node/client.ts';
 import { Users } from '../../src/node/credential.ts';
 import { Resolver } from '../../src/node/resolve.ts';
+import { TlsServer } from '../../src/node/tls.ts';
 import { TransferAgent } from '../../src/node/transfer-agent.ts';
+import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { concat } from '../../src/wire/octet.ts';
 import { cheapCredential } from '../support/cheap-credential.ts';
 import { MemoryQueue } from '../support/memory-queue.ts';
 import { latin1 } from '../support/raw-peer.ts';
 
+const [cert, key] = ['fixtures/tls/mx.pem', 'fixtures/tls/mx-key.pem'].map((name) => readFileSync(name)) as [Uint8Array, Uint8Array];
+
 let agent: TransferAgent | undefined;
+let queue: MemoryQueue;
 afterEach(() => agent?.close(0));
 
 /** What becomes of a mail that an authenticated client hands in. */
@@ -17,7 +24,8 @@ async function submit(from: string, to: string, submission = true): Promise<stri
   const users = new Users(new Map([['alice', await cheapCredential('scram-sha-256', 'open sesame')]]));
   agent = new TransferAgent({
     hostname: 'relay',
-    queue: new MemoryQueue(),
+    queue: (queue = new MemoryQueue()),
+    tls: new TlsServer({ cert, key }),
     admission: { accept: new Set(['ours']), relayFrom: [] },
     routing: { routes: new Map([['next', { host: '127.0.0.1', port: 1 }]]), mxPort: 1, allowPrivateTargets: false },
     resolver: new Resolver({ servers: ['127.0.0.1:1'], timeout: 50 }),
@@ -44,4 +52,12 @@ it.each([
 
 it('a relay leaves that to who submits', async () => {
   expect(await submit('alice@sales', 'bob@marketing', false)).toBe('delivered 250 2.0.0');
+});
+
+it('the Received field names the cipher suite', async () => {
+  await submit('alice@a.test', 'bob@b.test');
+  const pieces: Uint8Array[] = [];
+  const [mail] = queue.mails();
+  for await (const octets of queue.content(mail?.id ?? '')) pieces.push(octets);
+  expect(decodeLatin1(concat(pieces))).toMatch(/^Received: from [^]*\swith ESMTPSA\s+id \S+\s+for <bob@b\.test>\s+tls TLS_[A-Z0-9_]+;/);
 });

@@ -78,11 +78,19 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
       { ...PLAIN, helo: 'my pc (\\)' },
       { ...PLAIN, helo: '[192.0.2.7]', client: { address: '2001:db8::1' } },
       { ...PLAIN, id: '<a.b@c.example>' },
+      { ...PLAIN, tls: 'TLS_AES_128_GCM_SHA256' },
+      { helo: 'a.example', by: 'b.example', tls: 'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256', date },
       { ...PLAIN, for: forwardPath('<"a; (b"@[IPv6:2001:db8::1]>') },
       { ...PLAIN, for: forwardPath('<@a.example:bob@b.example>') },
     ]) {
       expect(reread(formatReceived(received))).toEqual(received);
     }
+  });
+
+  it('tells behind everything else how TLS was done (RFC 8314 §4.3)', () => {
+    expect(formatReceived({ ...PLAIN, tls: 'TLS_AES_128_GCM_SHA256' })).toContain(' for <bob@example.net>\r\n\ttls TLS_AES_128_GCM_SHA256; Mon, 23 Nov 2026');
+    expect(formatReceived({ helo: 'a.example', by: 'b.example', tls: 'TLS_X', date })).toContain('by b.example tls TLS_X;');
+    expect(reread('Received: from a.example by b.example x y tls TLS_X group x25519 tls TLS_Y; 23 Nov 2026 15:20:12 +0000').tls).toBe('TLS_X');
   });
 
   // shows RFC5321:4.4-10
@@ -121,7 +129,7 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
   ];
 
   // shows RFC5321:4.4-2 RFC6531:3.7.3-2
-  it.each(['helo', 'by', 'via', 'with', 'id'] as const)('is one field of the grammar whatever `%s` holds', (name) => {
+  it.each(['helo', 'by', 'via', 'with', 'id', 'tls'] as const)('is one field of the grammar whatever `%s` holds', (name) => {
     for (const value of HOSTILE) {
       const field = formatReceived({ ...PLAIN, [name]: value });
       expect(field).toMatch(/^Received: [ -~]+(\r\n\t[ -~]+)*\r\n$/);
