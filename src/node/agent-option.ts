@@ -4,7 +4,8 @@
 import { checkCounts, checkFlags, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
-import { parseCidr, type Admission, type Cidr } from '../relay/admission.ts';
+import { hostOf } from '../protocol/hostname.ts';
+import { rangeOf, type Admission, type Cidr } from '../relay/admission.ts';
 
 /** Who may send to whom. */
 export interface AdmissionOptions extends Pick<Admission, 'accept'> {
@@ -19,7 +20,7 @@ const NEEDED = { queue: 'add', resolver: 'route' } as const;
 export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED | 'hostname' | 'log' | 'users' | 'maildir' | 'routing' | 'reuse', unknown>>>): void {
   checkObject(options);
   const { hostname, log, users, maildir, routing, reuse } = options;
-  if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${shown(hostname)}`);
+  hostOf(hostname);
   for (const name of ['queue', 'resolver'] as const) if (!can(options[name], NEEDED[name])) throw new UsageError(`${name} is needed, with a function "${NEEDED[name]}"`);
   if (typeof log !== 'function') throw new UsageError('log must be a function, which is told each event with its facts');
   if (users !== undefined && typeof users !== 'function') throw new UsageError('users must be a function that returns Users');
@@ -48,13 +49,7 @@ export function admissionOf(options: AdmissionOptions, hostname: string): Admiss
     if (isFault(host) || host.key !== domain) throw new UsageError(`admission.accept holds domains in lower case, such as "example.org", or "*", not ${shown(domain)}`);
   }
   if (!Array.isArray(relayFrom)) throw new UsageError('admission.relayFrom must be a list of addresses or ranges such as 192.0.2.0/24');
-  return { accept, relayFrom: relayFrom.map(rangeOf), hostname };
-}
-
-function rangeOf(range: string | Cidr): Cidr {
-  const parsed = typeof range === 'string' ? parseCidr(range) : range;
-  if (!(parsed?.octets instanceof Uint8Array)) throw new UsageError(`admission.relayFrom holds addresses or ranges such as 192.0.2.0/24, not ${shown(range)}`);
-  return parsed;
+  return { accept, relayFrom: relayFrom.map((range) => rangeOf(range, 'admission.relayFrom')), hostname };
 }
 
 /** Tells whether it has a function of that name, whatever its type promised. */

@@ -1,8 +1,7 @@
 // Listening: what can be said about a server, and the first thing that is wrong with it, in a sentence.
 
 import { checkFlags, checkFunctions, checkObject, shown, UsageError } from '../wire/usage.ts';
-import { isFault } from '../syntax/fault.ts';
-import { parseHost } from '../syntax/domain.ts';
+import { hostOf } from '../protocol/hostname.ts';
 import { ListeningEntrance, type Entrance } from './entrance.ts';
 import { reportError } from './error-report.ts';
 import type { AnyHooks, Hooks } from './hook.ts';
@@ -43,7 +42,7 @@ const HOOKS = ['sessionState', 'mailState', 'client', 'helo', 'mail', 'rcpt', 'a
 export async function listen<State = undefined, MailState = undefined>(options: ListenOptions = {}, hooks?: Hooks<State, MailState>): Promise<Server> {
   checkObject(options);
   const { host = '127.0.0.1', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
-  if (typeof hostname !== 'string' || isFault(parseHost(hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${shown(hostname)}`);
+  hostOf(hostname);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${shown(port)}`);
   if (typeof host !== 'string' || host === '') throw new UsageError(`host must be an address or a name, such as 127.0.0.1, or :: for all addresses, not ${shown(host)}`); // Node would take none for all
   if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0)) throw new UsageError(`fd must be the number of a descriptor, not ${shown(fd)}`);

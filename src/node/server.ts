@@ -7,7 +7,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { checkLists, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { refuse } from '../protocol/server/verdict.ts';
-import { contains, parseCidr, type Cidr } from '../relay/admission.ts';
+import { contains, rangeOf, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
 import { destroy } from './destroy.ts';
 import { readDirectly } from './direct-read.ts';
@@ -59,7 +59,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     checkLists(options, ['proxyFrom']);
     this.#options = options;
     this.#settings = new ReceiverSettings(options);
-    this.#proxies = (options.proxyFrom ?? []).map(rangeOf);
+    this.#proxies = (options.proxyFrom ?? []).map((range) => rangeOf(range, 'proxyFrom'));
     this.#room = new Room(options);
     this.#turnedAway = new TurnedAway(options);
     this.#hooks = hooks;
@@ -249,9 +249,3 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
 }
 
 const CLOSING = refuse(421, '4.3.2', 'shutting down, closing connection');
-
-function rangeOf(text: string): Cidr {
-  const range = typeof text === 'string' ? parseCidr(text) : undefined;
-  if (range === undefined) throw new UsageError(`proxyFrom holds addresses or ranges such as 192.0.2.0/24, not ${shown(text)}`);
-  return range;
-}

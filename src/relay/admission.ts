@@ -3,6 +3,7 @@
 // Mail for an accepted domain is taken from anyone; mail for any other domain from clients that may relay. The postmaster
 // of this host is always taken (§4.5.1).
 
+import { shown, UsageError } from '../wire/usage.ts';
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 
@@ -48,6 +49,13 @@ export function parseCidr(text: string): Cidr | undefined {
   if (octets === undefined || more.length > 0 || (length !== undefined && !/^\d{1,3}$/.test(length))) return undefined;
   const prefix = length === undefined ? octets.length * 8 : Number(length);
   return prefix <= octets.length * 8 ? { octets, prefix } : undefined;
+}
+
+/** Returns a range of an option. Throws UsageError for what is not one, whatever its type promised. */
+export function rangeOf(range: string | Cidr, option: string): Cidr {
+  const parsed = typeof range === 'string' ? parseCidr(range) : range;
+  if (!(parsed?.octets instanceof Uint8Array)) throw new UsageError(`${option} holds addresses or ranges such as 192.0.2.0/24, not ${shown(range)}`);
+  return parsed;
 }
 
 /** Tells whether the address is in the range. `::ffff:192.0.2.1` counts as 192.0.2.1 (RFC 4291 §2.5.5.2). */

@@ -1,9 +1,8 @@
 // What an embedder sets about a ClientSession, and what holds where nothing is set.
 
 import { checkCounts, checkFlags, checkLists, checkObject, shown, UsageError } from '../../wire/usage.ts';
-import { parseHost } from '../../syntax/domain.ts';
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
-import { isFault } from '../../syntax/fault.ts';
+import { hostOf } from '../hostname.ts';
 import type { Milliseconds } from '../limit.ts';
 import type { ClientSecret } from '../sasl/mechanism.ts';
 import type { ClientAuth } from './authentication.ts';
@@ -50,7 +49,7 @@ export interface Settings {
 
 const POLICIES: readonly TlsPolicy[] = ['off', 'opportunistic', 'require', 'verify'];
 
-/** Throws UsageError for a hostname, own names, a policy, a secret or a time that is none, and for what is neither true nor false: a session that began with it could only fail, or show what it was not to show. */
+/** Throws UsageError for a hostname, own names, a policy, a secret, a time or a flag that is not one: a session that began with it could only fail, or show what it was not to show. */
 export function checkClientOptions(options: Partial<Omit<ClientOptions, 'auth'>> & { readonly auth?: Pick<ClientAuth, 'secret' | 'clearText'> | undefined }): void {
   const { hostname, ownNames = [], tlsPolicy, auth } = options;
   if (hostname !== undefined) hostOf(hostname);
@@ -67,12 +66,6 @@ export function checkClientOptions(options: Partial<Omit<ClientOptions, 'auth'>>
 function isSecret(secret: ClientSecret | undefined): boolean {
   if (secret?.type === 'password') return typeof secret.authcid === 'string' && typeof secret.password === 'string';
   return secret?.type === 'token' && typeof secret.token === 'string';
-}
-
-function hostOf(hostname: string): Domain | AddressLiteral {
-  const host = typeof hostname === 'string' ? parseHost(hostname) : undefined; // a program without types may give anything
-  if (host === undefined || isFault(host)) throw new UsageError(`hostname must be a domain or an address literal, not ${shown(hostname)}`);
-  return host;
 }
 
 /** Throws UsageError for what `checkClientOptions` does. */

@@ -2,9 +2,8 @@
 
 import { encodeAscii } from '../../wire/ascii.ts';
 import { checkCounts, checkFlags, checkLists, checkObject, shown, UsageError } from '../../wire/usage.ts';
-import { parseHost } from '../../syntax/domain.ts';
-import { isFault } from '../../syntax/fault.ts';
 import { EXTENSIONS, type ExtensionKeyword } from '../extension.ts';
+import { hostOf } from '../hostname.ts';
 import { LENIENCIES, type LeniencyName } from '../leniency.ts';
 import { CAPS, DATA_RATE, LIMITS, MOST_AUTH_FAILURES, SERVER_TIMEOUT, SESSION_TIMEOUT, type Milliseconds } from '../limit.ts';
 import type { MechanismName } from '../sasl/exchange.ts';
@@ -110,7 +109,7 @@ export type Settings = Required<Omit<ServerOptions, 'auth' | 'counts'>> & {
 /** Settings of the options seen so far: those of a server are the same for each of its sessions (a third of what opening one cost). */
 const remembered = new WeakMap<ServerOptions, Settings>();
 
-/** Throws UsageError for a hostname that is none, for a name that no leniency, extension or mechanism has, and for a count that is none. The options must not change afterwards. */
+/** Throws UsageError for what is not a hostname, not a count, or not the name of a leniency, extension or mechanism. The options must not change afterwards. */
 export function settingsOf(options: ServerOptions): Settings {
   let settings = remembered.get(options);
   if (settings === undefined) {
@@ -143,7 +142,7 @@ function readOptions(options: ServerOptions): Settings {
   if (earlyTalk !== 'take' && earlyTalk !== 'refuse') throw new UsageError(`earlyTalk must be "take" or "refuse", not ${shown(earlyTalk)}`);
   const unknown = options.leniencies?.find((name) => !Object.hasOwn(LENIENCIES, name));
   if (unknown !== undefined) throw new UsageError(`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not ${shown(unknown)}`);
-  if (typeof options.hostname !== 'string' || isFault(parseHost(options.hostname))) throw new UsageError(`hostname must be a domain or an address literal, not ${shown(options.hostname)}`);
+  hostOf(options.hostname);
   const strange = options.without?.find((name) => !Object.hasOwn(EXTENSIONS, name));
   if (strange !== undefined) throw new UsageError(`without names extensions: ${Object.keys(EXTENSIONS).join(', ')}, not ${shown(strange)}`);
   const foreign = options.auth?.mechanisms.find((name) => !Object.hasOwn(MECHANISMS, name));
