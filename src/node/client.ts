@@ -9,7 +9,7 @@
 //
 // Rule 1: every mail that was given to `send` gets an outcome for each recipient, whatever happens to connections.
 // Rule 2: a connection that turns out to be stale is no attempt: the mail goes over a fresh one.
-// Rule 3: where no connection is to be had that takes mail, the mails that wait are told so at once: each would meet the same, and
+// Rule 3: where no connection that takes mail can be opened, the mails that wait are told so at once: each would meet the same, and
 //         a password that is wrong be tried for each. As long as there is another one they wait for that: a server may take fewer
 //         connections than we would have.
 // Choice: the envelope of the next mail goes with the end of the one before, where the server lets it (RFC 2920 §3.1), and not
@@ -132,7 +132,7 @@ export class MailClient implements AsyncDisposable {
 
   /**
    * Sends a mail, and resolves with an outcome for each recipient, in their order. Mails are begun in the order in which
-   * they were given. Rejects with UsageError for paths that are none, and for content that cannot be read; for nothing else.
+   * they were given. Rejects with UsageError for what is not a path, and for content that cannot be read; for nothing else.
    */
   send(mail: MailToSend): Promise<readonly RecipientOutcome[]> {
     return new Promise((resolve, reject) => { // one promise for each mail; what is thrown here rejects it
@@ -160,7 +160,7 @@ export class MailClient implements AsyncDisposable {
   /**
    * Sends mails as they are given, and yields the outcomes of each, in their order; takes no more of them than may wait.
    *
-   * Throws what the mails threw, and UsageError for one that is none, when all that were taken have their outcomes told.
+   * Throws what the mails threw, and UsageError for what is not a mail, when all that were taken have their outcomes told.
    */
   sendAll(mails: Iterable<MailToSend> | AsyncIterable<MailToSend>): AsyncGenerator<readonly RecipientOutcome[], void> {
     const { waiting = 100, connections = 5 } = this.#options;
@@ -251,8 +251,8 @@ export class MailClient implements AsyncDisposable {
   }
 
   /**
-   * Opens a connection for the mail. 'left': none is to be had that takes mail, and the lane has ended; the mail is left to the others, which
-   * have one, or will be told. 'told': nor is there another lane, so that the mail and all that wait have been told.
+   * Opens a connection for the mail. 'left': none takes mail, and the lane has ended; the mail is left to the other lanes, which have a
+   * connection, or will be told. 'told': there is no other lane either, so that the mail and all that wait have been told.
    */
   async #openFor(job: Job): Promise<Held | 'left' | 'told'> {
     let tell: (each: Job) => void | Promise<void>;

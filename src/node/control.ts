@@ -168,7 +168,7 @@ function requestOf(socket: Socket): Promise<string | undefined> {
   });
 }
 
-/** Returns the request that the text is; undefined where it is none. */
+/** Returns the request that the text is; undefined where it is not one. */
 export function readRequest(text: string): Request | undefined {
   const { command, ids } = (parseJson(text) ?? {}) as { readonly command?: unknown; readonly ids?: unknown }; // what they are is found out here
   if (command === 'list') return { command };

@@ -2,7 +2,7 @@
 // outcome or the plan has come to its end.
 //
 // Rule 1: a recipient who is delivered, failed or unknown is not tried at a further host. `unknown` above all: the mail may
-//         have been taken (RFC 1047). Failed by what the host does not offer he is: another may offer it.
+//         have been taken (RFC 1047). One who failed by what the host does not offer is: another may offer it.
 // Rule 2: one who was deferred in RCPT is tried at one further host, others as far as the plan goes.
 // Rule 3: after the plan, the last word of a server counts for more than a connection that did not come about.
 // Rule 4: a connection that is open already goes before the plan. That it turns out to be stale is no attempt.

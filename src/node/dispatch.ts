@@ -6,11 +6,11 @@
 // Rule 3: `unknown` is tried again like `deferred`, on the schedule, never at once (RFC 1047); after a crash too, where the
 //         queue knows that an attempt was under way.
 // Rule 4: outcomes that could not be reported or recorded are kept, and that is tried again; the recipients are not.
-// Rule 5: what the operator wants (`retry`, `giveUp`) is done at once, but to an attempt under way: that goes to its end. To those
-//         of whom an outcome is being recorded it is done when it is.
+// Rule 5: what the operator orders (`retry`, `giveUp`) is done at once. Only an attempt under way goes to its end first, and those of
+//         whom an outcome is being recorded have their turn when it has been.
 // Rule 6: where the clock of the machine is set back, as it is when it was wrong at the start, what waits comes so much earlier.
 //         Where it leaps ahead, or the machine has slept, mail is no older for it: nobody has tried it in that time.
-// Rule 7: an attempt that our own end breaks off before the mail is out is none: nobody is given up by it.
+// Rule 7: an attempt that our own end breaks off before the mail is out does not count: nobody is given up by it.
 // Rule 8: hosts that serve several domains are judged by what they say and do themselves. That the DNS of one domain fails, or leads
 //         elsewhere by now, says nothing of them: who runs it could have the mail of the others wait.
 
@@ -95,7 +95,7 @@ export class Dispatcher {
     this.#turn();
   }
 
-  /** Tries a mail now, even if its destinations are dead; not those of it who are being tried. */
+  /** Tries a mail now, even if its destinations are dead; not for the recipients who are being tried. */
   retry(id: string): void {
     const mail = this.#options.queue.mail(id);
     if (mail === undefined) return;
@@ -127,14 +127,14 @@ export class Dispatcher {
     return this.#charges.get(id)?.some((charge) => this.#trying.has(charge)) === true;
   }
 
-  /** When the first of those who wait for a mail is tried next, which for a dead destination is not before its own time; undefined: nobody waits. */
+  /** When the first of those who wait for a mail is tried next; undefined: nobody waits. A dead destination is not tried before its own time. */
   nextAttempt(id: string): number | undefined {
     const times = (this.#charges.get(id) ?? []).map(({ at, destination }) => Math.max(at, this.#scheduler.deadUntil(destination) ?? 0));
     const next = Math.min(...times);
     return next < Infinity ? next : undefined;
   }
 
-  /** Returns a mail to its sender, as the queue says of it; those who are being tried when that has come to its end. */
+  /** Returns a mail to its sender, as the queue has been told already; for recipients who are being tried, when the attempt has ended. */
   giveUp(id: string): void {
     const { busy, idle } = this.#part(id);
     this.#withdraw(idle);
@@ -160,7 +160,7 @@ export class Dispatcher {
     abort();
   }
 
-  /** Nobody's charges any more: others come into their place. */
+  /** The scheduler has these charges no more: others come into their place. */
   #withdraw(charges: readonly Charge[]): void {
     for (const charge of charges) if (charge.at < Infinity) this.#scheduler.withdraw(charge, Date.now());
   }
@@ -211,7 +211,7 @@ export class Dispatcher {
     }, Math.min(Math.max(0, at - now), LONGEST_TIMER));
   }
 
-  /** Has our end wait for the work. */
+  /** Has `close` wait for the work. */
   #keep(work: Promise<void>): void {
     const kept = work.finally(() => this.#inHand.delete(kept));
     this.#inHand.add(kept);
@@ -248,7 +248,7 @@ export class Dispatcher {
       if (unreachable !== undefined && !this.#closing.signal.aborted) await this.#giveUp(other, unreachable);
   }
 
-  /** An attempt that turns out to go to other hosts than those whose turn it has is none of theirs, nor is the next one. */
+  /** The attempt turns out to go to other hosts than those whose turn it has: it does not count as theirs, nor will the next one. */
   #routed(charge: Charge, destination: string): void {
     if (destination === charge.destination || concerns(charge.destination, undefined) || !this.#trying.has(charge)) return; // a domain goes where it goes
     this.#scheduler.leave(charge, Date.now());

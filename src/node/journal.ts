@@ -12,8 +12,8 @@
 //         is read back whatever happens; and only then may the mail be attempted.
 // Rule 2: a fact is removed only when all that is still to be done is durable elsewhere (checkpoint.ts).
 // Rule 3: a failure and the notification of it are one record (`bounce`). No crash leaves one without the other.
-// Rule 4: only an attempt whose outcome is not durable can be repeated: its beginning is (`attempt`), and the mail says so
-//         (`unsettled`). That this cannot be closed further is RFC 1047.
+// Rule 4: only an attempt whose outcome is not durable can be repeated. Its beginning is durable (`attempt`), and the mail says so
+//         (`unsettled`). RFC 1047 tells why this gap cannot be closed.
 // Rule 5: the first error of the disk stops the queue (fail-stop): nothing more is acknowledged, the next start recovers. That
 //         there is no room is no such error: what needs it is rejected, and what comes later finds everything as it was.
 //
@@ -79,7 +79,7 @@ export interface JournalOptions {
   readonly perform?: Perform;
 }
 
-/** What is known of mails; of the others the segments know themselves. */
+/** Facts about mails; the others are about the segment that they stand in. */
 type KnownFact = Exclude<Fact, { readonly type: 'SEG' }>;
 
 const KIBIBYTE = 1024;
@@ -205,7 +205,7 @@ export class Journal implements Queue {
     await this.#append({ type: 'KILL', id }, 'durable');
   }
 
-  /** Where the disk has none, a checkpoint begins for less. */
+  /** Where there is none, a checkpoint begins sooner than it would. */
   roomFor(octets: number): boolean {
     if (2 * this.#book.states + this.#book.recipients * OBJECTS_OF_A_RECIPIENT > this.#memory) return false;
     const room = this.#log.size <= this.#most && this.#room.forMail(octets, this.#need());

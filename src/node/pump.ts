@@ -126,7 +126,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     this.#goOn(); // also where nothing is to be read yet: what comes then is kept, and pauses it
   }
 
-  /** Goes on with another socket, which is TLS over the one so far; what that one still says is nobody's. */
+  /** Goes on with another socket, which is TLS over the one so far; what the old one still says is dropped. */
   replace(socket: Duplex): void {
     this.#socket = socket;
     this.#blocked = false;

@@ -87,7 +87,7 @@ export function delivered({ outcome }: RecipientOutcome): boolean {
   return outcome.state === 'delivered';
 }
 
-/** Returns the path that the text is, with brackets or without, UTF-8 too (RFC 6531 §3.3), or the path itself; throws UsageError for what is none. */
+/** Returns the path that the text is, with brackets or without, UTF-8 too (RFC 6531 §3.3), or the path itself; throws UsageError for what is not a path. */
 export function parsed<Path extends ReversePath | ForwardPath>(path: Path | string, parse: (text: string, options: { readonly utf8: true }) => Path | Fault): Path {
   if (typeof path !== 'string') {
     if (!isPath(path, parse)) throw new UsageError(`a path must be text such as alice@example.org, or what was parsed of it, not ${path === null ? 'null' : typeof path}`);

@@ -68,7 +68,7 @@ export class Room {
     return this.#clients.get(client) ?? 0;
   }
 
-  /** Has one go that has heard goodbye, of that client or whosever it is; tells whether there was one. */
+  /** Cuts one that has heard goodbye, of that client, or of any; tells whether there was one. */
   #hurry(client?: string): boolean {
     for (const [leaver, counted] of this.#leaving) {
       if ((client !== undefined && counted !== client) || !leaver.hurry()) continue;

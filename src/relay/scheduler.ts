@@ -30,7 +30,7 @@ export interface Unit {
 }
 
 export interface SchedulerOptions {
-  /** Of which a dead destination has the intervals, and mails nothing: their times are the caller's. */
+  /** By whose intervals a dead destination is tried. When mails are due is for the caller to say. */
   readonly schedule: RetrySchedule;
   /** Most attempts at a time; there may be four times as many besides that take long. Default: 100. */
   readonly places?: number;
@@ -53,7 +53,7 @@ interface Place<Work extends Unit> {
   readonly doubtful: boolean;
   begun: number;
   long: boolean; // it takes long, and others have its place
-  left: boolean; // it is none at its destination any more
+  left: boolean; // the attempt goes elsewhere, and counts for the destination no more
 }
 
 /** A destination with its units that are due. */

@@ -26,7 +26,7 @@ export function refuse<Code extends RefusalCode>(code: Code, enhanced: EnhancedF
   return { type: 'refuse', reply: reply(code, enhanced, text) };
 }
 
-/** Accepts a mail that a queue has made durable: the reply names the entry. Throws UsageError for what is none: then nobody has said that it is durable. */
+/** Accepts a mail that a queue has made durable: the reply names the entry. Throws UsageError for anything else: nobody would have said that the mail is durable. */
 export function committed(entry: { readonly id: string }): Verdict {
   if (typeof entry?.id !== 'string' || entry.id === '') throw new UsageError('committed takes the entry of a queue, which has an id');
   return accept(`queued as ${entry.id}`);
