@@ -10,12 +10,12 @@ import process from 'node:process';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import { statusOf } from '../syntax/reply.ts';
-import { quote } from '../wire/ascii.ts';
 import { CR, LF } from '../wire/octet.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
 import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
+import { visible } from '../wire/visible.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { RecordedClientSession } from '../transcript/record-client.ts';
 import { ofOctets } from '../node/content-source.ts';
@@ -182,12 +182,17 @@ async function readPassword(file: string): Promise<string | Misuse> {
   return password === '' ? misuse(`--password-file ${JSON.stringify(file)}: expected a password in UTF-8 on its first line`) : password;
 }
 
+/** Characters of a reply that are printed. */
+const MOST_SAID = 400;
+
 /** State, recipient, code, enhanced code, text, host. */
 function describe({ forwardPath, outcome, target }: RecipientOutcome): string {
   const { code, lines } = outcome.reply;
+  const said = [...lines.join(' ')];
+  const shown = visible(said.length > MOST_SAID ? `${said.slice(0, MOST_SAID).join('')}…` : said.join(''));
   const where = target === undefined ? '' : ` (${target.host} [${target.address}]:${target.port})`;
   const when = 'reason' in outcome || !('inReplyTo' in outcome) ? '' : `, in reply to ${outcome.inReplyTo}`;
-  return `${outcome.state} ${forwardPath.text} ${code} ${statusOf(outcome.reply)} ${quote(lines.join(' '), 400)}${where}${when}`;
+  return `${outcome.state} ${forwardPath.text} ${code} ${statusOf(outcome.reply)} ${shown}${where}${when}`;
 }
 
 /** The octets with CRLF for every LF that has no CR in front of it; the offset of a CR without LF where there is one. */

@@ -129,7 +129,12 @@ describe('ehlo send', () => {
 
   it('prints no control character that a server has said', async () => {
     await using server = await startScriptedServer(REFUSING('550 5.1.1 \x1b[2Jgone\x9b1m'));
-    expect((await send('--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', mailFile())).out).toContain(' 550 5.1.1 \\x1b[2Jgone\\x9b1m ');
+    expect((await send('--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', mailFile())).out).toContain(' 550 5.1.1 \\u001b[2Jgone\\u009b1m ');
+  });
+
+  it('prints what a server has said in UTF-8 (RFC 6531 §3.7.4) as it said it, and no more than 400 characters', async () => {
+    await using server = await startScriptedServer(REFUSING(`550 5.1.1 j\xc3\xb6rg ${'\xf0\x9f\x90\x89'.repeat(400)}`));
+    expect((await send('--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', mailFile())).out).toContain(` 550 5.1.1 jörg ${'🐉'.repeat(395)}… (`);
   });
 
   // shows RFC5321:4.5.3.2-3

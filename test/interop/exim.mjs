@@ -8,10 +8,10 @@ import { Client } from './peer.mjs';
 
 /**
  * Starts it; needs root, as Exim does. With `relayTo`, a port, it relays all mail there, under TLS; with `relays` that to each domain
- * to its port, with more lines of the transport. `tlsPort`: where it speaks TLS at once. Returns the mails that have arrived,
- * without the fields that Exim puts in front.
+ * to its port, with more lines of the transport. `tlsPort`: where it speaks TLS at once. `rcpt` and `data`: lines of the ACLs that
+ * say who and what is taken. Returns the mails that have arrived, without the fields that Exim puts in front.
  */
-export async function startExim(stage, { port, tlsPort, cert, key, user, password, relayTo, relays = relayTo === undefined ? undefined : [{ domain: '*', port: relayTo, lines: ['hosts_require_tls = *'] }], hostname = 'exim.test' }) {
+export async function startExim(stage, { port, tlsPort, cert, key, user, password, relayTo, relays = relayTo === undefined ? undefined : [{ domain: '*', port: relayTo, lines: ['hosts_require_tls = *'] }], rcpt = ['accept'], data = ['accept'], hostname = 'exim.test' }) {
   const folder = stage.folder('exim');
   for (let up = folder; up !== '/tmp' && up !== '/'; up = join(up, '..')) chmodSync(up, 0o755);
   const [spool, log, mail] = ['spool', 'log', 'mail'].map((name) => join(folder, name));
@@ -30,8 +30,8 @@ never_users =
 primary_hostname = ${hostname}
 spool_directory = ${spool}
 log_file_path = ${log}/%slog
-acl_smtp_rcpt = accept
-acl_smtp_data = accept
+acl_smtp_rcpt = of_rcpt
+acl_smtp_data = of_data
 domainlist local_domains = ${relays === undefined ? '*' : ''}
 ${tlsPort === undefined ? '' : `tls_on_connect_ports = ${tlsPort}`}
 tls_advertise_hosts = *
@@ -52,7 +52,10 @@ smtp_accept_queue_per_connection = 0
 smtp_accept_max_per_connection = 1000
 local_from_check = false
 message_id_header_text =
-begin routers
+begin acl
+of_rcpt:
+${rcpt.map((line) => `  ${line}\n`).join('')}of_data:
+${data.map((line) => `  ${line}\n`).join('')}begin routers
 ${relays?.map(({ domain }, at) => `to${at}:\n  driver = manualroute\n  domains = ${domain}\n  route_list = * 127.0.0.1\n  self = send\n  transport = onward${at}`).join('\n') ?? 'all:\n  driver = accept\n  transport = maildir'}
 begin transports
 ${(relays ?? []).map((each, at) => onward(at, each, cert)).join('')}
