@@ -7,6 +7,7 @@
 // Rule 1: one connection at a time is on its way to a worker, and the next to whoever has taken his: one that dies or hangs holds up
 //         no other. (Node would send it its share, and forget that when it dies.)
 //         One that does not arrive, since the worker has too many files open, is closed: Node forgets it and says nothing.
+//         Clients take turns: who connects faster than the workers take it holds up, and has closed, his own connections.
 // Rule 2: a worker that dies is replaced at once; one that dies again and again, young, after a while that doubles up to a minute.
 // Rule 3: a worker that says what is wrong before it is ready, the first time, ends the crew: nothing would get better.
 // Rule 4: so does one whose disk has failed (status 74): nothing more is to be acknowledged until somebody has looked.
@@ -19,12 +20,13 @@ import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { clientKey } from '../relay/address.ts';
 import type { Samples } from '../relay/metric.ts';
-import { Fifo } from '../wire/fifo.ts';
 import type { FromWorker, Measured, ToWorker } from './duty.ts';
 import { Waiting } from './entrance.ts';
 import { errorText } from './error-text.ts';
 import { EXIT } from './exit-status.ts';
+import { FairLine } from './fair-line.ts';
 import { LineRelay } from './line-relay.ts';
 
 export interface CrewOptions<Work> {
@@ -78,14 +80,14 @@ const YOUTH = 10_000;
 const LONGEST_DELAY = 60_000;
 /** Milliseconds after which it is asked whether a connection has arrived. */
 const DOUBT = 1_000;
-/** Connections that wait for a worker, each with a descriptor of ours; further ones are closed. So many do only where all workers hang. */
+/** Connections that wait for a worker, each with a descriptor of ours; of further ones, those of the client who has most are closed. */
 const MOST_WAITING = 4_096;
 
 export class Crew<Work, News> {
   readonly #options: CrewOptions<Work>;
   readonly #members: readonly Member[];
   readonly #waiting: Waiting[] = []; // by entrance, while nobody is ready
-  readonly #queue = new Fifo<Passage>(); // for whoever is ready, and has none on its way
+  readonly #queue = new FairLine<Passage>(); // for whoever is ready, and has none on its way; by client
   readonly #paused = new Set<{ resume(): void }>(); // what workers print and nobody takes now
   #next = 0; //      of the members, whose turn it is
   #turn = 0; //      of the measurements
@@ -265,14 +267,20 @@ export class Crew<Work, News> {
   }
 
   #pass(entrance: number, socket: Socket): void {
-    if (this.#queue.size >= MOST_WAITING) return void socket.destroy();
-    this.#queue.push({ number: ++this.#passages, entrance, socket });
+    const queue = this.#queue;
+    const client = clientKey(socket.remoteAddress ?? '');
+    if (queue.size >= MOST_WAITING) {
+      const { longest = '' } = queue;
+      if (queue.sizeOf(client) >= queue.sizeOf(longest)) return void socket.destroy();
+      queue.take(longest)?.socket.destroy();
+    }
+    queue.push(client, { number: ++this.#passages, entrance, socket });
     this.#flush();
   }
 
   /** Hands on those that wait, as far as there are workers that are not waited for, in their turn. */
   #flush(): void {
-    for (let member; !this.#queue.empty && (member = this.#free()) !== undefined; ) this.#hand(member, this.#queue.shift());
+    for (let member; this.#queue.size > 0 && (member = this.#free()) !== undefined; ) this.#hand(member, this.#queue.shift());
   }
 
   #free(): Member | undefined {

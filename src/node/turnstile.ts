@@ -5,14 +5,12 @@
 // the disk: strangers who try passwords over fifty connections would make each mail wait behind all of them (measured: a durable mail
 // took 8 s, and more with each connection that was closed and opened again; now 10 ms).
 
-import { Turns } from '../relay/turns.ts';
-import { Fifo } from '../wire/fifo.ts';
+import { FairLine } from './fair-line.ts';
 
 export class Turnstile {
   readonly #most: number;
   #under = 0; // way
-  readonly #waiting = new Map<string, Fifo<() => void>>();
-  readonly #turns = new Turns<string>(); // of those who wait
+  readonly #waiting = new FairLine<() => void>();
 
   /** `most`: at a time. */
   constructor(most: number) {
@@ -22,30 +20,13 @@ export class Turnstile {
   /** Begins the work when it is the turn of whose it is; settles as that does. */
   async pass<Result>(whose: string, work: () => Promise<Result>): Promise<Result> {
     if (this.#under < this.#most) this.#under++;
-    else await new Promise<void>((resolve) => this.#wait(whose, resolve));
+    else await new Promise<void>((resolve) => this.#waiting.push(whose, resolve));
     try {
       return await work();
     } finally {
-      const next = this.#next(); // whose place this is now
+      const next = this.#waiting.shift(); // whose place this is now
       if (next === undefined) this.#under--;
       else next();
     }
-  }
-
-  #wait(whose: string, begin: () => void): void {
-    const waiting = this.#waiting.get(whose) ?? new Fifo<() => void>();
-    waiting.push(begin);
-    this.#waiting.set(whose, waiting);
-    this.#turns.add(whose);
-  }
-
-  #next(): (() => void) | undefined {
-    const whose = this.#turns.take();
-    const waiting = whose === undefined ? undefined : this.#waiting.get(whose);
-    if (whose === undefined || waiting === undefined) return undefined;
-    const begin = waiting.shift();
-    if (waiting.empty) this.#waiting.delete(whose);
-    else this.#turns.add(whose);
-    return begin;
   }
 }

@@ -63,8 +63,8 @@ function worker(index: number): PlayedWorker {
 }
 
 /** A connection, of which nothing is known but whether it was closed here. */
-function connection(name: string): Socket {
-  return { destroyed: false, on: () => undefined, destroy: () => events.push(`closed ${name}`) } as unknown as Socket; // as much of one as the crew asks for
+function connection(name: string, remoteAddress?: string): Socket {
+  return { remoteAddress, destroyed: false, on: () => undefined, destroy: () => events.push(`closed ${name}`) } as unknown as Socket; // as much of one as the crew asks for
 }
 
 /** Hands on connections of these names. */
@@ -119,6 +119,18 @@ it('where all workers hang 4,096 connections wait for one, and further ones are 
   come(crew, 'c', 'd');
   expect(events.slice(4)).toEqual(['closed 0', 'closed d']);
   expect([handed(0), handed(1)]).toEqual([2, 1]);
+});
+
+// found by running: one client that connected as fast as it could had the connections of all others wait for a second, or be closed
+it('a client that connects faster than workers take it holds up nobody else, and has his own connections closed', () => {
+  const crew = crewOf(1);
+  worker(0).says({ type: 'ready' });
+  for (let count = 0; count < 1 + 4096; count++) crew.connect(0, connection(`flood ${count}`, '2001:db8::1'));
+  crew.connect(0, connection('flood', '2001:db8::2')); // the same client, by another of its addresses
+  crew.connect(0, connection('other', '192.0.2.1'));
+  expect(events.slice(1)).toEqual(['closed flood', 'closed flood 1']);
+  for (let taken = 0; taken < 3; taken++) worker(0).says({ type: 'taken' });
+  expect(events.slice(3)).toEqual(['closed flood 0', 'closed flood 2', 'closed other']);
 });
 
 it('a worker that hangs holds up no connection but the one that is on its way to it', () => {
