@@ -2,16 +2,23 @@
 
 import { writeMailParameters, writeRecipientParameters, type ExtensionKeyword } from '../extension.ts';
 import type { MailParameters } from '../mail.ts';
-import type { Transaction } from './action.ts';
+import type { ClientTls, Transaction } from './action.ts';
 import { isBinary, needsUtf8, type ServerOffer } from './offer.ts';
 import type { Exchange } from './pipeline.ts';
 
 const NOTHING: MailParameters = {};
 
-/** MAIL, and RCPT for each of the recipients. `authenticated`: we are, so that the AUTH parameter may be said (RFC 4954 §5). */
-export function envelopeOf(transaction: Transaction, recipients: readonly number[], offer: ServerOffer, authenticated: boolean): Exchange[] {
+/** What decides which parameters may be said besides what the server offers: that we are authenticated, and TLS at work. */
+interface Standing {
+  readonly offer: ServerOffer;
+  readonly authenticated: boolean;
+  readonly tls: ClientTls | undefined;
+}
+
+/** MAIL, and RCPT for each of the recipients. */
+export function envelopeOf(transaction: Transaction, recipients: readonly number[], standing: Standing): Exchange[] {
   const { reversePath, forwardPaths, recipientParameters } = transaction;
-  const offered = (keyword: ExtensionKeyword): boolean => (keyword === '8BITMIME' ? offer.has(keyword) || offer.has('BINARYMIME') : keyword === 'AUTH' ? authenticated && offer.has(keyword) : offer.has(keyword));
+  const offered = (keyword: ExtensionKeyword): boolean => maySay(keyword, standing);
   const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
   const utf8 = needsUtf8(reversePath) || paths.some(needsUtf8);
   return [
@@ -21,6 +28,15 @@ export function envelopeOf(transaction: Transaction, recipients: readonly number
       return { to: 'RCPT', recipient, command: { verb: 'RCPT', forwardPath, parameters: writeRecipientParameters(recipientParameters?.[recipient] ?? {}, offered) } };
     }),
   ];
+}
+
+function maySay(keyword: ExtensionKeyword, { offer, authenticated, tls }: Standing): boolean {
+  switch (keyword) {
+    case '8BITMIME': return offer.has(keyword) || offer.has('BINARYMIME');
+    case 'AUTH': return authenticated && offer.has(keyword); // RFC 4954 §5
+    case 'REQUIRETLS': return tls?.verified === true && offer.has(keyword); // RFC 8689 §2: a notification goes without it elsewhere
+    default: return offer.has(keyword);
+  }
 }
 
 /** What is asked for on this hop: size and body are those of the content, whatever was declared to us. */

@@ -67,13 +67,14 @@ export class Work {
 }
 
 /** The transaction as it can be sent to this server: whom it cannot be sent to has an outcome. `failure`: why nothing can be sent. */
-export function prepared(transaction: Transaction, { offer, tls, authenticated }: Negotiation, quota: Quota, failure: Failure | undefined): Work {
+export function prepared(transaction: Transaction, negotiation: Negotiation, quota: Quota, failure: Failure | undefined): Work {
+  const { offer, tls } = negotiation;
   const work = new Work(transaction, offer.has('CHUNKING'));
   const { recipients, content } = work;
   if (failure !== undefined) recipients.settle(failure);
   quota.admit(work.transaction, recipients, offer, tls);
   if (content.fault !== undefined) recipients.settle(ours('bad-content')); // before anything of it is out
-  if (!recipients.settled) work.unsent = [...envelopeOf(work.transaction, recipients.open, offer, authenticated), ...(content.chunked ? [] : [DATA])];
+  if (!recipients.settled) work.unsent = [...envelopeOf(work.transaction, recipients.open, negotiation), ...(content.chunked ? [] : [DATA])];
   return work;
 }
 

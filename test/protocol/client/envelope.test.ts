@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { readMailParameters, readRecipientParameters, writeMailParameters, writeRecipientParameters, type Offer } from '../../../src/protocol/extension.ts';
 import type { MailParameters, RecipientParameters } from '../../../src/protocol/mail.ts';
+import type { ClientTls } from '../../../src/protocol/client/action.ts';
 import { envelopeOf } from '../../../src/protocol/client/envelope.ts';
 import { ServerOffer } from '../../../src/protocol/client/offer.ts';
 import { lineOf } from '../../../src/protocol/client/pipeline.ts';
 import { formatParameters, parseParameters } from '../../../src/syntax/parameter.ts';
 import { isFault } from '../../../src/syntax/fault.ts';
+import { UNVERIFIED, VERIFIED } from '../../support/client-dialogue.ts';
 import { forwardPath, reversePath } from '../../support/path.ts';
 
 const EVERYTHING: Offer = { maxSize: 0, maxRecipients: 100, startTls: false, secured: true, mechanisms: ['PLAIN'], without: new Set() };
@@ -35,9 +37,9 @@ describe('a parameter that is written', () => {
 });
 
 describe('an envelope', () => {
-  const lines = (keywords: readonly string[], authenticated: boolean, parameters: MailParameters = {}): readonly (string | undefined)[] => {
+  const lines = (keywords: readonly string[], authenticated: boolean, parameters: MailParameters = {}, tls?: ClientTls): readonly (string | undefined)[] => {
     const transaction = { reversePath: reversePath('<a@example.org>'), forwardPaths: ['<b@example.com>', '<c@example.com>', '<d@example.com>'].map(forwardPath), size: 9, eightBit: true, parameters, recipientParameters: [{ notify: [] }, {}, { notify: ['DELAY'] as const }] };
-    return envelopeOf(transaction, [0, 2], new ServerOffer(new Map(keywords.map((keyword) => [keyword, []]))), authenticated).map((exchange) => lineOf(exchange));
+    return envelopeOf(transaction, [0, 2], { offer: new ServerOffer(new Map(keywords.map((keyword) => [keyword, []]))), authenticated, tls }).map((exchange) => lineOf(exchange));
   };
 
   it('names those that are left, each with what is asked for him', () => {
@@ -52,5 +54,9 @@ describe('an envelope', () => {
   it('says who submitted the mail only where we are authenticated ourselves (RFC 4954 §5)', () => {
     expect(lines(['8BITMIME', 'AUTH'], false, { auth: '<>' })[0]).toBe('MAIL FROM:<a@example.org> BODY=8BITMIME\r\n');
     expect(lines(['8BITMIME', 'AUTH'], true, { auth: '<>' })[0]).toBe('MAIL FROM:<a@example.org> BODY=8BITMIME AUTH=<>\r\n');
+  });
+
+  it.each([[undefined, ''], [UNVERIFIED, ''], [VERIFIED, ' REQUIRETLS']])('asks for TLS only under TLS with a certificate that is good (RFC 8689 §2): %j', (tls, said) => {
+    expect(lines(['8BITMIME', 'REQUIRETLS'], false, { requireTls: true }, tls)[0]).toBe(`MAIL FROM:<a@example.org> BODY=8BITMIME${said}\r\n`);
   });
 });
