@@ -9,7 +9,7 @@ import type { AuthAnswer, AuthQuestion, DeriveQuestion, Hash, MechanismName } fr
 import { prepare } from '../protocol/sasl/prepare.ts';
 import { clientKeys, type Decoy, type DecoyKind, KEY_OCTETS, SALT_OCTETS, scramCredential } from '../protocol/sasl/scram-key.ts';
 import { encodeAscii } from '../wire/ascii.ts';
-import { checkPath } from '../wire/usage.ts';
+import { checkOctets, checkPath } from '../wire/usage.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import type { Signal } from './aborter.ts';
 import { errorText } from './error-text.ts';
@@ -118,6 +118,7 @@ export class Users {
 
   /** The same of a file that has been read. */
   static parse(path: string, octets: Uint8Array): Users {
+    checkOctets(octets);
     const text = decodeUtf8(octets);
     if (text === undefined) throw new Error(`${path}: expected UTF-8`);
     const credentials = new Map<string, Credential>();

@@ -15,7 +15,10 @@ import { Patience } from './patience.ts';
 import type { TlsServer } from './tls.ts';
 
 /** What AUTH offers; the hook `auth` answers. */
-export type AuthSettings = Omit<AuthOptions, 'begin'> & { readonly decoy?: Decoy };
+export type AuthSettings = Omit<AuthOptions, 'begin'> & {
+  /** What SCRAM tells those of whom there is no credential, so that nobody learns who is a user: that of `Users`, which outlives a restart. Default: new in each process. */
+  readonly decoy?: Decoy;
+};
 
 export interface ReceiverOptions extends Omit<ServerOptions, 'startTls' | 'secured' | 'auth'> {
   /** Certificate and key: STARTTLS is offered, or TLS is spoken at once where `tlsAtOnce` says so. */

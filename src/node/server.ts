@@ -128,8 +128,9 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#admit(socket as Stream, true);
   }
 
-  /** Serves a connection that came some other way: a duplex stream of whatever kind, so that a server can be tested without a port. */
+  /** Serves a connection that came some other way: a duplex stream of whatever kind, so that a server can be tested without a port. Throws UsageError for what is none. */
   accept(duplex: DuplexStream): void {
+    if (typeof (duplex as Stream | undefined)?.on !== 'function') throw new UsageError(`accept takes a duplex stream, such as a socket, not ${shown(duplex)}`); // it would have a place, and never leave it
     this.#admit(duplex as Stream, false); // see DuplexStream
   }
 

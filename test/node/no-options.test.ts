@@ -13,6 +13,7 @@ import { Resolver } from '../../src/node/resolve.ts';
 import { Server } from '../../src/node/server.ts';
 import { TlsClient } from '../../src/node/tls-client.ts';
 import { TransferAgent } from '../../src/node/transfer-agent.ts';
+import { checkQueue } from '../../src/relay/queue/check.ts';
 import { ClientSession } from '../../src/protocol/client/session.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
 import { accept } from '../../src/protocol/server/verdict.ts';
@@ -116,6 +117,13 @@ describe('what is no option of a server', () => {
     ['sessionState must be a function, not object', () => listen({ hostname: 'mx.test', port: 0 }, wrong({ ...hooks, sessionState: {} }))],
     ['session must be a function, not null', () => listen(wrong({ hostname: 'mx.test', port: 0, session: null }), hooks)],
     ['counts must be { sessions: 0, commands: { EHLO: 0, … }, replies: new Float64Array(1000) }', () => listen(wrong({ hostname: 'mx.test', port: 0, counts: {} }), hooks)],
+    ['accept takes a duplex stream, such as a socket, not {}', async () => {
+      await using server = await listen({ hostname: 'mx.test', port: 0 }, hooks);
+      server.accept(wrong({}));
+    }],
+    ['octets are a Uint8Array, not string', () => Users.parse('users', wrong('alice:scram-sha-256:' as never))],
+    ['checkQueue needs a function that makes a store', () => checkQueue(ABSENT)],
+    ['make must be a function, not object', () => checkQueue(wrong({}))],
     ['port must be an integer from 0 to 65535, not 25n', () => listen(wrong({ hostname: 'mx.test', port: 25n }), hooks)],
     ['proxyFrom holds addresses or ranges such as 192.0.2.0/24, not 5', () => listen(wrong({ hostname: 'mx.test', port: 0, proxyFrom: [5] }), hooks)],
     ['options must be an object, not undefined', () => new Server(ABSENT, undefined)],

@@ -9,7 +9,7 @@ import { parseForwardPath, parseReversePath, type ForwardPath } from '../../synt
 import { reply } from '../../syntax/reply.ts';
 import { decodeLatin1 } from '../../wire/ascii.ts';
 import { concat } from '../../wire/octet.ts';
-import { UsageError } from '../../wire/usage.ts';
+import { checkFunctions, UsageError } from '../../wire/usage.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from './port.ts';
 
 /** A store to be checked: empty at first. */
@@ -28,8 +28,10 @@ export interface QueueCheck {
   readonly problem: string | undefined;
 }
 
-/** Runs every check against a store of its own; resolves with what became of each, in their order. Never rejects for what the store does. */
+/** Runs every check against a store of its own; resolves with what became of each, in their order. Never rejects for what the store does. Rejects with UsageError where nothing makes one. */
 export async function checkQueue(make: () => QueueStore | Promise<QueueStore>): Promise<readonly QueueCheck[]> {
+  if (make === undefined) throw new UsageError('checkQueue needs a function that makes a store');
+  checkFunctions({ make }, ['make']);
   const results: QueueCheck[] = [];
   for (const [name, check] of Object.entries(CHECKS)) {
     const run = async (): Promise<void> => {
