@@ -6,6 +6,8 @@ import { parseHost } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
 import { hostOf } from '../protocol/hostname.ts';
 import { rangeOf, type Admission, type Cidr } from '../relay/admission.ts';
+import type { Queue } from '../relay/queue/port.ts';
+import type { Resolver } from './resolve.ts';
 
 /** Who may send to whom. */
 export interface AdmissionOptions extends Pick<Admission, 'accept'> {
@@ -13,15 +15,16 @@ export interface AdmissionOptions extends Pick<Admission, 'accept'> {
   readonly relayFrom: readonly (string | Cidr)[];
 }
 
-/** The options that have no default, and what one can be told by. */
-const NEEDED = { queue: 'add', resolver: 'route' } as const;
+/** The options that have no default, and what is asked of each: a queue that lacks one of these would take mail, and not let go of it. */
+const NEEDED = { queue: ['add', 'mails', 'mail', 'content', 'settle', 'close'], resolver: ['route', 'keyOf'] } as const satisfies { readonly queue: readonly (keyof Queue)[]; readonly resolver: readonly (keyof Resolver)[] };
 
 /** Throws UsageError for options with which no mail could be taken, or relayed. */
 export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED | 'hostname' | 'log' | 'users' | 'maildir' | 'routing' | 'reuse', unknown>>>): void {
   checkObject(options);
   const { hostname, log, users, maildir, routing, reuse } = options;
   hostOf(hostname);
-  for (const name of ['queue', 'resolver'] as const) if (!can(options[name], NEEDED[name])) throw new UsageError(`${name} is needed, with a function "${NEEDED[name]}"`);
+  for (const name of ['queue', 'resolver'] as const)
+    for (const each of NEEDED[name]) if (!can(options[name], each)) throw new UsageError(`${name} is needed, with a function "${each}"`);
   if (typeof log !== 'function') throw new UsageError('log must be a function, which is told each event with its facts');
   if (users !== undefined && typeof users !== 'function') throw new UsageError('users must be a function that returns Users');
   if (maildir !== undefined && !can(maildir, 'deliver')) throw new UsageError('maildir must be a Maildir, such as await Maildir.open(directory)');

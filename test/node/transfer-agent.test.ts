@@ -104,6 +104,7 @@ describe('a transfer agent that is set up wrongly', () => {
   it.each<[string, Readonly<Record<string, unknown>>]>([
     ['hostname must be a domain or an address literal, not undefined', { hostname: undefined }],
     ['queue is needed, with a function "add"', { queue: undefined }],
+    ['queue is needed, with a function "settle"', { queue: { add() {}, mails() {}, mail() {}, content() {} } }],
     ['resolver is needed, with a function "route"', { resolver: {} }],
     ['log must be a function, which is told each event with its facts', { log: undefined }],
     ['users must be a function that returns Users', { users: {} }],
