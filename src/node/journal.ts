@@ -36,7 +36,7 @@ import { DiskRoom } from './disk-room.ts';
 import { errorCode } from './error-text.ts';
 import { newId } from './file-queue.ts';
 import { takeIn } from './intake.ts';
-import { lockDirectory } from './lock.ts';
+import { lockDirectory, type Lock } from './lock.ts';
 import { ManyPaths } from './many-paths.ts';
 import { nodeCrypto, nodeV8, nodeZlib } from './on-demand.ts';
 import { RecentContent } from './recent-content.ts';
@@ -115,12 +115,13 @@ export class Journal implements Queue {
   /** Opens the queue in a directory, makes it on first use. Rejects when another process has it, and where it is of another version. */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
     const disk = await FileDisk.open(directory, options.counts);
-    const lock = await lockDirectory(directory);
+    let lock: Lock | undefined;
     try {
-      return await Journal.on(disk, options, () => lock.release());
+      const held = (lock = await lockDirectory(directory));
+      return await Journal.on(disk, options, () => held.release());
     } catch (error) {
       await disk.close();
-      await lock.release();
+      await lock?.release();
       throw error;
     }
   }

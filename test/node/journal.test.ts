@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, un
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FileDisk, writeAll } from '../../src/node/disk.ts';
 import { FileQueue } from '../../src/node/file-queue.ts';
 import { Journal, type JournalOptions } from '../../src/node/journal.ts';
@@ -137,7 +137,10 @@ describe('the journal in a directory', () => {
   it('is opened by one process at a time', async () => {
     const directory = folder();
     const journal = await Journal.open(directory);
+    const closing = vi.spyOn(FileDisk.prototype, 'close');
     await expect(Journal.open(directory)).rejects.toThrow('another process has this queue open');
+    expect(closing).toHaveBeenCalledOnce(); // found by running: a relay that waited for its queue tried fifty times, and kept five descriptors of each
+    closing.mockRestore();
     await journal.close();
     await (await Journal.open(directory)).close();
   });
