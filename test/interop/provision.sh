@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings the programs that the checks run against into a folder (default: one under TMPDIR) and prints its name: Postfix's
-# smtp-sink and smtp-source and the rest of it, Exim, aiosmtpd, smtp-server, swaks with TLS, msmtp, HAProxy, and curl and
+# smtp-sink and smtp-source and the rest of it, Exim, aiosmtpd, smtp-server, swaks with TLS, msmtp, HAProxy, Dovecot, and curl and
 # openssl where there is none. They are unpacked from
 # Debian's packages; nothing is installed, but where swaks finds no Perl or a program no library of its own even among the
 # unpacked ones.
@@ -121,6 +121,13 @@ fi
 perl -MNet::SMTP -e 1 2>>"$folder/apt.log" || apt_get install -y --no-install-recommends perl
 npm_module nodemailer 10.6.0
 npm_module emailjs 5.0.3
+# Dovecot, to be laid over the machine's /usr too.
+if [[ ! -x dovecot/usr/sbin/dovecot ]]; then
+  mkdir -p dovecot/packages
+  (cd dovecot/packages && apt_get download dovecot-core dovecot-lmtpd dovecot-submissiond libcap2 libexttextcat-2.0-0 libsodium23 && for package in *.deb; do dpkg -x "$package" ..; done)
+  [[ ! -d dovecot/lib ]] || cp -a dovecot/lib/. dovecot/usr/lib/ # what the machine's /lib is
+  rm -rf dovecot/packages
+fi
 # OpenSMTPD, whose TLS server does not hold before Debian 13: that one, with all that it wants, as a root for it to live in.
 if [[ ! -x opensmtpd/usr/sbin/smtpd ]]; then
   mkdir -p opensmtpd/apt/lists/partial opensmtpd/apt/archives/partial
