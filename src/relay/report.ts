@@ -1,6 +1,6 @@
 // What became of the recipients of a mail, said twice: in words for the person who sent it, and in the fields of
-// message/delivery-status (RFC 3464 §2, RFC 3461 §6.3) for programs. Both are ASCII, but for addresses in the words, and in
-// the fields too where the report is one in UTF-8 (RFC 6533).
+// message/delivery-status (RFC 3464 §2, RFC 3461 §6.3) for programs. Both are ASCII, but for addresses and what a peer said in
+// the words, and in the fields too where the report is one in UTF-8 (RFC 6533).
 //
 // Rule 1: what a peer said stands in the middle of a line of ours: no CR, LF or other control of it is written.
 // Rule 2: no line is longer than 998 characters; what a peer said is cut, and folded at its spaces.
@@ -115,7 +115,7 @@ export function formatExplanation(report: Report): string {
 function explainRecipient(recipient: ReportedRecipient): string[] {
   const { forwardPath, action, reply, host, lastAttempt, willRetryUntil } = recipient;
   const who = host === undefined ? 'The reason' : `${hostName(host)} said`;
-  const lines = [`<${addressOf(forwardPath)}>`, ...wrapReply(reply, `    ${who}: `, '    ')];
+  const lines = [`<${addressOf(forwardPath)}>`, ...wrapReply(reply, true, `    ${who}: `, '    ')];
   if (action === 'failed' && status(recipient).startsWith('4')) {
     const until = lastAttempt === undefined ? 'It was tried again and again' : `It was tried until ${formatDate(lastAttempt)}`;
     lines.push(`    ${until}, and then given up.`);
@@ -145,7 +145,7 @@ function perRecipient(recipient: ReportedRecipient, utf8: boolean): string[] {
     field('Action', action),
     field('Status', status(recipient)),
     field('Remote-MTA', host === undefined ? undefined : `dns; ${hostName(host)}`),
-    ...wrapReply(reply, `Diagnostic-Code: ${host === undefined ? 'X-ehlo' : 'smtp'}; `, ' ').map((line) => `${line}\r\n`),
+    ...wrapReply(reply, utf8, `Diagnostic-Code: ${host === undefined ? 'X-ehlo' : 'smtp'}; `, ' ').map((line) => `${line}\r\n`),
     field('Last-Attempt-Date', lastAttempt === undefined ? undefined : formatDate(lastAttempt)),
     field('Will-Retry-Until', until === undefined ? undefined : formatDate(until)),
   ];
@@ -162,9 +162,9 @@ function status({ action, reply, status: said = statusOf(reply) }: ReportedRecip
   return classes.some((each) => said.startsWith(each)) ? said : `${classes[0]}${said.slice(1)}`;
 }
 
-/** Returns the lines of the reply, each with its codes (RFC 3461 §9.2), in printable ASCII and wrapped. */
-function wrapReply(given: Reply, first: string, indent: string): string[] {
-  const texts = formatReply(abridged(given)).trimEnd().split('\r\n');
+/** Returns the lines of the reply, each with its codes (RFC 3461 §9.2), in printable ASCII or, with `utf8`, in UTF-8, and wrapped. */
+function wrapReply(given: Reply, utf8: boolean, first: string, indent: string): string[] {
+  const texts = formatReply(abridged(given), { utf8 }).trimEnd().split('\r\n');
   return texts.flatMap((text, index) => wrap(text, index === 0 ? first : indent, indent));
 }
 

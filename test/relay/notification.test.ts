@@ -353,6 +353,16 @@ describe('what peers said', () => {
     expect(text).toContain('\r\n    mx.example.net said: 550-5.1.1 mailbox unavailable\r\n    550 5.1.1 user has moved\r\n');
   });
 
+  it('in UTF-8 is written so in the words, and in the fields where they are in UTF-8 (RFC 6533 §3)', () => {
+    const recipients = [{ ...failed('<jörg@example.net>'), reply: reply(550, '5.1.1', 'jörg 用户 ist unbekannt') }];
+    const utf8 = (octets: string): string | undefined => decodeUtf8(Uint8Array.from(octets, (character) => character.charCodeAt(0)));
+    const { words, groups, octets } = parts({ recipients });
+    expect(words).toContain('said: 550 5.1.1 jörg 用户 ist unbekannt\r\n');
+    expect(groups[1]?.get('diagnostic-code')).toBe('smtp; 550 5.1.1 j?rg ?? ist unbekannt');
+    expect(isAscii(octets)).toBe(true);
+    expect(utf8(parts({ recipients, sender: sender('<jörg@example.com>') }).groups[1]?.get('diagnostic-code') ?? '')).toBe('smtp; 550 5.1.1 jörg 用户 ist unbekannt');
+  });
+
   // shows RFC3464:2.1.1-1
   it('is folded at its spaces', () => {
     const said = Array.from({ length: 40 }, (_, index) => `word${index}`).join(' ');
