@@ -17,6 +17,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers';
 import { encodeBase64 } from '../wire/base64.ts';
 import type { ForwardPath } from '../syntax/path.ts';
+import { UsageError } from '../wire/usage.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { ClientAction, ClientTls, Outcome } from '../protocol/client/action.ts';
 import type { ClientOptions } from '../protocol/client/option.ts';
@@ -61,11 +62,11 @@ export class ClientConnection {
 
   /** @internal */
   constructor(socket: Socket, options: SenderOptions) {
-    const { closing, signal, session = (given, at) => new ClientSession(given, at) } = options;
+    const { closing, signal } = options;
     this.#options = options;
     this.#socket = socket;
     this.#usedAt = now();
-    this.#session = session(sessionOptions(options), now());
+    this.#session = sessionOver(socket, options);
     this.#pump = new Pump<ClientAction>(socket, this.#session, { act: (action) => this.#act(action), closed: () => this.#close(), joins: JOINS, linger: LINGER, lastWords: true });
     closing?.addEventListener('abort', this.#leave, { once: true });
     signal?.addEventListener('abort', this.#abort, { once: true });
@@ -300,6 +301,19 @@ function afterNextRead(go: () => void): void {
 
 /** Node's own authorities, read when they are first needed: that takes milliseconds. */
 let usual: TlsClient | undefined;
+
+/** Makes the session. Throws what the embedder's function for that throws, and for what it returns: then nobody needs the socket. */
+function sessionOver(socket: Socket, options: SenderOptions): ClientSession {
+  const { session = (given, at) => new ClientSession(given, at) } = options;
+  try {
+    const made = session(sessionOptions(options), now());
+    if (typeof made?.next !== 'function') throw new UsageError('session must return a ClientSession');
+    return made;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
 
 function sessionOptions({ hostname, timeout, lmtp, tlsPolicy = 'opportunistic', tlsAtOnce, auth, ownNames }: SenderOptions): ClientOptions {
   const options = { hostname, timeout, lmtp, tlsPolicy, tlsAtOnce, ownNames, auth: auth && { ...auth, hash: HASH, nonce: encodeBase64(Uint8Array.from(nodeCrypto().randomBytes(18))) } };

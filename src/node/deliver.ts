@@ -31,7 +31,10 @@ export interface RecipientOutcome {
 }
 
 export interface DeliverOptions extends SenderOptions {
-  /** Where connections wait for further mail. Default: they do not. */
+  /**
+   * Where connections wait for further mail. Default: they do not.
+   * @internal
+   */
   readonly pool?: ConnectionPool | undefined;
   /** The domains of the recipients, or next hops, for which the pool is to know the connection. */
   readonly destinations?: readonly string[];

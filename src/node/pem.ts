@@ -1,6 +1,7 @@
 // Certificates and keys as PEM (RFC 7468), and what is wrong with them in words.
 
 import { decodeLatin1 } from '../wire/ascii.ts';
+import { isOctets } from '../wire/octet.ts';
 import { errorText } from './error-text.ts';
 import { nodeCrypto } from './on-demand.ts';
 
@@ -9,6 +10,7 @@ export const LARGEST_PEM = 16_777_216;
 
 /** Returns PEM as text; what is no ASCII in it can only be a remark. Never empty, as Node takes that for none given: a file that was just being written would do. */
 export function pemText(pem: string | Uint8Array): string {
+  if (typeof pem !== 'string' && !isOctets(pem)) throw new Error('expected PEM as text or as octets, in one piece'); // a program without types may have anything
   return (typeof pem === 'string' ? pem : decodeLatin1(pem)) || '\n';
 }
 

@@ -12,12 +12,14 @@ import { relay } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
 import { Server } from '../../src/node/server.ts';
 import { TlsClient } from '../../src/node/tls-client.ts';
+import { TlsServer } from '../../src/node/tls.ts';
 import { TransferAgent } from '../../src/node/transfer-agent.ts';
 import { checkQueue } from '../../src/relay/queue/check.ts';
 import { ClientSession } from '../../src/protocol/client/session.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
 import { accept } from '../../src/protocol/server/verdict.ts';
 import { UsageError } from '../../src/wire/usage.ts';
+import { until } from '../support/turn.ts';
 
 const NONE = null as never;
 const ABSENT = undefined as never;
@@ -78,6 +80,23 @@ describe('what is no option of a client', () => {
   ])('throws UsageError: %s', async (message, use) => {
     await expect((async () => use())()).rejects.toThrow(new UsageError(message));
   });
+
+  // found by trying: the connection stayed, and what came over it ended the process
+  it.each<[string, object]>([
+    ['session must return a ClientSession', { session: () => undefined }],
+    ['a word of the embedder', { session: () => { throw new Error('a word of the embedder'); } }],
+    ['ownNames must be a list, not "a.test"', { mayNotGreetAs: () => 'a.test' }],
+  ])('opens no session, and keeps no connection, where a function has given it: %s', async (message, options) => {
+    await using server = await listen({ hostname: 'mx.test', port: 0 }, hooks);
+    const [result] = await relay('<>', ['bob@b.test'], new Uint8Array(), wrong({ hostname: 'a.test', routing: { smarthost: { host: '127.0.0.1', port: server.port } }, ...options })) as readonly RecipientOutcome[];
+    expect(result?.outcome.reply.lines).toEqual([`failure on our own side: ${message}`]);
+    await until(() => server.sessions === 0);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['the TLS certificate and key cannot be used: expected PEM as text or as octets, in one piece', () => new TlsServer(wrong({ cert: null, key: null }))],
+    ['the certificates of authorities cannot be used: expected PEM as text or as octets, in one piece', () => new TlsClient(wrong({ ca: ['-----BEGIN CERTIFICATE-----'] }))],
+  ])('throws UsageError: %s', (message, use) => expect(use).toThrow(new UsageError(message)));
 
   it('takes what is undefined for absent', async () => {
     const [result] = await relay('<>', ['bob@[127.0.0.1]'], new Uint8Array(), wrong({ hostname: 'a.test', routing: { routes: undefined, mxPort: undefined, ownAddresses: undefined, allowPrivateTargets: undefined } })) as readonly RecipientOutcome[];
