@@ -2,7 +2,7 @@
 
 import { hostname, networkInterfaces } from 'node:os';
 import { isFault } from '../syntax/fault.ts';
-import { parseDomain } from '../syntax/domain.ts';
+import { addressLiteral, parseDomain } from '../syntax/domain.ts';
 import { parseIpv4 } from '../syntax/ip-address.ts';
 import { nodeDns } from './on-demand.ts';
 
@@ -19,8 +19,12 @@ export async function machineName(): Promise<string> {
     // the system's resolver does not know its own machine
   }
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []).map(({ address }) => address);
-  const own = addresses.find((address) => parseIpv4(address) !== undefined && !address.startsWith('127.'));
-  return `[${own ?? '127.0.0.1'}]`; // §4.1.4: a client without a name says its literal
+  const known = addresses.filter((address) => !NEAR.test(address));
+  const literals = [...known.filter((address) => parseIpv4(address) !== undefined), ...known].map(addressLiteral); // IPv4 first: more hosts know it
+  return literals.find((literal) => literal !== undefined) ?? '[127.0.0.1]'; // §4.1.4: a client without a name says its literal
 }
+
+/** Addresses that are another machine's elsewhere: of the loopback, and of a link of IPv6. */
+const NEAR = /^(?:127\.|::1$|fe[89ab])/i;
 
 const isName = (text: string): boolean => !isFault(parseDomain(text)) && parseIpv4(text) === undefined; // an address has the form of a domain, and is none
