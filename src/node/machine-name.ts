@@ -10,18 +10,26 @@ import { nodeDns } from './on-demand.ts';
 export async function machineName(): Promise<string> {
   const short = hostname();
   if (short.includes('.') && isName(short)) return short;
+  let found: { readonly address: string } | undefined;
   try {
     const { lookup, lookupService } = nodeDns();
-    const [found] = await lookup(short, { all: true, verbatim: true });
+    [found] = await lookup(short, { all: true, verbatim: true });
     const { hostname: full } = await lookupService(found?.address ?? '127.0.0.1', 0);
     if (full.startsWith(`${short}.`) && isName(full)) return full;
   } catch {
     // the system's resolver does not know its own machine
   }
-  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []).map(({ address }) => address);
-  const known = addresses.filter((address) => !NEAR.test(address));
+  const known = [...ownAddresses(), ...(found === undefined ? [] : [found.address])].filter((address) => !NEAR.test(address));
   const literals = [...known.filter((address) => parseIpv4(address) !== undefined), ...known].map(addressLiteral); // IPv4 first: more hosts know it
   return literals.find((literal) => literal !== undefined) ?? '[127.0.0.1]'; // §4.1.4: a client without a name says its literal
+}
+
+function ownAddresses(): readonly string[] {
+  try {
+    return Object.values(networkInterfaces()).flatMap((each) => each ?? []).map(({ address }) => address);
+  } catch {
+    return []; // it asks by a socket of AF_NETLINK, which whoever started the program may have taken from it
+  }
 }
 
 /** Addresses that are another machine's elsewhere: of the loopback, and of a link of IPv6. */

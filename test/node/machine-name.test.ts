@@ -3,9 +3,14 @@ import { machineName } from '../../src/node/machine-name.ts';
 import { replaceIn } from '../support/builtin.ts';
 
 /** What the system says of its own machine. */
-const system = { hostname: '', address: '', full: '', interfaces: [] as readonly string[] };
+const system = { hostname: '', address: '', full: '', interfaces: [] as readonly string[] | undefined };
 
-replaceIn('node:os', { hostname: () => system.hostname, networkInterfaces: () => ({ lo: [{ address: '127.0.0.1' }], eth0: system.interfaces.map((address) => ({ address })) }) });
+const networkInterfaces = (): object => {
+  if (system.interfaces === undefined) throw new Error('A system error occurred: uv_interface_addresses returned Unknown system error 97');
+  return { lo: [{ address: '127.0.0.1' }], eth0: system.interfaces.map((address) => ({ address })) };
+};
+
+replaceIn('node:os', { hostname: () => system.hostname, networkInterfaces });
 replaceIn('node:dns/promises', {
   lookup: async () => (system.address === '' ? Promise.reject(new Error('ENOTFOUND')) : [{ address: system.address, family: 4 }]),
   lookupService: async (address: string) => (address === system.address ? { hostname: system.full, service: '' } : Promise.reject(new Error('ENOTFOUND'))),
@@ -24,6 +29,9 @@ describe('the name of the machine (RFC 5321 §2.3.5, §4.1.4)', () => {
     ['a literal where it is called after an address, which has the form of a domain', { hostname: '192.0.2.9', address: '192.0.2.9', full: '192.0.2.9', interfaces: ['192.0.2.7'] }, '[192.0.2.7]'], // found by running
     ['the literal of an IPv6 address where it has no other', { hostname: 'mx', interfaces: ['::1', 'fe80::1', '2001:db8::0:7'] }, '[IPv6:2001:db8::7]'], // found by running: it was [127.0.0.1]
     ['a literal where it has none that others know', { hostname: 'mx', interfaces: ['::1', 'fe80::1'] }, '[127.0.0.1]'],
+    // found by running: a unit of systemd that restricts address families, and not to AF_NETLINK too, had serve and send end with status 70
+    ['the literal of the address of its name where it may not ask for others', { hostname: 'mx', address: '192.0.2.7', full: 'localhost', interfaces: undefined }, '[192.0.2.7]'],
+    ['a literal where it may not ask for others, and its name has none', { hostname: 'mx', interfaces: undefined }, '[127.0.0.1]'],
     ['a literal where it has none', { hostname: '' }, '[127.0.0.1]'],
   ])('is %s', async (_, facts, name) => {
     Object.assign(system, facts);
