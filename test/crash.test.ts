@@ -76,7 +76,7 @@ describe('each step of the journal is needed', () => {
 
   it('and none is missing here', () => {
     const left = MUTATIONS.map(([difference]) => difference.replace('without: ', ''));
-    expect(STEPS.filter((step) => !left.includes(step))).toEqual(['take back', 'keep dead']); // journal.test.ts, and below: crashes alone never make them necessary
+    expect(STEPS.filter((step) => !left.includes(step))).toEqual(['take back', 'keep dead']); // journal-failure.test.ts, and below: crashes alone never make them necessary
   });
 });
 

@@ -6,6 +6,7 @@
 const WIRE = 'test/wire';
 const SERVER = 'test/protocol/server';
 const CLIENT = 'test/protocol/client';
+const JOURNAL = 'test/node/journal test/node/journal-failure test/node/journal-room';
 
 export const MISTAKES = [
   // Decoders
@@ -121,19 +122,19 @@ export const MISTAKES = [
   ['a report quotes the whole content of a large mail', 'relay/notification.ts', "requireTls !== true && size <= LARGEST_RETURNED && ", "requireTls !== true && ", 'test/relay/notification'],
   ['a recipient number without a bound is read', 'relay/queue/fact.ts', 'if (recipient >= MOST_RECIPIENTS) from.sound = false;', '', 'test/relay/queue/record'],
   ['a chunk that cannot be counted is dropped octet by octet', 'protocol/server/mail-data.ts', ' || octets >= Number.MAX_SAFE_INTEGER', '', 'test/transcripts -t rfc3030'],
-  ['content that is carried along counts as where it was', 'node/checkpoint.ts', '(now) => pieces !== undefined && moved(id, now)', '() => undefined', 'test/node/journal'],
-  ['content that was carried along is read where it was', 'relay/queue/fold.ts', 'content: fact.external ? OWN_FILE : place, next: fact.next', 'content: OWN_FILE, next: fact.next', 'test/relay/queue/fold test/node/journal'],
-  ['segments go though the disk has failed', 'node/checkpoint.ts', '    if (log.failure !== undefined) throw log.failure;\n', '', 'test/node/journal'],
-  ['all that is carried along is written anew for a little news', 'node/checkpoint.ts', 'dropped > Math.max(growth, carried)', 'now.size - left.size > growth', 'test/node/journal'],
-  ['envelopes of mail that waits count as dropped', 'node/journal.ts', 'carried: content + this.#book.states', 'carried: content', 'test/node/journal'],
-  ['what is done with stays as long as nothing else is written', 'node/checkpoint.ts', 'dropped > Math.max(growth, carried) || ', '', 'test/node/journal'],
-  ['content that gets a file waits for one as long as it waits', 'node/journal.ts', 'this.#book.smallInSegments', 'this.#book.inSegments', 'test/node/journal'],
-  ['a checkpoint that is broken off leaves records to the next', 'node/checkpoint.ts', 'await Promise.allSettled(appended);', '', 'test/node/journal'],
-  ['a checkpoint takes the room of what becomes of mail', 'node/checkpoint.ts', 'if (!(await context.hasRoom())) throw noRoom();', '', 'test/node/journal'],
-  ['mail takes the room of the next checkpoint', 'node/disk-room.ts', '> this.#floor + Math.max(need, this.#othersNeed)', '> this.#floor', 'test/node/journal'],
-  ['queues on one disk have checkpoints together', 'node/journal.ts', 'this.#options.shared?.inTurn(work, () => this.#closing) ?? work()', 'work()', 'test/node/journal'],
+  ['content that is carried along counts as where it was', 'node/checkpoint.ts', '(now) => pieces !== undefined && moved(id, now)', '() => undefined', JOURNAL],
+  ['content that was carried along is read where it was', 'relay/queue/fold.ts', 'content: fact.external ? OWN_FILE : place, next: fact.next', 'content: OWN_FILE, next: fact.next', `test/relay/queue/fold ${JOURNAL}`],
+  ['segments go though the disk has failed', 'node/checkpoint.ts', '    if (log.failure !== undefined) throw log.failure;\n', '', JOURNAL],
+  ['all that is carried along is written anew for a little news', 'node/checkpoint.ts', 'dropped > Math.max(growth, carried)', 'now.size - left.size > growth', JOURNAL],
+  ['envelopes of mail that waits count as dropped', 'node/journal.ts', 'carried: content + this.#book.states', 'carried: content', JOURNAL],
+  ['what is done with stays as long as nothing else is written', 'node/checkpoint.ts', 'dropped > Math.max(growth, carried) || ', '', JOURNAL],
+  ['content that gets a file waits for one as long as it waits', 'node/journal.ts', 'this.#book.smallInSegments', 'this.#book.inSegments', JOURNAL],
+  ['a checkpoint that is broken off leaves records to the next', 'node/checkpoint.ts', 'await Promise.allSettled(appended);', '', JOURNAL],
+  ['a checkpoint takes the room of what becomes of mail', 'node/checkpoint.ts', 'if (!(await context.hasRoom())) throw noRoom();', '', JOURNAL],
+  ['mail takes the room of the next checkpoint', 'node/disk-room.ts', '> this.#floor + Math.max(need, this.#othersNeed)', '> this.#floor', JOURNAL],
+  ['queues on one disk have checkpoints together', 'node/journal.ts', 'this.#options.shared?.inTurn(work, () => this.#closing) ?? work()', 'work()', JOURNAL],
   ['a piece that ends in a record is taken for the end', 'node/segment-file.ts', 'if (at === 0 && (needed <= length || needed > MOST_OF_A_RECORD)) return begin;', 'return begin;', 'test/node/segment-file'],
-  ['a copy that was made in vain stays', 'node/recovery.ts', 'mails.get(name)?.content?.segment !== 0', '!mails.has(name)', 'test/node/journal'],
+  ['a copy that was made in vain stays', 'node/recovery.ts', 'mails.get(name)?.content?.segment !== 0', '!mails.has(name)', JOURNAL],
   ['the last hold is not the one that counts', 'relay/queue/fold.ts', '    held: later(a.held, b.held),\n', '    held: later(b.held, b.held),\n', 'test/relay/queue/fold'],
   ['the delay that was told is told again', 'relay/queue/fold.ts', 'const warned = a.warned === true || b.warned === true;', 'const warned = a.warned === true && b.warned === true;', 'test/relay/queue/fold'],
   ['an order leaves behind what it has taken the place of', 'node/dispatch.ts', 'if (charge.at < Infinity) this.#scheduler.withdraw(charge, Date.now());', 'charge.at = NaN;', 'test/node/dispatch'],

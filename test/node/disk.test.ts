@@ -1,7 +1,10 @@
 import { mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers';
 import { describe, expect, it } from 'vitest';
-import { FileDisk } from '../../src/node/disk.ts';
+import { FileDisk, writeAll } from '../../src/node/disk.ts';
+import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
+import { concat } from '../../src/wire/octet.ts';
 import { builtin, replaceIn } from '../support/builtin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -64,5 +67,25 @@ describe('a directory as a disk', () => {
     await (await FileDisk.open(made)).close();
     await expect(FileDisk.open(missing)).rejects.toThrow('EACCES');
     unreadable = undefined;
+  });
+});
+
+type Writev = Parameters<typeof writeAll>[0];
+
+describe('writing', () => {
+  it.each([1, 2, 3, 7, 100])('goes on behind writes that are short: %i octets at a time', async (most) => {
+    const file = new Uint8Array(20);
+    const pieces = ['abc', '', 'defgh', 'i', 'jklmnopqrs'].map(encodeAscii);
+    const writev: Writev = (descriptor, some, at, done) => {
+      const octets = concat(some).subarray(0, most);
+      file.set(octets, at);
+      setImmediate(() => done(descriptor === 7 ? null : new Error('another file'), octets.length));
+    };
+    await writeAll(writev, 7, pieces, 1);
+    expect(decodeLatin1(file)).toBe('\0abcdefghijklmnopqrs');
+  });
+
+  it('does not go on for ever', async () => {
+    await expect(writeAll((_descriptor, _pieces, _at, done) => done(null, 0), 7, [encodeAscii('a')], 0)).rejects.toThrow('takes no more octets');
   });
 });
