@@ -73,7 +73,7 @@ export const MISTAKES = [
   ['what was read lies where the next read goes', 'node/direct-read.ts', 'return BUFFER.slice(0, length);', 'return BUFFER.subarray(0, length);', 'test/node/direct-read'],
   ['a server takes what comes on the socket of an embedder for itself alone', 'node/server.ts', 'if (ours) readDirectly', 'readDirectly', 'test/node/door'],
   ['all that comes before the banner is taken in', 'node/pump.ts', '    this.#paused = true;\n    this.#charge', '    this.#charge(0);\n    if (this.#session.state === \'connected\') return;\n    this.#paused = true;\n    this.#charge', 'test/node/budget'],
-  ['the end of a transaction is told with the facts of an earlier time', 'node/receiver.ts', '    if (ended !== undefined) this.#learn();\n', '', 'test/node/hook -t facts'],
+  ['the end of a transaction is told with the facts of an earlier time', 'node/receiver.ts', '    if (hooks.ended !== undefined) this.#learn();\n', '', 'test/node/hook -t facts'],
   ['early talk shows to nobody', 'node/receiver.ts', "      if (question.about === 'client') this.#pump.show(); // who has talked before the banner\n", '', 'test/node/hook -t notice'],
   ['a client that gets no session keeps its place', 'node/server.ts', '      this.#room.leave(counted);\n      return this.#turnedAway.add(socket, \'no session\');', '      return this.#turnedAway.add(socket, \'no session\');', 'test/node/listen'],
   ['TLS at once goes on with certificates that were withdrawn', 'node/server.ts', "      if (this.#tlsAtOnce?.available === false) throw new Error('the certificates are withdrawn');\n", '', 'test/node/tls'],

@@ -273,15 +273,15 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
 
   /** The transaction is over; that is told when what was written is out, or can never be. */
   #ended({ how, replied }: ServerAction & { readonly type: 'ended' }): void {
-    const { ended } = this.#hooks;
+    const hooks = this.#hooks; // asked as a whole: they may be an object of a class
     this.#forgetRecipients();
-    if (ended !== undefined) this.#learn();
+    if (hooks.ended !== undefined) this.#learn();
     this.#utf8 = false;
-    if (ended === undefined) return;
+    if (hooks.ended === undefined) return;
     const facts = { session: this.#facts, mailState: this.#mailState, how };
     const concluded = how === 'accepted' || how === 'refused'; // so there was a reply, be it that it could not be written any more
-    if (!replied) return this.#hear(() => ended({ ...facts, reply: concluded ? 'lost' : 'none' }));
-    this.#pump.flushed((taken) => this.#hear(() => ended({ ...facts, reply: taken ? 'flushed' : 'lost' })));
+    if (!replied) return this.#hear(() => hooks.ended?.({ ...facts, reply: concluded ? 'lost' : 'none' }));
+    this.#pump.flushed((taken) => this.#hear(() => hooks.ended?.({ ...facts, reply: taken ? 'flushed' : 'lost' })));
   }
 
   #keepRecipient(recipient: Extract<ServerQuestion, { readonly about: 'rcpt' }>): void {

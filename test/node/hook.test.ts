@@ -20,6 +20,28 @@ async function replies<State, MailState>(hooks: Hooks<State, MailState>, lines: 
 
 const ENVELOPE = ['MAIL FROM:<a@a.test>', 'RCPT TO:<b@b.test>', 'RCPT TO:<c@b.test>'];
 
+// found by trying: `ended` was called without its object
+it('hooks may be an object of a class', async () => {
+  class Log implements Hooks<number, string> {
+    readonly #said: string[] = [];
+    get said(): string { return this.#said.join(' '); }
+    sessionState(): number { return this.#said.push('sessionState'); }
+    mailState(): string { return String(this.#said.push('mailState')); }
+    client(): void { this.#said.push('client'); }
+    helo(): void { this.#said.push('helo'); }
+    mail(): void { this.#said.push('mail'); }
+    rcpt(): void { this.#said.push('rcpt'); }
+    vrfy(): void { this.#said.push('vrfy'); }
+    notice(): void { this.#said.push('notice'); }
+    ended(): void { this.#said.push('ended'); }
+    error({ message }: Error): void { this.#said.push(message); }
+    message(): Verdict { return accept(this.said); }
+  }
+  const log = new Log();
+  await replies(log, ['EHLO client.test', 'VRFY bob', 'MAIL FROM:<a@a.test>', 'RCPT TO:<b@b.test>', 'DATA', '.']);
+  expect(log.said).toBe('sessionState client helo vrfy mailState mail rcpt ended');
+});
+
 describe('the states that hooks make', () => {
   it('are one for each connection, and one for each transaction of it', async () => {
     const seen: string[] = [];
