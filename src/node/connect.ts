@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT: Milliseconds = seconds(30);
 const NO_DELAY: object = { noDelay: true }; // not in all types of Node that there are
 
 /** Errors of our own side: no reason to think ill of the destination. */
-const LOCAL_ERRORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EACCES', 'EPERM']);
+const LOCAL_ERRORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EACCES', 'EPERM']);
 
 /** No connection came about. */
 export class ConnectError extends Error {
@@ -73,6 +73,7 @@ const CONNECT_ERRORS: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files here',
   ENFILE: 'too many open files on this machine',
   EADDRNOTAVAIL: 'this machine has no address or no port left to connect from',
+  EAFNOSUPPORT: 'this machine does not speak that version of IP',
   EACCES: 'this machine does not permit it',
   EPERM: 'this machine does not permit it',
 };

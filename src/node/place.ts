@@ -51,6 +51,7 @@ function listenAt(listener: Server, place: Place): Promise<void> {
 const LISTEN_ERRORS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use by another program (ss -ltnp tells which)',
   EADDRNOTAVAIL: 'this machine does not have that address',
+  EAFNOSUPPORT: 'this machine does not speak that version of IP',
   EACCES: 'no permission: ports below 1024 are for root, and for who has CAP_NET_BIND_SERVICE',
   ENOTFOUND: 'the host name is not known',
   EAI_AGAIN: 'the host name cannot be resolved now',

@@ -26,7 +26,7 @@ describe('connect', () => {
 
   // found by trying, with 60 descriptors: the log, and a report of a delay after it, had Node's words
   it('says in words what is amiss on our own side', () => {
-    for (const code of ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EACCES', 'EPERM']) {
+    for (const code of ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EACCES', 'EPERM']) {
       const error = Object.assign(new Error(`connect ${code} 192.0.2.1:25 - Local (undefined:undefined)`), { code });
       expect(connectReason(error)).toMatch(/^(?:too many open files|this machine) [\w ]+$/);
     }
