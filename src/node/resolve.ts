@@ -128,6 +128,9 @@ const CODES: Readonly<Record<string, DnsAnswer<never>>> = {
   ENOTIMP:      { type: 'failure', reason: 'NOTIMP' },
   ETIMEOUT:     { type: 'failure', reason: 'no answer in time' },
   ECONNREFUSED: { type: 'failure', reason: 'no DNS server there' },
+  EAI_AGAIN:    { type: 'failure', reason: 'no answer now' }, // this and the next are the system's, for a next hop that is configured
+  EMFILE:       { type: 'failure', reason: 'too many open files here' },
+  ENFILE:       { type: 'failure', reason: 'too many open files here' },
 };
 
 /** Records of one answer. Routing tries the hosts of 64 at most, but has each record in its steps: 4,000, which fit into an answer, took it 55 ms, and 256 take 4. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Resolver } from '../../src/node/resolve.ts';
 import type { RouteOptions, Step, Target } from '../../src/relay/route.ts';
 import { UsageError } from '../../src/wire/usage.ts';
+import { builtin, replaceIn } from '../support/builtin.ts';
 import { startDnsServer, type DnsServer, type DnsZones } from '../support/dns-server.mjs';
 
 const ZONES: DnsZones = {
@@ -216,6 +217,12 @@ describe('a route', () => {
   });
 });
 
+let refused: string | undefined; // why the system finds no host
+const { lookup: systemLookup } = builtin('node:dns/promises') as { readonly lookup: (host: string, options: object) => Promise<unknown> };
+replaceIn('node:dns/promises', {
+  lookup: (host: string, options: object) => (refused === undefined ? systemLookup(host, options) : Promise.reject(Object.assign(new Error(`getaddrinfo ${refused} ${host}`), { code: refused }))),
+});
+
 describe('a next hop by configuration', () => {
   const smarthost = (host: string): Partial<RouteOptions> => ({ smarthost: { host, port: 2525 } });
 
@@ -234,6 +241,15 @@ describe('a next hop by configuration', () => {
       expect(found.sort()).toEqual([...new Set(addresses)].sort());
     }
     expect(dns.queries.map(({ name }) => name)).not.toContain('localhost');
+  });
+
+  it.each([['EAI_AGAIN', 'no answer now'], ['EMFILE', 'too many open files here'], ['ENFILE', 'too many open files here']])('is told of in words where the system cannot find it (%s)', async (code, words) => {
+    refused = code;
+    const route = await resolver.route('d.test', { ...OPTIONS, ...smarthost('localhost') });
+    refused = undefined;
+    expect(route).toMatchObject({ verdict: { event: 'relay-not-found' } });
+    expect(JSON.stringify(route)).toContain(words);
+    expect(JSON.stringify(route)).not.toContain(code);
   });
 });
 
