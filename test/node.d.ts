@@ -171,7 +171,7 @@ declare module 'node:process' {
     readonly stdin: AsyncIterable<Uint8Array>;
     readonly stdout: Output & { readonly isTTY?: boolean };
     readonly stderr: Output & { readonly isTTY?: boolean; readonly columns?: number };
-    on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: () => void): void;
+    on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1', listener: () => void): void;
     on(event: 'exit', listener: (status: number) => void): void;
     on(event: 'message', listener: (message: unknown, handle: unknown) => void): void;
     /** Of a process that another one of Node's has begun. */

@@ -1,4 +1,5 @@
-// What ends a program that serves: SIGTERM or SIGINT (a second SIGINT at once), or a queue that has failed.
+// What ends a program that serves: SIGTERM or SIGINT (a second SIGINT at once), or a queue that has failed. And what does not: at
+// SIGUSR1, by which others open their logs anew, Node would open its debugger, at which every user of the machine may do what we may.
 
 import process from 'node:process';
 import { EXIT } from '../node/exit-status.ts';
@@ -11,6 +12,7 @@ export class Ending {
   constructor() {
     let asked = false;
     process.on('SIGTERM', () => this.#end(undefined));
+    process.on('SIGUSR1', () => undefined);
     process.on('SIGINT', () => {
       if (asked) process.exit(EXIT.interrupted);
       asked = true;

@@ -160,8 +160,10 @@ describe('ehlo serve with a queue', () => {
     for (let count = 0; count < 3; count++) expect(await submit(port, 'c.test')).toMatch(/^250 /);
   });
 
-  it('says where it listens and nothing more, ends with 0 at SIGTERM, and keeps what waits', async () => {
+  it('says where it listens and nothing more, opens no debugger at SIGUSR1, ends with 0 at SIGTERM, and keeps what waits', async () => {
     const [port] = await program.listening();
+    program.signal('SIGUSR1');
+    for (let count = 0; count < 3; count++) (await greet(port)).end();
     const { status, err } = await program.kill('SIGTERM');
     expect({ status, err }).toEqual({ status: 0, err: `ehlo: listening on smtp://127.0.0.1:${port}\n` });
     expect(await queued('queue')).toBe(4);

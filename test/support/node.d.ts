@@ -91,7 +91,7 @@ declare module 'node:child_process' {
     readonly stdin: { write(octets: Uint8Array | string): void; end(): void };
     readonly stdout: { on(event: 'data', listener: (octets: Uint8Array) => void): void; pause(): void; resume(): void; destroy(): void };
     readonly stderr: { on(event: 'data', listener: (octets: Uint8Array) => void): void };
-    kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' | 'SIGHUP'): boolean;
+    kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' | 'SIGHUP' | 'SIGUSR1'): boolean;
     on(event: 'exit' | 'close', listener: (status: number | null, signal: string | null) => void): void;
   }
   export function spawn(command: string, args: readonly string[], options: { readonly cwd: string }): PipedProcess;

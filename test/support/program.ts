@@ -56,7 +56,7 @@ export class Program implements AsyncDisposable {
   }
 
   /** Sends it a signal that does not end it. */
-  signal(signal: 'SIGHUP'): void {
+  signal(signal: 'SIGHUP' | 'SIGUSR1'): void {
     this.#child.kill(signal);
   }
 
