@@ -285,7 +285,8 @@ export function checkServers(cases, { scheme = '' } = {}) {
   for (const [name, scripts, line, status, args = [], content = CONTENT] of cases)
     check(`a server that ${name}`, async (stage) => {
       const plays = [];
-      const certificate = (file) => certificatesOf(stage)[file];
+      const made = certificatesOf(stage); // before there is a client that waits for one second
+      const certificate = (file) => made[file];
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
         const script = Array.isArray(scripts[0]) ? (scripts[plays.length] ?? scripts.at(-1)) : scripts;
         plays.push(new Play(socket, script, certificate));

@@ -88,7 +88,7 @@ export function expectInFront(octets, content, names) {
   }
 }
 
-const RECEIVED = /^Received: from \S+(?: \([^()]*\))?\s+by \S+(?: \([^()]*\))?\s+with (?:(?:E|UTF8)?SMTP|(?:UTF8)?LMTP)S?A?\s+id \S+(?:\s+for <[^>]*>)?;\s+(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d [+-]\d{4}\r\n$/;
+const RECEIVED = /^Received: from \S+(?: \([^()]*\))?\s+by \S+(?: \([^()]*\))?\s+with (?:(?:E|UTF8)?SMTP|(?:UTF8)?LMTP)S?A?\s+id \S+(?:\s+for <[^>]*>)?(?:\s+tls [A-Z0-9_]+)?;\s+(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d [+-]\d{4}\r\n$/;
 
 /** Says where what arrived stops being what was sent, counted from the end: in front something is put. */
 function difference(octets, content) {
