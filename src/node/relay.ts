@@ -1,7 +1,7 @@
 // Relay->new($from, $to, $msg): for each recipient look up where its mail goes, and deliver it there (RFC 5321 §5.1).
 
 import { setMaxListeners } from 'node:events';
-import { checkFlags, checkFunctions, checkObject, given, UsageError } from '../wire/usage.ts';
+import { checkFlags, checkFunctions, checkObject, given, shown, UsageError } from '../wire/usage.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type MailboxPath, type ReversePath } from '../syntax/path.ts';
 import { checkLmtpHops } from '../relay/next-hop.ts';
@@ -93,8 +93,9 @@ export function parsed<Path extends ReversePath | ForwardPath>(path: Path | stri
     if (!isPath(path, parse)) throw new UsageError(`a path must be text such as alice@example.org, or what was parsed of it, not ${path === null ? 'null' : typeof path}`);
     return path;
   }
-  const value = parse(path.startsWith('<') ? path : `<${path}>`, { utf8: true });
-  if (isFault(value)) throw new UsageError(formatFault(value));
+  const text = path.startsWith('<') ? path : `<${path}>`;
+  const value = parse(text, { utf8: true });
+  if (isFault(value)) throw new UsageError(`${shown(text)}: ${formatFault(value)}`); // it may be one of thousands; and its characters are counted with the brackets
   return value;
 }
 

@@ -268,9 +268,9 @@ describe('a mail to very many domains', () => {
 describe('misuse of relay', () => {
   it.each<[string, string, readonly string[], RelayOptions]>([
     ['relay needs a recipient', '<>', [], {}],
-    ['expected "@"', 'alice', ['bob@b.test'], {}],
-    ['expected "@"', '<>', ['bob'], {}],
-    ['expected Mailbox', '<>', [''], {}],
+    ['"<alice>": expected "@" at character 6, found ">" (RFC 5321 §4.1.2 Mailbox)', 'alice', ['bob@b.test'], {}],
+    ['"<bob>": expected "@" at character 4, found ">" (RFC 5321 §4.1.2 Mailbox)', '<>', ['carol@b.test', 'bob'], {}],
+    ['"<>": expected Mailbox', '<>', [''], {}],
     ['a path must be text such as alice@example.org, or what was parsed of it, not undefined', undefined as unknown as string, ['bob@b.test'], {}],
     ['a path must be text such as alice@example.org, or what was parsed of it, not object', '<>', [{ address: 'bob@b.test' } as unknown as string], {}],
     ['hostname must be a domain or an address literal, not "a b"', '<>', ['bob@b.test'], { hostname: 'a b' }],
