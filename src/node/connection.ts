@@ -44,7 +44,7 @@ export class Connection implements AsyncIterable<ReceivedMail> {
     this.#decide?.(refusalOf(refusal));
   }
 
-  /** The mails, once. A loop that is left ends the connection: the mail in hand gets 451, a further one 421. */
+  /** The mails, once. A loop that is left, be it by what reading a mail throws whose data come to nothing, ends the connection: the mail in hand gets 451, a further one 421. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedMail, void> {
     this.#decide?.(accept());
     let pending: PendingMail | undefined;
