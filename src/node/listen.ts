@@ -41,6 +41,7 @@ const HOOKS = ['sessionState', 'mailState', 'client', 'helo', 'mail', 'rcpt', 'a
  */
 export async function listen<State = undefined, MailState = undefined>(options: ListenOptions = {}, hooks?: Hooks<State, MailState>): Promise<Server> {
   checkObject(options);
+  if ('message' in options) throw new UsageError('hooks are the second argument: listen(options, { message })'); // it would wait for an accept loop, and so would its clients
   const { host = '127.0.0.1', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
   hostOf(hostname);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError(`port must be an integer from 0 to 65535, not ${shown(port)}`);

@@ -132,6 +132,7 @@ describe('what is no time', () => {
 describe('what is no option of a server', () => {
   // found by trying each: every client heard 421 or 451, or the first one ended the process
   it.each<[string, () => unknown]>([
+    ['hooks are the second argument: listen(options, { message })', () => listen(wrong(hooks))],
     ['rcpt must be a function, not object', () => listen({ hostname: 'mx.test', port: 0 }, wrong({ ...hooks, rcpt: new Set() }))],
     ['sessionState must be a function, not object', () => listen({ hostname: 'mx.test', port: 0 }, wrong({ ...hooks, sessionState: {} }))],
     ['session must be a function, not null', () => listen(wrong({ hostname: 'mx.test', port: 0, session: null }), hooks)],
