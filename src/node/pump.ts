@@ -71,7 +71,11 @@ const NONE: readonly Uint8Array[] = [];
 /** Time that a peer has to close its side after we closed ours, before the socket is destroyed. */
 const LINGER: Milliseconds = seconds(2);
 
-/** What is done at a time where others come in between: so many actions, of which one that says something counts once more for each of so many octets. */
+/**
+ * What is done where others come in between, until they do: so many actions, of which one that says something counts once more for each
+ * of so many octets. Not at a time: what answers questions without waiting for the system, in promises, is one turn after the other of ours,
+ * and one of the event loop.
+ */
 const SHARE = { actions: 256, octets: 64 } as const;
 
 /** Octets that are copied to be written with others. */
@@ -103,7 +107,8 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   #charged = 0; //      to the account
   #holds = 0;
   #blocked = false; //  the socket's buffer is full
-  #resting = false; //  others have their share
+  #resting = false; //  others have their share,
+  #share: number; //    and what is left of ours
   #drained: Duplex | undefined; // the socket that is listened to for the end of that
   #paused = false; //   nothing is taken from the socket
   #kept = NONE; //      what came while nothing was to be read: one read, since the socket was paused then
@@ -122,6 +127,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     this.#session = session;
     this.#owner = owner;
     this.#account = account;
+    this.#share = owner.givesWay === true ? SHARE.actions : Infinity;
     this.#attend(socket);
     this.#goOn(); // also where nothing is to be read yet: what comes then is kept, and pauses it
   }
@@ -206,13 +212,12 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     if (this.#turning) return; // an answer given at once: the loop below goes on with it
     this.#turning = true;
     if (this.#isCut) this.#session.lost();
-    let share: number = this.#owner.givesWay === true ? SHARE.actions : Infinity;
     do {
       const broken = this.#session.state === 'closed'; // what is left of a session that broke off waits for nobody
-      for (let action; (broken || (!this.#blocked && !this.#rests(share))) && (action = this.#session.next()) !== undefined; ) {
-        share -= 1;
+      for (let action; (broken || (!this.#blocked && !this.#rests())) && (action = this.#session.next()) !== undefined; ) {
+        this.#share -= 1;
         if (isSend(action)) {
-          share -= action.octets.length / SHARE.octets;
+          this.#share -= Math.trunc(action.octets.length / SHARE.octets); // a number with a fraction is an object
           this.#send(action.octets);
           continue;
         }
@@ -230,11 +235,12 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   }
 
   /** Tells whether it is others' turn, and goes on when they have had it. */
-  #rests(share: number): boolean {
-    if (this.#resting || share > 0) return this.#resting;
+  #rests(): boolean {
+    if (this.#resting || this.#share > 0) return this.#resting;
     this.#resting = true;
     setImmediate(() => {
       this.#resting = false;
+      this.#share = SHARE.actions;
       this.turn();
     });
     return true;

@@ -775,3 +775,23 @@ it('a client that says much at a time has others served in between', async () =>
   }
   expect(most).toBeLessThan(COMMANDS / 20);
 });
+
+it('nor does one whose mails are answered at once, in promises, hold up others', async () => {
+  const MAILS = 2_000;
+  let count = 0;
+  const server = await serve({ message: async ({ content }) => {
+    for await (const _ of content); // all of it
+    count++;
+    return accept();
+  } }, { maxMails: MAILS });
+  const talker = await connect(server);
+  await talker.reply();
+  talker.socket.resume();
+  talker.say(`EHLO client.test\r\n${'MAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nBDAT 1 LAST\r\nx'.repeat(MAILS)}`);
+  let most = 0; // in one turn of the event loop
+  for (let before = 0; count < MAILS; before = count) {
+    await turns();
+    most = Math.max(most, count - before);
+  }
+  expect(most).toBeLessThan(MAILS / 20);
+});
