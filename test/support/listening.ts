@@ -1,6 +1,6 @@
 // Servers of `listen` on loopback and their clients, gone after each test.
 
-import { afterEach } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import type { Hooks } from '../../src/node/hook.ts';
 import { listen, type ListenOptions } from '../../src/node/listen.ts';
 import type { Server } from '../../src/node/server.ts';
@@ -15,6 +15,8 @@ export interface Listening {
   readonly connect: (server: Server) => Promise<RawPeer>;
   /** A client that has been greeted, and whose EHLO (or LHLO) has been taken. */
   readonly greeted: (server: Server, hello?: string) => Promise<RawPeer>;
+  /** One that has sent MAIL, RCPT and DATA. */
+  readonly inData: (server: Server) => Promise<RawPeer>;
 }
 
 export function listening(): Listening {
@@ -42,5 +44,12 @@ export function listening(): Listening {
     await peer.command(hello);
     return peer;
   };
-  return { errors, serve, connect, greeted };
+  const inData = async (server: Server): Promise<RawPeer> => {
+    const peer = await greeted(server);
+    await peer.command('MAIL FROM:<alice@a.test>');
+    await peer.command('RCPT TO:<bob@b.test>');
+    expect(await peer.command('DATA')).toMatch(/^354/);
+    return peer;
+  };
+  return { errors, serve, connect, greeted, inData };
 }
