@@ -245,9 +245,10 @@ class Pair {
     if (question.about === 'message') {
       const { reversePath, forwardPaths } = question.envelope;
       const each = this.#lmtp && (choice & 2) !== 0;
-      const refused = new Set(each ? forwardPaths.filter((_, at) => at % 2 === 1).map(({ text }) => text) : []);
+      const refused = new Set(each ? forwardPaths.filter((_, at) => at % 2 === (choice >> 3) % 2).map(({ text }) => text) : []);
       this.#taken.push({ sender: reversePath.text, recipients: forwardPaths.map(({ text }) => text), refused, content: this.#content });
-      if (each) return this.#server.answerEach(forwardPaths.map(({ text }) => (refused.has(text) ? reply(450, '4.2.2', 'full') : reply(250, '2.0.0', 'taken'))), this.#now);
+      const no = (choice & 4) !== 0 ? reply(421, '4.3.2', 'mx.example.com closing') : reply(450, '4.2.2', 'full');
+      if (each) return this.#server.answerEach(forwardPaths.map(({ text }) => (refused.has(text) ? no : reply(250, '2.0.0', 'taken'))), this.#now);
     }
     this.#server.accept(undefined, this.#now);
   }

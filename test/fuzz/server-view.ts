@@ -67,7 +67,8 @@ export class ServerView {
 
   #answer(code: number, lines: readonly string[]): void {
     const answered = this.#awaiting.shift();
-    if (answered === undefined || code === 421) {
+    const one = answered?.verb === 'end' && this.#awaiting[0]?.verb === 'end'; // LMTP (RFC 2033 §4.2): of one recipient
+    if (answered === undefined || (code === 421 && !one)) {
       if (answered !== undefined) this.#judge(answered, code);
       this.#closing ||= code === 421;
       this.#broken = true;

@@ -15,10 +15,10 @@ export const BOB = '<bob@example.com>';
 export const CAROL = '<carol@example.com>';
 
 /** Commands whose failing tells something of the recipients. */
-export const IN_TRANSACTION: readonly Awaited[] = ['RSET', 'MAIL', 'RCPT', 'DATA', 'BDAT', 'BDAT LAST', 'one recipient', 'end of mail data'];
+export const IN_TRANSACTION: readonly Awaited[] = ['RSET', 'RSET in flight', 'MAIL', 'RCPT', 'DATA', 'BDAT', 'BDAT LAST', 'one recipient', 'end of mail data'];
 
 /** Those to which silence leaves the fate of the mail unknown. */
-export const AT_THE_END: readonly Awaited[] = ['BDAT LAST', 'one recipient', 'end of mail data'];
+export const AT_THE_END: readonly Awaited[] = ['RSET in flight', 'BDAT LAST', 'one recipient', 'end of mail data'];
 
 export const VERIFIED: ClientTls = { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', verified: true };
 export const UNVERIFIED: ClientTls = { ...VERIFIED, verified: false, fault: 'the certificate is self-signed' };
@@ -223,6 +223,12 @@ export function clientAwaiting(awaited: Awaited): ClientDialogue {
       const client = after(clientIn('envelope'), '250 ok', '550 no', '550 no', '503 no');
       client.takeTold();
       client.mail(['bob@example.com', 'carol@example.com']);
+      return client;
+    }
+    case 'RSET in flight': {
+      const client = after(clientIn('flight'), '550 no', '503 no', '503 no', '503 no');
+      client.takeTold();
+      client.mail(['bob@example.com', 'carol@example.com'], { content: octetsOf('Subject: hello\r\n') });
       return client;
     }
     case 'MAIL': return clientIn('envelope');

@@ -25,11 +25,6 @@ export function turnedAway(reply: Reply, inReplyTo: string, reason?: Reason): Fa
   return { state: 'deferred', ...said(reply), inReplyTo, ...(reason === undefined ? {} : { reason }) };
 }
 
-/** The outcome of a transaction whose RSET the server has refused, which it must not (§4.1.1.5). `endIsOut`: all of the mail was behind it, and it has not said that it reads none of that. */
-export function noReset(reply: Reply, endIsOut: boolean): Failure {
-  return { ...turnedAway(reply, 'RSET'), state: endIsOut ? 'unknown' : 'deferred' };
-}
-
 /** What the server said, and the same as it wrote it where that is another. */
 function said(written: Reply): Pick<Outcome, 'reply' | 'verbatim'> {
   const reply = classCorrected(written);

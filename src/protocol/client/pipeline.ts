@@ -133,3 +133,8 @@ export const QUIT: Exchange = { to: 'QUIT', command: { verb: 'QUIT' } };
 export function lineOf({ command }: Exchange): string {
   return command === undefined ? '' : `${formatCommand(command)}\r\n`;
 }
+
+/** The exchange as it is where the whole mail goes along. */
+export function inFlight(exchange: Exchange): Exchange {
+  return exchange === RSET ? { ...RSET, to: 'RSET in flight' } : exchange;
+}

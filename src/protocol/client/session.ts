@@ -22,12 +22,12 @@ import type { ClientAction, ClientTls, Outcome, Reason, Transaction } from './ac
 import { authLine, type AuthTurn } from './authentication.ts';
 import { Negotiation } from './negotiation.ts';
 import { settingsOf, type ClientOptions, type Settings } from './option.ts';
-import { broken, noReset, refused, taken, turnedAway, untried, type Failure } from './outcome.ts';
-import { lineOf, Pipeline, QUIT, RSET, type Exchange } from './pipeline.ts';
+import { broken, refused, taken, turnedAway, untried, type Failure } from './outcome.ts';
+import { inFlight, lineOf, Pipeline, QUIT, RSET, type Exchange } from './pipeline.ts';
 import { Quota } from './quota.ts';
 import { OUR_DOING, replyOf } from './reason.ts';
 import { ReplyReader } from './reply-reader.ts';
-import { AWAITED, CAN_QUIT, END_IS_OUT, isFarewell, isMisplaced, onEvent, type ClientEvent, type State } from './table.ts';
+import { AWAITED, CAN_QUIT, END_IS_OUT, isFarewell, isLast, isMisplaced, onEvent, type ClientEvent, type State } from './table.ts';
 import { Docket, IDLE, prepared, type Work } from './work.ts';
 
 /** Commands that may be unanswered at a time; their replies fit into any window. */
@@ -40,7 +40,6 @@ export class ClientSession {
   readonly #replies = new ReplyReader();
   readonly #pipeline: Pipeline;
   readonly #quota = new Quota();
-
   #state: State;
   #failure: Failure | undefined; //             why the session ended, for transactions that come too late
   readonly #docket = new Docket((action) => this.#pipeline.push(action.type === 'done' || this.tls === undefined ? action : { ...action, outcome: { ...action.outcome, tls: this.tls } }));
@@ -108,7 +107,7 @@ export class ClientSession {
     this.#dirty = true;
     if (work.whole !== undefined && this.takesOneFlight && work.unsent.length < PIPELINED) {
       this.#event('one flight');
-      this.#pipeline.put(work.unsent.splice(0), now);
+      this.#pipeline.put(work.unsent.splice(0).map(inFlight), now);
       return this.#pipeline.pieces(work.whole, [{ to: 'BDAT LAST' }], now);
     }
     this.#event('transaction');
@@ -213,15 +212,16 @@ export class ClientSession {
   #receiveReply(reply: Reply, now: Milliseconds): void {
     const { first: awaited } = this.#pipeline;
     const turnAway = (): void => this.#close(turnedAway(reply, this.#pipeline.phrase ?? 'nothing')); // which is no verdict on the recipients
-    if (reply.code === 421) return turnAway(); // §3.8
+    if (reply.code === 421 && awaited?.to !== 'one recipient') return turnAway(); // §3.8
     const kind = replyClass(reply.code);
     const early = awaited === undefined || this.#pipeline.early;
     if (early && (kind === 4 || kind === 5) && (this.#state === 'content' || this.#state === 'ending')) return this.#close(this.#docket.work.refuseRest(reply, this.#settings.lmtp));
     if (awaited === undefined || early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply', undefined, !early && isFarewell(reply.code, awaited.to));
     if (awaited.to === 'AUTH' && kind === 3 && this.#negotiation.cancelled) return this.#break('bad-reply'); // RFC 4954 §4: the star MUST be refused
     const to = AWAITED[awaited.to].on[kind];
-    if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? this.#close(noReset(reply, END_IS_OUT.has(this.#state))) : this.#break('bad-reply');
+    if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? turnAway() : this.#break('bad-reply');
     if (to !== 'stays') this.#enter(to);
+    if (isLast(reply.code, awaited.to)) this.#failure = turnedAway(reply, AWAITED[awaited.to].phrase);
     this.#pipeline.answered(now);
     if (to === 'quit') return this.#leave(turnedAway(reply, AWAITED[awaited.to].phrase), now);
     this.#take(awaited, reply, kind, now);
@@ -248,9 +248,9 @@ export class ClientSession {
         if (kind === 3) return this.#respond(this.#negotiation.challenged(reply), now);
         this.#negotiation.authEnded(reply, positive);
         return this.#negotiate(now);
-      case 'RSET': return this.#advance(now);
+      case 'RSET': case 'RSET in flight': return this.#advance(now);
       case 'MAIL':
-        if (!positive) recipients.settle(reply.code === 503 && this.#unreset ? turnedAway(reply, 'MAIL') : refusal()); // out of order, since the server still has the one before: no verdict on this one
+        if (!positive) recipients.settle(this.#failure ?? (reply.code === 503 && this.#unreset ? turnedAway(reply, 'MAIL') : refusal())); // out of order, since the server still has the one before: no verdict on this one
         return this.#advance(now);
       case 'RCPT':
         if (recipient === undefined) return; // not reached
@@ -359,10 +359,10 @@ export class ClientSession {
     this.#pipeline.pieces(pieces, work.repliesToEnd(this.#settings.lmtp), now);
   }
 
-  /** The transaction under way is over; the replies to one behind it are awaited already. */
+  /** The transaction under way is over; the replies to one behind it are awaited already. Where the server wants no further one, the session is over too. */
   #conclude(now: Milliseconds): void {
     this.#unreset = this.#docket.conclude() && this.#dirty;
-    if (this.#docket.work === IDLE) return;
+    if (this.#docket.work === IDLE) return this.#state === 'ready' && this.#failure !== undefined ? this.#close(this.#failure) : undefined;
     this.#dirty = true;
     this.#event('transaction');
     this.#advance(now);
@@ -390,7 +390,7 @@ export class ClientSession {
     const withheld = unread || (END_IS_OUT.has(this.#state) && this.#pipeline.withdraw()); // answered before it was said: it is not said any more
     const inReplyTo = this.#pipeline.phrase ?? (this.#state !== 'tls' ? 'nothing' : this.#settings.tlsAtOnce ? 'the connection' : 'STARTTLS');
     if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !withheld && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: encodeAscii(lineOf(QUIT)) });
-    this.#close(broken(reason, inReplyTo, END_IS_OUT.has(this.#state) && !withheld, detail));
+    this.#close(this.#failure?.reply.code === 421 ? this.#failure : broken(reason, inReplyTo, END_IS_OUT.has(this.#state) && !withheld, detail)); // behind a 421 of LMTP nobody else had a reply: it was about the session
   }
 
   #close(failure: Failure): void {

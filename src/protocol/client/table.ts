@@ -3,7 +3,7 @@
 // Rule 1: code may refuse an edge but never takes one that is not here.
 // Rule 2: a reply of a class that the command cannot have (a 250 to DATA, a 354 to MAIL) closes the connection (§4.3.2); so does
 //         one that is known as the reply to something else (a second 220, a 334 to DATA). Unknown codes go by their first digit.
-// Rule 3: 421 closes it in whatever state it comes (§3.8).
+// Rule 3: 421 closes it in whatever state it comes (§3.8); in LMTP, where it is one of the replies to mail data, behind the last of them.
 // Rule 4: a client that is not let in, or does not want in, says QUIT (§4.1.1.10).
 //
 // What is done on each edge is `session.ts`; the way to the first mail (TLS, AUTH), `negotiation.ts`; what is said and what is
@@ -33,7 +33,7 @@ export const STATES = ['greeting', 'ehlo', 'helo', 'starttls', 'tls', 'auth', 'r
 
 /** What a reply is awaited to. `one recipient`: in LMTP, to end of mail data, while the replies for further recipients are to come. */
 export type Awaited =
-  | 'greeting' | 'EHLO' | 'LHLO' | 'HELO' | 'STARTTLS' | 'AUTH' | 'RSET' | 'MAIL' | 'RCPT' | 'DATA' | 'BDAT' | 'BDAT LAST' | 'one recipient' | 'end of mail data' | 'QUIT';
+  | 'greeting' | 'EHLO' | 'LHLO' | 'HELO' | 'STARTTLS' | 'AUTH' | 'RSET' | 'RSET in flight' | 'MAIL' | 'RCPT' | 'DATA' | 'BDAT' | 'BDAT LAST' | 'one recipient' | 'end of mail data' | 'QUIT';
 
 interface AwaitedRow {
   /** The states in which the reply can come, and where one of each class leads. */
@@ -57,7 +57,8 @@ export const AWAITED: Readonly<Record<Awaited, AwaitedRow>> = {
   'HELO':             { in: ['helo'],       on: { 2: 'ready',    3: closed,    4: 'quit',    5: 'quit'  }, timeout: CLIENT_TIMEOUTS.EHLO,     phrase: 'HELO' },
   'STARTTLS':         { in: ['starttls'],   on: { 2: 'tls',      3: closed,    4: 'ready',   5: 'ready' }, timeout: CLIENT_TIMEOUTS.STARTTLS, phrase: 'STARTTLS' }, // RFC 3207 §4
   'AUTH':             { in: ['auth'],       on: { 2: 'ready',    3: stays,     4: 'ready',   5: 'ready' }, timeout: CLIENT_TIMEOUTS.AUTH,     phrase: 'AUTH' }, // RFC 4954 §4
-  'RSET':             { in: paired,         on: { 2: stays,      3: closed,    4: closed,    5: closed  }, timeout: CLIENT_TIMEOUTS.RSET,     phrase: 'RSET' }, // §4.1.1.5: MUST be 250
+  'RSET':             { in: ['envelope'],   on: { 2: stays,      3: closed,    4: closed,    5: closed  }, timeout: CLIENT_TIMEOUTS.RSET,     phrase: 'RSET' }, // §4.1.1.5: MUST be 250
+  'RSET in flight':   { in: ['flight'],     on: { 2: stays,      3: closed,    4: stays,     5: stays   }, timeout: CLIENT_TIMEOUTS.RSET,     phrase: 'RSET' }, // what is behind it may be taken all the same
   'MAIL':             { in: paired,         on: { 2: stays,      3: closed,    4: stays,     5: stays   }, timeout: CLIENT_TIMEOUTS.MAIL,     phrase: 'MAIL' },
   'RCPT':             { in: paired,         on: { 2: stays,      3: closed,    4: stays,     5: stays   }, timeout: CLIENT_TIMEOUTS.RCPT,     phrase: 'RCPT' },
   'DATA':             { in: ['envelope'],   on: { 2: closed,     3: 'content', 4: 'ready',   5: 'ready' }, timeout: CLIENT_TIMEOUTS.DATA,     phrase: 'DATA' },
@@ -84,7 +85,12 @@ export function isMisplaced(code: number, awaited: Awaited): boolean {
 
 /** Whether the server says, behind one mail and where the first reply to another is due, that it closes: it has not begun with that. */
 export function isFarewell(code: number, awaited: Awaited): boolean {
-  return code === 221 && (awaited === 'RSET' || awaited === 'MAIL');
+  return code === 221 && (awaited === 'RSET' || awaited === 'RSET in flight' || awaited === 'MAIL');
+}
+
+/** Whether the server wants no transaction behind the one under way, of which there are replies to come: it refuses RSET, or in LMTP says 421 of one recipient (RFC 2033 §4.2). */
+export function isLast(code: number, awaited: Awaited): boolean {
+  return (awaited === 'RSET in flight' && code >= 400) || (awaited === 'one recipient' && code === 421);
 }
 
 /** What can happen besides replies. */

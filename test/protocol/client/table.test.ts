@@ -74,7 +74,7 @@ describe('the client\'s tables', () => {
 
   it('wait for each reply as long as §4.5.3.2 has it at least, and for what it does not name', () => {
     const wanted: Readonly<Record<Awaited, number>> = {
-      greeting: 5, EHLO: 5, LHLO: 5, HELO: 5, STARTTLS: 5, AUTH: 5, RSET: 5, MAIL: 5, RCPT: 5, DATA: 2, BDAT: 5, 'BDAT LAST': 10, 'one recipient': 10, 'end of mail data': 10, QUIT: 0.5,
+      greeting: 5, EHLO: 5, LHLO: 5, HELO: 5, STARTTLS: 5, AUTH: 5, RSET: 5, 'RSET in flight': 5, MAIL: 5, RCPT: 5, DATA: 2, BDAT: 5, 'BDAT LAST': 10, 'one recipient': 10, 'end of mail data': 10, QUIT: 0.5,
     };
     for (const awaited of COMMANDS) expect(AWAITED[awaited].timeout).toBe(minutes(wanted[awaited]));
   });
@@ -153,6 +153,7 @@ class ClientWalk implements Walk<Input> {
   #begun = false; //          a transaction that was not finished; RSET goes before the next
   #failed = false; //         the server was left for a reason: later mail gets it
   #proven = false; //         the response to the challenge is out
+  #last = false; //           the server wants no transaction behind this one
 
   constructor(taken: Set<string>, options: Partial<ClientOptions>, keywords: readonly string[]) {
     this.#taken = taken;
@@ -165,7 +166,7 @@ class ClientWalk implements Walk<Input> {
   }
 
   get key(): string {
-    return [this.#state, this.#awaited, this.#unsent, this.#open, this.#accepted, this.#offered, this.#secured, this.#begun, this.#failed, this.#proven, this.#cancelled].join(' ');
+    return [this.#state, this.#awaited, this.#unsent, this.#open, this.#accepted, this.#offered, this.#secured, this.#begun, this.#failed, this.#proven, this.#last, this.#cancelled].join(' ');
   }
 
   get inputs(): readonly Input[] {
@@ -276,7 +277,7 @@ class ClientWalk implements Walk<Input> {
     this.#open = recipients;
     this.#accepted = 0;
     this.#whole = whole;
-    this.#unsent = [...(this.#begun ? (['RSET'] as const) : []), 'MAIL', ...Array.from({ length: recipients }, () => 'RCPT' as const), ...(this.#chunking ? [] : (['DATA'] as const))];
+    this.#unsent = [...(this.#begun ? ([flies ? 'RSET in flight' : 'RSET'] as const) : []), 'MAIL', ...Array.from({ length: recipients }, () => 'RCPT' as const), ...(this.#chunking ? [] : (['DATA'] as const))];
     this.#begun = true;
     this.#send(...this.#unsent.splice(0, this.#pipelining ? Infinity : 1));
     if (!flies) return;
@@ -286,6 +287,10 @@ class ClientWalk implements Walk<Input> {
 
   #receive(replyClass: ReplyClass | 'closing' | undefined, keywords: readonly string[]): void {
     const awaited = this.#awaited.shift();
+    if (replyClass === 'closing' && awaited === 'one recipient') { // RFC 2033 §4.2: those behind him have replies of their own
+      this.#last = true;
+      return this.#follow('4yz to one recipient');
+    }
     if (replyClass === 'closing') return this.#break();
     if (replyClass === undefined || awaited === undefined) return this.#break('QUIT', awaited);
     if (this.#state === 'tls') return this.#break();
@@ -321,6 +326,9 @@ class ClientWalk implements Walk<Input> {
           return;
         }
         return this.#state === 'ready' && positive && this.#proven && !this.#cancelled ? undefined : this.#leave();
+      case 'RSET in flight':
+        this.#last ||= !positive;
+        break;
       case 'MAIL':
         if (!positive) this.#open = 0;
         break;
@@ -340,7 +348,7 @@ class ClientWalk implements Walk<Input> {
         return this.#follow('nobody left');
       case 'one recipient': case 'end of mail data': case 'BDAT LAST':
         if (positive) this.#begun = false;
-        return;
+        return this.#last && awaited !== 'one recipient' ? this.#break() : undefined;
       default: break;
     }
     if (this.#state === 'flight') return;
@@ -389,7 +397,7 @@ class ClientWalk implements Walk<Input> {
 
   #send(...commands: readonly Awaited[]): void {
     this.#awaited.push(...commands);
-    this.#sent.push(...commands);
+    this.#sent.push(...commands.map((command) => command.slice(0, command.startsWith('RSET') ? 4 : Infinity)));
   }
 
   /** Breaks off; with QUIT where it is our doing and can be heard. `answered`: what the reply that did it was to. */
