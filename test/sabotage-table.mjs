@@ -71,7 +71,7 @@ export const MISTAKES = [
   ['a long challenge is broken in two', 'protocol/server/conversation.ts', 'return this.output.put(encodeAscii(`334 ${turn.text}\\r\\n`));', 'return this.output.say({ code: 334, enhanced: undefined, lines: [turn.text] });', 'test/transcripts -t rfc4954'],
   ['freed memory goes back to the system', 'node/freed-memory.ts', '  new ArrayBuffer(BLOCK);\n', '', 'test/node/freed-memory'],
   ['what was read lies where the next read goes', 'node/direct-read.ts', 'return BUFFER.slice(0, length);', 'return BUFFER.subarray(0, length);', 'test/node/direct-read'],
-  ['a server takes what comes on the socket of an embedder for itself alone', 'node/server.ts', 'if (ours) readDirectly', 'readDirectly', 'test/node/door'],
+  ['a server takes what comes on the socket of an embedder for itself alone', 'node/server.ts', 'if (ours) {', 'if (socket !== undefined) {', 'test/node/door'],
   ['all that comes before the banner is taken in', 'node/pump.ts', '    this.#paused = true;\n    this.#charge', '    this.#charge(0);\n    if (this.#session.state === \'connected\') return;\n    this.#paused = true;\n    this.#charge', 'test/node/budget'],
   ['the end of a transaction is told with the facts of an earlier time', 'node/receiver.ts', '    if (hooks.ended !== undefined) this.#learn();\n', '', 'test/node/hook -t facts'],
   ['early talk shows to nobody', 'node/receiver.ts', "      if (question.about === 'client') this.#pump.show(); // who has talked before the banner\n", '', 'test/node/hook -t notice'],

@@ -9,7 +9,7 @@ import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { refuse } from '../protocol/server/verdict.ts';
 import { contains, rangeOf, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
-import { destroy } from './destroy.ts';
+import { destroy, endWithoutError } from './destroy.ts';
 import { readDirectly } from './direct-read.ts';
 import type { DuplexStream, Entrance } from './entrance.ts';
 import { reportError } from './error-report.ts';
@@ -147,7 +147,10 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
       this.#room.leave('');
       return this.#turnedAway.add(socket, 'no room');
     }
-    if (ours) readDirectly(socket);
+    if (ours) {
+      readDirectly(socket);
+      endWithoutError(socket);
+    }
     this.#serve(socket, client, ends, undefined);
   }
 
