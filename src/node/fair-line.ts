@@ -19,7 +19,7 @@ export class FairLine<Item extends object> {
     return this.#waiting.get(whose)?.size ?? 0;
   }
 
-  /** One of those who have most in it; undefined: nobody has any. */
+  /** One of those who have most in it; undefined: it is empty. */
   get longest(): string | undefined {
     for (const whose of this.#bySize.at(-1) ?? []) return whose;
     return undefined;

@@ -64,7 +64,7 @@ describe('the states that hooks make', () => {
     expect(heard.at(-1)).toBe('250 2.0.0 onetwo');
   });
 
-  it('that cannot be made are 421 and 451, as any hook that throws', async () => {
+  it('that cannot be made are 421 and 451, as every hook that throws', async () => {
     const fail = (): never => { throw new Error('no state'); };
     const error = (): void => undefined;
     expect(await replies({ sessionState: fail, message: () => accept(), error }, [])).toEqual(['421 4.3.0 mx.test local error, try again later']);
