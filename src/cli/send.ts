@@ -1,4 +1,5 @@
-// `ehlo send`: one mail, now, without a queue. One line for each recipient says what became of it.
+// `ehlo send`: one mail, now, without a queue. One line for each recipient says what became of it, as soon as
+// that is certain.
 //
 // Choice: lines of any length are sent as they are (RFC 5321 §4.5.3.1.6 has clients avoid more than 1000 octets "when possible");
 //         a bare CR is refused, because nobody can tell what it was meant to be (§2.3.8).
@@ -130,9 +131,11 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   const toServer = options.server === undefined ? {} : { serverPostmaster: true };
   const whole = ofOctets(options.from, content);
   const { mail, erase } = dialogues !== undefined ? { mail: whole, erase: () => undefined } : withProgress(whole, content, terminal);
-  const outcomes = await relayTo(mail, options.to, { ...way, ...toServer, hostname, routing, resolver: resolverOf(options) });
-  erase();
-  for (const outcome of outcomes) terminal.out(`${describe(outcome)}\n`);
+  const report = (_: number, outcome: RecipientOutcome): void => { // at once: another destination may take minutes, and who waits for it may give up
+    erase();
+    terminal.out(`${describe(outcome)}\n`);
+  };
+  const outcomes = await relayTo(mail, options.to, { ...way, ...toServer, hostname, routing, resolver: resolverOf(options), report });
   const states = outcomes.map(({ outcome }) => outcome.state);
   if (states.includes('failed')) return EXIT.unavailable;
   return states.every((state) => state === 'delivered') ? EXIT.ok : EXIT.temporary;

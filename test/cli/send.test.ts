@@ -14,7 +14,7 @@ import { latin1 } from '../support/raw-peer.ts';
 import { EHLO, run, type Ended } from '../support/program.ts';
 import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { until } from '../support/turn.ts';
+import { deferred, until } from '../support/turn.ts';
 
 let directory: TemporaryDirectory;
 beforeEach(() => {
@@ -107,6 +107,21 @@ describe('ehlo send', () => {
     const { out } = await send('--server', `127.0.0.1:${server.port}`, '--to', '<bob@b.test>', '--to', 'carol@c.test', '--to', '<Postmaster>', mailFile());
     expect(out.match(/^delivered \S+/gm)).toEqual(['delivered <bob@b.test>', 'delivered <carol@c.test>', 'delivered <Postmaster>']);
     expect(server.connections).toBe(1);
+  });
+
+  // found by trying: who stopped it while a host did not answer was not told whom the others had taken the mail for
+  it('says what became of a recipient while another destination still makes it wait', async () => {
+    const gate = deferred();
+    await using server = await listen({ host: '0.0.0.0', port: 0, hostname: 'mx.test' }, { ...collect(), rcpt: async ({ mailbox }) => (mailbox.domain.key === 'b.test' ? await gate.promise : undefined) });
+    const dns = await startDnsServer({ 'b.test': { A: ['127.0.0.1'] }, 'c.test': { A: ['127.0.0.2'] } });
+    let out = '';
+    const ended = runSend(['--hostname', 'client.test', '--resolver', dns.address, '--mx-port', String(server.port), '--allow-private-targets', '--to', 'bob@b.test', '--to', 'carol@c.test', mailFile()], { out: (text) => (out += text), err: () => undefined });
+    await until(() => out !== '');
+    expect(out).toMatch(/^delivered <carol@c\.test> .*\n$/);
+    gate.resolve();
+    expect(await ended).toBe(0);
+    expect(out).toMatch(/^delivered <carol@c\.test> .*\ndelivered <bob@b\.test> .*\n$/);
+    await dns.close();
   });
 
   it.each<[string, string, number, RegExp]>([
