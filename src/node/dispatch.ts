@@ -111,13 +111,13 @@ export class Dispatcher {
     const anew = this.#chargesOf(mail, Date.now(), { ...this.#options, log: () => undefined })
       .map((charge) => ({ ...charge, recipients: charge.recipients.filter((recipient) => !taken.has(recipient)) }))
       .filter(({ recipients }) => recipients.length > 0);
-    this.#withdraw(idle);
     this.#charges.set(id, [...busy, ...anew]);
     for (const charge of anew) {
       charge.at = Date.now();
       this.#scheduler.add(charge, charge.at, charge.fresh);
       this.#scheduler.revive(charge.destination, charge.at);
     }
+    this.#withdraw(idle); // not before: what is known of a destination goes with the last of its mail
     this.#delays.again(id); // it may have been held
     this.#turn();
   }

@@ -122,7 +122,7 @@ export class Scheduler<Work extends Unit> {
     if (!group.fresh.delete(unit) && !group.retries.delete(unit)) this.#withdrawn.add(unit);
     this.#queueUp(group, now);
     if (group.units === 0) this.#groups.delete(group.destination.key);
-    if (2 * this.#withdrawn.size <= this.#agenda.size) return; // to look for each in the agenda would take long
+    if (2 * this.#withdrawn.size < this.#agenda.size) return; // to look for each in the agenda would take long
     this.#agenda.remove((appointment) => appointment.type === 'unit' && this.#withdrawn.delete(appointment.unit));
   }
 

@@ -744,6 +744,19 @@ describe('an order of the operator', () => {
     expect(done).toContain('settle m4 delivered');
   });
 
+  // found by trying: the destination went with the last of its mail for a moment, and what came behind was tried at once
+  it('to retry the only mail of a dead destination leaves it as dead as it was, if the attempt fails', async () => {
+    const { queue, dispatcher, attempts } = stage(() => [SILENT]);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await vi.advanceTimersByTimeAsync(80 * MINUTE);
+    dispatcher.retry('m1');
+    await settle();
+    dispatcher.add(queue.put({ ...TO_BOB, id: 'm2' }, NOTHING));
+    await settle();
+    expect(attempts).toEqual([0, 10, 70, 80]);
+    expect(dispatcher.nextAttempt('m2')).toBeGreaterThan(Date.now());
+  });
+
   it('to retry leaves those alone who are being tried', async () => {
     const gate = deferred();
     const { queue, dispatcher, done } = stage(async (_, recipients) => {
