@@ -34,7 +34,7 @@ export type AbortReason =
 export type TransactionEnd =
   | 'accepted' // by a 2yz to the end of mail data; in LMTP for one recipient at least
   | 'refused' //  by a 4yz or 5yz to the end of mail data
-  | 'reset' //    by RSET, EHLO, QUIT or STARTTLS
+  | 'reset' //    by RSET, EHLO, QUIT or STARTTLS; in LMTP also by a last chunk for no recipient, which has no reply
   | 'peer-gone'
   | 'timeout' //  or too slow
   | 'shutdown'

@@ -17,7 +17,7 @@ import { factsOf, refusalOf, requirementOf, type GuardFacts } from './guard.ts';
 import { holdsAddress, readVerification, sayable } from './internationalized.ts';
 import { MailData } from './mail-data.ts';
 import type { Settings } from './option.ts';
-import { NO_ERROR, outOfOrder } from './order.ts';
+import { endsMail, NO_ERROR, outOfOrder } from './order.ts';
 import { Output } from './output.ts';
 import { OpenQuestion } from './question.ts';
 import type { Reader } from './reader.ts';
@@ -303,7 +303,7 @@ export class Conversation {
   /** Refuses a command line. A chunk that came with it is read and dropped before that is said (RFC 3030 §2), and without it there is no mail. */
   #refuseLine(line: CommandLine, reply: Reply | ReplyName | undefined): void {
     const { chunk } = line;
-    if ((chunk > 0 || ('verb' in line && line.verb === 'BDAT')) && isOffered('CHUNKING', this.#facts.offer)) this.#enter(this.#place.on['bad chunk']);
+    if (endsMail(this.state, line, this.#settings.lmtp) && isOffered('CHUNKING', this.#facts.offer)) this.#enter(this.#place.on['bad chunk']);
     if (chunk === 0) return this.#error(reply);
     if (this.data.isEndless(chunk)) {
       this.#error(reply);
@@ -379,7 +379,7 @@ export class Conversation {
   #error(reply: Reply | ReplyName | undefined): void {
     if (this.#tally.exceeds('errors')) return this.#capped('errors');
     if (reply !== undefined) this.#reply(reply, false); // our own words are ASCII, also with SMTPUTF8 (RFC 6531 §3.7.4)
-    if (this.state === 'ready') this.#forget('refused'); // the mail of a chunk that was
+    if (this.state === 'ready') this.#forget(reply === undefined ? 'reset' : 'refused'); // the mail of a chunk that was
   }
 
   #capped(counted: Counted): void {

@@ -1,4 +1,4 @@
-// What is said of a command that may not come now (RFC 5321 §4.1.4).
+// What is said of a command that may not come now (RFC 5321 §4.1.4), and what becomes of the mail of a chunk that may not (RFC 3030 §2).
 
 import type { Verb } from '../../syntax/command.ts';
 import type { CommandLine } from './command-line.ts';
@@ -30,6 +30,16 @@ export const NO_ERROR: ReadonlySet<ReplyName> = new Set(['too many recipients', 
 export function outOfOrder(state: State, line: CommandLine & { readonly type: 'bad' | 'command' }, transaction: { readonly refused: number } | undefined, lmtp: boolean): ReplyName | undefined {
   const said = OUT_OF_ORDER[state][line.verb] ?? OUT_OF_ORDER[state].any;
   if (said !== 'recipient first') return said;
-  if (lmtp) return line.type === 'command' && line.command.verb === 'BDAT' && line.command.last ? undefined : said; // RFC 2033 §4.2: 503
+  if (lmtp) return isLastChunk(line) ? undefined : said; // RFC 2033 §4.2: 503
   return (transaction?.refused ?? 0) > 0 ? 'no valid recipients' : said; // §3.3
+}
+
+/** Whether the line, which is refused, takes its mail with it: as BDAT does. In LMTP the last chunk for no recipient may be still to come, and nothing is said to that (RFC 2033 §4.3). */
+export function endsMail(state: State, line: CommandLine, lmtp: boolean): boolean {
+  if (line.chunk === 0 && !('verb' in line && line.verb === 'BDAT')) return false;
+  return !lmtp || state !== 'mail' || isLastChunk(line);
+}
+
+function isLastChunk(line: CommandLine): boolean {
+  return line.type === 'command' && line.command.verb === 'BDAT' && line.command.last;
 }

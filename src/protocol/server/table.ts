@@ -52,7 +52,7 @@ export const EVENT_ORDER: Readonly<Record<ServerEvent, EventRow>> = {
   'turned away':        [ 'refused', 'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',      'no' ], // §3.1: 554
   'end of mail data':   [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'ready',  'ready',  'no',     'no',      'no' ], // §4.1.1.4; BDAT … LAST
   'end of chunk':       [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'bdat',   'no',     'no',      'no' ],
-  'bad chunk':          [ 'no',      'no',     'no',     'no',     'no',     'ready',  'ready',  'no',     'ready',  'no',     'no',      'no' ], // RFC 3030 §2: what follows is out of order
+  'bad chunk':          [ 'no',      'no',     'no',     'no',     'ready',  'ready',  'ready',  'no',     'ready',  'no',     'no',      'no' ], // RFC 3030 §2: what follows is out of order
   'authenticated':      [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'ready',  'no',      'no' ], // RFC 4954 §4
   'not authenticated':  [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'ready',  'no',      'no' ],
   'secured':            [ 'no',      'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'no',     'greeted', 'no' ], // RFC 3207 §4.2: all is forgotten

@@ -103,6 +103,11 @@ describe('the end of a transaction', () => {
 });
 
 describe('the end of a transaction of LMTP (RFC 2033 §4.2)', () => {
+  it('is there without a reply at a last chunk for no recipient (§4.3)', () => {
+    const server = dialogueIn('mail', { lmtp: true });
+    expect([server.receive('BDAT 2 LAST\r\nhi'), server.ends]).toEqual([[], ['reset unheard']]);
+  });
+
   const ending = (answer: Answer) => {
     const server = dialogueIn('mail', { lmtp: true }, ({ about }) => (about === 'message' ? answer : 'accept'));
     server.say('RCPT TO:<a@b>', 'RCPT TO:<c@d>', 'DATA', '.');

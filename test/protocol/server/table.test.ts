@@ -290,7 +290,7 @@ class ServerWalk implements Walk<Input> {
     if (line.startsWith('GET ')) return this.#follow('dropped');
     const [, size, rest = ''] = /^BDAT (\d+)(.*)$/.exec(line) ?? [];
     if (size !== undefined) return this.#beginChunk(Number(size), rest);
-    if (line.startsWith('BDAT')) return this.#follow('bad chunk');
+    if (line.startsWith('BDAT')) return this.#refuseChunk('');
     const verb = VERB_OF.get(line);
     if (line === 'AUTH PLAIN !' && this.#guards('AUTH')) return this.#fail(); // it has begun, and ended
     if (verb === undefined || onCommand(this.#state, verb) === 'no' || !this.#guards(verb)) return;
@@ -321,8 +321,14 @@ class ServerWalk implements Walk<Input> {
     if (!taken && size > 8 * MAX_SIZE) return this.#follow('dropped');
     this.#chunk = !taken ? 'refused' : rest === '' ? 'more' : 'last';
     this.#remaining = size;
-    this.#follow(taken ? 'BDAT' : 'bad chunk');
+    if (taken) this.#follow('BDAT');
+    else this.#refuseChunk(rest);
     if (size === 0 && taken) this.#readChunk('');
+  }
+
+  /** RFC 2033 §4.3: in LMTP the last chunk for no recipient has no reply, also behind others that have one. */
+  #refuseChunk(rest: string): void {
+    if (!this.#lmtp || this.#state !== 'mail' || rest === ' LAST') this.#follow('bad chunk');
   }
 
   #readChunk(text: string): void {
