@@ -160,7 +160,7 @@ export const MISTAKES = [
   ['a socket that breaks is not read', 'node/last-read.ts', 'setImmediate(() => setImmediate(() => destroy.call(this, error)));', 'destroy.call(this, error);', 'test/node/last-read'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
   ['a session that served another mail is the last one that is tried', 'node/sender.ts', 'this.#used ? Infinity : forwardPaths.length', 'forwardPaths.length', 'test/node/reuse'],
-  ['an order that comes while an outcome is recorded is forgotten', 'node/dispatch.ts', '    this.#obey(id);\n', '', 'test/node/dispatch'],
+  ['an order that comes while an outcome is recorded is forgotten', 'node/dispatch.ts', '    this.#obey(id, mail);\n', '', 'test/node/dispatch'],
   ['what was not out is unknown after the next start', 'node/conclusion.ts', 'isBrokenOff(result) ? untried(before, begun.recipients[recipient]) :', 'isBrokenOff(result) ? before :', 'test/node/dispatch'],
   ['slow destinations have all places', 'relay/scheduler.ts', 'if (now >= place.begun + LONG) {', 'if (now >= place.begun + Infinity) {', 'test/relay/scheduler'],
   ['the time of a report is that of the last attempt', 'node/notifier.ts', '...(tried === undefined ? {} : { lastAttempt: tried }),', 'lastAttempt: date,', 'test/node/notifier'],

@@ -1,12 +1,14 @@
 // What an embedder sets about a TransferAgent, looked at before the first client comes: a program without types may give anything,
 // and each mail would be refused for it.
 
-import { checkCounts, checkFlags, checkObject, shown, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkFlags, checkFunctions, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
 import { hostOf } from '../protocol/hostname.ts';
 import { rangeOf, type Admission, type Cidr } from '../relay/admission.ts';
 import type { Queue } from '../relay/queue/port.ts';
+import type { Users } from './credential.ts';
+import { atOnce } from './hook-call.ts';
 import type { Resolver } from './resolve.ts';
 
 /** Who may send to whom. */
@@ -25,6 +27,7 @@ export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED 
   hostOf(hostname);
   for (const name of ['queue', 'resolver'] as const)
     for (const each of NEEDED[name]) if (!can(options[name], each)) throw new UsageError(`${name} is needed, with a function "${each}"`);
+  checkFunctions(options.queue as Queue, ['recent', 'attempt', 'bounce', 'roomFor']);
   if (typeof log !== 'function') throw new UsageError('log must be a function, which is told each event with its facts');
   if (users !== undefined && typeof users !== 'function') throw new UsageError('users must be a function that returns Users');
   if (maildir !== undefined && !can(maildir, 'deliver')) throw new UsageError('maildir must be a Maildir, such as await Maildir.open(directory)');
@@ -53,6 +56,13 @@ export function admissionOf(options: AdmissionOptions, hostname: string): Admiss
   }
   if (!Array.isArray(relayFrom)) throw new UsageError('admission.relayFrom must be a list of addresses or ranges such as 192.0.2.0/24');
   return { accept, relayFrom: relayFrom.map((range) => rangeOf(range, 'admission.relayFrom')), hostname };
+}
+
+/** Returns who may authenticate now. */
+export function usersOf(users: () => Users): Users {
+  const now: unknown = atOnce('users', users());
+  if (!can(now, 'answer')) throw new UsageError(`users must return Users, such as those of await Users.read(file), not ${shown(now)}`);
+  return now as Users;
 }
 
 /** Tells whether it has a function of that name, whatever its type promised. */

@@ -24,6 +24,7 @@ import type { ClientOptions } from '../protocol/client/option.ts';
 import { ClientSession } from '../protocol/client/session.ts';
 import { BLOCK } from './blocks.ts';
 import { derive, HASH } from './credential.ts';
+import { atOnce } from './hook-call.ts';
 import { nodeCrypto } from './on-demand.ts';
 import { now, Pump } from './pump.ts';
 import type { Next, Outgoing, Report, SenderOptions } from './sender.ts';
@@ -306,7 +307,7 @@ let usual: TlsClient | undefined;
 function sessionOver(socket: Socket, options: SenderOptions): ClientSession {
   const { session = (given, at) => new ClientSession(given, at) } = options;
   try {
-    const made = session(sessionOptions(options), now());
+    const made = atOnce('session', session(sessionOptions(options), now()));
     if (typeof made?.next !== 'function') throw new UsageError('session must return a ClientSession');
     return made;
   } catch (error) {

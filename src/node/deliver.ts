@@ -19,6 +19,7 @@ import { outgoingForwardPath, outgoingReversePath } from '../relay/outgoing.ts';
 import type { Target } from '../relay/route.ts';
 import { ownVerdict } from '../relay/own-verdict.ts';
 import { ConnectError } from './connect.ts';
+import { atOnce } from './hook-call.ts';
 import { ABORTED, openTo, raced, unconnected } from './opener.ts';
 import { type ConnectionPool, type Held, isStale } from './pool.ts';
 import { forSome, type Outgoing, type SenderOptions } from './sender.ts';
@@ -216,7 +217,7 @@ class Delivery {
   /** Choice: hosts with private addresses may have our name: many a machine calls all its servers by one, and those of ours are known by address. */
   #forbiddenNames(target: Target): readonly string[] {
     const { ownNames = [], mayNotGreetAs = ({ address }) => (addressKind(address)?.scope === 'public' ? ownNames : []) } = this.#options;
-    return mayNotGreetAs(target);
+    return atOnce('mayNotGreetAs', mayNotGreetAs(target));
   }
 }
 

@@ -77,11 +77,17 @@ export class Destinations {
   #ask(domain: string, routing: RouteOptions, mail: string, over: Signal): Promise<void> {
     const asked = this.#asked.get(domain);
     if (asked !== undefined) return asked;
-    const ask = (): Promise<void> => this.#resolver.keyOf(domain, routing).then(
-      (key = domain) => this.#note(domain, key),
-      () => this.#note(domain, domain), // our own failure: the attempt will meet it, and tell
-    );
-    const answer = this.#turnstile.pass(mail, async () => (over.aborted ? undefined : ask())).finally(() => this.#asked.delete(domain));
+    const ask = async (): Promise<void> => {
+      if (over.aborted) return;
+      let key: string | undefined;
+      try {
+        key = await this.#resolver.keyOf(domain, routing);
+      } catch {
+        // our own failure: the attempt will meet it, and tell
+      }
+      this.#note(domain, key ?? domain);
+    };
+    const answer = this.#turnstile.pass(mail, ask).finally(() => this.#asked.delete(domain));
     this.#asked.set(domain, answer);
     return answer;
   }

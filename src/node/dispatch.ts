@@ -31,6 +31,7 @@ import { DelayWatch } from './delay-watch.ts';
 import type { RecipientOutcome } from './deliver.ts';
 import { errorText } from './error-text.ts';
 import { LONGEST_TIMER, pause, type Timer } from './pause.ts';
+import { mailOf, mailsOf } from './queue-answer.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
 
 /** How attempts are broken off when the dispatcher closes. */
@@ -80,7 +81,7 @@ export class Dispatcher {
   /** Takes charge of what the queue holds, and tries all of it at once. Choice: a restart is often how an operator ends a trouble. */
   start(): void {
     const now = Date.now();
-    for (const mail of this.#options.queue.mails()) {
+    for (const mail of mailsOf(this.#options.queue)) {
       this.#take(mail, now);
       if (mail.returned === true) this.giveUp(mail.id); // before it was done, the program ended
     }
@@ -97,7 +98,7 @@ export class Dispatcher {
 
   /** Tries a mail now, even if its destinations are dead; not for the recipients who are being tried. */
   retry(id: string): void {
-    const mail = this.#options.queue.mail(id);
+    const mail = mailOf(this.#options.queue, id);
     if (mail === undefined) return;
     this.#options.log('retry', { id });
     this.#retry(mail);
@@ -222,8 +223,8 @@ export class Dispatcher {
     const { relay, log } = this.#options;
     const { mail, waiting, later } = this.#look(charge);
     if (mail === undefined || later) {
-      if (mail === undefined) this.#forget(charge);
-      this.#release(charge, 'none', mail === undefined ? undefined : Date.now() + LOCAL_RETRY);
+      if (!later) this.#forget(charge);
+      this.#release(charge, 'none', later ? Date.now() + LOCAL_RETRY : undefined);
       return;
     }
     let results: readonly RecipientOutcome[];
@@ -237,7 +238,7 @@ export class Dispatcher {
     } finally {
       this.#trying.delete(charge);
     }
-    const conclusion = this.#conclude(this.#options.queue.mail(charge.id) ?? mail, waiting, results, mail);
+    const conclusion = this.#conclude(this.#look(charge).mail ?? mail, waiting, results, mail);
     this.#unrecorded.add(charge);
     const met = results.filter(({ target }) => concerns(charge.destination, target?.host));
     const givenUp = this.#release(charge, effectOf(met.map(({ outcome }) => outcome)), conclusion.again);
@@ -260,8 +261,8 @@ export class Dispatcher {
   async #giveUp(charge: Charge, { outcome, target }: Pick<RecipientOutcome, 'outcome' | 'target'>): Promise<void> {
     if (!this.#isOurs(charge)) return;
     const { mail, waiting, later } = this.#look(charge);
-    if (mail === undefined) return this.#forget(charge);
     if (later) return this.#putOff(charge, Date.now() + LOCAL_RETRY);
+    if (mail === undefined) return this.#forget(charge);
     const same: Outcome = outcome.state === 'unknown' ? { ...outcome, state: 'deferred' } : outcome;
     const { forwardPaths } = mail;
     const paths = waiting.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
@@ -284,11 +285,17 @@ export class Dispatcher {
     return this.#charges.get(charge.id)?.includes(charge) === true;
   }
 
-  /** The mail of a charge and who of it waits, no mail where nobody does; `later`: it is not to be tried now. */
+  /** The mail of a charge and who of it waits, no mail where nobody does; `later`: it is not to be tried now, or the queue does not say. */
   #look(charge: Charge): { readonly mail: QueuedMail | undefined; readonly waiting: readonly number[]; readonly later: boolean } {
-    const mail = this.#options.queue.mail(charge.id);
-    const waiting = charge.recipients.filter((recipient) => mail?.recipients[recipient]?.state === 'waiting');
-    return { mail: waiting.length === 0 ? undefined : mail, waiting, later: mail?.held === true || this.#unrecorded.has(charge) };
+    const { id, recipients } = charge;
+    try {
+      const mail = mailOf(this.#options.queue, id);
+      const waiting = recipients.filter((recipient) => mail?.recipients[recipient]?.state === 'waiting');
+      return waiting.length === 0 ? { mail: undefined, waiting, later: false } : { mail, waiting, later: mail?.held === true || this.#unrecorded.has(charge) };
+    } catch (error) {
+      this.#options.log('error', { id, text: errorText(error) });
+      return { mail: undefined, waiting: [], later: true };
+    }
   }
 
   #conclude(mail: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[], begun = mail): Conclusion {
@@ -326,21 +333,22 @@ export class Dispatcher {
 
   async #isRecorded(charge: Charge, conclusion: Conclusion): Promise<boolean> {
     const { id } = charge;
+    let mail: QueuedMail | undefined;
     try {
       await this.#recorder.record(id, conclusion, () => this.#dueOf(id));
+      mail = mailOf(this.#options.queue, id);
     } catch (error) {
       this.#options.log('error', { id, text: errorText(error) });
       return false;
     }
     this.#unrecorded.delete(charge);
     if (conclusion.again === undefined) this.#forget(charge);
-    this.#obey(id);
+    this.#obey(id, mail);
     return true;
   }
 
   /** Does what the operator wanted of a mail while something was being recorded of it. */
-  #obey(id: string): void {
-    const mail = this.#options.queue.mail(id);
+  #obey(id: string, mail: QueuedMail | undefined): void {
     const wanted = this.#wanted.delete(id);
     if (mail?.returned === true) this.giveUp(id);
     else if (mail !== undefined && wanted) this.#retry(mail);

@@ -1,5 +1,6 @@
 // One call of a hook whose answer is still to come: it comes to one outcome within its time, or nobody waits any more.
 
+import { UsageError } from '../wire/usage.ts';
 import type { Patience, Wait } from './patience.ts';
 
 /** What a hook answered, or why it did not. */
@@ -50,6 +51,13 @@ export function whenSettled<Answer>(call: () => Answer | PromiseLike<Answer>, se
   }
   Promise.resolve(later).then((given) => settle({ answer: given }), (error: unknown) => settle({ error }));
   return true;
+}
+
+/** Returns the answer of a function that is not waited for. Throws UsageError for a promise, which would pass for an answer; where that rejects, it need not end the process too. */
+export function atOnce<Answer>(name: string, answer: Answer): Answer {
+  if (!isPromise<unknown>(answer)) return answer;
+  answer.then(undefined, () => undefined);
+  throw new UsageError(`${name} must answer at once, and not with a promise`);
 }
 
 /** Any thenable counts: an answer that is still to come must not pass for one. */

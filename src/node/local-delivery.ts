@@ -13,6 +13,7 @@ import { errorText } from './error-text.ts';
 import type { Mail } from './hook.ts';
 import type { Log } from './log.ts';
 import { notify, type NotifierOptions } from './notifier.ts';
+import { queuedBy } from './queue-answer.ts';
 
 export interface LocalDeliveryOptions extends NotifierOptions {
   readonly queue: Queue;
@@ -72,7 +73,7 @@ export class LocalDelivery {
       const notification = await notify(taken, news, { ...this.#options, queue: { content: () => beginning.again() } });
       if (notification === undefined) return;
       log('reported', { id, to: news.map(({ recipient }) => mail.forwardPaths[recipient]?.text).join(','), notification: notification.id });
-      if (notification.queue !== undefined) this.#queued(await queue.add(notification.queue.mail, notification.queue.content()));
+      if (notification.queue !== undefined) this.#queued(queuedBy('add', await queue.add(notification.queue.mail, notification.queue.content())));
     } catch (error) {
       log('error', { id, text: `the sender is not told of the delivery: ${errorText(error)}` });
     }

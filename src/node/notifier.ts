@@ -21,6 +21,7 @@ import { lookedUp } from './ascii-path.ts';
 import type { News } from './conclusion.ts';
 import { shortageOf } from './disk.ts';
 import type { Maildir } from './maildir.ts';
+import { contentOf } from './queue-answer.ts';
 import type { Notification } from './recorder.ts';
 
 export interface NotifierOptions {
@@ -51,7 +52,7 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
   const date = Date.now();
   const failed = news.filter(({ action }) => action === 'failed').map(({ state: { reply = BY_DEFAULT.failed } }) => reply);
   const whole = failed.length > 0 && returnsContent(parameters, mail.size, failed);
-  const content = await read(queue.content(mail.id), whole ? Infinity : LONGEST_HEADER).catch((error: unknown) => {
+  const content = await read(() => contentOf(queue, mail.id), whole ? Infinity : LONGEST_HEADER).catch((error: unknown) => {
     if (shortageOf(error) !== undefined) throw error; // in a while there is more
     return EMPTY;
   });
@@ -92,10 +93,10 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
 }
 
 /** Returns the content, as far as so many octets go and a little. */
-async function read(content: AsyncIterable<Uint8Array>, most: number): Promise<Uint8Array> {
+async function read(content: () => AsyncIterable<Uint8Array>, most: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
-  for await (const octets of content) {
+  for await (const octets of content()) {
     pieces.push(octets);
     size += octets.length;
     if (size >= most) break;

@@ -10,6 +10,7 @@ import { beginServerExchange, MECHANISMS } from '../protocol/sasl/mechanism.ts';
 import type { Decoy } from '../protocol/sasl/scram-key.ts';
 import { Budget } from './budget.ts';
 import { HASH } from './credential.ts';
+import { atOnce } from './hook-call.ts';
 import { nodeCrypto } from './on-demand.ts';
 import { Patience } from './patience.ts';
 import type { TlsServer } from './tls.ts';
@@ -68,7 +69,7 @@ export class ReceiverSettings {
   /** A session, under TLS from its first octet on where it is `secured`. Throws what the functions among the options throw, and for what they return. */
   newSession(secured: boolean, now: Milliseconds): ServerSession {
     const { session = (options, time) => new ServerSession(options, time) } = this.#options;
-    const made = session(this.#sessionOptions(secured), now);
+    const made = atOnce('session', session(this.#sessionOptions(secured), now));
     if (typeof made?.next !== 'function') throw new UsageError('session must return a ServerSession');
     return made;
   }
@@ -76,7 +77,7 @@ export class ReceiverSettings {
   /** The same object until something has changed. */
   #sessionOptions(secured: boolean): ServerOptions {
     const { auth, tlsAtOnce } = this.#options;
-    const offered = typeof auth === 'function' ? auth() : auth;
+    const offered = typeof auth === 'function' ? atOnce('auth', auth()) : auth;
     if (offered !== this.#auth) this.#sessions.clear();
     this.#auth = offered;
     const startTls = this.tls === undefined || tlsAtOnce === true ? false : this.tls.available ? true : 'unavailable';

@@ -11,6 +11,7 @@ import { mayNotify } from '../relay/notification.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { askedFor, type Conclusion, type News } from './conclusion.ts';
 import type { Log } from './log.ts';
+import { mailOf, queuedBy } from './queue-answer.ts';
 
 /** A report to the sender: what the queue is to take, or, without `queue`, one that has been delivered. */
 export interface Notification {
@@ -70,7 +71,7 @@ export class Recorder {
 
   async #write(id: string, conclusion: Conclusion, due: () => number): Promise<boolean> {
     const { queue, log } = this.#options;
-    const mail = queue.mail(id);
+    const mail = mailOf(queue, id);
     if (mail === undefined) return true; // somebody removed it
     const recipients = mail.recipients.map((before, recipient) => {
       const after = conclusion.states.get(recipient) ?? before;
@@ -97,7 +98,7 @@ export class Recorder {
 
   async #warn(id: string, due: () => number): Promise<void> {
     const { queue, log } = this.#options;
-    const mail = queue.mail(id);
+    const mail = mailOf(queue, id);
     if (mail === undefined || mail.held === true || !mayNotify(mail.reversePath)) return;
     const late = askedFor(mail, mail.recipients.flatMap((state, recipient) => (state.state === 'waiting' && state.warned !== true ? [{ recipient, action: 'delayed', state }] : [])));
     if (late.length === 0) return;
@@ -115,7 +116,7 @@ export class Recorder {
     const notification = await notify(mail, news);
     if (notification?.queue === undefined) return { ...NOTHING_TOLD, id: notification?.id };
     const { mail: envelope, content } = notification.queue;
-    const queued = queue.bounce === undefined ? await queue.add(envelope, content()) : await queue.bounce(mail.id, recipients, due(), envelope, content());
+    const queued = queue.bounce === undefined ? queuedBy('add', await queue.add(envelope, content())) : queuedBy('bounce', await queue.bounce(mail.id, recipients, due(), envelope, content()));
     return { id: notification.id, settled: queue.bounce !== undefined, queued };
   }
 

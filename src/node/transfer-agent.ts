@@ -20,7 +20,7 @@ import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import { checkRouting, type RouteOptions } from '../relay/route.ts';
 import { scheduleOf, type RetrySchedule } from '../relay/schedule.ts';
 import { OWN_VERDICTS } from '../relay/own-verdict.ts';
-import { admissionOf, checkAgent, checkDoor, type AdmissionOptions } from './agent-option.ts';
+import { admissionOf, checkAgent, checkDoor, usersOf, type AdmissionOptions } from './agent-option.ts';
 import { lookedUp } from './ascii-path.ts';
 import type { Users } from './credential.ts';
 import { shortageOf } from './disk.ts';
@@ -42,6 +42,7 @@ import { OwnFields } from './own-fields.ts';
 import { OwnRouting } from './own-routing.ts';
 import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { now } from './pump.ts';
+import { contentOf, hasRoom, queuedBy, recentOf } from './queue-answer.ts';
 import { relayTo } from './relay.ts';
 import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
@@ -179,9 +180,9 @@ export class TransferAgent {
     const unknown = (path: ReversePath | ForwardPath): boolean => submission && !isQualified(admission, lookedUp(path), routing.routes);
     const refused = (client: string, from: ReversePath, to: ForwardPath | undefined, reason: string): void => log('refused', { client, from: from.text, to: to?.text, reason });
     return {
-      ...(users === undefined ? {} : { auth: ({ question, session, signal }) => users().answer(question, { client: clientKey(session.client.address), signal }) }),
+      ...(users === undefined ? {} : { auth: ({ question, session, signal }) => usersOf(users).answer(question, { client: clientKey(session.client.address), signal }) }),
       mail: ({ reversePath, parameters: { size = 0 }, session: { client } }) => {
-        if (!unknown(reversePath)) return queue.roomFor?.(size) === false ? NO_ROOM : undefined; // §4.3.2
+        if (!unknown(reversePath)) return hasRoom(queue, size) ? undefined : NO_ROOM; // §4.3.2
         refused(client.address, reversePath, undefined, 'domain not fully qualified');
         return UNQUALIFIED_SENDER;
       },
@@ -211,11 +212,10 @@ export class TransferAgent {
       let queued: QueuedMail | undefined;
       let kept: number | undefined; // octets in the Maildir
       if (relayed.forwardPaths.length > 0) {
-        queued = await queue.add({ id, reversePath, parameters, forwardPaths: relayed.forwardPaths, recipientParameters: relayed.recipientParameters }, this.#fields.before(mail, id, submission));
-        if (queued === undefined) throw new UsageError('add of the queue must resolve with the mail, which nobody knows to be kept otherwise');
+        queued = queuedBy('add', await queue.add({ id, reversePath, parameters, forwardPaths: relayed.forwardPaths, recipientParameters: relayed.recipientParameters }, this.#fields.before(mail, id, submission)));
       }
       if (local.forwardPaths.length > 0) {
-        const content = queued === undefined ? this.#fields.before(mail, id, submission) : queue.content(id);
+        const content = queued === undefined ? this.#fields.before(mail, id, submission) : contentOf(queue, id);
         kept = await this.#local.deliver(id, { reversePath, parameters, ...local }, content, queued);
       }
       this.#counts.mails.accepted++;
@@ -247,7 +247,7 @@ export class TransferAgent {
     const { reversePath, forwardPaths, size, eightBit, parameters, recipientParameters } = mail;
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     const asked = { parameters: parameters ?? {}, recipientParameters: recipients.map((recipient) => recipientParameters?.[recipient] ?? {}) };
-    const content = (host?: string): AsyncIterable<Uint8Array> => contentOf(this.#options, mail.id, recipients, host);
+    const content = (host?: string): AsyncIterable<Uint8Array> => contentForAttempt(this.#options, mail.id, recipients, host);
     const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, routed, pool: this.#pool, routing: this.#routing.current, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
     this.#count(results, size);
     return results;
@@ -271,10 +271,10 @@ export class TransferAgent {
 }
 
 /** The content of a mail for an attempt, which is recorded before the final dot goes out: after that the mail may be taken. Why it cannot be read is in no outcome, and so in the log. */
-async function* contentOf({ queue, log }: Pick<TransferAgentOptions, 'queue' | 'log'>, id: string, recipients: readonly number[], host: string | undefined): AsyncGenerator<Uint8Array, void> {
+async function* contentForAttempt({ queue, log }: Pick<TransferAgentOptions, 'queue' | 'log'>, id: string, recipients: readonly number[], host: string | undefined): AsyncGenerator<Uint8Array, void> {
   try {
-    const recent = queue.recent?.(id);
-    if (recent === undefined) yield* queue.content(id);
+    const recent = recentOf(queue, id);
+    if (recent === undefined) yield* contentOf(queue, id);
     else for (const piece of recent) yield piece;
     await queue.attempt?.(id, recipients, host);
   } catch (error) {
@@ -288,7 +288,7 @@ function authOf(users: () => Users, required: boolean): () => AuthSettings {
   let last: Users | undefined;
   let settings: AuthSettings | undefined;
   return () => {
-    const now = users();
+    const now = usersOf(users);
     if (settings === undefined || now !== last) settings = { mechanisms: now.mechanisms, decoy: now.decoy, required };
     last = now;
     return settings;

@@ -34,6 +34,17 @@ describe('destinations', () => {
     expect([B, C].map((path) => destinations.keyOf(path))).toEqual(['b.test', 'c.test']);
   });
 
+  // found by trying: it ended the process, and the mail waited for the next start
+  it.each<[string, () => unknown]>([
+    ['throws', () => { throw new Error('no DNS'); }],
+    ['rejects', () => Promise.reject(new Error('no DNS'))],
+    ['answers without a promise', () => undefined],
+  ])('are the domains themselves where a resolver of another kind %s', async (_, answer) => {
+    const { destinations } = stage(answer as () => Promise<undefined>);
+    await destinations.learn([B, C]);
+    expect([B, C].map((path) => destinations.keyOf(path))).toEqual(['b.test', 'c.test']);
+  });
+
   it('are one for domains with the same exchangers, once they are known; a domain without stays by itself', async () => {
     const { destinations, asked } = stage(hosted);
     await destinations.learn([B, C, D, B]);

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Users } from '../../src/node/credential.ts';
 import { FileQueue } from '../../src/node/file-queue.ts';
 import type { Server } from '../../src/node/server.ts';
 import type { LogFields } from '../../src/node/log.ts';
@@ -105,6 +106,7 @@ describe('a transfer agent that is set up wrongly', () => {
     ['hostname must be a domain or an address literal, not undefined', { hostname: undefined }],
     ['queue is needed, with a function "add"', { queue: undefined }],
     ['queue is needed, with a function "settle"', { queue: { add() {}, mails() {}, mail() {}, content() {} } }],
+    ['roomFor must be a function, not number', { queue: { add() {}, mails() {}, mail() {}, content() {}, settle() {}, close() {}, roomFor: 5 } }],
     ['resolver is needed, with a function "route"', { resolver: {} }],
     ['log must be a function, which is told each event with its facts', { log: undefined }],
     ['users must be a function that returns Users', { users: {} }],
@@ -162,12 +164,45 @@ describe('a queue that fails', () => {
   });
 
   // found by trying: 250 was said for what nobody may have kept
-  it('to say what it keeps is 451', async () => {
+  it.each<[unknown]>([[undefined], [null], [{}], [{ id: 'm1' }]])('to say what it keeps is 451: %j', async (kept) => {
     const queue = await FileQueue.open(join(directory.path, 'broken'));
-    const host = await start('mx.test', { options: { queue: otherwise(queue, { add: async () => undefined as unknown as QueuedMail }) } });
+    const host = await start('mx.test', { options: { queue: otherwise(queue, { add: async () => kept as QueuedMail }) } });
     expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).end).toMatch(/^451 4\.3\.0 /);
-    expect(events(host)).toEqual(['error']);
+    expect(host.logged).toEqual([['error', { text: 'add of the queue must resolve with the mail, which nobody knows to be kept otherwise' }]]);
   });
+
+  // found by trying: a promise of an async function that rejects ended the process; of others a TypeError of our own was told
+  it.each<[string, keyof Queue, () => unknown]>([
+    ['content of the queue must answer at once, and not with a promise', 'content', () => Promise.reject(new Error('no disk'))],
+    ['content of the queue must return an async iterable of octets, not null', 'content', () => null],
+    ['recent of the queue must answer at once, and not with a promise', 'recent', () => Promise.reject(new Error('no disk'))],
+    ['recent of the queue must return a list of octets, or undefined, not 5', 'recent', () => 5],
+  ])('to give the content keeps the mail, and says: %s', async (text, name, answer) => {
+    await using next = await startScriptedServer(taking());
+    const queue = await FileQueue.open(join(directory.path, 'broken'));
+    const host = await start('mx.test', { routes: { 'b.test': next.port }, options: { queue: otherwise(queue, { [name]: answer }) } });
+    expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).end).toMatch(/^250 /);
+    await until(() => events(host).includes('deferred'));
+    expect(host.logged.find(([event]) => event === 'error')?.[1]).toMatchObject({ text });
+    expect([...queue.mails()]).toMatchObject([{ recipients: [{ state: 'waiting' }] }]);
+  });
+
+  it('to say at once whether it has room is 451', async () => {
+    const queue = await FileQueue.open(join(directory.path, 'broken'));
+    const host = await start('mx.test', { options: { queue: otherwise(queue, { roomFor: () => Promise.reject(new Error('no disk')) as never }) } });
+    expect(await (await connect(host)).command('MAIL FROM:<>')).toMatch(/^451 4\.3\.0 /);
+    expect(host.logged).toEqual([['error', { text: 'roomFor of the queue must answer at once, and not with a promise' }]]);
+  });
+});
+
+// found by trying: what Users.read returns is a promise, and that was said to need mechanisms
+it.each<[string, () => unknown]>([
+  ['users must answer at once, and not with a promise', () => Promise.reject(new Error('no file'))],
+  ['users must return Users, such as those of await Users.read(file), not undefined', () => undefined],
+])('users that are none are told, and no client comes in: %s', async (text, users) => {
+  const host = await start('mx.test', { options: { users: users as () => Users } });
+  expect(await (await RawPeer.connect(host.server.port)).rest()).toMatch(/^421 /);
+  expect(host.logged).toEqual([['error', { text }]]);
 });
 
 // found by trying: the mail was in the queue, and its client told 451, so that it came again; a promise that rejects ended the process
