@@ -172,7 +172,7 @@ export class FileDisk implements Disk {
 }
 
 /** What there may be too little of, by the code of the error. It passes, and what is on the disk is as it was. */
-const SHORTAGES = { ENOSPC: 'no room', EDQUOT: 'no room', EMFILE: 'too many open files', ENFILE: 'too many open files' } as const;
+const SHORTAGES = { ENOSPC: 'no room', EDQUOT: 'no room', EMFILE: 'too many open files', ENFILE: 'too many open files', EFBIG: 'file too large' } as const;
 
 /** What an error, or what caused it, says there is too little of; undefined: it is about something else. */
 export function shortageOf(error: unknown): (typeof SHORTAGES)[keyof typeof SHORTAGES] | undefined {
@@ -181,9 +181,13 @@ export function shortageOf(error: unknown): (typeof SHORTAGES)[keyof typeof SHOR
   return code === undefined ? shortageOf(error.cause) : SHORTAGES[code];
 }
 
-/** Tells whether an error says that there is too little of something: what asked for it is refused, and all else goes on. */
+/**
+ * Tells whether an error says that there is too little of something: what asked for it is refused, and all else goes on. Not that a
+ * file would be too large (`ulimit -f`), which does not pass: all that asks for more of this file is refused then.
+ */
 export function isFull(error: unknown): error is Error {
-  return shortageOf(error) !== undefined;
+  const shortage = shortageOf(error);
+  return shortage !== undefined && shortage !== 'file too large';
 }
 
 const LONGEST_READ = 1 << 30; // what one system call takes is a little less than 2 GiB

@@ -5,7 +5,7 @@ import { isAscii } from 'node:buffer';
 import type { StoredEnvelope } from '../relay/queue/fact.ts';
 import { concat } from '../wire/octet.ts';
 import { UsageError } from '../wire/usage.ts';
-import { isFull } from './disk.ts';
+import { shortageOf } from './disk.ts';
 import { ContentFile, type ContentStore } from './stored-content.ts';
 
 export interface TakenIn {
@@ -25,13 +25,13 @@ const MOST_CONTENT = 2 ** 32 - 2 ** 28;
  * Reads the content to its end; where it has more than `limit` octets, into a file.
  *
  * `claim` is asked for octets before they are written; where it says no, that is as if the disk were full. If the content comes to
- * nothing, or the disk is full, nothing is left behind; `failed` is called with every other error of the disk, and what it
- * returns is thrown.
+ * nothing, or there is too little of something for its file, nothing is left behind; `failed` is called with every other error of
+ * the disk, and what it returns is thrown.
  */
 export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'size' | 'eightBit'>, content: AsyncIterable<Uint8Array>, limit: number, claim: (octets: number) => boolean, failed: (error: unknown) => Error): Promise<TakenIn> {
   const onDisk = (operation: Promise<void>): Promise<void> =>
     operation.catch((error: unknown) => {
-      throw isFull(error) ? error : failed(error);
+      throw shortageOf(error) === undefined ? failed(error) : error;
     });
   let pieces: Uint8Array[] = [];
   let file: ContentFile | undefined;

@@ -95,7 +95,11 @@ const UNQUALIFIED_SENDER = refuse(554, '5.1.8', 'the domain is not fully qualifi
 const UNQUALIFIED_RECIPIENT = refuse(554, '5.1.2', 'the domain is not fully qualified');
 
 /** What the client hears, by what there is too little of for its mail. */
-const SHORTAGES = { 'no room': NO_ROOM, 'too many open files': refuse(451, '4.3.2', 'too many files are open here, try again later') } as const;
+const SHORTAGES = {
+  'no room':             NO_ROOM,
+  'too many open files': refuse(451, '4.3.2', 'too many files are open here, try again later'),
+  'file too large':      refuse(452, '4.3.1', 'no file can be as large here as this mail'), // for now: the limit is the process's, and no policy
+} as const;
 
 /** A mail transfer agent: receives mail into a queue, delivers and relays it, and tells senders of failures. */
 export class TransferAgent {

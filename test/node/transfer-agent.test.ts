@@ -163,6 +163,13 @@ describe('a queue that fails', () => {
     expect(host.logged.find(([event]) => event === 'error')).toMatchObject(['error', { text: 'the disk is on fire', id: expect.stringMatching(/^\w+$/) }]);
   });
 
+  it.each([['ENOSPC', '452 4.3.1', 'no room'], ['EMFILE', '451 4.3.2', 'too many open files'], ['EFBIG', '452 4.3.1', 'file too large']])('to keep a mail for want of something (%s) is %s, and in the log as the reason', async (code, reply, reason) => {
+    const queue = await FileQueue.open(join(directory.path, 'broken'));
+    const host = await start('mx.test', { options: { queue: otherwise(queue, { add: () => Promise.reject(Object.assign(new Error(code), { code })) }) } });
+    expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).end.slice(0, 9)).toBe(reply);
+    expect(host.logged).toMatchObject([['refused', { reason }]]);
+  });
+
   // found by trying: 250 was said for what nobody may have kept
   it.each<[unknown]>([[undefined], [null], [{}], [{ id: 'm1' }]])('to say what it keeps is 451: %j', async (kept) => {
     const queue = await FileQueue.open(join(directory.path, 'broken'));
