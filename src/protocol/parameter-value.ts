@@ -54,14 +54,14 @@ export function readNotify(value: string | undefined): ReturnType<Read<Recipient
 const LONGEST_ORIGINAL = 500;
 
 /**
- * RFC 3461 §4.2: at most 500 characters. Choice: octets above 127 are taken, and passed on as they came, also where the type is
+ * RFC 3461 §4.2: at most 500 characters, and of xtext maybe none (§4). Choice: octets above 127 are taken, and passed on as they came, also where the type is
  * not utf-8: Postfix says rfc822 of an address in UTF-8.
  */
 export function readOriginalRecipient(value: string | undefined): ReturnType<Read<RecipientParameters>> {
-  const [, type = '', encoded = ''] = /^([A-Za-z0-9-]+);(.+)$/u.exec(value ?? '') ?? [];
+  const [, type = '', encoded = ''] = /^([A-Za-z0-9-]+);(.*)$/u.exec(value ?? '') ?? [];
   const long = (value?.length ?? 0) > LONGEST_ORIGINAL;
   const address = long ? undefined : type.toLowerCase() === 'utf-8' ? decodeUtf8Address(encoded) : decodeXtext(encoded);
-  return type !== '' && address !== undefined && (/^[ -~\x80-\xff]+$/.test(address) || type.toLowerCase() === 'utf-8') ? { originalRecipient: { type, address } } : 'malformed';
+  return type !== '' && address !== undefined && (/^[ -~\x80-\xff]*$/.test(address) || type.toLowerCase() === 'utf-8') ? { originalRecipient: { type, address } } : 'malformed';
 }
 
 /** Returns the value of ORCPT: xtext, and of the type utf-8 what next hops take that speak no SMTPUTF8, or with `utf8` the form that is not ASCII (RFC 6533 §3). */
@@ -89,5 +89,5 @@ function decodeUtf8Address(encoded: string): string | undefined {
     if (code === undefined ? plain === undefined : code < 0x20 || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff || (code > 0x7e && code < 0xa0)) return undefined;
     address += code === undefined ? all : String.fromCodePoint(code);
   }
-  return address;
+  return address === '' ? undefined : address;
 }

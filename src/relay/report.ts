@@ -200,11 +200,11 @@ function formatTyped(address: string, utf8: boolean): string {
 
 /** Returns the value of ORCPT with its xtext undone; undefined for what is no address with its type. */
 function formatOriginal(value: string): string | undefined {
-  const [, type, address = ''] = /^([A-Za-z0-9-]+);(.+)$/su.exec(value) ?? [];
+  const [, type, address = ''] = /^([A-Za-z0-9-]+);(.*)$/su.exec(value) ?? [];
   if (type === undefined) return undefined;
   // What is escaped already keeps its backslashes, and "+" and "=" are escaped in both forms of RFC 6533 §3.
   if (type.toLowerCase() === 'utf-8') return `${type}; ${escapeUnicode(address, /[^!-~]/gu)}`;
-  return `${type}; ${plain(address)}`;
+  return `${type}; ${plain(address)}`.trimEnd();
 }
 
 /** Returns the text that xtext stands for (RFC 3461 §6.3 (a)), or the xtext itself where that has no place in a field. */

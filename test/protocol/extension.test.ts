@@ -133,12 +133,13 @@ describe('the parameters of RCPT (RFC 3461 §4)', () => {
     expect(readRcpt('notify=success,Failure,DELAY')).toEqual({ notify: ['SUCCESS', 'FAILURE', 'DELAY'] });
     expect(readRcpt('ORCPT=rfc822;Bob+2Bx@example.com')).toEqual({ originalRecipient: { type: 'rfc822', address: 'Bob+x@example.com' } });
     expect(readRcpt('ORCPT=rfc822;gr+C3+BC+C3+9Fe@example.com')).toEqual({ originalRecipient: { type: 'rfc822', address: 'gr\u00c3\u00bc\u00c3\u009fe@example.com' } }); // as Postfix writes it
+    expect(readRcpt('ORCPT=rfc822;')).toEqual({ originalRecipient: { type: 'rfc822', address: '' } }); // §4: xtext has any number of characters
     expect(readRcpt(`ORCPT=rfc822;${'x'.repeat(493)}`)).toMatchObject({ originalRecipient: { type: 'rfc822' } });
   });
 
   it.each([
     'NOTIFY', 'NOTIFY=', 'NOTIFY=ALWAYS', 'NOTIFY=NEVER,SUCCESS', 'NOTIFY=SUCCESS,NEVER', 'NOTIFY=NEVER,NEVER', 'NOTIFY=SUCCESS,', 'NOTIFY=,', 'NOTIFY=SUCCESS,SUCCESS',
-    'ORCPT', 'ORCPT=rfc822', 'ORCPT=rfc822;', 'ORCPT=;bob@example.com', 'ORCPT=rfc822;+', 'ORCPT=rfc822;a+0Ab', 'ORCPT=rfc_822;a', `ORCPT=rfc822;${'x'.repeat(494)}`,
+    'ORCPT', 'ORCPT=rfc822', 'ORCPT=;', 'ORCPT=;bob@example.com', 'ORCPT=rfc822;+', 'ORCPT=rfc822;a+0Ab', 'ORCPT=rfc_822;a', `ORCPT=rfc822;${'x'.repeat(494)}`,
   ].filter((text) => !isFault(parseParameters(text))))('are malformed as %s', (text) => {
     expect(readRcpt(text)).toBe(`${text.split('=')[0]}: malformed`);
   });
@@ -149,7 +150,7 @@ describe('the parameters of RCPT (RFC 3461 §4)', () => {
     expect(read('utf-8;j\\x{F6}rg@example.com')).toEqual(original('j\u{f6}rg@example.com'));
     expect(read('utf-8;j\u{f6}rg@example.com')).toEqual(original('j\u{f6}rg@example.com'));
     expect(read('utf-8;\\x{20}\\x{2B}\\x{3D}\\x{5C}\\x{1F600}')).toEqual(original(' +=\\\u{1f600}'));
-    for (const wrong of ['utf-8;a+b', 'utf-8;a=b', 'utf-8;\\x{D800}', 'utf-8;\\x{110000}', 'utf-8;\\x{0A}', 'utf-8;\\x{7F}', 'utf-8;\\x{85}', 'utf-8;\\x{f6}', 'utf-8;\\', 'utf-8;\\x{}', 'utf-8;a b']) expect(read(wrong)).toMatchObject({ refused: 'malformed' });
+    for (const wrong of ['utf-8;', 'utf-8;a+b', 'utf-8;a=b', 'utf-8;\\x{D800}', 'utf-8;\\x{110000}', 'utf-8;\\x{0A}', 'utf-8;\\x{7F}', 'utf-8;\\x{85}', 'utf-8;\\x{f6}', 'utf-8;\\', 'utf-8;\\x{}', 'utf-8;a b']) expect(read(wrong)).toMatchObject({ refused: 'malformed' });
   });
 
   it('are not known where DSN is not offered', () => {
@@ -161,6 +162,7 @@ describe('the parameters of RCPT (RFC 3461 §4)', () => {
 describe('ORCPT as it is passed on', () => {
   it.each([
     ['rfc822;Bob+2Bx@example.com', 'rfc822;Bob+2Bx@example.com'],
+    ['rfc822;', 'rfc822;'],
     ['rfc822;gr+C3+BC+C3+9Fe@example.com', 'rfc822;gr+C3+BC+C3+9Fe@example.com'],
     ['utf-8;gr\\x{FC}\\x{DF}e@example.com', 'utf-8;gr\\x{FC}\\x{DF}e@example.com'],
     ['utf-8;\u7528\u6237@example.com', 'utf-8;\\x{7528}\\x{6237}@example.com'],

@@ -287,6 +287,7 @@ From: <alice@example.com>
     ['rfc822;a+20b@c', 'rfc822; a b@c'],
     ['rfc822;a+0D+0AX:+20y@c', 'rfc822; a+0D+0AX:+20y@c'], // decoded it has no place in a field
     ['rfc822;a\r\nX: y', 'rfc822; a??X:?y'],
+    ['rfc822;', 'rfc822;'],
     ['utf-8;\\x{E9}@c', 'utf-8; \\x{E9}@c'],
     ['utf-8;é@c', 'utf-8; \\x{E9}@c'],
     ['no address', undefined],

@@ -18,6 +18,7 @@ const RCPT: readonly (readonly [RecipientParameters, string])[] = [
   [{ notify: [] }, 'NOTIFY=NEVER'],
   [{ notify: ['SUCCESS', 'FAILURE', 'DELAY'] }, 'NOTIFY=SUCCESS,FAILURE,DELAY'],
   [{ notify: ['DELAY'], originalRecipient: { type: 'rfc822', address: 'Bob Example+x@Example.Org' } }, 'NOTIFY=DELAY ORCPT=rfc822;Bob+20Example+2Bx@Example.Org'],
+  [{ originalRecipient: { type: 'rfc822', address: '' } }, 'ORCPT=rfc822;'],
   [{ originalRecipient: { type: 'x400', address: '/C=US/ADMD=a;b/' } }, 'ORCPT=x400;/C+3DUS/ADMD+3Da;b/'],
   [{ originalRecipient: { type: 'utf-8', address: 'gr\u{fc}\u{df}e +=\\@example.com' } }, 'ORCPT=utf-8;gr\u{fc}\u{df}e\\x{20}\\x{2B}\\x{3D}\\x{5C}@example.com'],
   [{ originalRecipient: { type: 'utf-8', address: 'a\u{85}b' } }, 'ORCPT=utf-8;a\u{85}b'], // which the other form cannot say
