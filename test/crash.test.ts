@@ -108,12 +108,14 @@ describe('a segment that has decayed', () => {
     return lost;
   }
 
-  it('is kept for a person, and every other fact counts', async () => {
+  it('is kept for a person, and so is the content of a mail of which nothing is known any more; every other fact counts', async () => {
     const { disk, octets } = await decayed();
+    const content = await disk.read('msg/m6');
     const journal = await Journal.on(disk, optionsOf({}));
     await journal.checkpoint();
-    expect(journal.report.dead).toEqual([{ name: '3.log', reason: expect.stringMatching(/^decayed at octet \d+$/) }]);
+    expect(journal.report.dead).toEqual([{ name: '3.log', reason: expect.stringMatching(/^decayed at octet \d+$/) }, { name: 'm6.msg', reason: 'the journal, which has decayed or gone, knows nothing of it' }]);
     expect(await disk.read('dead/3.log')).toEqual(octets);
+    expect(await disk.read('dead/m6.msg')).toEqual(content);
     const mails = [...journal.mails()];
     expect(mails.length).toBeGreaterThan(3);
     for (const { id } of mails) expect(await allOf(journal.content(id))).toEqual(contentOf(id));
@@ -126,6 +128,19 @@ describe('a segment that has decayed', () => {
   it('would be lost if it were not copied, or after it was dropped', async () => {
     expect((await evidenceLost(leavingOut('keep dead'))).length).toBeGreaterThan(0);
     expect((await evidenceLost(putting('keep dead', 'sync drop'))).length).toBeGreaterThan(0);
+  });
+
+  it('leaves the content of that mail, whenever the recovery dies, and the next one has a journal that is whole', async () => {
+    const { disk } = await decayed();
+    const content = await disk.read('msg/m6');
+    const wrecks: SimDisk[] = [];
+    const random = randomOf(2);
+    disk.before = () => wrecks.push(disk.powerless(random, 0), disk.powerless(random, 0.5), disk.powerless(random, 1));
+    await (await Journal.on(disk, { ...optionsOf({}), carryLimit: 1_000_000 })).checkpoint(); // which makes no names in msg/ durable
+    for (const wreck of [...wrecks, disk.powerless(random, 0)]) {
+      await (await Journal.on(wreck, optionsOf({}))).checkpoint();
+      expect(await wreck.read('dead/m6.msg')).toEqual(content);
+    }
   });
 });
 

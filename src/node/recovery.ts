@@ -10,15 +10,17 @@
 //      is that which was written to last: one that was begun where there was no room has a name at most, and the one before
 //      it went on.
 //   5  Files in msg/ of which the journal knows nothing, or nothing that is still to be done, are removed; so is the copy that a
-//      checkpoint made which was broken off before it could say so.
+//      checkpoint made which was broken off before it could say so. But what no crash explains is kept in dead/: content of which
+//      a journal that has decayed, or gone, knows nothing, and what is no mail of this queue.
 //
 // The checkpoint that follows (checkpoint.ts) leaves one segment; mail is taken and relayed while it runs.
 
 import type { Checksum } from '../relay/queue/checksum.ts';
 import { decodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
 import { Fold, isDone, type MailState } from '../relay/queue/fold.ts';
-import { HEADER, readRecord, secretOf } from '../relay/queue/record.ts';
+import { HEADER, readHeader, readRecord, secretOf } from '../relay/queue/record.ts';
 import { decodeLatin1, encodeAscii, quote } from '../wire/ascii.ts';
+import { EMPTY } from '../wire/octet.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import type { Disk } from './disk.ts';
 import { contentPath } from './stored-content.ts';
@@ -87,8 +89,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     if (last) await perform('sync tail', () => disk.sync(path));
   }
   const { mails } = fold;
-  for (const [id, state] of mails) if (isDone(state)) mails.delete(id);
-  dead.push(...(await match(options, mails)));
+  dead.push(...(await match(options, secret, mails, dead.length === 0 && segments.length > 0)));
   return { secret, mails, turn: fold.turn, segments, report: { torn, dead, unsettled: unsettledOf(mails) } };
 }
 
@@ -103,21 +104,45 @@ async function lastBegun({ disk, checksum }: RecoveryOptions, segments: readonly
 /** Octets that hold a SEG record, whatever its numbers are. */
 const MOST_OF_SEG = HEADER + 16;
 
-/** The other way round, too: mail whose content has gone is done with, and its envelope kept for a person. */
-async function match(options: RecoveryOptions, mails: Map<string, MailState>): Promise<readonly { readonly name: string; readonly reason: string }[]> {
+/**
+ * Removes the mails that are done with, and the files of those. The other way round, too: mail whose content has gone is done with, and
+ * its envelope kept for a person. `whole`: the journal is. Returns what has been kept.
+ */
+async function match(options: RecoveryOptions, secret: number, mails: Map<string, MailState>, whole: boolean): Promise<readonly { readonly name: string; readonly reason: string }[]> {
   const { disk, perform } = options;
   const files = new Set(await disk.list('msg'));
+  const strays: string[] = [];
+  const kept: string[] = [];
+  for (const name of files) {
+    const state = mails.get(name);
+    if (state?.content?.segment === 0 && !isDone(state)) continue;
+    const known = state?.envelope !== undefined || (whole && (await isOwn(disk, name, secret)));
+    (known ? strays : kept).push(name);
+  }
+  if (kept.length > 0) {
+    await perform('keep dead', async () => {
+      for (const name of kept) await disk.rename(contentPath(name), `dead/${name}.msg`);
+      await disk.syncFolder('dead');
+    });
+  }
   await perform('remove strays', async () => {
-    for (const name of files) if (mails.get(name)?.content?.segment !== 0) await disk.unlink(contentPath(name));
+    for (const name of strays) await disk.unlink(contentPath(name));
   });
-  const dead: { readonly name: string; readonly reason: string }[] = [];
-  for (const [id, { content, envelope }] of mails) {
-    if (content?.segment !== 0 || files.has(id)) continue;
-    dead.push({ name: `${id}.json`, reason: `the content of mail ${id} has gone` });
-    await keepDead(options, `${id}.json`, encodeUtf8(`${JSON.stringify(envelope)}\n`));
-    mails.delete(id);
+  const dead = kept.map((name) => ({ name: `${name}.msg`, reason: whole ? 'it is no mail of this queue' : 'the journal, which has decayed or gone, knows nothing of it' }));
+  for (const [id, state] of mails) {
+    if (isDone(state)) mails.delete(id);
+    else if (state.content?.segment === 0 && !files.has(id)) {
+      dead.push({ name: `${id}.json`, reason: `the content of mail ${id} has gone` });
+      await keepDead(options, `${id}.json`, encodeUtf8(`${JSON.stringify(state.envelope)}\n`));
+      mails.delete(id);
+    }
   }
   return dead;
+}
+
+/** Tells whether a file in msg/ begins as those of this queue do. */
+async function isOwn(disk: Disk, name: string, secret: number): Promise<boolean> {
+  return readHeader(await disk.read(contentPath(name), 0, HEADER).catch(() => EMPTY), 0, secretOf(secret, 0)) !== undefined; // it may be a folder
 }
 
 async function keepDead({ disk, perform }: RecoveryOptions, name: string, octets: Uint8Array): Promise<void> {

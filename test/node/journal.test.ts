@@ -230,6 +230,52 @@ describe('the journal in a directory', () => {
     await journal.close();
   });
 
+  /** A queue that was closed, with a large mail, which has a file of its own, and the octets of that. */
+  async function closed(): Promise<{ readonly directory: string; readonly id: string; readonly file: Uint8Array }> {
+    const directory = folder();
+    const journal = await Journal.open(directory, { inlineLimit: 10 });
+    await journal.checkpoint();
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'.repeat(100)));
+    const done = await journal.add(mailTo('carol'), inPieces('y'.repeat(100)));
+    const left = readFileSync(join(directory, 'msg', done.id));
+    await journal.settle(done.id, [DELIVERED], 0);
+    await journal.close();
+    writeFileSync(join(directory, 'msg', done.id), left); // as if the power had gone: that it was removed need not be durable
+    return { directory, id, file: readFileSync(join(directory, 'msg', id)) };
+  }
+
+  // found by trying: of a mail whose record had decayed the content, which was whole, was removed as that of none
+  it.each<[string, (directory: string, id: string) => void, string]>([
+    ['has decayed', (directory, id) => {
+      const path = join(directory, 'journal', '000001.log');
+      const octets = readFileSync(path);
+      octets[decodeLatin1(octets).indexOf(id)] = 0x7e;
+      writeFileSync(path, octets);
+    }, 'the journal, which has decayed or gone, knows nothing of it'],
+    ['has gone', (directory) => unlinkSync(join(directory, 'journal', '000001.log')), 'the journal, which has decayed or gone, knows nothing of it'],
+    ['is read with the FORMAT of another queue', (directory) => writeFileSync(join(directory, 'FORMAT'), 'ehlo-queue 3 01234567\n'), 'it is no mail of this queue'],
+  ])('keeps content of which it knows nothing for a person where the journal %s', async (_, spoil, reason) => {
+    const { directory, id, file } = await closed();
+    spoil(directory, id);
+    const journal = await Journal.open(directory);
+    expect(journal.report.dead).toContainEqual({ name: `${id}.msg`, reason });
+    expect(equal(readFileSync(join(directory, 'dead', `${id}.msg`)), file)).toBe(true);
+    expect(readdirSync(join(directory, 'msg'))).toEqual([]);
+    await journal.close();
+  });
+
+  it('keeps what is no mail of its own for a person, be it a folder, and removes what is left of mail that is done with', async () => {
+    const { directory, id } = await closed();
+    mkdirSync(join(directory, 'msg', 'folder', 'within'), { recursive: true });
+    writeFileSync(join(directory, 'msg', 'note.txt'), 'do not lose this');
+    const journal = await Journal.open(directory);
+    expect(journal.report.dead.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(['folder.msg', 'note.txt.msg'].map((name) => ({ name, reason: 'it is no mail of this queue' })));
+    expect(readFileSync(join(directory, 'dead', 'note.txt.msg'), 'utf8')).toBe('do not lose this');
+    expect(readdirSync(join(directory, 'dead', 'folder.msg'))).toEqual(['within']);
+    expect(readdirSync(join(directory, 'msg'))).toEqual([id]);
+    await journal.close();
+  });
+
   it('knows of decay to the last octet of a queue that was closed', async () => {
     const directory = folder();
     let journal = await Journal.open(directory);
