@@ -8,7 +8,7 @@
 // Rule 2: answers are made as they are taken: however long the queue is, a few of them are in memory.
 // Rule 3: who has the queue's lock owns the socket: one that a dead process has left is removed, not asked.
 
-import { chmod, stat, unlink } from 'node:fs/promises';
+import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -48,7 +48,7 @@ export class ControlServer {
   /** Listens in the directory of a queue that this process has open. `answer` yields the answers to a request; what it throws is told. */
   static async open(directory: string, answer: (request: Request) => AsyncIterable<Answer>): Promise<ControlServer> {
     const path = join(directory, NAME);
-    const old = await stat(path).catch(() => undefined); // absent
+    const old = await lstat(path).catch(() => undefined); // absent
     if (old?.isSocket() === false) throw new Error(`${path} is in the way, and no socket`);
     if (old !== undefined) await unlink(path);
     const { short, release } = await socketPath(directory, NAME);

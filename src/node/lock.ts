@@ -10,7 +10,7 @@
 // Node offers closes that.)
 
 import { createServer, type Server } from 'node:net';
-import { chmod, open, readFile, stat, unlink } from 'node:fs/promises';
+import { chmod, lstat, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeAscii } from '../wire/ascii.ts';
 import { encodeBase64 } from '../wire/base64.ts';
@@ -92,7 +92,7 @@ const NO_SOCKETS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOT
 /** Undefined: the file system has no sockets. */
 async function lockBySocket(directory: string): Promise<Lock | undefined> {
   const path = join(directory, NAME);
-  const found = await stat(path).catch(() => undefined); // absent
+  const found = await entryOf(path).catch(() => undefined); // absent
   if (found?.isSocket() === false) await (await lockByFile(path)).release(); // of another Node, perhaps of one that has died
   const { short, release } = await socketPath(directory, NAME);
   const server = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => socket.destroy());
@@ -129,8 +129,7 @@ async function lockByFile(path: string): Promise<Lock> {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       const file = await open(path, 'wx');
-      await file.write(encodeAscii(String(process.pid)));
-      await file.close();
+      await file.write(encodeAscii(String(process.pid))).finally(() => file.close());
       HELD.add(path);
       return {
         release: async () => {
@@ -138,14 +137,20 @@ async function lockByFile(path: string): Promise<Lock> {
           await unlink(path);
         },
       };
-    } catch {
-      const owner = Number(await readFile(path, 'utf8').catch(() => '')); // it exists, or cannot be made: then this throws below
-      if ((await stat(path)).isSocket() && !(await isDead(path))) throw new InUse(); // a newer Node's
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+      const owner = Number(await readFile(path, 'utf8').catch(() => '')); // it cannot be read: a socket, or a link that leads nowhere
+      if ((await entryOf(path)).isSocket() && !(await isDead(path))) throw new InUse(); // a newer Node's
       if (owner === process.pid ? HELD.has(path) : owner > 0 && isAlive(owner)) throw new InUse();
       await unlink(path);
     }
   }
   throw new InUse();
+}
+
+/** What has the name, at the end of links; a link that leads nowhere has it too. */
+function entryOf(path: string): Promise<{ isSocket(): boolean }> {
+  return stat(path).catch(() => lstat(path));
 }
 
 function isAlive(pid: number): boolean {

@@ -1,4 +1,4 @@
-import { existsSync, statSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers';
@@ -74,8 +74,12 @@ describe('the control socket of a queue', () => {
   });
 
   it('takes the place of nothing that is no socket', async () => {
-    writeFileSync(join(directory.path, 'control'), 'mine');
-    await expect(start(echo)).rejects.toThrow('is in the way, and no socket');
+    const path = join(directory.path, 'control');
+    for (const make of [() => writeFileSync(path, 'mine'), () => symlinkSync('/nowhere', path)]) {
+      make();
+      await expect(start(echo)).rejects.toThrow('is in the way, and no socket');
+      unlinkSync(path);
+    }
   });
 
   it('works where the path is longer than that of a socket can be', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -263,6 +263,15 @@ describe('on Linux', () => {
     await (await lockDirectory(directory.path)).release();
   });
 
+  // found by trying: it was said that another process had the queue
+  it('is taken over from a link that leads nowhere', async () => {
+    symlinkSync('/nowhere/lock', join(directory.path, 'lock'));
+    const lock = await lockDirectory(directory.path);
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process');
+    await lock.release();
+    expect(readdirSync(directory.path)).toEqual(['lock.key']);
+  });
+
   it('is in a folder whose path is longer than the address of a socket', async () => {
     const path = join(directory.path, 'long'.repeat(40));
     mkdirSync(path);
@@ -292,6 +301,16 @@ describe('the lock file of other systems', () => {
   it.each([String(NOBODY), String(process.pid), '', 'what'])('is taken over from a process that has ended: %j', async (content) => {
     writeFileSync(join(directory.path, 'lock'), content);
     await (await lockDirectory(directory.path)).release();
+  });
+
+  it('is taken over from a link that leads nowhere', async () => {
+    symlinkSync('/nowhere/lock', join(directory.path, 'lock'));
+    await (await lockDirectory(directory.path)).release();
+    expect(readdirSync(directory.path)).toEqual([]);
+  });
+
+  it('is not had where none can be made, and says why', async () => {
+    await expect(lockDirectory(join(directory.path, 'absent'))).rejects.toThrow(/^ENOENT: no such file or directory, open '.*absent.lock'$/);
   });
 
   it('is not taken over from a process of another user', async () => {
