@@ -58,6 +58,8 @@ export interface Recovered {
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { disk, perform } = options;
   const segments = (await disk.list('journal')).map(parseSegmentName).filter((segment) => segment !== undefined).sort((a, b) => a - b);
+  const newest = segments.at(-1) ?? 0;
+  if (newest > MOST_SEGMENTS) throw new Error(`${segmentPath(newest)} is no segment of this queue: expected a number up to ${MOST_SEGMENTS}`);
   const secret = await readFormat(options, segments.length > 0);
   await perform('empty tmp', async () => {
     for (const name of await disk.list('tmp')) await disk.unlink(`tmp/${name}`);
@@ -92,6 +94,9 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   dead.push(...(await match(options, secret, mails, dead.length === 0 && segments.length > 0)));
   return { secret, mails, turn: fold.turn, segments, report: { torn, dead, unsettled: unsettledOf(mails) } };
 }
+
+/** So many a queue never has, with one a second for a hundred years. Behind the largest number that is one there is no other. */
+const MOST_SEGMENTS = 4_000_000_000;
 
 /** Returns the number of the last segment that holds the record it begins with; of the last one, where none does. */
 async function lastBegun({ disk, checksum }: RecoveryOptions, segments: readonly number[], secret: number): Promise<number | undefined> {

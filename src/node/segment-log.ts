@@ -286,8 +286,8 @@ export function segmentPath(segment: number): string {
 
 /** Returns the number of the segment in a file of `journal/`; undefined where that is none of ours. */
 export function parseSegmentName(name: string): number | undefined {
-  const segment = /^\d{6,9}\.log$/.test(name) ? parseInt(name, 10) : 0;
-  return segment > 0 ? segment : undefined;
+  const segment = parseInt(name, 10);
+  return segment > 0 && segmentPath(segment) === `journal/${name}` ? segment : undefined;
 }
 
 /** It is as durable as it was to be. */

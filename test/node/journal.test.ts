@@ -276,6 +276,33 @@ describe('the journal in a directory', () => {
     await journal.close();
   });
 
+  // found by trying: behind 999999999 came a segment whose name was none to the next start, which found the queue empty; and
+  // 0000001.log was taken for 000001.log, and that read twice and removed twice
+  it.each(['000099.log', '999999.log', '999999999.log', '0000001.log', '1e3.log', '99999999999999999999.log'])('loses nothing by a file that somebody has put into the journal: %s', async (name) => {
+    const directory = folder();
+    const failed = vi.fn();
+    let journal = await Journal.open(directory);
+    const first = await journal.add(mailTo('bob'), inPieces('first'));
+    await journal.close();
+    writeFileSync(join(directory, 'journal', name), '');
+    journal = await Journal.open(directory, { failed });
+    const second = await journal.add(mailTo('bob'), inPieces('second'));
+    await journal.checkpoint();
+    await journal.close();
+    journal = await Journal.open(directory, { failed });
+    for (const [id, text] of [[first.id, 'first'], [second.id, 'second']] as const) expect(await contentOf(journal, id)).toBe(text);
+    await journal.checkpoint();
+    await journal.close();
+    expect(failed).not.toHaveBeenCalled();
+  });
+
+  it('is not opened where a file has the number of a segment that it will never have', async () => {
+    const directory = folder();
+    await (await Journal.open(directory)).close();
+    writeFileSync(join(directory, 'journal', '9007199254740991.log'), '');
+    await expect(Journal.open(directory)).rejects.toThrow('journal/9007199254740991.log is no segment of this queue: expected a number up to 4000000000');
+  });
+
   it('knows of decay to the last octet of a queue that was closed', async () => {
     const directory = folder();
     let journal = await Journal.open(directory);
