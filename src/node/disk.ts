@@ -8,7 +8,7 @@
 // Paths are relative, `folder/name`; the folders exist.
 
 import { close, constants, fdatasync, fsync, ftruncate, open as openFile, writev } from 'node:fs';
-import { open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, stat, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeDirectories, OWNER_ONLY, syncDirectory } from './durable.ts';
 import { errorCode } from './error-text.ts';
@@ -30,7 +30,7 @@ export interface Disk {
   unlink(path: string): Promise<void>;
   /** Makes the names in a folder durable, whether made or removed. `''`: the directory itself. */
   syncFolder(folder: string): Promise<void>;
-  /** Octets that can still be written. */
+  /** Octets that can still be written, and found again. */
   free(): Promise<number>;
   close(): Promise<void>;
 }
@@ -85,7 +85,7 @@ export class FileDisk implements Disk {
       const octets = new Uint8Array(Math.max(0, Math.min(length, (await file.stat()).size - at))); // not `length`, most of which is seldom there
       let filled = 0;
       while (filled < octets.length) {
-        const { bytesRead } = await file.read(octets, filled, Math.min(octets.length - filled, LONGEST_READ), at + filled);
+        const { bytesRead } = await this.#about(path, file.read(octets, filled, Math.min(octets.length - filled, LONGEST_READ), at + filled));
         if (bytesRead === 0) break;
         filled += bytesRead;
       }
@@ -101,14 +101,14 @@ export class FileDisk implements Disk {
       descriptor = await descriptorOf(this.#path(path), constants.O_RDWR | constants.O_CREAT);
       this.#open.set(path, descriptor);
     }
-    await writeAll(writev, descriptor, pieces, at);
+    await this.#about(path, writeAll(writev, descriptor, pieces, at));
   }
 
   async sync(path: string): Promise<void> {
     this.#counts.syncs++;
     const descriptor = this.#open.get(path);
     if (descriptor === undefined) return this.#with(path, (file) => file.datasync());
-    await result<void>((done) => fdatasync(descriptor, done));
+    await this.#about(path, result<void>((done) => fdatasync(descriptor, done)));
   }
 
   /** A sync of data alone may leave the old length. */
@@ -130,8 +130,8 @@ export class FileDisk implements Disk {
   }
 
   async unlink(path: string): Promise<void> {
+    await this.#forget(path); // first: a name that is wanted no more is not missed by `free`
     await unlink(this.#path(path));
-    await this.#forget(path);
   }
 
   async syncFolder(folder: string): Promise<void> {
@@ -140,7 +140,14 @@ export class FileDisk implements Disk {
     await result<void>((done) => fsync(descriptor, done));
   }
 
+  /** Rejects where a file of the journal has lost its name to another hand: nothing that is written to it would be found again. */
   async free(): Promise<number> {
+    for (const path of this.#open.keys()) {
+      if (!path.startsWith('journal/')) continue;
+      await stat(this.#path(path)).catch((error: unknown) => {
+        if (errorCode(error) === 'ENOENT' && this.#open.has(path)) throw error;
+      });
+    }
     const { bavail, bsize } = await statfs(this.#directory);
     return bavail * bsize;
   }
@@ -164,6 +171,14 @@ export class FileDisk implements Disk {
     const descriptor = this.#open.get(path);
     this.#open.delete(path);
     if (descriptor !== undefined) await result<void>((done) => close(descriptor, done));
+  }
+
+  /** The error of a descriptor does not say which file it is about. */
+  #about<Value>(path: string, operation: Promise<Value>): Promise<Value> {
+    return operation.catch((error: unknown) => {
+      if (error instanceof Error) error.message += ` '${this.#path(path)}'`;
+      throw error;
+    });
   }
 
   #path(path: string): string {

@@ -18,6 +18,8 @@ describe('the reason of a failure', () => {
   it('is the message of any other error, and of one in which the system is quoted', () => {
     expect(reason(new Error('the key is not that of the certificate'))).toBe('the key is not that of the certificate');
     expect(reason(new Error("cannot read the users in u: ENOENT: no such file or directory, open 'u'"))).toBe('cannot read the users in u: no such file or directory');
+    expect(reason(new Error("the queue has stopped, since the disk failed: EIO: i/o error, fdatasync 'q/journal/000001.log'"))).toBe('the queue has stopped, since the disk failed: i/o error (q/journal/000001.log)');
+    expect(reason(new Error("the disk failed: ENOENT: no such file or directory, rename 'q/tmp/it's' -> 'q/msg/it's'"))).toBe("the disk failed: no such file or directory (q/tmp/it's)");
     expect(reason('thrown')).toBe('thrown');
   });
 });

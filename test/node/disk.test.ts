@@ -58,6 +58,28 @@ describe('a directory as a disk', () => {
     expect(permissions).toEqual(['dead 700', 'journal 700', 'msg 700', 'tmp 700', 'tmp/a 600']);
   });
 
+  // found by trying: of a file that could not be read it was said why, and not which
+  it('says which file an error is about', async () => {
+    using directory = temporaryDirectory();
+    const disk = await FileDisk.open(directory.path);
+    mkdirSync(join(directory.path, 'msg', 'a'));
+    await expect(disk.read('msg/a')).rejects.toThrow(`EISDIR: illegal operation on a directory, read '${join(directory.path, 'msg/a')}'`);
+    await disk.close();
+  });
+
+  // found by running: the folder of the journal was removed, and mail acknowledged that no start would find
+  it('has no room where a file of the journal has lost its name to another hand, and has where to its own', async () => {
+    using directory = temporaryDirectory();
+    const disk = await FileDisk.open(directory.path);
+    for (const path of ['journal/1', 'journal/2', 'tmp/a']) await disk.write(path, [Uint8Array.of(1)], 0);
+    unlinkSync(join(directory.path, 'tmp/a')); // which is never found again anyway
+    const [free] = await Promise.all([disk.free(), disk.unlink('journal/1')]);
+    expect(free).toBeGreaterThan(0);
+    rmSync(join(directory.path, 'journal'), { recursive: true });
+    await expect(disk.free()).rejects.toThrow(`ENOENT: no such file or directory, stat '${join(directory.path, 'journal/2')}'`);
+    await disk.close();
+  });
+
   // found by running: a queue that root had made for the relay's user, below a folder of mode 0711, could not be opened
   it('may stand in a folder that its owner cannot read, unless it is to be made there', async () => {
     using directory = temporaryDirectory();

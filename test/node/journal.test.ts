@@ -17,7 +17,7 @@ import { decodeBase64 } from '../../src/wire/base64.ts';
 import { concat, EMPTY, equal } from '../../src/wire/octet.ts';
 import { inPieces } from '../support/content.ts';
 import { contentOf, DEFERRED, DELIVERED, FAILED, LOG, mailTo, recovered, states, watched } from '../support/journal.ts';
-import { deferred, turns } from '../support/turn.ts';
+import { deferred, turns, until } from '../support/turn.ts';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -71,6 +71,7 @@ describe('the journal in a directory', () => {
   it('has one segment after a checkpoint, and what waits in files that can be looked at, where it is larger than what is carried along', async () => {
     const directory = folder();
     const journal = await Journal.open(directory, { carryLimit: 4 });
+    await journal.checkpoint(); // that of the start
     const ids = await Promise.all(['one', 'two', 'three'].map(async (text) => (await journal.add(mailTo('bob'), inPieces(`${text}\r\n`))).id));
     await journal.settle(ids[1] ?? '', [DELIVERED], 0);
     await journal.checkpoint();
@@ -294,6 +295,23 @@ describe('the journal in a directory', () => {
     await journal.checkpoint();
     await journal.close();
     expect(failed).not.toHaveBeenCalled();
+  });
+
+  // found by running: somebody removed the folder of a relay that ran, or its journal, and mail was acknowledged for hours that no
+  // start would find
+  it.each(['', 'journal', join('journal', '000001.log')])('takes no mail any more where its log has been removed by another hand: %j', async (name) => {
+    const directory = folder();
+    const failed = vi.fn();
+    let now = 1000;
+    const journal = await Journal.open(directory, { failed, now: () => now });
+    await journal.checkpoint();
+    rmSync(join(directory, name), { recursive: true });
+    now += 10_000;
+    journal.roomFor(1); // as MAIL asks
+    await until(() => failed.mock.calls.length > 0);
+    await expect(journal.add(mailTo('bob'), inPieces('x'))).rejects.toThrow(/^the queue has stopped, since the disk failed: ENOENT: no such file or directory, stat/);
+    await journal.close();
+    mkdirSync(directory, { recursive: true });
   });
 
   it('is not opened where a file has the number of a segment that it will never have', async () => {
