@@ -67,10 +67,11 @@ export class ServerView {
 
   #answer(code: number, lines: readonly string[]): void {
     const answered = this.#awaiting.shift();
-    const one = answered?.verb === 'end' && this.#awaiting[0]?.verb === 'end'; // LMTP (RFC 2033 §4.2): of one recipient
+    const one = (answered?.verb === 'end' && this.#awaiting[0]?.verb === 'end') // of one recipient: LMTP (RFC 2033 §4.2),
+      || (answered?.verb === 'RCPT' && this.#awaiting.at(-1)?.verb === 'end'); // or the whole mail is in flight
+    this.#closing ||= code === 421;
     if (answered === undefined || (code === 421 && !one)) {
       if (answered !== undefined) this.#judge(answered, code);
-      this.#closing ||= code === 421;
       this.#broken = true;
       return;
     }

@@ -212,7 +212,7 @@ export class ClientSession {
   #receiveReply(reply: Reply, now: Milliseconds): void {
     const { first: awaited } = this.#pipeline;
     const turnAway = (): void => this.#close(turnedAway(reply, this.#pipeline.phrase ?? 'nothing')); // which is no verdict on the recipients
-    if (reply.code === 421 && awaited?.to !== 'one recipient') return turnAway(); // §3.8
+    if (reply.code === 421 && !isLast(reply.code, awaited?.to, this.#state)) return turnAway(); // §3.8
     const kind = replyClass(reply.code);
     const early = awaited === undefined || this.#pipeline.early;
     if (early && (kind === 4 || kind === 5) && (this.#state === 'content' || this.#state === 'ending')) return this.#close(this.#docket.work.refuseRest(reply, this.#settings.lmtp));
@@ -221,7 +221,7 @@ export class ClientSession {
     const to = AWAITED[awaited.to].on[kind];
     if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? turnAway() : this.#break('bad-reply');
     if (to !== 'stays') this.#enter(to);
-    if (isLast(reply.code, awaited.to)) this.#failure = turnedAway(reply, AWAITED[awaited.to].phrase);
+    if (isLast(reply.code, awaited.to, this.#state)) this.#failure = turnedAway(reply, AWAITED[awaited.to].phrase);
     this.#pipeline.answered(now);
     if (to === 'quit') return this.#leave(turnedAway(reply, AWAITED[awaited.to].phrase), now);
     this.#take(awaited, reply, kind, now);
@@ -390,7 +390,7 @@ export class ClientSession {
     const withheld = unread || (END_IS_OUT.has(this.#state) && this.#pipeline.withdraw()); // answered before it was said: it is not said any more
     const inReplyTo = this.#pipeline.phrase ?? (this.#state !== 'tls' ? 'nothing' : this.#settings.tlsAtOnce ? 'the connection' : 'STARTTLS');
     if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !withheld && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: encodeAscii(lineOf(QUIT)) });
-    this.#close(this.#failure?.reply.code === 421 ? this.#failure : broken(reason, inReplyTo, END_IS_OUT.has(this.#state) && !withheld, detail)); // behind a 421 of LMTP nobody else had a reply: it was about the session
+    this.#close(this.#failure?.reply.code === 421 ? this.#failure : broken(reason, inReplyTo, END_IS_OUT.has(this.#state) && !withheld, detail)); // behind a 421 for one recipient nobody else had a reply: it was about the session
   }
 
   #close(failure: Failure): void {

@@ -3,7 +3,8 @@
 // Rule 1: code may refuse an edge but never takes one that is not here.
 // Rule 2: a reply of a class that the command cannot have (a 250 to DATA, a 354 to MAIL) closes the connection (§4.3.2); so does
 //         one that is known as the reply to something else (a second 220, a 334 to DATA). Unknown codes go by their first digit.
-// Rule 3: 421 closes it in whatever state it comes (§3.8); in LMTP, where it is one of the replies to mail data, behind the last of them.
+// Rule 3: 421 closes it in whatever state it comes (§3.8); where it is about one recipient, and replies that decide about others are on
+//         their way, behind those: among the replies of LMTP to mail data, and to RCPT with the whole mail in flight.
 // Rule 4: a client that is not let in, or does not want in, says QUIT (§4.1.1.10).
 //
 // What is done on each edge is `session.ts`; the way to the first mail (TLS, AUTH), `negotiation.ts`; what is said and what is
@@ -88,9 +89,10 @@ export function isFarewell(code: number, awaited: Awaited): boolean {
   return code === 221 && (awaited === 'RSET' || awaited === 'RSET in flight' || awaited === 'MAIL');
 }
 
-/** Whether the server wants no transaction behind the one under way, of which there are replies to come: it refuses RSET, or in LMTP says 421 of one recipient (RFC 2033 §4.2). */
-export function isLast(code: number, awaited: Awaited): boolean {
-  return (awaited === 'RSET in flight' && code >= 400) || (awaited === 'one recipient' && code === 421);
+/** Whether the server wants no transaction behind the one under way, of which there are replies to come: it refuses RSET, or says 421 of one recipient, be it in LMTP (RFC 2033 §4.2) or to his RCPT. */
+export function isLast(code: number, awaited: Awaited | undefined, state: State): boolean {
+  if (code === 421) return awaited === 'one recipient' || (awaited === 'RCPT' && state === 'flight');
+  return awaited === 'RSET in flight' && code >= 400;
 }
 
 /** What can happen besides replies. */

@@ -287,9 +287,10 @@ class ClientWalk implements Walk<Input> {
 
   #receive(replyClass: ReplyClass | 'closing' | undefined, keywords: readonly string[]): void {
     const awaited = this.#awaited.shift();
-    if (replyClass === 'closing' && awaited === 'one recipient') { // RFC 2033 §4.2: those behind him have replies of their own
+    if (replyClass === 'closing' && (awaited === 'one recipient' || (awaited === 'RCPT' && this.#state === 'flight'))) { // what comes behind decides about the others
       this.#last = true;
-      return this.#follow('4yz to one recipient');
+      if (awaited === 'RCPT') this.#open = Math.max(0, this.#open - 1);
+      return this.#follow(`4yz to ${awaited}`);
     }
     if (replyClass === 'closing') return this.#break();
     if (replyClass === undefined || awaited === undefined) return this.#break('QUIT', awaited);
