@@ -247,7 +247,7 @@ declare module 'node:tty' {
 
 // node/disk.ts
 declare module 'node:fs' {
-  export const constants: { readonly O_RDONLY: number; readonly O_RDWR: number; readonly O_CREAT: number; readonly W_OK: number; readonly X_OK: number };
+  export const constants: { readonly O_RDONLY: number; readonly O_RDWR: number; readonly O_CREAT: number; readonly O_NONBLOCK?: number; readonly W_OK: number; readonly X_OK: number };
   export function open(path: string, flags: number, mode: number, done: (error: Error | null, descriptor: number) => void): void;
   export function writev(descriptor: number, pieces: readonly Uint8Array[], position: number, done: (error: Error | null, written: number) => void): void;
   export function fdatasync(descriptor: number, done: (error: Error | null, nothing: void) => void): void;
@@ -261,7 +261,7 @@ declare module 'node:fs/promises' {
     truncate(length: number): Promise<void>;
   }
   export function open(path: string, flags: 'r+'): Promise<FileHandle>;
-  export function open(path: string, flags: number, mode: number): Promise<FileHandle>;
+  export function open(path: string, flags: number, mode?: number): Promise<FileHandle>;
   export function statfs(path: string): Promise<{ readonly bavail: number; readonly bsize: number }>;
 }
 

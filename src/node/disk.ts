@@ -80,7 +80,7 @@ export class FileDisk implements Disk {
   }
 
   async read(path: string, at = 0, length = Infinity): Promise<Uint8Array> {
-    const file = await open(this.#path(path), 'r');
+    const file = await open(this.#path(path), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)); // a pipe of that name is never opened otherwise, and here it is empty
     try {
       const octets = new Uint8Array(Math.max(0, Math.min(length, (await file.stat()).size - at))); // not `length`, most of which is seldom there
       let filled = 0;

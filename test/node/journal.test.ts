@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -265,12 +266,13 @@ describe('the journal in a directory', () => {
     await journal.close();
   });
 
-  it('keeps what is no mail of its own for a person, be it a folder, and removes what is left of mail that is done with', async () => {
+  it('keeps what is no mail of its own for a person, be it a folder or a pipe, and removes what is left of mail that is done with', async () => {
     const { directory, id } = await closed();
     mkdirSync(join(directory, 'msg', 'folder', 'within'), { recursive: true });
+    execFileSync('mkfifo', [join(directory, 'msg', 'pipe')], { encoding: 'utf8' });
     writeFileSync(join(directory, 'msg', 'note.txt'), 'do not lose this');
     const journal = await Journal.open(directory);
-    expect(journal.report.dead.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(['folder.msg', 'note.txt.msg'].map((name) => ({ name, reason: 'it is no mail of this queue' })));
+    expect(journal.report.dead.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(['folder.msg', 'note.txt.msg', 'pipe.msg'].map((name) => ({ name, reason: 'it is no mail of this queue' })));
     expect(readFileSync(join(directory, 'dead', 'note.txt.msg'), 'utf8')).toBe('do not lose this');
     expect(readdirSync(join(directory, 'dead', 'folder.msg'))).toEqual(['within']);
     expect(readdirSync(join(directory, 'msg'))).toEqual([id]);
