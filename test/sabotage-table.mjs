@@ -159,6 +159,8 @@ export const MISTAKES = [
   ['a mail flies without a look at what came', 'node/client-connection.ts', 'if (this.#answered === 0) return this.#transact(task, whole);', 'return this.#transact(task, whole);', 'test/node/client -t fresh connection'],
   ['a farewell leaves open whether the mail was taken', 'protocol/client/table.ts', "return code === 221 && (awaited === 'RSET' || awaited === 'RSET in flight' || awaited === 'MAIL');", 'return false;', 'test/transcripts -t 221'],
   ['who has no connection of his own defers his mail', 'node/client.ts', '    if (this.#lanes > 1) {', '    if (false) {', 'test/node/client -t makes do'],
+  ['a client that says QUIT and more is not heard', 'protocol/server/session.ts', 'this.#conversation.output.last && this.#reader.empty', 'this.#conversation.output.last', 'test/protocol/server/session'],
+  ['who has said QUIT is not told all that it asked for', 'node/destroy.ts', ' || socket.writableLength > 0', '', 'test/node/destroy test/node/pump'],
   ['a socket that breaks is not read', 'node/last-read.ts', 'setImmediate(() => setImmediate(() => destroy.call(this, error)));', 'destroy.call(this, error);', 'test/node/last-read'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
   ['a session that served another mail is the last one that is tried', 'node/sender.ts', 'this.#used ? Infinity : forwardPaths.length', 'forwardPaths.length', 'test/node/reuse'],

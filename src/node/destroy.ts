@@ -21,3 +21,13 @@ function destroyWithoutError(this: Duplex): Duplex {
   Socket.prototype.destroy.call(this);
   return this;
 }
+
+/**
+ * Closes a socket to a peer that has no more to say; what the system has taken is sent all the same. Tells whether it did: not where
+ * some is yet to be taken, nor a stream of another kind, such as TLS, which says goodbye first.
+ */
+export function closeAtOnce(socket: Duplex): boolean {
+  if (Object.getPrototypeOf(socket) !== Socket.prototype || socket.writableLength > 0) return false;
+  socket.destroy();
+  return true;
+}

@@ -9,7 +9,10 @@
 //         before the peer has more to say, and a pause that stops nothing costs 2 µs (measured: 8 % of a mail of 1 kB).
 // Rule 2: what is said is written at the end of the turn of the event loop (turn-end.ts); sooner where it is much, before an action
 //         that does not join it, and before our side ends.
-// Rule 3: where an owner `givesWay`, much that comes at a time is worked off in shares, and other connections have theirs in between:
+// Rule 3: a peer that may have more to say when our side ends is heard until it ends its own, or its time is over: a reset, which is what
+//         the system answers it with once nobody reads, would take our last words away. One that has said it wants no more
+//         is not waited for (measured: a fourth of the processor time of a connection that brings one mail).
+// Rule 4: where an owner `givesWay`, much that comes at a time is worked off in shares, and other connections have theirs in between:
 //         libuv reads 2 MiB before it looks at the next socket, which is a quarter of a million commands (measured: 50
 //         connections that sent EHLO, or MAIL and RSET, as fast as they could kept all others waiting for 2 s of CPU at a time).
 
@@ -20,7 +23,7 @@ import { setImmediate } from 'node:timers';
 import { Fifo } from '../wire/fifo.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { Alarm, type Sleeper } from './alarm.ts';
-import { destroy } from './destroy.ts';
+import { closeAtOnce, destroy } from './destroy.ts';
 import { attend } from './direct-read.ts';
 import { finishThisTurn } from './turn-end.ts';
 import { WriteWatch } from './write-watch.ts';
@@ -30,6 +33,8 @@ export interface Pumped<Action extends { readonly type: string }> {
   /** `closed`: nothing is to come but the actions that are left. */
   readonly state: string;
   readonly deadline: number;
+  /** Closed as its peer has asked, which has said nothing further. */
+  readonly dismissed?: boolean;
   receive(octets: Uint8Array, now: number): void;
   receiveEnd(now: number): void;
   lost(): void;
@@ -347,8 +352,9 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   }
 
   #close(): void {
+    const dismissed = this.#session.dismissed === true && this.#kept.length === 0;
     this.#finish();
-    if (this.#socket.destroyed) return;
+    if (this.#socket.destroyed || (dismissed && closeAtOnce(this.#socket))) return;
     this.#socket.end();
     this.#socket.resume();
     const at = now();

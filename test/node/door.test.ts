@@ -133,9 +133,8 @@ describe('a socket of the embedder', () => {
     await peer.reply();
     await peer.command('EHLO client.test');
     expect(await peer.command('QUIT')).toMatch(/^221/);
-    expect(told).toEqual(['18 octets, a Buffer', '6 octets, a Buffer']);
-    peer.end();
     await until(() => told.at(-1) === 'close');
+    expect(told).toEqual(['18 octets, a Buffer', '6 octets, a Buffer', 'close']);
     await new Promise<void>((resolve) => listener.close(resolve));
   });
 });

@@ -12,6 +12,7 @@ type Action = { readonly type: 'send'; readonly octets: Uint8Array } | { readonl
 class Puppet implements Pumped<Action> {
   state = 'open';
   deadline = Infinity;
+  dismissed = false;
   told: string[] = [];
   asked = 0; //     calls of next() that handed something out
   received = 0; //  octets
@@ -280,6 +281,45 @@ describe.concurrent('the end of a session', () => { // one of them waits two sec
     on.peer.end();
     await on.peer.gone();
     await until(() => on.socket.destroyed);
+  });
+
+  it('waits for nothing where the peer wants no more', async () => {
+    await using on = await stage();
+    on.session.dismissed = true;
+    on.session.send('221 bye\r\n');
+    on.session.close();
+    on.pump.turn();
+    expect(on.notes).toEqual(['closed']);
+    expect(on.socket.destroyed).toBe(true);
+    expect(await on.peer.rest()).toBe('221 bye\r\n');
+  });
+
+  it('waits until such a peer has read what it asked for', async () => {
+    await using on = await stage();
+    on.session.dismissed = true;
+    on.peer.socket.pause();
+    for (let count = 0; count < 20; count++) on.session.send(new Uint8Array(MEGABYTE).fill(0x61));
+    on.session.close();
+    on.session.state = 'open'; // until it has handed out all of that
+    on.pump.turn();
+    await turns(20);
+    on.session.state = 'closed';
+    on.pump.turn();
+    on.peer.socket.resume();
+    expect((await on.peer.rest()).length).toBe(20 * MEGABYTE);
+  });
+
+  it('drops what such a peer says all the same while it was not read, so that it can read our last words', async () => {
+    await using on = await stage();
+    on.pump.hold();
+    on.peer.say('more');
+    await until(() => on.socket.bytesRead === 4);
+    on.session.dismissed = true;
+    on.session.send('221 bye\r\n');
+    on.session.close();
+    on.pump.turn();
+    expect(on.socket.destroyed).toBe(false);
+    expect(await on.peer.rest()).toBe('221 bye\r\n');
   });
 
   it('drops what the peer still says, so that it can read our last words', async () => {

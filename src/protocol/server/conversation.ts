@@ -4,7 +4,7 @@
 
 import { encodeAscii, isAsciiText } from '../../wire/ascii.ts';
 import type { LineDecoder } from '../../wire/line-decoder.ts';
-import type { Command } from '../../syntax/command.ts';
+import type { Command, Verb } from '../../syntax/command.ts';
 import type { FaultCode } from '../../syntax/fault.ts';
 import type { Parameter } from '../../syntax/parameter.ts';
 import { replyClass, type Reply } from '../../syntax/reply.ts';
@@ -229,9 +229,8 @@ export class Conversation {
     if (line.type === 'no verb') return this.#unknown(line.fault, line.reply);
     if (line.type === 'no line') return this.#refuseLine(line, line.reply);
     const { verb } = line;
-    const last = endsGroup(verb);
-    if (last) this.output.urgent = true; // RFC 2920 §3.2 (5): not held back
-    if (!this.#reader.empty) this.#noticePipelining(last);
+    if (endsGroup(verb)) this.output.urgent = true; // RFC 2920 §3.2 (5): not held back
+    if (!this.#reader.empty) this.#noticePipelining(verb);
     if (verb === 'MAIL' && this.#tally.exceeds('mails')) return this.#capped('mails');
     if (this.state === 'refused' && verb !== 'QUIT') return this.#refuseLine(line, this.#refusedReply);
     const missing = requirementOf(this.#facts, verb);
@@ -245,9 +244,9 @@ export class Conversation {
   }
 
   /** A command came before the reply to the one before it; was that allowed (RFC 2920 §3.1)? */
-  #noticePipelining(last: boolean): void {
+  #noticePipelining(verb: Verb): void {
     if (!this.extended || this.#settings.lacking.has('PIPELINING')) this.output.notice('pipelining unoffered');
-    else if (last) this.output.notice('pipelining past a stop');
+    else if (endsGroup(verb)) this.output.notice('pipelining past a stop');
   }
 
   #take(command: Command): void {
@@ -293,6 +292,7 @@ export class Conversation {
       case 'VRFY': return this.question.open({ about: 'vrfy', ...readVerification(command.text, this.#utf8) });
       case 'EXPN': return this.#error('not implemented'); // Departs: §3.5.2 SHOULD: what it tells is for spammers alone (§7.3)
       case 'QUIT':
+        this.output.last = true;
         this.#forget('reset');
         this.#enter(this.#place.on.QUIT);
         return this.#reply('goodbye');

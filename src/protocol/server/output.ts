@@ -26,6 +26,8 @@ export interface OutputSettings {
 export class Output {
   /** The replies must not wait for more input (RFC 2920 §3.2 (5), (6)). */
   urgent = false;
+  /** The replies are the last ones, as the client has asked by QUIT. */
+  last = false;
   #replies: Fifo<Uint8Array> | undefined; //    while there are some, as are
   #actions: Fifo<ServerAction> | undefined; //  these
   #size = 0; //      of the replies

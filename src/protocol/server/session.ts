@@ -63,6 +63,11 @@ export class ServerSession {
     return this.#conversation.identity;
   }
 
+  /** Whether the client has said QUIT and nothing behind it: it waits for no more than our end of the connection. */
+  get dismissed(): boolean {
+    return this.#conversation.output.last && this.#reader.empty;
+  }
+
   /** The replies so far that are held back for others of their group. */
   get held(): Uint8Array {
     return this.#conversation.output.held;

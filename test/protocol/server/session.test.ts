@@ -376,6 +376,27 @@ describe('the end of the client\'s side', () => {
   });
 });
 
+describe('a session whose client is dismissed', () => {
+  it.each(STARTS)('has heard QUIT, in state %s', (start) => {
+    const server = dialogueIn(start);
+    expect(server.session.dismissed).toBe(false);
+    server.say('QUIT');
+    expect(server.session.dismissed).toBe(true);
+  });
+
+  it.each(['QUIT\r\nNOOP\r\n', 'QUIT\r\n\r', 'QUIT\n\r\n', 'QUIT now\r\n'])('has heard nothing behind it, and has heard it: %j', (octets) => {
+    const server = dialogueIn('ready');
+    server.receive(octets);
+    expect(server.session.dismissed).toBe(false);
+  });
+
+  it('is none that has come to its end otherwise', () => {
+    const server = dialogueIn('ready');
+    server.shutdown();
+    expect(server.session).toMatchObject({ state: 'closed', dismissed: false });
+  });
+});
+
 describe('a lost connection', () => {
   it('in mail data aborts them once, and nothing more is sent', () => {
     const server = dialogueIn('data');
