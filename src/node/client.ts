@@ -81,7 +81,7 @@ const SCHEMES: Readonly<Record<string, { readonly port: number; readonly options
  */
 export function connectTo(url: string, options: MailClientOptions = {}): MailClient {
   checkObject(options);
-  const [, scheme = '', place = ''] = /^([a-z]+:)\/\/([^/]*)\/?$/.exec(url) ?? [];
+  const [, scheme = '', place = ''] = /^([a-z]+:)\/\/([^/]*)\/?$/.exec(String(url)) ?? [];
   const { port, options: implied } = SCHEMES[scheme] ?? {};
   const server = port === undefined ? undefined : parseNextHop(place, port);
   if (server === undefined) throw new UsageError(`expected smtp://HOST:PORT, smtps://HOST:PORT or lmtp://HOST:PORT, found ${quote(String(url).replace(/\/\/.*@/, '//…@'))}`);

@@ -9,7 +9,7 @@ import type { AuthAnswer, AuthQuestion, DeriveQuestion, Hash, MechanismName } fr
 import { prepare } from '../protocol/sasl/prepare.ts';
 import { clientKeys, type Decoy, type DecoyKind, KEY_OCTETS, SALT_OCTETS, scramCredential } from '../protocol/sasl/scram-key.ts';
 import { encodeAscii } from '../wire/ascii.ts';
-import { checkOctets, checkPath } from '../wire/usage.ts';
+import { checkObject, checkOctets, checkPath, checkText, shown, UsageError } from '../wire/usage.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import type { Signal } from './aborter.ts';
 import { errorText } from './error-text.ts';
@@ -94,6 +94,7 @@ export class Users {
   readonly decoy: Decoy;
 
   constructor(credentials: ReadonlyMap<string, Credential>) {
+    if (!(credentials instanceof Map)) throw new UsageError(`Users are made by await Users.read(file), or Users.parse(name, octets), not of ${shown(credentials)}`);
     this.#credentials = credentials;
     const all = [...credentials.values()];
     const made = all.slice(0, 2).map(formatCredential).join(' ');
@@ -105,15 +106,17 @@ export class Users {
 
   /** Reads the file, which has `#` in front of remarks. Throws an Error with one line that names the file and the line at fault. */
   static async read(path: string): Promise<Users> {
-    checkPath(path, ['file of users', './users']);
     return Users.parse(path, await Users.octets(path));
   }
 
   /** Reads the file alone, and throws likewise. */
-  static octets(path: string): Promise<Uint8Array> {
-    return readWhole(path, LARGEST_FILE).catch((cause: unknown) => {
+  static async octets(path: string): Promise<Uint8Array> {
+    checkPath(path, ['file of users', './users']);
+    try {
+      return await readWhole(path, LARGEST_FILE);
+    } catch (cause) {
       throw new Error(`cannot read the users in ${path}: ${errorText(cause)}`, { cause });
-    });
+    }
   }
 
   /** The same of a file that has been read. */
@@ -148,7 +151,10 @@ export class Users {
    * Returns the answer. Nobody may act as someone else. `client`: who asks (`clientKey`), one of whose passwords is verified before
    * the turn of the next; `signal`: the answer is of no use any more.
    */
-  async answer(question: AuthQuestion, { client = '', signal }: { readonly client?: string; readonly signal?: Signal } = {}): Promise<AuthAnswer> {
+  async answer(question: AuthQuestion, from: { readonly client?: string; readonly signal?: Signal } = {}): Promise<AuthAnswer> {
+    checkObject(question, 'answer takes the question that the hook auth is asked');
+    checkObject(from, 'client and signal must be in an object');
+    const { client = '', signal } = from;
     switch (question.type) {
       case 'password':
         return (await VERIFICATIONS.pass(client, async () => signal?.aborted !== true && (await this.#verify(question.authcid, question.password)))) ? { type: 'yes' } : { type: 'no' };
@@ -170,6 +176,7 @@ export class Users {
    * cost: where users have credentials of several, it would tell of most of them if unknown names all took as long as one.
    */
   credentialFor(name: string): Credential | undefined {
+    checkText(name, 'credentialFor', 'alice');
     const [octet = 0] = HASH.hmacSha256(this.decoy.secret, encodeUtf8(`cost\0${name}`));
     return this.#credentials.get(name) ?? this.#costs[octet % this.#costs.length];
   }

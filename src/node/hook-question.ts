@@ -5,7 +5,7 @@ import { UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseMailbox, type Mailbox } from '../syntax/mailbox.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
-import { isConsistent, type Reply } from '../syntax/reply.ts';
+import { isConsistent, isReply, type Reply } from '../syntax/reply.ts';
 import type { Envelope, MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { ServerQuestion } from '../protocol/server/action.ts';
 import { REPLIES } from '../protocol/server/reply.ts';
@@ -162,8 +162,7 @@ export function isRefusal(verdict: Verdict): boolean {
 function isVerdict(verdict: Verdict | undefined | void): boolean {
   if (verdict?.type === 'accept') return isTextOrNone(verdict.text);
   if (verdict?.type !== 'refuse') return false;
-  const { code, enhanced, lines } = (verdict.reply ?? {}) as Readonly<Partial<Record<keyof Reply, unknown>>>; // what they are is found out here
-  return typeof code === 'number' && Number.isInteger(code) && code >= 400 && code <= 599 && isTextOrNone(enhanced) && isConsistent({ code, enhanced }) && Array.isArray(lines) && lines.every((line) => typeof line === 'string');
+  return isReply(verdict.reply) && verdict.reply.code >= 400 && isConsistent(verdict.reply);
 }
 
 /** What a client with a bad token is told, as JSON: names and texts. */

@@ -7,7 +7,7 @@
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import { checkPath } from '../wire/usage.ts';
+import { checkPath, UsageError } from '../wire/usage.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { formatReturnPath } from '../syntax/trace.ts';
 import { parseReversePath, type ReversePath } from '../syntax/path.ts';
@@ -28,6 +28,7 @@ export class Maildir {
   #count = 0;
 
   private constructor(directory: string) {
+    if (typeof directory !== 'string') throw new UsageError('a Maildir is opened: await Maildir.open(directory)'); // `private` is a word of types
     this.#directory = directory;
   }
 

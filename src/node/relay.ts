@@ -83,7 +83,9 @@ function letListen(signal: Signal): void {
 }
 
 /** Tells whether the recipient's server has taken responsibility for the mail. */
-export function delivered({ outcome }: RecipientOutcome): boolean {
+export function delivered(result: RecipientOutcome): boolean {
+  const { outcome } = result ?? {};
+  if (typeof outcome?.state !== 'string') throw new UsageError(`delivered takes what became of one recipient, as in outcomes.every(delivered), not ${shown(result)}`);
   return outcome.state === 'delivered';
 }
 

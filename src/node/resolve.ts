@@ -64,8 +64,7 @@ export class Resolver {
    * `domain`: as in a mailbox, U-labels (RFC 6531) and address literals included. Never throws for anything the DNS says.
    */
   async route(domain: string, options: RouteOptions, { signal, onStep = () => {}, random = Math.random }: RouteContext = {}): Promise<Route> {
-    if (typeof domain !== 'string') throw new UsageError(`domain must be text, such as example.org, not ${shown(domain)}`);
-    if (typeof options?.routes?.get !== 'function') throw new UsageError('options of a route are { ownNames, ownAddresses, routes, mxPort, allowPrivateTargets }');
+    checkRoute(domain, options);
     const questions = new Questions(this.#options, signal);
     const hosts = await findHosts(domain, options, questions, onStep, random);
     if (hosts.type === 'verdict') return hosts;
@@ -98,9 +97,15 @@ export class Resolver {
 
   /** Returns the key that a route to the domain would have, where the answer to one question about MX tells; undefined: there is no such route now. */
   async keyOf(domain: string, options: RouteOptions, { signal }: Pick<RouteContext, 'signal'> = {}): Promise<string | undefined> {
+    checkRoute(domain, options);
     const hosts = await findHosts(domain, options, new Questions(this.#options, signal), () => {}, () => 0);
     return hosts.type === 'verdict' || hosts.levels.length === 0 ? undefined : planKey(hosts);
   }
+}
+
+function checkRoute(domain: unknown, options: RouteOptions): void {
+  if (typeof domain !== 'string') throw new UsageError(`domain must be text, such as example.org, not ${shown(domain)}`);
+  if (typeof options?.routes?.get !== 'function') throw new UsageError('options of a route are { ownNames, ownAddresses, routes, mxPort, allowPrivateTargets }');
 }
 
 /** Throws UsageError for what is no Resolver, whatever its type promised. */

@@ -1,5 +1,7 @@
 // The machines draw themselves: an edge is a cell of a state table, and a diagram is a list of edges.
 
+import { shown, UsageError } from '../wire/usage.ts';
+
 /** One cell of a state table: in state `from`, `on` leads to `to`. */
 export interface Edge {
   readonly from: string;
@@ -9,6 +11,7 @@ export interface Edge {
 
 /** Returns Mermaid text (`stateDiagram-v2`) of the edges, those between the same two states joined into one arrow. */
 export function toMermaid(edges: readonly Edge[]): string {
+  if (!Array.isArray(edges) || !edges.every((edge) => [edge?.from, edge?.on, edge?.to].every((text) => typeof text === 'string'))) throw new UsageError(`toMermaid takes a list of edges, such as [...serverEdges()], not ${shown(edges)}`);
   const labels = new Map<string, string[]>();
   for (const { from, on, to } of edges) {
     const arrow = `  ${identifier(from)} --> ${identifier(to)}`;

@@ -5,8 +5,9 @@
 // too: STARTTLS (RFC 3207 §4), AUTH (RFC 4954 §4), BDAT (RFC 3030 §2), LHLO (RFC 2033 §4.1). Left out: the order of commands, and
 // what the parameters of MAIL and RCPT mean.
 
+import { checkText, shown, UsageError } from '../wire/usage.ts';
 import { ALPHA, DIGIT, GRAPHIC, PRINTABLE, run } from './character.ts';
-import { formatHost, parseHost } from './domain.ts';
+import { formatHost, parseHost, takesUtf8 } from './domain.ts';
 import type { AddressLiteral, Domain, SyntaxOptions } from './domain.ts';
 import { fault, isFault, unexpected } from './fault.ts';
 import type { Fault } from './fault.ts';
@@ -65,10 +66,11 @@ export function parseVerb(line: string): Verb | Fault {
 }
 
 /** Returns the command that `line`, without its CRLF, is, or why it is none. `utf8`: characters above U+007F are taken where RFC 6531 has them. */
-export function parseCommand(line: string, { utf8 = false }: SyntaxOptions = {}): Command | Fault {
+export function parseCommand(line: string, options?: SyntaxOptions): Command | Fault {
+  checkText(line, 'parseCommand', 'MAIL FROM:<alice@example.org>');
   const text = withoutTrailingSpace(line);
   const verb = parseVerb(text);
-  return isFault(verb) ? verb : parseArguments(verb, text, utf8);
+  return isFault(verb) ? verb : parseArguments(verb, text, takesUtf8(options));
 }
 
 /** Returns the command that `line`, which begins with `verb`, is, or why it is none. */
@@ -109,7 +111,7 @@ export function parseArguments(verb: Verb, line: string, utf8: boolean): Command
 
 /** Returns the line of `command`, without CRLF. */
 export function formatCommand(command: Command): string {
-  switch (command.verb) {
+  switch (command?.verb) {
     case 'EHLO':
     case 'HELO':
     case 'LHLO':
@@ -133,7 +135,8 @@ export function formatCommand(command: Command): string {
     case 'EXPN':
       return join(command.verb, command.text);
     default:
-      return command satisfies never;
+      command satisfies never;
+      throw new UsageError(`formatCommand takes what parseCommand has returned, where that is no fault, not ${shown(command)}`);
   }
 }
 

@@ -3,8 +3,9 @@
 // With `utf8` a sub-domain may be a U-label (RFC 6531 §3.3). Left out: whether a U-label is one that IDNA admits, and its
 // A-label; whether a tag of a general literal is registered (only IPv6 is); whether the domain exists.
 
+import { checkFlags, checkObject, checkText } from '../wire/usage.ts';
 import { belongs, DCONTENT, exceeds, HELO_LABEL, LDH, run } from './character.ts';
-import { fault, unexpected, whole } from './fault.ts';
+import { asWritten, fault, unexpected, whole } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './ip-address.ts';
 
@@ -35,13 +36,24 @@ export interface SyntaxOptions {
   readonly utf8?: boolean;
 }
 
+/** Returns whether the options take UTF-8. Throws UsageError for what is none of them; a number, as `map` gives it, says nothing. */
+export function takesUtf8(options: SyntaxOptions | undefined): boolean {
+  if (options === undefined) return false;
+  if (typeof options !== 'number') checkObject(options);
+  const { utf8 = false } = options;
+  if (typeof utf8 !== 'boolean') checkFlags(options, ['utf8']);
+  return utf8;
+}
+
 /** Returns the domain that `text` is, or why it is none. `utf8`: U-labels are taken. */
-export function parseDomain(text: string, { utf8 = false }: SyntaxOptions = {}): Domain | Fault {
-  return whole(text, readDomain(text, 0, utf8), 'bad-domain', 'RFC 5321 §4.1.2 Domain');
+export function parseDomain(text: string, options?: SyntaxOptions): Domain | Fault {
+  checkText(text, 'parseDomain', 'example.org');
+  return whole(text, readDomain(text, 0, takesUtf8(options)), 'bad-domain', 'RFC 5321 §4.1.2 Domain');
 }
 
 /** Returns the address literal that `text`, brackets included, is, or why it is none. */
 export function parseAddressLiteral(text: string): AddressLiteral | Fault {
+  checkText(text, 'parseAddressLiteral', '[192.0.2.1]');
   return whole(text, readAddressLiteral(text, 0), 'bad-literal', 'RFC 5321 §4.1.3 address-literal');
 }
 
@@ -68,12 +80,12 @@ export function addressLiteral(address: string): string | undefined {
 
 /** Returns the domain as it was written. */
 export function formatDomain(domain: Domain): string {
-  return domain.text;
+  return asWritten(domain, 'formatDomain', 'parseDomain');
 }
 
 /** Returns the domain or address literal as it was written. */
 export function formatHost(host: Domain | AddressLiteral): string {
-  return host.text;
+  return asWritten(host, 'a command', 'parseDomain or parseAddressLiteral');
 }
 
 /** Returns the longest domain that begins at `at`; it ends at `at` + the length of its text. `label`: the set of its letters. */

@@ -4,6 +4,7 @@
 // code is for programs (the server's reply table), the rest for people. Left out: what to reply; that is the protocol's.
 
 import { quote } from '../wire/ascii.ts';
+import { shown, UsageError } from '../wire/usage.ts';
 
 /** Why a text is not what it should be: a value, not an exception. */
 export interface Fault {
@@ -86,7 +87,15 @@ export function whole<Value extends { readonly text: string }>(
   return unexpected(code, text, value.text.length, 'the end', source);
 }
 
+/** Returns the text of what was parsed, as it was written. Throws UsageError for anything else: for a fault above all, whose text nobody looked at. */
+export function asWritten(value: { readonly text: string }, formatter: string, parser: string): string {
+  if (typeof value?.text !== 'string') throw new UsageError(`${formatter} takes what ${parser} has returned, where that is no fault, not ${shown(value)}`);
+  return value.text;
+}
+
 /** Returns the sentence for people: `expected "<" at character 10, found "alice@" (RFC 5321 §4.1.2 Path)`. */
-export function formatFault({ at, expected, found, source }: Fault): string {
+export function formatFault(fault: Fault): string {
+  if (!isFault(fault)) throw new UsageError(`formatFault takes a fault, which isFault tells from what was parsed, not ${shown(fault)}`);
+  const { at, expected, found, source } = fault;
   return `expected ${expected} at character ${at}, found ${found === '' ? 'the end' : `"${found}"`} (${source})`;
 }

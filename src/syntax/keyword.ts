@@ -2,10 +2,11 @@
 //
 // Left out: what a keyword means; see the extension that defines it.
 
+import { checkText, shown, UsageError } from '../wire/usage.ts';
 import { ALPHA, belongs, DIGIT, GRAPHIC, LDH, run } from './character.ts';
 import { isFault, unexpected } from './fault.ts';
 import type { Fault } from './fault.ts';
-import type { Reply } from './reply.ts';
+import { isReply, type Reply } from './reply.ts';
 
 /** One line of the reply to EHLO: an extension and its parameters (RFC 5321 §4.1.1.1). */
 export interface EhloKeyword {
@@ -16,6 +17,7 @@ export interface EhloKeyword {
 
 /** Returns the keyword and parameters that `text`, a line of the reply to EHLO without the code, is, or why it is no such line. */
 export function parseEhloLine(text: string): EhloKeyword | Fault {
+  checkText(text, 'parseEhloLine', 'SIZE 1000');
   if (!belongs(text, 0, ALPHA | DIGIT)) return unexpected('bad-keyword', text, 0, 'ehlo-keyword', EHLO_LINE);
   let end = run(text, 0, LDH);
   const keyword = text.slice(0, end);
@@ -33,7 +35,9 @@ export function parseEhloLine(text: string): EhloKeyword | Fault {
 const EHLO_LINE = 'RFC 5321 §4.1.1.1 ehlo-line';
 
 /** Returns the line as it was written, without the code. */
-export function formatEhloLine({ keyword, parameters }: EhloKeyword): string {
+export function formatEhloLine(line: EhloKeyword): string {
+  const { keyword, parameters } = line ?? {};
+  if (typeof keyword !== 'string' || !Array.isArray(parameters)) throw new UsageError(`formatEhloLine takes { keyword, parameters }, a text and a list of them, not ${shown(line)}`);
   return [keyword, ...parameters].join(' ');
 }
 
@@ -51,6 +55,7 @@ export interface EhloReply {
  * first counts. White space at the end of a line is ignored.
  */
 export function parseEhloReply(reply: Reply): EhloReply {
+  if (!isReply(reply)) throw new UsageError(`parseEhloReply takes a reply, as a ReplyAssembler makes of its lines, not ${shown(reply)}`);
   const [first = '', ...others] = reply.lines;
   const space = first.indexOf(' ');
   const keywords = new Map<string, readonly string[]>();

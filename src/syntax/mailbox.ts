@@ -3,10 +3,11 @@
 // A mailbox keeps what was written, and has a key for comparison: all quoted forms of a local part are equivalent (§4.1.2),
 // its case is kept (§2.4), the domain's is not. Left out: what a local part means, which only its own host may say (§2.3.11).
 
+import { checkText } from '../wire/usage.ts';
 import { ATEXT, belongs, exceeds, PRINTABLE, QTEXT, run } from './character.ts';
-import { readAddressLiteral, readDomain } from './domain.ts';
+import { readAddressLiteral, readDomain, takesUtf8 } from './domain.ts';
 import type { AddressLiteral, Domain, SyntaxOptions } from './domain.ts';
-import { fault, unexpected, whole } from './fault.ts';
+import { asWritten, fault, unexpected, whole } from './fault.ts';
 import type { Fault } from './fault.ts';
 
 /** A local part at a domain or address literal, with the one key that equal ones share (RFC 5321 §4.1.2). */
@@ -23,13 +24,14 @@ export interface Mailbox {
 }
 
 /** Returns the mailbox that `text` is, or why it is none. `utf8`: characters above U+007F are taken where RFC 6531 has them. */
-export function parseMailbox(text: string, { utf8 = false }: SyntaxOptions = {}): Mailbox | Fault {
-  return whole(text, readMailbox(text, 0, utf8), 'bad-mailbox', 'RFC 5321 §4.1.2 Mailbox');
+export function parseMailbox(text: string, options?: SyntaxOptions): Mailbox | Fault {
+  checkText(text, 'parseMailbox', 'alice@example.org');
+  return whole(text, readMailbox(text, 0, takesUtf8(options)), 'bad-mailbox', 'RFC 5321 §4.1.2 Mailbox');
 }
 
 /** Returns the mailbox as it was written. */
 export function formatMailbox(mailbox: Mailbox): string {
-  return mailbox.text;
+  return asWritten(mailbox, 'formatMailbox', 'parseMailbox');
 }
 
 /** Returns the mailbox that begins at `at`; it ends at `at` + the length of its text. */

@@ -2,8 +2,9 @@
 //
 // Left out: what a keyword means and whether it was offered (the extension that defines it says so, §4.1.1.11).
 
+import { checkText, shown, UsageError } from '../wire/usage.ts';
 import { ALPHA, belongs, DIGIT, ESMTP_VALUE, LDH, run } from './character.ts';
-import type { SyntaxOptions } from './domain.ts';
+import { takesUtf8, type SyntaxOptions } from './domain.ts';
 import { fault, unexpected } from './fault.ts';
 import type { Fault } from './fault.ts';
 
@@ -16,13 +17,23 @@ export interface Parameter {
 }
 
 /** Returns the parameters that `text` lists, none for an empty text, or what is wrong with them. A keyword that comes twice, in any case, is a fault. */
-export function parseParameters(text: string, { utf8 = false }: SyntaxOptions = {}): readonly Parameter[] | Fault {
-  return text === '' ? NO_PARAMETERS : readParameters(text, 0, utf8);
+export function parseParameters(text: string, options?: SyntaxOptions): readonly Parameter[] | Fault {
+  checkText(text, 'parseParameters', 'SIZE=1000 BODY=8BITMIME');
+  return text === '' ? NO_PARAMETERS : readParameters(text, 0, takesUtf8(options));
 }
 
 /** Returns the parameters as they were written, parted by one space. */
 export function formatParameters(parameters: readonly Parameter[]): string {
-  return parameters.map(({ keyword, value }) => (value === undefined ? keyword : `${keyword}=${value}`)).join(' ');
+  if (!Array.isArray(parameters)) throw notParameters(parameters);
+  return parameters.map((parameter: Partial<Parameter> | undefined) => {
+    const { keyword, value } = parameter ?? {};
+    if (typeof keyword !== 'string') throw notParameters(parameters);
+    return value === undefined ? keyword : `${keyword}=${value}`;
+  }).join(' ');
+}
+
+function notParameters(parameters: unknown): UsageError {
+  return new UsageError(`formatParameters takes a list of { keyword, value }, not ${shown(parameters)}`);
 }
 
 export const NO_PARAMETERS: readonly Parameter[] = [];

@@ -3,10 +3,11 @@
 // A source route is taken, and left out of the mailbox, as §4.1.2 wants; it stays in the text, so that a path is lossless.
 // Left out: following a source route (§3.6.1 lets a relay ignore it).
 
+import { checkText } from '../wire/usage.ts';
 import { exceeds } from './character.ts';
-import { readDomain } from './domain.ts';
+import { readDomain, takesUtf8 } from './domain.ts';
 import type { Domain, SyntaxOptions } from './domain.ts';
-import { fault, unexpected, whole } from './fault.ts';
+import { asWritten, fault, unexpected, whole } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { readMailbox } from './mailbox.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -31,18 +32,20 @@ export interface MailboxPath {
 }
 
 /** Returns the reverse-path that `text`, brackets included, is, or why it is none. */
-export function parseReversePath(text: string, { utf8 = false }: SyntaxOptions = {}): ReversePath | Fault {
-  return whole<ReversePath>(text, readReversePath(text, 0, utf8), 'bad-path', 'RFC 5321 §4.1.2 Reverse-path');
+export function parseReversePath(text: string, options?: SyntaxOptions): ReversePath | Fault {
+  checkText(text, 'parseReversePath', '<alice@example.org>');
+  return whole<ReversePath>(text, readReversePath(text, 0, takesUtf8(options)), 'bad-path', 'RFC 5321 §4.1.2 Reverse-path');
 }
 
 /** Returns the forward-path that `text`, brackets included, is, or why it is none. */
-export function parseForwardPath(text: string, { utf8 = false }: SyntaxOptions = {}): ForwardPath | Fault {
-  return whole<ForwardPath>(text, readForwardPath(text, 0, utf8), 'bad-path', 'RFC 5321 §4.1.2 Forward-path');
+export function parseForwardPath(text: string, options?: SyntaxOptions): ForwardPath | Fault {
+  checkText(text, 'parseForwardPath', '<alice@example.org>');
+  return whole<ForwardPath>(text, readForwardPath(text, 0, takesUtf8(options)), 'bad-path', 'RFC 5321 §4.1.2 Forward-path');
 }
 
 /** Returns the path as it was written. */
 export function formatPath(path: ReversePath | ForwardPath): string {
-  return path.text;
+  return asWritten(path, 'formatPath', 'parseReversePath or parseForwardPath');
 }
 
 /** Returns the reverse-path that begins at `at`; it ends at `at` + the length of its text. */

@@ -3,8 +3,9 @@
 // `reply` makes ours, and the compiler checks that the two codes agree. A peer's may have any code that §4.2 can write, and any
 // text. Left out: the greeting's and EHLO's text (keyword.ts), and which reply follows which command.
 
+import { checkObject, checkText, shown, UsageError } from '../wire/usage.ts';
 import { exceeds, PRINTABLE, run } from './character.ts';
-import type { SyntaxOptions } from './domain.ts';
+import { takesUtf8, type SyntaxOptions } from './domain.ts';
 import { fault, isFault } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { agrees, formatEnhancedStatus, parseEnhancedStatus, type EnhancedStatus } from './status.ts';
@@ -37,13 +38,21 @@ export type EnhancedFor<Code extends ReplyCode> = Code extends Completion
       ? `5.${number}.${number}`
       : never;
 
-/** Returns the reply; that the classes of `code` and `enhanced` are the same is a matter of types: `552 4.3.1` does not compile. */
+/** Returns the reply; that the classes of `code` and `enhanced` are the same is a matter of types: `552 4.3.1` does not compile. Throws UsageError where a program without types has it so. */
 export function reply<Code extends ReplyCode>(
   code: Code,
   enhanced: EnhancedFor<Code> | undefined,
   ...lines: readonly string[]
 ): Reply {
-  return { code, enhanced, lines: lines.length === 0 ? [''] : lines };
+  const made: Reply = { code, enhanced, lines: lines.length === 0 ? [''] : lines };
+  if (!isReply(made) || !isConsistent(made)) throw new UsageError(`reply takes a code, an enhanced code of the same class or undefined, and texts, such as 550, "5.1.1", "no such user", not ${shown([code, enhanced, ...lines])}`);
+  return made;
+}
+
+/** Tells whether it is a reply, whatever its type promised: a code of 2yz to 5yz, and texts. */
+export function isReply(value: unknown): value is Reply {
+  const { code, enhanced, lines } = (value ?? {}) as Readonly<Partial<Record<keyof Reply, unknown>>>; // what they are is found out here
+  return typeof code === 'number' && Number.isInteger(code) && code >= 200 && code <= 599 && (enhanced === undefined || typeof enhanced === 'string') && Array.isArray(lines) && lines.every((line) => typeof line === 'string');
 }
 
 /** Returns the class of a reply code; 5 for what no class has, since a client is to give up then (§4.2). */
@@ -66,7 +75,10 @@ export function isConsistent({ code, enhanced }: Pick<Reply, 'code' | 'enhanced'
  * others `§` and `…`, which our own texts have, are written out, and each further one, CR and LF above all, becomes `?`: no text
  * can begin a line of its own. A line of more than 512 octets (§4.5.3.1.5) is broken in two, at a space where there is one.
  */
-export function formatReply({ code, enhanced, lines }: Reply, { utf8 = false }: SyntaxOptions = {}): string {
+export function formatReply(reply: Reply, options?: SyntaxOptions): string {
+  if (!isReply(reply)) throw new UsageError(`formatReply takes a reply, such as reply(550, "5.1.1", "no such user"), not ${shown(reply)}`);
+  const { code, enhanced, lines } = reply;
+  const utf8 = takesUtf8(options);
   const status = enhanced === undefined ? '' : `${harmless(enhanced, utf8)} `;
   const room = Math.max(80, LONGEST_LINE - '250 '.length - status.length - '\r\n'.length);
   const texts: string[] = [];
@@ -145,11 +157,14 @@ export class ReplyAssembler {
 
   /** `limit`: lines of one reply. */
   constructor(options: { readonly limit: number }) {
+    checkObject(options);
+    if (!(typeof options.limit === 'number' && options.limit >= 0)) throw new UsageError(`limit must be a number of lines, not ${shown(options.limit)}`);
     this.#limit = options.limit;
   }
 
   /** Takes a line without CRLF. Returns the reply that it ends, or what is wrong, or undefined: more lines follow. */
   add(line: string): Reply | Fault | undefined {
+    checkText(line, 'a ReplyAssembler', '250 2.0.0 ok');
     const parsed = this.#check(line, parseReplyLine(line));
     if (isFault(parsed)) {
       this.#texts = [];

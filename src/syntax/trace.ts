@@ -3,9 +3,10 @@
 // What a peer or the DNS says is written only where the grammar has a place for it, or else in a comment, escaped; never as a
 // CR, LF or other control. Left out: clauses behind FOR, but for that of TLS (RFC 8314 §4.3), and comments of others, which are read over.
 
+import { checkText, checkTexts, shown, UsageError } from '../wire/usage.ts';
 import { formatDate, parseDate } from './date-time.ts';
 import { addressLiteral, parseAddressLiteral, parseDomain, parseHost } from './domain.ts';
-import { fault, isFault } from './fault.ts';
+import { asWritten, fault, isFault } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { parseForwardPath, parseReversePath } from './path.ts';
 import type { ForwardPath, ReversePath } from './path.ts';
@@ -42,7 +43,17 @@ export interface Received {
  * to the grammar whatever the client said. Other values of ours that have no place in the grammar have it made with `?`.
  */
 export function formatReceived(received: Received): string {
+  const { helo, client, by, for: path, date, zone } = received ?? {};
+  const hosts = [helo, by, client === undefined ? '' : client?.address];
+  if (!hosts.every((host) => typeof host === 'string') || !isDate(date) || !(zone === undefined || Number.isInteger(zone))) throw new UsageError(`formatReceived takes { helo, by, date } and what else is known, not ${shown(received)}`);
+  checkTexts(received, ['via', 'with', 'id', 'tls']);
+  if (path !== undefined) asWritten(path, 'formatReceived', 'parseForwardPath');
   return receivedFormatter(received)(received);
+}
+
+/** Whether a date can be made of it, whatever its type promised. */
+function isDate(time: unknown): boolean {
+  return typeof time === 'number' && !Number.isNaN(new Date(time).getTime());
 }
 
 /** What a Received field says of the session, and what of one mail in it. */
@@ -129,6 +140,7 @@ function append(field: Folded, text: string): void {
  * FROM clause says it is; the zone of the date is not kept.
  */
 export function parseReceived(field: string): Received | Fault {
+  checkText(field, 'parseReceived', 'Received: from a.example by b.example; Mon, 30 Nov 2026 00:24:11 +0000');
   const text = field.endsWith('\r\n') ? field.slice(0, -2) : field;
   const at = behindName(text, NAME);
   if (isFault(at)) return at;

@@ -3,6 +3,8 @@
 // Strict, so that a credential has one encoding: whole quanta, padding where it is due and nowhere else (§3.2), trailing bits
 // zero (§3.5), and nothing outside the alphabet, line ends and spaces included (§3.3).
 
+import { checkOctets, checkText } from './usage.ts';
+
 const ALPHABET =
   'ABCDEFGHIJKLMNOP' + // 0x00
   'QRSTUVWXYZabcdef' + // 0x10
@@ -13,6 +15,7 @@ const VALUES: ReadonlyMap<string, number> = new Map([...ALPHABET].map((character
 
 /** Returns the octets in base 64, with padding, in one line. */
 export function encodeBase64(octets: Uint8Array): string {
+  checkOctets(octets);
   let text = '';
   for (let at = 0; at < octets.length; at += 3) {
     const [first = 0, second, third] = octets.subarray(at, at + 3);
@@ -27,6 +30,7 @@ export function encodeBase64(octets: Uint8Array): string {
 
 /** Returns the octets that the text encodes; undefined unless it is exactly what `encodeBase64` gives for some octets. */
 export function decodeBase64(text: string): Uint8Array | undefined {
+  checkText(text, 'decodeBase64', 'aGVsbG8=');
   if (text.length % 4 !== 0) return undefined;
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   const digits = text.length - padding;

@@ -4,7 +4,7 @@
 // Rule 2: Nothing is kept and nothing is copied.
 
 import { EMPTY } from './octet.ts';
-import { UsageError } from './usage.ts';
+import { shown, UsageError } from './usage.ts';
 
 /** Reads the octets of one BDAT chunk (RFC 3030 §2). */
 export class ChunkDecoder {
@@ -15,7 +15,7 @@ export class ChunkDecoder {
 
   /** `size` is the chunk-size, in octets. Throws UsageError for what is no whole number: `parseCommand` lets no such BDAT through. */
   constructor(size: number) {
-    if (!Number.isSafeInteger(size) || size < 0) throw new UsageError(`a chunk has a whole number of octets, not ${size}`);
+    if (!Number.isSafeInteger(size) || size < 0) throw new UsageError(`a chunk has a whole number of octets, not ${shown(size)}`);
     this.remaining = size;
   }
 

@@ -17,7 +17,7 @@ import { type DataFault, FirstFault } from './first-fault.ts';
 import { Gathering } from './gathering.ts';
 import { CR, DOT, EMPTY, LF } from './octet.ts';
 import { TextScan } from './text-scan.ts';
-import { UsageError } from './usage.ts';
+import { checkObject, shown, UsageError } from './usage.ts';
 
 export type DataPlace = 'start' | 'text' | 'cr' | 'dot' | 'dot cr';
 export type DataEffect = 'line' | 'hold' | 'release' | 'end' | 'bare-lf' | 'bare-cr';
@@ -68,8 +68,9 @@ export class DataDecoder {
 
   /** `lineLimit` is the longest text line in octets, CRLF counted, a dropped dot not (§4.5.3.1.6); Infinity for none. */
   constructor(options: { readonly lineLimit: number }) {
+    checkObject(options);
     const { lineLimit } = options;
-    if (!(lineLimit >= 2)) throw new UsageError(`a text line has at least the 2 octets of its CRLF, not ${lineLimit}`);
+    if (!(typeof lineLimit === 'number' && lineLimit >= 2)) throw new UsageError(`a text line has at least the 2 octets of its CRLF, not ${shown(lineLimit)}`);
     this.#found = new FirstFault(lineLimit);
   }
 

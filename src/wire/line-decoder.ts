@@ -13,7 +13,7 @@ import { decodeLatin1Run } from './ascii.ts';
 import { type EdgeTable, link, type Row, step } from './edge.ts';
 import { EMPTY, NUL } from './octet.ts';
 import { skipText } from './text-scan.ts';
-import { UsageError } from './usage.ts';
+import { checkObject, shown, UsageError } from './usage.ts';
 
 export type LinePlace = 'text' | 'cr';
 export type LineEffect = 'line' | 'lf-line' | 'bare-lf' | 'bare-cr' | 'nul';
@@ -75,10 +75,10 @@ export class LineDecoder {
 
   /** `limit` is the longest line in octets, CRLF counted (§4.5.3.1.4, §4.5.3.1.5); with `bareLf` a LF alone ends a line too. */
   constructor(options: { readonly limit: number; readonly bareLf?: boolean }) {
+    checkObject(options);
     const { limit, bareLf = false } = options;
-    if (!Number.isSafeInteger(limit) || limit < 2) {
-      throw new UsageError(`a line has at least the 2 octets of its CRLF, not ${limit}`);
-    }
+    if (!Number.isSafeInteger(limit) || limit < 2) throw new UsageError(`a line has at least the 2 octets of its CRLF, not ${shown(limit)}`);
+    if (typeof bareLf !== 'boolean') throw new UsageError(`bareLf must be true or false, not ${shown(bareLf)}`);
     this.#limit = limit;
     this.#begin = bareLf ? LENIENT : STRICT;
     this.#row = this.#begin;

@@ -14,7 +14,20 @@ export function checkObject(value: unknown, wanted = 'options must be an object'
 
 /** Throws UsageError for what is no octets, whatever its type promised: text above all. */
 export function checkOctets(octets: unknown): void {
-  if (!isOctets(octets)) throw new UsageError(`octets are a Uint8Array, not ${octets === null ? 'null' : typeof octets}`);
+  if (!isOctets(octets)) throw new UsageError(`octets are a Uint8Array, not ${kindOf(octets)}`);
+}
+
+/** Throws UsageError for what is no text, whatever its type promised. `taker`: the function that takes it, and such a text. */
+export function checkText(text: unknown, taker: string, example: string): void {
+  if (typeof text !== 'string') throw new UsageError(`${taker} takes text such as ${JSON.stringify(example)}, not ${kindOf(text)}`); // it may be a secret
+}
+
+/** Throws UsageError for an option that is to be text. */
+export function checkTexts<Name extends string>(options: { readonly [Each in NoInfer<Name>]?: unknown }, names: readonly Name[]): void {
+  for (const name of names) {
+    const value = options[name];
+    if (value !== undefined && typeof value !== 'string') throw new UsageError(`${name} must be text, not ${shown(value)}`);
+  }
 }
 
 /** Throws UsageError for an option that is to be a list and is none: one name alone, say. */
@@ -50,13 +63,17 @@ export function checkPath(value: unknown, what: readonly [name: string, example:
 export function checkFunctions<Name extends string>(options: { readonly [Each in NoInfer<Name>]?: unknown }, names: readonly Name[]): void {
   for (const name of names) {
     const value = options[name];
-    if (value !== undefined && typeof value !== 'function') throw new UsageError(`${name} must be a function, not ${value === null ? 'null' : typeof value}`);
+    if (value !== undefined && typeof value !== 'function') throw new UsageError(`${name} must be a function, not ${kindOf(value)}`);
   }
 }
 
 /** Returns the options without those that are undefined, which would take the place of a default. */
 export function given<Options extends object>(options: Options): Partial<Options> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<Options>; // the same entries, or fewer
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? 'null' : typeof value;
 }
 
 /** Characters of a value that are shown. */

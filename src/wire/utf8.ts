@@ -2,6 +2,8 @@
 // A lenient decoder lets two octet sequences be one mailbox (RFC 3629 §10), so a malformed sequence has no text at all here:
 // no replacement characters.
 
+import { checkOctets, checkText } from './usage.ts';
+
 const SURROGATES_FROM = 0xd800;
 const SURROGATES_TO = 0xdfff;
 const REPLACEMENT = 0xfffd;
@@ -25,6 +27,7 @@ const BY_LEAD = Array.from({ length: 0x100 }, (_, lead) => SEQUENCES.find(([from
 
 /** Returns the text in UTF-8. A lone surrogate, which has no UTF-8, becomes U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
+  checkText(text, 'encodeUtf8', 'bücher');
   // ASCII, as nearly all of it is, octet by octet into its place: four times as fast as the plain form below.
   const octets = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at++) {
@@ -54,6 +57,7 @@ function tail(bits: number): number {
 
 /** Returns the text of the octets, a byte order mark included, which is a character; undefined if they are malformed anywhere. */
 export function decodeUtf8(octets: Uint8Array): string | undefined {
+  checkOctets(octets);
   let text = '';
   for (let at = 0; at < octets.length; ) {
     const lead = octets[at++] ?? 0;

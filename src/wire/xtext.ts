@@ -3,10 +3,11 @@
 //
 // On both sides of xtext a character stands for an octet, U+0000 to U+00FF. Whether the octets make sense is for whoever wanted them.
 
-import { UsageError } from './usage.ts';
+import { checkText, UsageError } from './usage.ts';
 
 /** Returns the text in xtext: "!" to "~" as they are, but for "+" and "="; the others as hexchar. Throws UsageError for a character above U+00FF. */
 export function encodeXtext(text: string): string {
+  checkText(text, 'encodeXtext', 'a=b');
   return text.replace(/[^!-*,-<>-~]/gu, (character) => {
     const octet = character.codePointAt(0) ?? 0;
     if (octet > 0xff) throw new UsageError('xtext encodes octets: characters above U+00FF have none, encode them first');
@@ -16,6 +17,7 @@ export function encodeXtext(text: string): string {
 
 /** Returns the text that the xtext encodes; undefined when it is not xtext. Lower case hexadecimal digits are not. */
 export function decodeXtext(text: string): string | undefined {
+  checkText(text, 'decodeXtext', 'a+3Db');
   if (/[^!-<>-~]|\+(?![0-9A-F]{2})/.test(text)) return undefined;
   return text.replace(/\+(..)/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { isFault, type Fault } from '../../src/syntax/fault.ts';
 import { classCorrected, formatReply, parseReplyLine, reply, ReplyAssembler, replyClass, statusOf } from '../../src/syntax/reply.ts';
 import type { Reply } from '../../src/syntax/reply.ts';
+import { UsageError } from '../../src/wire/usage.ts';
 import { testTable } from './table.ts';
 
 // shows RFC5321:4.2-9 RFC6531:3.7.4.1-1
@@ -70,15 +71,15 @@ describe('a reply of ours (RFC 5321 §4.2)', () => {
     reply(552, '5.2.2', 'full');
     reply(354, undefined, 'go on');
     // @ts-expect-error the class of the enhanced code is another
-    reply(552, '4.3.1', 'full');
+    expect(() => reply(552, '4.3.1', 'full')).toThrow(UsageError);
     // @ts-expect-error likewise
-    reply(250, '5.1.1', 'ok');
+    expect(() => reply(250, '5.1.1', 'ok')).toThrow(UsageError);
     // @ts-expect-error class 3 has no enhanced codes
-    reply(354, '3.0.0', 'go on');
+    expect(() => reply(354, '3.0.0', 'go on')).toThrow(UsageError);
     // @ts-expect-error no code of SMTP
     reply(299, '2.0.0', 'ok');
     // @ts-expect-error no number
-    reply(550, '5.1.x', 'no');
+    expect(() => reply(550, '5.1.x', 'no')).toThrow(UsageError);
   });
 });
 

@@ -179,7 +179,7 @@ export class ClientSession {
   /** The connection broke, for a reason on one line where there is one, or never came about. In the handshake that is its end. */
   lost(reason: 'connection-lost' | 'no-connection' = 'connection-lost', detail?: string): void {
     if (this.#state === 'tls') this.#break('tls-failed', 'connection lost');
-    else this.#break(reason, detail);
+    else this.#break(reason === 'no-connection' ? reason : 'connection-lost', detail);
   }
 
   /** The deadline has passed. */

@@ -15,7 +15,7 @@
 
 import type { LineDecoder } from '../../wire/line-decoder.ts';
 import { checkOctets, shown, UsageError } from '../../wire/usage.ts';
-import { isConsistent, type Reply } from '../../syntax/reply.ts';
+import { isConsistent, isReply, type Reply } from '../../syntax/reply.ts';
 import type { Milliseconds } from '../limit.ts';
 import type { AuthAnswer, Identity } from '../sasl/exchange.ts';
 import type { ServerAction } from './action.ts';
@@ -244,5 +244,6 @@ const ANSWER = 'the end of mail data is answered with a reply of 2yz, 4yz or 5yz
 function check(reply: Reply, wanted: string, least = 200, most = 599): void {
   const { code, enhanced } = reply ?? {}; // a program without types may have none
   if (!Number.isInteger(code) || code < least || code > most || (code >= 300 && code < 400)) throw new UsageError(`${wanted}, not ${shown(code)}`);
+  if (!isReply(reply)) throw new UsageError(`a reply has a code, an enhanced code or undefined, and lines of text, such as reply(550, "5.1.1", "no such user"), not ${shown(reply)}`);
   if (!isConsistent({ code, enhanced })) throw new UsageError(`the enhanced code of a ${code} is a status code of its class (RFC 2034 §4), not ${shown(enhanced)}`);
 }

@@ -9,7 +9,7 @@ import { parseForwardPath, parseReversePath, type ForwardPath } from '../../synt
 import { reply } from '../../syntax/reply.ts';
 import { decodeLatin1 } from '../../wire/ascii.ts';
 import { concat } from '../../wire/octet.ts';
-import { checkFunctions, UsageError } from '../../wire/usage.ts';
+import { checkFunctions, shown, UsageError } from '../../wire/usage.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from './port.ts';
 
 /** A store to be checked: empty at first. */
@@ -35,7 +35,9 @@ export async function checkQueue(make: () => QueueStore | Promise<QueueStore>): 
   const results: QueueCheck[] = [];
   for (const [name, check] of Object.entries(CHECKS)) {
     const run = async (): Promise<void> => {
-      const stage = new Stage(await make());
+      const store = await make();
+      if (typeof store?.open !== 'function') throw new UsageError(`make must return a store, which has a function "open", not ${shown(store)}`);
+      const stage = new Stage(store);
       await check(stage);
       await stage.end();
     };

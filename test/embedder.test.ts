@@ -1,0 +1,196 @@
+// Every public name as a program without types may use it: whatever is given, there is a value or an error that says what would be
+// right. Never what a line of our own has stumbled over.
+
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import * as ehlo from '../src/index.ts';
+import { encodeUtf8 } from '../src/wire/utf8.ts';
+import { UsageError } from '../src/wire/usage.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
+import { turns } from './support/turn.ts';
+
+type Anything = (...given: readonly unknown[]) => unknown;
+
+const OBJECT = 'options must be an object, not undefined';
+const parser = (name: string, example: string): string => `${name} takes text such as "${example}", not undefined`;
+const formatter = (name: string, of: string): string => `${name} takes what ${of} has returned, where that is no fault, not undefined`;
+
+/** What each says where it is given nothing; undefined: that is all right. */
+const OF_NOTHING: Readonly<Record<keyof typeof ehlo, string | undefined>> = {
+  accept: undefined,
+  checkQueue: 'checkQueue needs a function that makes a store',
+  ChunkDecoder: 'a chunk has a whole number of octets, not undefined',
+  clientEdges: undefined,
+  ClientSession: OBJECT,
+  collect: undefined,
+  committed: 'committed takes the entry of a queue, which has an id',
+  connectTo: 'expected smtp://HOST:PORT, smtps://HOST:PORT or lmtp://HOST:PORT, found undefined',
+  DataDecoder: OBJECT,
+  DataEncoder: undefined,
+  decodeBase64: parser('decodeBase64', 'aGVsbG8='),
+  decodeUtf8: 'octets are a Uint8Array, not undefined',
+  decodeXtext: parser('decodeXtext', 'a+3Db'),
+  delivered: 'delivered takes what became of one recipient, as in outcomes.every(delivered), not undefined',
+  encodeBase64: 'octets are a Uint8Array, not undefined',
+  encodeUtf8: parser('encodeUtf8', 'bücher'),
+  encodeXtext: parser('encodeXtext', 'a=b'),
+  FileQueue: 'a FileQueue is opened: await FileQueue.open(directory)',
+  formatCommand: formatter('formatCommand', 'parseCommand'),
+  formatDomain: formatter('formatDomain', 'parseDomain'),
+  formatEhloLine: 'formatEhloLine takes { keyword, parameters }, a text and a list of them, not undefined',
+  formatEnhancedStatus: 'formatEnhancedStatus takes a status code such as { class: 5, subject: 1, detail: 1 }, not undefined',
+  formatFault: 'formatFault takes a fault, which isFault tells from what was parsed, not undefined',
+  formatMailbox: formatter('formatMailbox', 'parseMailbox'),
+  formatParameters: 'formatParameters takes a list of { keyword, value }, not undefined',
+  formatPath: formatter('formatPath', 'parseReversePath or parseForwardPath'),
+  formatReceived: 'formatReceived takes { helo, by, date } and what else is known, not undefined',
+  formatReply: 'formatReply takes a reply, such as reply(550, "5.1.1", "no such user"), not undefined',
+  isFault: undefined,
+  LineDecoder: OBJECT,
+  listen: undefined,
+  MailClient: 'a MailClient is of { host, port }, or made by connectTo(url), not of undefined',
+  Maildir: 'a Maildir is opened: await Maildir.open(directory)',
+  parseAddressLiteral: parser('parseAddressLiteral', '[192.0.2.1]'),
+  parseCommand: parser('parseCommand', 'MAIL FROM:<alice@example.org>'),
+  parseDomain: parser('parseDomain', 'example.org'),
+  parseEhloLine: parser('parseEhloLine', 'SIZE 1000'),
+  parseEhloReply: 'parseEhloReply takes a reply, as a ReplyAssembler makes of its lines, not undefined',
+  parseEnhancedStatus: parser('parseEnhancedStatus', '5.1.1'),
+  parseForwardPath: parser('parseForwardPath', '<alice@example.org>'),
+  parseMailbox: parser('parseMailbox', 'alice@example.org'),
+  parseParameters: parser('parseParameters', 'SIZE=1000 BODY=8BITMIME'),
+  parseReceived: parser('parseReceived', 'Received: from a.example by b.example; Mon, 30 Nov 2026 00:24:11 +0000'),
+  parseReversePath: parser('parseReversePath', '<alice@example.org>'),
+  refuse: 'refuse takes a text behind the codes, such as "no such user", not undefined',
+  relay: 'forward-paths are a list, also where it is one',
+  reply: 'reply takes a code, an enhanced code of the same class or undefined, and texts, such as 550, "5.1.1", "no such user", not [null,null]',
+  ReplyAssembler: OBJECT,
+  Resolver: undefined,
+  Server: OBJECT,
+  serverEdges: undefined,
+  ServerSession: OBJECT,
+  TlsClient: undefined,
+  TlsServer: 'tls needs cert and key, in PEM',
+  toMermaid: 'toMermaid takes a list of edges, such as [...serverEdges()], not undefined',
+  TransferAgent: OBJECT,
+  UsageError: undefined,
+  Users: 'Users are made by await Users.read(file), or Users.parse(name, octets), not of undefined',
+};
+
+const NAMES = Object.keys(OF_NOTHING) as (keyof typeof ehlo)[];
+
+/** Calls it, or makes one of it where it is a class. */
+const use = (name: keyof typeof ehlo): Anything => {
+  const value: unknown = ehlo[name];
+  return /^class\b/.test(Function.prototype.toString.call(value)) ? (...given) => new (value as new (...given: readonly unknown[]) => unknown)(...given) : (value as Anything);
+};
+
+const VALUES: readonly unknown[] = [undefined, null, 5, NaN, -1, 5n, true, 'x', {}, [], [null], () => undefined, new Map(), encodeUtf8('x'), ehlo.parseDomain('-')];
+const SECOND: readonly unknown[] = [undefined, null, 5, 'x', {}];
+const GIVEN: readonly (readonly unknown[])[] = [[], ...VALUES.flatMap((first) => SECOND.map((second) => [first, second]))];
+
+/** What went wrong where it was not for the embedder to read; a promise has the time in which a mistake of use is found. */
+async function stumbles(call: () => unknown): Promise<string | undefined> {
+  try {
+    const made = call();
+    const next = typeof made === 'object' && made !== null && 'next' in made && Symbol.asyncIterator in made ? (made as AsyncIterator<unknown>).next() : made;
+    await Promise.race([next, turns(3)]);
+    return undefined;
+  } catch (error) {
+    const plain = error instanceof UsageError || Object.getPrototypeOf(error) === Error.prototype;
+    return plain ? undefined : String(error);
+  }
+}
+
+describe('a public name', () => {
+  it('is in the table above', () => expect([...NAMES].sort()).toEqual(Object.keys(ehlo).sort()));
+
+  it.each(NAMES.filter((name) => OF_NOTHING[name] !== undefined))('says what it wants where it is given nothing: %s', async (name) => {
+    await expect((async () => use(name)())()).rejects.toThrow(new UsageError(OF_NOTHING[name] ?? ''));
+  });
+
+  it.each(NAMES.filter((name) => name !== 'UsageError'))('stumbles over nothing that it is given: %s', async (name) => {
+    const listens = (given: readonly unknown[]): boolean => name === 'listen' && given[1] === undefined;
+    const found: string[] = [];
+    for (const given of GIVEN) {
+      const stumbled = listens(given) ? undefined : await stumbles(() => use(name)(...given));
+      if (stumbled !== undefined) found.push(stumbled);
+    }
+    expect(found).toEqual([]);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['a line has at least the 2 octets of its CRLF, not "512"', () => new ehlo.LineDecoder({ limit: '512' as never })],
+    ['bareLf must be true or false, not "no"', () => new ehlo.LineDecoder({ limit: 512, bareLf: 'no' as never })],
+    ['a text line has at least the 2 octets of its CRLF, not "1000"', () => new ehlo.DataDecoder({ lineLimit: '1000' as never })], // it was put behind the octets' count
+    ['limit must be a number of lines, not "5"', () => new ehlo.ReplyAssembler({ limit: '5' as never })],
+    ['utf8 must be true or false, not "yes"', () => ehlo.parseMailbox('a@b.test', { utf8: 'yes' as never })],
+    ['formatPath takes what parseReversePath or parseForwardPath has returned, where that is no fault, not {"fault":"bad-path","at":0,"expected":"\\"<\\"","found":"x","source":"RFC 5321 §4.1.2 Path"}', () => ehlo.formatPath(ehlo.parseForwardPath('x') as never)],
+    ['a command takes what parseDomain or parseAddressLiteral has returned, where that is no fault, not "a.test"', () => ehlo.formatCommand({ verb: 'EHLO', domain: 'a.test' as never })],
+    ['reply takes a code, an enhanced code of the same class or undefined, and texts, such as 550, "5.1.1", "no such user", not [550,"4.1.1","x"]', () => ehlo.reply(550, '4.1.1' as never, 'x')],
+    ['a reply has a code, an enhanced code or undefined, and lines of text, such as reply(550, "5.1.1", "no such user"), not {"code":550}', () => asked().refuse({ code: 550 } as never)],
+    ['via must be text, not 5', () => ehlo.formatReceived({ helo: 'a.test', by: 'b.test', date: 0, via: 5 as never })],
+    ['toMermaid takes a list of edges, such as [...serverEdges()], not {}', () => ehlo.toMermaid(ehlo.serverEdges() as never)],
+    ['add takes the content behind the mail, an async iterable of octets, not undefined', async () => (await queue).add({ reversePath: ehlo.parseReversePath('<>') as ehlo.ReversePath, forwardPaths: [] }, undefined as never)],
+  ])('says: %s', async (message, call) => {
+    await expect((async () => call())()).rejects.toThrow(new UsageError(message));
+  });
+
+  it('that parses may be given to map', () => expect(['a.test', 'b.test'].map(ehlo.parseDomain as Anything)).toMatchObject([{ key: 'a.test' }, { key: 'b.test' }]));
+});
+
+/** A session whose banner is in question. */
+function asked(): ehlo.ServerSession {
+  const session = new ehlo.ServerSession({ hostname: 'mx.test' }, 0);
+  session.next();
+  return session;
+}
+
+const directory = temporaryDirectory();
+const queue = ehlo.FileQueue.open(join(directory.path, 'queue'));
+const server = ehlo.listen({ hostname: 'mx.test', port: 0 }, { message: () => ehlo.accept() });
+const resolver = new ehlo.Resolver({ servers: ['127.0.0.1:1'], timeout: 10 });
+
+afterAll(async () => {
+  await (await server).close(0);
+  await (await queue).close();
+  directory[Symbol.dispose]();
+});
+
+/** One to be called, by what makes it: anew for each call where the call ends it. */
+const MADE: Readonly<Partial<Record<keyof typeof ehlo, () => unknown>>> = {
+  LineDecoder: () => new ehlo.LineDecoder({ limit: 512 }),
+  DataDecoder: () => new ehlo.DataDecoder({ lineLimit: 1000 }),
+  DataEncoder: () => new ehlo.DataEncoder(),
+  ChunkDecoder: () => new ehlo.ChunkDecoder(5),
+  ReplyAssembler: () => new ehlo.ReplyAssembler({ limit: 5 }),
+  ServerSession: asked,
+  ClientSession: () => new ehlo.ClientSession({ hostname: 'a.test' }, 0),
+  Server: () => server,
+  MailClient: () => ehlo.connectTo('smtp://127.0.0.1:1', { hostname: 'a.test' }),
+  Resolver: () => resolver,
+  Users: () => ehlo.Users.parse('users', new Uint8Array()),
+  FileQueue: () => queue,
+  Maildir: () => ehlo.Maildir.open(join(directory.path, 'box')),
+  TransferAgent: async () => new ehlo.TransferAgent({ hostname: 'mx.test', queue: await queue, admission: { accept: new Set(), relayFrom: [] }, routing: { routes: new Map(), mxPort: 25, allowPrivateTargets: false }, resolver, log: () => undefined }),
+};
+
+/** What is called by the shells alone, ends what the others need, or is called for each line: to look at its octets took a quarter as long as to read them. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['constructor', 'read', 'write', 'Server.enter', 'Server.close', 'FileQueue.close', 'TransferAgent.close']);
+
+const METHODS = Object.entries(MADE).flatMap(([name, make]) =>
+  Object.entries(Object.getOwnPropertyDescriptors((ehlo[name as keyof typeof ehlo] as { readonly prototype: object }).prototype))
+    .filter(([method, { value }]) => typeof value === 'function' && !LEFT_OUT.has(method) && !LEFT_OUT.has(`${name}.${method}`))
+    .map(([method]) => [name, method, make] as const));
+
+describe('a method of a public class', () => {
+  it.each(METHODS)('stumbles over nothing that it is given: %s.%s', async (_, method, make) => {
+    const found: string[] = [];
+    for (const given of GIVEN) {
+      const made = (await make()) as Readonly<Record<string, Anything>>;
+      const stumbled = await stumbles(() => made[method]?.(...given));
+      if (stumbled !== undefined) found.push(stumbled);
+    }
+    expect(found).toEqual([]);
+  });
+});
