@@ -139,6 +139,29 @@ describe('a public name', () => {
   it('that parses may be given to map', () => expect(['a.test', 'b.test'].map(ehlo.parseDomain as Anything)).toMatchObject([{ key: 'a.test' }, { key: 'b.test' }]));
 });
 
+// found by trying: each was ignored, and what it was to forbid was done
+describe('an option that is misspelt', () => {
+  const mail = (options: object): unknown => ehlo.relay('<>', ['bob@b.test'], new Uint8Array(), options as ehlo.RelayOptions);
+  const secret = { type: 'password', authcid: 'a', password: 'b' };
+  it.each<[string, () => unknown]>([
+    ['there is no option requireTLS: did you mean requireTls?', () => ehlo.listen({ hostname: 'mx.test', port: 0, requireTLS: true } as ehlo.ListenOptions)],
+    ['there is no option maxsize: did you mean maxSize?', () => new ehlo.ServerSession({ hostname: 'mx.test', maxsize: 5 } as ehlo.ServerOptions, 0)],
+    ['there is no option mechanism: did you mean mechanisms?', () => new ehlo.ServerSession({ hostname: 'mx.test', auth: { mechanism: [] } as never }, 0)],
+    ['there is no option rctp: did you mean rcpt?', () => ehlo.listen({ hostname: 'mx.test', port: 0 }, { message: () => ehlo.accept(), rctp: () => ehlo.refuse(550, '5.7.1', 'no') } as ehlo.Hooks)],
+    ['there is no option tlspolicy: did you mean tlsPolicy?', () => mail({ tlspolicy: 'verify' })],
+    ['there is no option smartHost: did you mean smarthost?', () => mail({ routing: { smartHost: { host: 'mx.test', port: 25 } } })],
+    ['there is no option cleartext: did you mean clearText?', () => mail({ auth: { secret, cleartext: false } })],
+    ['smarthost is among the options of routing: relay(from, to, content, { routing: { smarthost } })', () => mail({ smarthost: { host: 'mx.test', port: 25 } })],
+    ['there is no option connection: did you mean connections?', () => ehlo.connectTo('smtp://mx.test', { connection: 5 } as ehlo.MailClientOptions)],
+  ])('is told: %s', async (message, call) => {
+    await expect((async () => call())()).rejects.toThrow(new UsageError(message));
+  });
+
+  it('is not what is like none: it may be somebody else\'s', () => {
+    expect(new ehlo.ServerSession({ hostname: 'mx.test', ...{ colour: 'blue' } }, 0).state).toBe('connected');
+  });
+});
+
 /** A session whose banner is in question. */
 function asked(): ehlo.ServerSession {
   const session = new ehlo.ServerSession({ hostname: 'mx.test' }, 0);

@@ -17,7 +17,7 @@
 // Left out: sockets that are files.
 
 import { setMaxListeners } from 'node:events';
-import { checkCounts, checkObject, shown, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkNames, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { quote } from '../wire/ascii.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Outcome } from '../protocol/client/action.ts';
@@ -35,7 +35,7 @@ import { now } from './pump.ts';
 import { parsed } from './relay.ts';
 import { checkResolver, Resolver } from './resolve.ts';
 import { sendAll } from './send-all.ts';
-import { checkSender, type Follower, type Outgoing, type SenderOptions } from './sender.ts';
+import { checkSender, SENDER_OPTIONS, type Follower, type Outgoing, type SenderOptions } from './sender.ts';
 
 /** What is set about a `MailClient`. */
 export interface MailClientOptions extends Partial<SenderOptions> {
@@ -65,6 +65,9 @@ interface Job {
   readonly paths: readonly ForwardPath[];
   readonly resolve: (outcomes: readonly RecipientOutcome[]) => void;
 }
+
+/** All of them, by name. */
+const CLIENT_OPTIONS: Readonly<Record<keyof MailClientOptions, true>> = { ...SENDER_OPTIONS, connections: true, waiting: true, mailsPerConnection: true, idle: true, resolver: true };
 
 const LEAST = { connections: 1, waiting: 1, mailsPerConnection: 1, idle: 0 } as const;
 
@@ -107,6 +110,7 @@ export class MailClient implements AsyncDisposable {
   constructor(server: NextHop, options: MailClientOptions = {}) {
     if (!isNextHop(server)) throw new UsageError(`a MailClient is of { host, port }, or made by connectTo(url), not of ${shown(server)}`);
     checkObject(options);
+    checkNames(options, CLIENT_OPTIONS);
     const { connections = 5, mailsPerConnection = Infinity, idle = 10_000, signal } = options;
     checkCounts(options, LEAST);
     checkSender(options);

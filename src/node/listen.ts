@@ -1,7 +1,9 @@
 // Listening: what can be said about a server, and the first thing that is wrong with it, in a sentence.
 
-import { checkFlags, checkFunctions, checkObject, shown, UsageError } from '../wire/usage.ts';
+import { checkFlags, checkFunctions, checkNames, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { hostOf } from '../protocol/hostname.ts';
+import { SERVER_OPTIONS } from '../protocol/server/option.ts';
+import type { Collector } from './collect.ts';
 import { ListeningEntrance, type Entrance } from './entrance.ts';
 import { reportError } from './error-report.ts';
 import type { AnyHooks, Hooks } from './hook.ts';
@@ -30,6 +32,19 @@ export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, Se
   readonly entrance?: Entrance;
 }
 
+/** All of them, by name. */
+const LISTEN_OPTIONS: Readonly<Record<keyof ListenOptions, true>> = {
+  ...SERVER_OPTIONS,
+  tls: true, tlsAtOnce: true, hookTimeout: true, maxBuffered: true, session: true, maxConnections: true, maxConnectionsPerClient: true, proxyFrom: true,
+  host: true, port: true, path: true, fd: true, entrance: true,
+};
+
+/** All hooks, by name, and what a `Collector` has besides. */
+const HOOK_NAMES: Readonly<Record<keyof Collector, true>> = {
+  sessionState: true, mailState: true, client: true, helo: true, mail: true, rcpt: true, auth: true, vrfy: true, message: true, ended: true, notice: true, error: true,
+  mails: true, next: true,
+};
+
 /** Those that a server can do without. */
 const HOOKS = ['sessionState', 'mailState', 'client', 'helo', 'mail', 'rcpt', 'auth', 'vrfy', 'ended', 'notice', 'error'] as const satisfies readonly (keyof Hooks)[];
 
@@ -41,6 +56,7 @@ const HOOKS = ['sessionState', 'mailState', 'client', 'helo', 'mail', 'rcpt', 'a
  */
 export async function listen<State = undefined, MailState = undefined>(options: ListenOptions = {}, hooks?: Hooks<State, MailState>): Promise<Server> {
   checkObject(options);
+  checkNames(options, LISTEN_OPTIONS);
   if ('message' in options) throw new UsageError('hooks are the second argument: listen(options, { message })'); // it would wait for an accept loop, and so would its clients
   const { host = '127.0.0.1', port = 2525, path, fd, entrance, tls, hostname = await machineName(), ...others } = options;
   hostOf(hostname);
@@ -51,7 +67,10 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   checkFlags(others, ['tlsAtOnce']);
   if (others.lmtp === true && port === 25) throw new UsageError('LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)');
   if (hooks !== undefined && typeof hooks?.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');
-  if (hooks !== undefined) checkFunctions(hooks, HOOKS);
+  if (hooks !== undefined) {
+    checkNames(hooks, HOOK_NAMES);
+    checkFunctions(hooks, HOOKS);
+  }
   if (others.tlsAtOnce === true && tls === undefined) throw new UsageError('tlsAtOnce needs tls, with a certificate and a key');
   if (others.auth !== undefined && hooks?.auth === undefined) throw new UsageError('auth needs the hook "auth", which answers for the users');
   const kept = hooks as AnyHooks | undefined; // the one cast: from here on the states are kept, and not looked at

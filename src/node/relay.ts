@@ -1,7 +1,7 @@
 // Relay->new($from, $to, $msg): for each recipient look up where its mail goes, and deliver it there (RFC 5321 §5.1).
 
 import { setMaxListeners } from 'node:events';
-import { checkFlags, checkFunctions, checkObject, given, shown, UsageError } from '../wire/usage.ts';
+import { checkFlags, checkFunctions, checkNames, checkObject, given, shown, UsageError } from '../wire/usage.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type MailboxPath, type ReversePath } from '../syntax/path.ts';
 import { checkLmtpHops } from '../relay/next-hop.ts';
@@ -13,7 +13,7 @@ import type { DeliverOptions, RecipientOutcome } from './deliver.ts';
 import { tell, warn } from './error-report.ts';
 import { machineName } from './machine-name.ts';
 import { checkResolver, Resolver } from './resolve.ts';
-import { checkSender, type Outgoing } from './sender.ts';
+import { checkSender, SENDER_OPTIONS, type Outgoing } from './sender.ts';
 import { sendAllWays, type WaysOptions } from './ways.ts';
 
 /** What is set about `relay`. */
@@ -23,6 +23,12 @@ export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'des
   /** What of routing differs from its defaults: no own names, port 25, no private targets, no configured next hops. */
   readonly routing?: Partial<RouteOptions>;
 }
+
+/** All of them, by name. */
+const RELAY_OPTIONS: Readonly<Record<keyof RelayOptions, true>> = {
+  ...SENDER_OPTIONS,
+  pool: true, serverPostmaster: true, mayNotGreetAs: true, report: true, routing: true, resolver: true,
+};
 
 /** The outcomes of all recipients, in their order; or, iterated, each as soon as it is certain, in the order in which they come. */
 export interface Relaying extends Promise<readonly RecipientOutcome[]>, AsyncIterable<RecipientOutcome> {}
@@ -49,6 +55,8 @@ export function relay(reversePath: ReversePath | string, forwardPaths: readonly 
 
 async function relayAll(reversePath: ReversePath | string, forwardPaths: readonly (ForwardPath | string)[], content: Content, options: RelayOptions, told: (outcome: RecipientOutcome) => void): Promise<readonly RecipientOutcome[]> {
   checkObject(options);
+  checkNames(options, RELAY_OPTIONS);
+  if ('smarthost' in options) throw new UsageError('smarthost is among the options of routing: relay(from, to, content, { routing: { smarthost } })'); // the mail would go by MX
   if (!Array.isArray(forwardPaths)) throw new UsageError('forward-paths are a list, also where it is one');
   if (forwardPaths.length === 0) throw new UsageError('relay needs a recipient');
   checkSender(options);

@@ -52,6 +52,11 @@ export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtO
   readonly session?: (options: ClientOptions, now: Milliseconds) => ClientSession;
 }
 
+/** All of them, by name. */
+export const SENDER_OPTIONS: Readonly<Record<keyof SenderOptions, true>> = {
+  hostname: true, timeout: true, lmtp: true, ownNames: true, tlsPolicy: true, tlsAtOnce: true, tls: true, serverName: true, auth: true, signal: true, closing: true, session: true,
+};
+
 /** Throws UsageError for options that no session can be made with. @internal */
 export function checkSender(options: Partial<SenderOptions>): void {
   const { tls, serverName, signal, closing } = options;

@@ -14,7 +14,7 @@
 import { parseAddressLiteral } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
 import { quote } from '../wire/ascii.ts';
-import { checkFlags, checkLists, checkObject } from '../wire/usage.ts';
+import { checkFlags, checkLists, checkNames, checkObject } from '../wire/usage.ts';
 import { addressKey } from './address.ts';
 import { type DnsAnswer, formatMxAnswer, type MxRecord } from './dns-answer.ts';
 import { hostKey } from './host-name.ts';
@@ -53,9 +53,13 @@ export interface RouteOptions {
   readonly allowPrivateTargets: boolean;
 }
 
+/** All of them, by name. */
+const ROUTE_OPTIONS: Readonly<Record<keyof RouteOptions, true>> = { ownNames: true, ownAddresses: true, routes: true, smarthost: true, mxPort: true, allowPrivateTargets: true };
+
 /** Throws UsageError for what decides nothing, or not what it says. */
 export function checkRouting(options: Partial<RouteOptions>): void {
   checkObject(options, 'routing must be an object');
+  checkNames(options, ROUTE_OPTIONS);
   checkLists(options, ['ownNames', 'ownAddresses']);
   checkFlags(options, ['allowPrivateTargets']);
   checkNextHops(options);

@@ -1,5 +1,6 @@
 // What is thrown when the embedder misuses an interface. Nothing that a peer sends ever throws: a peer's faults are values.
 
+import { nearWord } from './near-word.ts';
 import { isOctets } from './octet.ts';
 
 /** Thrown where the program that uses this one is wrong, never for what a peer does. */
@@ -10,6 +11,14 @@ export class UsageError extends Error {
 /** Throws UsageError for what is no object, whatever its type promised. */
 export function checkObject(value: unknown, wanted = 'options must be an object'): void {
   if (typeof value !== 'object' || value === null) throw new UsageError(`${wanted}, not ${shown(value)}`);
+}
+
+/** Throws UsageError for a name that is none of these, and nearly one: a slip, by which nothing would be set. What is like none of them is somebody else's. */
+export function checkNames(options: object, names: Readonly<Record<string, true>>): void {
+  for (const name of Object.keys(options)) {
+    const meant = Object.hasOwn(names, name) ? undefined : nearWord(name, Object.keys(names));
+    if (meant !== undefined) throw new UsageError(`there is no option ${name}: did you mean ${meant}?`);
+  }
 }
 
 /** Throws UsageError for what is no octets, whatever its type promised: text above all. */

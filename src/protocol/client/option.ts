@@ -1,6 +1,6 @@
 // What an embedder sets about a ClientSession, and what holds where nothing is set.
 
-import { checkCounts, checkFlags, checkLists, checkObject, shown, UsageError } from '../../wire/usage.ts';
+import { checkCounts, checkFlags, checkLists, checkNames, checkObject, shown, UsageError } from '../../wire/usage.ts';
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
 import { hostOf } from '../hostname.ts';
 import type { Milliseconds } from '../limit.ts';
@@ -47,6 +47,8 @@ export interface Settings {
   readonly ownNames: ReadonlySet<string>;
 }
 
+const AUTH_OPTIONS: Readonly<Record<keyof ClientAuth, true>> = { secret: true, hash: true, nonce: true, clearText: true };
+
 const POLICIES: readonly TlsPolicy[] = ['off', 'opportunistic', 'require', 'verify'];
 
 /** Throws UsageError for a hostname, own names, a policy, a secret, a time or a flag that is not one: a session that began with it could only fail, or show what it was not to show. */
@@ -59,7 +61,9 @@ export function checkClientOptions(options: Partial<Omit<ClientOptions, 'auth'>>
   if (!ownNames.every((name) => typeof name === 'string')) throw new UsageError(`ownNames must be host names, not ${shown(ownNames)}`);
   if (tlsPolicy !== undefined && !POLICIES.includes(tlsPolicy)) throw new UsageError(`tlsPolicy must be one of ${POLICIES.join(', ')}, not ${shown(tlsPolicy)}`);
   if (auth !== undefined && !isSecret(auth?.secret)) throw new UsageError('auth needs a secret: { type: "password", authcid, password } or { type: "token", token }');
-  if (auth !== undefined) checkFlags(auth, ['clearText']);
+  if (auth === undefined) return;
+  checkNames(auth, AUTH_OPTIONS);
+  checkFlags(auth, ['clearText']);
 }
 
 /** Tells whether it is one, as a program without types may not have it. */

@@ -1,7 +1,7 @@
 // What an embedder sets about a ServerSession, and what holds where nothing is set.
 
 import { encodeAscii } from '../../wire/ascii.ts';
-import { checkCounts, checkFlags, checkLists, checkObject, shown, UsageError } from '../../wire/usage.ts';
+import { checkCounts, checkFlags, checkLists, checkNames, checkObject, shown, UsageError } from '../../wire/usage.ts';
 import { EXTENSIONS, type ExtensionKeyword } from '../extension.ts';
 import { hostOf } from '../hostname.ts';
 import { LENIENCIES, type LeniencyName } from '../leniency.ts';
@@ -127,14 +127,26 @@ const LEAST = {
   maxCommands: 0, maxErrors: 0, maxRefusedRecipients: 0, maxAuthFailures: 0, maxMails: 1, maxRecipientDomains: 1, // RFC 9422 §4: "0" is no limit's value
 } as const satisfies Readonly<Partial<Record<keyof ServerOptions, number>>>;
 
+/** All of them, by name. */
+export const SERVER_OPTIONS: Readonly<Record<keyof ServerOptions, true>> = {
+  hostname: true, maxSize: true, maxDrain: true, maxRecipients: true, maxTextLine: true, timeout: true, sessionTimeout: true, minDataRate: true,
+  dataRateWindow: true, maxCommands: true, maxErrors: true, maxRefusedRecipients: true, maxAuthFailures: true, maxMails: true,
+  maxRecipientDomains: true, leniencies: true, earlyTalk: true, lmtp: true, without: true, startTls: true, secured: true, requireTls: true,
+  auth: true, counts: true, encode: true, crowded: true,
+};
+
+const AUTH_OPTIONS: Readonly<Record<keyof AuthOptions, true>> = { mechanisms: true, begin: true, required: true, clearText: true };
+
 /** Options whose number stands in the reply to EHLO. */
 const ANNOUNCED = ['maxSize', 'maxRecipients', 'maxMails', 'maxRecipientDomains'] as const satisfies readonly (keyof typeof LEAST)[];
 
 function readOptions(options: ServerOptions): Settings {
   checkObject(options);
+  checkNames(options, SERVER_OPTIONS);
   checkLists(options, ['leniencies', 'without']);
   checkFlags(options, ['lmtp', 'secured', 'requireTls']);
   if (options.auth !== undefined) {
+    checkNames(options.auth, AUTH_OPTIONS);
     checkLists(options.auth, ['mechanisms']);
     checkFlags(options.auth, ['required', 'clearText']);
   }
