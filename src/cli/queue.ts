@@ -3,10 +3,11 @@
 // A relay that runs is asked through its socket (node/control.ts). Where none does, the queue is opened here, under its lock, and
 // what is ordered is done when the relay runs again.
 
-import { readFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Aborter } from '../node/aborter.ts';
 import { ask, NobodyThere, Silent } from '../node/control.ts';
+import { errorCode } from '../node/error-text.ts';
 import { EXIT } from '../node/exit-status.ts';
 import { Journal } from '../node/journal.ts';
 import { InUse } from '../node/lock.ts';
@@ -72,8 +73,11 @@ async function run(request: Request, directory: string, json: boolean, terminal:
     terminal.err(`ehlo queue: ${directory}: ${text}\n`);
     return status;
   };
-  const format = await readFile(join(directory, 'FORMAT'), 'utf8').catch((error: Error & { readonly code?: string }) => error);
-  if (typeof format !== 'string') return format.code === 'ENOENT' || format.code === 'ENOTDIR' ? complain('there is no queue', EXIT.noInput) : complain(reason(format), EXIT.unavailable);
+  try {
+    await stat(join(directory, 'FORMAT')); // not read: this may be root, and the folder another's
+  } catch (error) {
+    return ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '') ? complain('there is no queue', EXIT.noInput) : complain(reason(error), EXIT.unavailable);
+  }
   const printer = new Printer(request, json, terminal);
   try {
     for (const part of await partsOf(directory)) {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { chmod, chown, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -185,6 +185,7 @@ describe('ehlo queue', () => {
     ['a folder that is no queue', folder, 66, 'there is no queue'],
     ['a file', () => file('', 'x'), 66, 'there is no queue'],
     ['one that cannot be read', () => (folder(), mkdirSync(join(path, 'FORMAT'))), 69, 'illegal operation on a directory'], // as --help has it; found by trying
+    ['a file without an end', () => (folder(), symlinkSync('/dev/zero', join(path, 'FORMAT'))), 69, 'the queue has the format "", this version reads "ehlo-queue 1" to "ehlo-queue 3"'], // found by trying: it took all memory, as root, whoever's the folder was
     ['the simple queue', () => (folder(), file('FORMAT', 'ehlo-files 1\n')), 69, 'the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 3"'],
   ])('says what is wrong with %s, and makes none', async (_, make, status, text) => {
     make();
