@@ -360,6 +360,12 @@ declare module 'node:timers' {
 }
 
 // node/metric-server.ts
+declare module 'node:net' {
+  export interface Server {
+    on(event: 'connection', listener: (socket: Socket) => void): void;
+  }
+}
+
 declare module 'node:http' {
   import type { Server as NetServer } from 'node:net';
   export interface Request {
@@ -371,7 +377,6 @@ declare module 'node:http' {
     end(text?: string): void;
   }
   export interface Server extends NetServer {
-    maxConnections: number;
     closeAllConnections(): void;
   }
   export function createServer(options: { readonly requestTimeout: number; readonly headersTimeout: number; readonly connectionsCheckingInterval: number }, answer: (request: Request, response: Response) => void): Server;

@@ -4,6 +4,7 @@
 // network of one's own.
 
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { openPlace } from './place.ts';
 
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -25,7 +26,15 @@ export class MetricServer {
       if (this.#tell === undefined) return answer(503, 'not ready yet\n');
       this.#tell().then((text) => answer(200, text), () => answer(500, 'the metrics are not to be had\n'));
     });
-    this.#server.maxConnections = MOST_CLIENTS;
+    const clients = new Set<Socket>();
+    this.#server.on('connection', (socket) => {
+      clients.add(socket);
+      socket.on('close', () => clients.delete(socket));
+      const [oldest] = clients;
+      if (oldest === undefined || clients.size <= MOST_CLIENTS) return;
+      clients.delete(oldest);
+      oldest.destroy(); // it has had the longest to ask: nobody is kept out by those who do not
+    });
   }
 
   /** Listens, or rejects with an Error whose message says in one line what could not be done. */

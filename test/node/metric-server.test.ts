@@ -43,6 +43,14 @@ describe('the metrics over HTTP', () => {
     expect(answer).not.toContain('secret');
   });
 
+  // found by trying: sixteen connections that said nothing kept everybody else out for twenty seconds
+  it('are told though others have connected and ask nothing', async () => {
+    server.begin(async () => 'ehlo_sessions_total 1\n');
+    const idle = await Promise.all(Array.from({ length: 16 }, () => RawPeer.connect(server.port)));
+    expect(await ask('GET /metrics HTTP/1.1')).toMatch(/^HTTP\/1\.1 200 /);
+    for (const { socket } of idle) socket.destroy();
+  });
+
   it('need a port of their own', async () => {
     await expect(MetricServer.open({ host: '127.0.0.1', port: server.port })).rejects.toThrow(`cannot listen on 127.0.0.1:${server.port}: the port is in use`);
   });
