@@ -86,7 +86,7 @@ export interface Door {
 }
 
 /** What the log says of a mail that came in. */
-type Story = Readonly<Record<'id' | 'client' | 'from' | 'to', string> & Record<'helo' | 'user' | 'tls', string | undefined>> & { size: number | undefined; maildir: true | undefined };
+type Story = Readonly<Record<'id' | 'client' | 'from' | 'to', string> & Record<'helo' | 'user' | 'tls' | 'cipher', string | undefined>> & { size: number | undefined; maildir: true | undefined };
 
 const NO_ROOM = refuse(452, '4.3.1', 'not enough room to keep the mail');
 
@@ -211,7 +211,7 @@ export class TransferAgent {
     const id = newId();
     const { relayed, local } = this.#local.split(mail);
     // One object, filled in when its size is known, as in the queue: spreading parts into others cost 3 µs.
-    const story: Story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(','), size: undefined, maildir: undefined };
+    const story: Story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, cipher: session.tls?.cipherSuite, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(','), size: undefined, maildir: undefined };
     try {
       let queued: QueuedMail | undefined;
       let kept: number | undefined; // octets in the Maildir

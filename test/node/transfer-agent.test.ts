@@ -8,6 +8,7 @@ import type { Server } from '../../src/node/server.ts';
 import type { LogFields } from '../../src/node/log.ts';
 import { Maildir } from '../../src/node/maildir.ts';
 import { Resolver } from '../../src/node/resolve.ts';
+import { TlsServer } from '../../src/node/tls.ts';
 import { TransferAgent, type Door, type TransferAgentOptions } from '../../src/node/transfer-agent.ts';
 import { parseCidr } from '../../src/relay/admission.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
@@ -19,6 +20,7 @@ import { RawPeer } from '../support/raw-peer.ts';
 import { startDnsServer, type DnsServer } from '../support/dns-server.mjs';
 import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort, type ScriptedServer } from '../support/scripted-server.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+import { certificate } from '../support/tls-peer.ts';
 import { turns, until } from '../support/turn.ts';
 
 let directory: TemporaryDirectory;
@@ -253,6 +255,18 @@ describe('a transfer agent', () => {
     expect(first.logged[0]?.[1]).toMatchObject({ id, client: '127.0.0.1', helo: 'client.test', from: '<alice@a.test>', to: '<bob@b.test>' });
     expect(events(last)).toEqual(['accepted']);
     expect(last.logged[0]?.[1]).toMatchObject({ maildir: true, size: text.length - 'Return-Path: <alice@a.test>\r\n'.length });
+  });
+
+  // RFC 8314 §4
+  it('has TLS in the log: under which a mail came, cipher suite included, as in the Received field, and under which it went', async () => {
+    const last = await start('last.test', { accept: ['b.test'], maildir: true, options: { tls: new TlsServer(certificate('mx')) } });
+    const first = await start('first.test', { routes: { 'b.test': last.server.port } });
+    await submit(first, '<alice@a.test>', ['<bob@b.test>']);
+    await until(() => events(first).includes('done'));
+    const { tls, cipher } = last.logged[0]?.[1] ?? {};
+    expect([tls, cipher]).toEqual(['TLSv1.3', expect.stringMatching(/^TLS_\w+_SHA\d+$/)]);
+    expect(last.delivered()[0]).toContain(` tls ${String(cipher)}`);
+    expect(first.logged.map(([event, fields]) => [event, fields['tls']])).toEqual([['accepted', undefined], ['delivered', 'TLSv1.3'], ['done', undefined]]);
   });
 
   // A domain is the same in U-labels and in A-labels (RFC 5890 §2.3.2.4).
