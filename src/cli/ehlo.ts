@@ -11,6 +11,8 @@ import { reason } from './reason.ts';
 
 const { stderr } = process;
 
+process.on('SIGUSR1', () => undefined); // by which others open their logs anew; Node would open its debugger, at which every user of the machine may do what we may
+
 let unwritten = false; // of what was to be read on standard output
 process.stdout.on('error', (error) => {
   if (errorCode(error) !== 'EPIPE' && !unwritten) stderr.write(`ehlo: cannot write to standard output: ${reason(error)}\n`);

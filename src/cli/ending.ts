@@ -1,5 +1,4 @@
-// What ends a program that serves: SIGTERM or SIGINT (a second SIGINT at once), or a queue that has failed. And what does not: at
-// SIGUSR1, by which others open their logs anew, Node would open its debugger, at which every user of the machine may do what we may.
+// What ends a program that serves: SIGTERM or SIGINT (a second SIGINT at once), or a queue that has failed.
 
 import process from 'node:process';
 import { EXIT } from '../node/exit-status.ts';
@@ -12,7 +11,6 @@ export class Ending {
   constructor() {
     let asked = false;
     process.on('SIGTERM', () => this.#end(undefined));
-    process.on('SIGUSR1', () => undefined);
     process.on('SIGINT', () => {
       if (asked) process.exit(EXIT.interrupted);
       asked = true;

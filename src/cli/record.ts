@@ -1,12 +1,12 @@
 // `ehlo record`: a proxy between a client and a server that writes each session as a transcript.
 
-import process from 'node:process';
 import { EXIT } from '../node/exit-status.ts';
 import { RecordProxy } from '../node/record-proxy.ts';
 import { TraceFolder } from '../node/trace-folder.ts';
 import { VERSION } from '../node/version.ts';
 import { formatNextHop, parseNextHop, type NextHop } from '../relay/next-hop.ts';
 import { runCommand, type Terminal, type Usage } from './command-line.ts';
+import { Ending } from './ending.ts';
 import { misuse } from './misuse.ts';
 import { DIR, HOST_PORT, one, type Kind } from './option.ts';
 import { reason } from './reason.ts';
@@ -59,10 +59,7 @@ export function record(args: readonly string[], terminal: Terminal): Promise<num
     const address = proxy.address;
     const port = typeof address === 'object' && address !== null ? address.port : listen.port;
     terminal.err(`ehlo: recording on ${formatNextHop({ ...listen, port })}, to ${formatNextHop(to)}\n`);
-    await new Promise<void>((resolve) => {
-      process.on('SIGTERM', resolve);
-      process.on('SIGINT', resolve);
-    });
+    await new Ending().awaited;
     await proxy.close();
     return EXIT.ok;
   });
