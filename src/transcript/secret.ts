@@ -9,7 +9,8 @@
 //         are counted off first.
 // Rule 3: names stay. PLAIN, LOGIN and SCRAM-SHA-256 are struck out so that they can be replayed: their password becomes
 //         `STRUCK_OUT`, and what SCRAM makes of it on both sides is made anew (scram-stand-in.ts).
-// Rule 4: mail data and chunks are no commands (RFC 5321 §4.5.2, RFC 3030 §2), and pass as they are. Where only some servers see
+// Rule 4: some servers quote in their replies what they do not understand. What has been struck out is struck out there too.
+// Rule 5: mail data and chunks are no commands (RFC 5321 §4.5.2, RFC 3030 §2), and pass as they are. Where only some servers see
 //         a line of its own, behind a bare LF, AUTH is looked for, and a chunk is not believed in.
 
 import { decodeLatin1, encodeAscii } from '../wire/ascii.ts';
@@ -23,6 +24,12 @@ import { ScramStandIn, STRUCK_OUT } from './scram-stand-in.ts';
 
 /** Octets of a line that are looked at; whatever is longer is no command of any server's. */
 const LONGEST_LINE = 65_536;
+
+/** Secrets that are looked for in replies: the last ones. */
+const MOST_STRUCK = 64;
+
+/** Characters of a reply in front of its text. */
+const CODE = 4;
 
 interface Exchange {
   readonly mechanism: string;
@@ -39,7 +46,8 @@ export class SecretStriker {
   #held: Uint8Array[] = []; //       the octets of it that may be secret
   #certain = true; //                it is one to every server: what is in front of it ended in CRLF
   #replies = ''; //                  of the server, an incomplete line
-  #heldReplies: Uint8Array[] = []; // the octets of it that SCRAM may have another word for
+  #heldReplies: Uint8Array[] = []; // the octets of it that may quote a secret, or that SCRAM may have another word for
+  readonly #struck = new Map<string, string>(); // what stands for what has been struck out
   #unanswered = 1; //                the greeting, then commands
   #dataAsked = false;
   #data: DataDecoder | undefined;
@@ -76,7 +84,7 @@ export class SecretStriker {
     return concat(passed);
   }
 
-  /** Returns the server's octets as they may be written down: as they are, but for what SCRAM says, which fits the client's stand-in. */
+  /** Returns the server's octets as they may be written down: as they are, but for secrets that they quote, and for what SCRAM says, which fits the client's stand-in. */
   server(octets: Uint8Array): Uint8Array {
     const passed: Uint8Array[] = [];
     for (let at = 0; at < octets.length; ) {
@@ -84,23 +92,49 @@ export class SecretStriker {
       at = octets.indexOf(LF, at) + 1 || octets.length;
       const piece = octets.subarray(from, at);
       this.#replies = (this.#replies + decodeLatin1(piece)).slice(0, LONGEST_LINE);
-      if (this.#exchange?.standIn === undefined && this.#heldReplies.length === 0) passed.push(piece);
+      if (this.#exchange?.standIn === undefined && this.#struck.size === 0 && this.#heldReplies.length === 0) passed.push(piece);
       else this.#heldReplies.push(piece);
-      if (piece.at(-1) !== LF) continue;
+      if (piece.at(-1) !== LF) {
+        if (this.#replies.length === LONGEST_LINE) passed.push(...this.#unquoted());
+        continue;
+      }
       const line = this.#replies.trimEnd();
       if (this.#heldReplies.length > 0) passed.push(...this.#standInFor(line));
-      [this.#replies, this.#heldReplies] = ['', []];
+      this.#replies = '';
       const [, code] = /^(\d{3})(?: .*|\r?)$/.exec(line) ?? [];
       if (code !== undefined) this.#readReply(code);
     }
     return concat(passed);
   }
 
+  /** What may be written down of the octets that are held back of the server's, up to the end of a line. */
   #standInFor(line: string): readonly Uint8Array[] {
     const [, base64] = /^334 (\S+)$/.exec(line) ?? [];
     const message = base64 === undefined ? undefined : decodeBase64(base64);
     const { standIn } = this.#exchange ?? {};
-    return message === undefined || standIn === undefined ? this.#heldReplies : [encodeAscii(`334 ${encodeBase64(standIn.server(message))}\r\n`)];
+    if (message === undefined || standIn === undefined) return this.#unquoted();
+    this.#heldReplies = [];
+    return [encodeAscii(`334 ${encodeBase64(standIn.server(message))}\r\n`)];
+  }
+
+  /** The octets that are held back of the server's, without the secrets that they quote. */
+  #unquoted(): readonly Uint8Array[] {
+    const held = this.#heldReplies;
+    this.#heldReplies = [];
+    const text = decodeLatin1(concat(held));
+    let unquoted = text.slice(CODE);
+    for (const [secret, standIn] of this.#struck) unquoted = unquoted.replaceAll(secret, standIn);
+    return unquoted === text.slice(CODE) ? held : [encodeAscii(text.slice(0, CODE) + unquoted)];
+  }
+
+  /** Returns what stands for a secret. */
+  #strikeOut(secret: string, standIn: string): string {
+    const word = secret.trim();
+    if (word === '' || standIn === secret) return standIn;
+    this.#struck.set(word, standIn);
+    const [oldest = ''] = this.#struck.keys();
+    if (this.#struck.size > MOST_STRUCK) this.#struck.delete(oldest);
+    return standIn;
   }
 
   /** What the application of a server answers, as it may be written down; undefined where nothing can stand for it. */
@@ -121,11 +155,9 @@ export class SecretStriker {
     [this.#line, this.#held, this.#certain, this.#replies, this.#heldReplies, this.#unanswered, this.#exchange, this.#refused] = ['', [], true, '', [], 0, undefined, false];
   }
 
-  /** What is still held back of the server's octets when the session ends: nothing secret. */
+  /** What is still held back of the server's octets when the session ends. */
   serverEnd(): Uint8Array {
-    const rest = concat(this.#heldReplies);
-    this.#heldReplies = [];
-    return rest;
+    return concat(this.#unquoted());
   }
 
   /** What is still held back when the session ends. */
@@ -156,12 +188,12 @@ export class SecretStriker {
     if (this.#exchange !== undefined) {
       this.#exchange.behind += 1;
       if (isData(text)) this.#exchange.dataBehind = true;
-      return isCommand(text) ? held : [encodeAscii(`${strike(text, this.#exchange)}${end}`)];
+      return isCommand(text) ? held : [encodeAscii(`${this.#strikeOut(text, strike(text, this.#exchange))}${end}`)];
     }
     if (this.#refused && !maybeAuth(text)) {
       this.#readCommand(text, certain);
       this.#refused = !isCommand(text);
-      return this.#refused ? [encodeAscii(`${struckOut(text)}${end}`)] : held;
+      return this.#refused ? [encodeAscii(`${this.#strikeOut(text, struckOut(text))}${end}`)] : held;
     }
     const [, command = '', mechanism = '', space = '', response = ''] = /^([ \t]*AUTH[ \t]+)([^ \t]*)([ \t]*)(.*)$/is.exec(text) ?? [];
     this.#unanswered += 1;
@@ -169,7 +201,7 @@ export class SecretStriker {
     this.#refused = false;
     const name = mechanism.toUpperCase();
     this.#exchange = { mechanism: name, turns: 0, unanswered: this.#unanswered, behind: 0, dataBehind: false, standIn: name === 'SCRAM-SHA-256' ? new ScramStandIn(this.#hash) : undefined };
-    return response === '' ? held : [encodeAscii(`${command}${mechanism}${space}${strike(response, this.#exchange)}${end}`)];
+    return response === '' ? held : [encodeAscii(`${command}${mechanism}${space}${this.#strikeOut(response, strike(response, this.#exchange))}${end}`)];
   }
 
   #readCommand(line: string, certain: boolean): void {

@@ -83,6 +83,38 @@ describe('what is struck out', () => {
       }
   });
 
+  // found by reading: a server that does not know AUTH may quote it, `500 5.5.1 Command unrecognized: "AUTH PLAIN …"`
+  it('is struck out of the replies that quote it too', () => {
+    const plain = base64(`\0alice\0${PASSWORD}`);
+    const turns: readonly Turn[] = [
+      ...HELLO, ['C', `AUTH PLAIN ${plain}\r\n`], ['S', `500-5.5.1 unrecognized:\r\n500 5.5.1 "AUTH PLAIN ${plain}"\r\n`],
+      ['C', `${PASSWORD}! \r\n`], ['S', `500 5.5.1 what is ${PASSWORD}!?\r\n`], ['C', '500\r\n \r\n'], ['S', '500 5.5.1 what?\r\n500 5.5.1 and what?\r\n'], ['C', 'QUIT\r\n'], ['S', `221 ${plain}\r\n`],
+    ];
+    for (const length of [Infinity, 1, 2, 3, 5, 7, 11]) {
+      const striker = new SecretStriker(HASH);
+      let text = '';
+      for (const [from, line] of turns) {
+        const octets = encodeAscii(line);
+        for (let at = 0; at < octets.length; at += length) {
+          const piece = octets.slice(at, at + length);
+          if (from === 'C') striker.client(piece);
+          else text += decodeLatin1(striker.server(piece));
+        }
+      }
+      expect(text).toBe(`220 mx\r\n250-mx\r\n250 AUTH PLAIN LOGIN\r\n500-5.5.1 unrecognized:\r\n500 5.5.1 "AUTH PLAIN ${base64('\0alice\0struck out')}"\r\n500 5.5.1 what is struck-out?\r\n500 5.5.1 what?\r\n500 5.5.1 and what?\r\n221 ${base64('\0alice\0struck out')}\r\n`);
+    }
+  });
+
+  it('is looked for in replies without an end as they come', () => {
+    const striker = new SecretStriker(HASH);
+    striker.client(encodeAscii(`AUTH PLAIN ${PASSWORD}\r\n`));
+    expect(decodeLatin1(striker.server(encodeAscii(`500 ${PASSWORD}`)))).toBe('');
+    expect(decodeLatin1(striker.server(encodeAscii('x'.repeat(70_000))))).toBe(`500 ${GONE}${'x'.repeat(70_000)}`);
+    expect(decodeLatin1(striker.server(encodeAscii('y\r\n')))).toBe('y\r\n');
+    striker.server(encodeAscii(`250 ${PASSWORD}`));
+    expect(decodeLatin1(striker.serverEnd())).toBe(`250 ${GONE}`);
+  });
+
   it('passes everything else on at once', () => {
     const striker = new SecretStriker(HASH);
     expect(decodeLatin1(striker.client(encodeAscii('MAIL FR')))).toBe('MAIL FR');
