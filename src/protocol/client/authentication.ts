@@ -10,6 +10,7 @@
 
 import { encodeAscii } from '../../wire/ascii.ts';
 import { decodeBase64, encodeBase64 } from '../../wire/base64.ts';
+import type { Reply } from '../../syntax/reply.ts';
 import type { ClientExchange, DeriveQuestion, Hash, MechanismName } from '../sasl/exchange.ts';
 import { beginClientExchange, MECHANISMS, usableMechanisms, type ClientSecret } from '../sasl/mechanism.ts';
 import type { ClientTls } from './action.ts';
@@ -42,6 +43,7 @@ export class Authentication {
   readonly #options: ClientAuth;
   readonly #tlsPolicy: TlsPolicy;
   readonly #tried = new Set<MechanismName>();
+  readonly #sent = new Set<string>(); // responses, any of which may show the secret
   #exchange: ClientExchange | undefined;
   #initial: Uint8Array | undefined; // that did not fit into the command
   /** What would do, but that it shows the secret. */
@@ -81,7 +83,7 @@ export class Authentication {
     const initial = this.#initial;
     this.#initial = undefined;
     if (initial === undefined) return this.#turn((exchange) => exchange.next(challenge));
-    return challenge.length === 0 ? line(initial) : this.#cancel('expected an empty challenge before the initial response (RFC 4954 §4)');
+    return challenge.length === 0 ? this.#line(initial) : this.#cancel('expected an empty challenge before the initial response (RFC 4954 §4)');
   }
 
   /** Takes what 'derive' asked for. */
@@ -94,18 +96,26 @@ export class Authentication {
     return this.#exchange?.complete === true && this.cancelled === undefined;
   }
 
+  /** The reply without what it quotes of our own lines. */
+  unquoted(reply: Reply): Reply {
+    let lines = reply.lines;
+    for (const sent of this.#sent) lines = lines.map((text) => text.replaceAll(sent, STRUCK_OUT));
+    return { ...reply, lines };
+  }
+
   #command(mechanism: MechanismName, initial: Uint8Array | undefined): Extract<AuthTurn, { readonly type: 'line' }> {
     const text = initial === undefined ? '' : ` ${initial.length === 0 ? '=' : encodeBase64(initial)}`;
     const command = `AUTH ${mechanism}`;
     const fits = command.length + text.length + '\r\n'.length <= LONGEST_COMMAND;
     this.#initial = fits ? undefined : initial;
+    if (fits) this.#note(text.slice(1));
     return { type: 'line', text: `${command}${fits ? text : ''}`, shown: `${command}${fits && text !== '' ? ` ${STRUCK_OUT}` : ''}` };
   }
 
   #turn(take: (exchange: ClientExchange) => ReturnType<ClientExchange['next']>): AuthTurn {
     const step = this.#exchange === undefined ? undefined : take(this.#exchange);
     switch (step?.type) {
-      case 'response': return line(step.octets);
+      case 'response': return this.#line(step.octets);
       case 'ask': return { type: 'derive', question: step.question };
       case 'fault': return this.#cancel(step.detail);
       case undefined: return this.#cancel('expected no challenge'); // not reached: an exchange was begun
@@ -113,14 +123,20 @@ export class Authentication {
     }
   }
 
+  #line(octets: Uint8Array): AuthTurn {
+    const text = encodeBase64(octets);
+    this.#note(text);
+    return { type: 'line', text, shown: text === '' ? '' : STRUCK_OUT };
+  }
+
+  #note(response: string): void {
+    if (response.length > 1) this.#sent.add(response); // but for '' and '='
+  }
+
   #cancel(detail: string): AuthTurn {
     this.cancelled = detail;
     return { type: 'cancel', detail };
   }
-}
-
-function line(octets: Uint8Array): AuthTurn {
-  return { type: 'line', text: encodeBase64(octets), shown: octets.length === 0 ? '' : STRUCK_OUT };
 }
 
 /** Replies that tell of the mechanism, not of the secret (RFC 4954 §4, §6): the next one may do. */

@@ -87,6 +87,11 @@ export class Negotiation {
     return this.#authentication?.cancelled !== undefined;
   }
 
+  /** The reply, which may go into a log and to the sender of a mail, without what it quotes of AUTH. */
+  unquoted(reply: Reply): Reply {
+    return this.#authentication === undefined || this.#authenticated ? reply : this.#authentication.unquoted(reply);
+  }
+
   /** A 334: what to answer. */
   challenged(reply: Reply): AuthTurn {
     return this.#authentication?.respond(reply.lines) ?? { type: 'cancel', detail: 'expected no challenge' };

@@ -167,7 +167,7 @@ export class ClientSession {
       at = this.#replies.read(octets, at);
       const { reply } = this.#replies;
       if (reply === 'no reply') this.#break('bad-reply');
-      else if (reply !== undefined) this.#receiveReply(reply, now);
+      else if (reply !== undefined) this.#receiveReply(this.#negotiation.unquoted(reply), now);
     }
   }
 
