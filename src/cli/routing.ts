@@ -1,6 +1,5 @@
 // The options that decide where mail goes, alike in every command that routes: `serve`, `send` and `route`.
 
-import { hostname } from 'node:os';
 import { Resolver } from '../node/resolve.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import { DNS_SERVER, flag, HOST_PORT, HOSTNAME, integer, many, one, type OptionValues, ROUTE } from './option.ts';
@@ -15,9 +14,9 @@ export const ROUTING = {
 };
 
 /** Returns what the options say to routing. `ownAddresses`: where this host listens; none where it does not. */
-export function routeOptions(values: OptionValues<typeof ROUTING>, ownAddresses: RouteOptions['ownAddresses'] = []): RouteOptions {
+export function routeOptions(values: OptionValues<typeof ROUTING> & { readonly hostname: string }, ownAddresses: RouteOptions['ownAddresses'] = []): RouteOptions {
   return {
-    ownNames: [values.hostname ?? hostname()],
+    ownNames: [values.hostname],
     ownAddresses,
     routes: new Map(values.route.map(({ domain, nextHop }) => [domain, nextHop])),
     ...(values.smarthost === undefined ? {} : { smarthost: values.smarthost }),

@@ -84,4 +84,7 @@ export const USAGE = {
   options: OPTIONS,
 } as const satisfies Usage<typeof OPTIONS>;
 
-export type ServeOptions = OptionValues<typeof OPTIONS>;
+export type GivenOptions = OptionValues<typeof OPTIONS>;
+
+/** The same with the name of the machine, where no other was given. */
+export type ServeOptions = GivenOptions & { readonly hostname: string };

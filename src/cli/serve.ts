@@ -5,11 +5,14 @@
 
 import cluster from 'node:cluster';
 import process from 'node:process';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { formatMetrics } from '../relay/metric.ts';
 import { formatNextHop } from '../relay/next-hop.ts';
+import { locate } from '../relay/route.ts';
 import { ListeningEntrance } from '../node/entrance.ts';
 import { EXIT } from '../node/exit-status.ts';
 import { openLog } from '../node/log.ts';
+import { machineName } from '../node/machine-name.ts';
 import type { MetricServer } from '../node/metric-server.ts';
 import { become, expectProgram, findUser, giveDirectory, type User } from '../node/privilege.ts';
 import { runCommand, type CommandLine, type Terminal } from './command-line.ts';
@@ -19,8 +22,9 @@ import { misuse, type Misuse } from './misuse.ts';
 import { overlapOf } from './overlap.ts';
 import { reason } from './reason.ts';
 import { Hangup, ReloadedFiles } from './reloading.ts';
+import { routeOptions } from './routing.ts';
 import { ServeError } from './serve-error.ts';
-import { OPTIONS, USAGE, type ServeOptions } from './serve-option.ts';
+import { OPTIONS, USAGE, type GivenOptions } from './serve-option.ts';
 import type { Service } from './service.ts';
 import type { Supervisor, SupervisorSettings } from './supervisor.ts';
 
@@ -36,7 +40,7 @@ const MAILDIR_FOR_NOBODY = '--maildir without --accept DOMAIN: no mail is delive
 
 async function run({ options: given }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number | Misuse> {
   const inherited = inheritedListeners(process.env, process.pid);
-  const options: ServeOptions = { ...given, listen: given.listen.length > 0 ? given.listen : inherited.length > 0 ? inherited : [DEFAULT_LISTENER] };
+  const options: GivenOptions = { ...given, listen: given.listen.length > 0 ? given.listen : inherited.length > 0 ? inherited : [DEFAULT_LISTENER] };
   const wrong = misuseOf(options) ?? (options.maildir === undefined ? undefined : await overlapOf(options.maildir, options.queue));
   if (wrong !== undefined) return misuse(wrong);
   const unserved = given.listen.length === 0 ? [] : inherited.filter((each) => !given.listen.some(({ place }) => 'fd' in place && 'fd' in each.place && place.fd === each.place.fd));
@@ -53,6 +57,26 @@ async function run({ options: given }: CommandLine<typeof OPTIONS>, terminal: Te
   }
 }
 
+/** RFC 5321 §4.5.1: anybody may write to the postmaster of this host, as he may learn its name from the banner. */
+function postmasterText(hostname: string): string {
+  return `mail for postmaster@${hostname} goes by MX, and is returned where that leads back here: --route ${hostname}=HOST:PORT sends it elsewhere, --maildir DIR keeps it`;
+}
+
+/** Whether servers of other machines may connect. */
+function isPublic({ scheme, entrance: { host } }: Bound['doors'][number]): boolean {
+  return !SCHEMES[scheme].submission && host !== '' && !/^(?:127\.|::1$)/.test(host);
+}
+
+/** Milliseconds after which it is said what the start waits for. */
+const LONG_LOOKUP = 2_000;
+
+async function nameOfMachine(terminal: Terminal): Promise<string> {
+  const timer = setTimeout(() => terminal.err('ehlo: the DNS is asked what this machine is called, and does not answer yet: --hostname NAME would spare that\n'), LONG_LOOKUP);
+  const name = await machineName();
+  clearTimeout(timer);
+  return name;
+}
+
 /** Users whose password is right, and who may be refused all the same. */
 function leftOutText(names: readonly string[]): string {
   const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
@@ -65,7 +89,7 @@ function unservedText(unserved: readonly Listener[]): string {
 }
 
 /** What only the options together can show. */
-function misuseOf({ listen, tlsCert, tlsKey, users }: ServeOptions): string | undefined {
+function misuseOf({ listen, tlsCert, tlsKey, users }: GivenOptions): string | undefined {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) return '--tls-cert and --tls-key: expected both or neither';
   for (const { scheme } of listen) {
     if (SCHEMES[scheme].tlsAtOnce && tlsCert === undefined) return `--listen ${scheme}: expected --tls-cert and --tls-key with it`;
@@ -79,7 +103,7 @@ class Bound {
   readonly doors: { readonly scheme: Listener['scheme']; readonly entrance: ListeningEntrance }[] = [];
   metrics: MetricServer | undefined;
 
-  async open({ listen, metrics, workers }: ServeOptions): Promise<void> {
+  async open({ listen, metrics, workers }: GivenOptions): Promise<void> {
     for (const { scheme, place } of listen) this.doors.push({ scheme, entrance: await ListeningEntrance.open(place, { unread: workers > 1 }) });
     if (metrics !== undefined) this.metrics = await (await import('../node/metric-server.ts')).MetricServer.open(metrics);
   }
@@ -90,12 +114,14 @@ class Bound {
 }
 
 /** Serves until the end; returns the exit status. Rejects with a ServeError. */
-async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, terminal: Terminal): Promise<number> {
-  const { tlsCert, tlsKey, users, user: name } = options;
+async function serveAt(given: GivenOptions, bound: Bound, hangup: Hangup, terminal: Terminal): Promise<number> {
+  const { tlsCert, tlsKey, users, user: name } = given;
   const user = name === undefined ? undefined : await orElse(EXIT.noUser, async () => findUser(name));
   const files = await orElse(EXIT.noInput, () => ReloadedFiles.read({ tlsCert, tlsKey, users }));
   const ending = new Ending();
-  await orElse(EXIT.unavailable, () => bound.open(options));
+  await orElse(EXIT.unavailable, () => bound.open(given));
+  const hostname = given.hostname ?? (await nameOfMachine(terminal));
+  const options = { ...given, hostname };
   const begin = await beginningOf(options, terminal);
   if (user !== undefined) await orElse(EXIT.noPermission, () => turnInto(user, options));
   const log = openLog(options.log);
@@ -112,6 +138,7 @@ async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, term
     ),
   );
   if (options.maildir !== undefined && options.accept.length === 0) terminal.err(`ehlo: ${MAILDIR_FOR_NOBODY}\n`);
+  if (options.maildir === undefined && doors.some(isPublic) && locate(hostname, routeOptions(options)).type === 'ask-mx') terminal.err(`ehlo: ${postmasterText(hostname)}\n`);
   const leftOut = files.users?.leftOut ?? [];
   if (leftOut.length > 0) terminal.err(`ehlo: ${leftOutText(leftOut)}\n`);
   for (const [index, listener] of options.listen.entries()) {
@@ -129,7 +156,7 @@ async function serveAt(options: ServeOptions, bound: Bound, hangup: Hangup, term
  * How what serves begins: here, or in workers. Of what it needs, the first of several processes has a fourth. It is loaded before
  * the program becomes another user, who may not be able to read it.
  */
-async function beginningOf({ workers, trace }: ServeOptions, terminal: Terminal): Promise<(settings: SupervisorSettings) => Promise<Supervisor | Service>> {
+async function beginningOf({ workers, trace }: GivenOptions, terminal: Terminal): Promise<(settings: SupervisorSettings) => Promise<Supervisor | Service>> {
   if (workers > 1) {
     const { Supervisor } = await import('./supervisor.ts');
     return (settings) => Supervisor.open(settings);
@@ -139,7 +166,7 @@ async function beginningOf({ workers, trace }: ServeOptions, terminal: Terminal)
   return ({ ending, ...settings }) => Service.open({ ...settings, worker: 1, workers: 1, terminal, failed: (error) => ending.fail(error) });
 }
 
-async function turnInto(user: User, { queue, maildir, trace, workers }: ServeOptions): Promise<void> {
+async function turnInto(user: User, { queue, maildir, trace, workers }: GivenOptions): Promise<void> {
   for (const directory of [queue, maildir, trace]) if (directory !== undefined) await giveDirectory(directory, user);
   become(user);
   if (workers > 1) await expectProgram(process.argv[1] ?? '', user); // else they would die, and be begun anew, for ever

@@ -12,7 +12,6 @@ import { EXIT } from '../node/exit-status.ts';
 import type { Journal } from '../node/journal.ts';
 import type { Log } from '../node/log.ts';
 import { LoopLag } from '../node/loop-lag.ts';
-import { machineName } from '../node/machine-name.ts';
 import { Maildir } from '../node/maildir.ts';
 import { operate } from '../node/operation.ts';
 import { diskOfPart, openPart, PartedQueue, partFolder, partsOf, partsOfWorker } from '../node/part.ts';
@@ -102,7 +101,7 @@ export class Service {
     const queue = others.length === 0 ? own : new PartedQueue(own, others);
     const share = (all: number): number => Math.ceil(all / workers);
     const agent = new TransferAgent({
-      hostname: options.hostname ?? (await machineName()),
+      hostname: options.hostname,
       queue,
       maildir,
       admission: { accept: new Set(options.accept), relayFrom: options.relayFrom },

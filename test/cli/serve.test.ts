@@ -178,6 +178,23 @@ async function queued(name: string): Promise<number> {
   return mails.length;
 }
 
+describe('ehlo serve where other machines may connect', () => {
+  beforeEach(() => {
+    directory = temporaryDirectory();
+  });
+  afterEach(() => directory[Symbol.dispose]());
+
+  // found by running: mail for <postmaster> was accepted, and returned to its sender with 5.4.6
+  it.each([
+    ['says so', ['--listen', 'smtp://0.0.0.0:0'], 'ehlo: mail for postmaster@mx.test goes by MX, and is returned where that leads back here: --route mx.test=HOST:PORT sends it elsewhere, --maildir DIR keeps it\n'],
+    ['need not, where there is a route', ['--listen', 'smtp://0.0.0.0:0', '--route', '.test=127.0.0.1:1'], ''],
+  ] as const)('and its own postmaster has no way but by MX %s (§4.5.1)', async (_, args, said) => {
+    await using program = serve(...args);
+    const [port] = await program.listening();
+    expect(program.err).toBe(`${said}ehlo: listening on smtp://0.0.0.0:${port}\n`);
+  });
+});
+
 describe('ehlo serve that cannot', () => {
   beforeEach(() => {
     directory = temporaryDirectory();
