@@ -10,6 +10,7 @@
 import { checkCounts, UsageError } from '../wire/usage.ts';
 import { formatHost } from '../syntax/domain.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
+import type { AuthAnswer, AuthQuestion } from '../protocol/sasl/exchange.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { clientKey } from '../relay/address.ts';
@@ -31,7 +32,7 @@ import type { Entrance } from './entrance.ts';
 import { tell, warn } from './error-report.ts';
 import { errorText } from './error-text.ts';
 import { newId } from './file-queue.ts';
-import type { Hooks, Mail } from './hook.ts';
+import type { Asked, Hooks, Mail } from './hook.ts';
 import { listen } from './listen.ts';
 import { LocalDelivery } from './local-delivery.ts';
 import type { Log } from './log.ts';
@@ -184,7 +185,7 @@ export class TransferAgent {
     const unknown = (path: ReversePath | ForwardPath): boolean => submission && !isQualified(admission, lookedUp(path), routing.routes);
     const refused = (client: string, from: ReversePath, to: ForwardPath | undefined, reason: string): void => log('refused', { client, from: from.text, to: to?.text, reason });
     return {
-      ...(users === undefined ? {} : { auth: ({ question, session, signal }) => usersOf(users).answer(question, { client: clientKey(session.client.address), signal }) }),
+      ...(users === undefined ? {} : { auth: (asked) => this.#authenticate(usersOf(users), asked) }),
       mail: ({ reversePath, parameters: { size = 0 }, session: { client } }) => {
         if (!unknown(reversePath)) return hasRoom(queue, size) ? undefined : NO_ROOM; // §4.3.2
         refused(client.address, reversePath, undefined, 'domain not fully qualified');
@@ -203,6 +204,13 @@ export class TransferAgent {
       message: (mail) => this.#take(mail, submission),
       error: (error) => log('error', { text: error.message }),
     };
+  }
+
+  /** Who tries passwords is in the log (RFC 8314 §4), but for those that fail by the proof of SCRAM alone: of these the session judges. */
+  async #authenticate(users: Users, { question, session: { client, tls }, signal }: Asked & { readonly question: AuthQuestion }): Promise<AuthAnswer> {
+    const answer = await users.answer(question, { client: clientKey(client.address), signal });
+    if (answer.type === 'no' && 'authcid' in question && !signal.aborted) this.#options.log('refused', { client: client.address, user: question.authcid, tls: tls?.version, cipher: tls?.cipherSuite, reason: 'not authenticated' });
+    return answer;
   }
 
   async #take(mail: Mail, submission: boolean): Promise<Verdict> {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Users } from '../../src/node/credential.ts';
+import { Users } from '../../src/node/credential.ts';
 import { FileQueue } from '../../src/node/file-queue.ts';
 import type { Server } from '../../src/node/server.ts';
 import type { LogFields } from '../../src/node/log.ts';
@@ -14,13 +14,15 @@ import { parseCidr } from '../../src/relay/admission.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import type { Queue, QueuedMail } from '../../src/relay/queue/port.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
-import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
+import { encodeBase64 } from '../../src/wire/base64.ts';
 import { UsageError } from '../../src/wire/usage.ts';
+import { cheapCredential } from '../support/cheap-credential.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { startDnsServer, type DnsServer } from '../support/dns-server.mjs';
 import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort, type ScriptedServer } from '../support/scripted-server.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { certificate } from '../support/tls-peer.ts';
+import { certificate, startTls } from '../support/tls-peer.ts';
 import { turns, until } from '../support/turn.ts';
 
 let directory: TemporaryDirectory;
@@ -212,6 +214,18 @@ it.each<[string, () => unknown]>([
   const host = await start('mx.test', { options: { users: users as () => Users } });
   expect(await (await RawPeer.connect(host.server.port)).rest()).toMatch(/^421 /);
   expect(host.logged).toEqual([['error', { text }]]);
+});
+
+// found by running: whoever tried passwords was in no log
+it('who is not authenticated is in the log, with the name, and under which TLS (RFC 8314 §4)', async () => {
+  const users = new Users(new Map([['alice', await cheapCredential('scrypt', 'open sesame')]]));
+  const host = await start('mx.test', { options: { users: () => users, tls: new TlsServer(certificate('mx')) } });
+  const peer = await startTls(await connect(host));
+  await peer.command('EHLO client.test');
+  for (const [name, password] of [['alice', 'wrong'], ['bob', 'open sesame']] as const) expect(await peer.command(`AUTH PLAIN ${encodeBase64(encodeAscii(`\0${name}\0${password}`))}`)).toMatch(/^535 /);
+  expect(await peer.command(`AUTH PLAIN ${encodeBase64(encodeAscii('\0alice\0open sesame'))}`)).toMatch(/^235 /);
+  expect(host.logged).toEqual(['alice', 'bob'].map((user) => ['refused', { client: '127.0.0.1', user, tls: 'TLSv1.3', cipher: expect.stringMatching(/^TLS_/) as string, reason: 'not authenticated' }]));
+  peer.socket.destroy();
 });
 
 // found by trying: the mail was in the queue, and its client told 451, so that it came again; a promise that rejects ended the process
