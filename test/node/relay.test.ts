@@ -235,7 +235,7 @@ describe('a mail to very many domains', () => {
   it('has a hundred connections at a time, and in the end all that it needs', async () => {
     await using server = await startScriptedServer(...Array.from({ length: 100 }, () => ['C: nothing']), ['S: 421 4.3.2 busy', '* end']);
     const routes = new Map(HOPS.map((host) => [host, { host, port: server.port }]));
-    const relayed = relay('<>', all(HOPS), HELLO, options({}, { timeout: 60_000, routing: { routes } }));
+    const relayed = relay('<>', all(HOPS), HELLO, options({}, { timeout: 60_000, resolver: new Resolver({ servers: [dns.address] }), routing: { routes } }));
     await until(() => server.connections === 100);
     await turns(100);
     expect(server.connections).toBe(100);
