@@ -184,12 +184,12 @@ describe('ehlo queue', () => {
     ['a folder that is not there', () => undefined, 66, 'there is no queue'],
     ['a folder that is no queue', folder, 66, 'there is no queue'],
     ['a file', () => file('', 'x'), 66, 'there is no queue'],
-    ['one that cannot be read', () => (folder(), mkdirSync(join(path, 'FORMAT'))), 69, 'illegal operation on a directory'], // as --help has it; found by trying
+    ['one that cannot be read', () => (folder(), mkdirSync(join(path, 'FORMAT'))), 69, 'illegal operation on a directory (QUEUE/FORMAT)'], // as --help has it; found by trying
     ['a file without an end', () => (folder(), symlinkSync('/dev/zero', join(path, 'FORMAT'))), 69, 'the queue has the format "", this version reads "ehlo-queue 1" to "ehlo-queue 3"'], // found by trying: it took all memory, as root, whoever's the folder was
     ['the simple queue', () => (folder(), file('FORMAT', 'ehlo-files 1\n')), 69, 'the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 3"'],
   ])('says what is wrong with %s, and makes none', async (_, make, status, text) => {
     make();
-    expect(await run('list')).toEqual({ status, out: '', err: `ehlo queue: ${path}: ${text}\n` });
+    expect(await run('list')).toEqual({ status, out: '', err: `ehlo queue: ${path}: ${text.replace('QUEUE', path)}\n` });
   });
 
   it('says that another program has the queue, where that does not answer', async () => {
