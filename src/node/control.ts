@@ -26,8 +26,11 @@ const LONGEST_REQUEST = 65_536; // octets
 const PATIENCE = 10_000; // milliseconds in which a request must come, and an answer be taken
 const MOST_CLIENTS = 256; // that are connected,
 const AT_A_TIME = 16; //     and of them those that are answered; the others wait
+const LONGEST_ANSWER = 134_217_728; // octets of a line: a mail with two hundred thousand recipients
 const PIECE = 65_536; // characters that are sent at a time
 const LONGEST_WAIT = 100; // milliseconds that answers wait for others: whoever hears nothing for long gives up
+
+const UNREADABLE = 'the relay answers what this version cannot read';
 
 type Line = Answer | { readonly end: true } | { readonly error: string };
 
@@ -211,6 +214,7 @@ export async function* ask(directory: string, request: Request, patience = 30_00
   });
   try {
     let rest: Uint8Array[] = []; // of a line
+    let length = 0;
     for (;;) {
       const octets = queue.shift();
       if (octets === undefined) {
@@ -229,13 +233,16 @@ export async function* ask(directory: string, request: Request, patience = 30_00
       const last = octets.lastIndexOf(0x0a);
       if (last < 0) {
         rest.push(octets);
+        length += octets.length;
+        if (length > LONGEST_ANSWER) throw new Error(UNREADABLE); // whoever asks may be root, and who answers anybody who has the folder
         continue;
       }
       const text = decodeUtf8(concat([...rest, octets.subarray(0, last)])) ?? '';
       rest = [octets.subarray(last + 1)];
+      length = octets.length - last - 1;
       for (const line of text.split('\n')) {
         const answer = parseJson(line) as Line | undefined; // what a relay of ours says
-        if (answer === undefined) throw new Error('the relay answers what this version cannot read');
+        if (answer === undefined) throw new Error(UNREADABLE);
         if ('end' in answer) return;
         if ('error' in answer) throw new Error(answer.error);
         yield answer;
