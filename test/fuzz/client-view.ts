@@ -193,7 +193,7 @@ export class ClientView {
     if (this.#recipients < 0) {
       if (replies.length > 0 || !(this.#run.lmtp && this.#last)) this.#one(replies, 'a chunk that is refused');
       for (const { code } of replies) claim(code >= 400, () => `${code} to a chunk out of order`);
-    } else if (this.#refused(replies, this.#chunkIn)) this.#data = this.#data.slice(0, this.#chunkAt);
+    } else if (this.#chunkIn !== 'bdat' && this.#refused(replies, this.#chunkIn)) this.#data = this.#data.slice(0, this.#chunkAt);
     else if (this.#last) this.#endOfMailData(this.#data, replies);
     else this.#one(replies, 'a chunk');
   }

@@ -22,9 +22,9 @@ import { Output } from './output.ts';
 import { OpenQuestion } from './question.ts';
 import type { Reader } from './reader.ts';
 import { ABORT_REPLIES, helpReply, parameterReply, withName, type ReplyName } from './reply.ts';
-import { PLACES, type Place, type ServerEvent, type State } from './table.ts';
+import { PLACES, type Place, type State } from './table.ts';
 import { CAP_REPLIES, Tally, type Counted } from './tally.ts';
-import { Transaction } from './transaction.ts';
+import { ENDS, Transaction, type EndEvent } from './transaction.ts';
 
 export class Conversation {
   readonly output: Output;
@@ -197,11 +197,13 @@ export class Conversation {
     this.end('dropped', 'too-much-mail-data', 'endless mail');
   }
 
+  /** The chunk was not the last. In LMTP one at fault does not end the mail: the last has as many replies as there are recipients (RFC 2033 §4.3). */
   #endOfChunk(): void {
     const { fault } = this.data;
-    this.#enter(this.#place.on[fault === undefined ? 'end of chunk' : 'bad chunk']);
+    const ends = fault !== undefined && !this.#settings.lmtp;
+    this.#enter(this.#place.on[ends ? 'bad chunk' : 'end of chunk']);
     this.#reply(fault === undefined ? 'chunk ok' : ABORT_REPLIES[fault]);
-    if (fault !== undefined) this.#forget('refused');
+    if (ends) this.#forget('refused');
   }
 
   #endOfMailData(): void {
@@ -412,8 +414,3 @@ export class Conversation {
     if (place !== undefined) this.#place = place;
   }
 }
-
-type EndEvent = Extract<ServerEvent, 'lost' | 'timeout' | 'shutdown' | 'dropped'>;
-
-/** What the end of a session is to the transaction under way. */
-const ENDS: Readonly<Record<EndEvent, TransactionEnd>> = { lost: 'peer-gone', timeout: 'timeout', shutdown: 'shutdown', dropped: 'dropped' };

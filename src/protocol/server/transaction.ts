@@ -3,6 +3,8 @@
 import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
 import { replyClass, type Reply } from '../../syntax/reply.ts';
 import type { Envelope, MailParameters, RecipientParameters } from '../mail.ts';
+import type { TransactionEnd } from './action.ts';
+import type { ServerEvent } from './table.ts';
 
 export class Transaction {
   readonly reversePath: ReversePath;
@@ -63,3 +65,8 @@ export class Transaction {
     return this.#envelope;
   }
 }
+
+export type EndEvent = Extract<ServerEvent, 'lost' | 'timeout' | 'shutdown' | 'dropped'>;
+
+/** What the end of a session is to the transaction under way. */
+export const ENDS: Readonly<Record<EndEvent, TransactionEnd>> = { lost: 'peer-gone', timeout: 'timeout', shutdown: 'shutdown', dropped: 'dropped' };

@@ -338,7 +338,7 @@ class ServerWalk implements Walk<Input> {
     this.#spoilt ||= this.#content > MAX_SIZE || /(?<!\r)\n/.test(text);
     this.#endless(this.#content);
     if (this.#remaining > 0 || this.#state !== 'chunk') return;
-    if (this.#chunk === 'more') return this.#follow(this.#spoilt ? 'bad chunk' : 'end of chunk');
+    if (this.#chunk === 'more') return this.#follow(this.#spoilt && !this.#lmtp ? 'bad chunk' : 'end of chunk');
     if (!this.#spoilt) this.#question = 'message';
     this.#follow('end of mail data');
   }
