@@ -37,6 +37,9 @@ export interface Disk {
 
 export const FOLDERS = ['journal', 'msg', 'tmp', 'dead'] as const;
 
+/** Those that files come from, or go to, by another name alone. */
+const RENAMING: readonly (typeof FOLDERS)[number][] = ['msg', 'tmp', 'dead'];
+
 /** What may stand in the directory of a queue that is not made whole yet, or lies at the root of a file system. */
 const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'part', 'need', 'lock', 'lock.key', 'control', 'lost+found']);
 
@@ -66,6 +69,8 @@ export class FileDisk implements Disk {
     const foreign = names.filter((name) => !OWN_NAMES.has(name));
     if (!names.includes('FORMAT') && foreign.length > 0) throw new Error(`it holds ${foreign.length > 2 ? `${foreign.slice(0, 2).join(', ')} and ${foreign.length - 2} more` : foreign.join(' and ')}, and no queue: a queue wants a folder of its own`);
     for (const folder of FOLDERS) await makeFolder(join(directory, folder), OWNER_ONLY.folder);
+    const { dev } = await stat(directory);
+    for (const folder of RENAMING) if ((await stat(join(directory, folder))).dev !== dev) throw new Error(`${folder} is on another file system: expected it on that of the queue, within which a file can have another name`);
     await syncDirectory(directory);
     await syncDirectory(dirname(directory)).catch((error: unknown) => {
       if (errorCode(error) !== 'EACCES') throw error; // else it may be entered, and not read: whoever made the queue there for us, long ago, was another

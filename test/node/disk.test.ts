@@ -9,8 +9,13 @@ import { builtin, replaceIn } from '../support/builtin.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 let unreadable: string | undefined; // a folder that whoever runs the test may enter, and not read
-const { open } = builtin('node:fs/promises') as { readonly open: (path: string, ...of: unknown[]) => Promise<object> };
+let elsewhere: string | undefined; // a folder of another file system
+const { open, stat } = builtin('node:fs/promises') as { readonly open: (path: string, ...of: unknown[]) => Promise<object>; readonly stat: (path: string) => Promise<{ readonly dev: number }> };
 replaceIn('node:fs/promises', {
+  stat: async (path: string) => {
+    const found = await stat(path);
+    return path === elsewhere ? Object.assign(found, { dev: found.dev + 1 }) : found;
+  },
   open: async (path: string, ...of: unknown[]) => {
     if (path === unreadable) throw Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: 'EACCES' });
     return open(path, ...of);
@@ -56,6 +61,15 @@ describe('a directory as a disk', () => {
     await disk.close();
     const permissions = [...readdirSync(directory.path), 'tmp/a'].map((name) => `${name} ${(statSync(join(directory.path, name)).mode & 0o777).toString(8)}`);
     expect(permissions).toEqual(['dead 700', 'journal 700', 'msg 700', 'tmp 700', 'tmp/a 600']);
+  });
+
+  // found by running: with msg on a volume of its own each large mail ended the relay
+  it.each(['msg', 'tmp', 'dead'])('has its folders on one file system: not %s on another', async (folder) => {
+    using directory = temporaryDirectory();
+    elsewhere = join(directory.path, folder);
+    await expect(FileDisk.open(directory.path)).rejects.toThrow(`${folder} is on another file system: expected it on that of the queue, within which a file can have another name`);
+    elsewhere = undefined;
+    await (await FileDisk.open(directory.path)).close();
   });
 
   // found by trying: of a file that could not be read it was said why, and not which
