@@ -16,7 +16,7 @@ import { Aborter } from './aborter.ts';
 import { octetsOfRecipient } from './budget.ts';
 import { errorOf, reportError, tell } from './error-report.ts';
 import type { AnyHooks, SessionFacts } from './hook.ts';
-import { HookCall, whenSettled, type HookOutcome } from './hook-call.ts';
+import { HookCall, isPromise, whenSettled, type HookOutcome } from './hook-call.ts';
 import { answerFault, askAuth, askHook, authFault, isHooked, isList, replyOf, type CommandQuestion, type HookAnswer, type Occasion } from './hook-question.ts';
 import { now, Pump, type PumpOwner } from './pump.ts';
 import type { Ends, Stream } from './proxy.ts';
@@ -186,9 +186,15 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   }
 
   #call(question: CommandQuestion, aborter: Aborter): HookAnswer | PromiseLike<HookAnswer> {
-    if (question.about === 'client') this.#facts.state = this.#hooks.sessionState?.();
-    if (question.about === 'mail') this.#mailState = this.#hooks.mailState?.();
+    if (question.about === 'client') this.#facts.state = this.#kept(this.#hooks.sessionState?.());
+    if (question.about === 'mail') this.#mailState = this.#kept(this.#hooks.mailState?.());
     return askHook(question, this.#hooks, this.#occasion(aborter));
+  }
+
+  /** A state may be a promise, for the hooks to wait for. Where it rejects the embedder is told: no hook may have waited. */
+  #kept<State>(state: State): State {
+    if (isPromise<unknown>(state)) tell(() => state, (thrown) => reportError(this.#hooks, thrown));
+    return state;
   }
 
   /** What a hook is told of. The facts are as they are now; plain fields, since an object with getters costs 1 KiB a connection. */

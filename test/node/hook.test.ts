@@ -71,6 +71,15 @@ describe('the states that hooks make', () => {
     expect((await replies({ mailState: fail, message: () => accept(), error }, ['EHLO client.test', 'MAIL FROM:<>'])).at(-1)).toMatch(/^451 4\.3\.0 /);
   });
 
+  // found by trying: it ended the process
+  it('may be promises; of one that rejects the embedder is told', async () => {
+    const errors: Error[] = [];
+    const fail = (): Promise<never> => Promise.reject(new Error('no state'));
+    const heard = await replies({ sessionState: fail, mailState: fail, message: () => accept(), error: (error) => void errors.push(error) }, ['EHLO client.test', ...ENVELOPE, 'DATA', '.']);
+    expect(heard.at(-1)).toMatch(/^250 /);
+    expect(errors).toEqual([new Error('no state'), new Error('no state')]);
+  });
+
   it('have their types in every hook, found from what makes them', () => {
     const typed = [
       () => listen({}, { sessionState: () => ({ score: 0 }), message: ({ session }) => accept(session.state.score.toFixed()) }),
