@@ -9,6 +9,7 @@ import { concat, EMPTY, isOctets } from '../wire/octet.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { ReversePath } from '../syntax/path.ts';
 import type { Signal } from './aborter.ts';
+import { isPromise } from './hook-call.ts';
 import type { Outgoing } from './sender.ts';
 
 /** Content to relay: all of it, a stream that is read into memory, or a function that gives the same stream each time. It is called to measure the mail, and again for each transaction; where it gives more or less then, the mail is deferred. */
@@ -69,6 +70,7 @@ const CHANGED = 'the content is not what it was when it was measured';
 
 /** The pieces, each of which has been found to be octets, whatever its type promised. */
 async function* octetsOf(content: unknown): AsyncGenerator<Uint8Array, void> {
+  if (isPromise(content)) content.then(undefined, () => undefined); // that it rejects need not end the process too
   if (!isIterable(content)) throw new UsageError(`content must be octets (Uint8Array), an async iterable of them, or a function that returns one, not ${nameOf(content)}`);
   for await (const piece of content) {
     checkOctets(piece);

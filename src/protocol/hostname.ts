@@ -10,3 +10,8 @@ export function hostOf(hostname: unknown): Domain | AddressLiteral {
   if (host === undefined || isFault(host)) throw new UsageError(`hostname must be a domain or an address literal, not ${shown(hostname)}`);
   return host;
 }
+
+/** Throws UsageError for what are no names by which a host may be known. */
+export function checkOwnNames(names: readonly unknown[]): void {
+  if (!names.every((name) => typeof name === 'string')) throw new UsageError(`ownNames must be host names, not ${shown(names)}`);
+}

@@ -11,10 +11,11 @@
 // (§2.1). What goes wrong with it is temporary: our own slip must not bounce anybody's mail. Postfix does both.
 // Left out: MTA-STS (RFC 8461), DANE (RFC 7672), guessing at a fully qualified name (RFC 5321 §5.1: relays MUST NOT).
 
+import { checkOwnNames } from '../protocol/hostname.ts';
 import { parseAddressLiteral } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
 import { quote } from '../wire/ascii.ts';
-import { checkFlags, checkLists, checkNames, checkObject } from '../wire/usage.ts';
+import { checkFlags, checkLists, checkNames, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { addressKey } from './address.ts';
 import { type DnsAnswer, formatMxAnswer, type MxRecord } from './dns-answer.ts';
 import { hostKey } from './host-name.ts';
@@ -62,6 +63,9 @@ export function checkRouting(options: Partial<RouteOptions>): void {
   checkNames(options, ROUTE_OPTIONS);
   checkLists(options, ['ownNames', 'ownAddresses']);
   checkFlags(options, ['allowPrivateTargets']);
+  const { ownNames = [], ownAddresses = [] } = options;
+  checkOwnNames(ownNames);
+  if (!ownAddresses.every((own) => typeof own?.address === 'string' && typeof own.port === 'number')) throw new UsageError(`ownAddresses holds addresses with their ports, such as { address: "192.0.2.1", port: 25 }, not ${shown(ownAddresses)}`);
   checkNextHops(options);
 }
 

@@ -2,7 +2,7 @@
 
 import { checkCounts, checkFlags, checkLists, checkNames, checkObject, shown, UsageError } from '../../wire/usage.ts';
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
-import { hostOf } from '../hostname.ts';
+import { checkOwnNames, hostOf } from '../hostname.ts';
 import type { Milliseconds } from '../limit.ts';
 import type { ClientSecret } from '../sasl/mechanism.ts';
 import type { ClientAuth } from './authentication.ts';
@@ -58,7 +58,7 @@ export function checkClientOptions(options: Partial<Omit<ClientOptions, 'auth'>>
   checkCounts(options, { timeout: 1 });
   checkFlags(options, ['lmtp', 'tlsAtOnce']);
   checkLists(options, ['ownNames']);
-  if (!ownNames.every((name) => typeof name === 'string')) throw new UsageError(`ownNames must be host names, not ${shown(ownNames)}`);
+  checkOwnNames(ownNames);
   if (tlsPolicy !== undefined && !POLICIES.includes(tlsPolicy)) throw new UsageError(`tlsPolicy must be one of ${POLICIES.join(', ')}, not ${shown(tlsPolicy)}`);
   if (auth !== undefined && !isSecret(auth?.secret)) throw new UsageError('auth needs a secret: { type: "password", authcid, password } or { type: "token", token }');
   if (auth === undefined) return;
