@@ -187,9 +187,13 @@ export class TransferAgent {
     return {
       ...(users === undefined ? {} : { auth: (asked) => this.#authenticate(usersOf(users), asked) }),
       mail: ({ reversePath, parameters: { size = 0 }, session: { client } }) => {
-        if (!unknown(reversePath)) return hasRoom(queue, size) ? undefined : NO_ROOM; // §4.3.2
-        refused(client.address, reversePath, undefined, 'domain not fully qualified');
-        return UNQUALIFIED_SENDER;
+        if (unknown(reversePath)) {
+          refused(client.address, reversePath, undefined, 'domain not fully qualified');
+          return UNQUALIFIED_SENDER;
+        }
+        if (hasRoom(queue, size)) return undefined; // §4.3.2
+        refused(client.address, reversePath, undefined, 'no room');
+        return NO_ROOM;
       },
       rcpt: ({ forwardPath, reversePath, session: { client, identity } }) => {
         if (unknown(forwardPath)) {

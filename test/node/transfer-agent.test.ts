@@ -216,6 +216,16 @@ it.each<[string, () => unknown]>([
   expect(host.logged).toEqual([['error', { text }]]);
 });
 
+// found by running on a small disk: all mail was refused, and the log said nothing
+it('a queue without room for a mail has it refused at MAIL, with its size or without (§4.3.2), and the log says so', async () => {
+  const queue = await FileQueue.open(join(directory.path, 'full'));
+  const host = await start('mx.test', { options: { queue: otherwise(queue, { roomFor: (octets) => octets > 0 && octets < 100 }) } });
+  const peer = await connect(host);
+  for (const [size, reply] of [['', 452], [' SIZE=100', 452], [' SIZE=99', 250]] as const) expect(await peer.command(`MAIL FROM:<alice@a.test>${size}`)).toMatch(new RegExp(`^${reply} `));
+  expect(host.logged).toEqual(Array.from({ length: 2 }, () => ['refused', { client: '127.0.0.1', from: '<alice@a.test>', to: undefined, reason: 'no room' }]));
+  peer.reset();
+});
+
 // found by running: whoever tried passwords was in no log
 it('who is not authenticated is in the log, with the name, and under which TLS (RFC 8314 §4)', async () => {
   const users = new Users(new Map([['alice', await cheapCredential('scrypt', 'open sesame')]]));
