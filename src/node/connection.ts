@@ -23,6 +23,7 @@ export class Connection implements AsyncIterable<ReceivedMail> {
   readonly #session: SessionFacts;
   readonly #mails: PendingMail[] = [];
   #decide: ((verdict: Verdict) => void) | undefined;
+  #iterated = false;
   #left = false; //  the loop was left: further mail is not for anybody
   #ended = false; // the session is over
   #wake: (() => void) | undefined;
@@ -44,8 +45,10 @@ export class Connection implements AsyncIterable<ReceivedMail> {
     this.#decide?.(refusalOf(refusal));
   }
 
-  /** The mails, once. A loop that is left, be it by what reading a mail throws whose data come to nothing, ends the connection: the mail in hand gets 451, a further one 421. */
+  /** The mails, once: a further loop throws UsageError. A loop that is left, be it by what reading a mail throws whose data come to nothing, ends the connection: the mail in hand gets 451, a further one 421. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedMail, void> {
+    if (this.#iterated) throw new UsageError('the mails of a connection are iterated once, by one loop');
+    this.#iterated = true;
     this.#decide?.(accept());
     let pending: PendingMail | undefined;
     try {

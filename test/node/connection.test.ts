@@ -246,6 +246,21 @@ describe('the accept loop', () => {
     expect(await peer.reply()).toBe('550 5.7.1 the second\r\n');
   });
 
+  // found by trying: the second loop took the mails, and the first waited for ever
+  it('gives the mails to one loop', async () => {
+    const server = await serve();
+    const { errors } = serveBy(server, async (connection) => {
+      const loop = async (): Promise<void> => {
+        for await (const mail of connection) mail.accept();
+      };
+      await Promise.allSettled([loop(), loop().catch((error: unknown) => errors.push(error))]);
+    });
+    const peer = await connect(server);
+    await begin(peer);
+    expect(await peer.command('.')).toMatch(/^250 /);
+    expect(errors).toEqual([new UsageError('the mails of a connection are iterated once, by one loop')]);
+  });
+
   it('forgets connections that end before it comes to them', async () => {
     const server = await serve();
     (await connect(server)).reset();
