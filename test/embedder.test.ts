@@ -152,6 +152,9 @@ describe('an option that is misspelt', () => {
     ['there is no option smartHost: did you mean smarthost?', () => mail({ routing: { smartHost: { host: 'mx.test', port: 25 } } })],
     ['there is no option cleartext: did you mean clearText?', () => mail({ auth: { secret, cleartext: false } })],
     ['smarthost is among the options of routing: relay(from, to, content, { routing: { smarthost } })', () => mail({ smarthost: { host: 'mx.test', port: 25 } })],
+    ['there is no option server: did you mean servers?', () => new ehlo.Resolver({ server: ['192.0.2.1'] } as ehlo.ResolverOptions)],
+    ['there is no option time: did you mean times?', () => ehlo.collect({ at: 'mail', time: 1 } as ehlo.ScriptedFault)],
+    ['there is no option submision: did you mean submission?', async () => (await agent()).listen({ place: { host: '127.0.0.1', port: 0 }, submision: true } as never)],
     ['there is no option connection: did you mean connections?', () => ehlo.connectTo('smtp://mx.test', { connection: 5 } as ehlo.MailClientOptions)],
   ])('is told: %s', async (message, call) => {
     await expect((async () => call())()).rejects.toThrow(new UsageError(message));
@@ -180,6 +183,10 @@ afterAll(async () => {
   directory[Symbol.dispose]();
 });
 
+async function agent(): Promise<ehlo.TransferAgent> {
+  return new ehlo.TransferAgent({ hostname: 'mx.test', queue: await queue, admission: { accept: new Set(), relayFrom: [] }, routing: { routes: new Map(), mxPort: 25, allowPrivateTargets: false }, resolver, log: () => undefined });
+}
+
 /** One to be called, by what makes it: anew for each call where the call ends it. */
 const MADE: Readonly<Partial<Record<keyof typeof ehlo, () => unknown>>> = {
   LineDecoder: () => new ehlo.LineDecoder({ limit: 512 }),
@@ -195,7 +202,7 @@ const MADE: Readonly<Partial<Record<keyof typeof ehlo, () => unknown>>> = {
   Users: () => ehlo.Users.parse('users', new Uint8Array()),
   FileQueue: () => queue,
   Maildir: () => ehlo.Maildir.open(join(directory.path, 'box')),
-  TransferAgent: async () => new ehlo.TransferAgent({ hostname: 'mx.test', queue: await queue, admission: { accept: new Set(), relayFrom: [] }, routing: { routes: new Map(), mxPort: 25, allowPrivateTargets: false }, resolver, log: () => undefined }),
+  TransferAgent: agent,
 };
 
 /** What is called by the shells alone, ends what the others need, or is called for each line: to look at its octets took a quarter as long as to read them. */

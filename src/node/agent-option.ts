@@ -1,7 +1,7 @@
 // What an embedder sets about a TransferAgent, looked at before the first client comes: a program without types may give anything,
 // and each mail would be refused for it.
 
-import { checkCounts, checkFlags, checkFunctions, checkObject, shown, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkFlags, checkFunctions, checkNames, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
 import { hostOf } from '../protocol/hostname.ts';
@@ -39,10 +39,11 @@ export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED 
 }
 
 /** Throws UsageError for a door that is nowhere: `listen` would take a place of its own. */
-export function checkDoor(door: { readonly place?: unknown; readonly submission?: unknown }): void {
+export function checkDoor(door: { readonly place?: unknown; readonly submission?: unknown }, names: Readonly<Record<string, true>>): void {
   const place = (door?.place ?? {}) as object; // what it is is found out here
   const named = typeof place === 'object' && ('path' in place || 'fd' in place || 'entrance' in place || ('host' in place && 'port' in place));
   if (!named) throw new UsageError('a place is needed: { place: { host, port } }, { place: { path } } or { place: { fd } }');
+  checkNames(door, names);
   checkFlags(door, ['submission']);
 }
 

@@ -10,7 +10,7 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { decodeLatin1 } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
-import { checkCounts, checkFlags, checkObject, shown, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkFlags, checkNames, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { ForwardPath } from '../syntax/path.ts';
@@ -39,6 +39,8 @@ export interface ScriptedFault {
   /** Breaks the connection instead of a reply; at `message` with the mail data read to half. */
   readonly drop?: boolean;
 }
+
+const FAULT_OPTIONS: Readonly<Record<keyof ScriptedFault, true>> = { at: true, path: true, times: true, delay: true, refuse: true, drop: true };
 
 /** A mail that `collect` has kept, as it came. */
 export interface CollectedMail {
@@ -130,6 +132,7 @@ export function collect(...faults: readonly ScriptedFault[]): Collector {
 /** Throws UsageError for a fault that would never strike, or not refuse. */
 function checkFault(fault: ScriptedFault): void {
   checkObject(fault, 'a fault must be an object');
+  checkNames(fault, FAULT_OPTIONS);
   const { at, path, refuse } = fault;
   if (!PLACES.includes(at)) throw new UsageError(`a fault strikes at ${PLACES.join(', ')}, not at ${shown(at)}`);
   if (path !== undefined && (typeof path !== 'string' || path.startsWith('<'))) throw new UsageError(`the path of a fault is text without brackets, such as alice@example.org, not ${shown(path)}`);

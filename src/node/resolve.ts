@@ -7,7 +7,7 @@
 import type { Resolver as Channel } from 'node:dns/promises';
 import { domainToASCII } from 'node:url';
 import { isAsciiText } from '../wire/ascii.ts';
-import { checkCounts, checkObject, shown, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkNames, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { type Milliseconds, seconds } from '../protocol/limit.ts';
 import { type AddressAnswers, type DnsAnswer, type MxRecord, recordsOf } from '../relay/dns-answer.ts';
 import { type HostPlan, locate, planKey, rank, type RouteOptions, type Step, type Target, type VerdictPlan } from '../relay/route.ts';
@@ -24,6 +24,8 @@ export interface ResolverOptions {
   /** How long a server has to answer the first time; twice as long the second. Default: 5 s. */
   readonly timeout?: Milliseconds;
 }
+
+const RESOLVER_OPTIONS: Readonly<Record<keyof ResolverOptions, true>> = { servers: true, timeout: true };
 
 export interface RouteContext {
   /** Its abortion cancels the questions that are open; what waits for them throws its reason. */
@@ -49,6 +51,7 @@ export class Resolver {
   /** Throws UsageError for servers that are no addresses. */
   constructor(options: ResolverOptions = {}) {
     checkObject(options);
+    checkNames(options, RESOLVER_OPTIONS);
     checkCounts(options, { timeout: 1 });
     try {
       if (options.servers !== undefined) new (nodeDns().Resolver)({ timeout: seconds(5), tries: 2 }).setServers(options.servers);

@@ -86,6 +86,8 @@ export interface Door {
   readonly lmtp?: boolean;
 }
 
+const DOOR_OPTIONS: Readonly<Record<keyof Door, true>> = { place: true, tlsAtOnce: true, submission: true, lmtp: true };
+
 /** What the log says of a mail that came in. */
 type Story = Readonly<Record<'id' | 'client' | 'from' | 'to', string> & Record<'helo' | 'user' | 'tls' | 'cipher', string | undefined>> & { size: number | undefined; maildir: true | undefined };
 
@@ -152,7 +154,7 @@ export class TransferAgent {
   /** Listens in one more place. Not once it is closed: nobody would relay what came in. */
   async listen(door: Door): Promise<Server> {
     if (this.#closed) throw new UsageError('the transfer agent is closed');
-    checkDoor(door);
+    checkDoor(door, DOOR_OPTIONS);
     const { place, tlsAtOnce = false, submission = false, lmtp = false } = door;
     const { tls, users, trace, ...options } = this.#options;
     const auth = users === undefined ? {} : { auth: authOf(users, submission) };

@@ -9,7 +9,7 @@
 // Postfix does the same. The later intervals follow the RFC.
 // Choice: a bounce is given up after one day instead of "at least 4-5 days": nothing can be reported to anybody then (§6.1).
 
-import { checkCounts, checkObject, given, shown, UsageError } from '../wire/usage.ts';
+import { checkCounts, checkNames, checkObject, given, shown, UsageError } from '../wire/usage.ts';
 
 /** In milliseconds. */
 export interface RetrySchedule {
@@ -36,6 +36,7 @@ export const RETRY_SCHEDULE: RetrySchedule = {
 /** Returns the schedule with the defaults for what is not given. Throws UsageError for one by which mail could never be due. */
 export function scheduleOf(options: Partial<RetrySchedule> = {}): RetrySchedule {
   checkObject(options, 'schedule must be an object');
+  checkNames(options, RETRY_SCHEDULE);
   const schedule = { ...RETRY_SCHEDULE, ...given(options) };
   checkCounts(schedule, { jitter: 0, expire: 0, expireBounce: 0, delayWarning: 0 });
   const { intervals } = schedule;

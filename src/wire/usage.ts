@@ -14,7 +14,7 @@ export function checkObject(value: unknown, wanted = 'options must be an object'
 }
 
 /** Throws UsageError for a name that is none of these, and nearly one: a slip, by which nothing would be set. What is like none of them is somebody else's. */
-export function checkNames(options: object, names: Readonly<Record<string, true>>): void {
+export function checkNames(options: object, names: object): void {
   for (const name of Object.keys(options)) {
     const meant = Object.hasOwn(names, name) ? undefined : nearWord(name, Object.keys(names));
     if (meant !== undefined) throw new UsageError(`there is no option ${name}: did you mean ${meant}?`);
