@@ -85,7 +85,7 @@ export class Destinations {
       } catch {
         // our own failure: the attempt will meet it, and tell
       }
-      this.#note(domain, key ?? domain);
+      this.#note(domain, typeof key === 'string' ? key : domain);
     };
     const answer = this.#turnstile.pass(mail, ask).finally(() => this.#asked.delete(domain));
     this.#asked.set(domain, answer);

@@ -39,6 +39,7 @@ describe('destinations', () => {
     ['throws', () => { throw new Error('no DNS'); }],
     ['rejects', () => Promise.reject(new Error('no DNS'))],
     ['answers without a promise', () => undefined],
+    ['answers with what is no text', () => ({})],
   ])('are the domains themselves where a resolver of another kind %s', async (_, answer) => {
     const { destinations } = stage(answer as () => Promise<undefined>);
     await destinations.learn([B, C]);
