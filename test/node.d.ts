@@ -172,13 +172,15 @@ declare module 'node:process' {
     readonly stdout: Output & { readonly isTTY?: boolean };
     readonly stderr: Output & { readonly isTTY?: boolean; readonly columns?: number };
     on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1', listener: () => void): void;
+    on(event: 'SIGTERM' | 'SIGINT', listener: (signal: 'SIGTERM' | 'SIGINT') => void): void;
+    off(event: 'SIGTERM' | 'SIGINT', listener: (signal: 'SIGTERM' | 'SIGINT') => void): void;
     on(event: 'exit', listener: (status: number) => void): void;
     on(event: 'message', listener: (message: unknown, handle: unknown) => void): void;
     /** Of a process that another one of Node's has begun. */
     send?(message: unknown, socket: undefined, options: undefined, sent: (error: Error | null) => void): boolean;
     emitWarning(warning: Error): void;
     exit(status: number): never;
-    kill(pid: number, signal: 0 | 'SIGKILL'): true;
+    kill(pid: number, signal: 0 | 'SIGINT' | 'SIGTERM' | 'SIGKILL'): true;
     memoryUsage(): { readonly rss: number };
     readonly env: Readonly<Record<string, string | undefined>>;
     title: string;

@@ -1,5 +1,4 @@
-// `ehlo send`: one mail, now, without a queue. One line for each recipient says what became of it, as soon as
-// that is certain.
+// `ehlo send`: one mail, now, without a queue. One line for each recipient says what became of it, in the order of the recipients.
 //
 // Choice: lines of any length are sent as they are (RFC 5321 §4.5.3.1.6 has clients avoid more than 1000 octets "when possible");
 //         a bare CR is refused, because nobody can tell what it was meant to be (§2.3.8).
@@ -35,6 +34,7 @@ import { Dialogues } from './dialogues.ts';
 import { runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
 import { misuse, type Misuse } from './misuse.ts';
 import { choice, FILE, flag, isMalformed, many, one, SECONDS, text, type Kind, type OptionValues } from './option.ts';
+import { OrderedLines } from './ordered-lines.ts';
 import { withProgress } from './progress.ts';
 import { reason } from './reason.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';
@@ -131,11 +131,12 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   const toServer = options.server === undefined ? {} : { serverPostmaster: true };
   const whole = ofOctets(options.from, content);
   const { mail, erase } = dialogues !== undefined ? { mail: whole, erase: () => undefined } : withProgress(whole, content, terminal);
-  const report = (_: number, outcome: RecipientOutcome): void => { // at once: another destination may take minutes, and who waits for it may give up
+  const lines = new OrderedLines((line) => {
     erase();
-    terminal.out(`${describe(outcome)}\n`);
-  };
-  const outcomes = await relayTo(mail, options.to, { ...way, ...toServer, hostname, routing, resolver: resolverOf(options), report });
+    terminal.out(line);
+  });
+  const report = (recipient: number, outcome: RecipientOutcome): void => lines.add(recipient, `${describe(outcome)}\n`);
+  const outcomes = await relayTo(mail, options.to, { ...way, ...toServer, hostname, routing, resolver: resolverOf(options), report }).finally(() => lines.end());
   const states = outcomes.map(({ outcome }) => outcome.state);
   if (states.includes('failed')) return EXIT.unavailable;
   return states.every((state) => state === 'delivered') ? EXIT.ok : EXIT.temporary;

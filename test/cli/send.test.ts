@@ -11,7 +11,7 @@ import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { inPieces } from '../support/content.ts';
 import { startDnsServer } from '../support/dns-server.mjs';
 import { latin1 } from '../support/raw-peer.ts';
-import { EHLO, run, type Ended } from '../support/program.ts';
+import { EHLO, Program, run, type Ended } from '../support/program.ts';
 import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { deferred, until } from '../support/turn.ts';
@@ -109,18 +109,34 @@ describe('ehlo send', () => {
     expect(server.connections).toBe(1);
   });
 
-  // found by trying: who stopped it while a host did not answer was not told whom the others had taken the mail for
-  it('says what became of a recipient while another destination still makes it wait', async () => {
+  it('says what became of a recipient while another destination still makes it wait, in their order', async () => {
     const gate = deferred();
     await using server = await listen({ host: '0.0.0.0', port: 0, hostname: 'mx.test' }, { ...collect(), rcpt: async ({ mailbox }) => (mailbox.domain.key === 'b.test' ? await gate.promise : undefined) });
     const dns = await startDnsServer({ 'b.test': { A: ['127.0.0.1'] }, 'c.test': { A: ['127.0.0.2'] } });
     let out = '';
-    const ended = runSend(['--hostname', 'client.test', '--resolver', dns.address, '--mx-port', String(server.port), '--allow-private-targets', '--to', 'bob@b.test', '--to', 'carol@c.test', mailFile()], { out: (text) => (out += text), err: () => undefined });
+    const ended = runSend(['--hostname', 'client.test', '--resolver', dns.address, '--mx-port', String(server.port), '--allow-private-targets', '--to', 'carol@c.test', '--to', 'bob@b.test', '--to', 'dave@c.test', mailFile()], { out: (text) => (out += text), err: () => undefined });
     await until(() => out !== '');
     expect(out).toMatch(/^delivered <carol@c\.test> .*\n$/);
     gate.resolve();
     expect(await ended).toBe(0);
-    expect(out).toMatch(/^delivered <carol@c\.test> .*\ndelivered <bob@b\.test> .*\n$/);
+    expect(out).toMatch(/^delivered <carol@c\.test> .*\ndelivered <bob@b\.test> .*\ndelivered <dave@c\.test> .*\n$/);
+    await dns.close();
+  });
+
+  // found by trying: who stopped it while a host did not answer was not told whom the others had taken the mail for
+  it.each(['SIGINT', 'SIGTERM'] as const)('that is stopped by %s says what it knows, and ends by that', async (signal) => {
+    const [asked, taken] = [deferred(), deferred()];
+    const never = (): Promise<undefined> => new Promise(() => asked.resolve());
+    await using server = await listen({ host: '0.0.0.0', port: 0, hostname: 'mx.test' }, { ...collect(), rcpt: ({ mailbox }) => (mailbox.domain.key === 'b.test' ? never() : undefined), ended: () => taken.resolve() });
+    const dns = await startDnsServer({ 'b.test': { A: ['127.0.0.1'] }, 'c.test': { A: ['127.0.0.2'] } });
+    await using program = new Program(['send', '--hostname', 'client.test', '--resolver', dns.address, '--mx-port', String(server.port), '--allow-private-targets', '--to', 'bob@b.test', '--to', 'carol@c.test', mailFile()], directory.path);
+    await Promise.all([asked.promise, taken.promise]);
+    await until(() => server.sessions === 1); // the client knows, and has left
+    expect(program.out).toBe('');
+    const { status, out } = await program.kill(signal);
+    expect(status).toBe(signal);
+    expect(out).toMatch(/^delivered <carol@c\.test> .*\n$/);
+    await server.close(0);
     await dns.close();
   });
 

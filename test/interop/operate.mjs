@@ -132,7 +132,7 @@ check('a disk that fails in one worker ends all of them, with status 74 and one 
   }
   await strace.exited;
   expectEqual(strace.ended.status, 74, 'exit status');
-  expectMatch(strace.err, /^ehlo: the queue .* has failed, nothing more was acknowledged; start again to recover: .*i\/o error$/m, 'what it says');
+  expectMatch(strace.err, /^ehlo: the queue .* has failed, nothing more was acknowledged; start again to recover: .*i\/o error \(\S+\.log\)$/m, 'what it says');
   const { out } = await stage.ehlo(['queue', 'list', '--json', '--queue', queue]);
   const kept = out.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line).id);
   for (const id of acknowledged) expect(kept.includes(id), `the acknowledged mail ${id} is not in the queue`);

@@ -25,7 +25,7 @@ export const LMTP = [
     // shows RFC2033:4.3-1 RFC2033:4.3-4
     ['behind the last chunk each recipient has a reply, behind the others one', [...TWO, octets(`BDAT 6\r\ntext\r\n`), 250, octets('BDAT 6 LAST\r\nmore\r\nNOOP\r\n'), 250, 250, 250], { mails: ['text\r\nmore\r\n'] }],
     // shows RFC2033:4.3-2
-    ['without a recipient the last chunk has no reply, and is never executed', [MAIL, 250, octets('BDAT 6 LAST\r\nHELP\r\nNOOP\r\n'), 250, 'BDAT 0 LAST', 'NOOP', 250]],
+    ['without a recipient the last chunk has no reply, and is never executed', [MAIL, 250, octets('BDAT 6 LAST\r\nHELP\r\nNOOP\r\n'), 250, MAIL, 250, 'BDAT 0 LAST', 'NOOP', 250, 'BDAT 0 LAST', 503]],
     ['without a recipient a chunk that is not the last has one reply, and is never executed', [MAIL, 250, octets('BDAT 6\r\nHELP\r\nNOOP\r\n'), /^503 |^554 /, 250]],
     ['a refused content has its reply for each recipient', [...TWO, 'DATA', 354, octets(`a\n.\r\n${lines('HELP')}.\r\nNOOP\r\n`), /^55\d 5\.[56]\.\d /, /^55\d 5\.[56]\.\d /, 250]],
     ['a refused chunk has its reply for each recipient', [...TWO, octets('BDAT 4 LAST\r\na\nb\nNOOP\r\n'), /^55\d 5\.[56]\.\d /, /^55\d 5\.[56]\.\d /, 250]],
