@@ -55,7 +55,7 @@ const LONGEST_ORIGINAL = 500;
 
 /**
  * RFC 3461 §4.2: at most 500 characters, and of xtext maybe none (§4). Choice: octets above 127 are taken, and passed on as they came, also where the type is
- * not utf-8: Postfix says rfc822 of an address in UTF-8.
+ * not utf-8: there is who says rfc822 of an address in UTF-8.
  */
 export function readOriginalRecipient(value: string | undefined): ReturnType<Read<RecipientParameters>> {
   const [, type = '', encoded = ''] = /^([A-Za-z0-9-]+);(.*)$/u.exec(value ?? '') ?? [];
