@@ -160,7 +160,7 @@ function requestOf(socket: Socket): Promise<string | undefined> {
       resolve(text);
     };
     const timer = setTimeout(() => end(undefined), PATIENCE);
-    socket.on('data', (octets) => {
+    socket.on('data', (octets: Uint8Array) => {
       length += octets.length;
       if (length > LONGEST_REQUEST) return end(undefined);
       pieces.push(octets);
@@ -198,7 +198,7 @@ export async function* ask(directory: string, request: Request, patience = 30_00
   let over = false;
   let wake: () => void = () => undefined;
   socket.on('connect', () => void socket.write(encodeUtf8(`${JSON.stringify(request)}\n`)));
-  socket.on('data', (octets) => {
+  socket.on('data', (octets: Uint8Array) => {
     queue.push(octets);
     if (queue.length > 16) socket.pause();
     wake();

@@ -35,7 +35,7 @@ export async function takeName(place: string, secret: string): Promise<{ release
       clearTimeout(timer);
       asking.delete(socket);
     });
-    socket.on('data', (question) => {
+    socket.on('data', (question: Uint8Array) => {
       if (question.length === QUESTION) socket.write(proof(place, secret, question)); // in one piece, as it was written
       socket.end();
     });
@@ -72,7 +72,7 @@ function proves(path: string, place: string, secret: string): Promise<boolean> {
     };
     const timer = setTimeout(() => end(false), PATIENCE);
     socket.on('connect', () => void socket.write(question));
-    socket.on('data', (octets) => end(equalSecrets(octets, proof(place, secret, question))));
+    socket.on('data', (octets: Uint8Array) => end(equalSecrets(octets, proof(place, secret, question))));
     socket.on('error', () => end(false));
     socket.on('close', () => end(false));
   });

@@ -74,7 +74,7 @@ export function readProxyHeader(socket: Stream): Promise<Ends> {
         ? { client: { address: format(header.source.address), port: header.source.port }, server: { address: format(header.destination.address), port: header.destination.port } }
         : endsOf(socket));
     };
-    socket.on('data', (octets) => {
+    socket.on('data', (octets: Uint8Array) => {
       begun = true;
       const end = decoder.read(octets, 0);
       if (!decoder.ended) return;

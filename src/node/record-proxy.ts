@@ -77,7 +77,7 @@ export class RecordProxy {
 
 /** Passes on what one says to the other, as it comes and no faster than it is taken; the end of it too. */
 function pass(from: Socket, to: Socket, said: (octets: Uint8Array) => void, ended: () => void): void {
-  from.on('data', (octets) => {
+  from.on('data', (octets: Uint8Array) => {
     said(octets);
     if (!to.write(octets)) from.pause();
   });

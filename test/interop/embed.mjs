@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSC = join(ROOT, 'node_modules/.bin/tsc');
-const OTHER_NODES = [22, 24];
+const OTHER_NODES = [22, 24, 26];
 const OLDEST_NODE = '20.0.0';
 
 /** Octets that the package may have: people see them before they take it. */
@@ -25,7 +25,7 @@ const CHECKED_ON = 22;
 const testsFor = (major) => ['test/node', 'test/core.test.ts', ...(major === CHECKED_ON ? [] : ['test/cli'])];
 
 /** Versions of @types/node, which the sources are compiled beside. */
-const TYPES = [20, 24];
+const TYPES = [20, 26];
 
 const CONSUMER = `
 import { listen, type Hooks } from 'ehlo';
