@@ -150,7 +150,7 @@ declare module 'node:fs/promises' {
   export function realpath(path: string): Promise<string>;
   export function rename(from: string, to: string): Promise<void>;
   export function unlink(path: string): Promise<void>;
-  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number; readonly uid: number; readonly gid: number; isDirectory(): boolean; isSocket(): boolean; isFIFO(): boolean }>;
+  export function stat(path: string): Promise<{ readonly dev: number; readonly ino: number; readonly mtimeMs: number; readonly uid: number; readonly gid: number; isDirectory(): boolean; isFile(): boolean; isSocket(): boolean; isFIFO(): boolean }>;
 }
 
 declare module 'node:process' {

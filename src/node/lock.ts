@@ -68,7 +68,7 @@ export async function lockDirectory(directory: string): Promise<Lock> {
 async function keyOf(directory: string): Promise<string> {
   const path = join(directory, KEY);
   let file = await open(path, 'wx', OWNER_ONLY.file).catch(() => undefined); // there is one, or none can be made
-  if (file === undefined && UNWRITTEN.test(await textOf(path))) file = await open(path, 'r+').catch(() => undefined); // somebody else's
+  if (file === undefined && UNWRITTEN.test((await textOf(path)) ?? 'nothing to write over')) file = await open(path, 'r+').catch(() => undefined); // somebody else's
   try {
     await file?.write(encodeAscii(encodeBase64(nodeCrypto().randomBytes(18))));
   } catch {
@@ -76,13 +76,17 @@ async function keyOf(directory: string): Promise<string> {
   } finally {
     await file?.close();
   }
-  return textOf(path);
+  return (await textOf(path)) ?? '';
 }
 
 /** What a process has made and not written to, as it stands there, or after a loss of power. Nothing else is written over: it may be a link. */
 const UNWRITTEN = /^\0{0,24}$/;
 
-const textOf = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');
+/** Returns what stands in a file; undefined where it is none, as a pipe, which is never read to its end, or cannot be read. */
+async function textOf(path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined); // absent, or a link that leads nowhere
+  return found?.isFile() === true ? readFile(path, 'utf8').catch(() => undefined) : undefined;
+}
 
 const end = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
 
@@ -139,7 +143,7 @@ async function lockByFile(path: string): Promise<Lock> {
       };
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;
-      const owner = Number(await readFile(path, 'utf8').catch(() => '')); // it cannot be read: a socket, or a link that leads nowhere
+      const owner = Number(await textOf(path));
       if ((await entryOf(path)).isSocket() && !(await isDead(path))) throw new InUse(); // a newer Node's
       if (owner === process.pid ? HELD.has(path) : owner > 0 && isAlive(owner)) throw new InUse();
       await unlink(path);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -183,6 +184,20 @@ describe('on Linux', () => {
     const lock = await lockDirectory(directory.path);
     await expect(lockDirectory(directory.path)).rejects.toThrow('another process');
     await lock.release();
+  });
+
+  // found by trying: the start waited for ever, for somebody to write into it
+  it.each(['lock', 'lock.key'])('is had where a pipe is called %s, and waits for nobody', async (name) => {
+    execFileSync('mkfifo', [join(directory.path, name)], { encoding: 'utf8' });
+    const lock = await lockDirectory(directory.path);
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process');
+    await lock.release();
+  });
+
+  it('writes no key into a device, which a link may lead to', async () => {
+    symlinkSync('/dev/zero', join(directory.path, 'lock.key'));
+    await (await lockDirectory(directory.path)).release();
+    expect(handles).toBe(0);
   });
 
   /** What a process of another network namespace has: the socket in the folder, and no abstract one that is seen here. */
