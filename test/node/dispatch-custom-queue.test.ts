@@ -1,0 +1,60 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { Outcome } from '../../src/protocol/client/action.ts';
+import type { QueuedMail } from '../../src/relay/queue/port.ts';
+import { UsageError } from '../../src/wire/usage.ts';
+import { DEFERRED, DELIVERED, MINUTE, NOTHING, onVirtualTime, settle, stage, TO_BOB } from '../support/dispatch.ts';
+
+vi.mock('node:timers', async () => (await import('../support/global-timers.ts')).timers);
+onVirtualTime();
+
+// found by trying: it ended the process; and a promise, as of an async function, ended it with a word about our own code
+describe('a queue that does not say what is in it', () => {
+  const WRONG = 'mail of the queue must return a mail as "add" resolves with, not {"id":"m1"}';
+  const PROMISE = 'mail of the queue must answer at once, and not with a promise';
+  it.each<[string, string, () => unknown]>([
+    ['throws', 'disk on fire', () => { throw new Error('disk on fire'); }],
+    ['answers with a promise', PROMISE, async () => undefined],
+    ['answers with a promise that rejects', PROMISE, () => Promise.reject(new Error('disk on fire'))],
+    ['answers with what is no mail', WRONG, () => ({ id: 'm1' })],
+  ])('and %s is asked again after a minute: before an attempt, behind it, and for those who are given up', async (_, text, wrong) => {
+    let outcome: Outcome = DELIVERED;
+    let broken = false;
+    const failing = (): void => void (broken = true);
+    const { queue, dispatcher, done, logged } = stage(() => {
+      failing();
+      return [outcome];
+    });
+    const { mail } = queue;
+    queue.mail = (id) => (broken ? wrong() as QueuedMail : mail.call(queue, id));
+    const mended = async (): Promise<void> => {
+      await settle();
+      broken = false;
+      await vi.advanceTimersByTimeAsync(MINUTE);
+    };
+    failing();
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await mended(); // the attempt begins, and what it came to cannot be recorded
+    await mended();
+    expect(done).toEqual(['relay m1 0', 'settle m1 delivered']);
+    outcome = DEFERRED;
+    dispatcher.add(queue.put({ ...TO_BOB, id: 'm2' }, NOTHING));
+    await mended();
+    failing();
+    dispatcher.giveUp('m2');
+    await mended(); // it is put off, and tried in its turn
+    await mended();
+    expect(done.slice(2)).toEqual(['relay m2 0', 'settle m2 waiting', 'relay m2 0', 'settle m2 waiting']);
+    expect(new Set(logged.filter(([event]) => event === 'error').map(([, fields]) => fields['text']))).toEqual(new Set([text]));
+  });
+
+  it.each<[string, string, unknown]>([
+    ['null', 'mails of the queue must return an iterable of mails, not null', null],
+    ['a promise', 'mails of the queue must answer at once, and not with a promise', Promise.resolve([])],
+    ['what only `for await` iterates', 'mails of the queue must return an iterable of mails, not {}', (async function* () { yield TO_BOB; })()],
+    ['no mails', 'mails of the queue must return a mail as "add" resolves with, not null', [null]],
+  ])('cannot be started with: %s', (_, message, mails) => {
+    const { queue, dispatcher } = stage(() => []);
+    queue.mails = () => mails as QueuedMail[];
+    expect(() => dispatcher.start()).toThrow(new UsageError(message));
+  });
+});
