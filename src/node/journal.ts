@@ -23,10 +23,10 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { UsageError } from '../wire/usage.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
+import { formatMailParameters, formatRecipientParameters } from '../protocol/parameter-text.ts';
 import { Book } from '../relay/queue/book.ts';
 import { crc32, type Checksum } from '../relay/queue/checksum.ts';
 import { encodeFact, MOST_RECIPIENTS, NO_PARAMETERS, type Fact, type Order, type Results, type StoredEnvelope } from '../relay/queue/fact.ts';
-import { formatMailParameters, formatRecipientParameters } from '../relay/queue/parameter-text.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import type { Draft } from '../relay/queue/record.ts';
 import { StoredMail } from '../relay/queue/stored-mail.ts';

@@ -7,7 +7,7 @@
 // Rule 4: the log of a relay that runs tells what was ordered: no mail goes, or stays, without a word.
 
 import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
-import { formatMailParameters, formatRecipientParameters } from '../relay/queue/parameter-text.ts';
+import { formatMailParameters, formatRecipientParameters } from '../protocol/parameter-text.ts';
 import { decodeLatin1 } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';

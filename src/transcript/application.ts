@@ -18,7 +18,7 @@ import { isRefusal, type AuthAnswer } from '../protocol/sasl/exchange.ts';
 import { REASONS } from '../protocol/client/reason.ts';
 import { NOTICES, type NoticeName } from '../protocol/server/notice.ts';
 import { ABORT_REPLIES } from '../protocol/server/reply.ts';
-import { formatMailParameters, formatRecipientParameters, parseMailParameters, parseRecipientParameters } from '../relay/queue/parameter-text.ts';
+import { formatMailParameters, formatRecipientParameters, parseMailParameters, parseRecipientParameters } from '../protocol/parameter-text.ts';
 import { formatExact, parseExact, seen, unseen } from './exact.ts';
 
 /** Whom a transcript is about: the session that is replayed, while the transcript plays its peer. */

@@ -19,7 +19,7 @@
 import type { Disk } from '../../src/node/disk.ts';
 import { Journal, type JournalOptions } from '../../src/node/journal.ts';
 import type { Perform } from '../../src/node/step.ts';
-import { formatMailParameters, parseMailParameters } from '../../src/relay/queue/parameter-text.ts';
+import { formatMailParameters, parseMailParameters } from '../../src/protocol/parameter-text.ts';
 import { equal } from '../../src/wire/octet.ts';
 import { setImmediate } from 'node:timers';
 import { bitOf, bitsOf, CARRY_LIMIT, contentOf, INLINE_LIMIT, newMail, NOTHING_YET, pieces, play, PLOT, World, type Bits, type Bouncing, type Ledger, type Orders } from './crash-scenario.ts';

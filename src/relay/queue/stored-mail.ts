@@ -2,11 +2,11 @@
 // waiting mails are little memory, and few of them are looked at in any minute.
 
 import type { MailParameters, RecipientParameters } from '../../protocol/mail.ts';
+import { parseMailParameters, parseRecipientParameters } from '../../protocol/parameter-text.ts';
 import { isFault } from '../../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../../syntax/path.ts';
 import { ORDERS, type StoredEnvelope } from './fact.ts';
 import type { MailState } from './fold.ts';
-import { parseMailParameters, parseRecipientParameters } from './parameter-text.ts';
 import type { QueuedMail, RecipientState } from './port.ts';
 
 const UTF8 = { utf8: true };

@@ -1,13 +1,13 @@
-// The parameters of MAIL and RCPT (RFC 5321 §4.1.2 esmtp-param) as the journal keeps them: the text that a client would write.
+// The parameters of MAIL and RCPT (RFC 5321 §4.1.2 esmtp-param) as the text that a client would write; so the journal keeps them.
 //
 // Rule 1: what is read back is what was given, but for SIZE, which is not kept.
 // Rule 2: a parameter that this version does not know (a later one took the mail) is passed over; the others count.
 
-import { readMailParameters, readRecipientParameters, writeMailParameters, writeRecipientParameters, type Offer, type ParameterRefusal } from '../../protocol/extension.ts';
-import type { MailParameters, RecipientParameters } from '../../protocol/mail.ts';
-import { formatOriginalRecipient } from '../../protocol/parameter-value.ts';
-import { isFault } from '../../syntax/fault.ts';
-import { formatParameters, parseParameters, type Parameter } from '../../syntax/parameter.ts';
+import { isFault } from '../syntax/fault.ts';
+import { formatParameters, parseParameters, type Parameter } from '../syntax/parameter.ts';
+import { readMailParameters, readRecipientParameters, writeMailParameters, writeRecipientParameters, type Offer, type ParameterRefusal } from './extension.ts';
+import type { MailParameters, RecipientParameters } from './mail.ts';
+import { formatOriginalRecipient } from './parameter-value.ts';
 
 /** Returns '' where nothing is asked for. Throws UsageError for a value that no client can have written. */
 export function formatMailParameters(all: MailParameters): string {

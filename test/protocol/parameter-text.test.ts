@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { MailParameters, RecipientParameters } from '../../../src/protocol/mail.ts';
-import { formatMailParameters, formatRecipientParameters, parseMailParameters, parseRecipientParameters } from '../../../src/relay/queue/parameter-text.ts';
-import { randomOf } from '../../support/random.ts';
+import type { MailParameters, RecipientParameters } from '../../src/protocol/mail.ts';
+import { formatMailParameters, formatRecipientParameters, parseMailParameters, parseRecipientParameters } from '../../src/protocol/parameter-text.ts';
+import { randomOf } from '../support/random.ts';
 
 const MAIL: readonly (readonly [MailParameters, string])[] = [
   [{}, ''],
