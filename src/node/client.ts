@@ -27,6 +27,7 @@ import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath 
 import { ConnectError } from './connect.ts';
 import { type Content, outgoingOf } from './content-source.ts';
 import type { RecipientOutcome } from './deliver.ts';
+import { asking, checkEnvelopeParameters, type EnvelopeParameters } from './envelope-parameter.ts';
 import { errorText } from './error-text.ts';
 import { machineName } from './machine-name.ts';
 import { ABORTED, openTo, raced, unconnected } from './opener.ts';
@@ -52,7 +53,7 @@ export interface MailClientOptions extends Partial<SenderOptions> {
 }
 
 /** A mail for a `MailClient` to send. */
-export interface MailToSend {
+export interface MailToSend extends EnvelopeParameters {
   /** Values, or text with brackets or without; `<>` or the empty text for the null reverse-path. */
   readonly from: ReversePath | string;
   readonly to: readonly (ForwardPath | string)[] | string;
@@ -136,7 +137,8 @@ export class MailClient implements AsyncDisposable {
 
   /**
    * Sends a mail, and resolves with an outcome for each recipient, in their order. Mails are begun in the order in which
-   * they were given. Rejects with UsageError for what is not a path, and for content that cannot be read; for nothing else.
+   * they were given. Rejects with UsageError for what is no such mail, and once the client is closed; and with what reading the
+   * content has thrown. Whatever the network does is an outcome.
    */
   send(mail: MailToSend): Promise<readonly RecipientOutcome[]> {
     return new Promise((resolve, reject) => { // one promise for each mail; what is thrown here rejects it
@@ -148,11 +150,12 @@ export class MailClient implements AsyncDisposable {
       if (!Array.isArray(recipients)) throw new UsageError('to is a forward-path as text, or a list of them');
       const paths = recipients.map((path) => parsed(path, parseForwardPath));
       if (paths.length === 0) throw new UsageError('a mail needs a recipient');
+      checkEnvelopeParameters(mail, paths.length);
       const outgoing = outgoingOf(reversePath, content, this.#options.signal);
       this.#inHand += 1;
-      if (!(outgoing instanceof Promise)) return this.#add({ mail: outgoing, paths, resolve });
+      if (!(outgoing instanceof Promise)) return this.#add({ mail: asking(outgoing, mail), paths, resolve });
       outgoing.then(
-        (measured) => this.#add({ mail: measured, paths, resolve }),
+        (measured) => this.#add({ mail: asking(measured, mail), paths, resolve }),
         (error: unknown) => {
           this.#release();
           reject(error);

@@ -10,6 +10,7 @@ import type { Signal } from './aborter.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Content, outgoingOf } from './content-source.ts';
 import type { DeliverOptions, RecipientOutcome } from './deliver.ts';
+import { asking, checkEnvelopeParameters, type EnvelopeParameters } from './envelope-parameter.ts';
 import { tell, warn } from './error-report.ts';
 import { machineName } from './machine-name.ts';
 import { checkResolver, Resolver } from './resolve.ts';
@@ -17,7 +18,7 @@ import { checkSender, SENDER_OPTIONS, type Outgoing } from './sender.ts';
 import { sendAllWays, type WaysOptions } from './ways.ts';
 
 /** What is set about `relay`. */
-export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'configured' | 'ownNames'>> {
+export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'configured' | 'ownNames'>>, EnvelopeParameters {
   /** Finds routes. Default: the system's DNS. */
   readonly resolver?: Resolver;
   /** What of routing differs from its defaults: no own names, port 25, no private targets, no configured next hops. */
@@ -27,7 +28,7 @@ export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'des
 /** All of them, by name. */
 const RELAY_OPTIONS: Readonly<Record<keyof RelayOptions, true>> = {
   ...SENDER_OPTIONS,
-  pool: true, serverPostmaster: true, mayNotGreetAs: true, report: true, routing: true, resolver: true,
+  pool: true, serverPostmaster: true, mayNotGreetAs: true, report: true, routing: true, resolver: true, parameters: true, recipientParameters: true,
 };
 
 /** The outcomes of all recipients, in their order; or, iterated, each as soon as it is certain, in the order in which they come. */
@@ -68,7 +69,8 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
   if (options.lmtp === true) checkLmtpHops(routing);
   const from = parsed(reversePath, parseReversePath);
   const to = forwardPaths.map((path) => parsed(path, parseForwardPath));
-  return relayTo(await outgoingOf(from, content, options.signal), to, { ...options, routing, report: (recipient, result) => {
+  checkEnvelopeParameters(options, to.length);
+  return relayTo(asking(await outgoingOf(from, content, options.signal), options), to, { ...options, routing, report: (recipient, result) => {
     tell(() => options.report?.(recipient, result), warn); // what it throws must not become what became of the mail
     told(result);
   } });

@@ -28,9 +28,9 @@ export interface Outgoing {
   /** The content holds octets above 0x7f. */
   readonly eightBit?: boolean;
   /** What MAIL asked for when the mail came, to be asked for again. */
-  readonly parameters?: MailParameters;
+  readonly parameters?: MailParameters | undefined;
   /** The same of RCPT, one for each of the forward-paths that are sent to. */
-  readonly recipientParameters?: readonly RecipientParameters[];
+  readonly recipientParameters?: readonly RecipientParameters[] | undefined;
 }
 
 export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtOnce' | 'auth'> {

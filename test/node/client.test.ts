@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { connectTo, type MailClientOptions, type MailToSend } from '../../src/node/client.ts';
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import type { Mail } from '../../src/node/hook.ts';
+import { relay } from '../../src/node/relay.ts';
 import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
@@ -106,6 +107,51 @@ describe('a client for many mails', () => {
     const other = connectTo(`smtp://127.0.0.1:${plain.port}`, OPTIONS);
     expect(brief(await other.send({ from: 'jürgen@a.test', to: 'bob@b.test', content: latin1('x\r\n') }))).toBe('failed 553 utf8-not-offered');
     await other.close();
+  });
+
+  // found by a proxy that could not pass on what its clients asked for
+  it('asks for what it is given with MAIL and RCPT, and sends nothing where the server cannot do what the mail needs', async () => {
+    const asked: unknown[] = [];
+    const server = await serve({ without: [] }, { message: ({ parameters, recipientParameters }) => (asked.push(parameters, recipientParameters), accept()) });
+    await using client = connectTo(`smtp://127.0.0.1:${server.port}`, OPTIONS);
+    const parameters = { ret: 'HDRS', envelopeId: 'a b+c', smtpUtf8: true, size: 1 } as const;
+    const recipientParameters = [{ notify: ['SUCCESS', 'DELAY'] }, { notify: [], originalRecipient: { type: 'rfc822', address: 'old@c.test' } }] as const;
+    for (const content of [latin1('x\r\n'), async function* () { yield latin1('x\r\n'); }]) {
+      const outcomes = await client.send({ ...mailTo('1', content), to: ['1@b.test', '2@b.test'], parameters, recipientParameters });
+      expect(outcomes.map(({ outcome }) => outcome)).toMatchObject([{ state: 'delivered', dsn: true }, { state: 'delivered', dsn: true }]);
+    }
+    expect(asked).toEqual(Array.from({ length: 2 }, () => [{ ...parameters, size: 3 }, recipientParameters]).flat());
+    const binary = { ...mailTo('1', latin1('\n')), parameters: { body: 'BINARYMIME' } } as const;
+    expect(brief(await client.send(binary))).toBe('delivered 250');
+    const { url } = await keeping();
+    await using other = connectTo(url, OPTIONS);
+    expect(brief(await other.send(binary))).toBe('failed 554 binary-not-offered');
+    expect(brief(await other.send({ ...mailTo('1'), parameters }))).toBe('failed 554 utf8-header-not-offered');
+  });
+
+  it.each<[message: string, parameters: object, recipientParameters?: unknown]>([
+    ['parameters must be an object, not null', null as never],
+    ['there is no option smtpUTF8: did you mean smtpUtf8?', { smtpUTF8: true }],
+    ['body must be "7BIT", "8BITMIME" or "BINARYMIME", not "8BIT"', { body: '8BIT' }],
+    ['body must be "7BIT", "8BITMIME" or "BINARYMIME", not "7BIT RET=FULL"', { body: '7BIT RET=FULL' }],
+    ['smtpUtf8 must be true, not "yes"', { smtpUtf8: 'yes' }],
+    ['auth must be text, not 5', { auth: 5 }],
+    ['auth must be a mailbox, or "<>", not "bob"', { auth: 'bob' }],
+    ['ret must be "FULL" or "HDRS", not "full"', { ret: 'full' }],
+    ['ret must be "FULL" or "HDRS", not "FULL\\r\\nRCPT TO:<eve@c.test>"', { ret: 'FULL\r\nRCPT TO:<eve@c.test>' }],
+    ['envelopeId must be printable ASCII, of at most 100 characters in xtext, not "a\\r\\n"', { envelopeId: 'a\r\n' }],
+    ['recipientParameters must be a list, not {"notify":[]}', {}, { notify: [] }],
+    ['recipientParameters must be one for each recipient, 1, not 2', {}, [{}, {}]],
+    ['the parameters of a recipient must be an object, not "NEVER"', {}, ['NEVER']],
+    ['notify must be a list, not "NEVER"', {}, [{ notify: 'NEVER' }]],
+    ['notify must be a list of "SUCCESS", "FAILURE" and "DELAY", each once at most, not ["NEVER","DELAY"]', {}, [{ notify: ['NEVER', 'DELAY'] }]],
+    ['originalRecipient must be of a type and an address, such as { type: "rfc822", address: "bob@example.com" }, not "rfc822;a@b.test"', {}, [{ originalRecipient: 'rfc822;a@b.test' }]],
+    ['originalRecipient must be of a type and an address, such as { type: "rfc822", address: "bob@example.com" }, not {"type":"a b","address":"c"}', {}, [{ originalRecipient: { type: 'a b', address: 'c' } }]],
+  ])('asks for nothing that no client could ask for: %s', async (message, parameters, recipientParameters) => {
+    const asked = { parameters, ...(recipientParameters === undefined ? {} : { recipientParameters }) } as Pick<MailToSend, 'parameters'>;
+    await using client = connectTo('smtp://127.0.0.1:1', OPTIONS);
+    await expect(client.send({ ...mailTo('1'), ...asked })).rejects.toThrow(new UsageError(message));
+    await expect(relay('alice@a.test', ['bob@b.test'], latin1('x\r\n'), asked)).rejects.toThrow(new UsageError(message));
   });
 
   it('opens as many connections as there are mails, up to its limit, and keeps them', async () => {

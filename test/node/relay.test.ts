@@ -7,7 +7,7 @@ import type { NextHop } from '../../src/relay/next-hop.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { startDnsServer, type DnsServer } from '../support/dns-server.mjs';
 import { latin1 } from '../support/raw-peer.ts';
-import { startScriptedServer, taking, unusedPort, type ScriptedServer } from '../support/scripted-server.ts';
+import { FAREWELL, startScriptedServer, taking, unusedPort, type ScriptedServer } from '../support/scripted-server.ts';
 import { turns, until } from '../support/turn.ts';
 
 const SILENT: readonly string[] = Array.from({ length: 130 }, (_, index) => `silent${index}.test`);
@@ -55,6 +55,15 @@ describe('relay', () => {
     expect(outcomes.every(delivered)).toBe(true);
     await until(() => server.idle);
     expect(commands(server)).toEqual(['MAIL FROM:<alice@a.test>', 'RCPT TO:<bob@b.test>', 'RCPT TO:<carol@b.test>', 'RCPT TO:<x@b.test>']);
+  });
+
+  it('asks each server for what is asked for its recipients (RFC 3461)', async () => {
+    const offering = (): Promise<ScriptedServer> => startScriptedServer(['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 DSN', 'C: MAIL', 'S: 250 ok', 'C: RCPT', 'S: 250 ok', 'C: DATA', 'S: 354 go on', 'C: …', 'S: 250 taken', ...FAREWELL]);
+    await using one = await offering();
+    await using other = await offering();
+    const asked: RelayOptions = { parameters: { ret: 'FULL' }, recipientParameters: [{ notify: ['DELAY'] }, { notify: [] }] };
+    expect((await relay('a@a.test', ['b@b.test', 'c@c.test'], HELLO, options({ 'b.test': one.port, 'c.test': other.port }, asked))).every(delivered)).toBe(true);
+    expect([...commands(one), ...commands(other)]).toEqual(['MAIL FROM:<a@a.test> RET=FULL', 'RCPT TO:<b@b.test> NOTIFY=DELAY', 'MAIL FROM:<a@a.test> RET=FULL', 'RCPT TO:<c@c.test> NOTIFY=NEVER']);
   });
 
   // found by a `report` that wrote to a data base that was away: recipients who had the mail were deferred, and sent to again
