@@ -9,7 +9,7 @@ import { ControlServer } from '../node/control.ts';
 import { Users } from '../node/credential.ts';
 import type { Entrance } from '../node/entrance.ts';
 import { EXIT } from '../node/exit-status.ts';
-import type { Journal } from '../node/journal.ts';
+import { FLOOR, type Journal } from '../node/journal.ts';
 import type { Log } from '../node/log.ts';
 import { LoopLag } from '../node/loop-lag.ts';
 import { Maildir } from '../node/maildir.ts';
@@ -44,6 +44,8 @@ export interface ServiceSettings {
 
 /** So many times, a tenth of a second apart, a part is tried to be opened: a worker that died may have it, or `ehlo queue`. */
 const ATTEMPTS = 50;
+
+const NO_ROOM = `there is no room for mail, which is refused with 452 until there is: ${FLOOR / 1_048_576} MiB of the disk stay free, and as much as the journal writes before it drops what is old`;
 
 const NOBODY = new Users(new Map());
 
@@ -86,6 +88,7 @@ export class Service {
       throw await end(`cannot open the Maildir ${options.maildir ?? ''}: ${reason(error)}`, openStatus(error));
     }
     for (const { folder, journal } of parts) reportRecovery(terminal, folder, journal.report);
+    if (worker === 1 && parts[0]?.journal.roomFor(0) === false) terminal.err(`ehlo: ${options.queue}: ${NO_ROOM}\n`);
     let trace: Tracing | undefined;
     try {
       const tag = workers > 1 ? `${worker}-` : '';

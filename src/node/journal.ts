@@ -84,6 +84,8 @@ type KnownFact = Exclude<Fact, { readonly type: 'SEG' }>;
 
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
+/** Octets of the disk that no mail may take. */
+export const FLOOR = 128 * MEBIBYTE;
 const RESULT_DELAY = 50; // milliseconds that a result waits for company
 const ABOUT_A_STATE = 128; //     octets of a STATE record, content and recipients aside
 const ABOUT_A_RECIPIENT = 128; // and of each of those in it: the path, and what a host has said
@@ -156,7 +158,7 @@ export class Journal implements Queue {
       synced: () => this.#removeUnwanted(),
       failed: (error) => options.failed?.(error),
     });
-    this.#room = new DiskRoom(store.disk, options.floor ?? 128 * MEBIBYTE, () => this.#now(), (error) => this.#log.fail(error), async () => options.shared?.othersNeed() ?? 0);
+    this.#room = new DiskRoom(store.disk, options.floor ?? FLOOR, () => this.#now(), (error) => this.#log.fail(error), async () => options.shared?.othersNeed() ?? 0);
   }
 
   *mails(): Generator<QueuedMail, void> {

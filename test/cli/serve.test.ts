@@ -11,6 +11,7 @@ import { Journal } from '../../src/node/journal.ts';
 import { makeParts, partFolder } from '../../src/node/part.ts';
 import { pause } from '../../src/node/pause.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { builtin, replaceIn } from '../support/builtin.ts';
 import { inPieces } from '../support/content.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { Program } from '../support/program.ts';
@@ -19,6 +20,9 @@ import { greet, refuseMany, submit } from '../support/submission.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 
 let directory: TemporaryDirectory;
+let free: number | undefined; // octets of the disk, in this process
+const { statfs } = builtin('node:fs/promises') as { readonly statfs: (path: string) => Promise<object> };
+replaceIn('node:fs/promises', { statfs: (path: string) => (free === undefined ? statfs(path) : Promise.resolve({ bavail: free, bsize: 1 })) });
 
 const ANY_PORT = ['--listen', 'smtp://127.0.0.1:0'] as const;
 const files = (...names: readonly string[]): readonly string[] => readdirSync(join(directory.path, ...names));
@@ -265,6 +269,18 @@ describe('ehlo serve that cannot', () => {
     } finally {
       opening.mockRestore();
     }
+  });
+
+  // found by running: on a disk of 100 MB all mail was refused, and no word said that 128 MiB are kept free
+  it.each([[128, true], [129, false]])('write its traces has said before, where %i MiB of the disk are free, whether there is room for mail: none is %s', async (mebibytes, none) => {
+    const [path, file] = [join(directory.path, 'queue'), join(directory.path, 'file')];
+    writeFileSync(file, '');
+    free = mebibytes * 1_048_576;
+    const { err } = await attempt('--hostname', 'mx.test', ...ANY_PORT, '--queue', path, '--trace', file);
+    free = undefined;
+    const told = `ehlo: ${path}: there is no room for mail, which is refused with 452 until there is: 128 MiB of the disk stay free, and as much as the journal writes before it drops what is old\n`;
+    expect(err).toMatch(/ehlo: cannot write traces to [^\n]+\n$/);
+    expect(err.startsWith(told)).toBe(none);
   });
 
   it('read a queue of another version says so in one line, with status 73', async () => {
