@@ -120,8 +120,8 @@ export class FileDisk implements Disk {
   async truncate(path: string, length: number): Promise<void> {
     const descriptor = this.#open.get(path);
     if (descriptor !== undefined) {
-      await result<void>((done) => ftruncate(descriptor, length, done));
-      return result<void>((done) => fsync(descriptor, done));
+      await this.#about(path, result<void>((done) => ftruncate(descriptor, length, done)));
+      return this.#about(path, result<void>((done) => fsync(descriptor, done)));
     }
     await this.#with(path, async (file) => {
       await file.truncate(length);
@@ -142,7 +142,7 @@ export class FileDisk implements Disk {
   async syncFolder(folder: string): Promise<void> {
     const descriptor = this.#folders.get(folder);
     if (descriptor === undefined) throw new Error(`the disk has no folder ${folder}, or is closed`);
-    await result<void>((done) => fsync(descriptor, done));
+    await this.#about(folder, result<void>((done) => fsync(descriptor, done)));
   }
 
   /** Rejects where a file of the journal has lost its name to another hand: nothing that is written to it would be found again. */
@@ -166,7 +166,7 @@ export class FileDisk implements Disk {
   async #with(path: string, action: (file: FileHandle) => Promise<void>): Promise<void> {
     const file = await open(this.#path(path), 'r+');
     try {
-      await action(file);
+      await this.#about(path, action(file));
     } finally {
       await file.close();
     }

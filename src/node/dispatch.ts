@@ -155,7 +155,7 @@ export class Dispatcher {
     this.#delays.close();
     this.#closing.abort(new Error('shutting down'));
     const abort = (): void => this.#aborter.abort(new Error('shutting down'));
-    const timer = setTimeout(abort, grace);
+    const timer = setTimeout(abort, Math.min(grace, LONGEST_TIMER));
     while (this.#inHand.size > 0) await Promise.all(this.#inHand);
     clearTimeout(timer);
     abort();

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 let unreadable: string | undefined; // a folder that whoever runs the test may enter, and not read
 let elsewhere: string | undefined; // a folder of another file system
+let decayed = false; // what is opened cannot be synced
 const { open, stat } = builtin('node:fs/promises') as { readonly open: (path: string, ...of: unknown[]) => Promise<object>; readonly stat: (path: string) => Promise<{ readonly dev: number }> };
 replaceIn('node:fs/promises', {
   stat: async (path: string) => {
@@ -18,7 +19,8 @@ replaceIn('node:fs/promises', {
   },
   open: async (path: string, ...of: unknown[]) => {
     if (path === unreadable) throw Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: 'EACCES' });
-    return open(path, ...of);
+    const file = await open(path, ...of);
+    return decayed ? Object.assign(file, { datasync: () => Promise.reject(new Error('EIO: i/o error, fdatasync')) }) : file;
   },
 });
 
@@ -78,6 +80,11 @@ describe('a directory as a disk', () => {
     const disk = await FileDisk.open(directory.path);
     mkdirSync(join(directory.path, 'msg', 'a'));
     await expect(disk.read('msg/a')).rejects.toThrow(`EISDIR: illegal operation on a directory, read '${join(directory.path, 'msg/a')}'`);
+    decayed = true;
+    await expect(disk.sync('FORMAT')).rejects.toThrow(/^ENOENT: [^']+'[^']+\/FORMAT'$/); // which opening it says
+    writeFileSync(join(directory.path, 'FORMAT'), '');
+    await expect(disk.sync('FORMAT')).rejects.toThrow(`EIO: i/o error, fdatasync '${join(directory.path, 'FORMAT')}'`);
+    decayed = false;
     await disk.close();
   });
 

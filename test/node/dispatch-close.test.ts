@@ -31,6 +31,17 @@ describe('a dispatcher that closes', () => {
     expect([...queue.mails()].map(({ id }) => id)).toEqual(['m2']);
   });
 
+  it('waits for as long as it takes where it is told to', async () => {
+    const go = deferred();
+    const { queue, dispatcher, done } = stage(async (_, __, { signal }) => (await go.promise, signal.aborted ? [ABORTED] : [DELIVERED]));
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    const closed = dispatcher.close(Infinity);
+    await vi.advanceTimersByTimeAsync(24 * HOUR);
+    go.resolve();
+    await closed;
+    expect(done).toEqual(['relay m1 0', 'settle m1 delivered']);
+  });
+
   const untilAborted: Answers = (_, recipients, { signal }) =>
     new Promise((resolve) => signal.addEventListener('abort', () => resolve(recipients.map((recipient) => (recipient === 0 ? ABORTED : DELIVERED))), { once: true }));
 
