@@ -67,10 +67,13 @@ const MUTATIONS: readonly Mutation[] = [
   ['the notification of a delay is queued before that is recorded', { bouncing: 'warning first' }, /I10: told of a delay, and would be again/],
 ];
 
+/** Those that show only where a recovery dies too; to look for the others there would be ten times the work. */
+const DEEP: ReadonlySet<string> = new Set(['without: sync drop', 'without: cut tail', 'the newest of the old segments goes first']);
+
 describe('each step of the journal is needed', () => {
-  it.each(MUTATIONS)('%s', { timeout: 60_000 }, async (_, variant, expected) => {
-    const soon = await explore(variant, { seed: 1, losses: 1, shuffled: true }); // a tenth of the work, which finds most of them
-    const { violation } = soon.violation === undefined ? await explore(variant, { seed: 1, losses: 3, deepLosses: 0, shuffled: true }) : soon;
+  it.each(MUTATIONS)('%s', { timeout: 60_000 }, async (difference, variant, expected) => {
+    const seed = 2; // of those tried one of the soonest
+    const { violation } = await explore(variant, DEEP.has(difference) ? { seed, losses: 3, deepLosses: 0, shuffled: true } : { seed, losses: 1, shuffled: true });
     expect(violation).toMatch(expected);
   });
 
