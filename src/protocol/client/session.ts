@@ -30,8 +30,7 @@ import { ReplyReader } from './reply-reader.ts';
 import { AWAITED, CAN_QUIT, END_IS_OUT, isFarewell, isLast, isMisplaced, onEvent, type ClientEvent, type State } from './table.ts';
 import { Docket, IDLE, prepared, type Work } from './work.ts';
 
-/** Commands that may be unanswered at a time; their replies fit into any window. */
-const PIPELINED = 200;
+const PIPELINED = 200; // commands that may be unanswered at a time; their replies fit into any window
 
 /** One session of an SMTP client. Call `next` until it returns undefined, feed it with `receive`. Misuse, in options or calls, throws UsageError; octets never throw. */
 export class ClientSession {
@@ -42,6 +41,7 @@ export class ClientSession {
   readonly #quota = new Quota();
   #state: State;
   #failure: Failure | undefined; //             why the session ended, for transactions that come too late
+  #parting: Failure | undefined; //             a 421 for one recipient, as long as nothing has come behind it: it may be about the session
   readonly #docket = new Docket((action) => this.#pipeline.push(action.type === 'done' || this.tls === undefined ? action : { ...action, outcome: { ...action.outcome, tls: this.tls } }));
   #offered = false; //                          ready was handed out, and no transaction begun since
   #dirty = false; //                            the server may still hold a transaction, which only RSET ends
@@ -210,18 +210,18 @@ export class ClientSession {
   // Replies
 
   #receiveReply(reply: Reply, now: Milliseconds): void {
-    const { first: awaited } = this.#pipeline;
+    const { first: awaited, early } = this.#pipeline; // what nothing awaits is early too
     const turnAway = (): void => this.#close(turnedAway(reply, this.#pipeline.phrase ?? 'nothing')); // which is no verdict on the recipients
     if (reply.code === 421 && !isLast(reply.code, awaited?.to, this.#state)) return turnAway(); // §3.8
     const kind = replyClass(reply.code);
-    const early = awaited === undefined || this.#pipeline.early;
-    if (early && (kind === 4 || kind === 5) && (this.#state === 'content' || this.#state === 'ending')) return this.#close(this.#docket.work.refuseRest(reply, this.#settings.lmtp));
-    if (awaited === undefined || early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply', undefined, !early && isFarewell(reply.code, awaited.to));
+    if (early && (kind === 4 || kind === 5) && (this.#state === 'content' || this.#state === 'ending') && (awaited !== undefined || !this.#docket.work.content.chunked)) return this.#close(this.#docket.work.refuseRest(reply, this.#settings.lmtp)); // between two chunks nothing can be refused
+    if (awaited === undefined || early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply', undefined, !early && isFarewell(reply.code, awaited?.to));
     if (awaited.to === 'AUTH' && kind === 3 && this.#negotiation.cancelled) return this.#break('bad-reply'); // RFC 4954 §4: the star MUST be refused
     const to = AWAITED[awaited.to].on[kind];
     if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? turnAway() : this.#break('bad-reply');
     if (to !== 'stays') this.#enter(to);
     if (isLast(reply.code, awaited.to, this.#state)) this.#failure = turnedAway(reply, AWAITED[awaited.to].phrase);
+    this.#parting = reply.code === 421 ? this.#failure : undefined;
     this.#pipeline.answered(now);
     if (to === 'quit') return this.#leave(turnedAway(reply, AWAITED[awaited.to].phrase), now);
     this.#take(awaited, reply, kind, now);
@@ -390,7 +390,7 @@ export class ClientSession {
     const withheld = unread || (END_IS_OUT.has(this.#state) && this.#pipeline.withdraw()); // answered before it was said: it is not said any more
     const inReplyTo = this.#pipeline.phrase ?? (this.#state !== 'tls' ? 'nothing' : this.#settings.tlsAtOnce ? 'the connection' : 'STARTTLS');
     if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !withheld && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: encodeAscii(lineOf(QUIT)) });
-    this.#close(this.#failure?.reply.code === 421 ? this.#failure : broken(reason, inReplyTo, END_IS_OUT.has(this.#state) && !withheld, detail)); // behind a 421 for one recipient nobody else had a reply: it was about the session
+    this.#close(this.#parting ?? broken(reason, inReplyTo, END_IS_OUT.has(this.#state) && !withheld, detail));
   }
 
   #close(failure: Failure): void {

@@ -85,7 +85,7 @@ export function isMisplaced(code: number, awaited: Awaited): boolean {
 }
 
 /** Whether the server says, behind one mail and where the first reply to another is due, that it closes: it has not begun with that. */
-export function isFarewell(code: number, awaited: Awaited): boolean {
+export function isFarewell(code: number, awaited: Awaited | undefined): boolean {
   return code === 221 && (awaited === 'RSET' || awaited === 'RSET in flight' || awaited === 'MAIL');
 }
 
