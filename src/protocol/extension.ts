@@ -55,8 +55,8 @@ interface Extension {
   /** What stands behind the keyword in the EHLO reply. */
   readonly announce?: (offer: Offer) => string;
   readonly when?: readonly Precondition[];
-  /** Another extension, without which it is not offered. */
-  readonly needs?: 'CHUNKING' | '8BITMIME';
+  /** Other extensions, without which it is not offered. */
+  readonly needs?: readonly ('CHUNKING' | '8BITMIME')[];
   readonly verbs?: Readonly<Partial<Record<Verb, Pipelining>>>;
   readonly mail?: Readonly<Record<string, ParameterRule<MailParameters>>>;
   readonly rcpt?: Readonly<Record<string, ParameterRule<RecipientParameters>>>;
@@ -75,8 +75,8 @@ export const EXTENSIONS = {
   AUTH:                { source: 'RFC 4954', when: ['a mechanism may be used'], verbs: { AUTH: 'last' }, announce: ({ mechanisms }) => ` ${mechanisms.join(' ')}`,
     mail: { AUTH: { grammar: 'xtext of Mailbox / "<>"', read: readAuth, write: ({ auth }) => xtext(auth) } } },
   CHUNKING:            { source: 'RFC 3030', verbs: { BDAT: 'anywhere' } }, // §4.2
-  BINARYMIME:          { source: 'RFC 3030 §3', needs: 'CHUNKING' }, // its value of BODY stands above
-  SMTPUTF8:            { source: 'RFC 6531', needs: '8BITMIME', // §3.1 (8)
+  BINARYMIME:          { source: 'RFC 3030 §3', needs: ['CHUNKING', '8BITMIME'] }, // whose BODY it has a value of
+  SMTPUTF8:            { source: 'RFC 6531', needs: ['8BITMIME'], // §3.1 (8)
     mail: { SMTPUTF8: { grammar: 'no value', read: (value) => (value === undefined ? { smtpUtf8: true } : 'malformed'), write: ({ smtpUtf8 }) => smtpUtf8 } } },
   DSN:                 { source: 'RFC 3461',
     mail: {
@@ -129,8 +129,8 @@ export function verbsOffered(offer: Offer, lmtp: boolean): Verb[] {
 
 /** Tells whether the extension is offered now. */
 export function isOffered(keyword: ExtensionKeyword, offer: Offer): boolean {
-  const { when = [], needs }: Extension = EXTENSIONS[keyword];
-  return !offer.without.has(keyword) && when.every((precondition) => PRECONDITIONS[precondition](offer)) && (needs === undefined || isOffered(needs, offer));
+  const { when = [], needs = [] }: Extension = EXTENSIONS[keyword];
+  return !offer.without.has(keyword) && when.every((precondition) => PRECONDITIONS[precondition](offer)) && needs.every((needed) => isOffered(needed, offer));
 }
 
 /** The keyword lines of the EHLO reply, without codes. */

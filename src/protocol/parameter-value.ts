@@ -34,8 +34,8 @@ export function readRet(value: string | undefined): ReturnType<Read<MailParamete
 }
 
 /**
- * RFC 3461 §4.4: printable, at most 100 characters as it stands encoded. Choice: the values of ENVID and ORCPT are kept decoded, and
- * written anew for the next hop: the same values, though `+41` goes on as `A` (§5.2.1 asks for the identical one). Postfix does so too.
+ * RFC 3461 §4.4: printable, at most 100 characters as it stands encoded. Departs: §5.2.1 has ENVID and ORCPT passed on as they came; they are
+ * kept decoded, and written anew for the next hop, which means the same: `+41` goes on as `A`. Postfix does so too.
  */
 export function readEnvelopeId(value: string | undefined): ReturnType<Read<MailParameters>> {
   const envelopeId = value === undefined || value.length > 100 ? undefined : decodeXtext(value);

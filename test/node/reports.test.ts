@@ -101,7 +101,7 @@ describe('a sender who asks (RFC 3461)', () => {
     expect(host.events).toEqual(['accepted', 'delivered', 'reported', 'done']);
   });
 
-  // shows RFC3461:3-1 RFC3461:5.2.1-1 RFC3461:5.2.1-3 RFC3461:5.2.1-5 RFC3461:5.2.1-7 RFC3461:5.2.1-8
+  // shows RFC3461:3-1 RFC3461:5.2.1-3 RFC3461:5.2.1-5 RFC3461:5.2.1-8
   it('is not told by us where the next host has DSN: it is asked in his words', async () => {
     await using next = await startScriptedServer([...hello('DSN'), 'C: MAIL FROM:<alice@a.test> RET=HDRS ENVID=my+2Bid', 'S: 250 ok', 'C: RCPT TO:<bob@b.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+2BX@b.test', 'S: 250 ok', 'C: DATA', 'S: 354 go on', 'C: …', 'S: 250 2.0.0 taken', 'C: QUIT', 'S: 221 bye']);
     const host = await start(next.port);
@@ -186,7 +186,7 @@ describe('a sender who asks (RFC 3461)', () => {
   // shows RFC3461:4.1-8 RFC3461:5.2.5-1 RFC3461:5.2.5-2 RFC3461:5.2.5-4
   it('is told of a delay, once', async () => {
     await using next = await startScriptedServer([...hello(), 'C: MAIL', 'S: 450 4.2.0 later', 'C: QUIT', 'S: 221 bye']);
-    const host = await start(next.port, { delayWarning: 100 });
+    const host = await start(next.port, { delayWarning: 500 });
     await submit(host, '<alice@a.test>', ['<bob@b.test> NOTIFY=DELAY', '<carol@b.test> NOTIFY=FAILURE']);
     const text = await report(host);
     expect(['Final-Recipient', 'Action', 'Status', 'Diagnostic-Code'].map((name) => field(text, name))).toEqual(['rfc822; bob@b.test', 'delayed', '4.2.0', 'smtp; 450 4.2.0 later']);

@@ -115,9 +115,10 @@ describe('the parameters of MAIL', () => {
   });
 
   // shows RFC3030:3-2
-  it('are BODY=BINARYMIME only where there is BDAT (RFC 3030 §3)', () => {
+  it('are BODY=BINARYMIME only where there is BDAT (RFC 3030 §3), and BODY', () => {
     expect(ehloLines({ ...ALL, without: new Set(['CHUNKING']) })).not.toContain('BINARYMIME');
     expect(readBy(readMailParameters, { ...ALL, without: new Set(['CHUNKING']) })('BODY=BINARYMIME')).toBe('BODY: not implemented');
+    expect(ehloLines({ ...ALL, without: new Set(['8BITMIME']) })).not.toContain('BINARYMIME'); // it was offered, and its parameter refused with 555
   });
 
   it('are AUTH also of a client that is authenticated, to which AUTH is offered no more (RFC 4954 §5)', () => {
