@@ -164,7 +164,7 @@ export class Pair {
     this.#extended = extended;
     this.#terms = extended ? extendedTerms(random) : random.pick([PLAIN_TERMS, MAIL_DATA_TERMS]);
     this.mails = Array.from({ length: 1 + random.below(3) }, (_, index) => this.#mail(index));
-    this.#server = sessions.server({ hostname: 'mx.example.com', maxSize: random.pick([0, 400]), maxRecipients: random.pick([3, 1_000]), ...this.#terms.server }, 0);
+    this.#server = sessions.server({ hostname: 'mx.example.com', maxSize: random.pick([0, 100, 400]), maxRecipients: random.pick([3, 1_000]), ...this.#terms.server }, 0);
     this.#client = sessions.client({ hostname: 'client.example.org', ...this.#terms.client }, 0);
     if (this.#terms.client.tlsAtOnce === true) this.#shakes('server'); // which does not know of it
   }
