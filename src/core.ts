@@ -23,9 +23,10 @@ export { formatReceived, parseReceived, type Received } from './syntax/trace.ts'
 
 export { ServerSession } from './protocol/server/session.ts';
 export type { AuthOptions, ServerOptions } from './protocol/server/option.ts';
-export type { AuthAnswer, AuthQuestion, Identity, MechanismName } from './protocol/sasl/exchange.ts';
+export type { AuthAnswer, AuthQuestion, Identity, MechanismName, ScramCredential } from './protocol/sasl/exchange.ts';
 export type { ExtensionKeyword } from './protocol/extension.ts';
 export type { AbortReason, ServerAction, ServerQuestion, TransactionEnd } from './protocol/server/action.ts';
+export { sessionCounts, type SessionCounts } from './protocol/server/count.ts';
 export type { LeniencyName } from './protocol/leniency.ts';
 export type { NoticeName } from './protocol/server/notice.ts';
 export { accept, committed, refuse, type Verdict } from './protocol/server/verdict.ts';

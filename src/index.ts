@@ -7,4 +7,5 @@ export * from './client.ts';
 
 export { FileQueue } from './node/file-queue.ts';
 export { Maildir } from './node/maildir.ts';
+export { relayCounts, type RelayCounts } from './relay/count.ts';
 export { TransferAgent, type TransferAgentOptions } from './node/transfer-agent.ts';

@@ -3,6 +3,7 @@
 
 export { UsageError } from './wire/usage.ts';
 export { accept, committed, refuse, type Verdict } from './protocol/server/verdict.ts';
+export { sessionCounts, type SessionCounts } from './protocol/server/count.ts';
 export { listen, type ListenOptions } from './node/listen.ts';
 export type { DuplexStream } from './node/entrance.ts';
 export { Server } from './node/server.ts';

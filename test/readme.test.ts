@@ -271,6 +271,11 @@ describe('the public names', () => {
     expect(publicNames().filter(({ kind, sentence }) => kind === 'unknown' || sentence === '').map(({ name }) => name)).toEqual([]);
   });
 
+  // found by an embedder, whose editor shows docstrings alone: what the reasons of an outcome mean stood behind each, and not in the package
+  test('are told of where declarations keep it', () => {
+    expect(publicNames().filter(({ lost }) => lost.length > 0).map(({ name, lost }) => ({ name, lost }))).toEqual([]);
+  });
+
   test('stand in the README as they are', () => {
     expect(README).toContain(formatApi(publicNames()));
   });

@@ -56,6 +56,7 @@ export interface MailClientOptions extends Partial<SenderOptions> {
 export interface MailToSend extends EnvelopeParameters {
   /** Values, or text with brackets or without; `<>` or the empty text for the null reverse-path. */
   readonly from: ReversePath | string;
+  /** One of them, or a list. */
   readonly to: readonly (ForwardPath | string)[] | string;
   /** With CRLF line ends. */
   readonly content: Content;
@@ -174,7 +175,7 @@ export class MailClient implements AsyncDisposable {
     return sendAll(mails, (mail) => this.send(mail), waiting + connections);
   }
 
-  /** Takes no further mail, waits until all have their outcomes, says QUIT on each connection, and resolves when they are gone. */
+  /** Takes no further mail, waits until all have their outcomes, says QUIT on each connection, and resolves when they are gone: a server that does not answer QUIT is waited for half a minute, or as long as `timeout` says. The option `signal` ends all that at once. */
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#inHand > 0) {

@@ -14,7 +14,9 @@ import type { TlsFacts } from './tls.ts';
 
 /** What is known of a session; it changes as the session goes on. */
 export interface SessionFacts<State = unknown> {
+  /** Its IP address and port; '' and 0 where it came by a Unix socket. Behind a proxy of `proxyFrom`: those that its header tells. */
   readonly client: { readonly address: string; readonly port: number };
+  /** The end that it has connected to, likewise. */
   readonly server: { readonly address: string; readonly port: number };
   /** What the client called itself with the EHLO or HELO that was accepted last; undefined before that. */
   readonly helo: Domain | AddressLiteral | undefined;
@@ -93,6 +95,7 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly mailState?: () => MailState;
   /** Before the banner; a refusal is a 554 banner (RFC 5321 §3.1). */
   readonly client?: (asked: Asked<State>) => Answer;
+  /** EHLO, HELO or LHLO, each time. */
   readonly helo?: (asked: Asked<State> & { readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly domain: Domain | AddressLiteral }) => Answer;
   /** `mailbox` is undefined for the null reverse-path. */
   readonly mail?: (asked: AskedOfMail<State, MailState> & { readonly reversePath: ReversePath; readonly mailbox: Mailbox | undefined; readonly parameters: MailParameters }) => Answer;
@@ -100,6 +103,7 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly rcpt?: (asked: AskedOfMail<State, MailState> & { readonly forwardPath: ForwardPath; readonly mailbox: Mailbox; readonly parameters: RecipientParameters; readonly reversePath: ReversePath }) => Answer;
   /** Whether a client is who it says; see `AuthQuestion`. Needed where the option `auth` is set. */
   readonly auth?: (asked: Asked<State> & { readonly question: AuthQuestion }) => AuthAnswer | Promise<AuthAnswer>;
+  /** VRFY: `accept('Alice <alice@example.org>')` is 250 2.1.5, `undefined` 252 (RFC 5321 §3.5.3). */
   readonly vrfy?: (asked: Asked<State> & { readonly text: string }) => Answer;
   /** Called as the mail data begin; its verdict is the reply to their end, and must be given. */
   readonly message: (mail: Mail<State, MailState>) => MessageAnswer | PromiseLike<MessageAnswer>;

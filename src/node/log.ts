@@ -9,7 +9,17 @@ import { visible } from '../wire/visible.ts';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Writes an event with its fields; undefined ones are left out. */
+/**
+ * Writes an event with its fields, such as `id` of the mail, `client`, `from`, `to`, `host`, `reply`; undefined ones are left out.
+ *
+ *   accepted, refused, lost               a mail that came in, or the client or path that was turned away; lost: the client had gone
+ *   delivered, failed, deferred, unknown  the outcome of an attempt, for one recipient; `next`: when it is tried again
+ *   bounced, undeliverable                recipients have failed, and the sender is told, or there is nobody to tell
+ *   reported, warned                      the sender is told of a delivery, or of the delay
+ *   done                                  a mail has no recipient left that waits
+ *   retry                                 the operator wants it tried now
+ *   error                                 what a hook, the queue or a listener threw, in `text`
+ */
 export type Log = (event: string, fields: LogFields) => void;
 
 /** Where lines go. */

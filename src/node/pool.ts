@@ -37,6 +37,7 @@ export interface Held {
   mails: number; // it has served
 }
 
+/** How long connections are kept for further mail. */
 export interface PoolOptions {
   /** How long a connection waits for another mail. Default: 2 s; 0: none is kept. */
   readonly idle?: Milliseconds;

@@ -33,6 +33,7 @@ export interface Outgoing {
   readonly recipientParameters?: readonly RecipientParameters[] | undefined;
 }
 
+/** What is set about the connections that mail is sent over. */
 export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtOnce' | 'auth'> {
   readonly timeout?: Milliseconds;
   /** Default: opportunistic. */
@@ -43,6 +44,7 @@ export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtO
   readonly tls?: TlsClient;
   /** The host that is meant, for which the certificate is checked, and which the server is told of (RFC 6066 §3). */
   readonly serverName?: string;
+  /** Authenticates, or sends nothing (RFC 4954): who it is, and whether the secret may be shown in the clear. Default: it does not. */
   readonly auth?: Pick<ClientAuth, 'secret' | 'clearText'>;
   /** Breaks off whatever is under way. */
   readonly signal?: Signal | undefined;

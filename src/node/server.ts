@@ -22,6 +22,7 @@ import { Room } from './room.ts';
 import { HANDSHAKE, type TlsFacts, type TlsServer } from './tls.ts';
 import { TurnedAway } from './turned-away.ts';
 
+/** How many connections a server takes, and from whom. */
 export interface ServerLimits {
   /** Most connections at a time; further ones hear 421. Default: 1000. */
   readonly maxConnections?: number;
@@ -65,7 +66,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#hooks = hooks;
   }
 
-  /** The address that is listened on. */
+  /** The address that is listened on, and its port; '' and 0 for a Unix socket. */
   get host(): string {
     return this.#entrance?.host ?? '';
   }

@@ -54,14 +54,19 @@ import type { Tracing } from './trace.ts';
 
 /** What is set about a `TransferAgent`. */
 export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tlsAtOnce' | 'auth' | 'lmtp' | 'session' | 'counts'>, ServerLimits {
+  /** Where mail is kept until it is delivered; `close` of the agent closes it. */
   readonly queue: Queue;
   /** Mail for accepted domains goes here instead of being relayed. */
   readonly maildir?: Maildir | undefined;
+  /** Who may send to whom. */
   readonly admission: AdmissionOptions;
+  /** Where mail goes besides what the DNS says. This host's own names and addresses are those of `hostname` and of the doors. */
   readonly routing: Omit<RouteOptions, 'ownNames' | 'ownAddresses'>;
+  /** Finds routes. A subclass of `Resolver` may answer for some domains itself. */
   readonly resolver: Resolver;
   /** What of the times of attempts differs from the default: the first after 7.5 minutes, the last after 5 days (RFC 5321 §4.5.4.1). */
   readonly schedule?: Partial<RetrySchedule>;
+  /** Told of each event; `Log` says which there are. */
   readonly log: Log;
   /** How long connections wait for further mail, and how many mails go over one. */
   readonly reuse?: Omit<PoolOptions, 'clock'>;
@@ -71,12 +76,13 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly users?: (() => Users) | undefined;
   /** Has every session write itself down. */
   readonly trace?: Tracing | undefined;
-  /** Counts what the agent does. */
+  /** Counts what the agent does: `relayCounts()`, to be looked at whenever. */
   readonly counts?: RelayCounts | undefined;
 }
 
 /** Where the agent listens, and how. */
 export interface Door {
+  /** A host and a port (0: a free one), a Unix socket, a listening descriptor, or connections that come some other way. */
   readonly place: { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number } | { readonly entrance: Entrance };
   /** TLS from the first octet on (RFC 8314 §3). */
   readonly tlsAtOnce?: boolean;

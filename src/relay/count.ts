@@ -8,7 +8,7 @@ import { sampleKey, type Samples } from './metric.ts';
 const VERDICTS = ['accepted', 'refused', 'lost'] as const;
 const STATES = ['delivered', 'failed', 'deferred', 'unknown'] as const satisfies readonly Outcome['state'][];
 
-/** Plain numbers that only grow. */
+/** What a relay and its sessions have done: plain numbers that only grow. */
 export interface RelayCounts extends SessionCounts {
   /** Mails whose data came to their end, by what the client was told; `lost`: it had gone by then. */
   readonly mails: Record<(typeof VERDICTS)[number], number>;
@@ -20,7 +20,7 @@ export interface RelayCounts extends SessionCounts {
   syncs: number;
 }
 
-/** Counts that begin with nothing. */
+/** Returns counts that begin with nothing, for the option `counts` of a `TransferAgent`. */
 export function relayCounts(): RelayCounts {
   const none = (): Record<Outcome['state'], number> => ({ delivered: 0, failed: 0, deferred: 0, unknown: 0 });
   return {

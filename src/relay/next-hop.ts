@@ -5,8 +5,10 @@ import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../syntax/ip-addre
 import { shown, UsageError } from '../wire/usage.ts';
 import { hostKey } from './host-name.ts';
 
+/** A host that mail goes to, whatever the DNS says of its domain. */
 export interface NextHop {
-  readonly host: string; // a host name in lower case, or an address without brackets
+  /** A host name in lower case, or an address without brackets. */
+  readonly host: string;
   readonly port: number;
 }
 

@@ -24,7 +24,8 @@ import { type OwnVerdict, type VerdictEvent, ownVerdict } from './own-verdict.ts
 
 /** One address to connect to. */
 export interface Target {
-  readonly host: string; // the name it was found by; the address itself where there was none
+  /** The name it was found by; the address itself where there was none. */
+  readonly host: string;
   readonly address: string;
   readonly family: 4 | 6;
   readonly port: number;

@@ -11,13 +11,18 @@
 
 import { checkCounts, checkNames, checkObject, given, shown, UsageError } from '../wire/usage.ts';
 
-/** In milliseconds. */
+/** When mail that was deferred is tried again; times in milliseconds (RFC 5321 §4.5.4.1). */
 export interface RetrySchedule {
-  readonly intervals: readonly number[]; // from one attempt to the next; the last one stands for all further ones
-  readonly jitter: number; // how far a mail's clock may be off: 0.1 is a tenth either way
-  readonly expire: number; // the age at which the relay tries for the last time
-  readonly expireBounce: number; // the same for mail with the null reverse-path
-  readonly delayWarning: number; // the age at which the sender is told of the delay
+  /** From one attempt to the next; the last one stands for all further ones. Default: 7.5 and 30 minutes, one, two and three hours. */
+  readonly intervals: readonly number[];
+  /** How far a mail's clock may be off: 0.1, the default, is a tenth either way. */
+  readonly jitter: number;
+  /** The age at which the relay tries for the last time. Default: five days. */
+  readonly expire: number;
+  /** The same for mail with the null reverse-path. Default: one day. */
+  readonly expireBounce: number;
+  /** The age at which the sender is told of the delay. Default: four hours. */
+  readonly delayWarning: number;
 }
 
 const SECOND = 1000;

@@ -19,32 +19,23 @@ export interface Fault {
   readonly source: string;
 }
 
-/** The kinds of fault that a text can have. */
+/**
+ * The kinds of fault that a text can have: what was not found where it should be. Those that the names do not tell (RFC 5321):
+ *
+ *   unimplemented-verb   a verb of RFC 821 or RFC 1985 that this implementation knows and does not carry out
+ *   http                 the first line of an HTTP request: a browser was tricked into talking to this port
+ *   bad-argument         `FROM:` or `TO:` is not where §4.1.1.2 and §4.1.1.3 want it
+ *   local-part-too-long  §4.5.3.1.1
+ *   domain-too-long      §4.5.3.1.2; also a label of more than 63 octets (RFC 1035 §2.3.4)
+ *   path-too-long        §4.5.3.1.3
+ *   control-character    §4.1.2: octets 0 to 31 and 127 where no rule takes them, whichever rule met them
+ *   utf8-not-allowed     §4.1.2: likewise a character that is not ASCII
+ */
 export type FaultCode =
-  | 'unknown-verb'
-  | 'unimplemented-verb' // a verb of RFC 821 or RFC 1985 that this implementation knows and does not carry out
-  | 'http' // the first line of an HTTP request: a browser was tricked into talking to this port
-  | 'argument-missing'
-  | 'argument-not-allowed'
-  | 'bad-argument' // `FROM:` or `TO:` is not where §4.1.1.2 and §4.1.1.3 want it
-  | 'bad-domain'
-  | 'bad-literal'
-  | 'bad-mailbox'
-  | 'bad-path'
-  | 'local-part-too-long' // §4.5.3.1.1
-  | 'domain-too-long' // §4.5.3.1.2; also a label of more than 63 octets (RFC 1035 §2.3.4)
-  | 'path-too-long' // §4.5.3.1.3
-  | 'bad-parameter'
-  | 'duplicate-parameter'
-  | 'control-character' // §4.1.2: octets 0 to 31 and 127 where no rule takes them, whichever rule met them
-  | 'utf8-not-allowed' // §4.1.2: likewise a character that is not ASCII
-  | 'bad-keyword'
-  | 'bad-reply'
-  | 'reply-codes-differ'
-  | 'reply-too-long'
-  | 'bad-status'
-  | 'bad-date'
-  | 'bad-trace';
+  | 'unknown-verb' | 'unimplemented-verb' | 'http' | 'argument-missing' | 'argument-not-allowed' | 'bad-argument'
+  | 'bad-domain' | 'bad-literal' | 'bad-mailbox' | 'bad-path' | 'local-part-too-long' | 'domain-too-long' | 'path-too-long'
+  | 'bad-parameter' | 'duplicate-parameter' | 'control-character' | 'utf8-not-allowed'
+  | 'bad-keyword' | 'bad-reply' | 'reply-codes-differ' | 'reply-too-long' | 'bad-status' | 'bad-date' | 'bad-trace';
 
 /** Makes the fault of `code` at `at` in `text`. */
 export function fault(code: FaultCode, text: string, at: number, expected: string, source: string): Fault {

@@ -11,6 +11,7 @@ import { Resolver } from '../../src/node/resolve.ts';
 import { TlsServer } from '../../src/node/tls.ts';
 import { TransferAgent, type Door, type TransferAgentOptions } from '../../src/node/transfer-agent.ts';
 import { parseCidr } from '../../src/relay/admission.ts';
+import { sessionCounts } from '../../src/protocol/server/count.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import type { Queue, QueuedMail } from '../../src/relay/queue/port.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
@@ -121,6 +122,7 @@ describe('a transfer agent that is set up wrongly', () => {
     ['allowPrivateTargets must be true or false, not "false"', { routing: { routes: new Map(), mxPort: 25, allowPrivateTargets: 'false' } }],
     ['schedule must be an object, not null', { schedule: null }],
     ['intervals must be milliseconds, one of them at least, not 60000', { schedule: { intervals: 60_000 } }],
+    ['counts must be what relayCounts() has returned', { counts: sessionCounts() }],
     ['reuse must be an object, not 5', { reuse: 5 }],
     ['mails must be a number of at least 1, not "many"', { reuse: { mails: 'many' } }],
     ['admission.accept must be a Set of domains', { admission: undefined }],

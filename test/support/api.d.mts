@@ -3,6 +3,7 @@ export interface PublicName {
   readonly entries: readonly string[];
   readonly kind: string;
   readonly sentence: string;
+  readonly lost: readonly string[];
 }
 
 export function publicNames(): readonly PublicName[];

@@ -10,7 +10,7 @@ const KINDS = { const: 'value', let: 'value', function: 'function', class: 'clas
 /** The entries, of which `ehlo` has what the others have too. */
 const ENTRIES = [['ehlo/core', 'core.ts'], ['ehlo/server', 'server.ts'], ['ehlo/client', 'client.ts'], ['ehlo', 'index.ts']];
 
-/** Names in the order of the alphabet: `{ name, entries, kind, sentence }`, with each entry that exports it by name. An empty sentence: nothing is written. */
+/** Names in the order of the alphabet: `{ name, entries, kind, sentence, lost }`, with each entry that exports it by name. An empty sentence: nothing is written. `lost`: what a type says behind `//`, which declarations do not have. */
 export function publicNames() {
   const names = new Map();
   for (const [entry, path] of ENTRIES) for (const { name, file } of exportsOf(path)) names.set(name, { name, file, entries: [...(names.get(name)?.entries ?? []), entry] });
@@ -28,7 +28,8 @@ function describe(name, text) {
   const [, comment = '', kind = ''] = pattern.exec(text) ?? [];
   const prose = comment.replace(/^\s*\* ?/gm, ' ').replace(/\s+/g, ' ').trim();
   const [sentence = ''] = /^.*?[.!?](?=\s|$)(?<!\b(?:e\.g|i\.e)\.)/.exec(prose) ?? [];
-  return { kind: KINDS[kind.replace('*', '')] ?? 'unknown', sentence };
+  const [, declared = ''] = new RegExp(String.raw`^export (?:type|interface) ${name}\b([\s\S]*?)\n(?=\n|$)`, 'm').exec(text) ?? [];
+  return { kind: KINDS[kind.replace('*', '')] ?? 'unknown', sentence, lost: [...declared.matchAll(/ \/\/ .*/g)].map(([remark]) => remark.trim()) };
 }
 
 /** The names as a table in Markdown. */

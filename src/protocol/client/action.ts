@@ -23,31 +23,38 @@ export interface Transaction {
   readonly recipientParameters?: readonly RecipientParameters[] | undefined;
 }
 
-/** Why a recipient was deferred, or its fate is unknown, where no reply of the server says it. */
+/**
+ * Why a recipient was deferred or has failed, or its fate is unknown, where no reply of the server says it.
+ *
+ *   not-routed               no way to the recipient's domain was found: the reply says why
+ *   no-connection            nothing answered there
+ *   connection-lost          it broke
+ *   timeout                  the server took longer than RFC 5321 §4.5.3.2 has clients wait, or the embedder would
+ *   bad-reply                unparsable, out of step, or of a class that this command cannot have
+ *   bad-content              our own content holds a bare CR or LF (RFC 5321 §2.3.8)
+ *   content-lost             our own content could not be read to its end
+ *   8bit-not-offered         the content needs 8BITMIME
+ *   binary-not-offered       the mail was declared to need BINARYMIME
+ *   utf8-not-offered         an address needs SMTPUTF8
+ *   utf8-header-not-offered  the mail was declared to need it
+ *   size-not-accepted        the content is larger than the SIZE of the server
+ *   require-tls-not-offered  the mail needs REQUIRETLS
+ *   require-tls-not-secured  REQUIRETLS without TLS, or with a certificate that proves nothing
+ *   tls-not-offered          the policy wants TLS
+ *   tls-failed               the handshake
+ *   tls-not-verified         the policy wants a certificate that is good, and names the server
+ *   auth-not-offered         no mechanism that can be used
+ *   auth-failed              on our side: the server has not proven itself, or says what no mechanism knows
+ *   own-host                 the server has our own name
+ *   no-room                  more recipients than the server takes in one transaction (RFC 9422 §4.2)
+ *   session-limit            more transactions, or domains, than it takes in one session (RFC 9422 §4.1, §4.3)
+ *   aborted                  the embedder gave up
+ */
 export type Reason =
-  | 'not-routed' // no way to the recipient's domain was found: the reply says why
-  | 'no-connection' // nothing answered there
-  | 'connection-lost'
-  | 'timeout'
-  | 'bad-reply' // unparsable, out of step, or of a class that this command cannot have
-  | 'bad-content' // our own content holds a bare CR or LF
-  | 'content-lost' // our own content could not be read to its end
-  | '8bit-not-offered'
-  | 'binary-not-offered'
-  | 'utf8-not-offered' // an address needs SMTPUTF8
-  | 'utf8-header-not-offered' // the mail was declared to need it
-  | 'size-not-accepted'
-  | 'require-tls-not-offered'
-  | 'require-tls-not-secured' // REQUIRETLS without TLS, or with a certificate that proves nothing
-  | 'tls-not-offered'
-  | 'tls-failed' // the handshake
-  | 'tls-not-verified'
-  | 'auth-not-offered' // no mechanism that can be used
-  | 'auth-failed' // on our side: the server has not proven itself, or says what no mechanism knows
-  | 'own-host' // the server has our own name
-  | 'no-room' // more recipients than the server takes in one transaction (RFC 9422 §4.2)
-  | 'session-limit' // more transactions, or domains, than it takes in one session (RFC 9422 §4.1, §4.3)
-  | 'aborted'; // the embedder gave up
+  | 'not-routed' | 'no-connection' | 'connection-lost' | 'timeout' | 'bad-reply' | 'bad-content' | 'content-lost'
+  | '8bit-not-offered' | 'binary-not-offered' | 'utf8-not-offered' | 'utf8-header-not-offered' | 'size-not-accepted'
+  | 'require-tls-not-offered' | 'require-tls-not-secured' | 'tls-not-offered' | 'tls-failed' | 'tls-not-verified'
+  | 'auth-not-offered' | 'auth-failed' | 'own-host' | 'no-room' | 'session-limit' | 'aborted';
 
 /** What is known of TLS at work, as the client sees it. */
 export interface ClientTls {
@@ -76,12 +83,22 @@ interface Circumstances {
 
 interface Refusal {
   readonly reply: Reply;
+  /** What was said last, and refused or not answered: `RCPT`, `end of mail data`, `the connection`; `nothing`: nothing was said for this recipient. */
   readonly inReplyTo: string;
+  /** Absent where `reply` is the server's word on the recipient. */
   readonly reason?: Reason;
 }
 
 /**
- * What became of a recipient. `unknown`: end of mail data was sent and its reply never came (RFC 1047).
+ * What became of a recipient.
+ *
+ *   delivered  the server has taken the mail
+ *   failed     not to be tried again
+ *   deferred   to be tried again: refused for now, or never sent
+ *   unknown    end of mail data was sent and its reply never came (RFC 1047): the mail may have been taken
+ *
+ * `state` decides, not the code of `reply`: a host that greets with 554, or says 535 to AUTH, has said nothing of the recipient, who is
+ * deferred.
  *
  * `reply` is the server's, or the one that stands for it. Its enhanced code is always of the class of its code: `550 4.1.1 gone` has
  * 5.1.1 and the text "gone", since subject and detail are the same in every class (RFC 3463 §2) and the code decides (RFC 2034 §4).
@@ -96,15 +113,26 @@ export type Outcome = Circumstances &
     | ({ readonly state: 'unknown' } & Refusal)
   );
 
-/** What a `ClientSession` hands out, to be done by whoever holds the socket. */
+/**
+ * What a `ClientSession` hands out, to be done by whoever holds the socket.
+ *
+ *   send          write the octets; `shown` is what may stand in a log in place of octets that hold a secret
+ *   start-tls     shake hands, then call `secured` or `tlsFailed`
+ *   derive        answer with `derived`: PBKDF2 takes its time
+ *   ready         it takes a transaction: call `send`, or `quit`
+ *   want-content  call `content` with octets, or `contentEnd`, or `contentLost`
+ *   takes-next    the end of a transaction that is to be `followed` is out: call `send` now, or do not
+ *   outcome       what became of a recipient, by index in the transaction
+ *   done          every recipient of the transaction has its outcome
+ *   close         close the socket
+ */
 export type ClientAction =
-  /** `shown`: what may stand in a log in place of the octets, which hold a secret. */
   | { readonly type: 'send'; readonly octets: Uint8Array; readonly shown?: string }
-  | { readonly type: 'start-tls' } // shake hands, then call `secured` or `tlsFailed`
-  | { readonly type: 'derive'; readonly question: DeriveQuestion } // answer with `derived`: PBKDF2 takes its time
-  | { readonly type: 'ready' } // takes a transaction: call `send`, or `quit`
-  | { readonly type: 'want-content' } // call `content` with octets, or `contentEnd`, or `contentLost`
-  | { readonly type: 'takes-next' } // the end of a transaction that is to be `followed` is out: call `send` now, or do not
+  | { readonly type: 'start-tls' }
+  | { readonly type: 'derive'; readonly question: DeriveQuestion }
+  | { readonly type: 'ready' }
+  | { readonly type: 'want-content' }
+  | { readonly type: 'takes-next' }
   | { readonly type: 'outcome'; readonly recipient: number; readonly forwardPath: ForwardPath; readonly outcome: Outcome }
-  | { readonly type: 'done' } // every recipient of the transaction has its outcome
+  | { readonly type: 'done' }
   | { readonly type: 'close' };

@@ -26,19 +26,30 @@ export interface ChannelBinding {
 /** What is stored of a password for SCRAM-SHA-256 (RFC 5802 §2.1, authentication information). */
 export interface ScramCredential {
   readonly type: 'scram-sha-256';
+  /** `i` of SaltedPassword = Hi(password, salt, i), which is PBKDF2 with HMAC-SHA-256: 4096 at least (RFC 7677 §4). */
   readonly iterations: number;
   readonly salt: Uint8Array;
+  /** SHA-256 of HMAC(SaltedPassword, "Client Key"): 32 octets. */
   readonly storedKey: Uint8Array;
+  /** HMAC(SaltedPassword, "Server Key"): 32 octets. */
   readonly serverKey: Uint8Array;
 }
 
 // ---- the server's side
 
-/** What AUTH asks the application: whether a password or token is right, or what is kept of a user's. Names are prepared (RFC 4013), and so is the password. */
+/**
+ * What AUTH asks the application: whether a password or token is right, or what is kept of a user's. Names are prepared (RFC 4013), and so is the password.
+ *
+ *   password    whether this is the user's                     PLAIN, LOGIN: 'yes' or 'no'
+ *   credential  what is stored of the user's password          SCRAM: 'credential' or 'no'
+ *   secret      the user's password in the clear, as octets    CRAM-MD5: 'secret' or 'no'
+ *   token       whose it is                                    OAUTHBEARER, XOAUTH2: 'identity' or 'no'
+ *   authority   whether the one may act as the other           where a client asks for it: 'yes' or 'no'
+ */
 export type AuthQuestion =
   | { readonly type: 'password'; readonly mechanism: MechanismName; readonly authcid: string; readonly password: string }
   | { readonly type: 'credential'; readonly mechanism: MechanismName; readonly authcid: string }
-  | { readonly type: 'secret'; readonly mechanism: MechanismName; readonly authcid: string } // a password in the clear: CRAM-MD5 needs it
+  | { readonly type: 'secret'; readonly mechanism: MechanismName; readonly authcid: string }
   | {
       readonly type: 'token';
       readonly mechanism: MechanismName;
@@ -48,24 +59,33 @@ export type AuthQuestion =
       readonly host: string | undefined;
       readonly port: number | undefined;
     }
-  | { readonly type: 'authority'; readonly mechanism: MechanismName; readonly authcid: string; readonly authzid: string }; // may the one act as the other?
+  | { readonly type: 'authority'; readonly mechanism: MechanismName; readonly authcid: string; readonly authzid: string };
 
-/** What the application answers to a question about AUTH. */
+/**
+ * What the application answers to a question about AUTH; `AuthQuestion` says which answer fits which.
+ *
+ *   no    wrong, unknown, or not allowed: 535 5.7.8; `error` goes to a client with a bad token (RFC 7628 §3.2.2)
+ *
+ * Those of `Refusal` fit every question.
+ */
 export type AuthAnswer =
-  | { readonly type: 'yes' } // to 'password' and 'authority'
+  | { readonly type: 'yes' }
   | { readonly type: 'credential'; readonly credential: ScramCredential }
   | { readonly type: 'secret'; readonly secret: Uint8Array }
-  | { readonly type: 'identity'; readonly authcid: string } // to 'token': whose it is
-  | { readonly type: 'no'; readonly error?: Readonly<Record<string, string>>; readonly text?: string } // wrong, unknown, not allowed; `error` goes to a client with a bad token
+  | { readonly type: 'identity'; readonly authcid: string }
+  | { readonly type: 'no'; readonly error?: Readonly<Record<string, string>>; readonly text?: string }
   | Refusal;
 
-/** Answers that fit every question (RFC 4954 §6). `text` takes the place of the reply's own; it must not tell what the client is not to know. */
+/**
+ * Answers that fit every question (RFC 4954 §6). `text` takes the place of the reply's own; it must not tell what the client is not to know.
+ *
+ *   unavailable  454 4.7.0   cannot be known now
+ *   transition   432 4.7.12  this user has to authenticate with PLAIN once, for this mechanism to work
+ *   too-weak     534 5.7.9   this user may not use this mechanism
+ *   needs-tls    538 5.7.11  this user may use it under TLS only
+ */
 export type Refusal = {
-  readonly type:
-    | 'unavailable' // 454 4.7.0   cannot be known now
-    | 'transition' //  432 4.7.12  this user has to authenticate with PLAIN once, for this mechanism to work
-    | 'too-weak' //    534 5.7.9   this user may not use this mechanism
-    | 'needs-tls'; //  538 5.7.11  this user may use it under TLS only
+  readonly type: 'unavailable' | 'transition' | 'too-weak' | 'needs-tls';
   readonly text?: string;
 };
 

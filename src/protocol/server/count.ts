@@ -3,15 +3,17 @@
 
 import type { Verb } from '../../syntax/command.ts';
 
+/** What the sessions of a server have done: numbers that only grow, in one object for all of them. */
 export interface SessionCounts {
+  /** Sessions that have begun. */
   sessions: number;
   /** Command lines by their verb; `unknown`: there was none that is known. */
   readonly commands: Record<Verb | 'unknown', number>;
-  /** Replies by their code. */
+  /** Replies by their code: `replies[250]`. */
   readonly replies: Float64Array;
 }
 
-/** Counts that begin with nothing. */
+/** Returns counts that begin with nothing, for the option `counts`. */
 export function sessionCounts(): SessionCounts {
   return {
     sessions: 0,

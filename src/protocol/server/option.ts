@@ -160,7 +160,7 @@ function readOptions(options: ServerOptions): Settings {
   const foreign = options.auth?.mechanisms.find((name) => !Object.hasOwn(MECHANISMS, name));
   if (foreign !== undefined) throw new UsageError(`mechanisms are ${Object.keys(MECHANISMS).join(', ')}, not ${shown(foreign)}`);
   checkCounts(options, LEAST);
-  if (options.counts !== undefined && !(options.counts?.replies instanceof Float64Array && typeof options.counts.commands === 'object')) throw new UsageError('counts must be { sessions: 0, commands: { EHLO: 0, … }, replies: new Float64Array(1000) }');
+  if (options.counts !== undefined && !(options.counts?.replies instanceof Float64Array && typeof options.counts.commands === 'object')) throw new UsageError('counts must be what sessionCounts() has returned');
   for (const name of ANNOUNCED) {
     const value = options[name] ?? 0;
     if (value !== Infinity && !Number.isSafeInteger(value)) throw new UsageError(`${name} is announced in digits: a whole number, or Infinity for no limit, not ${value}`);
