@@ -24,6 +24,7 @@ import type { ClientOptions } from '../protocol/client/option.ts';
 import { ClientSession } from '../protocol/client/session.ts';
 import { BLOCK } from './blocks.ts';
 import { derive, HASH } from './credential.ts';
+import { errorText } from './error-text.ts';
 import { atOnce } from './hook-call.ts';
 import { nodeCrypto } from './on-demand.ts';
 import { now, Pump } from './pump.ts';
@@ -217,8 +218,8 @@ export class ClientConnection {
       if (!wanted()) return; // it broke meanwhile
       task.octets = octets;
       this.#supplyOctets(task, octets);
-    } catch {
-      if (wanted()) this.#session.contentLost();
+    } catch (error) {
+      if (wanted()) this.#session.contentLost(errorText(error));
     }
     this.#pump.turn();
   }
@@ -236,8 +237,8 @@ export class ClientConnection {
       if (!wanted()) return; // it broke meanwhile
       if (done === true) session.contentEnd(now());
       else session.content(value, now());
-    } catch {
-      if (wanted()) session.contentLost(); // becomes the outcome 'content-lost'
+    } catch (error) {
+      if (wanted()) session.contentLost(errorText(error)); // becomes the outcome 'content-lost'
     }
     this.#pump.turn();
   }

@@ -66,7 +66,7 @@ async function* same(content: AsyncIterable<Uint8Array>, size: number, eightBit:
   if (left > 0) throw new Error(CHANGED);
 }
 
-const CHANGED = 'the content is not what it was when it was measured';
+const CHANGED = 'it is not what it was when it was measured';
 
 /** The pieces, each of which has been found to be octets, whatever its type promised. */
 async function* octetsOf(content: unknown): AsyncGenerator<Uint8Array, void> {

@@ -36,7 +36,7 @@ export class RecordedClientSession extends ClientSession {
 
   override contentLost(): void {
     this.#recorder.said({ say: 'content lost' });
-    super.contentLost();
+    super.contentLost(); // not why, which replay does not know
   }
 
   override quit(now: Milliseconds): void {

@@ -431,7 +431,8 @@ describe('a client for many mails', () => {
       if (asked++ > 0) throw new Error('disk on fire');
       return (async function* () { yield latin1('a\r\n'); })();
     };
-    expect(brief(await client.send(mailTo('1', content)))).toBe('deferred 451 content-lost');
+    const [recipient] = await client.send(mailTo('1', content));
+    expect(recipient?.outcome).toMatchObject({ state: 'deferred', reason: 'content-lost', reply: { lines: ['the content could not be read: disk on fire'] } });
     expect(brief(await client.send(mailTo('2')))).toBe('delivered 250');
     await client.close();
     expect(taken).toEqual(['<2@b.test> 2\r\n']);
@@ -449,7 +450,8 @@ describe('a client for many mails', () => {
     const content = async function* (): AsyncGenerator<Uint8Array, void> {
       for (const piece of asked++ === 0 ? ['aa\r\n', 'bb\r\n'] : second) yield latin1(piece);
     };
-    expect(brief(await client.send(mailTo('1', content)))).toBe('deferred 451 content-lost');
+    const [recipient] = await client.send(mailTo('1', content));
+    expect(recipient?.outcome).toMatchObject({ state: 'deferred', reason: 'content-lost', reply: { lines: ['the content could not be read: it is not what it was when it was measured'] } });
     await client.close();
     expect(taken).toEqual([]);
   });

@@ -137,6 +137,7 @@ describe('content that fails', () => {
       throw new Error('disk on fire');
     });
     expect(brief(outcomes)).toEqual(['deferred 451 content-lost nothing']);
+    expect(outcomes[0]?.reply.lines).toEqual(['the content could not be read: disk on fire']); // found by embedding: nobody was told why
     await until(() => server.idle);
     expect(server.heard[0]).not.toContain('\r\n.\r\n');
   });

@@ -124,9 +124,9 @@ export class ClientSession {
     if (this.#takesContent()) this.#finish([this.#docket.work.content.end()], now);
   }
 
-  /** The content cannot be read to its end: the connection is closed, so that no part of it is taken for the whole. */
-  contentLost(): void {
-    if (this.#takesContent()) this.#break('content-lost');
+  /** The content cannot be read to its end, for a reason on one line: the connection is closed, so that no part of it is taken for the whole. */
+  contentLost(detail?: string): void {
+    if (this.#takesContent()) this.#break('content-lost', detail);
   }
 
   /** Says QUIT (RFC 5321 §4.1.1.10); the session must be 'ready'. */
