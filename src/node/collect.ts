@@ -14,7 +14,7 @@ import { checkCounts, checkFlags, checkNames, checkObject, shown, UsageError } f
 import { decodeUtf8 } from '../wire/utf8.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { ForwardPath } from '../syntax/path.ts';
-import type { MailParameters } from '../protocol/mail.ts';
+import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import { accept, type Verdict } from '../protocol/server/verdict.ts';
 import type { Asked, Hooks, SessionFacts } from './hook.ts';
 import { isRefusal } from './hook-question.ts';
@@ -28,7 +28,7 @@ export type FaultPlace = (typeof PLACES)[number];
 /** What goes wrong in a mail sink, and where. Of several that fit, the first one strikes. */
 export interface ScriptedFault {
   readonly at: FaultPlace;
-  /** Only for this path, as `alice@example.org`: the reverse-path at `mail`, the forward-path at `rcpt`, any of them at `message`. */
+  /** Only for this path, as `alice@example.org`: the reverse-path at `mail` (empty: the null one), the forward-path at `rcpt`, any of them at `message`. */
   readonly path?: string;
   /** How often it strikes before it is over. Default: Infinity. */
   readonly times?: number;
@@ -48,6 +48,8 @@ export interface CollectedMail {
   readonly reversePath: string;
   readonly forwardPaths: readonly string[];
   readonly parameters: MailParameters;
+  /** One for each of `forwardPaths`. */
+  readonly recipientParameters: readonly RecipientParameters[];
   readonly content: Uint8Array;
   /** The content as text: UTF-8, or one character an octet where it is none. */
   readonly text: string;
@@ -62,7 +64,7 @@ export interface Collector extends Hooks {
   next(timeout?: Milliseconds): Promise<CollectedMail>;
 }
 
-/** Returns hooks for `listen` that keep every mail in memory, and go wrong where `faults` say so. Throws UsageError for a fault that would never strike, or not refuse. */
+/** Returns hooks for `listen` that keep every mail in memory, and go wrong where `faults` say so. Throws UsageError for a fault that would never strike, or do nothing. */
 export function collect(...faults: readonly ScriptedFault[]): Collector {
   faults.forEach(checkFault);
   const mails: CollectedMail[] = [];
@@ -109,7 +111,7 @@ export function collect(...faults: readonly ScriptedFault[]): Collector {
     mail: (question) => meet('mail', [question.mailbox?.text ?? ''], question),
     rcpt: (question) => meet('rcpt', [textOf(question.forwardPath), question.mailbox.text], question),
     async message(mail) {
-      const { reversePath, forwardPaths, parameters, session } = mail;
+      const { reversePath, forwardPaths, parameters, recipientParameters, session } = mail;
       const from = reversePath.type === 'path' ? reversePath.mailbox.text : '';
       const to = forwardPaths.map(textOf);
       const pieces: Uint8Array[] = [];
@@ -122,24 +124,28 @@ export function collect(...faults: readonly ScriptedFault[]): Collector {
       const verdict = fault && strike(fault, mail.drop);
       if (verdict !== undefined) return verdict;
       const content = concat(pieces);
-      mails.push({ reversePath: from, forwardPaths: to, parameters, content, text: decodeUtf8(content) ?? decodeLatin1(content), session });
+      mails.push({ reversePath: from, forwardPaths: to, parameters, recipientParameters, content, text: decodeUtf8(content) ?? decodeLatin1(content), session });
       for (const wake of wakers) wake();
       return accept();
     },
   };
 }
 
-/** Throws UsageError for a fault that would never strike, or not refuse. */
+/** A mailbox, the null reverse-path, or the postmaster of the server itself. */
+const PATH = /^(?!<).*@|^$|^postmaster$/i;
+
+/** Throws UsageError for a fault that would never strike, or do nothing. */
 function checkFault(fault: ScriptedFault): void {
   checkObject(fault, 'a fault must be an object');
   checkNames(fault, FAULT_OPTIONS);
-  const { at, path, refuse } = fault;
+  const { at, path, refuse, drop, delay } = fault;
   if (!PLACES.includes(at)) throw new UsageError(`a fault strikes at ${PLACES.join(', ')}, not at ${shown(at)}`);
-  if (path !== undefined && (typeof path !== 'string' || path.startsWith('<'))) throw new UsageError(`the path of a fault is text without brackets, such as alice@example.org, not ${shown(path)}`);
+  if (path !== undefined && (typeof path !== 'string' || !PATH.test(path))) throw new UsageError(`the path of a fault is text without brackets, such as alice@example.org, not ${shown(path)}`);
   if (path !== undefined && (at === 'client' || at === 'helo')) throw new UsageError(`a fault at ${at} has no path: there is none yet`);
   checkCounts(fault, { times: 1, delay: 0 });
   checkFlags(fault, ['drop']);
   if (refuse !== undefined && !isRefusal(refuse)) throw new UsageError('the refusal of a fault is refuse(code, enhanced, text)');
+  if (refuse === undefined && drop !== true && delay === undefined) throw new UsageError('a fault refuses, drops or delays');
 }
 
 /** Without brackets. */

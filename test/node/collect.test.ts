@@ -31,6 +31,15 @@ async function session(faults: readonly ScriptedFault[], ...lines: readonly stri
 }
 
 describe('a collector', () => {
+  it('keeps what a mail asks for, where the server offers it (RFC 3461)', async () => {
+    const collector = collect();
+    await using server = await listen({ port: 0, hostname: 'mx.test', without: [] }, collector);
+    const client = await RawPeer.connect(server.port);
+    await replies(client, ['EHLO client.test', 'MAIL FROM:<alice@example.org> RET=HDRS', 'RCPT TO:<bob@example.com> NOTIFY=NEVER', 'RCPT TO:<carol@example.com>', 'DATA', 'x\r\n.']);
+    expect(await collector.next()).toMatchObject({ parameters: { ret: 'HDRS' }, recipientParameters: [{ notify: [] }, {}] });
+    client.reset();
+  });
+
   it('keeps each mail as it came, and gives them one after the other', async () => {
     const collector = collect();
     const server = await listen({ port: 0, hostname: 'mx.test' }, collector);
@@ -83,6 +92,9 @@ describe('a collector', () => {
     ['drop must be true or false, not "no"', { at: 'rcpt', drop: 'no' }],
     ['the path of a fault is text without brackets, such as alice@example.org, not "<bob@example.com>"', { at: 'rcpt', path: '<bob@example.com>' }],
     ['the path of a fault is text without brackets, such as alice@example.org, not 5', { at: 'rcpt', path: 5 }],
+    ['the path of a fault is text without brackets, such as alice@example.org, not "bob"', { at: 'rcpt', path: 'bob', drop: true }],
+    ['a fault refuses, drops or delays', { at: 'rcpt', path: 'bob@example.com' }],
+    ['a fault refuses, drops or delays', { at: 'rcpt', drop: false }],
     ['a fault at helo has no path: there is none yet', { at: 'helo', path: 'bob@example.com' }],
     ['a fault must be an object, not null', null],
   ])('throws UsageError: %s', (message, fault) => {
