@@ -3,7 +3,7 @@
 // Rule 1: the same news of the same recipients have the same id, so that a notification is added once, whatever crash comes
 //         between; and other news another, so that no report is taken for one that went before.
 // Rule 2: content that has decayed keeps nobody from being told: what is returned of it is nothing then.
-// Choice: `<postmaster>` is reported as postmaster of this host, though RFC 3464 §2.3.2 wants the address as it came: one of the type
+// Departs: `<postmaster>` is reported as postmaster of this host, though RFC 3464 §2.3.2 wants the address as it came: one of the type
 // rfc822 has a domain.
 
 import { admit, type Admission } from '../relay/admission.ts';

@@ -4,7 +4,7 @@
 // attempt that came late, changes nothing. Each mail has a clock of its own that runs up to a tenth slow or fast, by a
 // hash of its id: what was deferred together is not tried again together.
 //
-// Choice: the first retry comes after some seven minutes, before the 30 of "in general, the retry interval SHOULD be at
+// Departs: the first retry comes after some seven minutes, before the 30 of "in general, the retry interval SHOULD be at
 // least 30 minutes". A host that answers the first attempt of an unknown client with 4yz (greylisting) takes the second;
 // Postfix does the same. The later intervals follow the RFC.
 // Choice: a bounce is given up after one day instead of "at least 4-5 days": nothing can be reported to anybody then (§6.1).

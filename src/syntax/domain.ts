@@ -60,7 +60,7 @@ export function parseAddressLiteral(text: string): AddressLiteral | Fault {
 /**
  * Returns the domain or address literal that `text` is, or why it is neither: the argument of EHLO and HELO (§4.1.1.1).
  *
- * Choice: underscores are taken here, and nowhere else. §4.1.2 forbids them, but hosts that cannot change their name greet with
+ * Departs: underscores are taken here, and nowhere else. §4.1.2 forbids them, but hosts that cannot change their name greet with
  * them every day, and §4.1.4 wants no mail refused over this name. Postfix takes any name unless told otherwise, and Exim has an
  * option, `helo_allow_chars`, for this very character.
  */

@@ -72,7 +72,7 @@ describe('a Maildir', () => {
     expect(delivered()).toEqual(['Return-Path: <alice@a.test>\r\nx']);
   });
 
-  // shows RFC5321:4.4-13 RFC5321:4.4-14 RFC5321:4.4-15 RFC5321:4.4-16 RFC5321:3.6.1-6
+  // shows RFC5321:4.1.1.3-6 RFC5321:4.4-13 RFC5321:4.4-14 RFC5321:4.4-15 RFC5321:4.4-16 RFC5321:3.6.1-6
   it('holds the Return-Path, and then the content octet for octet (RFC 5321 §4.4)', async () => {
     const content = '.\r\n\r \n\0\x80\xff no line end';
     await maildir.deliver(reversePath('<alice@a.test>'), inPieces(content.slice(0, 5), content.slice(5)));
