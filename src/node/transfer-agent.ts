@@ -86,7 +86,7 @@ export interface Door {
   readonly place: { readonly host: string; readonly port: number } | { readonly path: string } | { readonly fd: number } | { readonly entrance: Entrance };
   /** TLS from the first octet on (RFC 8314 §3). */
   readonly tlsAtOnce?: boolean;
-  /** Submission (RFC 6409): nobody sends without AUTH, domains are fully qualified, and Date and Message-ID are added where they are missing. */
+  /** Submission (RFC 6409), which needs `users`: nobody sends without AUTH, domains are fully qualified, and Date and Message-ID are added where they are missing. */
   readonly submission?: boolean;
   /** LMTP (RFC 2033). */
   readonly lmtp?: boolean;
@@ -163,6 +163,7 @@ export class TransferAgent {
     checkDoor(door, DOOR_OPTIONS);
     const { place, tlsAtOnce = false, submission = false, lmtp = false } = door;
     const { tls, users, trace, ...options } = this.#options;
+    if (submission && users === undefined) throw new UsageError('submission needs users: nobody may submit without AUTH'); // RFC 6409 §4.3
     const auth = users === undefined ? {} : { auth: authOf(users, submission) };
     const server = await listen({ without: [], ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
     if (this.#closed) { // meanwhile

@@ -141,6 +141,12 @@ describe('a transfer agent that is set up wrongly', () => {
     await expect(agent.listen(door as Door)).rejects.toThrow(new UsageError('a place is needed: { place: { host, port } }, { place: { path } } or { place: { fd } }'));
   });
 
+  // found by embedding: it took mail of anybody, without AUTH
+  it('and has no users opens no door for submission (RFC 6409 §4.3)', async () => {
+    const { agent } = await start('mx.test');
+    await expect(agent.listen({ place: { host: '127.0.0.1', port: 0 }, submission: true })).rejects.toThrow(new UsageError('submission needs users: nobody may submit without AUTH'));
+  });
+
   it('takes ranges as text', async () => {
     const host = await start('mx.test', { options: { admission: { accept: new Set(), relayFrom: ['192.0.2.1', '127.0.0.0/8'] } } });
     expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).rcpt).toEqual([expect.stringMatching(/^250 /)]);
