@@ -32,7 +32,7 @@ export function formatSum({ mails, recipients, size, held }: { readonly mails: n
 
 /** Returns all that is known of a mail, and its header. */
 export function formatShown(mail: MailRow, now: number): string {
-  const { id, from, arrival, size, state, next, parameters, recipients, header = '', headerCut } = mail;
+  const { id, from, arrival, size, state, next, parameters, recipients, header = '', headerCut, unreadable } = mail;
   const rows: (readonly [string, string])[] = [
     ['id', id],
     ['from', visible(from)],
@@ -50,7 +50,7 @@ export function formatShown(mail: MailRow, now: number): string {
     return `${'to'.padEnd(width)}${visible(to)}\n${remarks.map((remark) => `${' '.repeat(width)}${remark}\n`).join('')}`;
   });
   const lines = header === '' ? [] : header.replace(/\r\n$/, '').split('\r\n').map((line) => `${visible(line.replaceAll('\t', '    '))}\n`);
-  return `${facts}${each.join('')}\n${lines.join('')}${headerCut === true ? '… (the header goes on, and is too long to be shown)\n' : ''}`;
+  return `${facts}${each.join('')}\n${lines.join('')}${headerCut === true ? '… (the header goes on, and is too long to be shown)\n' : ''}${unreadable === undefined ? '' : `the content cannot be read: ${visible(unreadable)}\n`}`;
 }
 
 /** Returns what was said last, and by whom. */

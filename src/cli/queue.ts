@@ -65,7 +65,7 @@ function requestOf([command = '', ...ids]: readonly string[]): Request | Misuse 
   if (command === 'list') return ids.length === 0 ? { command } : misuse(`unexpected ${quoted(ids[0] ?? '')}: expected list alone`);
   const order = ORDERS.find((each): each is OrderName => each === command);
   if (order === undefined) return misuse(`${quoted(command)}: ${suggest(command, ['list', ...ORDERS])}`);
-  return ids.length > 0 ? { command: order, ids } : misuse(`${order}: expected the ID of a mail, as ehlo queue list shows it`);
+  return ids.length > 0 ? { command: order, ids: [...new Set(ids)] } : misuse(`${order}: expected the ID of a mail, as ehlo queue list shows it`);
 }
 
 async function run(request: Request, directory: string, json: boolean, terminal: Terminal): Promise<number> {

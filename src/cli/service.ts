@@ -45,7 +45,7 @@ export interface ServiceSettings {
 /** So many times, a tenth of a second apart, a part is tried to be opened: a worker that died may have it, or `ehlo queue`. */
 const ATTEMPTS = 50;
 
-const NO_ROOM = `there is no room for mail, which is refused with 452 until there is: ${FLOOR / 1_048_576} MiB of the disk stay free, and as much as the journal writes before it drops what is old`;
+const NO_ROOM = `there is no room for mail, which is refused with 452 until there is: ${FLOOR / 1_048_576} MiB of the disk stay free, and as much as the journal writes before it drops what is old; and what waits may fill a quarter of the memory`;
 
 const NOBODY = new Users(new Map());
 

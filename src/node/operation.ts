@@ -12,6 +12,7 @@ import { decodeLatin1 } from '../wire/ascii.ts';
 import { concat } from '../wire/octet.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { inOneLine } from './conclusion.ts';
+import { errorText } from './error-text.ts';
 import type { Journal } from './journal.ts';
 import type { Log } from './log.ts';
 
@@ -36,6 +37,8 @@ export interface MailRow {
   /** With `show`: the header of the content; of a very long one its first lines. */
   readonly header?: string;
   readonly headerCut?: true;
+  /** With `show`: why the content, and so its header, cannot be read. */
+  readonly unreadable?: string;
 }
 
 export interface RecipientRow {
@@ -69,23 +72,21 @@ const NOBODY: RunningRelay = { retry: () => undefined, giveUp: () => undefined, 
 /** What the log calls an order; the others it tells as what the relay makes of them, `retry` and `failed`. */
 const EVENTS: { readonly [order in OrderName]?: string } = { hold: 'held', remove: 'removed' };
 
+/** Orders that are under way at a time: they share syncs. */
+const AT_A_TIME = 100;
+
 /** Does what is asked for; yields the answers. */
 export async function* operate(journal: Journal, request: Request, relaying: RunningRelay = NOBODY, log: Log = () => undefined): AsyncGenerator<Answer, void> {
   if (request.command === 'list') {
     for (const mail of journal.mails()) yield { mail: rowOf(mail, relaying) };
     return;
   }
-  for (const id of request.ids) {
-    const mail = journal.mail(id);
-    if (mail === undefined) {
-      yield { unknown: id };
-      continue;
-    }
-    const to = waitingOf(mail);
-    const answer = await answerAbout(journal, mail, request.command, relaying);
-    const event = 'done' in answer ? EVENTS[answer.done.what] : undefined;
-    if (event !== undefined) log(event, { id, to });
-    yield answer;
+  const { command, ids } = request;
+  const many = command === 'show' ? 1 : AT_A_TIME; // a header may be long
+  for (let at = 0; at < ids.length; at += many) {
+    const answers = ids.slice(at, at + many).map((id) => answerAbout(journal, id, command, relaying, log));
+    for (const answer of answers) answer.catch(() => undefined); // the first that fails is told
+    for (const answer of answers) yield await answer;
   }
 }
 
@@ -93,16 +94,20 @@ function waitingOf({ forwardPaths, recipients }: QueuedMail): string {
   return forwardPaths.filter((_, recipient) => recipients[recipient]?.state === 'waiting').map(({ text }) => text).join(',');
 }
 
-async function answerAbout(journal: Journal, mail: QueuedMail, what: OrderName, relaying: RunningRelay): Promise<Answer> {
-  const { id } = mail;
+async function answerAbout(journal: Journal, id: string, what: OrderName, relaying: RunningRelay, log: Log): Promise<Answer> {
+  const mail = journal.mail(id);
+  if (mail === undefined) return { unknown: id };
+  const to = waitingOf(mail);
   try {
-    if (what === 'show') return { mail: { ...rowOf(mail, relaying), ...(await headerOf(journal, id)) } };
+    if (what === 'show') return { mail: { ...rowOf(mail, relaying), ...(await shownOf(journal, id)) } };
     await order(journal, mail, what, relaying);
-    return { done: { id, what } };
   } catch (error) {
     if (journal.mail(id) !== undefined) throw error;
     return { unknown: id }; // it was done with meanwhile
   }
+  const event = EVENTS[what];
+  if (event !== undefined) log(event, { id, to });
+  return { done: { id, what } };
 }
 
 async function order(journal: Journal, { id, recipients, held, returned }: QueuedMail, what: Exclude<OrderName, 'show'>, relaying: RunningRelay): Promise<void> {
@@ -158,6 +163,16 @@ function optional(name: 'parameters', text: string): { readonly parameters?: str
 
 /** Octets of a header that are shown. */
 const LONGEST_HEADER = 65_536;
+
+/** Returns the header, or why there is none to be shown. */
+async function shownOf(journal: Journal, id: string): Promise<Pick<MailRow, 'header' | 'headerCut' | 'unreadable'>> {
+  try {
+    return await headerOf(journal, id);
+  } catch (error) {
+    if (journal.mail(id) === undefined) throw error;
+    return { unreadable: errorText(error) };
+  }
+}
 
 async function headerOf(journal: Journal, id: string): Promise<Pick<MailRow, 'header' | 'headerCut'>> {
   const pieces: Uint8Array[] = [];

@@ -66,6 +66,10 @@ describe('a mail that is shown', () => {
     expect(formatShown({ ...ROW, header: 'X: y', headerCut: true }, NOW)).toBe(`${text}… (the header goes on, and is too long to be shown)\n`);
   });
 
+  it('says why its content cannot be read', () => {
+    expect(formatShown({ ...ROW, unreadable: 'EIO: \x1b' }, NOW).endsWith('not tried yet\n\nthe content cannot be read: EIO: \\u001b\n')).toBe(true);
+  });
+
   it('says all that is known of it', () => {
     const mail: MailRow = { ...ROW, parameters: 'RET=HDRS', recipients: [{ to: '<bob@b.test>', state: 'waiting', parameters: 'NOTIFY=DELAY', warned: true, reply: '450 later', host: 'mx' }], header: 'Subject: x\r\n\tfolded\r\n' };
     expect(formatShown(mail, NOW)).toBe(`id            m1
