@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path';
 import { makeDirectories, OWNER_ONLY, syncDirectory } from './durable.ts';
 import { errorCode } from './error-text.ts';
 import { makeFolder } from './folder.ts';
+import { expectOwn } from './own-folder.ts';
 
 export interface Disk {
   /** Names in a folder, in no order. */
@@ -40,9 +41,6 @@ export const FOLDERS = ['journal', 'msg', 'tmp', 'dead'] as const;
 /** Those that files come from, or go to, by another name alone. */
 const RENAMING: readonly (typeof FOLDERS)[number][] = ['msg', 'tmp', 'dead'];
 
-/** What may stand in the directory of a queue that is not made whole yet, or lies at the root of a file system. */
-const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'part', 'need', 'lock', 'lock.key', 'control', 'lost+found']);
-
 /**
  * A directory of the machine. A file that was written stays open until it is renamed or removed, and the folders are open as
  * long as the disk is: what has to be synced, or cut off, can be where no more files can be opened. Whoever connects to us takes
@@ -65,9 +63,7 @@ export class FileDisk implements Disk {
   /** Makes the directory and its folders where they are missing, durably. Rejects, and changes nothing, where the directory is no queue's, and not empty. Counts its syncs. */
   static async open(directory: string, counts: { syncs: number } = { syncs: 0 }): Promise<FileDisk> {
     await makeDirectories(directory, []); // the folders above it too: a name that is lost takes with it all that is below
-    const names = await readdir(directory);
-    const foreign = names.filter((name) => !OWN_NAMES.has(name));
-    if (!names.includes('FORMAT') && foreign.length > 0) throw new Error(`it holds ${foreign.length > 2 ? `${foreign.slice(0, 2).join(', ')} and ${foreign.length - 2} more` : foreign.join(' and ')}, and no queue: a queue wants a folder of its own`);
+    await expectOwn(directory, [...FOLDERS, 'part', 'need', 'control'], ['tmp']);
     for (const folder of FOLDERS) await makeFolder(join(directory, folder), OWNER_ONLY.folder);
     const { dev } = await stat(directory);
     for (const folder of RENAMING) if ((await stat(join(directory, folder))).dev !== dev) throw new Error(`${folder} is on another file system: expected it on that of the queue, within which a file can have another name`);

@@ -19,11 +19,13 @@ import { parseForwardPath, parseReversePath, type ForwardPath } from '../syntax/
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { checkOctets, isIterable } from './content-source.ts';
-import { DurableFile, makeDirectories, syncDirectory } from './durable.ts';
+import { DurableFile, makeDirectories, makeDirectory, syncDirectory } from './durable.ts';
 import { lockDirectory, type Lock } from './lock.ts';
 import { nodeCrypto } from './on-demand.ts';
+import { expectOwn } from './own-folder.ts';
 
 const FORMAT = 'ehlo-files 1\n';
+const FOLDERS = ['mail', 'state', 'tmp', 'dead'];
 const TRAILER = 9; // octets: the length of the envelope in 8 hexadecimal digits, and a LF
 const UTF8 = { utf8: true };
 
@@ -57,11 +59,13 @@ export class FileQueue implements Queue {
     this.#lock = lock;
   }
 
-  /** Opens the queue, makes it on first use, and reads back what waits in it. Rejects when another process has it. It stays where it is when the program goes to another directory. */
+  /** Opens the queue, makes it on first use, and reads back what waits in it. Rejects when another process has it, and, nothing having changed, where the directory is no queue's and not empty. It stays where it is when the program goes to another directory. */
   static async open(directory: string): Promise<FileQueue> {
     checkPath(directory, ['directory', './queue']);
     const path = resolve(directory);
-    await makeDirectories(path, ['mail', 'state', 'tmp', 'dead']);
+    await makeDirectory(path);
+    await expectOwn(path, FOLDERS, ['mail', 'state', 'tmp']);
+    await makeDirectories(path, FOLDERS);
     const lock = await lockDirectory(path);
     const queue = new FileQueue(path, lock);
     try {

@@ -1,7 +1,7 @@
 // Final delivery into a Maildir: written under tmp/, synced, renamed into new/, and new/ synced before the mail is acknowledged.
 //
 // The octets are those of the mail data, CRLF included. A Return-Path goes in front (RFC 5321 §4.4).
-// What a process that died has left under tmp/ is removed when a Maildir is opened, once it is 36 hours old: others may write
+// What a process of ours that died has left under tmp/ is removed when a Maildir is opened, once it is 36 hours old: others may write
 // there at this moment, and that is the time that the convention gives them.
 
 import { readdir, stat, unlink } from 'node:fs/promises';
@@ -22,6 +22,9 @@ const process = nodeProcess();
 /** Milliseconds after which nobody can still be writing a file under tmp/. */
 const LEFT_BEHIND = 36 * 3_600_000;
 
+/** The name that a mail has here. What bears another is left alone: the folder, named by mistake, may be somebody's home, and the one below it his. */
+const OWN_NAME = /^[0-9a-z]+\.\d+_\d+\./;
+
 /** A Maildir that mails are delivered into: durable before they are said to be. */
 export class Maildir {
   readonly #directory: string;
@@ -38,6 +41,7 @@ export class Maildir {
     const path = resolve(directory);
     await makeDirectories(path, ['tmp', 'new', 'cur']);
     for (const name of await readdir(join(path, 'tmp'))) {
+      if (!OWN_NAME.test(name)) continue;
       const file = join(path, 'tmp', name);
       const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity })); // it was delivered just now
       if (Date.now() - mtimeMs > LEFT_BEHIND) await unlink(file).catch(() => undefined); // nor is it in the way

@@ -46,11 +46,11 @@ describe('a directory as a disk, when no file can be opened any more', () => {
   it('cuts off a file that it has not written', async () => {
     using directory = temporaryDirectory();
     let disk = await FileDisk.open(directory.path);
-    await disk.write('tmp/a', [Uint8Array.of(1, 2, 3)], 0);
+    await disk.write('msg/a', [Uint8Array.of(1, 2, 3)], 0);
     await disk.close();
     disk = await FileDisk.open(directory.path);
-    await disk.truncate('tmp/a', 1);
-    expect([...(await disk.read('tmp/a'))]).toEqual([1]);
+    await disk.truncate('msg/a', 1);
+    expect([...(await disk.read('msg/a'))]).toEqual([1]);
     await disk.close();
   });
 });

@@ -227,6 +227,16 @@ describe('a queue that is opened', () => {
     expect(decodeLatin1(readFileSync(join(directory.path, 'a', 'b', 'queue', 'FORMAT')))).toBe('ehlo-files 1\n');
   });
 
+  // found by trying: it took any folder for its own, and emptied those of its names
+  it.each(['mail', 'state', 'tmp', ''])('is not made in a folder that holds other things, and touches none of them: below %j', async (name) => {
+    mkdirSync(file('other', name), { recursive: true });
+    writeFileSync(file('other', name, 'precious'), '');
+    const before = readdirSync(file('other'));
+    await expect(FileQueue.open(file('other'))).rejects.toThrow(`it holds ${join(name, 'precious')}, and no queue: a queue wants a folder of its own`);
+    expect(readdirSync(file('other'))).toEqual(before);
+    expect(readdirSync(file('other', name))).toContain('precious');
+  });
+
   it('makes its directories durable', async () => {
     operations.length = 0;
     await open();

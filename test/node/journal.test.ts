@@ -185,9 +185,21 @@ describe('the journal in a directory', () => {
     mkdirSync(join(directory, 'tmp'));
     writeFileSync(join(directory, 'tmp', 'precious'), '');
     for (const name of ['a.txt', 'b.txt', 'c.txt']) writeFileSync(join(directory, name), '');
-    await expect(Journal.open(directory)).rejects.toThrow(/^it holds \S+, \S+ and 1 more, and no queue: a queue wants a folder of its own$/);
+    await expect(Journal.open(directory)).rejects.toThrow(/^it holds \S+, \S+ and 2 more, and no queue: a queue wants a folder of its own$/);
     expect(readdirSync(directory).sort()).toEqual(['a.txt', 'b.txt', 'c.txt', 'tmp']);
     expect(readdirSync(join(directory, 'tmp'))).toEqual(['precious']);
+  });
+
+  // found by trying: a disk of its own, and a folder tmp on it, passed for a queue that had yet to be made, and tmp was emptied
+  it('is not made where another has a folder that would be emptied', async () => {
+    const directory = folder();
+    for (const name of ['lost+found', 'tmp']) mkdirSync(join(directory, name));
+    writeFileSync(join(directory, 'tmp', 'precious'), '');
+    await expect(Journal.open(directory)).rejects.toThrow('it holds tmp/precious, and no queue: a queue wants a folder of its own');
+    expect(readdirSync(directory).sort()).toEqual(['lost+found', 'tmp']);
+    unlinkSync(join(directory, 'tmp', 'precious'));
+    writeFileSync(join(directory, 'tmp', 'FORMAT'), ''); // as a first start has left it that died
+    await (await Journal.open(directory)).close();
   });
 
   it('is made where a first start has died that had made all but its FORMAT', async () => {
