@@ -88,7 +88,7 @@ export class Users {
   /** One of each cost. */
   readonly #costs: readonly Credential[];
   /**
-   * For `beginServerExchange`. Made of the lines of the first two users: the same in every process that serves the file, after a restart, and
+   * For the option `auth` of `listen`. Made of the lines of the first two users: the same in every process that serves the file, after a restart, and
    * when users are added. Not of one: whoever knows his password and is shown his salt knows his line, and could tell decoys from users.
    */
   readonly decoy: Decoy;
@@ -148,7 +148,7 @@ export class Users {
   }
 
   /**
-   * Returns the answer. Nobody may act as someone else. `client`: who asks (`clientKey`), one of whose passwords is verified before
+   * Returns the answer. Nobody may act as someone else. `client`: who asks, such as `session.client.address`, one of whose passwords is verified before
    * the turn of the next; `signal`: the answer is of no use any more.
    */
   async answer(question: AuthQuestion, from: { readonly client?: string; readonly signal?: Signal } = {}): Promise<AuthAnswer> {

@@ -101,7 +101,7 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly mail?: (asked: AskedOfMail<State, MailState> & { readonly reversePath: ReversePath; readonly mailbox: Mailbox | undefined; readonly parameters: MailParameters }) => Answer;
   /** `mailbox` of `<postmaster>` is that of this host (RFC 5321 §4.5.1). */
   readonly rcpt?: (asked: AskedOfMail<State, MailState> & { readonly forwardPath: ForwardPath; readonly mailbox: Mailbox; readonly parameters: RecipientParameters; readonly reversePath: ReversePath }) => Answer;
-  /** Whether a client is who it says; see `AuthQuestion`. Needed where the option `auth` is set. */
+  /** Whether a client is who it says; see `AuthQuestion`. Needed where the option `auth` is set, whose `decoy` is for who keeps credentials for SCRAM himself. */
   readonly auth?: (asked: Asked<State> & { readonly question: AuthQuestion }) => AuthAnswer | Promise<AuthAnswer>;
   /** VRFY: `accept('Alice <alice@example.org>')` is 250 2.1.5, `undefined` 252 (RFC 5321 §3.5.3). */
   readonly vrfy?: (asked: Asked<State> & { readonly text: string }) => Answer;
@@ -109,7 +109,7 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly message: (mail: Mail<State, MailState>) => MessageAnswer | PromiseLike<MessageAnswer>;
   /** Told of the end of each transaction that MAIL began. */
   readonly ended?: (end: EndedTransaction<State, MailState>) => void;
-  /** Told of what a client did that it had no right to; see `LENIENCIES` and `NOTICES`. */
+  /** Told of what a client did that it had no right to; see `LeniencyName` and `NoticeName`. */
   readonly notice?: (noticed: Noticed<State>) => void;
   /** Told of what hooks throw, and of proxies that send no valid PROXY header; of nothing that a client does. Default: a warning of the process. */
   readonly error?: (error: Error) => void;

@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import { encodeBase64 } from '../wire/base64.ts';
+import { isOctets } from '../wire/octet.ts';
 import { checkCounts, checkFunctions, checkLists, shown, UsageError } from '../wire/usage.ts';
 import { minutes, type Milliseconds } from '../protocol/limit.ts';
 import { settingsOf, type AuthOptions, type ServerOptions } from '../protocol/server/option.ts';
@@ -17,7 +18,11 @@ import type { TlsServer } from './tls.ts';
 
 /** What AUTH offers; the hook `auth` answers. */
 export type AuthSettings = Omit<AuthOptions, 'begin'> & {
-  /** What SCRAM tells those of whom there is no credential, so that nobody learns who is a user: that of `Users`, which outlives a restart. Default: new in each process. */
+  /**
+   * What SCRAM tells those of whom there is no credential, so that nobody learns who is a user: that of `Users`, or `{ secret, iterations }`
+   * for credentials of your own, a secret that outlives a restart and the iterations of your users. Default: for 100,000 iterations and
+   * salts of 16 octets, new in each process.
+   */
   readonly decoy?: Decoy;
 };
 
@@ -96,6 +101,7 @@ function sessionOptions({ tls: _, tlsAtOnce: __, auth: ___, hookTimeout: ____, m
   checkMechanisms(auth);
   const { randomBytes } = nodeCrypto();
   const { decoy = (ownDecoy ??= { secret: randomBytes(32), iterations: 100_000 }), ...settings } = auth;
+  checkDecoy(decoy);
   return { ...session, auth: { ...settings, begin: (mechanism) => beginServerExchange(mechanism, { hash: HASH, nonce: encodeBase64(randomBytes(18)), hostname, decoy }) } };
 }
 
@@ -108,6 +114,12 @@ function checkMechanisms(auth: AuthSettings): void {
   const other = auth.mechanisms.find((name) => !OFFERED.includes(name));
   if (other === 'SCRAM-SHA-256-PLUS') throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
   if (other !== undefined) throw new UsageError(`mechanisms are ${OFFERED.join(', ')}, not ${shown(other)}`);
+}
+
+/** What is no decoy would be found out when a client names nobody, and end the program. */
+function checkDecoy(decoy: Decoy): void {
+  if (!(isOctets(decoy?.secret) && decoy.iterations >= 1)) throw new UsageError('decoy must be { secret, iterations }, octets and a number, such as the decoy of Users');
+  checkLists(decoy, ['others']);
 }
 
 /** A Buffer, which Node's streams take as it is: other octets they wrap in a new one each time (0.15 µs a reply, and a mail has four). */

@@ -181,7 +181,7 @@ export class TransferAgent {
     this.#dispatcher.start();
   }
 
-  /** Stops accepting, finishes what is in hand, closes the queue; takes at most `grace` milliseconds and a little, but where the queue or the resolver owes an answer. */
+  /** Stops accepting, finishes what is in hand, closes the queue; takes at most `grace` milliseconds (default: 25,000) and a little, but where the queue or the resolver owes an answer. */
   async close(grace: Milliseconds = seconds(25)): Promise<void> {
     checkCounts({ grace }, { grace: 0 });
     this.#closed = true;

@@ -57,6 +57,7 @@ describe('what is no options', () => {
 const wrong = (options: object): never => options as never;
 const mail = (options: object): Promise<unknown> => relay('<>', ['bob@b.test'], new Uint8Array(), wrong(options));
 const hooks = { message: () => accept() };
+const authHooks = { ...hooks, auth: () => ({ type: 'no' as const }) };
 
 describe('what is no option of a client', () => {
   // found by trying each: a host inside was connected to, a password shown, or all mail deferred, with a word about our own code for the server's reply
@@ -139,6 +140,10 @@ describe('what is no option of a server', () => {
     ['rcpt must be a function, not object', () => listen({ hostname: 'mx.test', port: 0 }, wrong({ ...hooks, rcpt: new Set() }))],
     ['sessionState must be a function, not object', () => listen({ hostname: 'mx.test', port: 0 }, wrong({ ...hooks, sessionState: {} }))],
     ['session must be a function, not null', () => listen(wrong({ hostname: 'mx.test', port: 0, session: null }), hooks)],
+    ['decoy must be { secret, iterations }, octets and a number, such as the decoy of Users', () => listen(wrong({ hostname: 'mx.test', port: 0, auth: { mechanisms: ['SCRAM-SHA-256'], decoy: null } }), authHooks)],
+    ['decoy must be { secret, iterations }, octets and a number, such as the decoy of Users', () => listen(wrong({ hostname: 'mx.test', port: 0, auth: { mechanisms: ['SCRAM-SHA-256'], decoy: { secret: 'x', iterations: 4096 } } }), authHooks)],
+    ['decoy must be { secret, iterations }, octets and a number, such as the decoy of Users', () => listen(wrong({ hostname: 'mx.test', port: 0, auth: { mechanisms: ['SCRAM-SHA-256'], decoy: { secret: new Uint8Array(32) } } }), authHooks)],
+    ['others must be a list, not {}', () => listen(wrong({ hostname: 'mx.test', port: 0, auth: { mechanisms: ['SCRAM-SHA-256'], decoy: { secret: new Uint8Array(32), iterations: 4096, others: {} } } }), authHooks)],
     ['counts must be what sessionCounts() has returned', () => listen(wrong({ hostname: 'mx.test', port: 0, counts: {} }), hooks)],
     ['accept takes a duplex stream, such as a socket, not {}', async () => {
       await using server = await listen({ hostname: 'mx.test', port: 0 }, hooks);

@@ -56,7 +56,7 @@ export interface ServerOptions {
   readonly earlyTalk?: 'take' | 'refuse';
   /** Speaks LMTP (RFC 2033): LHLO, and a reply for each recipient at the end of mail data. Default: false. */
   readonly lmtp?: boolean;
-  /** Extensions that are not offered, though they could be. Default: `NOT_BY_DEFAULT`. */
+  /** Extensions that are not offered, though they could be. Default: BINARYMIME, SMTPUTF8, DSN and REQUIRETLS, which bind whoever relays the mail on. */
   readonly without?: readonly ExtensionKeyword[];
   /** STARTTLS can be done: the shell answers `start-tls`. `unavailable`: it is offered, and gets 454 for now (RFC 3207 §4). Default: false. */
   readonly startTls?: boolean | 'unavailable';
