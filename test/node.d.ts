@@ -256,6 +256,7 @@ declare module 'node:fs' {
   export function fsync(descriptor: number, done: (error: Error | null, nothing: void) => void): void;
   export function ftruncate(descriptor: number, length: number, done: (error: Error | null, nothing: void) => void): void;
   export function close(descriptor: number, done: (error: Error | null, nothing: void) => void): void;
+  export function fstat(descriptor: number, done: (error: Error | null, found: { readonly dev: number; readonly ino: number }) => void): void;
 }
 
 declare module 'node:fs/promises' {

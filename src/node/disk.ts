@@ -7,7 +7,7 @@
 //
 // Paths are relative, `folder/name`; the folders exist.
 
-import { close, constants, fdatasync, fsync, ftruncate, open as openFile, writev } from 'node:fs';
+import { close, constants, fdatasync, fstat, fsync, ftruncate, open as openFile, writev } from 'node:fs';
 import { open, readdir, rename, stat, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeDirectories, OWNER_ONLY, syncDirectory } from './durable.ts';
@@ -141,14 +141,9 @@ export class FileDisk implements Disk {
     await this.#about(folder, result<void>((done) => fsync(descriptor, done)));
   }
 
-  /** Rejects where a file of the journal has lost its name to another hand: nothing that is written to it would be found again. */
+  /** Rejects where a file of the journal has lost its name to another hand, or to another file: nothing that is written to it would be found again. */
   async free(): Promise<number> {
-    for (const path of this.#open.keys()) {
-      if (!path.startsWith('journal/')) continue;
-      await stat(this.#path(path)).catch((error: unknown) => {
-        if (errorCode(error) === 'ENOENT' && this.#open.has(path)) throw error;
-      });
-    }
+    for (const [path, descriptor] of this.#open) if (path.startsWith('journal/')) await this.#expectName(path, descriptor);
     const { bavail, bsize } = await statfs(this.#directory);
     return bavail * bsize;
   }
@@ -157,6 +152,17 @@ export class FileDisk implements Disk {
     for (const path of [...this.#open.keys()]) await this.#forget(path);
     for (const descriptor of this.#folders.values()) await result<void>((done) => close(descriptor, done));
     this.#folders.clear();
+  }
+
+  async #expectName(path: string, descriptor: number): Promise<void> {
+    let other = false;
+    try {
+      const [named, own] = [await stat(this.#path(path)), await result<{ readonly dev: number; readonly ino: number }>((done) => fstat(descriptor, done))];
+      other = named.ino !== own.ino || named.dev !== own.dev;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT' && this.#open.has(path)) throw error; // else it was closed meanwhile, or nobody can tell
+    }
+    if (other && this.#open.get(path) === descriptor) throw new Error(`another file has taken the place of '${this.#path(path)}'`);
   }
 
   async #with(path: string, action: (file: FileHandle) => Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers';
 import { describe, expect, it } from 'vitest';
@@ -98,6 +98,19 @@ describe('a directory as a disk', () => {
     expect(free).toBeGreaterThan(0);
     rmSync(join(directory.path, 'journal'), { recursive: true });
     await expect(disk.free()).rejects.toThrow(`ENOENT: no such file or directory, stat '${join(directory.path, 'journal/2')}'`);
+    await disk.close();
+  });
+
+  // found by running: the folder of a queue was moved while a relay ran, and a copy put in its place: mail went on into what was moved
+  it('has no room where another file has the name of one of the journal', async () => {
+    using directory = temporaryDirectory();
+    const disk = await FileDisk.open(directory.path);
+    const path = join(directory.path, 'journal', '1');
+    await disk.write('journal/1', [Uint8Array.of(1)], 0);
+    expect(await disk.free()).toBeGreaterThan(0);
+    renameSync(path, `${path}-`);
+    writeFileSync(path, Uint8Array.of(1));
+    await expect(disk.free()).rejects.toThrow(`another file has taken the place of '${path}'`);
     await disk.close();
   });
 
