@@ -1,8 +1,7 @@
 // The client's side of an SMTP or LMTP session (RFC 5321, RFC 2033): octets in, actions and outcomes out, no socket and no clock.
 //
 // Rule 1: every change of state is an edge of `table.ts`; `#enter` is the only writer of the state.
-// Rule 2: replies answer commands strictly in order. One that nothing awaits, that comes before its command was handed out,
-//         that is no reply, or that has a class which the command cannot have, ends the session.
+// Rule 2: replies answer commands strictly in order; what is no reply, or out of step (`standing.ts`), ends the session.
 // Rule 3: content goes out only after a 354, or as chunks to a server that offered CHUNKING; and only if it is clean.
 // Rule 4: every recipient gets exactly one outcome. 'delivered' needs a 2yz to end of mail data; once that end is out,
 //         silence is 'unknown', never 'deferred' (RFC 1047).
@@ -27,10 +26,12 @@ import { inFlight, lineOf, Pipeline, QUIT, RSET, type Exchange } from './pipelin
 import { Quota } from './quota.ts';
 import { OUR_DOING, replyOf } from './reason.ts';
 import { ReplyReader } from './reply-reader.ts';
-import { AWAITED, CAN_QUIT, END_IS_OUT, isFarewell, isLast, isMisplaced, onEvent, type ClientEvent, type State } from './table.ts';
+import { standingOf } from './standing.ts';
+import { AWAITED, CAN_QUIT, END_IS_OUT, isLast, onEvent, type ClientEvent, type State } from './table.ts';
 import { Docket, IDLE, prepared, type Work } from './work.ts';
 
-const PIPELINED = 200; // commands that may be unanswered at a time; their replies fit into any window
+/** Commands that may be unanswered at a time; their replies fit into any window. */
+const PIPELINED = 200;
 
 /** One session of an SMTP client. Call `next` until it returns undefined, feed it with `receive`. Misuse, in options or calls, throws UsageError; octets never throw. */
 export class ClientSession {
@@ -210,20 +211,18 @@ export class ClientSession {
   // Replies
 
   #receiveReply(reply: Reply, now: Milliseconds): void {
-    const { first: awaited, early } = this.#pipeline; // what nothing awaits is early too
-    const turnAway = (): void => this.#close(turnedAway(reply, this.#pipeline.phrase ?? 'nothing')); // which is no verdict on the recipients
-    if (reply.code === 421 && !isLast(reply.code, awaited?.to, this.#state)) return turnAway(); // §3.8
+    const { first: awaited, early, phrase = 'nothing' } = this.#pipeline;
+    const standing = standingOf(reply.code, { state: this.#state, awaited: awaited?.to, early, chunked: this.#docket.work.content.chunked, cancelled: this.#negotiation.cancelled });
+    if (standing === 'turned away') return this.#close(turnedAway(reply, phrase));
+    if (standing === 'early refusal') return this.#close(this.#docket.work.refuseRest(reply, this.#settings.lmtp));
+    if (standing !== 'in step' || awaited === undefined) return this.#break('bad-reply', undefined, standing === 'farewell');
     const kind = replyClass(reply.code);
-    if (early && (kind === 4 || kind === 5) && (this.#state === 'content' || this.#state === 'ending') && (awaited !== undefined || !this.#docket.work.content.chunked)) return this.#close(this.#docket.work.refuseRest(reply, this.#settings.lmtp)); // between two chunks nothing can be refused
-    if (awaited === undefined || early || (awaited.to !== 'QUIT' && isMisplaced(reply.code, awaited.to))) return this.#break('bad-reply', undefined, !early && isFarewell(reply.code, awaited?.to));
-    if (awaited.to === 'AUTH' && kind === 3 && this.#negotiation.cancelled) return this.#break('bad-reply'); // RFC 4954 §4: the star MUST be refused
     const to = AWAITED[awaited.to].on[kind];
-    if (to === 'closed' && awaited.to !== 'QUIT') return kind === 4 || kind === 5 ? turnAway() : this.#break('bad-reply');
     if (to !== 'stays') this.#enter(to);
-    if (isLast(reply.code, awaited.to, this.#state)) this.#failure = turnedAway(reply, AWAITED[awaited.to].phrase);
+    if (isLast(reply.code, awaited.to, this.#state)) this.#failure = turnedAway(reply, phrase);
     this.#parting = reply.code === 421 ? this.#failure : undefined;
     this.#pipeline.answered(now);
-    if (to === 'quit') return this.#leave(turnedAway(reply, AWAITED[awaited.to].phrase), now);
+    if (to === 'quit') return this.#leave(turnedAway(reply, phrase), now);
     this.#take(awaited, reply, kind, now);
   }
 

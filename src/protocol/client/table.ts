@@ -7,9 +7,10 @@
 //         their way, behind those: among the replies of LMTP to mail data, and to RCPT with the whole mail in flight.
 // Rule 4: a client that is not let in, or does not want in, says QUIT (§4.1.1.10).
 //
-// What is done on each edge is `session.ts`; the way to the first mail (TLS, AUTH), `negotiation.ts`; what is said and what is
-// awaited, `pipeline.ts`; the transactions and their content, `work.ts` and `content.ts`; what a mail needs of a server and whom
-// it can be given there, `offer.ts` and `quota.ts`; what becomes of recipients, `recipient.ts`, `outcome.ts` and `reason.ts`.
+// Whether a reply is in step is `standing.ts`; what is done on each edge, `session.ts`; the way to the first mail (TLS, AUTH),
+// `negotiation.ts`; what is said and what is awaited, `pipeline.ts`; the transactions and their content, `work.ts` and `content.ts`;
+// what a mail needs of a server and whom it can be given there, `offer.ts` and `quota.ts`; what becomes of recipients,
+// `recipient.ts`, `outcome.ts` and `reason.ts`.
 
 import type { ReplyClass } from '../../syntax/reply.ts';
 import type { Edge } from '../edge.ts';
@@ -82,11 +83,6 @@ const ANSWERS_ONLY: ReadonlyMap<number, readonly Awaited[]> = new Map<number, re
 /** Whether the code is known, and as a reply to something else. */
 export function isMisplaced(code: number, awaited: Awaited): boolean {
   return ANSWERS_ONLY.get(code)?.includes(awaited) === false;
-}
-
-/** Whether the server says, behind one mail and where the first reply to another is due, that it closes: it has not begun with that. */
-export function isFarewell(code: number, awaited: Awaited | undefined): boolean {
-  return code === 221 && (awaited === 'RSET' || awaited === 'RSET in flight' || awaited === 'MAIL');
 }
 
 /** Whether the server wants no transaction behind the one under way, of which there are replies to come: it refuses RSET, or says 421 of one recipient, be it in LMTP (RFC 2033 §4.2) or to his RCPT. */
