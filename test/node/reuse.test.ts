@@ -60,14 +60,15 @@ describe('a connection', () => {
     expect([count(server, 0, 'MAIL'), count(server, 0, 'RSET'), count(server, 0, 'QUIT')]).toEqual([2, 0, 1]);
   });
 
-  it.each<[string, readonly string[]]>([
-    ['is closed by its server when a mail is begun', [...mail(), 'C: MAIL', '* reset']],
-    ['cannot be reset', [...mail(1, '554 5.6.0 no'), 'C: RSET', 'S: 502 5.5.1 what is that', ...FAREWELL]],
-  ])('that %s is no attempt, also for those whom another cannot be sent with', async (_, script) => {
+  it.each<[string, string, readonly string[]]>([
+    ['is closed by its server when a mail is begun', 'a.test', [...mail(), 'C: MAIL', '* reset']],
+    ['is closed by its server when a mail is begun whose domain it was not opened for', 'b.test', [...mail(), 'C: MAIL', '* reset']],
+    ['cannot be reset', 'a.test', [...mail(1, '554 5.6.0 no'), 'C: RSET', 'S: 502 5.5.1 what is that', ...FAREWELL]],
+  ])('that %s is no attempt, also for those whom another cannot be sent with', async (_, domain, script) => {
     await using server = await startScriptedServer([...GREETING, ...script], [...GREETING, ...mail(), ...FAREWELL]);
     const { pool, send } = stage(server);
     await send('1@a.test');
-    expect(await send('2@a.test', 'jos\u00e9@a.test')).toEqual(['<2@a.test> delivered 250 mx.test', '<jos\u00e9@a.test> failed 553 mx.test']);
+    expect(await send(`2@${domain}`, `jos\u00e9@${domain}`)).toEqual([`<2@${domain}> delivered 250 mx.test`, `<jos\u00e9@${domain}> failed 553 mx.test`]);
     await pool.close();
   });
 
