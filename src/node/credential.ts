@@ -93,6 +93,7 @@ export class Users {
    */
   readonly decoy: Decoy;
 
+  /** Of what is stored of each user's password, by name. */
   constructor(credentials: ReadonlyMap<string, Credential>) {
     if (!(credentials instanceof Map)) throw new UsageError(`Users are made by await Users.read(file), or Users.parse(name, octets), not of ${shown(credentials)}`);
     this.#credentials = credentials;

@@ -122,6 +122,7 @@ describe('a transfer agent that is set up wrongly', () => {
     ['allowPrivateTargets must be true or false, not "false"', { routing: { routes: new Map(), mxPort: 25, allowPrivateTargets: 'false' } }],
     ['schedule must be an object, not null', { schedule: null }],
     ['intervals must be milliseconds, one of them at least, not 60000', { schedule: { intervals: 60_000 } }],
+    ['trace must have functions "serverSession" and "clientSession"', { trace: null }],
     ['counts must be what relayCounts() has returned', { counts: sessionCounts() }],
     ['reuse must be an object, not 5', { reuse: 5 }],
     ['mails must be a number of at least 1, not "many"', { reuse: { mails: 'many' } }],

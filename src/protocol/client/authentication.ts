@@ -18,6 +18,7 @@ import type { TlsPolicy } from './option.ts';
 
 /** Who a client says it is, and what it can show for it (RFC 4954). */
 export interface ClientAuth {
+  /** A password, for SCRAM, CRAM-MD5, PLAIN and LOGIN, or a token, for OAUTHBEARER and XOAUTH2: the best of what the server offers is taken. */
   readonly secret: ClientSecret;
   /** The hashes that mechanisms are made of. */
   readonly hash: Hash;
