@@ -38,7 +38,7 @@ import { checkResolver, Resolver } from './resolve.ts';
 import { sendAll } from './send-all.ts';
 import { checkSender, SENDER_OPTIONS, type Follower, type Outgoing, type SenderOptions } from './sender.ts';
 
-/** What is set about a `MailClient`. */
+/** What is set about a `MailClient`. `hostname` is the name of this machine, or an address of it, where none is given. */
 export interface MailClientOptions extends Partial<SenderOptions> {
   /** Most connections at a time. Default: 5. */
   readonly connections?: number;

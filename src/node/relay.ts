@@ -17,7 +17,7 @@ import { checkResolver, Resolver } from './resolve.ts';
 import { checkSender, SENDER_OPTIONS, type Outgoing } from './sender.ts';
 import { sendAllWays, type WaysOptions } from './ways.ts';
 
-/** What is set about `relay`. */
+/** What is set about `relay`. `hostname` is the name of this machine, or an address of it, where none is given. */
 export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'configured' | 'ownNames'>>, EnvelopeParameters {
   /** Finds routes. Default: the system's DNS. */
   readonly resolver?: Resolver;

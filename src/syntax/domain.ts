@@ -31,6 +31,7 @@ export type AddressLiteral =
     }
   | { readonly type: 'general'; readonly text: string; readonly key: string; readonly tag: string; readonly content: string };
 
+/** What a parser is to take. */
 export interface SyntaxOptions {
   /** Takes characters above U+007F where RFC 6531 §3.3 has them. Default: false. */
   readonly utf8?: boolean;

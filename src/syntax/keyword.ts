@@ -41,6 +41,7 @@ export function formatEhloLine(line: EhloKeyword): string {
   return [keyword, ...parameters].join(' ');
 }
 
+/** What a server says of itself (RFC 5321 §4.1.1.1). */
 export interface EhloReply {
   /** What the server calls itself: the first word; not checked, since nothing depends on it. */
   readonly domain: string;

@@ -81,6 +81,7 @@ interface Circumstances {
   readonly time?: number;
 }
 
+/** Why the server, or this client, has not delivered to the recipient. */
 interface Refusal {
   readonly reply: Reply;
   /** What was said last, and refused or not answered: `RCPT`, `end of mail data`, `the connection`; `nothing`: nothing was said for this recipient. */
