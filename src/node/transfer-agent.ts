@@ -295,7 +295,7 @@ export class TransferAgent {
   }
 }
 
-/** The content of a mail for an attempt, which is recorded before the final dot goes out: after that the mail may be taken. Why it cannot be read is in no outcome, and so in the log. */
+/** The content of a mail for an attempt, which is recorded before the final dot goes out: after that the mail may be taken. Why it cannot be read is for the log alone: an outcome goes to the sender in the end. */
 async function* contentForAttempt({ queue, log }: Pick<TransferAgentOptions, 'queue' | 'log'>, id: string, recipients: readonly number[], host: string | undefined): AsyncGenerator<Uint8Array, void> {
   try {
     const recent = recentOf(queue, id);
@@ -304,7 +304,7 @@ async function* contentForAttempt({ queue, log }: Pick<TransferAgentOptions, 'qu
     await queue.attempt?.(id, recipients, host);
   } catch (error) {
     log('error', { id, text: errorText(error) });
-    throw error;
+    throw new Error('failure on our own side', { cause: error });
   }
 }
 

@@ -174,6 +174,7 @@ describe('a queue that fails', () => {
     expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).end).toMatch(/^250 /);
     await until(() => events(host).includes('deferred'));
     expect(host.logged.find(([event]) => event === 'error')).toMatchObject(['error', { text: 'the disk is on fire', id: expect.stringMatching(/^\w+$/) }]);
+    expect(host.logged.find(([event]) => event === 'deferred')?.[1]).toMatchObject({ reply: '451 4.3.0 the content could not be read: failure on our own side' }); // it goes to the sender in the end, whom our paths do not concern
   });
 
   it.each([['ENOSPC', '452 4.3.1', 'no room'], ['EMFILE', '451 4.3.2', 'too many open files'], ['EFBIG', '452 4.3.1', 'file too large']])('to keep a mail for want of something (%s) is %s, and in the log as the reason', async (code, reply, reason) => {
