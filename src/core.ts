@@ -23,7 +23,9 @@ export { formatReceived, parseReceived, type Received } from './syntax/trace.ts'
 
 export { ServerSession } from './protocol/server/session.ts';
 export type { AuthOptions, ServerOptions } from './protocol/server/option.ts';
-export type { AuthAnswer, AuthQuestion, Identity, MechanismName, ScramCredential } from './protocol/sasl/exchange.ts';
+export { beginServerExchange, type ServerExchangeOptions } from './protocol/sasl/mechanism.ts';
+export type { ServerExchange } from './protocol/sasl/server-exchange.ts';
+export type { AuthAnswer, AuthQuestion, Hash, Identity, MechanismName, ScramCredential } from './protocol/sasl/exchange.ts';
 export type { ExtensionKeyword } from './protocol/extension.ts';
 export type { AbortReason, ServerAction, ServerQuestion, TransactionEnd } from './protocol/server/action.ts';
 export { sessionCounts, type SessionCounts } from './protocol/server/count.ts';

@@ -6,5 +6,5 @@ import { expect, test } from 'vitest';
 
 test('ehlo/core runs where there is nothing but ECMAScript', () => {
   const printed = execFileSync(String(process.argv[0]), ['--experimental-vm-modules', '--no-warnings', 'test/support/bare-core.mjs'], { encoding: 'utf8' });
-  expect(printed).toBe('whole: client helo mail rcpt message delivered\n');
+  expect(printed).toBe('whole: client helo auth mail rcpt message delivered\n');
 });

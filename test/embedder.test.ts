@@ -18,6 +18,7 @@ const formatter = (name: string, of: string): string => `${name} takes what ${of
 /** What each says where it is given nothing; undefined: that is all right. */
 const OF_NOTHING: Readonly<Record<keyof typeof ehlo, string | undefined>> = {
   accept: undefined,
+  beginServerExchange: 'a mechanism is one of SCRAM-SHA-256-PLUS, SCRAM-SHA-256, CRAM-MD5, PLAIN, LOGIN, OAUTHBEARER, XOAUTH2, not undefined',
   checkQueue: 'checkQueue needs a function that makes a store',
   ChunkDecoder: 'a chunk has a whole number of octets, not undefined',
   clientEdges: undefined,

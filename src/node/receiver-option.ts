@@ -2,13 +2,12 @@
 
 import { Buffer } from 'node:buffer';
 import { encodeBase64 } from '../wire/base64.ts';
-import { isOctets } from '../wire/octet.ts';
 import { checkCounts, checkFunctions, checkLists, shown, UsageError } from '../wire/usage.ts';
 import { minutes, type Milliseconds } from '../protocol/limit.ts';
 import { settingsOf, type AuthOptions, type ServerOptions } from '../protocol/server/option.ts';
 import { ServerSession } from '../protocol/server/session.ts';
 import { beginServerExchange, MECHANISMS } from '../protocol/sasl/mechanism.ts';
-import type { Decoy } from '../protocol/sasl/scram-key.ts';
+import { checkDecoy, type Decoy } from '../protocol/sasl/scram-key.ts';
 import { Budget } from './budget.ts';
 import { HASH } from './credential.ts';
 import { atOnce } from './hook-call.ts';
@@ -114,12 +113,6 @@ function checkMechanisms(auth: AuthSettings): void {
   const other = auth.mechanisms.find((name) => !OFFERED.includes(name));
   if (other === 'SCRAM-SHA-256-PLUS') throw new UsageError('SCRAM-SHA-256-PLUS is not offered: there is no channel binding yet');
   if (other !== undefined) throw new UsageError(`mechanisms are ${OFFERED.join(', ')}, not ${shown(other)}`);
-}
-
-/** What is no decoy would be found out when a client names nobody, and end the program. */
-function checkDecoy(decoy: Decoy): void {
-  if (!(isOctets(decoy?.secret) && decoy.iterations >= 1)) throw new UsageError('decoy must be { secret, iterations }, octets and a number, such as the decoy of Users');
-  checkLists(decoy, ['others']);
 }
 
 /** A Buffer, which Node's streams take as it is: other octets they wrap in a new one each time (0.15 µs a reply, and a mail has four). */

@@ -1,5 +1,5 @@
 // Loads ehlo/core in a context that has nothing but ECMAScript: no module of Node's, no global of Node's or of the web's. Lets a
-// client send a mail to a server in it, and prints what the server was asked. Run with --experimental-vm-modules.
+// client authenticate and send a mail to a server in it, and prints what the server was asked. Run with --experimental-vm-modules.
 
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -26,17 +26,23 @@ async function link(module) {
 }
 
 const main = new SourceTextModule(`
-  import { ClientSession, ServerSession, parseForwardPath, parseReversePath } from './core.js';
+  import { beginServerExchange, ClientSession, ServerSession, parseForwardPath, parseReversePath } from './core.js';
   for (const name of ['process', 'Buffer', 'setTimeout', 'console', 'TextDecoder', 'URL', 'require']) if (name in globalThis) throw new Error(name);
   const octetsOf = (text) => Uint8Array.from(text, (character) => character.charCodeAt(0));
-  const server = new ServerSession({ hostname: 'mx.example.com' }, 0);
-  const client = new ClientSession({ hostname: 'client.example.org' }, 0);
+  const noHash = () => { throw new Error('PLAIN needs none'); };
+  const exchange = { hash: { sha256: noHash, hmacSha256: noHash, hmacMd5: noHash }, nonce: 'once', hostname: 'mx.example.com', decoy: { secret: octetsOf('secret'), iterations: 4096 } };
+  const server = new ServerSession({ hostname: 'mx.example.com', auth: { mechanisms: ['PLAIN'], clearText: true, begin: (mechanism) => beginServerExchange(mechanism, exchange) } }, 0);
+  const client = new ClientSession({ hostname: 'client.example.org', auth: { secret: { type: 'password', authcid: 'tim', password: 'tanstaaf' }, hash: exchange.hash, nonce: 'once', clearText: true } }, 0);
   let sent = false;
   for (let acted = true; acted; ) {
     acted = false;
     for (let action; (action = server.next()); acted = true) {
       if (action.type === 'send') client.receive(action.octets.slice(), 0);
-      if (action.type === 'ask') printed.push(action.question.about), server.accept();
+      if (action.type !== 'ask') continue;
+      const { question } = action;
+      printed.push(question.about);
+      if (question.about === 'auth') server.answerAuth({ type: question.auth.authcid === 'tim' && question.auth.password === 'tanstaaf' ? 'yes' : 'no' });
+      else server.accept();
     }
     for (let action; (action = client.next()); acted = true) {
       if (action.type === 'send') server.receive(action.octets.slice(), 0);

@@ -1,12 +1,13 @@
 // The SASL mechanisms as one table: what each needs, in the order in which a client prefers them; and how each is begun.
 
+import { checkObject, shown, UsageError } from '../../wire/usage.ts';
 import { beginCramMd5, CramMd5Server } from './cram-md5.ts';
 import { clientFault, type ChannelBinding, type ClientExchange, type ClientFault, type Hash, type MechanismName } from './exchange.ts';
 import { beginLogin, LoginServer } from './login.ts';
 import { beginOAuth, OAuthServer } from './oauth.ts';
 import { beginPlain, PlainServer } from './plain.ts';
 import { beginScram } from './scram-client.ts';
-import type { Decoy } from './scram-key.ts';
+import { checkDecoy, type Decoy } from './scram-key.ts';
 import { ScramServer } from './scram-server.ts';
 import { ServerExchange, type ServerMechanism } from './server-exchange.ts';
 
@@ -47,18 +48,26 @@ export function findMechanism(name: string): MechanismName | undefined {
 // The one cast: the table's keys are its type's.
 const NAMES = Object.keys(MECHANISMS) as readonly MechanismName[];
 
+/** What an exchange of the server is made with: what only its host has. */
 export interface ServerExchangeOptions {
+  /** Such as those of `node:crypto`, which return octets of their own. */
   readonly hash: Hash;
   /** Letters, digits, `+`, `/` and `=`, new and unpredictable each time: at least 18 random octets in base 64. */
   readonly nonce: string;
   /** What the server calls itself, for the challenge of CRAM-MD5. */
   readonly hostname: string;
+  /** What SCRAM tells those of whom there is no credential. */
   readonly decoy: Decoy;
   /** That of this connection, where SCRAM-SHA-256-PLUS is offered on it. Without it, -PLUS is a UsageError. */
   readonly channelBinding?: ChannelBinding;
 }
 
-export function beginServerExchange(name: MechanismName, { hash, nonce, hostname, decoy, channelBinding }: ServerExchangeOptions): ServerExchange {
+/**
+ * Begins an exchange of SASL on the server's side (RFC 4422 §3): what `begin` of the option `auth` of a `ServerSession` returns, a new
+ * one for each AUTH. What it asks is the question 'auth' of the session. Throws UsageError for what is no mechanism, and for options that are none.
+ */
+export function beginServerExchange(name: MechanismName, options: ServerExchangeOptions): ServerExchange {
+  const { hash, nonce, hostname, decoy, channelBinding } = checked(name, options);
   const begin = (): ServerMechanism => {
     switch (name) {
       case 'SCRAM-SHA-256-PLUS':
@@ -73,6 +82,19 @@ export function beginServerExchange(name: MechanismName, { hash, nonce, hostname
   };
   return new ServerExchange(begin());
 }
+
+function checked(name: MechanismName, options: ServerExchangeOptions): ServerExchangeOptions {
+  if (!NAMES.includes(name)) throw new UsageError(`a mechanism is one of ${NAMES.join(', ')}, not ${shown(name)}`);
+  checkObject(options);
+  const { hash, nonce, hostname, decoy } = options;
+  if (!HASHES.every((each) => typeof hash?.[each] === 'function')) throw new UsageError(`hash must have ${HASHES.join(', ')}, functions of octets that return octets`);
+  if (typeof nonce !== 'string' || nonce === '') throw new UsageError(`nonce must be text that is new each time, not ${shown(nonce)}`);
+  if (typeof hostname !== 'string') throw new UsageError(`hostname must be text, not ${shown(hostname)}`);
+  checkDecoy(decoy);
+  return options;
+}
+
+const HASHES = ['sha256', 'hmacSha256', 'hmacMd5'] as const satisfies readonly (keyof Hash)[];
 
 /** What a client has, to show who it is. */
 export type ClientSecret =

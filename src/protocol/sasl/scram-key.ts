@@ -1,7 +1,8 @@
 // The keys and signatures of SCRAM-SHA-256 (RFC 5802 §3, RFC 7677 §3): arithmetic on hashes that are arguments.
 
 import { encodeAscii } from '../../wire/ascii.ts';
-import { concat } from '../../wire/octet.ts';
+import { concat, isOctets } from '../../wire/octet.ts';
+import { checkLists, UsageError } from '../../wire/usage.ts';
 import { encodeUtf8 } from '../../wire/utf8.ts';
 import type { Hash, ScramCredential } from './exchange.ts';
 import { equalSecrets, xor } from './secret.ts';
@@ -58,6 +59,12 @@ export interface Decoy extends DecoyKind {
   readonly secret: Uint8Array;
   /** Further kinds that real users have: a name that nobody has is of any of them. Default: none. */
   readonly others?: readonly DecoyKind[];
+}
+
+/** Throws UsageError for what is no decoy: it would be found out when a client names nobody. */
+export function checkDecoy(decoy: Decoy): void {
+  if (!(isOctets(decoy?.secret) && decoy.iterations >= 1)) throw new UsageError('decoy must be { secret, iterations }, octets and a number, such as the decoy of Users');
+  checkLists(decoy, ['others']);
 }
 
 /**

@@ -45,6 +45,7 @@ export const EXCHANGE_EDGES = {
   ended:     [],
 } as const satisfies Readonly<Record<Turn, readonly Turn[]>>;
 
+/** One exchange, as `beginServerExchange` begins it and a session carries it on. */
 export class ServerExchange {
   readonly #mechanism: ServerMechanism;
   #turn: Turn = 'response';

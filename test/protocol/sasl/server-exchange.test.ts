@@ -3,6 +3,7 @@ import { HASH } from '../../../src/node/credential.ts';
 import { ANSWERS, type AuthAnswer, type MechanismName } from '../../../src/protocol/sasl/exchange.ts';
 import { beginClientExchange, beginServerExchange, MECHANISMS } from '../../../src/protocol/sasl/mechanism.ts';
 import { EXCHANGE_EDGES, type ServerExchange } from '../../../src/protocol/sasl/server-exchange.ts';
+import { UsageError } from '../../../src/wire/usage.ts';
 import { randomOf, seeds } from '../../support/random.ts';
 import { octetsOf } from '../../wire/every.ts';
 import { answerTo, DECOY, saltedPassword } from './pair.ts';
@@ -10,6 +11,20 @@ import { answerTo, DECOY, saltedPassword } from './pair.ts';
 const NAMES = Object.keys(MECHANISMS) as MechanismName[];
 const BINDING = { name: 'tls-exporter', data: octetsOf('channel') };
 const begin = (name: MechanismName): ServerExchange => beginServerExchange(name, { hash: HASH, nonce: 'nonce', hostname: 'mx.example', decoy: DECOY, ...(name.endsWith('-PLUS') ? { channelBinding: BINDING } : {}) });
+
+describe('the beginning of an exchange', () => {
+  const options = { hash: HASH, nonce: 'nonce', hostname: 'mx.example', decoy: DECOY };
+  it.each<[string, MechanismName, object | undefined]>([
+    ['a mechanism is one of SCRAM-SHA-256-PLUS, SCRAM-SHA-256, CRAM-MD5, PLAIN, LOGIN, OAUTHBEARER, XOAUTH2, not "plain"', 'plain' as MechanismName, options],
+    ['options must be an object, not undefined', 'PLAIN', undefined],
+    ['hash must have sha256, hmacSha256, hmacMd5, functions of octets that return octets', 'PLAIN', { ...options, hash: { ...HASH, hmacMd5: undefined } }],
+    ['nonce must be text that is new each time, not ""', 'PLAIN', { ...options, nonce: '' }],
+    ['hostname must be text, not undefined', 'PLAIN', { ...options, hostname: undefined }],
+    ['decoy must be { secret, iterations }, octets and a number, such as the decoy of Users', 'PLAIN', { ...options, decoy: { iterations: 4096 } }],
+  ])('says: %s', (message, name, given) => {
+    expect(() => beginServerExchange(name, given as typeof options)).toThrow(new UsageError(message));
+  });
+});
 
 describe('an exchange', () => {
   it.each(NAMES)('of %s begins with a challenge where AUTH had no initial response', (name) => {
