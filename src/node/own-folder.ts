@@ -20,5 +20,5 @@ export async function expectOwn(directory: string, own: readonly string[], empti
     const within = await readdir(join(directory, folder)).catch(() => []); // it is yet to be made, or no folder, and told so where it is made
     foreign.push(...within.filter((name) => !name.startsWith('FORMAT')).map((name) => join(folder, name)));
   }
-  if (foreign.length > 0) throw new Error(`it holds ${foreign.length > 2 ? `${foreign.slice(0, 2).join(', ')} and ${foreign.length - 2} more` : foreign.join(' and ')}, and no queue: a queue wants a folder of its own`);
+  if (foreign.length > 0) throw new Error(`it holds ${foreign.length > 2 ? `${foreign.slice(0, 2).join(', ')} and ${foreign.length - 2} more` : foreign.join(' and ')}, and no FORMAT, as a queue has: a queue wants a folder of its own`);
 }

@@ -118,7 +118,7 @@ check('a folder that is no queue is one line, and stays as it is', async (stage)
   const listed = await command(stage, folder, 'list');
   expectEqual(`${listed.status} ${listed.out}${listed.err}`, `66 ehlo queue: ${folder}: there is no queue\n`, 'what ehlo queue says');
   const served = await stage.ehlo(['serve', '--listen', 'smtp://127.0.0.1:0', '--queue', folder]);
-  expectEqual(`${served.status} ${served.out}${served.err}`, `73 ehlo: cannot open the queue ${folder}: it holds tmp/precious, and no queue: a queue wants a folder of its own\n`, 'what ehlo serve says');
+  expectEqual(`${served.status} ${served.out}${served.err}`, `73 ehlo: cannot open the queue ${folder}: it holds tmp/precious, and no FORMAT, as a queue has: a queue wants a folder of its own\n`, 'what ehlo serve says');
   expectEqual(readdirSync(folder).concat(readdirSync(join(folder, 'tmp'))).join(), 'tmp,precious', 'what is there');
 });
 

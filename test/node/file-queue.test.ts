@@ -232,7 +232,7 @@ describe('a queue that is opened', () => {
     mkdirSync(file('other', name), { recursive: true });
     writeFileSync(file('other', name, 'precious'), '');
     const before = readdirSync(file('other'));
-    await expect(FileQueue.open(file('other'))).rejects.toThrow(`it holds ${join(name, 'precious')}, and no queue: a queue wants a folder of its own`);
+    await expect(FileQueue.open(file('other'))).rejects.toThrow(`it holds ${join(name, 'precious')}, and no FORMAT, as a queue has: a queue wants a folder of its own`);
     expect(readdirSync(file('other'))).toEqual(before);
     expect(readdirSync(file('other', name))).toContain('precious');
   });

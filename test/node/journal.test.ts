@@ -185,7 +185,7 @@ describe('the journal in a directory', () => {
     mkdirSync(join(directory, 'tmp'));
     writeFileSync(join(directory, 'tmp', 'precious'), '');
     for (const name of ['a.txt', 'b.txt', 'c.txt']) writeFileSync(join(directory, name), '');
-    await expect(Journal.open(directory)).rejects.toThrow(/^it holds \S+, \S+ and 2 more, and no queue: a queue wants a folder of its own$/);
+    await expect(Journal.open(directory)).rejects.toThrow(/^it holds \S+, \S+ and 2 more, and no FORMAT, as a queue has: a queue wants a folder of its own$/);
     expect(readdirSync(directory).sort()).toEqual(['a.txt', 'b.txt', 'c.txt', 'tmp']);
     expect(readdirSync(join(directory, 'tmp'))).toEqual(['precious']);
   });
@@ -195,7 +195,7 @@ describe('the journal in a directory', () => {
     const directory = folder();
     for (const name of ['lost+found', 'tmp']) mkdirSync(join(directory, name));
     writeFileSync(join(directory, 'tmp', 'precious'), '');
-    await expect(Journal.open(directory)).rejects.toThrow('it holds tmp/precious, and no queue: a queue wants a folder of its own');
+    await expect(Journal.open(directory)).rejects.toThrow('it holds tmp/precious, and no FORMAT, as a queue has: a queue wants a folder of its own');
     expect(readdirSync(directory).sort()).toEqual(['lost+found', 'tmp']);
     unlinkSync(join(directory, 'tmp', 'precious'));
     writeFileSync(join(directory, 'tmp', 'FORMAT'), ''); // as a first start has left it that died
@@ -221,7 +221,7 @@ describe('the journal in a directory', () => {
     await simple.close();
     await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-files 1", this version reads "ehlo-queue 1" to "ehlo-queue 3"');
     unlinkSync(join(directory, 'FORMAT'));
-    await expect(Journal.open(directory)).rejects.toThrow('and no queue: a queue wants a folder of its own');
+    await expect(Journal.open(directory)).rejects.toThrow('and no FORMAT, as a queue has: a queue wants a folder of its own');
     expect(readdirSync(join(directory, 'mail'))).toEqual([id]);
   });
 
