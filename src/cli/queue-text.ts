@@ -54,8 +54,9 @@ export function formatShown(mail: MailRow, now: number): string {
 }
 
 /** Returns what was said last, and by whom. */
-function formatReason({ state, reply, host, unsettled }: RecipientRow): string {
-  const said = reply === undefined ? (state === 'waiting' ? 'not tried yet' : 'no reply') : `${host === undefined ? '' : `${visible(host)}: `}${visible(reply)}`;
+function formatReason({ state, reply, host, unsettled, dead }: RecipientRow): string {
+  const untried = `not tried yet${dead === true ? ': its destination could not be reached with other mail' : ''}`;
+  const said = reply === undefined ? (state === 'waiting' ? untried : 'no reply') : `${host === undefined ? '' : `${visible(host)}: `}${visible(reply)}`;
   if (unsettled === undefined) return said;
   return `${said}; it may have been taken${unsettled === '' ? '' : ` by ${visible(unsettled)}`}, whose answer is not known`;
 }

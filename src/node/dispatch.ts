@@ -135,6 +135,12 @@ export class Dispatcher {
     return next < Infinity ? next : undefined;
   }
 
+  /** Recipients of a mail, by index, who wait for a destination that is dead. */
+  behindDead(id: string): ReadonlySet<number> {
+    const dead = (this.#charges.get(id) ?? []).filter(({ destination }) => this.#scheduler.deadUntil(destination) !== undefined);
+    return new Set(dead.flatMap(({ recipients }) => recipients));
+  }
+
   /** Returns a mail to its sender, as the queue has been told already; for recipients who are being tried, when the attempt has ended. */
   giveUp(id: string): void {
     const { busy, idle } = this.#part(id);

@@ -51,6 +51,8 @@ export interface RecipientRow {
   readonly unsettled?: string;
   /** The sender has been told of the delay. */
   readonly warned?: true;
+  /** The destination is dead: it could not be reached with this mail or with others, and one of them is to try it again. */
+  readonly dead?: true;
   readonly parameters?: string;
 }
 
@@ -65,9 +67,11 @@ export interface RunningRelay {
   isTrying(id: string): boolean;
   /** When it is tried next; undefined: not known. Later than when it is due while its destination is dead. */
   nextAttempt(id: string): number | undefined;
+  /** Recipients of it, by index, whose destination is dead. */
+  behindDead(id: string): ReadonlySet<number>;
 }
 
-const NOBODY: RunningRelay = { retry: () => undefined, giveUp: () => undefined, isTrying: () => false, nextAttempt: () => undefined };
+const NOBODY: RunningRelay = { retry: () => undefined, giveUp: () => undefined, isTrying: () => false, nextAttempt: () => undefined, behindDead: () => new Set() };
 
 /** What the log calls an order; the others it tells as what the relay makes of them, `retry` and `failed`. */
 const EVENTS: { readonly [order in OrderName]?: string } = { hold: 'held', remove: 'removed' };
@@ -130,9 +134,10 @@ async function order(journal: Journal, { id, recipients, held, returned }: Queue
 }
 
 /** Returns what the operator is told of a mail. */
-export function rowOf(mail: QueuedMail, relaying: Pick<RunningRelay, 'isTrying' | 'nextAttempt'> = NOBODY): MailRow {
+export function rowOf(mail: QueuedMail, relaying: Pick<RunningRelay, 'isTrying' | 'nextAttempt' | 'behindDead'> = NOBODY): MailRow {
   const { id, arrival, size, nextAttempt, recipients, parameters = {}, recipientParameters, held, returned } = mail;
   const { reversePath, forwardPaths } = mail.texts ?? { reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(({ text }) => text) }; // to make values of text, and text of them, is half of what a row costs
+  const behindDead = relaying.behindDead(id);
   const texts = recipientParameters?.map(formatRecipientParameters);
   return {
     id,
@@ -151,6 +156,7 @@ export function rowOf(mail: QueuedMail, relaying: Pick<RunningRelay, 'isTrying' 
         ...(host === undefined ? {} : { host }),
         ...(unsettled === undefined ? {} : { unsettled: unsettled.host }),
         ...(warned === true ? { warned } : {}),
+        ...(behindDead.has(recipient) ? { dead: true } : {}),
         ...optional('parameters', texts?.[recipient] ?? ''),
       };
     }),

@@ -28,12 +28,16 @@ describe('a mail in the list', () => {
       { to: '<dave@d.test>', state: 'waiting', reply: '451 4.4.3 the DNS did not answer' },
       { to: '<erin@e.test>', state: 'waiting', unsettled: 'mx.e.test' },
       { to: '<frank@f.test>', state: 'waiting', unsettled: '' },
+      { to: '<grace@g.test>', state: 'waiting', dead: true },
+      { to: '<heidi@h.test>', state: 'waiting', reply: '451 4.4.1 no connection', dead: true },
     ];
     expect(formatListed({ ...ROW, recipients }, NOW)).toBe(`m1                      8.2 KB  2h 10m  in 24m     <alice@a.test>
     <bob@b.test>    mx.b.test: 450 4.2.0 later
     <dave@d.test>   451 4.4.3 the DNS did not answer
     <erin@e.test>   not tried yet; it may have been taken by mx.e.test, whose answer is not known
     <frank@f.test>  not tried yet; it may have been taken, whose answer is not known
+    <grace@g.test>  not tried yet: its destination could not be reached with other mail
+    <heidi@h.test>  451 4.4.1 no connection
 `);
   });
 

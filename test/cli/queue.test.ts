@@ -59,7 +59,7 @@ let told: string[];
 async function started(): Promise<void> {
   const journal = await fill();
   told = [];
-  const relaying = { retry: (id: string) => told.push(`retry ${id}`), giveUp: (id: string) => told.push(`give up ${id}`), isTrying: () => false, nextAttempt: () => undefined };
+  const relaying = { retry: (id: string) => told.push(`retry ${id}`), giveUp: (id: string) => told.push(`give up ${id}`), isTrying: () => false, nextAttempt: () => undefined, behindDead: () => new Set<number>() };
   running = { journal, control: await ControlServer.open(path, (request) => operate(journal, request, relaying)) };
 }
 

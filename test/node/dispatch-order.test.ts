@@ -51,6 +51,8 @@ describe('an order of the operator', () => {
     expect(attempts).toHaveLength(3); // and the fourth waits for the probe
     expect(dispatcher.nextAttempt('m4')).toBe(Date.now() + 9 * MINUTE); // though it is due
     expect(dispatcher.nextAttempt('nobody')).toBeUndefined();
+    expect([...dispatcher.behindDead('m4')]).toEqual([0]);
+    expect([...dispatcher.behindDead('nobody')]).toEqual([]);
     silent = false;
     dispatcher.retry('m4');
     await settle();

@@ -29,7 +29,7 @@ async function answers(request: Request, relaying?: RunningRelay): Promise<reado
 
 /** What the relay is told. */
 function relayOf(told: string[], trying = ''): RunningRelay {
-  return { retry: (id) => told.push(`retry ${id}`), giveUp: (id) => told.push(`give up ${id}`), isTrying: (id) => id === trying, nextAttempt: () => undefined };
+  return { retry: (id) => told.push(`retry ${id}`), giveUp: (id) => told.push(`give up ${id}`), isTrying: (id) => id === trying, nextAttempt: () => undefined, behindDead: () => new Set<number>() };
 }
 
 /** The mail after a crash, as the next process finds it. */
@@ -80,6 +80,13 @@ describe('what the operator is told of the queue', () => {
     const relaying: RunningRelay = { ...relayOf([]), nextAttempt: (id) => (id === 'm1' ? 3_600_000 : undefined) };
     const next = (await answers({ command: 'list' }, relaying)).map((answer) => 'mail' in answer && answer.mail.next);
     expect(next).toEqual(['1970-01-01T01:00:00.000Z', '1970-01-01T00:00:01.000Z']);
+  });
+
+  it('is who waits for a destination that is dead', async () => {
+    await open();
+    const relaying: RunningRelay = { ...relayOf([]), behindDead: (id) => new Set(id === 'm1' ? [1] : []) };
+    const recipients = (await answers({ command: 'list' }, relaying)).flatMap((answer) => ('mail' in answer ? answer.mail.recipients : []));
+    expect(recipients.filter(({ dead }) => dead)).toMatchObject([{ to: '<carol@c.test>', state: 'waiting' }]);
   });
 
   it('is the header of a mail, its octets shown where they are not UTF-8', async () => {
