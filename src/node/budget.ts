@@ -1,5 +1,5 @@
 // Octets in flight, all of them: content that waits for its reader, what came while nothing was to be read, what Node has
-// read ahead, replies that the client does not take. Each connection's stand in an account, and the accounts in one budget.
+// read ahead, replies that the client does not take. All connections of a server have one budget; each gives back what it was charged.
 //
 // Rule 1: a connection stops reading at HIGH_WATER; where the budget is exhausted, as soon as anything waits at all. A
 //         connection for which nothing waits may always read on: others that are stuck do not stop it.

@@ -3,6 +3,7 @@
 //   queue/FORMAT        "ehlo-files 1"
 //   queue/mail/<id>     the content, then the envelope as a line of JSON, then its length: 8 hexadecimal digits and a LF
 //   queue/state/<id>    what became of the recipients and when the mail is due, as JSON; absent until the first attempt
+//   queue/lock*         which process has it (lock.ts)
 //   queue/tmp/          never trusted, emptied at start
 //   queue/dead/         what could not be read at start, kept for a person
 //

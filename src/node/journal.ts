@@ -6,7 +6,8 @@
 //   queue/msg/<id>             content that is large, or less small and has outlived a segment: one record, never changed
 //   queue/tmp/                 never trusted, emptied at start
 //   queue/dead/                what could not be read at start, kept for a person; never deleted by us
-//   queue/lock, control        sockets of the process that has it (lock.ts, control.ts)
+//   queue/lock, lock.key       which process has it (lock.ts)
+//   queue/control              its socket for orders of the operator (control.ts)
 //
 // Rule 1: `add` resolves after a sync that covers the mail, in a segment whose name was synced before. So what was acknowledged
 //         is read back whatever happens; and only then may the mail be attempted.

@@ -17,8 +17,9 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
  *   bounced, undeliverable                recipients have failed, and the sender is told, or there is nobody to tell
  *   reported, warned                      the sender is told of a delivery, or of the delay
  *   done                                  a mail has no recipient left that waits
- *   retry                                 the operator wants it tried now
+ *   retry, held, removed                  the operator wants it tried now, kept, or forgotten
  *   error                                 what a hook, the queue or a listener threw, in `text`
+ *   reloaded, ready, died                 of `ehlo serve`: files were read again; a worker has begun, or has died
  */
 export type Log = (event: string, fields: LogFields) => void;
 

@@ -95,7 +95,7 @@ const LINGER_COARSE = 250;
 /** Octets that Node may have read, or may yet read, when a socket is paused: a read, and what it keeps before it stops. */
 const READ_AHEAD = 65_536 + 16_384;
 
-/** What memory is charged to; see `Account`. */
+/** What memory is charged to, as a `Budget` is. */
 export interface Charged {
   charge(octets: number): void;
 }
@@ -108,8 +108,8 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   readonly #session: Pumped<Action | WireAction>;
   readonly #owner: PumpOwner<Exclude<Action, WireAction>>;
   #alarm: Alarm | undefined; // for the deadline; when the session is over, for the end of lingering
-  readonly #account: Charged | undefined;
-  #charged = 0; //      to the account
+  readonly #budget: Charged | undefined;
+  #charged = 0; //      to the budget
   #holds = 0;
   #blocked = false; //  the socket's buffer is full
   #resting = false; //  others have their share,
@@ -127,11 +127,11 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
   #ended = false; //    the session has closed, or the socket is gone
 
   /** Begins to pump. */
-  constructor(socket: Duplex, session: Pumped<Action | WireAction>, owner: PumpOwner<Exclude<Action, WireAction>>, account?: Charged) {
+  constructor(socket: Duplex, session: Pumped<Action | WireAction>, owner: PumpOwner<Exclude<Action, WireAction>>, budget?: Charged) {
     this.#socket = socket;
     this.#session = session;
     this.#owner = owner;
-    this.#account = account;
+    this.#budget = budget;
     this.#share = owner.givesWay === true ? SHARE.actions : Infinity;
     this.#attend(socket);
     this.#goOn(); // also where nothing is to be read yet: what comes then is kept, and pauses it
@@ -344,7 +344,7 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
 
   #charge(octets: number): void {
     this.#charged += octets;
-    this.#account?.charge(octets);
+    this.#budget?.charge(octets);
   }
 
   #discharge(): void {

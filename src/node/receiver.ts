@@ -1,8 +1,8 @@
 // One accepted connection: a ServerSession, its pump, and the hooks that answer its questions.
 //
 // Rule 1: every question is answered once. What answers late (the peer has gone, the deadline has passed) is dropped.
-// Rule 2: a hook that throws, rejects, outlives its deadline or answers no verdict is 451 4.3.0, never half a reply; the
-//         session goes on.
+// Rule 2: a hook that throws, rejects, outlives its deadline or answers no verdict is 451 4.3.0, to AUTH 454, never half a reply; the
+//         session goes on. In place of the banner it is 421, which ends it.
 
 import { clearTimeout, setTimeout } from 'node:timers';
 import { UsageError } from '../wire/usage.ts';

@@ -1,4 +1,5 @@
-// Every buffer has a limit and every wait a deadline; each is a row here, with its paragraph of RFC 5321.
+// Every buffer has a limit and every wait a deadline. Those of a session are rows here, with their paragraph of RFC 5321; those of
+// connections, of octets in flight and of what is no SMTP stand with whoever keeps them (node/room.ts, node/budget.ts, node/control.ts).
 //
 // Lengths of paths (§4.5.3.1.1 to .3) are grammar and stand in `syntax/mailbox.ts` and `syntax/path.ts`.
 
