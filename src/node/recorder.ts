@@ -38,7 +38,7 @@ const NOTHING_TOLD: Told = { id: undefined, settled: false, queued: undefined };
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #queued: (notification: QueuedMail) => void;
-  readonly #last = new Map<string, Promise<unknown>>(); // by mail, what is recorded last
+  readonly #last = new Map<string, Promise<void>>(); // by mail, what is recorded last
   readonly #told = new WeakSet<Conclusion>(); // of which the sender knows
 
   /** `queued` is told of notifications that were put into the queue. */
@@ -47,11 +47,8 @@ export class Recorder {
     this.#queued = queued;
   }
 
-  /**
-   * Reports and records; resolves with whether the mail is done with. `due` says, when it comes to it, when the mail is due
-   * again. Rejects where the queue fails: to be called again with the same conclusion.
-   */
-  record(id: string, conclusion: Conclusion, due: () => number): Promise<boolean> {
+  /** Reports and records. `due` says, when it comes to it, when the mail is due again. Rejects where the queue fails: to be called again with the same conclusion. */
+  record(id: string, conclusion: Conclusion, due: () => number): Promise<void> {
     return this.#inTurn(id, () => this.#write(id, conclusion, due));
   }
 
@@ -60,7 +57,7 @@ export class Recorder {
     return this.#inTurn(id, () => this.#warn(id, due));
   }
 
-  #inTurn<Result>(id: string, write: () => Promise<Result>): Promise<Result> {
+  #inTurn(id: string, write: () => Promise<void>): Promise<void> {
     const before = this.#last.get(id);
     const written = before === undefined ? write() : before.then(write, write);
     this.#last.set(id, written);
@@ -69,20 +66,18 @@ export class Recorder {
     });
   }
 
-  async #write(id: string, conclusion: Conclusion, due: () => number): Promise<boolean> {
+  async #write(id: string, conclusion: Conclusion, due: () => number): Promise<void> {
     const { queue, log } = this.#options;
     const mail = mailOf(queue, id);
-    if (mail === undefined) return true; // somebody removed it
+    if (mail === undefined) return; // somebody removed it
     const recipients = mail.recipients.map((before, recipient) => {
       const after = conclusion.states.get(recipient) ?? before;
       return before.warned === true && after.warned !== true ? { ...after, warned: true } : after;
     });
     const report = this.#told.has(conclusion) ? NOTHING_TOLD : await this.#tell(mail, conclusion, recipients, due);
     if (!report.settled) await queue.settle(id, recipients, due());
-    const done = recipients.every(({ state }) => state !== 'waiting');
-    if (done) log('done', { id });
+    if (recipients.every(({ state }) => state !== 'waiting')) log('done', { id });
     if (report.queued !== undefined) this.#queued(report.queued);
-    return done;
   }
 
   /** Tells the sender what there is to tell. */

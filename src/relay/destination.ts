@@ -32,18 +32,13 @@ export class Destination {
   #failures = 0; // since it last answered
   #deadSince: number | undefined;
   #deadUntil = 0;
-  #inHand = 0;
+  #inHand = 0; // attempts
 
   constructor(key: string, schedule: RetrySchedule, widest: number) {
     this.key = key;
     this.#schedule = { ...schedule, intervals: schedule.intervals.map((interval) => Math.min(interval, LONGEST_PAUSE)), expire: Infinity };
     this.#widest = widest;
     this.#window = Math.min(FIRST_WINDOW, widest);
-  }
-
-  /** Attempts under way. */
-  get inHand(): number {
-    return this.#inHand;
   }
 
   /** It did not answer when it was last asked. */
