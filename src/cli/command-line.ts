@@ -94,7 +94,7 @@ export function parseCommandLine<Table extends OptionTable>(
 }
 
 /** Returns the text of `--help`: usage, what the command is about, a line for each option. */
-export function formatHelp(usage: Usage<OptionTable>): string {
+function formatHelp(usage: Usage<OptionTable>): string {
   const rows = Object.entries(usage.options).map(([name, option]) => {
     const remarks = option.repeatable ? ['repeatable'] : [];
     if (option.defaults.length > 0) remarks.push(`default ${option.defaults.join(' ')}`);

@@ -98,7 +98,7 @@ export const SECONDS: Kind<number> = integer('SECONDS', 1, 2_147_483);
 
 export const FILE: Kind<string> = text('FILE', 'the name of a file');
 export const DIR: Kind<string> = text('DIR', 'the name of a directory');
-export const PORT: Kind<number> = integer('PORT', 0, 65535);
+export const PORT: Kind<number> = integer('PORT', 1, 65535);
 
 /** Milliseconds. */
 export const DURATION: Kind<number> = { placeholder: 'DURATION', expected: 'a duration such as 90s, 30m, 2h or 5d, up to 36500d', parse: parseDuration };

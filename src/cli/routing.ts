@@ -2,22 +2,22 @@
 
 import { Resolver } from '../node/resolve.ts';
 import type { RouteOptions } from '../relay/route.ts';
-import { DNS_SERVER, flag, HOST_PORT, HOSTNAME, integer, many, one, type OptionValues, ROUTE } from './option.ts';
+import { DNS_SERVER, flag, HOST_PORT, HOSTNAME, many, one, type OptionValues, PORT, ROUTE } from './option.ts';
 
 export const ROUTING = {
   hostname:            one(HOSTNAME, 'what this host calls itself; default: the name of the machine'),
   resolver:            many(DNS_SERVER, 'DNS server to ask; default: those of the system'),
-  mxPort:              one(integer('PORT', 1, 65535), 'port of the hosts that MX records name', '25'),
+  mxPort:              one(PORT, 'port of the hosts that MX records name', '25'),
   route:               many(ROUTE, 'next hop of a domain, instead of its MX', [], ({ domain }) => domain),
   smarthost:           one(HOST_PORT, 'next hop of all other domains, instead of their MX'),
   allowPrivateTargets: flag('let hosts found by MX have loopback and private addresses'),
 };
 
-/** Returns what the options say to routing. `ownAddresses`: where this host listens; none where it does not. */
-export function routeOptions(values: OptionValues<typeof ROUTING> & { readonly hostname: string }, ownAddresses: RouteOptions['ownAddresses'] = []): RouteOptions {
+/** Returns what the options say to routing. */
+export function routeOptions(values: OptionValues<typeof ROUTING> & { readonly hostname: string }): RouteOptions {
   return {
     ownNames: [values.hostname],
-    ownAddresses,
+    ownAddresses: [], // of who listens the agent adds its own
     routes: new Map(values.route.map(({ domain, nextHop }) => [domain, nextHop])),
     ...(values.smarthost === undefined ? {} : { smarthost: values.smarthost }),
     mxPort: values.mxPort,

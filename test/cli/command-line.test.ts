@@ -64,13 +64,13 @@ describe('a command line', () => {
     [['a', '-l'], 'unknown option -l: did you mean --log?'],
     [['a', `--${'x'.repeat(100)}`], `unknown option --${'x'.repeat(78)}…: expected one of --config, --hostname, --mx-port, --resolver, --route, --log, --verbose, --help`],
     [['a', '--\x1b[31m'], 'unknown option --\\u001b[31m: expected one of --config, --hostname, --mx-port, --resolver, --route, --log, --verbose, --help'],
-    [['a', '--mx-port', '1'.repeat(100)], `--mx-port "${'1'.repeat(80)}…": expected an integer from 0 to 65535`],
+    [['a', '--mx-port', '1'.repeat(100)], `--mx-port "${'1'.repeat(80)}…": expected an integer from 1 to 65535`],
     [['a', 'b'.repeat(100)], `unexpected "${'b'.repeat(80)}…": expected ADDRESS`],
     [['a', '--mxPort', '25'], 'unknown option --mxPort: did you mean --mx-port?'],
-    [['a', '--mx-port'], '--mx-port needs a value: expected an integer from 0 to 65535'],
+    [['a', '--mx-port'], '--mx-port needs a value: expected an integer from 1 to 65535'],
     [['a', '--hostname', '--mx-port', '25'], '--hostname needs a value: expected a name'],
     [['a', '--hostname', ''], '--hostname "": expected a name'],
-    [['a', '--mx-port', '65536'], '--mx-port "65536": expected an integer from 0 to 65535'],
+    [['a', '--mx-port', '65536'], '--mx-port "65536": expected an integer from 1 to 65535'],
     [['a', '--log', 'xml'], '--log "xml": expected one of text, json'],
     [['a', '--resolver', 'dns.example'], '--resolver "dns.example": expected the address of a DNS server, such as 192.0.2.1, 127.0.0.1:5353 or [2001:db8::1]:53'],
     [['a', '--verbose=yes'], '--verbose takes no value, found "yes"'],
@@ -106,7 +106,7 @@ describe('the file of --config', () => {
     ['{"resolver": {}}', ': "resolver": expected a string, a number or a list of them'],
     ['{"resolver": [true]}', ': "resolver": expected a string, a number or a list of them'],
     ['{"route": ["b.example=c", "d.example=c", "b.example.=d"]}', ': "route" "b.example.=d": expected nothing else for "b.example", found "b.example=c" too'],
-    ['{"mx-port": -1}', ': "mx-port" "-1": expected an integer from 0 to 65535'],
+    ['{"mx-port": -1}', ': "mx-port" "-1": expected an integer from 1 to 65535'],
   ])('%s is misuse', (content, text) => {
     const name = file(content);
     expect(wrong('a', '--config', name)).toBe(`--config ${name}${text}`);
