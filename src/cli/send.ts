@@ -79,7 +79,7 @@ const SERVER: Kind<NextHop & Pick<SenderOptions, 'tlsAtOnce' | 'lmtp'>> = {
 };
 
 const OPTIONS = {
-  server: one(SERVER, 'send to this host instead of the MX of each recipient'),
+  server: one(SERVER, 'send to this host, perhaps behind smtps:// (TLS at once) or lmtp://, instead of the MX of each recipient'),
   from: one(FROM, 'the reverse-path: who is told when the mail cannot be delivered', '<>'),
   to: many(TO, 'a recipient'),
   tls: one(choice<TlsPolicy>('off', 'opportunistic', 'require', 'verify'), 'whether the mail goes under TLS', 'opportunistic'),

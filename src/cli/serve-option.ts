@@ -44,7 +44,7 @@ const LARGEST: Kind<number> = { ...SIZE, parse: (written) => (SIZE.parse(written
 
 /** The options of `ehlo serve`. */
 export const OPTIONS = {
-  listen: many(LISTENER, 'listen here; default: where systemd says, or smtp://127.0.0.1:2525', [], placeKey),
+  listen: many(LISTENER, 'listen here, for smtp, smtps, submission, submissions or lmtp: SCHEME://HOST:PORT, SCHEME:/PATH or SCHEME:fd/N; default: where systemd says, or smtp://127.0.0.1:2525', [], placeKey),
   queue: one(DIR, 'the durable queue; made on first use', './queue'),
   maildir: one(DIR, 'deliver mail for the domains of --accept into this Maildir instead of relaying it'),
   accept: many(ACCEPTED, 'take mail for this domain from anyone'),
