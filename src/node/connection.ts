@@ -40,7 +40,7 @@ export class Connection implements AsyncIterable<ReceivedMail> {
     return this.#session.helo;
   }
 
-  /** Opens with 554 instead of 220 (RFC 5321 §3.1); the client is left to say QUIT. */
+  /** Opens with this, such as `554 5.7.1 not for you`, instead of 220 (RFC 5321 §3.1); the client is left to say QUIT, but behind 421. */
   refuse(refusal: string | Verdict): void {
     this.#decide?.(refusalOf(refusal));
   }

@@ -93,7 +93,7 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly sessionState?: () => State;
   /** Makes `mailState`, once for each MAIL: the state of one mail transaction. */
   readonly mailState?: () => MailState;
-  /** Before the banner; a refusal is a 554 banner (RFC 5321 §3.1). */
+  /** Before the banner, whose place a refusal takes: 554 (RFC 5321 §3.1), or 421 for now, which ends the session. */
   readonly client?: (asked: Asked<State>) => Answer;
   /** EHLO, HELO or LHLO, each time. */
   readonly helo?: (asked: Asked<State> & { readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly domain: Domain | AddressLiteral }) => Answer;

@@ -12,7 +12,7 @@ import type { NoticeName } from './notice.ts';
 /**
  * What a `ServerSession` waits to be told: its one open question. `accept()` means "go on as the RFC has it"; the default replies are in `reply.ts`.
  *
- *   client   before the banner: `refuse` makes the banner 554 (RFC 5321 §3.1)
+ *   client   before the banner: the reply of `refuse`, 554 as RFC 5321 §3.1 has it, takes its place
  *   helo     EHLO, HELO or LHLO
  *   auth     answered by `answerAuth`, not by `accept` or `refuse`
  *   mail     MAIL
