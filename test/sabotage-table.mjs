@@ -174,5 +174,6 @@ export const MISTAKES = [
   ['a smarthost that is this host has its mail', 'relay/target.ts', 'if (!isOwn(target, options)) return false;\n', 'return false;\n', 'test/relay/route'],
   ['a domain whose DNS fails has the hosts of others left alone', 'node/dispatch.ts', 'concerns(charge.destination, target?.host)', 'charge !== undefined || target !== undefined', 'test/node/dispatch-destination'],
   ['mail that goes elsewhere has the turns of a hoster', 'node/dispatch.ts', '    this.#scheduler.leave(charge, Date.now());\n', '', 'test/node/dispatch-destination'],
+  ['a relay says who it is to every next hop', 'node/ways.ts', 'smarthost !== undefined && first?.key === nextHopKey(smarthost) ?', 'smarthost !== undefined ?', 'test/node/smarthost-auth'],
   ['nobody is told where a route leads', 'node/ways.ts', "    if (route.type === 'targets') routed?.(route.key);\n", '', 'test/node/reuse'],
 ];

@@ -1,4 +1,4 @@
-// The files of `ehlo serve` that may change while it runs: certificate, key, users. Read at the start, and again on SIGHUP; by
+// The files of `ehlo serve` that may change while it runs: certificate, key, users, password. Read at the start, and again on SIGHUP; by
 // one process, which tells its workers what stood in them: they may not be allowed to read them.
 //
 // Rule 1: what is read again is taken whole or not at all: where one file is bad the old content of all stays, and one line of
@@ -13,18 +13,21 @@ import { Users } from '../node/credential.ts';
 import { LARGEST_PEM } from '../node/pem.ts';
 import { TlsServer, type TlsOptions } from '../node/tls.ts';
 import { readWhole } from '../node/whole-read.ts';
+import { readPassword } from './password-file.ts';
 import { reason } from './reason.ts';
 
 export interface ReloadedPaths {
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   readonly users: string | undefined;
+  readonly smarthostPasswordFile: string | undefined;
 }
 
 /** What stood in the files; undefined where none is named. */
 export interface FileContents {
   readonly pair: (TlsOptions & { readonly cert: Uint8Array; readonly key: Uint8Array }) | undefined;
   readonly users: { readonly path: string; readonly octets: Uint8Array } | undefined;
+  readonly smarthostPassword: string | undefined;
 }
 
 export class ReloadedFiles {
@@ -75,10 +78,11 @@ export class ReloadedFiles {
   }
 }
 
-async function readContents({ tlsCert, tlsKey, users }: ReloadedPaths): Promise<FileContents> {
+async function readContents({ tlsCert, tlsKey, users, smarthostPasswordFile: password }: ReloadedPaths): Promise<FileContents> {
   return {
     pair: tlsCert === undefined || tlsKey === undefined ? undefined : { cert: await readPem('--tls-cert', tlsCert), key: await readPem('--tls-key', tlsKey) },
     users: users === undefined ? undefined : { path: users, octets: await Users.octets(users) },
+    smarthostPassword: password === undefined ? undefined : await readPassword('--smarthost-password-file', password),
   };
 }
 

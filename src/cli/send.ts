@@ -14,7 +14,6 @@ import { CR, LF } from '../wire/octet.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
 import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
-import { decodeUtf8 } from '../wire/utf8.ts';
 import { visible } from '../wire/visible.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { RecordedClientSession } from '../transcript/record-client.ts';
@@ -36,6 +35,7 @@ import { misuse, type Misuse } from './misuse.ts';
 import { choice, FILE, flag, isMalformed, many, one, SECONDS, text, type Kind, type OptionValues } from './option.ts';
 import { OrderedLines } from './ordered-lines.ts';
 import { withProgress } from './progress.ts';
+import { readPassword } from './password-file.ts';
 import { reason } from './reason.ts';
 import { resolverOf, routeOptions, ROUTING } from './routing.ts';
 
@@ -148,7 +148,7 @@ async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout }
   if (server?.tlsAtOnce === true && tls === 'off') return misuse('--tls off: expected another policy for a server with TLS at once');
   const ca = tlsCa === undefined ? undefined : await readWhole(tlsCa, LARGEST_PEM).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${reason(error)})`));
   if (ca !== undefined && 'text' in ca) return ca;
-  const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
+  const password = passwordFile === undefined ? undefined : await readPassword('--password-file', passwordFile).catch((error: unknown) => misuse(reason(error)));
   if (typeof password === 'object') return password;
   try {
     return {
@@ -174,16 +174,6 @@ async function recording(dialogues: Dialogues): Promise<(given: ClientOptions, n
     const { write, ended } = dialogues.open();
     return new RecordedClientSession(given, now, { title: 'a mail is sent', source, hash: HASH, ended }, write);
   };
-}
-
-/** More octets than stand in a file for the sake of its first line. */
-const LARGEST_PASSWORD_FILE = 65_536;
-
-async function readPassword(file: string): Promise<string | Misuse> {
-  const octets = await readWhole(file, LARGEST_PASSWORD_FILE).catch((error: unknown) => misuse(`--password-file ${JSON.stringify(file)}: expected a file with a password (${reason(error)})`));
-  if ('text' in octets) return octets;
-  const [password = ''] = (decodeUtf8(octets) ?? '').split(/\r?\n/, 1);
-  return password === '' ? misuse(`--password-file ${JSON.stringify(file)}: expected a password in UTF-8 on its first line`) : password;
 }
 
 /** Characters of a reply that are printed. */

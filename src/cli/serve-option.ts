@@ -50,6 +50,8 @@ export const OPTIONS = {
   accept: many(ACCEPTED, 'take mail for this domain from anyone'),
   relayFrom: many(CIDR, 'clients that may send to any domain', ['127.0.0.0/8', '::1/128']),
   ...ROUTING,
+  smarthostUser: one(text('NAME', 'the name of a user'), 'authenticate to the smarthost as this user'),
+  smarthostPasswordFile: one(FILE, 'file whose first line is the password; read again on SIGHUP'),
   tlsCert: one(FILE, 'PEM file with the certificate and its chain: offers STARTTLS; read again on SIGHUP'),
   tlsKey: one(FILE, 'PEM file with its key'),
   users: one(FILE, 'who may authenticate: lines made by ehlo passwd; read again on SIGHUP'),
@@ -73,7 +75,7 @@ export const USAGE = {
   name: 'ehlo serve',
   operands: '',
   operandCount: { least: 0, most: 0 },
-  about: 'Receives mail by SMTP, keeps it in a durable queue, and relays it by MX. Anyone may send to the domains of --accept,\nthe clients of --relay-from to all others. SIGTERM and SIGINT end it: what is in hand is finished first. SIGHUP reads certificate, key and users again.',
+  about: 'Receives mail by SMTP, keeps it in a durable queue, and relays it by MX. Anyone may send to the domains of --accept,\nthe clients of --relay-from to all others. SIGTERM and SIGINT end it: what is in hand is finished first. SIGHUP reads certificate, key, users and password again.',
   examples: [
     'ehlo serve',
     "ehlo serve --maildir ./Maildir --accept '*'",

@@ -89,8 +89,10 @@ function unservedText(unserved: readonly Listener[]): string {
 }
 
 /** What only the options together can show. */
-function misuseOf({ listen, tlsCert, tlsKey, users }: GivenOptions): string | undefined {
+function misuseOf({ listen, tlsCert, tlsKey, users, smarthost, smarthostUser, smarthostPasswordFile }: GivenOptions): string | undefined {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) return '--tls-cert and --tls-key: expected both or neither';
+  if ((smarthostUser === undefined) !== (smarthostPasswordFile === undefined)) return '--smarthost-user and --smarthost-password-file: expected both or neither';
+  if (smarthostUser !== undefined && smarthost === undefined) return '--smarthost-user: expected --smarthost with it';
   for (const { scheme } of listen) {
     if (SCHEMES[scheme].tlsAtOnce && tlsCert === undefined) return `--listen ${scheme}: expected --tls-cert and --tls-key with it`;
     if (SCHEMES[scheme].submission && users === undefined) return `--listen ${scheme}: expected --users with it, since nobody may submit without AUTH`;
@@ -115,9 +117,9 @@ class Bound {
 
 /** Serves until the end; returns the exit status. Rejects with a ServeError. */
 async function serveAt(given: GivenOptions, bound: Bound, hangup: Hangup, terminal: Terminal): Promise<number> {
-  const { tlsCert, tlsKey, users, user: name } = given;
+  const { tlsCert, tlsKey, users, smarthostPasswordFile, user: name } = given;
   const user = name === undefined ? undefined : await orElse(EXIT.noUser, async () => findUser(name));
-  const files = await orElse(EXIT.noInput, () => ReloadedFiles.read({ tlsCert, tlsKey, users }));
+  const files = await orElse(EXIT.noInput, () => ReloadedFiles.read({ tlsCert, tlsKey, users, smarthostPasswordFile }));
   const ending = new Ending();
   await orElse(EXIT.unavailable, () => bound.open(given));
   const hostname = given.hostname ?? (await nameOfMachine(terminal));

@@ -17,7 +17,7 @@ import { operate } from '../node/operation.ts';
 import { diskOfPart, openPart, PartedQueue, partFolder, partsOf, partsOfWorker } from '../node/part.ts';
 import { TraceFolder } from '../node/trace-folder.ts';
 import type { Tracing } from '../node/trace.ts';
-import { TransferAgent } from '../node/transfer-agent.ts';
+import { TransferAgent, type TransferAgentOptions } from '../node/transfer-agent.ts';
 import type { Terminal } from './command-line.ts';
 import { SCHEMES, type Listener } from './listener.ts';
 import { reason } from './reason.ts';
@@ -48,6 +48,11 @@ const ATTEMPTS = 50;
 const NO_ROOM = `there is no room for mail, which is refused with 452 until there is: ${FLOOR / 1_048_576} MiB of the disk stay free, and as much as the journal writes before it drops what is old; and what waits may fill a quarter of the memory`;
 
 const NOBODY = new Users(new Map());
+
+/** Who we are to the smarthost, with the password as it is now. */
+function smarthostAuthOf(authcid: string | undefined, files: ReloadedFiles): TransferAgentOptions['smarthostAuth'] {
+  return authcid === undefined ? undefined : () => ({ secret: { type: 'password', authcid, password: files.contents.smarthostPassword ?? '' } });
+}
 
 export class Service {
   readonly #agent: TransferAgent;
@@ -120,6 +125,7 @@ export class Service {
       trace,
       tls: files.tls,
       users: options.users === undefined ? undefined : () => files.users ?? NOBODY,
+      smarthostAuth: smarthostAuthOf(options.smarthostUser, files),
       ...(options.metrics === undefined ? {} : { counts }),
     });
     const controls: ControlServer[] = [];

@@ -10,6 +10,7 @@ import type { Queue } from '../relay/queue/port.ts';
 import type { Users } from './credential.ts';
 import { atOnce } from './hook-call.ts';
 import type { Resolver } from './resolve.ts';
+import { checkSender } from './sender.ts';
 
 /** Who may send to whom. */
 export interface AdmissionOptions extends Pick<Admission, 'accept'> {
@@ -21,9 +22,9 @@ export interface AdmissionOptions extends Pick<Admission, 'accept'> {
 const NEEDED = { queue: ['add', 'mails', 'mail', 'content', 'settle', 'close'], resolver: ['route', 'keyOf'] } as const satisfies { readonly queue: readonly (keyof Queue)[]; readonly resolver: readonly (keyof Resolver)[] };
 
 /** Throws UsageError for options with which no mail could be taken, or relayed. */
-export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED | 'hostname' | 'log' | 'users' | 'maildir' | 'routing' | 'reuse' | 'trace' | 'counts', unknown>>>): void {
+export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED | 'hostname' | 'log' | 'users' | 'maildir' | 'routing' | 'reuse' | 'smarthostAuth' | 'trace' | 'counts', unknown>>>): void {
   checkObject(options);
-  const { hostname, log, users, maildir, routing, reuse, trace, counts } = options;
+  const { hostname, log, users, maildir, routing, reuse, smarthostAuth, trace, counts } = options;
   hostOf(hostname);
   for (const name of ['queue', 'resolver'] as const)
     for (const each of NEEDED[name]) if (!can(options[name], each)) throw new UsageError(`${name} is needed, with a function "${each}"`);
@@ -33,11 +34,19 @@ export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED 
   if (maildir !== undefined && !can(maildir, 'deliver')) throw new UsageError('maildir must be a Maildir, such as await Maildir.open(directory)');
   const { routes, mxPort, allowPrivateTargets } = (routing ?? {}) as Readonly<Record<string, unknown>>; // what they are is for checkRouting
   if (routes === undefined || mxPort === undefined || allowPrivateTargets === undefined) throw new UsageError('routing is needed: { routes, mxPort, allowPrivateTargets }');
+  if (smarthostAuth !== undefined) checkSmarthostAuth(smarthostAuth, routing as { readonly smarthost?: unknown });
   if (trace !== undefined && !(can(trace, 'serverSession') && can(trace, 'clientSession'))) throw new UsageError('trace must have functions "serverSession" and "clientSession"');
   if (counts !== undefined && !(typeof counts === 'object' && counts !== null && 'outcomes' in counts)) throw new UsageError('counts must be what relayCounts() has returned');
   if (reuse === undefined) return;
   checkObject(reuse, 'reuse must be an object');
   checkCounts(reuse as object, { idle: 0, mails: 1, age: 0, most: 0 });
+}
+
+/** The function is asked once: what it says at the start is wrong later too. */
+function checkSmarthostAuth(smarthostAuth: unknown, { smarthost }: { readonly smarthost?: unknown }): void {
+  if (smarthost === undefined) throw new UsageError('smarthostAuth is for routing.smarthost, and there is none');
+  if (typeof smarthostAuth !== 'function') throw new UsageError('smarthostAuth must be a function that returns { secret }');
+  checkSender({ auth: atOnce('smarthostAuth', smarthostAuth()) });
 }
 
 /** Throws UsageError for a door that is nowhere: `listen` would take a place of its own. */

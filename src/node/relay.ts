@@ -77,7 +77,7 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
 }
 
 /** The same for a mail whose size and kind are known. */
-export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: RelayOptions & Pick<WaysOptions, 'routed'>): Promise<readonly RecipientOutcome[]> {
+export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: RelayOptions & Pick<WaysOptions, 'routed' | 'smarthostAuth'>): Promise<readonly RecipientOutcome[]> {
   const { hostname = await machineName(), resolver = new Resolver(), signal, closing = signal } = options;
   const routing: RouteOptions = { ownNames: [hostname], ownAddresses: [], routes: new Map(), mxPort: 25, allowPrivateTargets: false, ...options.routing };
   for (const each of [signal, closing]) if (each !== undefined && !UNLIMITED.has(each)) letListen(each);

@@ -45,7 +45,7 @@ export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtO
   /** The host that is meant, for which the certificate is checked, and which the server is told of (RFC 6066 §3). */
   readonly serverName?: string;
   /** Authenticates, or sends nothing (RFC 4954): who it is, and whether the secret may be shown in the clear. Default: it does not. */
-  readonly auth?: Pick<ClientAuth, 'secret' | 'clearText'>;
+  readonly auth?: Pick<ClientAuth, 'secret' | 'clearText'> | undefined;
   /** Breaks off whatever is under way. */
   readonly signal?: Signal | undefined;
   /** Breaks off what has not come as far as MAIL, and begins nothing more. Aborted no later than `signal`. */

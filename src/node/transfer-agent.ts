@@ -45,6 +45,7 @@ import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { now } from './pump.ts';
 import { contentOf, hasRoom, queuedBy, recentOf } from './queue-answer.ts';
 import { relayTo } from './relay.ts';
+import type { SenderOptions } from './sender.ts';
 import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
 import type { Server, ServerLimits } from './server.ts';
@@ -74,6 +75,12 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly tls?: TlsServer | undefined;
   /** Who may authenticate: AUTH is offered. The function is asked each time, so that the users can change. */
   readonly users?: (() => Users) | undefined;
+  /**
+   * Authenticates to the smarthost of `routing`, and to no other host: who this relay is there, such as `{ secret: { type: 'password',
+   * authcid, password } }`. A password is shown only under TLS with a certificate that names the smarthost; where it is not accepted mail
+   * waits. The function is asked for each attempt, so that the password can change. Default: nobody.
+   */
+  readonly smarthostAuth?: (() => SenderOptions['auth']) | undefined;
   /** Has every session write itself down. */
   readonly trace?: Tracing | undefined;
   /** Counts what the agent does: `relayCounts()`, to be looked at whenever. */
@@ -268,12 +275,12 @@ export class TransferAgent {
   }
 
   async #relay(mail: QueuedMail, recipients: readonly number[], signals: Signals, routed: (destination: string) => void): ReturnType<typeof relayTo> {
-    const { hostname, resolver } = this.#options;
+    const { hostname, resolver, smarthostAuth } = this.#options;
     const { reversePath, forwardPaths, size, eightBit, parameters, recipientParameters } = mail;
     const paths = recipients.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
     const asked = { parameters: parameters ?? {}, recipientParameters: recipients.map((recipient) => recipientParameters?.[recipient] ?? {}) };
     const content = (host?: string): AsyncIterable<Uint8Array> => contentForAttempt(this.#options, mail.id, recipients, host);
-    const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, routed, pool: this.#pool, routing: this.#routing.current, ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
+    const results = await relayTo({ reversePath, content, size, eightBit, ...asked }, paths, { hostname, resolver, ...signals, routed, pool: this.#pool, routing: this.#routing.current, smarthostAuth: smarthostAuth?.(), ...(this.#options.trace === undefined ? {} : { session: this.#options.trace.clientSession }) });
     this.#count(results, size);
     return results;
   }

@@ -6,7 +6,7 @@
 // Rule 4: a mail to thousands of domains has a hundred of them looked up, and as many connections, at a time.
 
 import type { Outcome } from '../protocol/client/action.ts';
-import { type DestinationGroup, groupByDestination } from '../relay/outgoing.ts';
+import { type DestinationGroup, groupByDestination, nextHopKey } from '../relay/outgoing.ts';
 import type { RouteOptions, Target } from '../relay/route.ts';
 import { ownVerdict, type OwnVerdict } from '../relay/own-verdict.ts';
 import type { ForwardPath } from '../syntax/path.ts';
@@ -18,7 +18,7 @@ import { ABORTED } from './opener.ts';
 import { pause } from './pause.ts';
 import type { Held } from './pool.ts';
 import type { Resolver, Route } from './resolve.ts';
-import { forSome, type Outgoing } from './sender.ts';
+import { forSome, type Outgoing, type SenderOptions } from './sender.ts';
 import { Turnstile } from './turnstile.ts';
 
 /** Milliseconds that the ways of the recipients' domains have to be found in, for those that are the same to be shared. */
@@ -30,6 +30,8 @@ const MOST_WAYS = 100;
 export interface WaysOptions extends Omit<DeliverOptions, 'open' | 'destinations' | 'configured'> {
   readonly resolver: Resolver;
   readonly routing: RouteOptions;
+  /** Who we are to the smarthost of `routing`; no other host hears it. Default: nobody. */
+  readonly smarthostAuth?: SenderOptions['auth'] | undefined;
   /** Told of the key of each route that is found. */
   readonly routed?: ((key: string) => void) | undefined;
 }
@@ -129,7 +131,8 @@ class Ways {
 
   /** Delivers to groups that go one way: over `open` first, then where `find` says. */
   async #go(groups: readonly DestinationGroup[], find: () => Promise<Targets>, open?: Held): Promise<void> {
-    const { routing } = this.#options;
+    const { routing, smarthostAuth, auth } = this.#options;
+    const { smarthost } = routing;
     const [first, ...others] = groups;
     const recipients = first !== undefined && others.length === 0 ? first.recipients : groups.flatMap((group) => group.recipients).sort((a, b) => a - b);
     const { mail, paths } = forSome(this.#mail, this.#paths, recipients);
@@ -138,6 +141,7 @@ class Ways {
     const options = Object.assign({}, this.#options, {
       destinations: groups.map(({ key }) => key),
       configured,
+      auth: smarthost !== undefined && first?.key === nextHopKey(smarthost) ? (smarthostAuth ?? auth) : auth,
       ownNames: configured ? [] : routing.ownNames, // the operator may have a next hop that he calls as this host
       open,
       report: (index: number, result: RecipientOutcome) => this.#settle(recipients[index] ?? -1, result),

@@ -130,7 +130,7 @@ const EFFECTS: Readonly<Record<Reason, Effect>> = {
 };
 
 /** Replies to these are about the session, whatever they say of it; so is 421 to anything (§3.8). */
-const OF_THE_SESSION: ReadonlySet<string> = new Set([AWAITED['greeting'].phrase, AWAITED['EHLO'].phrase, AWAITED['HELO'].phrase]);
+const OF_THE_SESSION: ReadonlySet<string> = new Set((['greeting', 'EHLO', 'LHLO', 'HELO', 'STARTTLS', 'AUTH'] as const).map((awaited) => AWAITED[awaited].phrase));
 
 /** Returns what the outcomes of an attempt's recipients say of their destination: that it answered one of them counts for most. */
 export function effectOf(outcomes: readonly Outcome[]): Effect {

@@ -44,11 +44,11 @@ export function groupByDestination(paths: readonly ForwardPath[], hostname: stri
 export function destinationKey(path: ForwardPath, hostname: string, { routes, smarthost }: Pick<RouteOptions, 'routes' | 'smarthost'>): string {
   const destination = destinationOf(path, hostname);
   const nextHop = findRoute(routes, destination) ?? smarthost;
-  return nextHop === undefined ? destination : textOf(nextHop);
+  return nextHop === undefined ? destination : nextHopKey(nextHop);
 }
 
-/** The same text each time: mails that wait need not have one of their own each. */
-function textOf(nextHop: NextHop): string {
+/** What mail for a configured next hop has in common. The same text each time: mails that wait need not have one of their own each. */
+export function nextHopKey(nextHop: NextHop): string {
   let text = TEXTS.get(nextHop);
   if (text === undefined) TEXTS.set(nextHop, (text = `${nextHop.host}:${nextHop.port}`));
   return text;

@@ -21,18 +21,34 @@ describe('the files that are read again', () => {
     using folder = temporaryDirectory();
     const users = join(folder.path, 'users');
     writeFileSync(users, lines.tim + lines.tom);
-    const files = await ReloadedFiles.read({ tlsCert: undefined, tlsKey: undefined, users });
+    const files = await ReloadedFiles.read({ tlsCert: undefined, tlsKey: undefined, users, smarthostPasswordFile: undefined });
     expect(files.users?.mechanisms).toEqual(['SCRAM-SHA-256', 'PLAIN', 'LOGIN']);
     writeFileSync(users, lines.tom);
     await files.reload();
     expect(files.users?.mechanisms).toEqual(['PLAIN', 'LOGIN']);
   });
 
+  it('have the password for the smarthost on their first line', async () => {
+    using folder = temporaryDirectory();
+    const smarthostPasswordFile = join(folder.path, 'password');
+    const paths = { tlsCert: undefined, tlsKey: undefined, users: undefined, smarthostPasswordFile };
+    await expect(ReloadedFiles.read(paths)).rejects.toThrow(`--smarthost-password-file "${smarthostPasswordFile}": expected a file with a password (no such file or directory`);
+    writeFileSync(smarthostPasswordFile, 'tanstaaf\r\nnot this\n');
+    const files = await ReloadedFiles.read(paths);
+    expect(files.contents.smarthostPassword).toBe('tanstaaf');
+    writeFileSync(smarthostPasswordFile, '\n');
+    await expect(files.reload()).rejects.toThrow('expected a password in UTF-8 on its first line');
+    expect(files.contents.smarthostPassword).toBe('tanstaaf');
+    writeFileSync(smarthostPasswordFile, 'b\u00fccher');
+    await files.reload();
+    expect(files.contents.smarthostPassword).toBe('b\u00fccher');
+  });
+
   it('are no pipes: what can be read once is not waited for', async () => {
     using folder = temporaryDirectory();
     const users = join(folder.path, 'users');
     writeFileSync(users, lines.tim);
-    const files = await ReloadedFiles.read({ tlsCert: undefined, tlsKey: undefined, users });
+    const files = await ReloadedFiles.read({ tlsCert: undefined, tlsKey: undefined, users, smarthostPasswordFile: undefined });
     const before = files.users;
     rmSync(users, { recursive: true });
     execFileSync('mkfifo', [users], { encoding: 'utf8' });
@@ -46,7 +62,7 @@ describe('the files that are read again', () => {
     writeFileSync(tlsCert, pem('mx'));
     writeFileSync(tlsKey, pem('mx-key'));
     writeFileSync(users, lines.tim);
-    const files = await ReloadedFiles.read({ tlsCert, tlsKey, users });
+    const files = await ReloadedFiles.read({ tlsCert, tlsKey, users, smarthostPasswordFile: undefined });
     const before = files.users;
     writeFileSync(users, lines.tom);
     writeFileSync(tlsKey, pem('other-key'));

@@ -25,6 +25,8 @@ describe('what an attempt shows of its destination', () => {
     ['421 to the connection',           'unreachable', [said('deferred', 421, 'the connection')]],
     ['421 to RCPT (§3.8)',              'unreachable', [said('deferred', 421, 'RCPT')]],
     ['450 to EHLO',                     'unreachable', [said('deferred', 450, 'EHLO')]],
+    ['550 to AUTH',                     'unreachable', [said('deferred', 550, 'AUTH')]], // no mail gets there, and each try is one more wrong password
+    ['450 to STARTTLS',                 'unreachable', [said('deferred', 450, 'STARTTLS')]],
     ['550 to HELO',                     'unreachable', [said('deferred', 550, 'HELO')]],
     ['550 to the connection',           'unreachable', [said('deferred', 550, 'the connection')]],
     ['521 to the connection (RFC 7504)', 'answered',   [said('failed', 521, 'the connection')]],
