@@ -184,15 +184,16 @@ export class Stage {
    * Starts `ehlo serve` on a free port of 127.0.0.1, with a queue of its own unless one is named, and waits until it is ready.
    * When the stage ends it has to end with status 0 within 31 s of SIGTERM.
    * @param {string[]} args
-   * @param {{ descriptors?: number }} options `descriptors`: how many files it may have open
+   * @param {{ descriptors?: number, env?: Record<string, string> }} options `descriptors`: how many files it may have open; `env`: what its environment has besides
    */
-  async serve(args = [], { descriptors } = {}) {
+  async serve(args = [], { descriptors, env = {} } = {}) {
     const words = ['serve', ...args];
     if (!args.includes('--listen')) words.push('--listen', 'smtp://127.0.0.1:0');
     if (!args.includes('--queue')) words.push('--queue', join(this.folder('queue'), 'queue'));
     if (!args.includes('--hostname')) words.push('--hostname', 'relay.test');
     const limited = ['-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh', process.execPath, EHLO, ...words];
-    const program = descriptors === undefined ? this.start(process.execPath, [EHLO, ...words]) : this.start('sh', limited);
+    const options = { env: { ...process.env, ...env } };
+    const program = descriptors === undefined ? this.start(process.execPath, [EHLO, ...words], options) : this.start('sh', limited, options);
     const [, port] = await program.find(/^ehlo: listening on smtp:\/\/\S*:(\d+)$/m, 15);
     program.port = Number(port);
     this.onEnd(async () => {
