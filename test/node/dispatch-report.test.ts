@@ -1,13 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
-import { DEFERRED, DELIVERED, FAILED, HOUR, MINUTE, NOTHING, onVirtualTime, SCHEDULE, settle, SILENT, stage, TO_BOB, TO_BOTH, TO_TWO } from '../support/dispatch.ts';
+import { DEFERRED, DELIVERED, FAILED, HOUR, MINUTE, nothing, NOTHING, onVirtualTime, SCHEDULE, settle, SILENT, stage, TO_BOB, TO_BOTH, TO_TWO } from '../support/dispatch.ts';
 import { mailOf } from '../support/memory-queue.ts';
 
 vi.mock('node:timers', async () => (await import('../support/global-timers.ts')).timers);
 onVirtualTime();
-
-async function* nothing(): AsyncGenerator<Uint8Array, void> {
-  yield NOTHING;
-}
 
 describe('a recipient that failed', () => {
   it('is reported before it is recorded, and nobody else is', async () => {

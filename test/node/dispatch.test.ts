@@ -3,16 +3,12 @@ import type { Outcome } from '../../src/protocol/client/action.ts';
 import { REASONS } from '../../src/protocol/client/reason.ts';
 import type { Queue } from '../../src/relay/queue/port.ts';
 import { nextAttempt } from '../../src/relay/schedule.ts';
-import { type Answers, DEFERRED, DELIVERED, FAILED, HOUR, MINUTE, NOTHING, onVirtualTime, SCHEDULE, settle, stage, TO_BOB, TO_BOTH, TO_TWO, UNKNOWN } from '../support/dispatch.ts';
+import { type Answers, DEFERRED, DELIVERED, FAILED, HOUR, MINUTE, nothing, NOTHING, onVirtualTime, SCHEDULE, settle, stage, TO_BOB, TO_BOTH, TO_TWO, UNKNOWN } from '../support/dispatch.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { deferred, type Deferred } from '../support/turn.ts';
 
 vi.mock('node:timers', async () => (await import('../support/global-timers.ts')).timers);
 onVirtualTime();
-
-async function* nothing(): AsyncGenerator<Uint8Array, void> {
-  yield NOTHING;
-}
 
 describe('a mail', () => {
   it('is relayed when it is added, and done with when it is delivered', async () => {

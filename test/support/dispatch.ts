@@ -25,6 +25,9 @@ export const SILENT: Outcome = { state: 'deferred', reply: reply(451, '4.4.2', '
 export const ABORTED: Outcome = { state: 'deferred', reply: reply(451, '4.3.2', 'given up'), inReplyTo: 'nothing', reason: 'aborted' };
 
 export const NOTHING = new Uint8Array(0);
+export async function* nothing(): AsyncGenerator<Uint8Array, void> {
+  yield NOTHING;
+}
 export const TO_BOB = mailOf('m1', '<alice@a.test>', '<bob@b.test>');
 export const TO_TWO = mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@b.test>');
 export const TO_BOTH = mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@c.test>', '<dave@b.test>');
