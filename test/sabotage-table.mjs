@@ -84,6 +84,7 @@ export const MISTAKES = [
   ['the first chunk of the next mail is checked as text of the last', 'protocol/server/conversation.ts', '    this.#data = undefined; //', '    //', `${SERVER}/session ${SERVER}/session-octets test/transcripts -t rfc3030`],
   ['one recipient too many', 'protocol/server/guard.ts', '(transaction?.accepted ?? 0) >= offer.maxRecipients', '(transaction?.accepted ?? 0) > offer.maxRecipients', `${SERVER}/guard ${SERVER}/session-limit`],
   ['a mechanism that shows the secret needs no TLS', 'protocol/server/authentication.ts', 'secured || clearText || !MECHANISMS[name].revealsSecret', 'secured || clearText || MECHANISMS[name].revealsSecret', `${SERVER}/authentication test/transcripts -t rfc4954`],
+  ['an AUTH that fails is put down to whom the one before was about', 'protocol/server/authentication.ts', '    this.#authcid = undefined;\n', '', `${SERVER}/authentication`],
   ['one failure of AUTH too many', 'protocol/server/authentication.ts', '++this.#failures > this.#most', '++this.#failures > this.#most + 1', `${SERVER}/authentication test/transcripts -t rfc4954`],
   ['a deadline that has come has not passed', 'protocol/server/pace.ts', "return now >= this.#since + this.#limits.timeout ? 'timeout' : undefined;", "return now > this.#since + this.#limits.timeout ? 'timeout' : undefined;", 'test/transcripts -t timeout'],
   ['what a malformed BDAT announces is not known', 'protocol/server/command-line.ts', 'return Math.min(Number(size ?? 0), Number.MAX_SAFE_INTEGER);', 'return 0;', 'test/transcripts -t rfc3030'],

@@ -6,7 +6,7 @@ import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { AuthAnswer, AuthQuestion, Identity } from '../protocol/sasl/exchange.ts';
 import type { LeniencyName } from '../protocol/leniency.ts';
-import type { TransactionEnd } from '../protocol/server/action.ts';
+import type { TransactionEnd, Unauthenticated } from '../protocol/server/action.ts';
 import type { NoticeName } from '../protocol/server/notice.ts';
 import type { Verdict } from '../protocol/server/verdict.ts';
 import type { Signal } from './aborter.ts';
@@ -77,6 +77,11 @@ export interface Noticed<State = unknown> {
   readonly source: string;
 }
 
+/** An AUTH that came to nothing, whoever judged it: the hook `auth`, or the session, which alone sees the proof of SCRAM. */
+export interface FailedAuth<State = unknown> extends Unauthenticated {
+  readonly session: SessionFacts<State>;
+}
+
 /** The verdict on a mail; in LMTP it may be a list with one for each of `forwardPaths` (RFC 2033 §4.2). */
 export type MessageAnswer = Verdict | readonly Verdict[];
 
@@ -103,6 +108,8 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly rcpt?: (asked: AskedOfMail<State, MailState> & { readonly forwardPath: ForwardPath; readonly mailbox: Mailbox; readonly parameters: RecipientParameters; readonly reversePath: ReversePath }) => Answer;
   /** Whether a client is who it says; see `AuthQuestion`. Needed where the option `auth` is set, whose `decoy` is for who keeps credentials for SCRAM himself. */
   readonly auth?: (asked: Asked<State> & { readonly question: AuthQuestion }) => AuthAnswer | Promise<AuthAnswer>;
+  /** Told of each AUTH that came to nothing: who tries passwords has `reason` 'credentials'. */
+  readonly unauthenticated?: (failed: FailedAuth<State>) => void;
   /** VRFY: `accept('Alice <alice@example.org>')` is 250 2.1.5, `undefined` 252 (RFC 5321 §3.5.3). */
   readonly vrfy?: (asked: Asked<State> & { readonly text: string }) => Answer;
   /** Called as the mail data begin; its verdict is the reply to their end, and must be given. */

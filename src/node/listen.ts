@@ -41,12 +41,12 @@ const LISTEN_OPTIONS: Readonly<Record<keyof ListenOptions, true>> = {
 
 /** All hooks, by name, and what a `Collector` has besides. */
 const HOOK_NAMES: Readonly<Record<keyof Collector, true>> = {
-  sessionState: true, mailState: true, client: true, helo: true, mail: true, rcpt: true, auth: true, vrfy: true, message: true, ended: true, notice: true, error: true,
+  sessionState: true, mailState: true, client: true, helo: true, mail: true, rcpt: true, auth: true, unauthenticated: true, vrfy: true, message: true, ended: true, notice: true, error: true,
   mails: true, next: true,
 };
 
 /** Those that a server can do without. */
-const HOOKS = ['sessionState', 'mailState', 'client', 'helo', 'mail', 'rcpt', 'auth', 'vrfy', 'ended', 'notice', 'error'] as const satisfies readonly (keyof Hooks)[];
+const HOOKS = ['sessionState', 'mailState', 'client', 'helo', 'mail', 'rcpt', 'auth', 'unauthenticated', 'vrfy', 'ended', 'notice', 'error'] as const satisfies readonly (keyof Hooks)[];
 
 /**
  * Listens for SMTP connections (RFC 5321 §3.1), and resolves when it does.

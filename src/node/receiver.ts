@@ -126,6 +126,11 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
       case 'leniency': case 'notice':
         this.#learn();
         return this.#hear(() => this.#hooks.notice?.({ session: this.#facts, type: action.type, name: action.name, source: action.source }));
+      case 'unauthenticated': {
+        this.#learn();
+        const { reason, authcid, detail } = action;
+        return this.#hear(() => this.#hooks.unauthenticated?.({ session: this.#facts, reason, authcid, detail }));
+      }
       default: action satisfies never;
     }
   }

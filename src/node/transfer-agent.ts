@@ -10,8 +10,8 @@
 import { checkCounts, UsageError } from '../wire/usage.ts';
 import { formatHost } from '../syntax/domain.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
-import type { AuthAnswer, AuthQuestion } from '../protocol/sasl/exchange.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
+import type { Unauthenticated } from '../protocol/server/action.ts';
 import { committed, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { clientKey } from '../relay/address.ts';
 import { admit, isQualified, type Admission } from '../relay/admission.ts';
@@ -32,7 +32,7 @@ import type { Entrance } from './entrance.ts';
 import { tell, warn } from './error-report.ts';
 import { errorText } from './error-text.ts';
 import { newId } from './file-queue.ts';
-import type { Asked, Hooks, Mail } from './hook.ts';
+import type { Hooks, Mail } from './hook.ts';
 import { listen } from './listen.ts';
 import { LocalDelivery } from './local-delivery.ts';
 import type { Log } from './log.ts';
@@ -105,6 +105,9 @@ const DOOR_OPTIONS: Readonly<Record<keyof Door, true>> = { place: true, tlsAtOnc
 type Story = Readonly<Record<'id' | 'client' | 'from' | 'to', string> & Record<'helo' | 'user' | 'tls' | 'cipher', string | undefined>> & { size: number | undefined; maildir: true | undefined };
 
 const NO_ROOM = refuse(452, '4.3.1', 'not enough room to keep the mail');
+
+/** Of an AUTH that was answered with 535 5.7.8. */
+const DENIED: ReadonlySet<Unauthenticated['reason']> = new Set(['credentials', 'authority', 'channel-binding']);
 
 /** RFC 6409 §4.2. */
 const UNQUALIFIED_SENDER = refuse(554, '5.1.8', 'the domain is not fully qualified');
@@ -201,7 +204,10 @@ export class TransferAgent {
     const unknown = (path: ReversePath | ForwardPath): boolean => submission && !isQualified(admission, lookedUp(path), routing.routes);
     const refused = (client: string, from: ReversePath, to: ForwardPath | undefined, reason: string): void => log('refused', { client, from: from.text, to: to?.text, reason });
     return {
-      ...(users === undefined ? {} : { auth: (asked) => this.#authenticate(usersOf(users), asked) }),
+      ...(users === undefined ? {} : { auth: ({ question, session: { client }, signal }) => usersOf(users).answer(question, { client: clientKey(client.address), signal }) }),
+      unauthenticated: ({ session: { client, tls }, reason, authcid: user }) => { // who tries passwords is in the log (RFC 8314 §4)
+        if (DENIED.has(reason)) log('refused', { client: client.address, user, tls: tls?.version, cipher: tls?.cipherSuite, reason: 'not authenticated' });
+      },
       mail: ({ reversePath, parameters: { size = 0 }, session: { client } }) => {
         if (unknown(reversePath)) {
           refused(client.address, reversePath, undefined, 'domain not fully qualified');
@@ -224,13 +230,6 @@ export class TransferAgent {
       message: (mail) => this.#take(mail, submission),
       error: (error) => log('error', { text: error.message }),
     };
-  }
-
-  /** Who tries passwords is in the log (RFC 8314 §4), but for those that fail by the proof of SCRAM alone: of these the session judges. */
-  async #authenticate(users: Users, { question, session: { client, tls }, signal }: Asked & { readonly question: AuthQuestion }): Promise<AuthAnswer> {
-    const answer = await users.answer(question, { client: clientKey(client.address), signal });
-    if (answer.type === 'no' && 'authcid' in question && !signal.aborted) this.#options.log('refused', { client: client.address, user: question.authcid, tls: tls?.version, cipher: tls?.cipherSuite, reason: 'not authenticated' });
-    return answer;
   }
 
   async #take(mail: Mail, submission: boolean): Promise<Verdict> {

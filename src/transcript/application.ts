@@ -10,14 +10,14 @@ import { parseForwardPath, parseReversePath } from '../syntax/path.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { parseReplyLine } from '../syntax/reply.ts';
 import { LENIENCIES, type LeniencyName } from '../protocol/leniency.ts';
-import type { AbortReason, ServerQuestion, TransactionEnd } from '../protocol/server/action.ts';
+import type { AbortReason, ServerQuestion, TransactionEnd, Unauthenticated } from '../protocol/server/action.ts';
 import type { Outcome, Reason, Transaction } from '../protocol/client/action.ts';
 import type { RecipientParameters } from '../protocol/mail.ts';
 import { formatCredential, parseCredential } from '../protocol/sasl/credential.ts';
 import { isRefusal, type AuthAnswer } from '../protocol/sasl/exchange.ts';
 import { REASONS } from '../protocol/client/reason.ts';
 import { NOTICES, type NoticeName } from '../protocol/server/notice.ts';
-import { ABORT_REPLIES } from '../protocol/server/reply.ts';
+import { ABORT_REPLIES, AUTH_FAILURES } from '../protocol/server/reply.ts';
 import { formatMailParameters, formatRecipientParameters, parseMailParameters, parseRecipientParameters } from '../protocol/parameter-text.ts';
 import { formatExact, parseExact, seen, unseen } from './exact.ts';
 
@@ -44,6 +44,7 @@ export type ApplicationLine =
   | { readonly say: 'ended'; readonly how: TransactionEnd; readonly replied: boolean }
   | { readonly say: 'leniency'; readonly name: LeniencyName }
   | { readonly say: 'notice'; readonly name: NoticeName }
+  | { readonly say: 'unauthenticated'; readonly reason: Unauthenticated['reason']; readonly authcid: string | undefined }
   | { readonly say: 'abort'; readonly reason: AbortReason | undefined } // undefined: a client's application gives up
   // Of a client's application.
   | { readonly say: 'mail'; readonly transaction: Transaction }
@@ -81,6 +82,8 @@ const STATES = ['delivered', 'failed', 'deferred', 'unknown'] as const satisfies
 
 const ENDS = ['accepted', 'refused', 'reset', 'peer-gone', 'timeout', 'shutdown', 'dropped'] as const satisfies readonly TransactionEnd[];
 
+const FAILURES = [...keysOf(AUTH_FAILURES), 'cancelled'] as const satisfies readonly Unauthenticated['reason'][];
+
 const PATH = String.raw`<(?:[^">]|"(?:[^"\\]|\\.)*")*>`; // a quoted local part may hold ">" and spaces
 const ASKED = String.raw`(?: [A-Z0-9][A-Z0-9-]*(?:=[!-<>-~]+)?)*`; // esmtp-params
 
@@ -97,6 +100,7 @@ const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
     ended: { grammar: `ended ${ENDS.join('|')} [unheard]`, pattern: /^ended (?<how>[\w-]+)(?: (?<unheard>unheard))?$/, read: readEnded },
     leniency: { grammar: `leniency ${Object.keys(LENIENCIES).join('|')}`, pattern: /^leniency (?<name>\w+)$/, read: readLeniency },
     notice: { grammar: `notice ${Object.keys(NOTICES).join('|')}`, pattern: /^notice (?<name>.+)$/, read: readNotice },
+    unauthenticated: { grammar: `unauthenticated ${FAILURES.join('|')} [NAME]`, pattern: /^unauthenticated (?<reason>[\w-]+)(?: (?<authcid>.+))?$/, read: readUnauthenticated },
     content: { grammar: 'content "…"', pattern: /^content "(?<text>.*)"$/, read: readContent },
     abort: { grammar: `abort ${Object.keys(ABORT_REPLIES).join('|')}`, pattern: /^abort (?<reason>.+)$/, read: readAbort },
   },
@@ -144,6 +148,7 @@ function textOf(line: ApplicationLine): string {
     case 'auth': return `auth ${formatAnswer(line.answer)}`;
     case 'ended': return `ended ${line.how}${line.replied || !isConclusion(line.how) ? '' : ' unheard'}`;
     case 'leniency': case 'notice': return `${line.say} ${line.name}`;
+    case 'unauthenticated': return `unauthenticated ${line.reason}${line.authcid === undefined ? '' : ` ${line.authcid}`}`;
     case 'abort': return line.reason === undefined ? 'abort' : `abort ${line.reason}`;
     case 'mail': {
       const { reversePath, forwardPaths, size, eightBit, followed, content, parameters = {}, recipientParameters = [] } = line.transaction;
@@ -232,6 +237,11 @@ function readLeniency({ name }: Groups): ApplicationLine | undefined {
 function readNotice({ name }: Groups): ApplicationLine | undefined {
   const known = keysOf(NOTICES).find((one) => one === name);
   return known && { say: 'notice', name: known };
+}
+
+function readUnauthenticated({ reason, authcid }: Groups): ApplicationLine | undefined {
+  const known = FAILURES.find((one) => one === reason);
+  return known && { say: 'unauthenticated', reason: known, authcid };
 }
 
 function readAbort({ reason }: Groups): ApplicationLine | undefined {

@@ -91,7 +91,7 @@ export class RecordedServerSession extends ServerSession {
     const action = super.next();
     if (action === undefined) return undefined;
     switch (action.type) {
-      case 'data': case 'content': case 'notice': break; // what the client sent says it already, and when
+      case 'data': case 'content': case 'notice': case 'unauthenticated': break; // what the client sent says it already, and when
       case 'send':
         this.#recorder.sent(action.octets.subarray(this.#written));
         this.#written = 0;

@@ -82,7 +82,7 @@ function readStep(entry: Entry, subject: Subject): Step | undefined {
 /** Whether the application is told it, rather than says it. */
 function isTold(said: ApplicationLine): boolean {
   switch (said.say) {
-    case 'ask': case 'data': case 'start-tls': case 'ended': case 'leniency': case 'notice': case 'content': case 'outcome': case 'done': return true;
+    case 'ask': case 'data': case 'start-tls': case 'ended': case 'leniency': case 'notice': case 'unauthenticated': case 'content': case 'outcome': case 'done': return true;
     case 'accept': case 'refuse': case 'each': case 'next': case 'auth': case 'mail': case 'content ends': case 'content lost': case 'quit': return false;
     case 'abort': return said.reason !== undefined;
     default: return said satisfies never;

@@ -186,6 +186,7 @@ export function lineOf(action: Exclude<ServerAction, { readonly type: 'send' | '
     case 'data': return { say: 'data' };
     case 'start-tls': return { say: 'start-tls' };
     case 'ended': return { say: 'ended', how: action.how, replied: action.replied };
+    case 'unauthenticated': return { say: 'unauthenticated', reason: action.reason, authcid: action.authcid };
     case 'leniency': case 'notice': return lineOfReport(action);
     default: return action satisfies never;
   }

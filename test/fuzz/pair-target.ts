@@ -181,7 +181,7 @@ class Pair {
         this.#content += decodeLatin1(action.octets);
         return;
       case 'start-tls': return this.#shakes('server');
-      case 'abort': case 'ended': case 'leniency': case 'notice': return;
+      case 'abort': case 'ended': case 'leniency': case 'notice': case 'unauthenticated': return;
       default: action satisfies never;
     }
   }

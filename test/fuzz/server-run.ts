@@ -211,6 +211,7 @@ export class ServerRun {
         this.mail = undefined;
         break;
       case 'ask': return this.#ask(action.question);
+      case 'unauthenticated': return void this.told.push({ about: `unauthenticated ${action.reason} ${action.authcid}` });
       case 'start-tls': case 'leniency': case 'notice': break;
       default: action satisfies never;
     }

@@ -33,6 +33,7 @@ it('hooks may be an object of a class', async () => {
     rcpt(): void { this.#said.push('rcpt'); }
     vrfy(): void { this.#said.push('vrfy'); }
     notice(): void { this.#said.push('notice'); }
+    unauthenticated(): void { this.#said.push('unauthenticated'); }
     ended(): void { this.#said.push('ended'); }
     error({ message }: Error): void { this.#said.push(message); }
     message(): Verdict { return accept(this.said); }

@@ -62,10 +62,12 @@ describe('AUTH (RFC 4954)', () => {
     ['PLAIN', 'tim', 'wrong'], ['LOGIN', 'tim', 'wrong'], ['SCRAM-SHA-256', 'tim', 'wrong'],
     ['PLAIN', 'nobody', PASSWORD], ['LOGIN', 'nobody', PASSWORD], ['SCRAM-SHA-256', 'nobody', PASSWORD], ['SCRAM-SHA-256', 'tom', PASSWORD],
   // shows RFC4954:4-30 RFC4954:6-9
-  ])('by %s of %s with %j is 535, and leaves nobody authenticated', async (mechanism, name, password) => {
+  ])('by %s of %s with %j is 535, is told, and leaves nobody authenticated', async (mechanism, name, password) => {
     const identities: unknown[] = [];
-    const peer = await secured(ALL, { ...answers, mail: ({ session }) => void identities.push(session.identity) });
+    const failed: unknown[] = [];
+    const peer = await secured(ALL, { ...answers, mail: ({ session }) => void identities.push(session.identity), unauthenticated: ({ session, reason, authcid }) => void failed.push([session.protocol, reason, authcid]) });
     expect(await authenticate(peer, mechanism, name, password)).toMatch(/^535 5\.7\.8 /);
+    expect(failed).toEqual([['ESMTPS', 'credentials', name]]);
     await peer.command('MAIL FROM:<alice@a.test>');
     expect(identities).toEqual([undefined]);
     await peer.command('RSET');

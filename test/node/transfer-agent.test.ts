@@ -16,7 +16,7 @@ import type { NextHop } from '../../src/relay/next-hop.ts';
 import type { Queue, QueuedMail } from '../../src/relay/queue/port.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
-import { encodeBase64 } from '../../src/wire/base64.ts';
+import { decodeBase64, encodeBase64 } from '../../src/wire/base64.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { cheapCredential } from '../support/cheap-credential.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -236,15 +236,19 @@ it('a queue without room for a mail has it refused at MAIL, with its size or wit
   peer.reset();
 });
 
-// found by running: whoever tried passwords was in no log
+// found by running: whoever tried passwords was in no log, and whoever tried them by SCRAM later on neither
 it('who is not authenticated is in the log, with the name, and under which TLS (RFC 8314 §4)', async () => {
-  const users = new Users(new Map([['alice', await cheapCredential('scrypt', 'open sesame')]]));
+  const users = new Users(new Map([['alice', await cheapCredential('scrypt', 'open sesame')], ['carol', await cheapCredential('scram-sha-256', 'open sesame')]]));
   const host = await start('mx.test', { options: { users: () => users, tls: new TlsServer(certificate('mx')) } });
   const peer = await startTls(await connect(host));
   await peer.command('EHLO client.test');
-  for (const [name, password] of [['alice', 'wrong'], ['bob', 'open sesame']] as const) expect(await peer.command(`AUTH PLAIN ${encodeBase64(encodeAscii(`\0${name}\0${password}`))}`)).toMatch(/^535 /);
-  expect(await peer.command(`AUTH PLAIN ${encodeBase64(encodeAscii('\0alice\0open sesame'))}`)).toMatch(/^235 /);
-  expect(host.logged).toEqual(['alice', 'bob'].map((user) => ['refused', { client: '127.0.0.1', user, tls: 'TLSv1.3', cipher: expect.stringMatching(/^TLS_/) as string, reason: 'not authenticated' }]));
+  const base64 = (text: string): string => encodeBase64(encodeAscii(text));
+  for (const [name, password] of [['alice', 'wrong'], ['bob', 'open sesame']] as const) expect(await peer.command(`AUTH PLAIN ${base64(`\0${name}\0${password}`)}`)).toMatch(/^535 /);
+  const challenge = await peer.command(`AUTH SCRAM-SHA-256 ${base64('n,,n=carol,r=abc')}`);
+  const [nonce] = /r=[^,]+/.exec(decodeLatin1(decodeBase64(challenge.slice(4).trim()) ?? new Uint8Array())) ?? [];
+  expect(await peer.command(base64(`c=biws,${nonce},p=${encodeBase64(new Uint8Array(32))}`))).toMatch(/^535 /);
+  expect(await peer.command(`AUTH PLAIN ${base64('\0alice\0open sesame')}`)).toMatch(/^235 /);
+  expect(host.logged).toEqual(['alice', 'bob', 'carol'].map((user) => ['refused', { client: '127.0.0.1', user, tls: 'TLSv1.3', cipher: expect.stringMatching(/^TLS_/) as string, reason: 'not authenticated' }]));
   peer.socket.destroy();
 });
 

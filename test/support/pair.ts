@@ -295,7 +295,7 @@ export class Pair {
       case 'content':
         this.#received += textOf(action.octets);
         return;
-      case 'abort': case 'ended': case 'leniency': case 'notice': return;
+      case 'abort': case 'ended': case 'leniency': case 'notice': case 'unauthenticated': return;
       case 'start-tls': return this.#shakes('server');
       case 'ask':
         this.#question = action.question;

@@ -212,7 +212,7 @@ export class Product implements Walk<Move> {
       case 'start-tls':
         this.#shaking += 1;
         return;
-      case 'data': case 'content': case 'abort': case 'ended': case 'leniency': case 'notice': return;
+      case 'data': case 'content': case 'abort': case 'ended': case 'leniency': case 'notice': case 'unauthenticated': return;
       default: action satisfies never;
     }
   }

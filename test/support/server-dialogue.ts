@@ -161,6 +161,7 @@ export class ServerDialogue {
         case 'ended': this.ends.push(action.replied ? action.how : `${action.how} unheard`); break;
         case 'leniency': this.leniencies.push(action.name); break;
         case 'notice': this.notices.push(action.name); break;
+        case 'unauthenticated': break; // the transcripts have it
         default: action satisfies never;
       }
     }

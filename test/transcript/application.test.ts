@@ -13,7 +13,7 @@ const LINES: Readonly<Record<Subject, readonly string[]>> = {
     'auth yes', 'auth no', 'auth unavailable', 'auth identity bob the builder', 'auth secret tanstaaftanstaaf',
     'auth credential SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
     'data', 'content ""', 'content "a\\r\\n\\x00\\u00e9"', 'abort bare-lf', 'abort peer-gone',
-    'ended accepted', 'ended refused unheard', 'ended peer-gone', 'leniency bareLfInCommand', 'notice early talk', 'auth no the password has expired', 'auth transition', 'auth needs-tls say STARTTLS',
+    'ended accepted', 'ended refused unheard', 'ended peer-gone', 'leniency bareLfInCommand', 'notice early talk', 'unauthenticated credentials', 'unauthenticated cancelled \\u{202e}bob the builder', 'auth no the password has expired', 'auth transition', 'auth needs-tls say STARTTLS',
   ],
   client: [
     'mail <> to <b@example.com>',
@@ -42,7 +42,7 @@ const REJECTED: Readonly<Record<Subject, readonly string[]>> = {
     'refuse', 'refuse 250 ok', 'refuse 354 ok', 'refuse 650 x', 'refuse no',
     'each', 'each 354 ok', 'next', 'next 354 ok', 'auth', 'auth maybe', 'auth yes please', 'auth identity', 'auth secret ', 'auth secret é', 'auth credential', 'auth credential x', 'start', 'start-tls now',
     'auth credential $scrypt$ln=14,r=8,p=5$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'tls',
-    'data 354', 'content', 'content x', 'content "x', 'content "\\q"', 'content "x" ', 'content ends', 'abort', 'abort bare', 'ended', 'ended well', 'ended reset unheard', 'leniency', 'leniency all', 'leniency toString', 'notice', 'notice early',
+    'data 354', 'content', 'content x', 'content "x', 'content "\\q"', 'content "x" ', 'content ends', 'abort', 'abort bare', 'ended', 'ended well', 'ended reset unheard', 'leniency', 'leniency all', 'leniency toString', 'notice', 'notice early', 'unauthenticated', 'unauthenticated bob', 'unauthenticated no bob',
     'mail <> to <b@example.com>', 'quit', 'outcome <b@example.com> delivered 250 ok',
   ],
   client: [
@@ -71,6 +71,6 @@ describe.each(['server', 'client'] as const)('a line of the application of a %s'
 describe('the fault of a line of the application', () => {
   it('is the grammar of its first word, or the words that there are', () => {
     expect(parseApplicationLine('ask sender', 'server')).toBe('ask client|helo|auth|mail|rcpt|vrfy|message [DETAIL]');
-    expect(parseApplicationLine('mail', 'server')).toBe('one of ask, accept, refuse, each, next, auth, data, start, ended, leniency, notice, content, abort');
+    expect(parseApplicationLine('mail', 'server')).toBe('one of ask, accept, refuse, each, next, auth, data, start, ended, leniency, notice, unauthenticated, content, abort');
   });
 });

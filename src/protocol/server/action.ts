@@ -6,7 +6,7 @@ import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
 import type { ForwardPath, ReversePath } from '../../syntax/path.ts';
 import type { LeniencyName } from '../leniency.ts';
 import type { Envelope, MailParameters, RecipientParameters } from '../mail.ts';
-import type { AuthQuestion } from '../sasl/exchange.ts';
+import type { AuthQuestion, FailureReason } from '../sasl/exchange.ts';
 import type { NoticeName } from './notice.ts';
 
 /**
@@ -55,6 +55,15 @@ export type AbortReason = 'bare-lf' | 'bare-cr' | 'text-line-too-long' | 'too-mu
  */
 export type TransactionEnd = 'accepted' | 'refused' | 'reset' | 'peer-gone' | 'timeout' | 'shutdown' | 'dropped';
 
+/** Why an AUTH came to nothing. */
+export interface Unauthenticated {
+  readonly reason: FailureReason | 'cancelled';
+  /** Who the client says it is, prepared (RFC 4013); undefined where it did not come to that, and for a token. */
+  readonly authcid: string | undefined;
+  /** For the log: what was expected, by which rule. No secret is in it. */
+  readonly detail: string;
+}
+
 /**
  * What a `ServerSession` hands out, to be done by whoever holds the socket.
  *
@@ -67,6 +76,7 @@ export type TransactionEnd = 'accepted' | 'refused' | 'reset' | 'peer-gone' | 't
  *              this; false where there is none, or where nobody was left to hear it, in which case the client sends the mail again (RFC 1047)
  *   leniency   something was taken that the RFC forbids
  *   notice     the client has done what it had no right to: once a session each
+ *   unauthenticated  an AUTH has come to nothing; the reply is in the next 'send'
  *   start-tls  shake hands, then call `secured`; what came in the clear behind STARTTLS is forgotten
  *   close      close the socket
  */
@@ -79,5 +89,6 @@ export type ServerAction =
   | { readonly type: 'ended'; readonly how: TransactionEnd; readonly replied: boolean }
   | { readonly type: 'leniency'; readonly name: LeniencyName; readonly source: string }
   | { readonly type: 'notice'; readonly name: NoticeName; readonly source: string }
+  | ({ readonly type: 'unauthenticated' } & Unauthenticated)
   | { readonly type: 'start-tls' }
   | { readonly type: 'close' };

@@ -3,9 +3,10 @@
 import { decodeBase64, encodeBase64 } from '../../wire/base64.ts';
 import { EMPTY } from '../../wire/octet.ts';
 import { MOST_AUTH_FAILURES } from '../limit.ts';
-import type { AuthAnswer, AuthQuestion, Identity, ServerStep } from '../sasl/exchange.ts';
+import type { AuthAnswer, AuthQuestion, FailureReason, Identity, ServerStep } from '../sasl/exchange.ts';
 import { findMechanism, MECHANISMS } from '../sasl/mechanism.ts';
 import type { ServerExchange } from '../sasl/server-exchange.ts';
+import type { Unauthenticated } from './action.ts';
 import type { AuthOptions } from './option.ts';
 import { AUTH_FAILURES, type ReplyName } from './reply.ts';
 
@@ -15,13 +16,16 @@ export type AuthTurn =
   | { readonly type: 'ask'; readonly question: AuthQuestion }
   | { readonly type: 'success' }
   /** `last`: it has failed too often. `text`: in place of the reply's own. */
-  | { readonly type: 'failure'; readonly reply: ReplyName; readonly text?: string; readonly last: boolean };
+  | { readonly type: 'failure'; readonly why: Unauthenticated; readonly reply: ReplyName; readonly text?: string; readonly last: boolean };
+
+const NO_BASE64 = 'expected base 64 (RFC 4954 §4)';
 
 export class Authentication {
   /** Who the client is, once it has said so. */
   identity: Identity | undefined;
   readonly #options: AuthOptions | undefined;
   #exchange: ServerExchange | undefined;
+  #authcid: string | undefined; // that the last exchange has asked about
   readonly #most: number;
   #failures = 0;
 
@@ -33,25 +37,27 @@ export class Authentication {
 
   /** Begins with what AUTH said; a guard has seen to it that the mechanism is one of ours. */
   begin(mechanism: string, initialResponse: string | undefined): AuthTurn {
+    this.#authcid = undefined;
     const name = findMechanism(mechanism);
-    if (this.#options === undefined || name === undefined) return this.#fail('no such mechanism');
+    if (this.#options === undefined || name === undefined) return this.#fail('no such mechanism', 'malformed', 'expected a mechanism that is offered');
     const octets = initialResponse === undefined || initialResponse === '=' ? EMPTY : decodeBase64(initialResponse);
-    if (octets === undefined) return this.#fail('not base64');
+    if (octets === undefined) return this.#fail('not base64', 'malformed', NO_BASE64);
     this.#exchange = this.#options.begin(name);
     return this.#turn(this.#exchange.next(initialResponse === undefined ? undefined : octets));
   }
 
   /** Takes a line of the exchange; undefined: one that is no line of text. */
   respond(line: string | undefined, tooLong: boolean): AuthTurn {
-    if (tooLong) return this.#fail('response too long');
+    if (tooLong) return this.#fail('response too long', 'malformed', 'expected a shorter response');
     const octets = line === undefined ? undefined : decodeBase64(line);
-    if (octets === undefined || this.#exchange === undefined) return this.#fail(line === '*' ? 'auth cancelled' : 'not base64');
+    if (line === '*') return this.#fail('auth cancelled', 'cancelled', 'the client has cancelled it');
+    if (octets === undefined || this.#exchange === undefined) return this.#fail('not base64', 'malformed', NO_BASE64);
     return this.#turn(this.#exchange.next(octets));
   }
 
   /** Takes the application's answer to the question that the exchange asked. */
   answer(answer: AuthAnswer): AuthTurn {
-    return this.#exchange === undefined ? this.#fail('auth unavailable') : this.#turn(this.#exchange.answer(answer));
+    return this.#exchange === undefined ? this.#fail('auth unavailable', 'unavailable', 'no exchange is under way') : this.#turn(this.#exchange.answer(answer));
   }
 
   /** TLS has begun: what was known without it counts for nothing (RFC 3207 §4.2). */
@@ -63,19 +69,21 @@ export class Authentication {
   #turn(step: ServerStep): AuthTurn {
     switch (step.type) {
       case 'challenge': return { type: 'challenge', text: encodeBase64(step.octets) };
-      case 'ask': return step;
+      case 'ask':
+        if ('authcid' in step.question) this.#authcid = step.question.authcid;
+        return step;
       case 'success':
         this.#exchange = undefined;
         this.identity = step.identity;
         return { type: 'success' };
-      case 'failure': return this.#fail(AUTH_FAILURES[step.reason], step.text);
+      case 'failure': return this.#fail(AUTH_FAILURES[step.reason], step.reason, step.detail, step.text);
       default: return step satisfies never;
     }
   }
 
-  #fail(reply: ReplyName, text?: string): AuthTurn {
+  #fail(reply: ReplyName, reason: FailureReason | 'cancelled', detail: string, text?: string): AuthTurn {
     this.#exchange = undefined;
-    return { type: 'failure', reply, ...(text === undefined ? {} : { text }), last: ++this.#failures > this.#most };
+    return { type: 'failure', why: { reason, authcid: this.#authcid, detail }, reply, ...(text === undefined ? {} : { text }), last: ++this.#failures > this.#most };
   }
 }
 

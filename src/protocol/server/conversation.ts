@@ -361,6 +361,7 @@ export class Conversation {
         this.#enter(this.#place.on.authenticated);
         return this.#reply('authenticated');
       case 'failure':
+        this.output.act({ type: 'unauthenticated', ...turn.why });
         this.#enter(this.#place.on['not authenticated']);
         if (turn.last) return this.end('dropped', 'peer-gone', 'too many auth errors');
         return this.#error(turn.text === undefined ? turn.reply : { ...this.#settings.own.reply(turn.reply), lines: [turn.text] });

@@ -7,7 +7,7 @@ import { octetsOf, textOf } from '../../wire/every.ts';
 import { ANY_AUTH, plain } from '../../support/server-dialogue.ts';
 
 const base64 = (text: string): string => encodeBase64(octetsOf(text));
-const failure = (reply: string, last = false): AuthTurn => ({ type: 'failure', reply, last }) as AuthTurn; // the name is one of the table's
+const failure = (reply: string, last = false): AuthTurn => ({ type: 'failure', why: expect.anything() as unknown, reply, last }) as AuthTurn; // the name is one of the table's
 
 describe('the mechanisms that may be used (RFC 4954 §4)', () => {
   const { mechanisms, begin } = ANY_AUTH;
@@ -91,6 +91,28 @@ describe('an exchange (RFC 4954 §4)', () => {
     };
     expect(answered('no')).toEqual(failure('bad credentials'));
     expect(answered('unavailable')).toEqual(failure('auth unavailable'));
+  });
+
+  it('tells why it failed, and who the client says it is, once it has said so', () => {
+    const authentication = new Authentication(ANY_AUTH);
+    const why = (turn: AuthTurn): unknown => (turn.type === 'failure' ? [turn.why.reason, turn.why.authcid] : turn.type);
+    const scram = (proof: string): AuthTurn => {
+      authentication.begin('SCRAM-SHA-256', base64('n,,n=alice,r=abc'));
+      const challenge = authentication.answer({ type: 'no' }); // a decoy
+      const nonce = challenge.type === 'challenge' ? /r=[^,]+/.exec(textOf(decodeBase64(challenge.text) ?? new Uint8Array()))?.[0] : undefined;
+      return authentication.respond(base64(`c=biws,${nonce},p=${proof}`), false);
+    };
+    expect(why(authentication.begin('PLAIN', 'AAA'))).toEqual(['malformed', undefined]);
+    authentication.begin('PLAIN', plain('alice', 'secret'));
+    expect(why(authentication.answer({ type: 'no' }))).toEqual(['credentials', 'alice']);
+    expect(why(authentication.begin('PLAIN', 'AAA'))).toEqual(['malformed', undefined]); // of another exchange
+    authentication.begin('PLAIN', plain('alice', 'secret', 'bob'));
+    authentication.answer({ type: 'yes' });
+    expect(why(authentication.answer({ type: 'no' }))).toEqual(['authority', 'alice']);
+    authentication.begin('LOGIN', base64('carol'));
+    expect(why(authentication.respond('*', false))).toEqual(['cancelled', undefined]); // nobody has been asked about her
+    expect(why(scram(encodeBase64(new Uint8Array(32))))).toEqual(['credentials', 'alice']); // of this the session alone judges
+    expect(why(scram('AAA'))).toEqual(['malformed', 'alice']);
   });
 
   it('leaves nothing behind when it fails', () => {
