@@ -2,23 +2,43 @@
 
 import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
+import { parseMailbox } from '../syntax/mailbox.ts';
 import { LIMITS } from '../protocol/limit.ts';
-import { parseCidr, type Cidr } from '../relay/admission.ts';
+import { parseCidr, type Admission, type Cidr } from '../relay/admission.ts';
 import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
 import type { Usage } from './command-line.ts';
 import { LISTENER, placeKey } from './listener.ts';
 import { choice, DIR, DURATION, FILE, integer, INTERVALS, many, one, text, type Kind, type OptionValues } from './option.ts';
 import { ROUTING } from './routing.ts';
 
-const ACCEPTED: Kind<string> = {
+/** A domain by its key, or `*`; with the local part of the one mailbox, in lower case, that is meant. */
+interface Accepted {
+  readonly domain: string;
+  readonly local?: string;
+}
+
+const ACCEPTED: Kind<Accepted> = {
   placeholder: 'DOMAIN',
-  expected: 'a domain such as example.org, or * for every domain',
+  expected: 'a domain such as example.org, * for every domain, or a mailbox such as alice@example.org',
   parse(written) {
-    if (written === '*') return written;
+    if (written === '*') return { domain: written };
     const host = parseHost(written);
-    return isFault(host) ? undefined : host.key;
+    if (!isFault(host)) return { domain: host.key };
+    const mailbox = parseMailbox(written, { utf8: true });
+    return isFault(mailbox) || isFault(parseHost(mailbox.domain.key)) ? undefined : { domain: mailbox.domain.key, local: mailbox.unquoted.toLowerCase() };
   },
 };
+
+/** Returns the domains that are accepted whole, and the mailboxes of others. */
+export function admissionOf(accepted: readonly Accepted[]): Pick<Admission, 'accept'> & Required<Pick<Admission, 'mailboxes'>> {
+  const accept = new Set<string>();
+  const mailboxes = new Map<string, Set<string>>();
+  for (const { domain, local } of accepted) {
+    if (local === undefined) accept.add(domain);
+    else mailboxes.set(domain, (mailboxes.get(domain) ?? new Set()).add(local));
+  }
+  return { accept, mailboxes };
+}
 
 const CIDR: Kind<Cidr> = { placeholder: 'CIDR', expected: 'a range of addresses such as 192.0.2.0/24 or 2001:db8::/32', parse: parseCidr };
 
@@ -47,7 +67,7 @@ export const OPTIONS = {
   listen: many(LISTENER, 'listen here, for smtp, smtps, submission, submissions or lmtp: SCHEME://HOST:PORT, SCHEME:/PATH or SCHEME:fd/N; default: where systemd says, or smtp://127.0.0.1:2525', [], placeKey),
   queue: one(DIR, 'the durable queue; made on first use', './queue'),
   maildir: one(DIR, 'deliver mail for the domains of --accept into this Maildir instead of relaying it'),
-  accept: many(ACCEPTED, 'take mail for this domain from anyone'),
+  accept: many(ACCEPTED, 'take mail for this domain from anyone; or for this mailbox, and no other of its domain that is not named'),
   relayFrom: many(CIDR, 'clients that may send to any domain', ['127.0.0.0/8', '::1/128']),
   ...ROUTING,
   smarthostUser: one(text('NAME', 'the name of a user'), 'authenticate to the smarthost as this user'),

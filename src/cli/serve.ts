@@ -89,10 +89,13 @@ function unservedText(unserved: readonly Listener[]): string {
 }
 
 /** What only the options together can show. */
-function misuseOf({ listen, tlsCert, tlsKey, users, smarthost, smarthostUser, smarthostPasswordFile }: GivenOptions): string | undefined {
+function misuseOf({ accept, listen, tlsCert, tlsKey, users, smarthost, smarthostUser, smarthostPasswordFile }: GivenOptions): string | undefined {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) return '--tls-cert and --tls-key: expected both or neither';
   if ((smarthostUser === undefined) !== (smarthostPasswordFile === undefined)) return '--smarthost-user and --smarthost-password-file: expected both or neither';
   if (smarthostUser !== undefined && smarthost === undefined) return '--smarthost-user: expected --smarthost with it';
+  const whole = new Set(accept.filter(({ local }) => local === undefined).map(({ domain }) => domain));
+  const idle = accept.find(({ domain, local }) => local !== undefined && (whole.has('*') || whole.has(domain)));
+  if (idle !== undefined) return `--accept ${idle.local}@${idle.domain}: expected no --accept ${whole.has('*') ? '\'*\'' : idle.domain} with it, which takes mail for all mailboxes there`;
   for (const { scheme } of listen) {
     if (SCHEMES[scheme].tlsAtOnce && tlsCert === undefined) return `--listen ${scheme}: expected --tls-cert and --tls-key with it`;
     if (SCHEMES[scheme].submission && users === undefined) return `--listen ${scheme}: expected --users with it, since nobody may submit without AUTH`;

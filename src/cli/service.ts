@@ -26,7 +26,7 @@ import type { ReloadedFiles } from './reloading.ts';
 import { resolverOf, routeOptions } from './routing.ts';
 import { processSamples } from './process-samples.ts';
 import { openStatus, ServeError } from './serve-error.ts';
-import type { ServeOptions } from './serve-option.ts';
+import { admissionOf, type ServeOptions } from './serve-option.ts';
 
 export interface ServiceSettings {
   readonly options: ServeOptions;
@@ -112,7 +112,7 @@ export class Service {
       hostname: options.hostname,
       queue,
       maildir,
-      admission: { accept: new Set(options.accept), relayFrom: options.relayFrom },
+      admission: { ...admissionOf(options.accept), relayFrom: options.relayFrom },
       routing: routeOptions(options),
       resolver: resolverOf(options),
       schedule: { intervals: options.retry, expire: options.expire, expireBounce: Math.min(options.expire, RETRY_SCHEDULE.expireBounce), delayWarning: options.delayWarning },

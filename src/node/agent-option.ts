@@ -13,7 +13,7 @@ import type { Resolver } from './resolve.ts';
 import { checkSender } from './sender.ts';
 
 /** Who may send to whom. */
-export interface AdmissionOptions extends Pick<Admission, 'accept'> {
+export interface AdmissionOptions extends Pick<Admission, 'accept' | 'mailboxes'> {
   /** Clients that may send to any domain: addresses, or ranges such as `192.0.2.0/24`. */
   readonly relayFrom: readonly (string | Cidr)[];
 }
@@ -58,16 +58,24 @@ export function checkDoor(door: { readonly place?: unknown; readonly submission?
   checkFlags(door, ['submission']);
 }
 
-/** Returns who may send to whom. Throws UsageError for a domain that no path would ever have, and for what is no range. The set of domains may change afterwards. */
+/** Returns who may send to whom. Throws UsageError for a domain or a local part that no path would ever have, and for what is no range. The sets may change afterwards. */
 export function admissionOf(options: AdmissionOptions, hostname: string): Admission {
-  const { accept, relayFrom } = options ?? {};
+  const { accept, mailboxes, relayFrom } = options ?? {};
   if (!can(accept, 'has')) throw new UsageError('admission.accept must be a Set of domains');
-  for (const domain of accept) {
-    const host = domain === '*' ? { key: domain } : parseHost(String(domain));
-    if (isFault(host) || host.key !== domain) throw new UsageError(`admission.accept holds domains in lower case, such as "example.org", or "*", not ${shown(domain)}`);
+  for (const domain of accept) if (domain !== '*' && !isDomainKey(domain)) throw new UsageError(`admission.accept holds domains in lower case, such as "example.org", or "*", not ${shown(domain)}`);
+  if (mailboxes !== undefined && !(mailboxes instanceof Map)) throw new UsageError('admission.mailboxes must be a Map from domains to Sets of local parts');
+  for (const [domain, locals] of (mailboxes ?? []) as Iterable<readonly [unknown, unknown]>) { // what they are is found out here
+    if (!isDomainKey(domain)) throw new UsageError(`admission.mailboxes is by domains in lower case, such as "example.org", not ${shown(domain)}`);
+    if (!(locals instanceof Set)) throw new UsageError(`admission.mailboxes has a Set of local parts for ${shown(domain)}, not ${shown(locals)}`);
+    for (const local of locals) if (typeof local !== 'string' || local !== local.toLowerCase()) throw new UsageError(`admission.mailboxes holds local parts in lower case, such as "alice", not ${shown(local)}`);
   }
   if (!Array.isArray(relayFrom)) throw new UsageError('admission.relayFrom must be a list of addresses or ranges such as 192.0.2.0/24');
-  return { accept, relayFrom: relayFrom.map((range) => rangeOf(range, 'admission.relayFrom')), hostname };
+  return { accept, relayFrom: relayFrom.map((range) => rangeOf(range, 'admission.relayFrom')), hostname, ...(mailboxes === undefined ? {} : { mailboxes }) };
+}
+
+function isDomainKey(domain: unknown): boolean {
+  const host = parseHost(String(domain));
+  return !isFault(host) && host.key === domain;
 }
 
 /** Returns who may authenticate now. */

@@ -106,6 +106,8 @@ type Story = Readonly<Record<'id' | 'client' | 'from' | 'to', string> & Record<'
 
 const NO_ROOM = refuse(452, '4.3.1', 'not enough room to keep the mail');
 
+const NO_SUCH_USER = refuse(550, '5.1.1', 'no such user');
+
 /** Of an AUTH that was answered with 535 5.7.8. */
 const DENIED: ReadonlySet<Unauthenticated['reason']> = new Set(['credentials', 'authority', 'channel-binding']);
 
@@ -222,8 +224,12 @@ export class TransferAgent {
           refused(client.address, reversePath, forwardPath, 'domain not fully qualified');
           return UNQUALIFIED_RECIPIENT;
         }
-        // A Unix socket has no address: who can open it is on this machine.
-        if (identity !== undefined || admit(admission, client.address === '' ? '127.0.0.1' : client.address, lookedUp(forwardPath)) !== 'denied') return undefined;
+        const admitted = admit(admission, client.address === '' ? '127.0.0.1' : client.address, lookedUp(forwardPath)); // who can open a Unix socket is on this machine
+        if (admitted === 'unknown') {
+          refused(client.address, reversePath, forwardPath, 'no such user');
+          return NO_SUCH_USER;
+        }
+        if (admitted !== 'denied' || identity !== undefined) return undefined;
         refused(client.address, reversePath, forwardPath, 'relaying denied');
         return refuse(550, '5.7.1', 'relaying denied');
       },

@@ -43,7 +43,7 @@ describe('ehlo serve with a Maildir, and a file of options', () => {
   beforeAll(async () => {
     directory = temporaryDirectory();
     other = await otherLoopback();
-    writeFileSync(join(directory.path, 'ehlo.json'), JSON.stringify({ 'queue': './elsewhere', 'listen': ['smtp://127.0.0.1:0', `smtp://${other}:0`], 'log': 'json', 'max-size': 2000, 'accept': ['b.test', 'c.test'] }));
+    writeFileSync(join(directory.path, 'ehlo.json'), JSON.stringify({ 'queue': './elsewhere', 'listen': ['smtp://127.0.0.1:0', `smtp://${other}:0`], 'log': 'json', 'max-size': 2000, 'accept': ['b.test', 'c.test', 'Carol@e.test'] }));
     await (await Journal.open(join(directory.path, 'elsewhere'))).close();
     for (const name of files('elsewhere', 'journal')) writeFileSync(join(directory.path, 'elsewhere', 'journal', name), 'no record at all');
     program = serve('--config', 'ehlo.json', '--maildir', 'box', '--relay-from', '192.0.2.0/24', '--max-size', '1000', '--max-recipients', '100');
@@ -68,6 +68,8 @@ describe('ehlo serve with a Maildir, and a file of options', () => {
     await peer.command('MAIL FROM:<alice@a.test>');
     expect(await peer.command('RCPT TO:<bob@d.test>')).toBe('550 5.7.1 relaying denied\r\n');
     expect(await peer.command('RCPT TO:<bob@c.test>')).toMatch(/^250 /);
+    expect(await peer.command('RCPT TO:<bob@e.test>')).toBe('550 5.1.1 no such user\r\n');
+    expect(await peer.command('RCPT TO:<carol@e.test>')).toMatch(/^250 /);
     peer.reset();
   });
 
@@ -296,7 +298,10 @@ describe('ehlo serve that cannot', () => {
     [['--listen', 'submission://127.0.0.1:587'], 'ehlo serve: --listen submission: expected --users with it, since nobody may submit without AUTH\n'],
     [['--listen', 'smtp://127.0.0.1:65536'], /^ehlo serve: --listen "smtp:\/\/127\.0\.0\.1:65536": expected /],
     [['--listen', 'smtp://[127.0.0.1]:25]'], /^ehlo serve: --listen /],
-    [['--accept', 'a b'], 'ehlo serve: --accept "a b": expected a domain such as example.org, or * for every domain\n'],
+    [['--accept', 'a b'], 'ehlo serve: --accept "a b": expected a domain such as example.org, * for every domain, or a mailbox such as alice@example.org\n'],
+    [['--accept', '@b.test'], /^ehlo serve: --accept "@b\.test": expected a domain /],
+    [['--accept', 'bob@b.test', '--accept', 'B.test'], 'ehlo serve: --accept bob@b.test: expected no --accept b.test with it, which takes mail for all mailboxes there\n'],
+    [['--accept', '*', '--accept', 'bob@b.test'], 'ehlo serve: --accept bob@b.test: expected no --accept \'*\' with it, which takes mail for all mailboxes there\n'],
     [['--relay-from', '10.0.0.0/33'], 'ehlo serve: --relay-from "10.0.0.0/33": expected a range of addresses such as 192.0.2.0/24 or 2001:db8::/32\n'],
     [['--max-recipients', '0'], 'ehlo serve: --max-recipients "0": expected an integer, 1 or more\n'],
     [['--max-size', '4000000001'], 'ehlo serve: --max-size "4000000001": expected an integer from 0 to 4000000000\n'],

@@ -128,6 +128,10 @@ describe('a transfer agent that is set up wrongly', () => {
     ['mails must be a number of at least 1, not "many"', { reuse: { mails: 'many' } }],
     ['admission.accept must be a Set of domains', { admission: undefined }],
     ['admission.accept must be a Set of domains', { admission: { accept: ['b.test'], relayFrom: [] } }],
+    ['admission.mailboxes must be a Map from domains to Sets of local parts', { admission: { accept: new Set(), mailboxes: { 'b.test': ['bob'] }, relayFrom: [] } }],
+    ['admission.mailboxes has a Set of local parts for "b.test", not ["bob"]', { admission: { accept: new Set(), mailboxes: new Map([['b.test', ['bob']]]), relayFrom: [] } }],
+    ['admission.mailboxes holds local parts in lower case, such as "alice", not "Bob"', { admission: { accept: new Set(), mailboxes: new Map([['b.test', new Set(['Bob'])]]), relayFrom: [] } }],
+    ['admission.mailboxes is by domains in lower case, such as "example.org", not "B.test"', { admission: { accept: new Set(), mailboxes: new Map([['B.test', new Set(['bob'])]]), relayFrom: [] } }],
     ['admission.accept holds domains in lower case, such as "example.org", or "*", not "B.test"', { admission: { accept: new Set(['B.test']), relayFrom: [] } }],
     ['admission.relayFrom must be a list of addresses or ranges such as 192.0.2.0/24', { admission: { accept: new Set(), relayFrom: '::1' } }],
     ['admission.relayFrom holds addresses or ranges such as 192.0.2.0/24, not "10/8"', { admission: { accept: new Set(), relayFrom: ['10/8'] } }],
@@ -418,6 +422,16 @@ describe('who may send to whom (RFC 5321 §3.6.2, §7.9)', () => {
     expect(end).toMatch(/^250 /);
     expect(host.delivered()).toHaveLength(1);
     expect(host.logged[0]).toEqual(['refused', { client: '127.0.0.1', from: '<>', to: '<eve@elsewhere.test>', reason: 'relaying denied' }]);
+  });
+
+  // found by trying: mail for users whom the next hop does not know was accepted, and returned to senders who had never sent it
+  it('nobody may send to a mailbox that a domain of known mailboxes does not have: 550 5.1.1', async () => {
+    const admission = { accept: new Set<string>(), mailboxes: new Map([['b.test', new Set(['bob'])]]), relayFrom: ['127.0.0.1'] };
+    const host = await start('first.test', { maildir: true, options: { admission } });
+    const { rcpt } = await submit(host, '<alice@a.test>', ['<Bob@B.test>', '<eve@b.test>', '<postmaster@b.test>', '<eve@elsewhere.test>']);
+    expect(rcpt.map((reply) => reply.slice(0, 9))).toEqual(['250 2.1.5', '550 5.1.1', '250 2.1.5', '250 2.1.5']);
+    expect(host.delivered()).toHaveLength(1);
+    expect(host.logged[0]).toEqual(['refused', { client: '127.0.0.1', from: '<alice@a.test>', to: '<eve@b.test>', reason: 'no such user' }]);
   });
 });
 

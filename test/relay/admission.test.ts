@@ -6,6 +6,8 @@ function admission(accept: readonly string[], ...relayFrom: readonly string[]): 
   return { accept: new Set(accept), relayFrom: relayFrom.map(parseCidr).filter((range) => range !== undefined) };
 }
 
+const KNOWN: NonNullable<Admission['mailboxes']> = new Map([['b.test', new Set(['bob', 'b o b'])]]);
+
 describe('admission (RFC 5321 §3.6.2, §7.9)', () => {
   // shows RFC5321:2.3.11-1 RFC5321:7.9-2
   it.each<[string, Admission, string, string]>([
@@ -33,6 +35,16 @@ describe('admission (RFC 5321 §3.6.2, §7.9)', () => {
     ['denied', admission(['b.test']), '192.0.2.1', '<"eve@b.test"@elsewhere.test>'],
     ['denied', admission(['b.test']), '192.0.2.1', '<eve%b.test@elsewhere.test>'],
     ['local', admission(['b.test']), '192.0.2.1', '<eve%elsewhere.test@b.test>'],
+    // of a domain whose mailboxes are known, for whoever asks
+    ['local', { ...admission([]), mailboxes: KNOWN }, '192.0.2.1', '<bob@b.test>'],
+    ['local', { ...admission([]), mailboxes: KNOWN }, '192.0.2.1', '<"BOB"@B.test>'],
+    ['local', { ...admission([]), mailboxes: KNOWN }, '192.0.2.1', '<"b o b"@b.test>'],
+    ['local', { ...admission([]), mailboxes: KNOWN }, '192.0.2.1', '<Postmaster@b.test>'], // §4.5.1
+    ['unknown', { ...admission([]), mailboxes: KNOWN }, '192.0.2.1', '<carol@b.test>'],
+    ['unknown', { ...admission([], '192.0.2.0/24'), mailboxes: KNOWN }, '192.0.2.1', '<carol@b.test>'],
+    ['unknown', { ...admission([]), mailboxes: KNOWN, hostname: 'b.test' }, '192.0.2.1', '<carol@b.test>'],
+    ['denied', { ...admission([]), mailboxes: KNOWN }, '192.0.2.1', '<bob@c.test>'],
+    ['relay', { ...admission([], '192.0.2.0/24'), mailboxes: KNOWN }, '192.0.2.1', '<bob@c.test>'],
   ])('is %s for %j, %s and %s', (admitted, to, client, text) => {
     expect(admit(to, client, forwardPath(text))).toBe(admitted);
   });
@@ -46,6 +58,7 @@ describe('a domain that is fully qualified (RFC 6409 §4.2)', () => {
     ['<bob@sales>', admission([]), false],
     ['<bob@SALES>', admission(['sales']), true],
     ['<bob@sales>', admission(['*']), true],
+    ['<bob@sales>', { ...admission([]), mailboxes: new Map([['sales', new Set(['bob'])]]) }, true],
     ['<bob@Next>', admission([]), true],
     ['<bob@mx>', { ...admission([]), hostname: 'MX' }, true],
     ['<@a.test:bob@sales>', admission([]), false],
