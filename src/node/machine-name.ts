@@ -35,4 +35,7 @@ function ownAddresses(): readonly string[] {
 /** Addresses that are another machine's elsewhere: of the loopback, and of a link of IPv6. */
 const NEAR = /^(?:127\.|::1$|fe[89ab])/i;
 
-const isName = (text: string): boolean => !isFault(parseDomain(text)) && parseIpv4(text) === undefined; // an address has the form of a domain, and is none
+/** What systems are called that nobody has given a name. A mail exchanger may greet by it too, and would be taken for this host. */
+const NO_NAME = /\.local(?:host|domain)$/i;
+
+const isName = (text: string): boolean => !isFault(parseDomain(text)) && parseIpv4(text) === undefined && !NO_NAME.test(text); // an address has the form of a domain, and is none

@@ -27,6 +27,8 @@ describe('the name of the machine (RFC 5321 §2.3.5, §4.1.4)', () => {
     ['the literal of an address where the system does not know its name', { hostname: 'mx', interfaces: ['192.0.2.7'] }, '[192.0.2.7]'],
     ['a literal where it has a name that is none', { hostname: 'my_machine' }, '[127.0.0.1]'],
     ['a literal where it is called after an address, which has the form of a domain', { hostname: '192.0.2.9', address: '192.0.2.9', full: '192.0.2.9', interfaces: ['192.0.2.7'] }, '[192.0.2.7]'], // found by running
+    ['a literal where it is called as machines are that nobody has given a name', { hostname: 'localhost.localdomain', interfaces: ['192.0.2.7'] }, '[192.0.2.7]'],
+    ['a literal where its fully qualified name is such a one', { hostname: 'mx', address: '192.0.2.1', full: 'mx.localdomain', interfaces: ['192.0.2.7'] }, '[192.0.2.7]'],
     ['the literal of an IPv6 address where it has no other', { hostname: 'mx', interfaces: ['::1', 'fe80::1', '2001:db8::0:7'] }, '[IPv6:2001:db8::7]'], // found by running: it was [127.0.0.1]
     ['a literal where it has none that others know', { hostname: 'mx', interfaces: ['::1', 'fe80::1'] }, '[127.0.0.1]'],
     // found by running: a unit of systemd that restricts address families, and not to AF_NETLINK too, had serve and send end with status 70
