@@ -408,7 +408,7 @@ declare module 'node:os' {
 declare module 'node:fs/promises' {
   export function chown(path: string, uid: number, gid: number): Promise<void>;
   export function lchown(path: string, uid: number, gid: number): Promise<void>;
-  export function lstat(path: string): Promise<{ readonly uid: number; readonly gid: number; isSymbolicLink(): boolean; isSocket(): boolean }>;
+  export function lstat(path: string): Promise<{ readonly mode: number; readonly uid: number; readonly gid: number; isSymbolicLink(): boolean; isSocket(): boolean }>;
 }
 
 // node/crew.ts

@@ -71,7 +71,9 @@ export class ControlServer {
         server.on('error', reject);
         server.listen({ path: short, exclusive: true }); // in a worker of node:cluster too: the path may be this process's alone
       });
-      await chmod(path, 0o600);
+      await chmod(path, 0o600).catch(async (error: unknown) => {
+        if (((await lstat(path)).mode & 0o022) !== 0) throw error; // else the file system has no such thing for a socket, and nobody else may write to it
+      });
     } catch (error) {
       await release();
       throw error;

@@ -111,7 +111,7 @@ async function lockBySocket(directory: string): Promise<Lock | undefined> {
   }
   server.on('error', () => undefined); // somebody looked, and was not accepted
   server.unref();
-  await chmod(path, 0o666); // whoever has the folder next, another user perhaps, can tell whether this is dead
+  await chmod(path, 0o666).catch(() => undefined); // whoever has the folder next, another user perhaps, can tell whether this is dead; not all file systems can do that
   return {
     release: async () => {
       await end(server);

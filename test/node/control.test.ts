@@ -6,8 +6,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ask, ControlServer, readRequest, Silent } from '../../src/node/control.ts';
 import type { Answer, Request } from '../../src/node/operation.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
+import { builtin, replaceIn } from '../support/builtin.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { deferred, until } from '../support/turn.ts';
+
+let unchangeable: number | undefined; // permissions that a socket has for good
+const { chmod } = builtin('node:fs/promises') as { readonly chmod: (path: string, mode: number) => Promise<void> };
+replaceIn('node:fs/promises', {
+  chmod: async (path: string, mode: number) => {
+    await chmod(path, unchangeable ?? mode);
+    if (unchangeable !== undefined) throw Object.assign(new Error('EINVAL: invalid argument, chmod'), { code: 'EINVAL' });
+  },
+});
 
 let directory: TemporaryDirectory;
 let servers: ControlServer[];
@@ -58,6 +68,15 @@ describe('the control socket of a queue', () => {
     expect(await all(HOLD)).toEqual([{ done: { id: 'm1', what: 'hold' } }, { done: { id: 'ü', what: 'hold' } }]);
     expect(await all({ command: 'list' })).toEqual([]);
     expect(statSync(join(directory.path, 'control')).mode & 0o777).toBe(0o600);
+  });
+
+  // found by running: by virtiofs, as a container has a folder of a Mac
+  it('is there where its permissions cannot be changed, unless others may write to it', async () => {
+    unchangeable = 0o755;
+    await start(echo).finally(() => (unchangeable = undefined));
+    expect(await all(HOLD)).toHaveLength(2);
+    unchangeable = 0o775;
+    await expect(start(echo).finally(() => (unchangeable = undefined))).rejects.toThrow('EINVAL: invalid argument, chmod');
   });
 
   it('is gone with the relay', async () => {

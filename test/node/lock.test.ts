@@ -24,8 +24,10 @@ const PLATFORM = process.platform;
 const { versions } = process;
 let full = false;
 let handles = 0; // that are open
-const { open } = builtin('node:fs/promises') as { readonly open: (...of: unknown[]) => Promise<{ write: unknown; close(): Promise<void> }> };
+let unchangeable = false; // the permissions of a socket
+const { chmod, open } = builtin('node:fs/promises') as { readonly chmod: (...of: unknown[]) => Promise<void>; readonly open: (...of: unknown[]) => Promise<{ write: unknown; close(): Promise<void> }> };
 replaceIn('node:fs/promises', {
+  chmod: (...of: unknown[]) => (unchangeable ? Promise.reject(Object.assign(new Error('EINVAL: invalid argument, chmod'), { code: 'EINVAL' })) : chmod(...of)),
   open: async (...of: unknown[]) => {
     const file = await open(...of);
     const close = file.close.bind(file);
@@ -216,6 +218,14 @@ describe('on Linux', () => {
     await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
     await ended(server);
     await (await lockDirectory(directory.path)).release(); // and what was taken of it has been given back
+  });
+
+  // found by running: a folder of a Mac, as a container has it by virtiofs, was no place for a queue
+  it('is held where the permissions of a socket cannot be changed', async () => {
+    unchangeable = true;
+    const lock = await lockDirectory(directory.path).finally(() => (unchangeable = false));
+    await expect(lockDirectory(directory.path)).rejects.toThrow('another process has this queue open');
+    await lock.release();
   });
 
   it('is not taken by a file under an older Node either, unless such a process has died', async () => {
