@@ -265,7 +265,7 @@ declare module 'node:fs/promises' {
   }
   export function open(path: string, flags: 'r+'): Promise<FileHandle>;
   export function open(path: string, flags: number, mode?: number): Promise<FileHandle>;
-  export function statfs(path: string): Promise<{ readonly bavail: number; readonly bsize: number }>;
+  export function statfs(path: string): Promise<{ readonly blocks: number; readonly bavail: number; readonly bsize: number }>;
 }
 
 declare module 'node:path' {

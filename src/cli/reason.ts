@@ -5,5 +5,6 @@ export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message
     .replace(/^EEXIST: [^,]+, mkdir '(.*)'.*$/s, 'a file has that name, expected a folder ($1)')
+    .replace(/\bE(?:INVAL|NOTSUP|OPNOTSUPP|NOSYS): [^,]+, f(?:data)?sync/, 'EINVAL: the file system cannot sync that: expected one that can, fsync')
     .replace(/^(.*)\bE[A-Z]+: ([^,]+)(?:, \w+(?: '(.*?)'(?: -> '.*')?)?)?$/s, (_, before: string, text: string, path: string | undefined) => before + text + (path === undefined || before.includes(path) ? '' : ` (${path})`));
 }

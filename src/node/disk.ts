@@ -144,8 +144,8 @@ export class FileDisk implements Disk {
   /** Rejects where a file of the journal has lost its name to another hand, or to another file: nothing that is written to it would be found again. */
   async free(): Promise<number> {
     for (const [path, descriptor] of this.#open) if (path.startsWith('journal/')) await this.#expectName(path, descriptor);
-    const { bavail, bsize } = await statfs(this.#directory);
-    return bavail * bsize;
+    const { blocks, bavail, bsize } = await statfs(this.#directory);
+    return blocks === 0 ? Infinity : bavail * bsize; // 0: in memory, for example, where nobody has set a size
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,9 @@ export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();
+  } catch (error) {
+    if (error instanceof Error) error.message += ` '${path}'`; // which it does not say
+    throw error;
   } finally {
     await directory.close();
   }

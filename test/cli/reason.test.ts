@@ -21,6 +21,8 @@ describe('the reason of a failure', () => {
     expect(reason(new Error("the queue has stopped, since the disk failed: EIO: i/o error, fdatasync 'q/journal/000001.log'"))).toBe('the queue has stopped, since the disk failed: i/o error (q/journal/000001.log)');
     expect(reason(new Error("the disk failed: ENOENT: no such file or directory, rename 'q/tmp/it's' -> 'q/msg/it's'"))).toBe("the disk failed: no such file or directory (q/tmp/it's)");
     expect(reason(new Error('EISDIR: illegal operation on a directory, read'))).toBe('illegal operation on a directory');
+    expect(reason(new Error("EINVAL: invalid argument, fsync 'q'"))).toBe('the file system cannot sync that: expected one that can (q)'); // found by trying: it was "invalid argument"
+    expect(reason(new Error("the disk failed: ENOTSUP: operation not supported on socket, fdatasync 'q/journal/000001.log'"))).toBe('the disk failed: the file system cannot sync that: expected one that can (q/journal/000001.log)');
     expect(reason('thrown')).toBe('thrown');
   });
 });

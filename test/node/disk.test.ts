@@ -11,8 +11,10 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 let unreadable: string | undefined; // a folder that whoever runs the test may enter, and not read
 let elsewhere: string | undefined; // a folder of another file system
 let decayed = false; // what is opened cannot be synced
-const { open, stat } = builtin('node:fs/promises') as { readonly open: (path: string, ...of: unknown[]) => Promise<object>; readonly stat: (path: string) => Promise<{ readonly dev: number }> };
+let sizeless = false; // a file system that has no size
+const { open, stat, statfs } = builtin('node:fs/promises') as { readonly open: (path: string, ...of: unknown[]) => Promise<object>; readonly stat: (path: string) => Promise<{ readonly dev: number }>; readonly statfs: (path: string) => Promise<object> };
 replaceIn('node:fs/promises', {
+  statfs: async (path: string) => (sizeless ? { blocks: 0, bavail: 0, bsize: 4096 } : statfs(path)),
   stat: async (path: string) => {
     const found = await stat(path);
     return path === elsewhere ? Object.assign(found, { dev: found.dev + 1 }) : found;
@@ -85,6 +87,15 @@ describe('a directory as a disk', () => {
     writeFileSync(join(directory.path, 'FORMAT'), '');
     await expect(disk.sync('FORMAT')).rejects.toThrow(`EIO: i/o error, fdatasync '${join(directory.path, 'FORMAT')}'`);
     decayed = false;
+    await disk.close();
+  });
+
+  // found by running: a queue in memory (ramfs, tmpfs with size=0) refused all mail for want of room
+  it('has room without end on a file system that has no size', async () => {
+    using directory = temporaryDirectory();
+    const disk = await FileDisk.open(directory.path);
+    sizeless = true;
+    expect(await disk.free().finally(() => (sizeless = false))).toBe(Infinity);
     await disk.close();
   });
 
