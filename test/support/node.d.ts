@@ -12,6 +12,10 @@ declare module 'node:os' {
   export function tmpdir(): string;
 }
 
+declare module 'node:fs' {
+  export function statfsSync(path: string): { readonly bavail: number; readonly bsize: number };
+}
+
 declare module 'node:path' {
   export function join(...parts: readonly string[]): string;
 }
