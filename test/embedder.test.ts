@@ -25,7 +25,7 @@ const OF_NOTHING: Readonly<Record<keyof typeof ehlo, string | undefined>> = {
   ClientSession: OBJECT,
   collect: undefined,
   committed: 'committed takes the entry of a queue, which has an id',
-  connectTo: 'expected smtp://HOST:PORT, smtps://HOST:PORT or lmtp://HOST:PORT, found undefined',
+  connectTo: 'expected smtp://HOST:PORT, smtps://HOST:PORT (not on port 25 or 587) or lmtp://HOST:PORT (not on port 25), found undefined',
   DataDecoder: OBJECT,
   DataEncoder: undefined,
   decodeBase64: parser('decodeBase64', 'aGVsbG8='),

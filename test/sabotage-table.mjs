@@ -177,5 +177,7 @@ export const MISTAKES = [
   ['a domain whose DNS fails has the hosts of others left alone', 'node/dispatch.ts', 'concerns(charge.destination, target?.host)', 'charge !== undefined || target !== undefined', 'test/node/dispatch-destination'],
   ['mail that goes elsewhere has the turns of a hoster', 'node/dispatch.ts', '    this.#scheduler.leave(charge, Date.now());\n', '', 'test/node/dispatch-destination'],
   ['a relay says who it is to every next hop', 'node/ways.ts', 'smarthost !== undefined && first?.key === nextHopKey(smarthost) ?', 'smarthost !== undefined ?', 'test/node/smarthost-auth'],
+  ['a relay says who it is whatever the certificate', 'node/ways.ts', "{ tlsPolicy: 'verify' as const }", '{}', 'test/node/smarthost-auth'],
+  ['what was to be under TLS at once goes over a connection in the clear', 'node/pool.ts', "${tlsAtOnce === true ? 'smtps://' : ''}", '', 'test/node/pool'],
   ['nobody is told where a route leads', 'node/ways.ts', "    if (route.type === 'targets') routed?.(route.key);\n", '', 'test/node/reuse'],
 ];

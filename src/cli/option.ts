@@ -3,14 +3,14 @@
 //   const OPTIONS = {
 //     resolver:            many(DNS_SERVER, 'ask this DNS server instead of the system\'s'),
 //     mxPort:              one(PORT, 'port of the hosts that MX records name', '25'),
-//     smarthost:           one(HOST_PORT, 'next hop of all mail, instead of MX'),
+//     smarthost:           one(NEXT_HOP, 'next hop of all mail, instead of MX'),
 //     allowPrivateTargets: flag('let MX targets be private addresses'),
 //   };
 //
 // The key `mxPort` is written `--mx-port`. `command-line.ts` turns such a table into values under the same keys, each
 // with the type of its kind. Left out on purpose: short options, abbreviations, `--no-…`.
 
-import { type NextHop, parseNextHop, parseRoute, type RouteEntry } from '../relay/next-hop.ts';
+import { type NextHop, parseNextHop, parseRelayHost, parseRoute, type RouteEntry } from '../relay/next-hop.ts';
 import { parseDuration, parseIntervals } from '../relay/schedule.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
@@ -124,9 +124,15 @@ export const HOST_PORT: Kind<NextHop> = {
   parse: (written) => parseNextHop(written, 25),
 };
 
+export const NEXT_HOP: Kind<NextHop> = {
+  placeholder: 'HOST:PORT',
+  expected: `${HOST_PORT.expected}, perhaps behind smtp:// or smtps:// (TLS at once, not on port 25 or 587)`,
+  parse: parseRelayHost,
+};
+
 export const ROUTE: Kind<RouteEntry> = {
   placeholder: 'DOMAIN=HOST:PORT',
-  expected: 'DOMAIN=HOST:PORT, where DOMAIN may also be .DOMAIN for all that is below it, or *',
+  expected: 'DOMAIN=HOST:PORT or DOMAIN=smtps://HOST:PORT (TLS at once, not on port 25 or 587), where DOMAIN may also be .DOMAIN for all that is below it, or *',
   parse: parseRoute,
 };
 

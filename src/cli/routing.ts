@@ -1,15 +1,16 @@
 // The options that decide where mail goes, alike in every command that routes: `serve`, `send` and `route`.
 
 import { Resolver } from '../node/resolve.ts';
+import type { NextHop } from '../relay/next-hop.ts';
 import type { RouteOptions } from '../relay/route.ts';
-import { DNS_SERVER, flag, HOST_PORT, HOSTNAME, many, one, type OptionValues, PORT, ROUTE } from './option.ts';
+import { DNS_SERVER, flag, HOSTNAME, many, NEXT_HOP, one, type OptionValues, PORT, ROUTE } from './option.ts';
 
 export const ROUTING = {
   hostname:            one(HOSTNAME, 'what this host calls itself; default: the name of the machine'),
   resolver:            many(DNS_SERVER, 'DNS server to ask; default: those of the system'),
   mxPort:              one(PORT, 'port of the hosts that MX records name', '25'),
   route:               many(ROUTE, 'next hop of a domain, instead of its MX', [], ({ domain }) => domain),
-  smarthost:           one(HOST_PORT, 'next hop of all other domains, instead of their MX'),
+  smarthost:           one(NEXT_HOP, 'next hop of all other domains, instead of their MX; perhaps behind smtps:// (TLS at once)'),
   allowPrivateTargets: flag('let hosts found by MX have loopback and private addresses'),
 };
 
@@ -23,6 +24,11 @@ export function routeOptions(values: OptionValues<typeof ROUTING> & { readonly h
     mxPort: values.mxPort,
     allowPrivateTargets: values.allowPrivateTargets,
   };
+}
+
+/** The hosts that the options name. */
+export function nextHops({ smarthost, route }: Pick<OptionValues<typeof ROUTING>, 'smarthost' | 'route'>): readonly NextHop[] {
+  return [...(smarthost === undefined ? [] : [smarthost]), ...route.map(({ nextHop }) => nextHop)];
 }
 
 export function resolverOf({ resolver }: OptionValues<typeof ROUTING>): Resolver {

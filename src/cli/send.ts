@@ -13,7 +13,7 @@ import { statusOf } from '../syntax/reply.ts';
 import { CR, LF } from '../wire/octet.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
-import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
+import { parseServer, type NamedServer } from '../relay/next-hop.ts';
 import { visible } from '../wire/visible.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { RecordedClientSession } from '../transcript/record-client.ts';
@@ -32,12 +32,12 @@ import { inColours } from './colour.ts';
 import { Dialogues } from './dialogues.ts';
 import { runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
 import { misuse, type Misuse } from './misuse.ts';
-import { choice, FILE, flag, isMalformed, many, one, SECONDS, text, type Kind, type OptionValues } from './option.ts';
+import { choice, FILE, flag, HOST_PORT, isMalformed, many, one, SECONDS, text, type Kind, type OptionValues } from './option.ts';
 import { OrderedLines } from './ordered-lines.ts';
 import { withProgress } from './progress.ts';
 import { readPassword } from './password-file.ts';
 import { reason } from './reason.ts';
-import { resolverOf, routeOptions, ROUTING } from './routing.ts';
+import { nextHops, resolverOf, routeOptions, ROUTING } from './routing.ts';
 
 const bracketed = (written: string): string => (written.startsWith('<') ? written : `<${written}>`);
 
@@ -57,25 +57,10 @@ function soundOf<Path extends object>(path: Path): Exclude<Path, { readonly faul
   return isFault(path) ? undefined : (path as Exclude<Path, { readonly fault: string }>); // isFault has told them apart
 }
 
-/** How a server is spoken to, by the scheme in front of its name; the ports are those of the IANA. */
-const SCHEMES: Readonly<Record<string, { readonly port: number; readonly tlsAtOnce?: true; readonly lmtp?: true }>> = {
-  smtp: { port: 25 },
-  submission: { port: 587 },
-  smtps: { port: 465, tlsAtOnce: true }, // RFC 8314 §3.3
-  submissions: { port: 465, tlsAtOnce: true },
-  lmtp: { port: 24, lmtp: true },
-};
-
-const SERVER: Kind<NextHop & Pick<SenderOptions, 'tlsAtOnce' | 'lmtp'>> = {
+const SERVER: Kind<NamedServer> = {
   placeholder: 'HOST:PORT',
-  expected: 'HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// or lmtp:// (not on port 25)',
-  parse(written) {
-    const [, scheme = 'smtp', place = ''] = /^(?:([a-z]+):\/\/)?(.*?)\/?$/.exec(written) ?? [];
-    const way = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
-    const nextHop = way === undefined ? undefined : parseNextHop(place, way.port);
-    if (nextHop === undefined || way === undefined || (way.lmtp === true && nextHop.port === 25)) return undefined; // RFC 2033 §5
-    return { ...way, ...nextHop };
-  },
+  expected: `${HOST_PORT.expected}, perhaps behind smtp://, smtps:// (not on port 25 or 587) or lmtp:// (not on port 25)`,
+  parse: parseServer,
 };
 
 const OPTIONS = {
@@ -109,9 +94,10 @@ export function send(args: readonly string[], terminal: Terminal): Promise<numbe
   return runCommand(USAGE, args, terminal, (line) => run(line, terminal));
 }
 
-async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number | Misuse> {
-  if (options.to.length === 0) return misuse('expected at least one --to PATH, found none');
-  if (options.server !== undefined && (options.smarthost !== undefined || options.route.length > 0)) return misuse('--server is where all of the mail goes: expected no --smarthost and no --route with it');
+async function run({ options: given, operands: [file = '-'] }: CommandLine<typeof OPTIONS>, terminal: Terminal): Promise<number | Misuse> {
+  if (given.to.length === 0) return misuse('expected at least one --to PATH, found none');
+  if (given.server !== undefined && (given.smarthost !== undefined || given.route.length > 0)) return misuse('--server is where all of the mail goes: expected no --smarthost and no --route with it');
+  const options = { ...given, smarthost: given.server ?? given.smarthost };
   const dialogues = options.trace ? new Dialogues(terminal.screen?.colours === true ? inColours(terminal.err) : terminal.err) : undefined;
   const way = await senderOptions(options, dialogues);
   if ('text' in way) return way;
@@ -127,7 +113,7 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
   if (typeof content === 'number') return misuse(`a CR without LF at octet ${content} of ${source}: expected lines that end in LF or CRLF`);
 
   const hostname = options.hostname ?? (await machineName());
-  const routing = routeOptions({ ...options, hostname, ...(options.server === undefined ? {} : { smarthost: options.server }) });
+  const routing = routeOptions({ ...options, hostname });
   const toServer = options.server === undefined ? {} : { serverPostmaster: true };
   const whole = ofOctets(options.from, content);
   const { mail, erase } = dialogues !== undefined ? { mail: whole, erase: () => undefined } : withProgress(whole, content, terminal);
@@ -143,9 +129,10 @@ async function run({ options, operands: [file = '-'] }: CommandLine<typeof OPTIO
 }
 
 /** What the options say of each session; or why that cannot be. */
-async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout }: OptionValues<typeof OPTIONS>, dialogues: Dialogues | undefined): Promise<Omit<SenderOptions, 'hostname'> | Misuse> {
+async function senderOptions(options: OptionValues<typeof OPTIONS>, dialogues: Dialogues | undefined): Promise<Omit<SenderOptions, 'hostname'> | Misuse> {
+  const { server, tls, tlsCa, user, passwordFile, timeout } = options;
   if ((user === undefined) !== (passwordFile === undefined)) return misuse(user === undefined ? '--password-file goes with --user NAME' : '--user needs --password-file FILE');
-  if (server?.tlsAtOnce === true && tls === 'off') return misuse('--tls off: expected another policy for a server with TLS at once');
+  if (tls === 'off' && nextHops(options).some(({ tlsAtOnce }) => tlsAtOnce === true)) return misuse('--tls off: expected another policy for a server with TLS at once');
   const ca = tlsCa === undefined ? undefined : await readWhole(tlsCa, LARGEST_PEM).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${reason(error)})`));
   if (ca !== undefined && 'text' in ca) return ca;
   const password = passwordFile === undefined ? undefined : await readPassword('--password-file', passwordFile).catch((error: unknown) => misuse(reason(error)));
@@ -154,7 +141,6 @@ async function senderOptions({ server, tls, tlsCa, user, passwordFile, timeout }
     return {
       tlsPolicy: tls,
       ...(ca === undefined ? {} : { tls: new TlsClient({ ca }) }),
-      ...(server?.tlsAtOnce === undefined ? {} : { tlsAtOnce: true }),
       ...(server?.lmtp === undefined ? {} : { lmtp: true }),
       ...(timeout === undefined ? {} : { timeout: seconds(timeout) }),
       ...(user === undefined || password === undefined ? {} : { auth: { secret: { type: 'password', authcid: user, password }, clearText: tls === 'off' } }),

@@ -7,7 +7,7 @@ import cluster from 'node:cluster';
 import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { formatMetrics } from '../relay/metric.ts';
-import { formatNextHop } from '../relay/next-hop.ts';
+import { formatNextHop, type NextHop } from '../relay/next-hop.ts';
 import { locate } from '../relay/route.ts';
 import { ListeningEntrance } from '../node/entrance.ts';
 import { EXIT } from '../node/exit-status.ts';
@@ -22,7 +22,7 @@ import { misuse, type Misuse } from './misuse.ts';
 import { overlapOf } from './overlap.ts';
 import { reason } from './reason.ts';
 import { Hangup, ReloadedFiles } from './reloading.ts';
-import { routeOptions } from './routing.ts';
+import { nextHops, routeOptions } from './routing.ts';
 import { ServeError } from './serve-error.ts';
 import { OPTIONS, USAGE, type GivenOptions } from './serve-option.ts';
 import type { Service } from './service.ts';
@@ -81,6 +81,11 @@ async function nameOfMachine(terminal: Terminal): Promise<string> {
 function leftOutText(names: readonly string[]): string {
   const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
   return `--users: SCRAM-SHA-256 is offered, which ${some} cannot use: many clients try nothing else; ehlo passwd makes lines that serve PLAIN and LOGIN too`;
+}
+
+/** It is minutes until no greeting has come. */
+function silentText(hop: NextHop): string {
+  return `${formatNextHop(hop)}: servers on port 465 wait for TLS as a rule, and do not greet before: smtps://${formatNextHop(hop)} begins with it`;
 }
 
 /** Sockets that systemd holds open, and nobody answers at. */
@@ -144,6 +149,8 @@ async function serveAt(given: GivenOptions, bound: Bound, hangup: Hangup, termin
   );
   if (options.maildir !== undefined && options.accept.length === 0) terminal.err(`ehlo: ${MAILDIR_FOR_NOBODY}\n`);
   if (options.maildir === undefined && doors.some(isPublic) && locate(hostname, routeOptions(options)).type === 'ask-mx') terminal.err(`ehlo: ${postmasterText(hostname)}\n`);
+  const silent = nextHops(options).find(({ port, tlsAtOnce = false }) => port === 465 && !tlsAtOnce);
+  if (silent !== undefined) terminal.err(`ehlo: ${silentText(silent)}\n`);
   const leftOut = files.users?.leftOut ?? [];
   if (leftOut.length > 0) terminal.err(`ehlo: ${leftOutText(leftOut)}\n`);
   for (const [index, listener] of options.listen.entries()) {

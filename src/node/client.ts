@@ -21,7 +21,7 @@ import { checkCounts, checkNames, checkObject, shown, UsageError } from '../wire
 import { quote } from '../wire/ascii.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Outcome } from '../protocol/client/action.ts';
-import { isNextHop, type NextHop, parseNextHop } from '../relay/next-hop.ts';
+import { isNextHop, type NextHop, parseServer } from '../relay/next-hop.ts';
 import type { RouteOptions, Target } from '../relay/route.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import { ConnectError } from './connect.ts';
@@ -73,12 +73,6 @@ const CLIENT_OPTIONS: Readonly<Record<keyof MailClientOptions, true>> = { ...SEN
 
 const LEAST = { connections: 1, waiting: 1, mailsPerConnection: 1, idle: 0 } as const;
 
-const SCHEMES: Readonly<Record<string, { readonly port: number; readonly options: Partial<SenderOptions> }>> = {
-  'smtp:':  { port: 25,  options: {} },
-  'smtps:': { port: 465, options: { tlsAtOnce: true } }, // RFC 8314 §3.3: TLS whatever the policy; which certificates will do is for whoever sets one
-  'lmtp:':  { port: 24,  options: { lmtp: true } }, // RFC 2033 §5 forbids 25
-};
-
 /**
  * Returns a client for the server at `smtp://host:port`, `smtps://…` (TLS from the first octet on) or `lmtp://…`.
  *
@@ -86,12 +80,10 @@ const SCHEMES: Readonly<Record<string, { readonly port: number; readonly options
  */
 export function connectTo(url: string, options: MailClientOptions = {}): MailClient {
   checkObject(options);
-  const [, scheme = '', place = ''] = /^([a-z]+:)\/\/([^/]*)\/?$/.exec(String(url)) ?? [];
-  const { port, options: implied } = SCHEMES[scheme] ?? {};
-  const server = port === undefined ? undefined : parseNextHop(place, port);
-  if (server === undefined) throw new UsageError(`expected smtp://HOST:PORT, smtps://HOST:PORT or lmtp://HOST:PORT, found ${quote(String(url).replace(/\/\/.*@/, '//…@'))}`);
-  if (scheme === 'lmtp:' && server.port === 25) throw new UsageError('LMTP is not for port 25 (RFC 2033 §5)');
-  return new MailClient(server, { ...options, ...implied });
+  const server = /^[a-z]+:\/\//.test(url) ? parseServer(url) : undefined;
+  if (server === undefined) throw new UsageError(`expected smtp://HOST:PORT, smtps://HOST:PORT (not on port 25 or 587) or lmtp://HOST:PORT (not on port 25), found ${quote(String(url).replace(/\/\/.*@/, '//…@'))}`);
+  const { lmtp, ...hop } = server;
+  return new MailClient(hop, lmtp === undefined ? options : { ...options, lmtp });
 }
 
 /** Sends mails to one server, several at a time. */

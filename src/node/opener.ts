@@ -32,7 +32,7 @@ export async function openTo(targets: readonly [Target, ...Target[]], options: S
     [target, candidates] = [won.target, [won.target]]; // a second session, in clear, is with the same address
     return won.socket;
   };
-  const connection = await openConnection(open, { serverName: target.host, ...options });
+  const connection = await openConnection(open, { serverName: target.host, ...options, ...(target.tlsAtOnce === undefined ? {} : { tlsAtOnce: true }) });
   return { held: { connection, target, place: placeOf(target), destinations: new Set(), opened: now(), mails: 0 }, losers };
 }
 

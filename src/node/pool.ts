@@ -155,7 +155,7 @@ function placesOf({ place, destinations }: Held): readonly string[] {
   return [place, ...destinations];
 }
 
-/** Where a connection is to. The name counts: it is what a certificate is checked for. */
-export function placeOf({ host, address, port }: Target): string {
-  return `${host} [${address}]:${port}`; // no destination has a space
+/** Where a connection is to. The name counts: it is what a certificate is checked for; and whether TLS comes at once: STARTTLS may not have come about. */
+export function placeOf({ host, address, port, tlsAtOnce }: Target): string {
+  return `${tlsAtOnce === true ? 'smtps://' : ''}${host} [${address}]:${port}`; // no destination has a space
 }

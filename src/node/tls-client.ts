@@ -92,6 +92,7 @@ const FAULTS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the certificate\'s authority is not known here',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate\'s authority is not known here',
   ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is not for this host',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'what came is no TLS',
 };
 
 /** What went wrong, in one line: OpenSSL's own have file names and line feeds. */

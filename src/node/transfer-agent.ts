@@ -77,8 +77,8 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly users?: (() => Users) | undefined;
   /**
    * Authenticates to the smarthost of `routing`, and to no other host: who this relay is there, such as `{ secret: { type: 'password',
-   * authcid, password } }`. A password is shown only under TLS with a certificate that names the smarthost; where it is not accepted mail
-   * waits. The function is asked for each attempt, so that the password can change. Default: nobody.
+   * authcid, password } }`. Mail goes there only under TLS with a certificate that names the smarthost, unless `clearText` says otherwise; where
+   * the secret is not accepted it waits. The function is asked for each attempt, so that the password can change. Default: nobody.
    */
   readonly smarthostAuth?: (() => SenderOptions['auth']) | undefined;
   /** Has every session write itself down. */

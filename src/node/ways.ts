@@ -4,6 +4,9 @@
 // Rule 2: a domain whose way is long in being found holds up no other: who comes late goes alone, or with those who wait to go there.
 // Rule 3: a connection that is open already, and good for the domain, is used before the DNS is asked.
 // Rule 4: a mail to thousands of domains has a hundred of them looked up, and as many connections, at a time.
+// Rule 5: a smarthost that hears who we are has mail under TLS with a certificate that names it, or not at all (RFC 4954 §14).
+// Choice: a relay keeps SCRAM back too where the certificate is not good: who is in the middle learns no password from it, but passes it
+//         on, and has the session.
 
 import type { Outcome } from '../protocol/client/action.ts';
 import { type DestinationGroup, groupByDestination, nextHopKey } from '../relay/outgoing.ts';
@@ -137,15 +140,16 @@ class Ways {
     const recipients = first !== undefined && others.length === 0 ? first.recipients : groups.flatMap((group) => group.recipients).sort((a, b) => a - b);
     const { mail, paths } = forSome(this.#mail, this.#paths, recipients);
     const configured = groups.some(({ destination, key }) => destination !== key);
+    const known = smarthost !== undefined && first?.key === nextHopKey(smarthost) ? smarthostAuth : undefined;
     // Not by spreading: what is added to what was spread costs 1 µs a property.
     const options = Object.assign({}, this.#options, {
       destinations: groups.map(({ key }) => key),
       configured,
-      auth: smarthost !== undefined && first?.key === nextHopKey(smarthost) ? (smarthostAuth ?? auth) : auth,
+      auth: known ?? auth,
       ownNames: configured ? [] : routing.ownNames, // the operator may have a next hop that he calls as this host
       open,
       report: (index: number, result: RecipientOutcome) => this.#settle(recipients[index] ?? -1, result),
-    });
+    }, known === undefined || known.clearText === true ? {} : { tlsPolicy: 'verify' as const });
     await deliver(mail, paths, targetsOf(find), options);
   }
 

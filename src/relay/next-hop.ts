@@ -1,8 +1,9 @@
 // A next hop that the operator has configured: `--route DOMAIN=HOST:PORT` and `--smarthost HOST:PORT`. Its host is looked up
 // by address only, never by MX; brackets around a name, which ask for just that in Postfix's transport map, are taken too.
+// A scheme in front, as in `smtps://HOST`, says how the server there is spoken to.
 
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
-import { shown, UsageError } from '../wire/usage.ts';
+import { checkFlags, checkNames, shown, UsageError } from '../wire/usage.ts';
 import { hostKey } from './host-name.ts';
 
 /** A host that mail goes to, whatever the DNS says of its domain. */
@@ -10,6 +11,13 @@ export interface NextHop {
   /** A host name in lower case, or an address without brackets. */
   readonly host: string;
   readonly port: number;
+  /** TLS comes before the greeting (RFC 8314 §3). Default: false. */
+  readonly tlsAtOnce?: boolean;
+}
+
+/** A server that a person has named. */
+export interface NamedServer extends NextHop {
+  readonly lmtp?: true;
 }
 
 /** One `--route`: `domain` is a domain, `.domain` for all that is below it, or `*`. */
@@ -26,9 +34,32 @@ export function parseNextHop(text: string, defaultPort = 25): NextHop | undefine
   return host === undefined || !isPort(port) ? undefined : { host, port };
 }
 
-/** Returns `host:port`, an IPv6 address in brackets. */
-export function formatNextHop({ host, port }: NextHop): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+/** How servers are spoken to; the ports are those of the IANA. */
+const SCHEMES: Readonly<Record<string, { readonly port: number; readonly not: readonly number[]; readonly way: Pick<NamedServer, 'tlsAtOnce' | 'lmtp'> }>> = {
+  smtp:        { port: 25,  not: [],        way: {} },
+  submission:  { port: 587, not: [],        way: {} },
+  smtps:       { port: 465, not: [25, 587], way: { tlsAtOnce: true } }, // RFC 8314 §3.3: TLS whatever the policy; whose certificate will do is for that to say
+  submissions: { port: 465, not: [25, 587], way: { tlsAtOnce: true } },
+  lmtp:        { port: 24,  not: [25],      way: { lmtp: true } }, // RFC 2033 §5
+};
+
+/** Returns the server at `HOST:PORT`, or behind a scheme, as in `smtps://HOST`; undefined for anything else, and for a port on which the scheme is not spoken. */
+export function parseServer(text: string): NamedServer | undefined {
+  const [, scheme = 'smtp', place = ''] = /^(?:([a-z]+):\/\/)?(.*?)\/?$/.exec(text) ?? [];
+  const row = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
+  const nextHop = row && parseNextHop(place, row.port);
+  return row === undefined || nextHop === undefined || row.not.includes(nextHop.port) ? undefined : { ...nextHop, ...row.way };
+}
+
+/** The same for servers that a relay sends to, which hear SMTP. */
+export function parseRelayHost(text: string): NextHop | undefined {
+  const server = parseServer(text);
+  return server?.lmtp === true ? undefined : server;
+}
+
+/** Returns `host:port`, an IPv6 address in brackets; behind `smtps://` where TLS comes at once. */
+export function formatNextHop({ host, port, tlsAtOnce = false }: NextHop): string {
+  return `${tlsAtOnce ? 'smtps://' : ''}${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** Returns what `DOMAIN=HOST:PORT` says; undefined where either side is malformed. */
@@ -36,15 +67,21 @@ export function parseRoute(text: string): RouteEntry | undefined {
   const at = text.indexOf('=');
   const written = text.slice(0, Math.max(at, 0));
   const domain = written === '*' ? written : written.startsWith('.') ? prefixed(hostKey(written.slice(1))) : hostKey(written);
-  const nextHop = parseNextHop(text.slice(at + 1));
+  const nextHop = parseRelayHost(text.slice(at + 1));
   return domain === undefined || nextHop === undefined ? undefined : { domain, nextHop };
 }
+
+const HOP_OPTIONS: Readonly<Record<keyof NextHop, true>> = { host: true, port: true, tlsAtOnce: true };
 
 /** Throws UsageError for next hops that are none, and for a route that no domain would ever take. */
 export function checkNextHops({ routes, smarthost, mxPort }: { readonly routes?: ReadonlyMap<string, NextHop>; readonly smarthost?: NextHop; readonly mxPort?: number }): void {
   if (routes !== undefined && typeof routes?.get !== 'function') throw new UsageError(`routes must be a Map, not ${shown(routes)}`);
-  for (const [name, hop] of [['smarthost', smarthost], ...(routes ?? [])] as const)
-    if (hop !== undefined && !isNextHop(hop)) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${shown(hop)}`);
+  for (const [name, hop] of [['smarthost', smarthost], ...(routes ?? [])] as const) {
+    if (hop === undefined) continue;
+    if (!isNextHop(hop)) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${shown(hop)}`);
+    checkNames(hop, HOP_OPTIONS);
+    checkFlags(hop, ['tlsAtOnce']);
+  }
   if (mxPort !== undefined && !isPort(mxPort)) throw new UsageError(`mxPort must be a port, not ${shown(mxPort)}`);
   for (const domain of routes?.keys() ?? [])
     if (domain !== '*' && hostKey(domain.replace(/^\./, '')) !== domain.replace(/^\./, '')) throw new UsageError(`routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by ${shown(domain)}`);

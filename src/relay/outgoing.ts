@@ -4,7 +4,7 @@
 import type { ForwardPath, MailboxPath, ReversePath } from '../syntax/path.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath } from '../syntax/path.ts';
-import { findRoute, type NextHop } from './next-hop.ts';
+import { findRoute, formatNextHop, type NextHop } from './next-hop.ts';
 import type { RouteOptions } from './route.ts';
 
 export function outgoingReversePath(path: ReversePath): ReversePath {
@@ -50,7 +50,7 @@ export function destinationKey(path: ForwardPath, hostname: string, { routes, sm
 /** What mail for a configured next hop has in common. The same text each time: mails that wait need not have one of their own each. */
 export function nextHopKey(nextHop: NextHop): string {
   let text = TEXTS.get(nextHop);
-  if (text === undefined) TEXTS.set(nextHop, (text = `${nextHop.host}:${nextHop.port}`));
+  if (text === undefined) TEXTS.set(nextHop, (text = formatNextHop(nextHop)));
   return text;
 }
 

@@ -30,6 +30,8 @@ export interface Target {
   readonly family: 4 | 6;
   readonly port: number;
   readonly preference: number;
+  /** The operator says so of the host. */
+  readonly tlsAtOnce?: true;
   /** The next target is the same host by the other family: whichever of the two answers first will do (RFC 8305). */
   readonly raced?: true;
   /** The address comes before by another name: of use to mail that needs a certificate for the host, which was not one for that name (RFC 8689 §4.2.1). */
@@ -90,6 +92,7 @@ export interface HostPlan {
   readonly origin: 'configured' | 'literal' | 'implicit-mx' | 'mx';
   readonly levels: readonly Level[]; // best preference first; may be none, where this host is the best
   readonly port: number;
+  readonly tlsAtOnce?: true;
   /** The address of the only host, where it was given as one. */
   readonly given: string | undefined;
   /** The best exchange with one of our names; it and all of its preference and behind it are gone from `levels`. */
@@ -119,8 +122,9 @@ export function locate(domain: string, options: RouteOptions): HostPlan | Verdic
   const key = hostKey(domain);
   const nextHop = (key === undefined ? options.routes.get('*') : findRoute(options.routes, key)) ?? options.smarthost;
   if (nextHop !== undefined) {
-    const { host, port } = nextHop;
-    return single('configured', host, port, { rule: 'route', clause: 'RFC 5321 §2.1', text: `${quote(domain)} goes to ${host} port ${port} by configuration: no MX` });
+    const { host, port, tlsAtOnce = false } = nextHop;
+    const text = `${quote(domain)} goes to ${host} port ${port}${tlsAtOnce ? ', TLS at once,' : ''} by configuration: no MX`;
+    return { ...single('configured', host, port, { rule: 'route', clause: 'RFC 5321 §2.1', text }), ...(tlsAtOnce ? { tlsAtOnce } : {}) };
   }
   if (domain.startsWith('[')) {
     const literal = parseAddressLiteral(domain);
@@ -224,9 +228,9 @@ function conclude(event: VerdictEvent, steps: readonly Step[], detail: string): 
  *
  * Left out: hosts that have other names and the same addresses.
  */
-export function planKey({ origin, levels, port }: HostPlan): string {
+export function planKey({ origin, levels, port, tlsAtOnce }: HostPlan): string {
   const hosts = levels.map((level) => [...level.hosts].sort().join(',')).join(';');
-  return `${origin === 'configured' ? 'configured ' : ''}${hosts} ${port}`; // what is configured is looked up, and filtered, in another way
+  return `${origin === 'configured' ? 'configured ' : ''}${tlsAtOnce === true ? 'smtps ' : ''}${hosts} ${port}`; // what is configured is looked up, and filtered, in another way
 }
 
 /**

@@ -93,12 +93,12 @@ function eventOf(plan: HostPlan, self: Self | undefined, notes: Notes): VerdictE
 }
 
 /** Returns what was found of a host, in the resolver's order (§5.1), and notes the answers. */
-function targetsOf(host: string, preference: number, { given, port }: HostPlan, known: ReadonlyMap<string, AddressAnswers>, notes: Notes): readonly Target[] {
+function targetsOf(host: string, preference: number, { given, port, tlsAtOnce }: HostPlan, known: ReadonlyMap<string, AddressAnswers>, notes: Notes): readonly Target[] {
   const answers = known.get(host);
   const addresses = given !== undefined ? [given] : answers === undefined ? [] : readAnswers(host, answers, notes);
   return addresses.map((text) => {
     const address = addressKey(text) ?? text;
-    return { host, address, family: address.includes(':') ? 6 : 4, port, preference };
+    return { host, address, family: address.includes(':') ? 6 : 4, port, preference, ...(tlsAtOnce === undefined ? {} : { tlsAtOnce }) };
   });
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseCommandLine, runCommand, type Usage } from '../../src/cli/command-line.ts';
 import { misuse } from '../../src/cli/misuse.ts';
-import { choice, DNS_SERVER, DURATION, FILE, flag, HOST_PORT, HOSTNAME, integer, INTERVALS, type Kind, many, one, PORT, ROUTE, text } from '../../src/cli/option.ts';
+import { choice, DNS_SERVER, DURATION, FILE, flag, HOST_PORT, HOSTNAME, integer, INTERVALS, type Kind, many, NEXT_HOP, one, PORT, ROUTE, text } from '../../src/cli/option.ts';
 import { EXIT } from '../../src/node/exit-status.ts';
 
 const OPTIONS = {
@@ -193,6 +193,9 @@ describe('a kind of value', () => {
     [HOSTNAME, '192.0.2.1', undefined],
     [HOST_PORT, 'MX.example.org', { host: 'mx.example.org', port: 25 }],
     [HOST_PORT, 'mx.example.org:0', undefined],
+    [HOST_PORT, 'smtps://mx.example.org', undefined],
+    [NEXT_HOP, 'smtps://mx.example.org', { host: 'mx.example.org', port: 465, tlsAtOnce: true }],
+    [NEXT_HOP, 'lmtp://mx.example.org', undefined],
     [ROUTE, 'example.org=[2001:DB8::1]:2525', { domain: 'example.org', nextHop: { host: '2001:db8::1', port: 2525 } }],
     [ROUTE, 'example.org', undefined],
     [DNS_SERVER, '192.0.2.1', '192.0.2.1:53'],

@@ -124,7 +124,7 @@ describe('ehlo replay --server', () => {
     const port = address !== null && typeof address !== 'string' ? address.port : 0;
     writeFileSync(`${directory.path}/x`, `${HEADER}S: 220 mx\nC: STARTTLS\nS: 220 go\n* tls\n`);
     const { status, out } = await run(`${directory.path}/x`, '--server', `127.0.0.1:${port}`);
-    expect({ status, out: out.replace(directory.path, '') }).toEqual({ status: 1, out: `/x:8 (127.0.0.1:${port}): expected * tls, got a handshake that failed: wrong version number\n` });
+    expect({ status, out: out.replace(directory.path, '') }).toEqual({ status: 1, out: `/x:8 (127.0.0.1:${port}): expected * tls, got a handshake that failed: what came is no TLS\n` });
     await new Promise<void>((resolve) => server.close(resolve));
   });
 

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { NEXT_HOP, ROUTE } from '../../src/cli/option.ts';
 import { serve } from '../../src/cli/serve.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -25,6 +26,10 @@ describe('ehlo serve is misused', () => {
     [['--listen', 'submissions://127.0.0.1:0', ...MX], '--listen submissions: expected --users with it, since nobody may submit without AUTH'],
     [['--listen', 'smtp://127.0.0.1:0', '--listen', 'smtps://127.0.0.1:0'], '--listen smtps: expected --tls-cert and --tls-key with it'],
     [['--smarthost', 'hub.test:587', '--smarthost-user', 'tim'], '--smarthost-user and --smarthost-password-file: expected both or neither'],
+    [['--smarthost', 'smtps://hub.test:587'], `--smarthost "smtps://hub.test:587": expected ${NEXT_HOP.expected}`],
+    [['--smarthost', 'smtps:hub.test'], `--smarthost "smtps:hub.test": expected ${NEXT_HOP.expected}`],
+    [['--smarthost', 'smtps://alice:tanstaaf@hub.test'], `--smarthost "smtps://…@hub.test": expected ${NEXT_HOP.expected}`],
+    [['--route', 'a.test=smtps://hub.test/x'], `--route "a.test=smtps://hub.test/x": expected ${ROUTE.expected}`],
     [['--smarthost-password-file', 'x'], '--smarthost-user and --smarthost-password-file: expected both or neither'],
     [['--smarthost-user', 'tim', '--smarthost-password-file', 'x'], '--smarthost-user: expected --smarthost with it'],
     [['--tls-cert', 'x'], '--tls-cert and --tls-key: expected both or neither'],

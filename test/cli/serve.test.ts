@@ -127,16 +127,16 @@ describe('ehlo serve with a queue', () => {
     nobody = await unusedPort();
     const scrypt = (name: string): string => `${name}:$scrypt$ln=14,r=8,p=5$1W8sjoOz6KMRufAiek9n1g$Wxbyxf4j4sHD/rxnaVhaPXtBCJFP+YweyodYF+XSDNA\n`;
     writeFileSync(join(directory.path, 'users'), `${['bob', 'carol', 'dave', 'erin', 'frank'].map(scrypt).join('')}alice:SCRAM-SHA-256$100000:WBsC9Nfo6bnAasBWUVLCSg==$eHb9+p9GvPild7AvRR2t4K2UPZ8C7W92Sim4TJk/YwA=:lSSsEICylIx7V40kgj3VhqxADAZzSSgXTvv1GsjHm54=\n`);
-    program = serve(...ANY_PORT, '--route', `b.test=127.0.0.1:${nobody}`, '--maildir', 'box', '--users', 'users');
+    program = serve(...ANY_PORT, '--route', `b.test=127.0.0.1:${nobody}`, '--route', 'c.test=[::1]:465', '--route', 'd.test=smtps://[::1]', '--maildir', 'box', '--users', 'users');
   });
   afterAll(async () => {
     await program[Symbol.asyncDispose]();
     directory[Symbol.dispose]();
   });
 
-  it('says so where a Maildir is given, and no domain whose mail it is for; or users that have no way in with SCRAM, which is offered', async () => {
+  it('says so where a Maildir is given, and no domain whose mail it is for; a next hop that may never greet; or users that have no way in with SCRAM, which is offered', async () => {
     const [port] = await program.listening();
-    expect(program.err).toBe(`ehlo: --maildir without --accept DOMAIN: no mail is delivered into it but that for <postmaster>\nehlo: --users: SCRAM-SHA-256 is offered, which bob, carol, dave and 2 more cannot use: many clients try nothing else; ehlo passwd makes lines that serve PLAIN and LOGIN too\nehlo: listening on smtp://127.0.0.1:${port}\n`);
+    expect(program.err).toBe(`ehlo: --maildir without --accept DOMAIN: no mail is delivered into it but that for <postmaster>\nehlo: [::1]:465: servers on port 465 wait for TLS as a rule, and do not greet before: smtps://[::1]:465 begins with it\nehlo: --users: SCRAM-SHA-256 is offered, which bob, carol, dave and 2 more cannot use: many clients try nothing else; ehlo passwd makes lines that serve PLAIN and LOGIN too\nehlo: listening on smtp://127.0.0.1:${port}\n`);
   });
 
   it('delivers what it had taken before it was killed, and what was taken by a worker where there are none now; and relays what it takes', async () => {

@@ -133,25 +133,36 @@ for (const name of ['aiosmtpd', 'smtp-server', 'Exim'])
     expectMatch(out, /535/, 'standard output');
   });
 
-for (const name of ['aiosmtpd', 'smtp-server', 'Exim'])
-  check(`ehlo serve authenticates to ${name} as its smarthost, and has mail wait where the password is wrong`, async (stage) => {
-    const server = await SERVERS[name](stage);
-    const password = join(stage.folder('password'), 'password');
-    writeFileSync(password, 'wrong\n');
-    const relay = await stage.serve(['--smarthost', `127.0.0.1:${server.port}`, '--smarthost-user', USER, '--smarthost-password-file', password], { env: { NODE_EXTRA_CA_CERTS: CERT } });
-    const content = CONTENTS['one line of text'];
-    await send(stage, relay, content, ['--tls', 'off']);
-    expectMatch((await relay.find(/ deferred .*$/m, 15))[0], /535.* inReplyTo=AUTH/, 'the log');
-    writeFileSync(password, `${PASSWORD}\n`);
-    relay.signal('SIGHUP');
-    await relay.find(/ reloaded/, 15);
-    await send(stage, relay, content, ['--tls', 'off'], 'carol@example.test');
-    const [, tls] = await relay.find(/ delivered .* tls=(\S+)/, 15);
-    expectMatch(tls, /^TLSv1/, 'TLS in the log');
-    await until('the mail arrives', () => server.mails().length > 0);
-    if (server.facts !== undefined) expectEqual(server.facts()[0].user, USER, 'who sent it');
-    expect(!(relay.out + relay.err).includes(PASSWORD), 'the password stands in the log');
-  });
+/** The same that speak TLS at once, and where. */
+const AT_ONCE = {
+  'aiosmtpd': (stage) => startKeeper(stage, 'aiosmtpd', 'smtps'),
+  'smtp-server': (stage) => startKeeper(stage, 'smtp-server', 'smtps'),
+  'Exim': async (stage) => {
+    const [port, tlsPort] = [await freePort(), await freePort()];
+    return { ...(await startExim(stage, { port, tlsPort, cert: CERT, key: KEY, user: USER, password: PASSWORD })), port: tlsPort };
+  },
+};
+
+for (const [way, scheme, servers] of [['by STARTTLS', '', SERVERS], ['by TLS at once', 'smtps://', AT_ONCE]])
+  for (const name of Object.keys(AT_ONCE))
+    check(`ehlo serve authenticates to ${name} as its smarthost ${way}, and has mail wait where the password is wrong`, async (stage) => {
+      const server = await servers[name](stage);
+      const password = join(stage.folder('password'), 'password');
+      writeFileSync(password, 'wrong\n');
+      const relay = await stage.serve(['--smarthost', `${scheme}127.0.0.1:${server.port}`, '--smarthost-user', USER, '--smarthost-password-file', password], { env: { NODE_EXTRA_CA_CERTS: CERT } });
+      const content = CONTENTS['one line of text'];
+      await send(stage, relay, content, ['--tls', 'off']);
+      expectMatch((await relay.find(/ deferred .*$/m, 15))[0], /535.* inReplyTo=AUTH/, 'the log');
+      writeFileSync(password, `${PASSWORD}\n`);
+      relay.signal('SIGHUP');
+      await relay.find(/ reloaded/, 15);
+      await send(stage, relay, content, ['--tls', 'off'], 'carol@example.test');
+      const [, tls] = await relay.find(/ delivered .* tls=(\S+)/, 15);
+      expectMatch(tls, /^TLSv1/, 'TLS in the log');
+      await until('the mail arrives', () => server.mails().length > 0);
+      if (server.facts !== undefined) expectEqual(server.facts()[0].user, USER, 'who sent it');
+      expect(!(relay.out + relay.err).includes(PASSWORD), 'the password stands in the log');
+    });
 
 // aiosmtpd gives one reply for all recipients, which is not LMTP (RFC 2033 §4.2): it gets one.
 for (const [name, recipients] of [['aiosmtpd', ['bob@example.test']], ['smtp-server', ['bob@example.test', 'carol@example.test']]])

@@ -41,6 +41,7 @@ describe('a pool of connections', () => {
     expect(pool.takeAt(one.target)).toBeUndefined();
     pool.give(one);
     expect(pool.takeAt({ ...one.target, host: 'other.test' })).toBeUndefined(); // whose certificate is another
+    expect(pool.takeAt({ ...one.target, tlsAtOnce: true })).toBeUndefined(); // it may be in the clear
     expect(pool.takeAt(one.target)).toBe(one);
     expect(pool.size).toBe(0);
   });

@@ -289,6 +289,8 @@ describe('misuse of relay', () => {
     ['the next hop of b.test must be { host, port }, not {"host":"mx.test"}', '<>', ['bob@b.test'], { routing: { routes: new Map([['b.test', { host: 'mx.test' } as NextHop]]) } }],
     ['routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by "B.test"', '<>', ['bob@b.test'], { routing: { routes: new Map([['B.test', { host: 'mx.test', port: 25 }]]) } }],
     ['routes must be a Map, not {"b.test":"mx.test"}', '<>', ['bob@b.test'], { routing: { routes: { 'b.test': 'mx.test' } as unknown as Map<string, NextHop> } }],
+    ['tlsAtOnce must be true or false, not "yes"', '<>', ['bob@b.test'], { routing: { smarthost: { host: 'mx.test', port: 465, tlsAtOnce: 'yes' as unknown as true } } }],
+    ['there is no option tlsAtonce: did you mean tlsAtOnce?', '<>', ['bob@b.test'], { routing: { smarthost: { host: 'mx.test', port: 465, tlsAtonce: true } as NextHop } }],
     ['the next hop of smarthost must be { host, port }, not {"host":"mx.test","port":70000}', '<>', ['bob@b.test'], { routing: { smarthost: { host: 'mx.test', port: 70_000 } } }],
     ['timeout must be a number of at least 1, not "5s"', '<>', ['bob@b.test'], { timeout: '5s' as unknown as number }],
     ['timeout must be a number of at least 1, not -1', '<>', ['bob@b.test'], { timeout: -1 }],

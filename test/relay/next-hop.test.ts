@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hostKey } from '../../src/relay/host-name.ts';
-import { findRoute, formatNextHop, parseNextHop, parseRoute } from '../../src/relay/next-hop.ts';
+import { findRoute, formatNextHop, parseNextHop, parseRelayHost, parseRoute, parseServer } from '../../src/relay/next-hop.ts';
 
 describe('a next hop', () => {
   it.each([
@@ -29,6 +29,37 @@ describe('a next hop', () => {
   });
 });
 
+describe('a server, perhaps behind a scheme', () => {
+  it.each([
+    ['mx.example.org', { host: 'mx.example.org', port: 25 }],
+    ['mx.example.org:465', { host: 'mx.example.org', port: 465 }], // what is asked for, whatever the port
+    ['smtp://mx.example.org', { host: 'mx.example.org', port: 25 }],
+    ['smtp://mx.example.org:587/', { host: 'mx.example.org', port: 587 }],
+    ['submission://MX.example.org', { host: 'mx.example.org', port: 587 }],
+    ['smtps://mx.example.org', { host: 'mx.example.org', port: 465, tlsAtOnce: true }],
+    ['smtps://[2001:db8::1]:2465', { host: '2001:db8::1', port: 2465, tlsAtOnce: true }],
+    ['submissions://192.0.2.1/', { host: '192.0.2.1', port: 465, tlsAtOnce: true }],
+  ])('%s', (text, server) => {
+    expect(parseServer(text)).toEqual(server);
+    expect(parseRelayHost(text)).toEqual(server);
+    expect(parseRelayHost(formatNextHop(server))).toEqual(server);
+  });
+
+  it('is asked by LMTP where its scheme says so, but not to relay', () => {
+    expect(parseServer('lmtp://mx.example.org')).toEqual({ host: 'mx.example.org', port: 24, lmtp: true });
+    expect(parseRelayHost('lmtp://mx.example.org')).toBeUndefined();
+  });
+
+  it.each([
+    '', 'smtps:', 'smtps://', 'smtps:mx.example.org', 'smtps:/mx.example.org', 'SMTPS://mx.example.org', 'smtpss://mx.example.org', 'constructor://mx.example.org', 'https://mx.example.org',
+    'smtps://mx.example.org/inbox', 'smtps://mx.example.org//', 'smtps://mx.example.org?verify', 'smtps://alice@mx.example.org', 'smtps://alice:secret@mx.example.org:465', 'smtps://smtps://mx.example.org',
+    'smtps://mx.example.org:0', 'smtps://mx.example.org:465x', ' smtps://mx.example.org',
+    'smtps://mx.example.org:25', 'smtps://mx.example.org:587', 'submissions://mx.example.org:587', 'lmtp://mx.example.org:25', // where STARTTLS, or no LMTP, is spoken
+  ])('%j is none', (text) => {
+    expect(parseServer(text)).toBeUndefined();
+  });
+});
+
 describe('the route map', () => {
   const routes = new Map(
     ['example.org=a', '.example.org=b', '.mail.example.org=c', '.org=d'].map((text) => {
@@ -48,6 +79,11 @@ describe('the route map', () => {
     ['org', undefined],
   ])('takes the nearest entry: %s goes to %s', (domain, host) => {
     expect(findRoute(routes, domain)?.host).toBe(host);
+  });
+
+  it('has TLS at once for a domain', () => {
+    expect(parseRoute('example.org=smtps://hub.test')).toEqual({ domain: 'example.org', nextHop: { host: 'hub.test', port: 465, tlsAtOnce: true } });
+    expect(parseRoute('example.org=lmtp://hub.test')).toBeUndefined();
   });
 
   it('sends all else where * says', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { groupByDestination, outgoingForwardPath, outgoingReversePath } from '../../src/relay/outgoing.ts';
-import { parseNextHop } from '../../src/relay/next-hop.ts';
+import { parseRelayHost } from '../../src/relay/next-hop.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../../src/syntax/path.ts';
@@ -18,7 +18,7 @@ function reverse(text: string): ReversePath {
 }
 
 function hop(text: string): NextHop {
-  const nextHop = parseNextHop(text);
+  const nextHop = parseRelayHost(text);
   if (nextHop === undefined) throw new Error(text);
   return nextHop;
 }
@@ -66,6 +66,11 @@ describe('recipients are grouped (RFC 5321 §4.5.4.1)', () => {
   // shows RFC5321:4.5.4.1-14
   it('by domain, whatever its case, in the order in which domains appear', () => {
     expect(group(['<1@b.test>', '<2@c.test>', '<3@B.TEST>', '<4@b.test>'])).toEqual(['b.test 0,2,3', 'c.test 1']);
+  });
+
+  it('with those apart whose next hop speaks TLS at once, where it is asked for STARTTLS for others', () => {
+    const routes = { 'b.test': 'hop.test:465', 'c.test': 'smtps://hop.test', 'd.test': 'submissions://HOP.test:465' };
+    expect(group(['<1@b.test>', '<2@c.test>', '<3@d.test>'], { routes })).toEqual(['b.test 0', 'c.test 1,2']);
   });
 
   it('by the domain of the mailbox, not of a source route', () => {

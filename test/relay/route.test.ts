@@ -435,6 +435,12 @@ describe('the key of a plan', () => {
     expect(keyOf('d.test', '', { smarthost: { host: 'a.test', port: 25 } })).not.toBe(explicit);
     expect(keyOf('d.test', '10 a.test', { mxPort: 26 })).not.toBe(explicit);
   });
+
+  it('is another where TLS comes at once', () => {
+    const smarthost = { host: 'a.test', port: 465 };
+    expect(keyOf('d.test', '', { smarthost: { ...smarthost, tlsAtOnce: true } })).not.toBe(keyOf('d.test', '', { smarthost }));
+    expect(keyOf('d.test', '', { smarthost: { ...smarthost, tlsAtOnce: false } })).toBe(keyOf('d.test', '', { smarthost }));
+  });
 });
 
 describe('what is known of the hosts of a plan', () => {

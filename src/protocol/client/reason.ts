@@ -3,6 +3,7 @@
 import { reply } from '../../syntax/reply.ts';
 import type { Reply } from '../../syntax/reply.ts';
 import type { Reason } from './action.ts';
+import type { State } from './table.ts';
 
 /** The state of a recipient to whom this happens before end of mail data is out, and the reply that stands for it (RFC 3463). */
 export const REASONS: Readonly<Record<Reason, { readonly state: 'deferred' | 'failed'; readonly reply: Reply }>> = {
@@ -33,6 +34,9 @@ export const REASONS: Readonly<Record<Reason, { readonly state: 'deferred' | 'fa
 
 /** Ends of a session that we bring about, in which the server may well be listening. */
 export const OUR_DOING: ReadonlySet<Reason> = new Set(['timeout', 'bad-reply', 'aborted']);
+
+/** What did not come in time, where no command is out that would say so. */
+export const UNSAID: Readonly<Partial<Record<State, string>>> = { greeting: 'no greeting came', tls: 'the TLS handshake came to no end' };
 
 /** The same with a detail behind its text. */
 export function replyOf(reason: Reason, detail?: string): Reply {

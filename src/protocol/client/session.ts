@@ -24,7 +24,7 @@ import { settingsOf, type ClientOptions, type Settings } from './option.ts';
 import { broken, refused, taken, turnedAway, untried, type Failure } from './outcome.ts';
 import { inFlight, lineOf, Pipeline, QUIT, RSET, type Exchange } from './pipeline.ts';
 import { Quota } from './quota.ts';
-import { OUR_DOING, replyOf } from './reason.ts';
+import { OUR_DOING, replyOf, UNSAID } from './reason.ts';
 import { ReplyReader } from './reply-reader.ts';
 import { standingOf } from './standing.ts';
 import { AWAITED, CAN_QUIT, END_IS_OUT, isLast, onEvent, type ClientEvent, type State } from './table.ts';
@@ -185,7 +185,7 @@ export class ClientSession {
 
   /** The deadline has passed. */
   expire(now: Milliseconds): void {
-    if (now >= this.deadline) this.#break('timeout');
+    if (now >= this.deadline) this.#break('timeout', UNSAID[this.#state]);
   }
 
   /** Gives up: recipients without an outcome are deferred, or unknown. */
