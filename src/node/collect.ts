@@ -53,6 +53,7 @@ export interface CollectedMail {
   readonly content: Uint8Array;
   /** The content as text: UTF-8, or one character an octet where it is none. */
   readonly text: string;
+  /** What was known of the session then. */
   readonly session: SessionFacts;
 }
 
@@ -117,14 +118,14 @@ export function collect(...faults: readonly ScriptedFault[]): Collector {
       const pieces: Uint8Array[] = [];
       const fault = faultAt('message', to);
       for await (const octets of mail.content) {
-        if (fault?.drop === true) return strike(fault, mail.drop) ?? accept();
+        if (fault?.drop === true) break;
         pieces.push(octets.slice());
       }
       if (fault?.delay !== undefined) await pause(fault.delay, mail.signal);
       const verdict = fault && strike(fault, mail.drop);
-      if (verdict !== undefined) return verdict;
+      if (verdict !== undefined || fault?.drop === true) return verdict ?? accept();
       const content = concat(pieces);
-      mails.push({ reversePath: from, forwardPaths: to, parameters, recipientParameters, content, text: decodeUtf8(content) ?? decodeLatin1(content), session });
+      mails.push({ reversePath: from, forwardPaths: to, parameters, recipientParameters, content, text: decodeUtf8(content) ?? decodeLatin1(content), session: { ...session } });
       for (const wake of wakers) wake();
       return accept();
     },

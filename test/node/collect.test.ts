@@ -55,6 +55,19 @@ describe('a collector', () => {
     await server.close(0);
   });
 
+  it('keeps what a session was when its mail came', async () => {
+    const collector = collect();
+    await using server = await listen({ port: 0, hostname: 'mx.test' }, collector);
+    const client = await RawPeer.connect(server.port);
+    await replies(client, [...ENVELOPE, 'x\r\n.', 'HELO other.test']);
+    expect(await collector.next()).toMatchObject({ session: { helo: { text: 'client.test' }, protocol: 'ESMTP' } });
+    client.reset();
+  });
+
+  it('keeps no mail at whose data the connection breaks, also where they are empty', async () => {
+    expect(await session([{ at: 'message', drop: true }], ...ENVELOPE, '.')).toMatchObject({ heard: { 4: '354 end d', 5: 'gone' }, mails: 0 });
+  });
+
   it('has no fault that strikes nowhere', () => {
     expect(() => collect({ at: 'data' as 'message', drop: true })).toThrow(new UsageError('a fault strikes at client, helo, mail, rcpt, message, not at "data"'));
   });
