@@ -15,9 +15,8 @@ import { decodeUtf8 } from '../wire/utf8.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
-import { accept, type Verdict } from '../protocol/server/verdict.ts';
+import { accept, isRefusal, type Verdict } from '../protocol/server/verdict.ts';
 import type { Asked, Hooks, SessionFacts } from './hook.ts';
-import { isRefusal } from './hook-question.ts';
 import { LONGEST_TIMER, pause } from './pause.ts';
 
 const PLACES = ['client', 'helo', 'mail', 'rcpt', 'message'] as const;

@@ -6,9 +6,8 @@
 import { shown, UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
-import { accept, refuse, type Verdict } from '../protocol/server/verdict.ts';
+import { accept, isRefusal, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import type { AnyHooks, Mail, SessionFacts } from './hook.ts';
-import { isRefusal } from './hook-question.ts';
 
 /** A mail of the accept loop; it must be accepted or refused before the next one is asked for. */
 export interface ReceivedMail extends Mail {

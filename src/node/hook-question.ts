@@ -5,11 +5,9 @@ import { UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseMailbox, type Mailbox } from '../syntax/mailbox.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
-import { isConsistent, isReply, type Reply } from '../syntax/reply.ts';
 import type { Envelope, MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { ServerQuestion } from '../protocol/server/action.ts';
-import { REPLIES } from '../protocol/server/reply.ts';
-import { acceptance, type Verdict } from '../protocol/server/verdict.ts';
+import { isList, isVerdict } from '../protocol/server/verdict.ts';
 import { ANSWERS, type AuthAnswer, type AuthQuestion, type ScramCredential } from '../protocol/sasl/exchange.ts';
 import type { Aborter, Signal } from './aborter.ts';
 import type { AnyHooks, Asked, Mail, MessageAnswer, SessionFacts } from './hook.ts';
@@ -142,27 +140,6 @@ function isWhole(answer: AuthAnswer): boolean {
     case 'no': return isTextOrNone(answer.text) && isTexts(answer.error);
     default: return isTextOrNone(answer.text);
   }
-}
-
-export function isList(verdict: HookAnswer): verdict is readonly Verdict[] {
-  return Array.isArray(verdict);
-}
-
-/** The reply that a verdict on one recipient of LMTP is. */
-export function replyOf(verdict: Verdict): Reply {
-  return verdict.type === 'refuse' ? verdict.reply : (acceptance('message', verdict.text) ?? REPLIES['mail ok']);
-}
-
-/** Whether it is what `refuse()` makes, whatever its type promised. */
-export function isRefusal(verdict: Verdict): boolean {
-  return isVerdict(verdict) && verdict.type === 'refuse';
-}
-
-/** Whether the answer can be told, and refuses where it says so: programs without types may answer anything. */
-function isVerdict(verdict: Verdict | undefined | void): boolean {
-  if (verdict?.type === 'accept') return isTextOrNone(verdict.text);
-  if (verdict?.type !== 'refuse') return false;
-  return isReply(verdict.reply) && verdict.reply.code >= 400 && isConsistent(verdict.reply);
 }
 
 /** What a client with a bad token is told, as JSON: names and texts. */

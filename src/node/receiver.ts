@@ -10,14 +10,14 @@ import { reply, type Reply } from '../syntax/reply.ts';
 import type { Envelope } from '../protocol/mail.ts';
 import type { ServerAction, ServerQuestion } from '../protocol/server/action.ts';
 import type { ServerSession } from '../protocol/server/session.ts';
-import { acceptance, refuse } from '../protocol/server/verdict.ts';
+import { accept, isList, refuse, type Verdict } from '../protocol/server/verdict.ts';
 import { transmissionType } from '../protocol/transmission.ts';
 import { Aborter } from './aborter.ts';
 import { octetsOfRecipient } from './budget.ts';
 import { errorOf, reportError, tell } from './error-report.ts';
 import type { AnyHooks, SessionFacts } from './hook.ts';
 import { HookCall, isPromise, whenSettled, type HookOutcome } from './hook-call.ts';
-import { answerFault, askAuth, askHook, authFault, isHooked, isList, replyOf, type CommandQuestion, type HookAnswer, type Occasion } from './hook-question.ts';
+import { answerFault, askAuth, askHook, authFault, isHooked, type CommandQuestion, type HookAnswer, type Occasion } from './hook-question.ts';
 import { now, Pump, type PumpOwner } from './pump.ts';
 import type { Ends, Stream } from './proxy.ts';
 import { ReceivedMailData } from './receiver-mail.ts';
@@ -27,6 +27,8 @@ import { HANDSHAKE, type TlsFacts } from './tls.ts';
 const LOCAL_ERROR: Reply = reply(451, '4.3.0', 'local error in processing, try again later'); // RFC 5321 §4.2.2
 
 const NOT_NOW: Reply = reply(421, '4.3.0', 'local error, try again later'); // a banner of 4yz can only be this (RFC 5321 §4.3.2)
+
+const ACCEPTED: Verdict = accept();
 
 const UNHOOKED: AnyHooks = { message: () => refuse(451, '4.3.0', 'nobody takes mail here yet') }; // until start
 
@@ -257,13 +259,13 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
     return { given: outcome.answer };
   }
 
-  /** Tells the session a verdict. */
-  #tell(question: ServerQuestion, verdict: HookAnswer): void {
-    if (isList(verdict)) return this.#session.answerEach(verdict.map(replyOf));
-    if (verdict?.type === 'refuse') return this.#session.refuse(verdict.reply);
-    if (question.about === 'helo') this.#facts.helo = question.domain;
-    if (question.about === 'rcpt') this.#keepRecipient(question);
-    this.#session.accept(acceptance(question.about, verdict?.text));
+  /** Tells the session the answer of a hook; undefined: to go on as the RFC has it. */
+  #tell(question: ServerQuestion, answer: HookAnswer): void {
+    if (!isList(answer) && answer?.type !== 'refuse') {
+      if (question.about === 'helo') this.#facts.helo = question.domain;
+      if (question.about === 'rcpt') this.#keepRecipient(question);
+    }
+    this.#session.answer(answer ?? ACCEPTED);
   }
 
   /** The hook gave no answer, which is no verdict on the client: 451, and to AUTH 454 (RFC 4954 §6). */

@@ -6,6 +6,7 @@ import type { LeniencyName } from '../../src/protocol/leniency.ts';
 import type { AbortReason, ServerQuestion } from '../../src/protocol/server/action.ts';
 import type { NoticeName } from '../../src/protocol/server/notice.ts';
 import { ServerSession } from '../../src/protocol/server/session.ts';
+import type { Verdict } from '../../src/protocol/server/verdict.ts';
 import type { AuthOptions, ServerOptions } from '../../src/protocol/server/option.ts';
 import type { AuthAnswer } from '../../src/protocol/sasl/exchange.ts';
 import { beginServerExchange } from '../../src/protocol/sasl/mechanism.ts';
@@ -110,6 +111,11 @@ export class ServerDialogue {
   refuse(reply: Reply): string[] {
     this.open = undefined;
     return this.#after(() => this.session.refuse(reply, this.now));
+  }
+
+  answer(verdict: Verdict | readonly Verdict[]): string[] {
+    this.open = undefined;
+    return this.#after(() => this.session.answer(verdict, this.now));
   }
 
   answerAuth(answer: AuthAnswer): string[] {

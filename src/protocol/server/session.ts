@@ -25,6 +25,7 @@ import { Pace } from './pace.ts';
 import { Reader } from './reader.ts';
 import { withName } from './reply.ts';
 import type { State } from './table.ts';
+import { acceptance, isList, isVerdict, replyOf, type Verdict } from './verdict.ts';
 
 /**
  * One session of an SMTP server. Feed it with `receive`, and call `next` until it returns undefined.
@@ -131,7 +132,16 @@ export class ServerSession {
     this.#conversation.handshakeDone(event);
   }
 
-  /** Answers the open question: go on, with `reply`, a 2yz, in place of the RFC's own. `now` is for an answer that took time: the peer's begins anew. */
+  /** Answers the open question with what `accept()`, `refuse(…)` or `committed(…)` has made; 'message' of LMTP also with a list, as `answerEach` does. `now` is for an answer that took time: the peer's begins anew. */
+  answer(verdict: Verdict | readonly Verdict[], now?: Milliseconds): void {
+    if (!(isList(verdict) ? verdict.every(isVerdict) : isVerdict(verdict))) throw new UsageError(`answer takes a verdict: accept(), refuse(…) or committed(…), not ${shown(verdict)}`);
+    const { about } = this.#conversation.question;
+    if (isList(verdict)) this.answerEach(verdict.map(replyOf), now);
+    else if (verdict.type === 'refuse') this.refuse(verdict.reply, now);
+    else this.accept(about && acceptance(about, verdict.text), now);
+  }
+
+  /** Answers the open question: go on, with `reply`, a 2yz, in place of the RFC's own. `now` as above. */
   accept(reply?: Reply, now?: Milliseconds): void {
     if (reply !== undefined) check(reply, 'an acceptance needs a reply of 2yz', 200, 299);
     if (this.#conversation.question.about === 'auth') throw new UsageError('a question about AUTH is answered by answerAuth');
@@ -243,7 +253,7 @@ const ANSWER = 'the end of mail data is answered with a reply of 2yz, 4yz or 5yz
 /** Throws UsageError for a reply of the application's that cannot be said. */
 function check(reply: Reply, wanted: string, least = 200, most = 599): void {
   const { code, enhanced } = reply ?? {}; // a program without types may have none
-  if (!Number.isInteger(code) || code < least || code > most || (code >= 300 && code < 400)) throw new UsageError(`${wanted}, not ${shown(code)}`);
+  if (!Number.isInteger(code) || code < least || code > most || (code >= 300 && code < 400)) throw new UsageError(`${wanted}, not ${shown(code ?? reply)}`); // a verdict, say
   if (!isReply(reply)) throw new UsageError(`a reply has a code, an enhanced code or undefined, and lines of text, such as reply(550, "5.1.1", "no such user"), not ${shown(reply)}`);
   if (!isConsistent({ code, enhanced })) throw new UsageError(`the enhanced code of a ${code} is a status code of its class (RFC 2034 §4), not ${shown(enhanced)}`);
 }

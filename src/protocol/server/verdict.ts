@@ -2,7 +2,7 @@
 // does not compile.
 
 import { shown, UsageError } from '../../wire/usage.ts';
-import { reply } from '../../syntax/reply.ts';
+import { isConsistent, isReply, reply } from '../../syntax/reply.ts';
 import type { EnhancedFor, Reply, ReplyCode } from '../../syntax/reply.ts';
 import type { ServerQuestion } from './action.ts';
 import { REPLIES } from './reply.ts';
@@ -10,7 +10,7 @@ import { REPLIES } from './reply.ts';
 /** Reply codes that refuse: 4yz and 5yz (RFC 5321 §4.2.1). */
 export type RefusalCode = Exclude<ReplyCode, 211 | 214 | 220 | 221 | 235 | 250 | 251 | 252 | 334 | 354>;
 
-/** The answer to a question; a text of an acceptance takes the place of the default one, the codes stay. */
+/** The answer to a question of a `ServerSession`, or what a hook answers; a text of an acceptance takes the place of the default one, the codes stay. */
 export type Verdict = { readonly type: 'accept'; readonly text?: string } | { readonly type: 'refuse'; readonly reply: Reply };
 
 /** Goes on as the RFC has it, with `text` in the reply. Throws UsageError for what is no text. */
@@ -46,4 +46,26 @@ const ACCEPTANCES: Readonly<Record<ServerQuestion['about'], Reply>> = {
 /** The reply that an acceptance asks for; undefined: the default one. */
 export function acceptance(about: ServerQuestion['about'], text: string | undefined): Reply | undefined {
   return text === undefined ? undefined : { ...ACCEPTANCES[about], lines: [text] };
+}
+
+/** The reply that a verdict on one recipient of LMTP is. */
+export function replyOf(verdict: Verdict): Reply {
+  return verdict.type === 'refuse' ? verdict.reply : (acceptance('message', verdict.text) ?? REPLIES['mail ok']);
+}
+
+/** Whether it is a list of them. */
+export function isList(verdict: Verdict | readonly Verdict[] | undefined | void): verdict is readonly Verdict[] {
+  return Array.isArray(verdict);
+}
+
+/** Whether it can be told, and refuses where it says so, whatever its type promised: programs without types may answer anything. */
+export function isVerdict(verdict: Verdict | undefined | void): boolean {
+  if (verdict?.type === 'accept') return verdict.text === undefined || typeof verdict.text === 'string';
+  if (verdict?.type !== 'refuse') return false;
+  return isReply(verdict.reply) && verdict.reply.code >= 400 && isConsistent(verdict.reply);
+}
+
+/** Whether it is what `refuse()` makes, whatever its type promised. */
+export function isRefusal(verdict: Verdict): boolean {
+  return isVerdict(verdict) && verdict.type === 'refuse';
 }

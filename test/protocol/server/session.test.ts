@@ -5,6 +5,7 @@ import { CAPS, LIMITS, MOST_AUTH_FAILURES, minutes } from '../../../src/protocol
 import { ABORT_REPLIES, REPLIES, ownReply } from '../../../src/protocol/server/reply.ts';
 import type { ReplyName } from '../../../src/protocol/server/reply.ts';
 import { ServerSession } from '../../../src/protocol/server/session.ts';
+import { accept, refuse, type Verdict } from '../../../src/protocol/server/verdict.ts';
 import { decodeLatin1, encodeAscii } from '../../../src/wire/ascii.ts';
 import { UsageError } from '../../../src/wire/usage.ts';
 import { ANY_AUTH, HOST, ServerDialogue, STARTS, codesOf, dialogueIn, plain } from '../../support/server-dialogue.ts';
@@ -566,6 +567,29 @@ describe('the embedder of a server session', () => {
     for (const enhanced of ['4.1.1', '5.1', '5.01.1', 'x']) expect(() => server.session.refuse({ code: 550, enhanced, lines: ['no'] })).toThrow(UsageError); // RFC 2034 §4
     expect(() => server.session.accept({ code: 250, enhanced: '5.0.0', lines: ['yes'] })).toThrow(UsageError);
     expect(codesOf(server.accept())).toEqual([220]);
+  });
+
+  // found by trying: what `refuse` makes is no reply, which `session.refuse` wants, and there was no other way to tell it
+  it('answers with a verdict, as a hook does', () => {
+    const server = new ServerDialogue({}, ({ about }) => (about === 'client' ? 'accept' : 'later'));
+    const answered = (line: string, verdict: Verdict | readonly Verdict[]): readonly string[] => {
+      server.say(line);
+      return server.answer(verdict);
+    };
+    expect(answered('HELO a.example', accept())).toEqual(['250 mx.example.com']);
+    expect(answered('VRFY bob', accept('<bob@example.com>'))).toEqual(['250 2.1.5 <bob@example.com>']);
+    expect(answered('MAIL FROM:<a@a.example>', refuse(554, '5.7.1', 'no'))).toEqual(['554 5.7.1 no']);
+    expect(() => server.answer(accept('x'))).toThrow('no question is open');
+    expect(() => answered('MAIL FROM:<a@a.example>', [accept()])).toThrow('a reply for each recipient is for the question "message" of LMTP');
+    for (const verdict of [undefined, null, {}, NO, { type: 'accept', text: 5 }, { type: 'refuse', reply: reply(250, undefined, 'yes') }, [null]]) {
+      expect(() => server.session.answer(verdict as Verdict)).toThrow('answer takes a verdict: accept(), refuse(…) or committed(…), not ');
+    }
+  });
+
+  it('answers for each recipient of LMTP with a list of verdicts', () => {
+    const server = new ServerDialogue({ lmtp: true }, ({ about }) => (about === 'message' ? 'later' : 'accept'));
+    server.say('LHLO a.example', 'MAIL FROM:<>', 'RCPT TO:<a@b.example>', 'RCPT TO:<c@d.example>', 'DATA', '.');
+    expect(server.answer([accept(), refuse(452, '4.2.2', 'full')])).toEqual(['250 2.0.0 mail accepted', '452 4.2.2 full']);
   });
 
   it('ends the session by refusing anything with 421 (§3.8)', () => {
