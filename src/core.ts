@@ -36,7 +36,7 @@ export { serverEdges } from './protocol/server/table.ts';
 export { ClientSession } from './protocol/client/session.ts';
 export type { ClientOptions, TlsPolicy } from './protocol/client/option.ts';
 export type { ClientAuth } from './protocol/client/authentication.ts';
-export type { ClientAction, ClientTls, Outcome, Reason, Transaction } from './protocol/client/action.ts';
+export type { ClientAction, ClientTls, InReplyTo, Outcome, Reason, Transaction } from './protocol/client/action.ts';
 export { clientEdges } from './protocol/client/table.ts';
 export { toMermaid, type Edge } from './protocol/edge.ts';
 export type { Envelope, MailParameters, RecipientParameters } from './protocol/mail.ts';

@@ -9,7 +9,7 @@
 // It is found by the domains whose way to it is known (no question to the DNS is needed then), or by its address.
 
 import { clearTimeout, setTimeout } from 'node:timers';
-import type { Outcome } from '../protocol/client/action.ts';
+import type { InReplyTo, Outcome } from '../protocol/client/action.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { Target } from '../relay/route.ts';
 import type { ForwardPath } from '../syntax/path.ts';
@@ -145,7 +145,7 @@ function isUnheard(outcome: Outcome): boolean {
   return outcome.reason === 'connection-lost' || outcome.reason === 'bad-reply' || (outcome.reason === undefined && (outcome.reply.code === 421 || outcome.inReplyTo === 'RSET')); // RSET cannot be refused (RFC 5321 §4.1.1.5)
 }
 
-const BEGINNINGS: ReadonlySet<string> = new Set(['nothing', 'RSET', 'MAIL']);
+const BEGINNINGS: ReadonlySet<InReplyTo> = new Set(['nothing', 'RSET', 'MAIL']);
 
 function quit({ connection }: Held): void {
   void connection.quit();

@@ -8,7 +8,7 @@ import { checkFunctions, shown, UsageError } from '../wire/usage.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
-import type { ClientTls, Outcome } from '../protocol/client/action.ts';
+import type { ClientTls, InReplyTo, Outcome } from '../protocol/client/action.ts';
 import type { ClientAuth } from '../protocol/client/authentication.ts';
 import { checkClientOptions, type ClientOptions, type TlsPolicy } from '../protocol/client/option.ts';
 import type { ClientSession } from '../protocol/client/session.ts';
@@ -117,12 +117,12 @@ async function open(connect: () => Promise<Socket>, options: SenderOptions): Pro
  * what was the end of the handshake to us (RFC 8446 §4.4.2.4: a certificate that it wants): then it goes without a word under TLS.
  */
 function handshakeFailed({ failure, tls }: ClientConnection): boolean {
-  const { reason, inReplyTo = '' } = failure ?? {};
+  const { reason, inReplyTo = 'nothing' } = failure ?? {};
   if (tls !== undefined) return reason === 'connection-lost' && HELLOS.has(inReplyTo);
   return reason === 'tls-failed' || (inReplyTo === 'STARTTLS' && (reason === 'timeout' || reason === 'connection-lost'));
 }
 
-const HELLOS: ReadonlySet<string> = new Set(['EHLO', 'LHLO']);
+const HELLOS: ReadonlySet<InReplyTo> = new Set(['EHLO', 'LHLO']);
 
 /** A connection to one host for any number of mails, which is another one where its server has had enough of the first. */
 export class SenderConnection {

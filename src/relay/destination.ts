@@ -12,7 +12,7 @@
 // Choice: a window of 2, growing by one with each answer up to 20. Postfix has 5 and 20.
 // Choice: dead destinations are probed once an hour at least: all their mail waits for the one probe, not each on its own.
 
-import type { Outcome, Reason } from '../protocol/client/action.ts';
+import type { InReplyTo, Outcome, Reason } from '../protocol/client/action.ts';
 import { AWAITED } from '../protocol/client/table.ts';
 import { nextAttempt, type RetrySchedule } from './schedule.ts';
 import { OWN_VERDICTS } from './own-verdict.ts';
@@ -130,7 +130,7 @@ const EFFECTS: Readonly<Record<Reason, Effect>> = {
 };
 
 /** Replies to these are about the session, whatever they say of it; so is 421 to anything (§3.8). */
-const OF_THE_SESSION: ReadonlySet<string> = new Set((['greeting', 'EHLO', 'LHLO', 'HELO', 'STARTTLS', 'AUTH'] as const).map((awaited) => AWAITED[awaited].phrase));
+const OF_THE_SESSION: ReadonlySet<InReplyTo> = new Set((['greeting', 'EHLO', 'LHLO', 'HELO', 'STARTTLS', 'AUTH'] as const).map((awaited) => AWAITED[awaited].phrase));
 
 /** Returns what the outcomes of an attempt's recipients say of their destination: that it answered one of them counts for most. */
 export function effectOf(outcomes: readonly Outcome[]): Effect {

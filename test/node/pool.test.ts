@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ConnectionPool, isStale, placeOf, type Held, type PoolOptions } from '../../src/node/pool.ts';
-import type { Outcome } from '../../src/protocol/client/action.ts';
+import type { InReplyTo, Outcome } from '../../src/protocol/client/action.ts';
 import type { Target } from '../../src/relay/route.ts';
 import { reply } from '../../src/syntax/reply.ts';
 
@@ -128,8 +128,8 @@ describe('a pool of connections', () => {
 });
 
 describe('a connection that was used again', () => {
-  const lost = (inReplyTo: string): Outcome => ({ state: 'deferred', reply: reply(451, '4.4.2', 'lost'), inReplyTo, reason: 'connection-lost' });
-  const said = (code: 421 | 451 | 550, inReplyTo: string, state: 'deferred' | 'failed' = 'deferred'): Outcome => ({ state, reply: reply(code, undefined, 'no'), inReplyTo });
+  const lost = (inReplyTo: InReplyTo): Outcome => ({ state: 'deferred', reply: reply(451, '4.4.2', 'lost'), inReplyTo, reason: 'connection-lost' });
+  const said = (code: 421 | 451 | 550, inReplyTo: InReplyTo, state: 'deferred' | 'failed' = 'deferred'): Outcome => ({ state, reply: reply(code, undefined, 'no'), inReplyTo });
 
   const missing: Outcome = { state: 'failed', reply: reply(553, '5.6.7', 'no'), inReplyTo: 'EHLO', reason: 'utf8-not-offered' };
 

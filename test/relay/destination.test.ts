@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Outcome, Reason } from '../../src/protocol/client/action.ts';
+import type { InReplyTo, Outcome, Reason } from '../../src/protocol/client/action.ts';
 import { REASONS } from '../../src/protocol/client/reason.ts';
 import { Destination, effectOf, type Effect } from '../../src/relay/destination.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
@@ -7,7 +7,7 @@ import { ownVerdict, type VerdictEvent } from '../../src/relay/own-verdict.ts';
 import { reply } from '../../src/syntax/reply.ts';
 
 const DELIVERED: Outcome = { state: 'delivered', reply: reply(250, '2.0.0', 'taken') };
-const said = (state: 'deferred' | 'failed', code: 421 | 450 | 521 | 550, inReplyTo: string): Outcome => ({ state, reply: reply(code, undefined, 'no'), inReplyTo });
+const said = (state: 'deferred' | 'failed', code: 421 | 450 | 521 | 550, inReplyTo: InReplyTo): Outcome => ({ state, reply: reply(code, undefined, 'no'), inReplyTo });
 const unsaid = (reason: Reason): Outcome => ({ ...REASONS[reason], inReplyTo: 'nothing', reason });
 const unrouted = (event: VerdictEvent): Outcome => {
   const { kind, reply: text } = ownVerdict(event);

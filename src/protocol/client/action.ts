@@ -56,6 +56,14 @@ export type Reason =
   | 'require-tls-not-offered' | 'require-tls-not-secured' | 'tls-not-offered' | 'tls-failed' | 'tls-not-verified'
   | 'auth-not-offered' | 'auth-failed' | 'own-host' | 'no-room' | 'session-limit' | 'aborted';
 
+/**
+ * What an outcome is the reply to, or what was said last and not answered: a command, `BDAT LAST` being its last one, or what the server
+ * answers besides; `nothing`: nothing was said for this recipient.
+ */
+export type InReplyTo =
+  | 'nothing' | 'the connection' | 'EHLO' | 'LHLO' | 'HELO' | 'STARTTLS' | 'AUTH' | 'RSET' | 'MAIL' | 'RCPT' | 'DATA' | 'BDAT' | 'BDAT LAST'
+  | 'end of mail data' | 'QUIT';
+
 /** What is known of TLS at work, as the client sees it. */
 export interface ClientTls {
   /** For example `TLSv1.3`. */
@@ -84,8 +92,7 @@ interface Circumstances {
 /** Why the server, or this client, has not delivered to the recipient. */
 interface Refusal {
   readonly reply: Reply;
-  /** What was said last, and refused or not answered: `RCPT`, `end of mail data`, `the connection`; `nothing`: nothing was said for this recipient. */
-  readonly inReplyTo: string;
+  readonly inReplyTo: InReplyTo;
   /** Absent where `reply` is the server's word on the recipient. */
   readonly reason?: Reason;
 }

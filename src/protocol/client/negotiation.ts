@@ -6,7 +6,7 @@
 //         mail cannot mend them. Postfix does the same (`smtp_sasl_auth_soft_bounce`).
 
 import type { Reply } from '../../syntax/reply.ts';
-import type { ClientTls, Reason } from './action.ts';
+import type { ClientTls, InReplyTo, Reason } from './action.ts';
 import { Authentication, suggestsAnother, type AuthTurn } from './authentication.ts';
 import { ServerOffer } from './offer.ts';
 import type { Settings } from './option.ts';
@@ -20,7 +20,7 @@ export type NextStep =
   | { readonly type: 'ready' }
   | { readonly type: 'start tls' }
   | { readonly type: 'authenticate'; readonly line: Extract<AuthTurn, { readonly type: 'line' }> }
-  | { readonly type: 'leave'; readonly reply: Reply; readonly inReplyTo: string; readonly reason?: Reason };
+  | { readonly type: 'leave'; readonly reply: Reply; readonly inReplyTo: InReplyTo; readonly reason?: Reason };
 
 export class Negotiation {
   readonly #settings: Settings;

@@ -4,7 +4,7 @@
 
 import { classCorrected, replyClass } from '../../syntax/reply.ts';
 import type { Reply } from '../../syntax/reply.ts';
-import type { Outcome, Reason } from './action.ts';
+import type { InReplyTo, Outcome, Reason } from './action.ts';
 import { REASONS, replyOf } from './reason.ts';
 
 /** Why a session has ended, as an outcome. */
@@ -16,12 +16,12 @@ export function taken(reply: Reply, dsn: boolean): Outcome {
 }
 
 /** A refusal as an outcome: 4yz defers, 5yz fails (RFC 5321 §4.2.1). */
-export function refused(reply: Reply, inReplyTo: string): Failure {
+export function refused(reply: Reply, inReplyTo: InReplyTo): Failure {
   return { state: replyClass(reply.code) === 4 ? 'deferred' : 'failed', ...said(reply), inReplyTo };
 }
 
 /** What the server said when it did not let us in: no verdict on anybody's mail (§3.1), whatever its class. */
-export function turnedAway(reply: Reply, inReplyTo: string, reason?: Reason): Failure {
+export function turnedAway(reply: Reply, inReplyTo: InReplyTo, reason?: Reason): Failure {
   return { state: 'deferred', ...said(reply), inReplyTo, ...(reason === undefined ? {} : { reason }) };
 }
 
@@ -32,7 +32,7 @@ function said(written: Reply): Pick<Outcome, 'reply' | 'verbatim'> {
 }
 
 /** The end of a session for a reason of ours; `endIsOut`: end of mail data was sent. */
-export function broken(reason: Reason, inReplyTo: string, endIsOut: boolean, detail: string | undefined): Failure {
+export function broken(reason: Reason, inReplyTo: InReplyTo, endIsOut: boolean, detail: string | undefined): Failure {
   return { state: endIsOut ? 'unknown' : REASONS[reason].state, reply: replyOf(reason, detail), inReplyTo, reason };
 }
 

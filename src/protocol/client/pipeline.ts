@@ -8,7 +8,7 @@ import { encodeUtf8 } from '../../wire/utf8.ts';
 import { formatCommand } from '../../syntax/command.ts';
 import type { Command } from '../../syntax/command.ts';
 import type { Milliseconds } from '../limit.ts';
-import type { ClientAction } from './action.ts';
+import type { ClientAction, InReplyTo } from './action.ts';
 import { AWAITED } from './table.ts';
 import type { Awaited } from './table.ts';
 
@@ -37,7 +37,7 @@ export class Pipeline {
   }
 
   /** The same, in words. */
-  get phrase(): string | undefined {
+  get phrase(): InReplyTo | undefined {
     const [awaited] = this.#awaited;
     return awaited && AWAITED[awaited.to].phrase;
   }

@@ -16,6 +16,7 @@ import type { ReplyClass } from '../../syntax/reply.ts';
 import type { Edge } from '../edge.ts';
 import { CLIENT_TIMEOUTS } from '../limit.ts';
 import type { Milliseconds } from '../limit.ts';
+import type { InReplyTo } from './action.ts';
 
 export type State =
   | 'greeting' //  connected, the server speaks first
@@ -43,7 +44,7 @@ interface AwaitedRow {
   readonly on: Readonly<Record<ReplyClass, State | 'stays'>>;
   readonly timeout: Milliseconds;
   /** "… in reply to …", for outcomes and logs. */
-  readonly phrase: string;
+  readonly phrase: Exclude<InReplyTo, 'nothing'>;
 }
 
 const closed = 'closed';
