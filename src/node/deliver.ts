@@ -39,7 +39,7 @@ export interface DeliverOptions extends SenderOptions {
   readonly pool?: ConnectionPool | undefined;
   /** The domains of the recipients, or next hops, for which the pool is to know the connection. */
   readonly destinations?: readonly string[];
-  /** The operator has named the host: that it takes no mail at all is his mistake, and returns nobody's mail. */
+  /** The operator has named the host: that it takes no mail at all, or none without AUTH, is his mistake, and returns nobody's mail. */
   readonly configured?: boolean;
   /** `<postmaster>` is that of the server, and is sent as it is (RFC 5321 §4.5.1). Default: it is that of this host. */
   readonly serverPostmaster?: boolean;
@@ -53,6 +53,9 @@ export interface DeliverOptions extends SenderOptions {
 
 /** Reply to a greeting that says: this host takes no mail (RFC 7504 §3). */
 const TAKES_NO_MAIL = 521;
+
+/** Reply that says: not before AUTH, or STARTTLS (RFC 4954 §6, RFC 3207 §4). */
+const AUTH_FIRST = 530;
 
 /** Tries the targets in order; an outcome for each recipient, in their order. `targets` must yield at least one, unless `open` is given; it throws where there may be more than it can tell. */
 export async function deliver(mail: Outgoing, forwardPaths: readonly ForwardPath[], targets: AsyncIterable<Target>, options: DeliverOptions): Promise<readonly RecipientOutcome[]> {
@@ -206,8 +209,9 @@ class Delivery {
     return closing?.aborted === true;
   }
 
-  /** §5.1: where the best host is this one, mail loops; where another is, there is a better one that may come back. */
+  /** The operator's own slip fails nobody. §5.1: where the best host is this one, mail loops; where another is, there is a better one that may come back. */
   #ownWords(outcome: Outcome, { host, preference }: Target): Outcome {
+    if (outcome.state === 'failed' && outcome.reply.code === AUTH_FIRST && this.#options.configured === true) return { ...outcome, state: 'deferred' };
     if (!('reason' in outcome) || outcome.reason !== 'own-host') return outcome;
     this.#ended = true;
     if (preference !== this.#best) return outcome;

@@ -89,6 +89,16 @@ describe('relay', () => {
     expect(await outcomes(options({ 'b.test': server.port }))).toEqual(['deferred 521']);
   });
 
+  // found by running a relay whose operator had not said who it is at its smarthost: all mail was returned
+  it('takes it for our own mistake where a configured next hop wants to know who we are first (RFC 4954 §6)', async () => {
+    const outcomes = async (more: (port: number) => RelayOptions, domain: string): Promise<readonly string[]> => {
+      await using server = await startScriptedServer(['S: 220 mx.test ESMTP', 'C: EHLO', 'S: 250 mx.test', 'C: MAIL', 'S: 530 5.7.0 authentication required', 'C: QUIT', 'S: 221 bye']);
+      return (await relay('<>', [`1@${domain}`], HELLO, more(server.port))).map(({ outcome }) => `${outcome.state} ${outcome.reply.code}`);
+    };
+    expect(await outcomes((port) => options({ 'b.test': port }), 'b.test')).toEqual(['deferred 530']);
+    expect(await outcomes((port) => options({}, { routing: { mxPort: port } }), 'a.test')).toEqual(['failed 530']); // which wants to know it of everybody
+  });
+
   it('reports outcomes in the order of the recipients, one transaction for each domain', async () => {
     await using b = await startScriptedServer(taking(2));
     await using c = await startScriptedServer(['S: 421 4.3.2 busy', '* end']);
