@@ -1,6 +1,6 @@
 // How `ehlo serve` ends where it cannot begin, or go on.
 
-import { shortageOf } from '../node/disk.ts';
+import { isFull } from '../node/disk.ts';
 import { EXIT } from '../node/exit-status.ts';
 
 /** Why the program cannot begin, or go on, and the exit status that says so. */
@@ -13,7 +13,7 @@ export class ServeError extends Error {
   }
 }
 
-/** Returns the exit status where a folder cannot be opened: a full disk has room again some day, and whoever watches over the program may start it again; all else is for the operator to mend. */
+/** Returns the exit status where a folder cannot be opened: a full disk has room again some day, there are descriptors again when clients have gone, and whoever watches over the program may start it again; all else is for the operator to mend. */
 export function openStatus(error: unknown): number {
-  return shortageOf(error) === 'no room' ? EXIT.temporary : EXIT.cannotCreate;
+  return isFull(error) ? EXIT.temporary : EXIT.cannotCreate;
 }

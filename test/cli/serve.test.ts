@@ -263,7 +263,8 @@ describe('ehlo serve that cannot', () => {
     ['ENOSPC', 'no space left on device', Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })],
     ['EDQUOT', 'disk quota exceeded', Object.assign(new Error('EDQUOT: disk quota exceeded, write'), { code: 'EDQUOT' })],
     ['ENOSPC, for the socket of its lock', 'cannot listen on lock: the disk is full', new Error('cannot listen on lock: the disk is full', { cause: Object.assign(new Error('listen ENOSPC'), { code: 'ENOSPC' }) })],
-  ])('open a queue on a full disk (%s) says so in one line, with status 75: try again', async (_, text, error) => {
+    ['EMFILE', 'too many open files (journal)', Object.assign(new Error("EMFILE: too many open files, scandir 'journal'"), { code: 'EMFILE' })], // who had connected already had them
+  ])('open a queue for want of room, or of descriptors, (%s) says so in one line, with status 75: try again', async (_, text, error) => {
     const opening = vi.spyOn(Journal, 'open').mockRejectedValue(error);
     try {
       const path = join(directory.path, 'queue');
