@@ -8,7 +8,7 @@
 // Rule 2: answers are made as they are taken: however long the queue is, a few of them are in memory.
 // Rule 3: who has the queue's lock owns the socket: one that a dead process has left is removed, not asked.
 
-import { chmod, lstat, unlink } from 'node:fs/promises';
+import { chmod, lstat, rename, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -22,6 +22,7 @@ import { socketPath } from './socket-path.ts';
 import { Turnstile } from './turnstile.ts';
 
 const NAME = 'control';
+const UNREADY = 'control.new'; // its name until it takes requests: whoever asks finds nobody, and comes again
 const LONGEST_REQUEST = 65_536; // octets
 const PATIENCE = 10_000; // milliseconds in which a request must come, and an answer be taken
 const MOST_CLIENTS = 256; // that are connected,
@@ -53,8 +54,8 @@ export class ControlServer {
     const path = join(directory, NAME);
     const old = await lstat(path).catch(() => undefined); // absent
     if (old?.isSocket() === false) throw new Error(`${path} is in the way, and no socket`);
-    if (old !== undefined) await unlink(path);
-    const { short, release } = await socketPath(directory, NAME);
+    await unlink(join(directory, UNREADY)).catch(() => undefined); // of a relay that died then
+    const { short, release } = await socketPath(directory, UNREADY);
     let ready = false;
     const clients = new Set<Socket>();
     const turns = new Turnstile(AT_A_TIME);
@@ -71,14 +72,15 @@ export class ControlServer {
         server.on('error', reject);
         server.listen({ path: short, exclusive: true }); // in a worker of node:cluster too: the path may be this process's alone
       });
-      await chmod(path, 0o600).catch(async (error: unknown) => {
-        if (((await lstat(path)).mode & 0o022) !== 0) throw error; // else the file system has no such thing for a socket, and nobody else may write to it
+      await chmod(short, 0o600).catch(async (error: unknown) => {
+        if (((await lstat(short)).mode & 0o022) !== 0) throw error; // else the file system has no such thing for a socket, and nobody else may write to it
       });
+      ready = true; // nobody else was let in before
+      await rename(short, path);
     } catch (error) {
       await release();
       throw error;
     }
-    ready = true; // nobody else was let in before
     server.unref();
     return new ControlServer(server, path, clients, release);
   }
@@ -87,7 +89,7 @@ export class ControlServer {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const client of this.#clients) client.destroy();
     await closed;
-    await unlink(this.#path).catch(() => undefined); // it goes with the server, where that was bound by its own path
+    await unlink(this.#path).catch(() => undefined);
     await this.#release();
   }
 }

@@ -3,17 +3,19 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ask, ControlServer, readRequest, Silent } from '../../src/node/control.ts';
+import { ask, ControlServer, NobodyThere, readRequest, Silent } from '../../src/node/control.ts';
 import type { Answer, Request } from '../../src/node/operation.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { builtin, replaceIn } from '../support/builtin.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
-import { deferred, until } from '../support/turn.ts';
+import { deferred, turns, until } from '../support/turn.ts';
 
 let unchangeable: number | undefined; // permissions that a socket has for good
+let changing: Promise<void> = Promise.resolve(); // that they are changed
 const { chmod } = builtin('node:fs/promises') as { readonly chmod: (path: string, mode: number) => Promise<void> };
 replaceIn('node:fs/promises', {
   chmod: async (path: string, mode: number) => {
+    await changing;
     await chmod(path, unchangeable ?? mode);
     if (unchangeable !== undefined) throw Object.assign(new Error('EINVAL: invalid argument, chmod'), { code: 'EINVAL' });
   },
@@ -77,6 +79,19 @@ describe('the control socket of a queue', () => {
     expect(await all(HOLD)).toHaveLength(2);
     unchangeable = 0o775;
     await expect(start(echo).finally(() => (unchangeable = undefined))).rejects.toThrow('EINVAL: invalid argument, chmod');
+  });
+
+  // found by running, under load: whoever asked in that moment was told that the relay had gone away
+  it('is not there before it can be asked', async () => {
+    const changed = deferred();
+    changing = changed.promise;
+    const opening = start(echo);
+    await turns(20);
+    const early = await all(HOLD).catch((error: unknown) => error);
+    changed.resolve();
+    await opening;
+    expect(early).toBeInstanceOf(NobodyThere);
+    expect(await all(HOLD)).toHaveLength(2);
   });
 
   it('is gone with the relay', async () => {
