@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers';
 import { setUncaughtExceptionCaptureCallback } from 'node:process';
 import { describe, expect, it } from 'vitest';
@@ -5,6 +6,7 @@ import { Alarm, type Sleeper } from '../../src/node/alarm.ts';
 import { now } from '../../src/node/pump.ts';
 import { encodeAscii } from '../../src/wire/ascii.ts';
 import { loopback } from '../support/loopback.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { until } from '../support/turn.ts';
 
 /** Who writes down that it was woken, and does something then. */
@@ -45,7 +47,8 @@ describe('an alarm', () => {
   // found by running: a client that was stopped (SIGSTOP, a frozen container) while a server took a mail did not look at its reply, and
   // sent the mail again
   it('wakes nobody before what has come meanwhile is read, though the program did not run at that time', async () => {
-    await using ends = await loopback();
+    using directory = temporaryDirectory();
+    await using ends = await loopback(join(directory.path, 'socket'));
     const heard: string[] = [];
     ends.socket.on('data', () => heard.push('octets'));
     ends.socket.resume();

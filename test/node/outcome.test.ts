@@ -22,7 +22,7 @@ afterAll(() => dns.close());
 
 function options(routes: Readonly<Record<string, number>>, more: RelayOptions = {}): RelayOptions {
   const hops = new Map(Object.entries(routes).map(([domain, port]) => [domain, { host: '127.0.0.1', port }]));
-  return { hostname: 'client.test', timeout: 5_000, resolver: new Resolver({ servers: [dns.address], timeout: 500 }), ...more, routing: { routes: hops, allowPrivateTargets: true, ...more.routing } };
+  return { hostname: 'client.test', timeout: 5_000, resolver: new Resolver({ servers: [dns.address] }), ...more, routing: { routes: hops, allowPrivateTargets: true, ...more.routing } };
 }
 
 function aborted(): AbortSignal {

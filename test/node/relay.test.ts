@@ -37,7 +37,7 @@ afterAll(() => dns.close());
 /** Options that find every domain by its own route to a port, and others in the DNS. */
 function options(routes: Readonly<Record<string, number>> = {}, more: RelayOptions = {}): RelayOptions {
   const hops = new Map<string, NextHop>(Object.entries(routes).map(([domain, port]) => [domain, { host: '127.0.0.1', port }]));
-  return { hostname: 'client.test', timeout: 5_000, resolver: new Resolver({ servers: [dns.address], timeout: 100 }), ...more, routing: { routes: hops, allowPrivateTargets: true, ...more.routing } };
+  return { hostname: 'client.test', timeout: 5_000, resolver: new Resolver({ servers: [dns.address] }), ...more, routing: { routes: hops, allowPrivateTargets: true, ...more.routing } };
 }
 
 const HELLO = latin1('Hello\r\n');

@@ -38,7 +38,7 @@ interface Stage {
 
 function stage(server: ScriptedServer): Stage {
   const pool = new ConnectionPool({ clock: now });
-  const resolver = new Resolver({ servers: [dns.address], timeout: 500 });
+  const resolver = new Resolver({ servers: [dns.address] });
   const brief = ({ forwardPath, outcome, target }: RecipientOutcome): string => [forwardPath.text, outcome.state, outcome.reply.code, target?.host].join(' ');
   const send: Stage['send'] = async (...to) => (await relay('<>', to, latin1('Hello\r\n'), { hostname: 'client.test', timeout: 5_000, resolver, pool, routing: { mxPort: server.port, allowPrivateTargets: true } })).map(brief);
   return { pool, send };
@@ -75,7 +75,7 @@ describe('a connection', () => {
   it('whose route has to be found is told of by that', async () => {
     await using server = await startScriptedServer([...GREETING, ...mail(2), ...FAREWELL]);
     const told: string[] = [];
-    const resolver = new Resolver({ servers: [dns.address], timeout: 500 });
+    const resolver = new Resolver({ servers: [dns.address] });
     const paths = ['<1@a.test>', '<2@b.test>', '<3@nowhere.test>'].map((text) => parsed(text, parseForwardPath));
     await relayTo(ofOctets(parsed('<>', parseReversePath), latin1('Hello\r\n')), paths, { hostname: 'client.test', timeout: 5_000, resolver, routing: { mxPort: server.port, allowPrivateTargets: true }, routed: (key) => void told.push(key) });
     expect(told).toEqual([`mx.test ${server.port}`, `mx.test ${server.port}`]);

@@ -1,4 +1,5 @@
-// A TCP connection on loopback of which a test holds both ends.
+// A connection on loopback of which a test holds both ends: TCP, or a Unix socket, which has what was written to it at once, while
+// octets of TCP are the kernel's for as long as a busy machine takes.
 
 import { createServer, type Socket } from 'node:net';
 import { RawPeer } from './raw-peer.ts';
@@ -9,16 +10,16 @@ export interface Loopback extends AsyncDisposable {
   readonly peer: RawPeer;
 }
 
-export async function loopback(): Promise<Loopback> {
+export async function loopback(path?: string): Promise<Loopback> {
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => accept(socket));
   let accept = (socket: Socket): unknown => socket.destroy();
   const accepted = new Promise<Socket>((resolve) => (accept = resolve));
   await new Promise<void>((resolve) => {
     server.on('listening', resolve);
-    server.listen({ host: '127.0.0.1', port: 0 });
+    server.listen(path === undefined ? { host: '127.0.0.1', port: 0 } : { path });
   });
   const address = server.address();
-  const peer = await RawPeer.connect(address !== null && typeof address !== 'string' ? address.port : 0);
+  const peer = await RawPeer.connect(address === null || typeof address === 'string' ? path ?? 0 : address.port);
   const socket = await accepted;
   return {
     socket,

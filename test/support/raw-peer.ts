@@ -21,8 +21,9 @@ export class RawPeer {
   }
 
   /** Connects to a port of 127.0.0.1; half of the connection may end without the other. */
-  static connect(port: number): Promise<RawPeer> {
-    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true });
+  /** By TCP, or by a Unix socket. */
+  static connect(place: number | string): Promise<RawPeer> {
+    const socket = connect({ ...(typeof place === 'number' ? { host: '127.0.0.1', port: place } : { path: place }), allowHalfOpen: true, noDelay: true });
     const peer = new RawPeer(socket);
     return new Promise((resolve, reject) => {
       socket.once('connect', () => resolve(peer));
