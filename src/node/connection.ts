@@ -7,7 +7,8 @@ import { shown, UsageError } from '../wire/usage.ts';
 import { isFault } from '../syntax/fault.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
 import { accept, isRefusal, refuse, type Verdict } from '../protocol/server/verdict.ts';
-import type { AnyHooks, Mail, SessionFacts } from './hook.ts';
+import type { AnyHooks, Mail, MessageAnswer, SessionFacts } from './hook.ts';
+import { messageFault } from './hook-question.ts';
 
 /** A mail of the accept loop; it must be accepted or refused before the next one is asked for. */
 export interface ReceivedMail extends Mail {
@@ -15,11 +16,14 @@ export interface ReceivedMail extends Mail {
   accept(text?: string): void;
   /** Refuses with a reply such as `451 4.4.0 try later`, or a verdict of `refuse()`. */
   refuse(refusal: string | Verdict): void;
+  /** Answers as the hook `message` does: with a verdict, in LMTP also with a list that has one for each of `forwardPaths` (RFC 2033 §4.2). */
+  answer(answer: MessageAnswer): void;
 }
 
 /** A connection that waits for its banner until it is iterated (accepted) or refused. */
 export class Connection implements AsyncIterable<ReceivedMail> {
   readonly #session: SessionFacts;
+  readonly #lmtp: boolean;
   readonly #mails: PendingMail[] = [];
   #decide: ((verdict: Verdict) => void) | undefined;
   #iterated = false;
@@ -27,8 +31,10 @@ export class Connection implements AsyncIterable<ReceivedMail> {
   #ended = false; // the session is over
   #wake: (() => void) | undefined;
 
-  constructor(session: SessionFacts) {
+  /** For the server. */
+  constructor(session: SessionFacts, lmtp: boolean) {
     this.#session = session;
+    this.#lmtp = lmtp;
   }
 
   get client(): SessionFacts['client'] {
@@ -72,11 +78,13 @@ export class Connection implements AsyncIterable<ReceivedMail> {
       message: (mail) => {
         if (this.#left) return NOBODY;
         return new Promise((resolve) => {
-          const answer = (verdict: Verdict): void => {
+          const answer = (given: MessageAnswer): void => {
+            const wanted = messageFault(given, mail.forwardPaths.length, this.#lmtp);
+            if (wanted !== undefined) throw new UsageError(`a mail is answered with ${wanted}`);
             pending.open = false;
-            resolve(verdict);
+            resolve(given);
           };
-          const pending: PendingMail = { open: true, answer, mail: Object.assign(mail, { accept: (text?: string) => answer(accept(text)), refuse: (refusal: string | Verdict) => answer(refusalOf(refusal)) }) };
+          const pending: PendingMail = { open: true, answer, mail: Object.assign(mail, { answer, accept: (text?: string) => answer(accept(text)), refuse: (refusal: string | Verdict) => answer(refusalOf(refusal)) }) };
           this.#mails.push(pending);
           this.#wake?.();
         });
@@ -94,7 +102,7 @@ export class Connection implements AsyncIterable<ReceivedMail> {
 /** A mail for the loop, and the verdict that it has yet to get. */
 interface PendingMail {
   readonly mail: ReceivedMail;
-  readonly answer: (verdict: Verdict) => void;
+  readonly answer: (answer: MessageAnswer) => void;
   open: boolean;
 }
 

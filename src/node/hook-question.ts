@@ -117,9 +117,14 @@ function mailboxOf(path: ForwardPath, hostname: string): Mailbox {
 /** What is wrong with an answer, whatever its type promised; undefined: nothing. */
 export function answerFault(question: Exclude<ServerQuestion, { readonly about: 'auth' }>, answer: HookAnswer, lmtp: boolean): string | undefined {
   if (question.about !== 'message') return answer === undefined || (!isList(answer) && isVerdict(answer)) ? undefined : 'must return a verdict, or undefined';
-  if (!isList(answer)) return isVerdict(answer) ? undefined : 'must return a verdict: accept(), refuse(…) or committed(…)';
-  const { length } = question.envelope.forwardPaths;
-  return lmtp && answer.length === length && answer.every(isVerdict) ? undefined : 'must return one verdict; only of LMTP may it be a list, with one for each recipient';
+  const wanted = messageFault(answer, question.envelope.forwardPaths.length, lmtp);
+  return wanted && `must return ${wanted}`;
+}
+
+/** What the answer to a mail for so many recipients is not, and should be; undefined: it is an answer. */
+export function messageFault(answer: HookAnswer, recipients: number, lmtp: boolean): string | undefined {
+  if (!isList(answer)) return isVerdict(answer) ? undefined : 'a verdict: accept(), refuse(…) or committed(…)';
+  return lmtp && answer.length === recipients && answer.every(isVerdict) ? undefined : 'one verdict; only of LMTP may it be a list, with one for each recipient';
 }
 
 export function authFault({ type }: AuthQuestion, answer: AuthAnswer | undefined): string | undefined {

@@ -217,7 +217,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     }
     this.#receivers.set(receiver, counted);
     if (this.#hooks !== undefined) return receiver.start(this.#hooks);
-    const connection = new Connection(receiver.session);
+    const connection = new Connection(receiver.session, this.#options.lmtp === true);
     this.#connections.set(receiver, connection);
     receiver.start(connection.hooks());
     this.#accepted.add(connection);

@@ -157,6 +157,33 @@ describe('the accept loop', () => {
     expect(errors).toEqual([new UsageError('a refusal is a text such as "550 5.7.1 text", or refuse(…), whose code is 4yz or 5yz')]);
   });
 
+  it('answers with verdicts, of LMTP with one for each recipient (RFC 2033 §4.2)', async () => {
+    const server = await serve({ lmtp: true });
+    const { errors } = serveBy(server, async (connection) => {
+      for await (const mail of connection) mail.answer(mail.forwardPaths.map(({ text }) => (text === '<bob@b.test>' ? accept('kept') : refuse(452, '4.2.2', 'full'))));
+    });
+    const peer = await connect(server);
+    await peer.reply();
+    for (const line of ['LHLO client.test', 'MAIL FROM:<>', 'RCPT TO:<bob@b.test>', 'RCPT TO:<carol@b.test>', 'DATA']) await peer.command(line);
+    expect(await peer.command('.')).toBe('250 2.0.0 kept\r\n');
+    expect(await peer.reply()).toBe('452 4.2.2 full\r\n');
+    expect(errors).toEqual([]);
+  });
+
+  it.each<[string, unknown]>([
+    ['a verdict: accept(), refuse(…) or committed(…)', '550 5.7.1 no'],
+    ['one verdict; only of LMTP may it be a list, with one for each recipient', [accept()]],
+  ])('answers with nothing but %s: UsageError', async (wanted, answer) => {
+    const server = await serve();
+    const { errors } = serveBy(server, async (connection) => {
+      for await (const mail of connection) mail.answer(answer as Verdict);
+    });
+    const peer = await connect(server);
+    await begin(peer);
+    expect(await peer.command('.')).toMatch(/^451 4\.3\.0 /);
+    expect(errors).toEqual([new UsageError(`a mail is answered with ${wanted}`)]);
+  });
+
   it('counts the first verdict on a mail only', async () => {
     const server = await serve();
     serveBy(server, async (connection) => {
