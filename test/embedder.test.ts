@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import * as ehlo from '../src/index.ts';
+import { Server } from '../src/node/server.ts';
 import { encodeUtf8 } from '../src/wire/utf8.ts';
 import { UsageError } from '../src/wire/usage.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
@@ -68,7 +69,6 @@ const OF_NOTHING: Readonly<Record<keyof typeof ehlo, string | undefined>> = {
   reply: 'reply takes a code, an enhanced code of the same class or undefined, and texts, such as 550, "5.1.1", "no such user", not [null,null]',
   ReplyAssembler: OBJECT,
   Resolver: undefined,
-  Server: OBJECT,
   serverEdges: undefined,
   ServerSession: OBJECT,
   sessionCounts: undefined,
@@ -190,8 +190,11 @@ async function agent(): Promise<ehlo.TransferAgent> {
   return new ehlo.TransferAgent({ hostname: 'mx.test', queue: await queue, admission: { accept: new Set(), relayFrom: [] }, routing: { routes: new Map(), mxPort: 25, allowPrivateTargets: false }, resolver, log: () => undefined });
 }
 
+/** The public classes; one is made by `listen` alone. */
+const CLASSES = { ...ehlo, Server };
+
 /** One to be called, by what makes it: anew for each call where the call ends it. */
-const MADE: Readonly<Partial<Record<keyof typeof ehlo, () => unknown>>> = {
+const MADE: Readonly<Partial<Record<keyof typeof CLASSES, () => unknown>>> = {
   LineDecoder: () => new ehlo.LineDecoder({ limit: 512 }),
   DataDecoder: () => new ehlo.DataDecoder({ lineLimit: 1000 }),
   DataEncoder: () => new ehlo.DataEncoder(),
@@ -212,7 +215,7 @@ const MADE: Readonly<Partial<Record<keyof typeof ehlo, () => unknown>>> = {
 const LEFT_OUT: ReadonlySet<string> = new Set(['constructor', 'read', 'write', 'Server.enter', 'Server.close', 'FileQueue.close', 'TransferAgent.close']);
 
 const METHODS = Object.entries(MADE).flatMap(([name, make]) =>
-  Object.entries(Object.getOwnPropertyDescriptors((ehlo[name as keyof typeof ehlo] as { readonly prototype: object }).prototype))
+  Object.entries(Object.getOwnPropertyDescriptors((CLASSES[name as keyof typeof CLASSES] as { readonly prototype: object }).prototype))
     .filter(([method, { value }]) => typeof value === 'function' && !LEFT_OUT.has(method) && !LEFT_OUT.has(`${name}.${method}`))
     .map(([method]) => [name, method, make] as const));
 

@@ -16,10 +16,12 @@ export interface DuplexStream {
   destroy(): unknown;
   pause(): unknown;
   resume(): unknown;
+  on(event: string, listener: (...given: never[]) => void): unknown;
   /** Where it is a socket. */
   readonly remoteAddress?: string | undefined;
 }
 
+/** Where connections come in, such as a socket that listens. */
 export interface Entrance {
   /** Where it is: the address, and the port; '' and 0 where it has none. */
   readonly host: string;

@@ -25,10 +25,7 @@ export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, Se
   readonly path?: string;
   /** A listening descriptor that was inherited (systemd's LISTEN_FDS: 3 and up), in place of host and port. */
   readonly fd?: number;
-  /**
-   * Where connections come in, in place of a socket of its own.
-   * @internal
-   */
+  /** Where connections come in, in place of a socket of its own: duplex streams of whatever kind, so that a server can be tested without a port. */
   readonly entrance?: Entrance;
 }
 
@@ -64,6 +61,7 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   if (typeof host !== 'string' || host === '') throw new UsageError(`host must be an address or a name, such as 127.0.0.1, or :: for all addresses, not ${shown(host)}`); // Node would take none for all
   if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0)) throw new UsageError(`fd must be the number of a descriptor, not ${shown(fd)}`);
   if (path !== undefined && !isSocketPath(path)) throw new UsageError(`path must be text of 1 to ${LONGEST_PATH} octets, as long as the address of a Unix socket can be, not ${shown(path)}`);
+  if (entrance !== undefined && !(typeof entrance?.begin === 'function' && typeof entrance.close === 'function')) throw new UsageError(`entrance must have a host and a port, '' and 0 where there are none, and functions begin and close, not ${shown(entrance)}`);
   checkFlags(others, ['tlsAtOnce']);
   if (others.lmtp === true && port === 25) throw new UsageError('LMTP is not spoken on port 25, where clients expect SMTP (RFC 2033 §5)');
   if (hooks !== undefined && typeof hooks?.message !== 'function') throw new UsageError('hooks need at least "message", which decides about each mail');

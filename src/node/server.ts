@@ -54,7 +54,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #owner: ReceiverOwner = { left: (receiver) => this.#left(receiver), gone: (receiver) => this.#room.gone(receiver) };
   #own: Ends['server'] | undefined; // where there is only one
 
-  /** For `listen`. */
+  /** @internal For `listen`. */
   constructor(options: ReceiverOptions & ServerLimits, hooks: AnyHooks | undefined) {
     checkObject(options);
     checkLists(options, ['proxyFrom']);
@@ -85,7 +85,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     return this.#settings.budget.octets;
   }
 
-  /** Used by `listen`: serves what comes in there. */
+  /** @internal Used by `listen`: serves what comes in there. */
   enter(entrance: Entrance): void {
     this.#entrance = entrance;
     const { host, port } = entrance;
@@ -129,7 +129,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     this.#admit(socket as Stream, true);
   }
 
-  /** Serves a connection that came some other way: a duplex stream of whatever kind, so that a server can be tested without a port. Throws UsageError for what is none. */
+  /** Serves a connection that came some other way: a duplex stream of whatever kind. Throws UsageError for what is none. */
   accept(duplex: DuplexStream): void {
     if (typeof (duplex as Stream | undefined)?.on !== 'function') throw new UsageError(`accept takes a duplex stream, such as a socket, not ${shown(duplex)}`); // it would have a place, and never leave it
     this.#admit(duplex as Stream, false); // see DuplexStream

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { DuplexStream, Entrance } from '../../src/node/entrance.ts';
 import type { Hooks, Mail } from '../../src/node/hook.ts';
 import { listen, type ListenOptions } from '../../src/node/listen.ts';
 import type { Server } from '../../src/node/server.ts';
@@ -203,6 +204,19 @@ describe('a server that closes', () => {
     client.on('data', (octets) => (heard += decodeLatin1(octets)));
     await until(() => heard !== '');
     expect(heard).toBe('421 4.3.2 mx.test shutting down, closing connection\r\n');
+  });
+
+  it('may be where connections come in by whatever way, and no port is opened', async () => {
+    const [end, client] = pair(16_384);
+    let begun: ((duplex: DuplexStream) => void) | undefined;
+    const entrance: Entrance = { host: '', port: 0, begin: (accept) => (begun = accept), close: async () => undefined };
+    const server = await serve({}, { entrance });
+    begun?.(end);
+    let heard = '';
+    client.on('data', (octets) => (heard += decodeLatin1(octets)));
+    await until(() => heard !== '');
+    expect([heard, server.host, server.port]).toEqual(['220 mx.test ESMTP ehlo\r\n', '', 0]);
+    await expect(listen({ hostname: 'mx.test', entrance: {} as Entrance })).rejects.toThrow(new UsageError("entrance must have a host and a port, '' and 0 where there are none, and functions begin and close, not {}"));
   });
 
   it('closes once, whoever asks', async () => {
