@@ -4,7 +4,8 @@
 export { UsageError } from './wire/usage.ts';
 export { connectTo, MailClient, type MailClientOptions, type MailToSend } from './node/client.ts';
 export { TlsClient, type TlsClientOptions } from './node/tls-client.ts';
+export type { SenderOptions } from './node/sender.ts';
 export type { Content } from './node/content-source.ts';
 export { delivered, relay, type Relaying, type RelayOptions } from './node/relay.ts';
 export type { RecipientOutcome } from './node/deliver.ts';
-export { Resolver, type ResolverOptions } from './node/resolve.ts';
+export { Resolver, type ResolverOptions, type Route, type RouteContext } from './node/resolve.ts';

@@ -13,7 +13,7 @@ import { listen } from '../src/node/listen.ts';
 import { relay } from '../src/node/relay.ts';
 import { DataDecoder } from '../src/wire/data-decoder.ts';
 import { DataEncoder } from '../src/wire/data-encoder.ts';
-import { formatApi, publicNames } from './support/api.mjs';
+import { formatApi, publicNames, unnamedTypes } from './support/api.mjs';
 import { formatChoices, formatDepartures } from './support/choices.mjs';
 import { Program } from './support/program.ts';
 import { latin1, RawPeer } from './support/raw-peer.ts';
@@ -275,6 +275,9 @@ describe('the public names', () => {
   test('are told of where declarations keep it', () => {
     expect(publicNames().filter(({ lost }) => lost.length > 0).map(({ name, lost }) => ({ name, lost }))).toEqual([]);
   });
+
+  // found by an embedder: who wrote a hook, or a function around one, could not say of what type its argument is
+  test('are declared by types that have public names too', () => expect(unnamedTypes()).toEqual([]));
 
   test('stand in the README as they are', () => {
     expect(README).toContain(formatApi(publicNames()));

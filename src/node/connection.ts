@@ -31,7 +31,7 @@ export class Connection implements AsyncIterable<ReceivedMail> {
   #ended = false; // the session is over
   #wake: (() => void) | undefined;
 
-  /** For the server. */
+  /** @internal For the server. */
   constructor(session: SessionFacts, lmtp: boolean) {
     this.#session = session;
     this.#lmtp = lmtp;
@@ -71,7 +71,7 @@ export class Connection implements AsyncIterable<ReceivedMail> {
     }
   }
 
-  /** The hooks through which the loop answers. */
+  /** @internal The hooks through which the loop answers. */
   hooks(): AnyHooks {
     return {
       client: () => new Promise((resolve) => (this.#decide = resolve)),
@@ -92,7 +92,7 @@ export class Connection implements AsyncIterable<ReceivedMail> {
     };
   }
 
-  /** The session is over. */
+  /** @internal The session is over. */
   end(): void {
     this.#ended = true;
     this.#wake?.();

@@ -7,6 +7,7 @@ import process from 'node:process';
 import { setImmediate } from 'node:timers';
 import { visible } from '../wire/visible.ts';
 
+/** What a log tells of an event, by name. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /**

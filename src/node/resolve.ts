@@ -27,6 +27,7 @@ export interface ResolverOptions {
 
 const RESOLVER_OPTIONS: Readonly<Record<keyof ResolverOptions, true>> = { servers: true, timeout: true };
 
+/** How a `Resolver` is to find one route. */
 export interface RouteContext {
   /** Its abortion cancels the questions that are open; what waits for them throws its reason. */
   readonly signal?: Signal;
@@ -37,6 +38,8 @@ export interface RouteContext {
 }
 
 /**
+ * What a `Resolver` has found: addresses to connect to, or the verdict that there are none.
+ *
  * `targets` yields at least one, best first, and looks up the hosts of a preference when it comes to it. `key`: what routes
  * to the same hosts have in common. `missed`: the answers about the first host, so far, that is not among the targets because the DNS has failed.
  */

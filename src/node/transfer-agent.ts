@@ -159,7 +159,7 @@ export class TransferAgent {
     });
   }
 
-  /** For orders of the operator (operation.ts). */
+  /** @internal For orders of the operator (operation.ts). */
   get relaying(): RunningRelay {
     return this.#dispatcher;
   }

@@ -61,8 +61,9 @@ export function destinationOf(path: ForwardPath, hostname: string): string {
   return path.type === 'path' ? path.mailbox.domain.key : hostname.toLowerCase();
 }
 
-/** How the way of a mail is found: by MX, from an address literal, by a next hop that is configured; or it goes into the Maildir. */
 export const DESTINATION_CLASSES = ['mx', 'literal', 'route', 'smarthost', 'maildir'] as const;
+
+/** How the way of a mail is found: by MX, from an address literal, by a next hop that is configured; or it goes into the Maildir. */
 export type DestinationClass = (typeof DESTINATION_CLASSES)[number];
 
 /** Returns the class of a path that is relayed. */

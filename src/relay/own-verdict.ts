@@ -6,6 +6,7 @@
 import type { Reply } from '../syntax/reply.ts';
 import { reply } from '../syntax/reply.ts';
 
+/** What an `OwnVerdict` is about: its reply says it in words. */
 export type VerdictEvent =
   | 'bad-domain'
   | 'bad-literal'
@@ -25,11 +26,13 @@ export type VerdictEvent =
   | 'expired'
   | 'returned';
 
+/** What becomes of a recipient for whom no server has spoken. */
 export interface OwnVerdict {
   readonly event: VerdictEvent;
   /** `permanent`: the recipient has failed; `temporary`: deferred. */
   readonly kind: 'permanent' | 'temporary';
   readonly reply: Reply;
+  /** The rule, such as `RFC 5321 §5.1`. */
   readonly source: string;
 }
 

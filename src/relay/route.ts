@@ -72,10 +72,11 @@ export function checkRouting(options: Partial<RouteOptions>): void {
   checkNextHops(options);
 }
 
-/** What was found or decided, and the clause that says so. */
+/** One step on the way to a route: what was found or decided, and the clause that says so. */
 export interface Step {
   readonly rule: 'given' | 'route' | 'literal' | 'name' | 'mx' | 'null-mx' | 'exchange' | 'self' | 'order' | 'address' | 'filter' | 'limit' | 'verdict';
-  readonly clause: string; // `RFC 5321 §5.1`
+  /** For example `RFC 5321 §5.1`. */
+  readonly clause: string;
   readonly text: string;
 }
 

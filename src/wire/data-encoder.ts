@@ -14,6 +14,7 @@ import { TextScan } from './text-scan.ts';
 
 export type ContentPlace = 'start' | 'text' | 'cr';
 export type ContentEffect = 'stuff' | 'bare-lf' | 'bare-cr';
+/** What is wrong with content that is to be sent: a CR or LF alone (RFC 5321 §2.3.8). */
 export type ContentFault = 'bare-lf' | 'bare-cr';
 
 /**

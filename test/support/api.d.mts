@@ -7,4 +7,5 @@ export interface PublicName {
 }
 
 export function publicNames(): readonly PublicName[];
+export function unnamedTypes(): readonly (readonly [name: string, types: readonly string[]])[];
 export function formatApi(names: readonly PublicName[]): string;

@@ -18,19 +18,22 @@ import { CLIENT_TIMEOUTS } from '../limit.ts';
 import type { Milliseconds } from '../limit.ts';
 import type { InReplyTo } from './action.ts';
 
-export type State =
-  | 'greeting' //  connected, the server speaks first
-  | 'ehlo' | 'helo'
-  | 'starttls' //  STARTTLS is out
-  | 'tls' //       the shell shakes hands
-  | 'auth' //      an exchange of SASL is under way
-  | 'ready' //     between transactions
-  | 'envelope' //  MAIL, RCPT and DATA are out or to be sent
-  | 'flight' //    the envelope and the whole content are out together (BDAT LAST)
-  | 'content' //   354 has come, or recipients were taken that are to get chunks
-  | 'ending' //    end of mail data is out
-  | 'quit'
-  | 'closed';
+/**
+ * The states of a `ClientSession`.
+ *
+ *   greeting  connected, the server speaks first
+ *   ehlo, helo, quit  that is out
+ *   starttls  STARTTLS is out
+ *   tls       the shell shakes hands
+ *   auth      an exchange of SASL is under way
+ *   ready     between transactions
+ *   envelope  MAIL, RCPT and DATA are out or to be sent
+ *   flight    the envelope and the whole content are out together (BDAT LAST)
+ *   content   354 has come, or recipients were taken that are to get chunks
+ *   ending    end of mail data is out
+ *   closed    it is over
+ */
+export type State = 'greeting' | 'ehlo' | 'helo' | 'starttls' | 'tls' | 'auth' | 'ready' | 'envelope' | 'flight' | 'content' | 'ending' | 'quit' | 'closed';
 
 export const STATES = ['greeting', 'ehlo', 'helo', 'starttls', 'tls', 'auth', 'ready', 'envelope', 'flight', 'content', 'ending', 'quit', 'closed'] as const satisfies readonly State[];
 

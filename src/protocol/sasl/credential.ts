@@ -11,18 +11,20 @@ import type { ScramCredential } from './exchange.ts';
 import { prepare } from './prepare.ts';
 import { KEY_OCTETS } from './scram-key.ts';
 
+/** What is stored of a password for scrypt (RFC 7914). */
 export interface ScryptCredential {
   readonly type: 'scrypt';
   /** Logarithm to base 2 of N, the cost in processor and memory. */
   readonly costLog2: number;
-  /** r */
+  /** `r` of RFC 7914 §2. */
   readonly blockSize: number;
-  /** p */
+  /** `p`, likewise. */
   readonly parallelization: number;
   readonly salt: Uint8Array;
   readonly hash: Uint8Array;
 }
 
+/** What is stored of a password. */
 export type Credential = ScramCredential | ScryptCredential;
 
 export interface User {

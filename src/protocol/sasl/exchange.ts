@@ -105,15 +105,20 @@ export const ANSWERS: Readonly<Record<AuthQuestion['type'], readonly AuthAnswer[
   authority:  ['yes', 'no', ...REFUSALS],
 };
 
-/** Why a client is not authenticated, with the reply that RFC 4954 has for it. */
-export type FailureReason =
-  | 'malformed' //        501 5.5.2  a response that its mechanism does not know
-  | 'initial-response' // 501 5.7.0  one where the server begins (§4)
-  | 'credentials' //      535 5.7.8  unknown user, wrong password, bad token: not told apart
-  | 'authority' //        535 5.7.8  authenticated, but may not act as the authzid
-  | 'channel-binding' //  535 5.7.8  someone stands between (RFC 5802 §6)
-  | Refusal['type']; //   as that has it
+/**
+ * Why a client is not authenticated, with the reply that RFC 4954 has for it.
+ *
+ *   malformed         501 5.5.2  a response that its mechanism does not know
+ *   initial-response  501 5.7.0  one where the server begins (§4)
+ *   credentials       535 5.7.8  unknown user, wrong password, bad token: not told apart
+ *   authority         535 5.7.8  authenticated, but may not act as the authzid
+ *   channel-binding   535 5.7.8  someone stands between (RFC 5802 §6)
+ *
+ * The others are answers that refuse, with the reply that these have.
+ */
+export type FailureReason = 'malformed' | 'initial-response' | 'credentials' | 'authority' | 'channel-binding' | Refusal['type'];
 
+/** An exchange that came to nothing. */
 export type Failure = {
   readonly type: 'failure';
   readonly reason: FailureReason;
@@ -129,6 +134,7 @@ export interface Identity {
   readonly authzid: string;
 }
 
+/** What an exchange of the server does next: it sends a challenge, asks the application, or has ended. */
 export type ServerStep =
   | { readonly type: 'challenge'; readonly octets: Uint8Array }
   | { readonly type: 'ask'; readonly question: AuthQuestion }

@@ -55,6 +55,7 @@ export class ServerExchange {
   #last: Uint8Array | undefined;
   #text: string | undefined; // what the application says to the client of its refusal
 
+  /** @internal */
   constructor(mechanism: ServerMechanism) {
     this.#mechanism = mechanism;
   }

@@ -9,7 +9,7 @@ import type { Edge } from '../edge.ts';
 
 /** States in which octets are command lines. */
 export type CommandState = 'refused' | 'greeted' | 'ready' | 'mail' | 'rcpt' | 'bdat';
-/** The others: before the banner, in mail data or a chunk of them, in an exchange of SASL, before TLS, and after the end. */
+/** The states of a `ServerSession`: those of `CommandState`, and before the banner, in mail data or a chunk of them, in an exchange of SASL, before TLS, and after the end. */
 export type State = CommandState | 'connected' | 'data' | 'chunk' | 'auth' | 'tls' | 'closed';
 
 /** What can happen besides commands. */
