@@ -5,6 +5,9 @@ export * from './core.ts';
 export * from './server.ts';
 export * from './client.ts';
 
+export { Journal } from './node/journal.ts';
+export type { JournalOptions } from './node/journal-option.ts';
+export type { RecoveryReport } from './node/recovery.ts';
 export { FileQueue } from './node/file-queue.ts';
 export { Maildir } from './node/maildir.ts';
 export { relayCounts, type RelayCounts } from './relay/count.ts';

@@ -48,6 +48,7 @@ const OF_NOTHING: Readonly<Record<keyof typeof ehlo, string | undefined>> = {
   formatReceived: 'formatReceived takes { helo, by, date } and what else is known, not undefined',
   formatReply: 'formatReply takes a reply, such as reply(550, "5.1.1", "no such user"), not undefined',
   isFault: undefined,
+  Journal: 'a Journal is opened: await Journal.open(directory)',
   LineDecoder: OBJECT,
   listen: undefined,
   MailClient: 'a MailClient is of { host, port }, or made by connectTo(url), not of undefined',
@@ -158,6 +159,7 @@ describe('an option that is misspelt', () => {
     ['there is no option server: did you mean servers?', () => new ehlo.Resolver({ server: ['192.0.2.1'] } as ehlo.ResolverOptions)],
     ['there is no option time: did you mean times?', () => ehlo.collect({ at: 'mail', time: 1 } as ehlo.ScriptedFault)],
     ['there is no option submision: did you mean submission?', async () => (await agent()).listen({ place: { host: '127.0.0.1', port: 0 }, submision: true } as never)],
+    ['there is no option flor: did you mean floor?', () => ehlo.Journal.open(join(directory.path, 'other'), { flor: 0 } as ehlo.JournalOptions)],
     ['there is no option connection: did you mean connections?', () => ehlo.connectTo('smtp://mx.test', { connection: 5 } as ehlo.MailClientOptions)],
   ])('is told: %s', async (message, call) => {
     await expect((async () => call())()).rejects.toThrow(new UsageError(message));
@@ -177,12 +179,14 @@ function asked(): ehlo.ServerSession {
 
 const directory = temporaryDirectory();
 const queue = ehlo.FileQueue.open(join(directory.path, 'queue'));
+const journal = ehlo.Journal.open(join(directory.path, 'journal'));
 const server = ehlo.listen({ hostname: 'mx.test', port: 0 }, { message: () => ehlo.accept() });
 const resolver = new ehlo.Resolver({ servers: ['127.0.0.1:1'], timeout: 10 });
 
 afterAll(async () => {
   await (await server).close(0);
   await (await queue).close();
+  await (await journal).close();
   directory[Symbol.dispose]();
 });
 
@@ -207,12 +211,13 @@ const MADE: Readonly<Partial<Record<keyof typeof CLASSES, () => unknown>>> = {
   Resolver: () => resolver,
   Users: () => ehlo.Users.parse('users', new Uint8Array()),
   FileQueue: () => queue,
+  Journal: () => journal,
   Maildir: () => ehlo.Maildir.open(join(directory.path, 'box')),
   TransferAgent: agent,
 };
 
 /** What is called by the shells alone, ends what the others need, or is called for each line: to look at its octets took a quarter as long as to read them. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['constructor', 'read', 'write', 'Server.enter', 'Server.close', 'FileQueue.close', 'TransferAgent.close']);
+const LEFT_OUT: ReadonlySet<string> = new Set(['constructor', 'read', 'write', 'Server.enter', 'Server.close', 'FileQueue.close', 'Journal.close', 'Journal.roomFor', 'TransferAgent.close']);
 
 const METHODS = Object.entries(MADE).flatMap(([name, make]) =>
   Object.entries(Object.getOwnPropertyDescriptors((CLASSES[name as keyof typeof CLASSES] as { readonly prototype: object }).prototype))

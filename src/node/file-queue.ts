@@ -13,14 +13,15 @@ import { isAscii } from 'node:buffer';
 import { open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { concat, EMPTY } from '../wire/octet.ts';
-import { checkPath, shown, UsageError } from '../wire/usage.ts';
+import { checkPath, UsageError } from '../wire/usage.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath } from '../syntax/path.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
-import { checkOctets, isIterable } from './content-source.ts';
+import { checkOctets } from './content-source.ts';
 import { DurableFile, makeDirectories, makeDirectory, syncDirectory } from './durable.ts';
+import { checkNewMail } from './intake.ts';
 import { lockDirectory, type Lock } from './lock.ts';
 import { nodeCrypto } from './on-demand.ts';
 import { expectOwn } from './own-folder.ts';
@@ -88,8 +89,7 @@ export class FileQueue implements Queue {
   }
 
   async add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
-    if (typeof mail?.reversePath?.text !== 'string' || !Array.isArray(mail.forwardPaths)) throw new UsageError(`add takes a mail, with its reversePath and its forwardPaths, not ${shown(mail)}`);
-    if (!isIterable(content)) throw new UsageError(`add takes the content behind the mail, an async iterable of octets, not ${shown(content)}`);
+    checkNewMail(mail, content);
     const id = mail.id ?? newId();
     const known = this.#mails.get(id);
     if (known !== undefined) return known;

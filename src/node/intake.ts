@@ -4,7 +4,9 @@
 import { isAscii } from 'node:buffer';
 import type { StoredEnvelope } from '../relay/queue/fact.ts';
 import { concat } from '../wire/octet.ts';
-import { UsageError } from '../wire/usage.ts';
+import { shown, UsageError } from '../wire/usage.ts';
+import type { NewMail } from '../relay/queue/port.ts';
+import { checkOctets, isIterable } from './content-source.ts';
 import { shortageOf } from './disk.ts';
 import { ContentFile, type ContentStore } from './stored-content.ts';
 
@@ -20,6 +22,12 @@ const MOST_PIECES = 64;
 
 /** Octets of content that a mail can have: what it is a record of has its length in 32 bits, and an envelope in front. */
 const MOST_CONTENT = 2 ** 32 - 2 ** 28;
+
+/** Throws UsageError for what a queue cannot add, whatever its type promised. */
+export function checkNewMail(mail: NewMail, content: unknown): void {
+  if (typeof mail?.reversePath?.text !== 'string' || !Array.isArray(mail.forwardPaths)) throw new UsageError(`add takes a mail, with its reversePath and its forwardPaths, not ${shown(mail)}`);
+  if (!isIterable(content)) throw new UsageError(`add takes the content behind the mail, an async iterable of octets, not ${shown(content)}`);
+}
 
 /**
  * Reads the content to its end; where it has more than `limit` octets, into a file.
@@ -45,6 +53,7 @@ export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'si
   let eightBit = false;
   try {
     for await (const octets of content) {
+      checkOctets(octets);
       size += octets.length;
       if (size > MOST_CONTENT) throw new UsageError(`a mail of the queue has up to ${MOST_CONTENT} octets of content, not ${size}`);
       eightBit ||= !isAscii(octets);

@@ -22,7 +22,7 @@
 // segment lives is written again, small mail each time.
 
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
-import { UsageError } from '../wire/usage.ts';
+import { checkPath, UsageError } from '../wire/usage.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import { formatMailParameters, formatRecipientParameters } from '../protocol/parameter-text.ts';
 import { Book } from '../relay/queue/book.ts';
@@ -36,49 +36,16 @@ import { FileDisk, isFull, type Disk } from './disk.ts';
 import { DiskRoom } from './disk-room.ts';
 import { errorCode } from './error-text.ts';
 import { newId } from './file-queue.ts';
-import { takeIn } from './intake.ts';
+import { checkNewMail, takeIn } from './intake.ts';
+import { checkJournal, type JournalOptions } from './journal-option.ts';
 import { lockDirectory, type Lock } from './lock.ts';
 import { ManyPaths } from './many-paths.ts';
 import { nodeCrypto, nodeV8, nodeZlib } from './on-demand.ts';
 import { RecentContent } from './recent-content.ts';
 import { recover, type Recovered, type RecoveryReport } from './recovery.ts';
-import type { SharedDisk } from './shared-disk.ts';
 import { SegmentLog, type Durability } from './segment-log.ts';
 import type { Perform } from './step.ts';
 import { contentPath, readContent, type ContentStore } from './stored-content.ts';
-
-export interface JournalOptions {
-  /** Octets of content up to which a mail travels in the journal; larger content has a file of its own from the start. Default: 256 KiB. */
-  readonly inlineLimit?: number;
-  /** Octets by which a segment may grow before a checkpoint. Default: 64 MiB. */
-  readonly segmentSize?: number;
-  /** Octets of a segment above which no mail is taken, so that a start can read it, at once where it has decayed. Default: 1 GiB. */
-  readonly segmentMost?: number;
-  /** Milliseconds after which a segment that has grown is old. Default: ten minutes. */
-  readonly segmentAge?: number;
-  /** Octets of content up to which a mail that outlives its segment is carried into the next one; larger content gets a file of its own. Default: 32 KiB. */
-  readonly carryLimit?: number;
-  /** Octets of the disk that no mail may take, nor what a checkpoint would write, so that there is room for what becomes of those that have been taken. Default: 128 MiB. */
-  readonly floor?: number;
-  /** Octets of memory, about, that mail may take up; while it does no more is taken. Default: a quarter of what V8 may have, since a relay has its own for them, and for its attempts. */
-  readonly memory?: number;
-  /** Octets by which a segment is made longer at a time while batches are small; none: 0. Default: 256 KiB. */
-  readonly ahead?: number;
-  /** Begins nothing that nobody asks for: no checkpoint, and a segment only for what has to be written. For who only looks. */
-  readonly idle?: boolean;
-  /** Called once, when the disk has failed and the queue has stopped: end the program, and start it anew. */
-  readonly failed?: (error: Error) => void;
-  /** The disk, where other queues have it too. */
-  readonly shared?: SharedDisk | undefined;
-  /** Counts the syncs of its files. */
-  readonly counts?: { syncs: number };
-  // What a test replaces:
-  readonly now?: () => number;
-  readonly random?: () => number;
-  readonly delay?: (callback: () => void) => () => void;
-  readonly gather?: (callback: () => void) => void;
-  readonly perform?: Perform;
-}
 
 /** Facts about mails; the others are about the segment that they stand in. */
 type KnownFact = Exclude<Fact, { readonly type: 'SEG' }>;
@@ -94,6 +61,7 @@ const OBJECTS_OF_A_RECIPIENT = 1024; // octets of memory, about; the texts have 
 const FOREIGN = 64; // octets from which zlib's checksum is faster, the call included
 const CHECKSUM: Checksum = (octets, value = 0) => (octets.length < FOREIGN ? crc32 : (nodeZlib().crc32 ?? crc32))(octets, value);
 
+/** A queue that is a journal, with group commit: mail that comes at the same time shares a write and a sync, and is durable before it is said to be. */
 export class Journal implements Queue {
   readonly #options: JournalOptions;
   readonly #store: ContentStore;
@@ -115,8 +83,10 @@ export class Journal implements Queue {
   #closing = false;
   #begun: Promise<void> | undefined; // of a queue that was opened to look at
 
-  /** Opens the queue in a directory, makes it on first use. Rejects when another process has it, and where it is of another version. */
+  /** Opens the queue in a directory, makes it on first use, and reads back what waits in it. Rejects when another process has it, where it is of another version, and, nothing having changed, where the directory is no queue's and not empty. A program that goes to another directory gives it by its whole path. */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
+    checkPath(directory, ['directory', './queue']);
+    checkJournal(options);
     const disk = await FileDisk.open(directory, options.counts);
     let lock: Lock | undefined;
     try {
@@ -129,7 +99,7 @@ export class Journal implements Queue {
     }
   }
 
-  /** Opens the queue on a disk that nobody else uses. */
+  /** @internal Opens the queue on a disk that nobody else uses. */
   static async on(disk: Disk, options: JournalOptions = {}, release: () => Promise<void> = async () => undefined): Promise<Journal> {
     const perform: Perform = options.perform ?? ((_, action) => action());
     const recovered = await recover({ disk, checksum: CHECKSUM, perform, random: options.random ?? (() => nodeCrypto().randomInt(2 ** 32)) });
@@ -143,6 +113,7 @@ export class Journal implements Queue {
   }
 
   private constructor(store: ContentStore, recovered: Recovered, options: JournalOptions, release: () => Promise<void>) {
+    if (typeof release !== 'function') throw new UsageError('a Journal is opened: await Journal.open(directory)'); // `private` is a word of types
     this.#options = options;
     this.#store = store;
     this.#carryLimit = options.carryLimit ?? 32 * KIBIBYTE;
@@ -271,6 +242,7 @@ export class Journal implements Queue {
   }
 
   async #take(mail: NewMail, content: AsyncIterable<Uint8Array>, cause: Results | undefined): Promise<QueuedMail> {
+    checkNewMail(mail, content);
     const id = mail.id ?? newId();
     if (!/^[A-Za-z0-9-]{1,100}$/.test(id)) throw new UsageError(`the id of a mail is up to 100 letters, digits and hyphens, not ${id}`);
     if (mail.forwardPaths.length === 0) throw new UsageError('a mail needs a recipient');

@@ -17,7 +17,8 @@
 // and: nothing is in the queue that was never offered, and no crash alone ever looks like decay.
 
 import type { Disk } from '../../src/node/disk.ts';
-import { Journal, type JournalOptions } from '../../src/node/journal.ts';
+import { Journal } from '../../src/node/journal.ts';
+import type { JournalOptions } from '../../src/node/journal-option.ts';
 import type { Perform } from '../../src/node/step.ts';
 import { formatMailParameters, parseMailParameters } from '../../src/protocol/parameter-text.ts';
 import { equal } from '../../src/wire/octet.ts';

@@ -1,6 +1,7 @@
 // A journal on a disk in memory, where each operation can be seen, and what the tests of one ask of it.
 
-import { Journal, type JournalOptions } from '../../src/node/journal.ts';
+import { Journal } from '../../src/node/journal.ts';
+import type { JournalOptions } from '../../src/node/journal-option.ts';
 import { recover, type Recovered } from '../../src/node/recovery.ts';
 import { crc32 } from '../../src/relay/queue/checksum.ts';
 import type { NewMail, RecipientState } from '../../src/relay/queue/port.ts';
