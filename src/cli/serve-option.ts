@@ -101,6 +101,7 @@ export const USAGE = {
     "ehlo serve --maildir ./Maildir --accept '*'",
     'ehlo serve --listen smtp://0.0.0.0:25 --hostname mx.example.org --accept example.org --route example.org=10.0.0.5:25 --route mx.example.org=10.0.0.5:25',
     'ehlo serve --listen submissions://0.0.0.0:465 --users users --tls-cert cert.pem --tls-key key.pem --hostname mail.example.org',
+    'ehlo serve --smarthost smtps://mail.example.net --smarthost-user alice --smarthost-password-file password',
     'ehlo serve --config ehlo.json --log json --workers 4 --user ehlo',
   ],
   options: OPTIONS,
