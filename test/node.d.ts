@@ -430,7 +430,7 @@ declare module 'node:cluster' {
   const cluster: {
     readonly isWorker: boolean;
     setupPrimary(settings: { readonly silent: true; readonly serialization: 'advanced' }): void;
-    fork(): Worker;
+    fork(environment: Readonly<Record<string, string>>): Worker;
   };
   export default cluster;
 }

@@ -9,6 +9,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { formatMetrics } from '../relay/metric.ts';
 import { formatNextHop, type NextHop } from '../relay/next-hop.ts';
 import { locate } from '../relay/route.ts';
+import { ON_DUTY } from '../node/duty.ts';
 import { ListeningEntrance } from '../node/entrance.ts';
 import { EXIT } from '../node/exit-status.ts';
 import { openLog } from '../node/log.ts';
@@ -29,9 +30,16 @@ import type { Service } from './service.ts';
 import type { Supervisor, SupervisorSettings } from './supervisor.ts';
 
 export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
-  if (cluster.isWorker) return process.exit(await (await import('./worker.ts')).work(terminal)); // the primary would keep it
+  if (cluster.isWorker && process.env[ON_DUTY] !== undefined) return process.exit(await (await import('./worker.ts')).work(terminal)); // the primary would keep it
+  if (cluster.isWorker) {
+    terminal.err(`ehlo serve: ${OF_ANOTHER}\n`);
+    return EXIT.usage;
+  }
   return runCommand(USAGE, args, terminal, (line) => run(line, terminal));
 }
+
+/** It would wait for a duty, without a word. */
+const OF_ANOTHER = 'it is run as a worker of node:cluster by another program: expected a process of its own, in which --workers N makes workers';
 
 const DEFAULT_LISTENER: Listener = { scheme: 'smtp', place: { host: '127.0.0.1', port: 2525 } };
 

@@ -22,7 +22,7 @@ import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { clientKey } from '../relay/address.ts';
 import type { Samples } from '../relay/metric.ts';
-import type { FromWorker, Measured, ToWorker } from './duty.ts';
+import { ON_DUTY, type FromWorker, type Measured, type ToWorker } from './duty.ts';
 import { Waiting } from './entrance.ts';
 import { errorText } from './error-text.ts';
 import { EXIT } from './exit-status.ts';
@@ -181,7 +181,7 @@ export class Crew<Work, News> {
     };
     let worker: Worker;
     try {
-      worker = cluster.fork();
+      worker = cluster.fork({ [ON_DUTY]: '1' });
     } catch (error) {
       return unbegun(error); // no memory, say
     }

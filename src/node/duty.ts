@@ -6,6 +6,9 @@ import type { Socket } from 'node:net';
 import process from 'node:process';
 import type { Samples } from '../relay/metric.ts';
 
+/** Is in the environment of whoever has a duty. Another program may run this one as a worker of its own, which has none. */
+export const ON_DUTY = 'EHLO_ON_DUTY';
+
 /** What is asked for: what only grows, or how things are too, some of which is known since it was last asked for. */
 export type Measured = 'counters' | 'all';
 

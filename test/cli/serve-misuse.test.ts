@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -19,6 +20,15 @@ async function failure(args: readonly string[]): Promise<{ readonly status: numb
 }
 
 describe('ehlo serve is misused', () => {
+  // found by trying: it waited, without a word, to be told what to do
+  it('as a worker of another program: one line, and status 64', async () => {
+    const { isWorker } = cluster;
+    Object.assign(cluster, { isWorker: true });
+    const { status, said } = await failure([]).finally(() => Object.assign(cluster, { isWorker }));
+    expect(status).toBe(64);
+    expect(said).toBe('ehlo serve: it is run as a worker of node:cluster by another program: expected a process of its own, in which --workers N makes workers\n');
+  });
+
   it.each([
     [['--listen', 'smtps://127.0.0.1:0'], '--listen smtps: expected --tls-cert and --tls-key with it'],
     [['--listen', 'submissions://127.0.0.1:0', '--users', 'x'], '--listen submissions: expected --tls-cert and --tls-key with it'],
