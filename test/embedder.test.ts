@@ -65,7 +65,7 @@ const OF_NOTHING: Readonly<Record<keyof typeof ehlo, string | undefined>> = {
   parseReceived: parser('parseReceived', 'Received: from a.example by b.example; Mon, 30 Nov 2026 00:24:11 +0000'),
   parseReversePath: parser('parseReversePath', '<alice@example.org>'),
   refuse: 'refuse takes a text behind the codes, such as "no such user", not undefined',
-  relay: 'forward-paths are a list, also where it is one',
+  relay: 'a path must be text such as alice@example.org, or what was parsed of it, not undefined',
   relayCounts: undefined,
   reply: 'reply takes a code, an enhanced code of the same class or undefined, and texts, such as 550, "5.1.1", "no such user", not [null,null]',
   ReplyAssembler: OBJECT,

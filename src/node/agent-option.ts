@@ -14,11 +14,11 @@ import { checkSender } from './sender.ts';
 
 /** Who may send to whom. */
 export interface AdmissionOptions extends Pick<Admission, 'accept' | 'mailboxes'> {
-  /** Clients that may send to any domain: addresses, or ranges such as `192.0.2.0/24`. */
-  readonly relayFrom: readonly (string | Cidr)[];
+  /** Clients that may send to any domain: addresses, or ranges such as `192.0.2.0/24`. Default: none. */
+  readonly relayFrom?: readonly (string | Cidr)[];
 }
 
-/** The options that have no default, and what is asked of each: a queue that lacks one of these would take mail, and not let go of it. */
+/** What is asked of the two that others may write: a queue that lacks one of these would take mail, and not let go of it. */
 const NEEDED = { queue: ['add', 'mails', 'mail', 'content', 'settle', 'close'], resolver: ['route', 'keyOf'] } as const satisfies { readonly queue: readonly (keyof Queue)[]; readonly resolver: readonly (keyof Resolver)[] };
 
 /** Throws UsageError for options with which no mail could be taken, or relayed. */
@@ -26,15 +26,13 @@ export function checkAgent(options: Readonly<Partial<Record<keyof typeof NEEDED 
   checkObject(options);
   const { hostname, log, users, maildir, routing, reuse, smarthostAuth, trace, counts } = options;
   hostOf(hostname);
-  for (const name of ['queue', 'resolver'] as const)
-    for (const each of NEEDED[name]) if (!can(options[name], each)) throw new UsageError(`${name} is needed, with a function "${each}"`);
+  for (const each of NEEDED.queue) if (!can(options.queue, each)) throw new UsageError(`queue is needed, with a function "${each}"`);
+  for (const each of NEEDED.resolver) if (options.resolver !== undefined && !can(options.resolver, each)) throw new UsageError(`resolver must be a Resolver, with a function "${each}"`);
   checkFunctions(options.queue as Queue, ['recent', 'attempt', 'bounce', 'roomFor']);
-  if (typeof log !== 'function') throw new UsageError('log must be a function, which is told each event with its facts');
+  if (log !== undefined && typeof log !== 'function') throw new UsageError('log must be a function, which is told each event with its facts');
   if (users !== undefined && typeof users !== 'function') throw new UsageError('users must be a function that returns Users');
   if (maildir !== undefined && !can(maildir, 'deliver')) throw new UsageError('maildir must be a Maildir, such as await Maildir.open(directory)');
-  const { routes, mxPort, allowPrivateTargets } = (routing ?? {}) as Readonly<Record<string, unknown>>; // what they are is for checkRouting
-  if (routes === undefined || mxPort === undefined || allowPrivateTargets === undefined) throw new UsageError('routing is needed: { routes, mxPort, allowPrivateTargets }');
-  if (smarthostAuth !== undefined) checkSmarthostAuth(smarthostAuth, routing as { readonly smarthost?: unknown });
+  if (smarthostAuth !== undefined) checkSmarthostAuth(smarthostAuth, (routing ?? {}) as { readonly smarthost?: unknown }); // what it is is for checkRouting
   if (trace !== undefined && !(can(trace, 'serverSession') && can(trace, 'clientSession'))) throw new UsageError('trace must have functions "serverSession" and "clientSession"');
   if (counts !== undefined && !(typeof counts === 'object' && counts !== null && 'outcomes' in counts)) throw new UsageError('counts must be what relayCounts() has returned');
   if (reuse === undefined) return;
@@ -60,7 +58,7 @@ export function checkDoor(door: { readonly place?: unknown; readonly submission?
 
 /** Returns who may send to whom. Throws UsageError for a domain or a local part that no path would ever have, and for what is no range. The sets may change afterwards. */
 export function admissionOf(options: AdmissionOptions, hostname: string): Admission {
-  const { accept, mailboxes, relayFrom } = options ?? {};
+  const { accept, mailboxes, relayFrom = [] } = options ?? {};
   if (!can(accept, 'has')) throw new UsageError('admission.accept must be a Set of domains');
   for (const domain of accept) if (domain !== '*' && !isDomainKey(domain)) throw new UsageError(`admission.accept holds domains in lower case, such as "example.org", or "*", not ${shown(domain)}`);
   if (mailboxes !== undefined && !(mailboxes instanceof Map)) throw new UsageError('admission.mailboxes must be a Map from domains to Sets of local parts');

@@ -23,7 +23,7 @@ import type { Milliseconds } from '../protocol/limit.ts';
 import type { Outcome } from '../protocol/client/action.ts';
 import { isNextHop, type NextHop, parseServer } from '../relay/next-hop.ts';
 import type { RouteOptions, Target } from '../relay/route.ts';
-import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
+import { parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
 import { ConnectError } from './connect.ts';
 import { type Content, outgoingOf } from './content-source.ts';
 import type { RecipientOutcome } from './deliver.ts';
@@ -33,13 +33,16 @@ import { machineName } from './machine-name.ts';
 import { ABORTED, openTo, raced, unconnected } from './opener.ts';
 import { ConnectionPool, type Held, isStale } from './pool.ts';
 import { now } from './pump.ts';
-import { parsed } from './relay.ts';
+import { parsed, parsedRecipients, type Recipients } from './relay.ts';
 import { checkResolver, Resolver } from './resolve.ts';
 import { sendAll } from './send-all.ts';
 import { checkSender, SENDER_OPTIONS, type Follower, type Outgoing, type SenderOptions } from './sender.ts';
+import { tlsClientOf, type TlsClient, type TlsClientOptions } from './tls-client.ts';
 
 /** What is set about a `MailClient`. `hostname` is the name of this machine, or an address of it, where none is given. */
-export interface MailClientOptions extends Partial<SenderOptions> {
+export interface MailClientOptions extends Partial<Omit<SenderOptions, 'tls'>> {
+  /** Whose authorities are trusted. Default: those that Node brings along. */
+  readonly tls?: TlsClientOptions | TlsClient;
   /** Most connections at a time. Default: 5. */
   readonly connections?: number;
   /** How many mails may wait before `ready` does. Default: 100. */
@@ -57,7 +60,7 @@ export interface MailToSend extends EnvelopeParameters {
   /** Values, or text with brackets or without; `<>` or the empty text for the null reverse-path. */
   readonly from: ReversePath | string;
   /** One of them, or a list. */
-  readonly to: readonly (ForwardPath | string)[] | string;
+  readonly to: Recipients;
   /** With CRLF line ends. */
   readonly content: Content;
 }
@@ -89,7 +92,7 @@ export function connectTo(url: string, options: MailClientOptions = {}): MailCli
 /** Sends mails to one server, several at a time. */
 export class MailClient implements AsyncDisposable {
   readonly #server: NextHop;
-  readonly #options: MailClientOptions;
+  readonly #options: Omit<MailClientOptions, 'tls'> & Pick<SenderOptions, 'tls'>;
   readonly #pool: ConnectionPool;
   readonly #waiting: Job[] = []; // from #first on
   #first = 0;
@@ -111,7 +114,7 @@ export class MailClient implements AsyncDisposable {
     checkResolver(options.resolver);
     if (signal !== undefined) setMaxListeners(0, signal);
     this.#server = server;
-    this.#options = options;
+    this.#options = { ...options, tls: tlsClientOf(options.tls) };
     this.#pool = new ConnectionPool({ idle, mails: mailsPerConnection, age: Infinity, most: connections, clock: now });
   }
 
@@ -139,10 +142,7 @@ export class MailClient implements AsyncDisposable {
       const { from, to, content } = mail;
       if (this.#closed) throw new UsageError('the client is closed');
       const reversePath = parsed(from, parseReversePath);
-      const recipients = typeof to === 'string' ? [to] : to;
-      if (!Array.isArray(recipients)) throw new UsageError('to is a forward-path as text, or a list of them');
-      const paths = recipients.map((path) => parsed(path, parseForwardPath));
-      if (paths.length === 0) throw new UsageError('a mail needs a recipient');
+      const paths = parsedRecipients(to);
       checkEnvelopeParameters(mail, paths.length);
       const outgoing = outgoingOf(reversePath, content, this.#options.signal);
       this.#inHand += 1;

@@ -48,7 +48,7 @@ interface StoredState {
 }
 
 /** A queue that keeps a file a mail: the teaching form of the port `Queue`. */
-export class FileQueue implements Queue {
+export class FileQueue implements Queue, AsyncDisposable {
   readonly #directory: string;
   readonly #lock: Lock;
   readonly #mails = new Map<string, QueuedMail>();
@@ -156,6 +156,10 @@ export class FileQueue implements Queue {
 
   async close(): Promise<void> {
     await this.#lock.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   // Recovery

@@ -62,7 +62,7 @@ const FOREIGN = 64; // octets from which zlib's checksum is faster, the call inc
 const CHECKSUM: Checksum = (octets, value = 0) => (octets.length < FOREIGN ? crc32 : (nodeZlib().crc32 ?? crc32))(octets, value);
 
 /** A queue that is a journal, with group commit: mail that comes at the same time shares a write and a sync, and is durable before it is said to be. */
-export class Journal implements Queue {
+export class Journal implements Queue, AsyncDisposable {
   readonly #options: JournalOptions;
   readonly #store: ContentStore;
   readonly #log: SegmentLog;
@@ -239,6 +239,10 @@ export class Journal implements Queue {
     await this.#options.shared?.close();
     await this.#store.disk.close();
     await this.#release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   async #take(mail: NewMail, content: AsyncIterable<Uint8Array>, cause: Results | undefined): Promise<QueuedMail> {

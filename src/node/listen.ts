@@ -11,7 +11,7 @@ import { machineName } from './machine-name.ts';
 import { isSocketPath, LONGEST_PATH } from './place.ts';
 import type { ReceiverOptions } from './receiver-option.ts';
 import { Server, type ServerLimits } from './server.ts';
-import { TlsServer, type TlsOptions } from './tls.ts';
+import { tlsServerOf, type TlsOptions, type TlsServer } from './tls.ts';
 
 /** What is set about a server. `hostname` is the name of this machine, or an address of it, where none is given. */
 export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, ServerLimits {
@@ -72,7 +72,7 @@ export async function listen<State = undefined, MailState = undefined>(options: 
   if (others.tlsAtOnce === true && tls === undefined) throw new UsageError('tlsAtOnce needs tls, with a certificate and a key');
   if (others.auth !== undefined && hooks?.auth === undefined) throw new UsageError('auth needs the hook "auth", which answers for the users');
   const kept = hooks as AnyHooks | undefined; // the one cast: from here on the states are kept, and not looked at
-  const server = new Server({ ...others, hostname, tls: tls === undefined || tls instanceof TlsServer ? tls : new TlsServer(tls) }, kept);
+  const server = new Server({ ...others, hostname, tls: tlsServerOf(tls) }, kept);
   server.enter(entrance ?? await ListeningEntrance.open(fd !== undefined ? { fd } : path !== undefined ? { path } : { host, port }, { failed: (error) => reportError(kept, error) }));
   return server;
 }

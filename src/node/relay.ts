@@ -5,7 +5,7 @@ import { checkFlags, checkFunctions, checkNames, checkObject, given, shown, Usag
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type MailboxPath, type ReversePath } from '../syntax/path.ts';
 import { checkLmtpHops } from '../relay/next-hop.ts';
-import { checkRouting, type RouteOptions } from '../relay/route.ts';
+import { checkRouting, DEFAULT_ROUTING, type RouteOptions } from '../relay/route.ts';
 import type { Signal } from './aborter.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Content, outgoingOf } from './content-source.ts';
@@ -15,10 +15,13 @@ import { tell, warn } from './error-report.ts';
 import { machineName } from './machine-name.ts';
 import { checkResolver, Resolver } from './resolve.ts';
 import { checkSender, SENDER_OPTIONS, type Outgoing } from './sender.ts';
+import { tlsClientOf, type TlsClient, type TlsClientOptions } from './tls-client.ts';
 import { sendAllWays, type WaysOptions } from './ways.ts';
 
 /** What is set about `relay`. `hostname` is the name of this machine, or an address of it, where none is given. */
-export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'configured' | 'ownNames'>>, EnvelopeParameters {
+export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'configured' | 'ownNames' | 'tls'>>, EnvelopeParameters {
+  /** Whose authorities are trusted. Default: those that Node brings along. */
+  readonly tls?: TlsClientOptions | TlsClient;
   /** Finds routes. Default: the system's DNS. */
   readonly resolver?: Resolver;
   /** What of routing differs from its defaults: no own names, port 25, no private targets, no configured next hops. */
@@ -31,19 +34,22 @@ const RELAY_OPTIONS: Readonly<Record<keyof RelayOptions, true>> = {
   pool: true, serverPostmaster: true, mayNotGreetAs: true, report: true, routing: true, resolver: true, parameters: true, recipientParameters: true,
 };
 
+/** Whom a mail is for: a forward-path or a list of them, as values or as text, with brackets or without. */
+export type Recipients = ForwardPath | string | readonly (ForwardPath | string)[];
+
 /** The outcomes of all recipients, in their order; or, iterated, each as soon as it is certain, in the order in which they come. */
 export interface Relaying extends Promise<readonly RecipientOutcome[]>, AsyncIterable<RecipientOutcome> {}
 
 /**
  * Sends a mail to each recipient's mail exchanger, now, and resolves with an outcome for each, in their order.
  *
- * Paths are values or text such as `<alice@example.org>`; content has CRLF line ends. Destinations are served side by
- * side, a hundred at a time, and those whose mail goes to the same hosts together. Iterated, it tells of each recipient as soon as it is certain
- * what became of him. Rejects only for misuse and for content that cannot be read; whatever the network does is an outcome.
+ * Paths are values or text such as `<alice@example.org>`, the forward-paths one of them or a list; content has CRLF line ends.
+ * Destinations are served side by side, a hundred at a time, and those whose mail goes to the same hosts together. Iterated, it tells of
+ * each recipient as soon as it is certain what became of him. Rejects only for misuse and for content that cannot be read; whatever the network does is an outcome.
  *
  *   for await (const { forwardPath, outcome, target } of relay(from, to, content)) …
  */
-export function relay(reversePath: ReversePath | string, forwardPaths: readonly (ForwardPath | string)[], content: Content, options: RelayOptions = {}): Relaying {
+export function relay(reversePath: ReversePath | string, forwardPaths: Recipients, content: Content, options: RelayOptions = {}): Relaying {
   const arrivals = new Arrivals<RecipientOutcome>();
   const all = relayAll(reversePath, forwardPaths, content, options, (outcome) => arrivals.add(outcome));
   void all.then(() => arrivals.end(), (error: unknown) => arrivals.fail(error));
@@ -54,12 +60,10 @@ export function relay(reversePath: ReversePath | string, forwardPaths: readonly 
   return Object.assign(all, { [Symbol.asyncIterator]: iterate });
 }
 
-async function relayAll(reversePath: ReversePath | string, forwardPaths: readonly (ForwardPath | string)[], content: Content, options: RelayOptions, told: (outcome: RecipientOutcome) => void): Promise<readonly RecipientOutcome[]> {
+async function relayAll(reversePath: ReversePath | string, forwardPaths: Recipients, content: Content, options: RelayOptions, told: (outcome: RecipientOutcome) => void): Promise<readonly RecipientOutcome[]> {
   checkObject(options);
   checkNames(options, RELAY_OPTIONS);
   if ('smarthost' in options) throw new UsageError('smarthost is among the options of routing: relay(from, to, content, { routing: { smarthost } })'); // the mail would go by MX
-  if (!Array.isArray(forwardPaths)) throw new UsageError('forward-paths are a list, also where it is one');
-  if (forwardPaths.length === 0) throw new UsageError('relay needs a recipient');
   checkSender(options);
   checkResolver(options.resolver);
   checkFunctions(options, ['report', 'mayNotGreetAs']);
@@ -67,19 +71,20 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: readonl
   if (options.routing !== undefined) checkRouting(options.routing);
   const routing = given(options.routing ?? {});
   if (options.lmtp === true) checkLmtpHops(routing);
+  const tls = tlsClientOf(options.tls);
   const from = parsed(reversePath, parseReversePath);
-  const to = forwardPaths.map((path) => parsed(path, parseForwardPath));
+  const to = parsedRecipients(forwardPaths);
   checkEnvelopeParameters(options, to.length);
-  return relayTo(asking(await outgoingOf(from, content, options.signal), options), to, { ...options, routing, report: (recipient, result) => {
+  return relayTo(asking(await outgoingOf(from, content, options.signal), options), to, { ...options, routing, tls, report: (recipient, result) => {
     tell(() => options.report?.(recipient, result), warn); // what it throws must not become what became of the mail
     told(result);
   } });
 }
 
 /** The same for a mail whose size and kind are known. */
-export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: RelayOptions & Pick<WaysOptions, 'routed' | 'smarthostAuth'>): Promise<readonly RecipientOutcome[]> {
+export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: Omit<RelayOptions, 'tls'> & Pick<WaysOptions, 'routed' | 'smarthostAuth' | 'tls'>): Promise<readonly RecipientOutcome[]> {
   const { hostname = await machineName(), resolver = new Resolver(), signal, closing = signal } = options;
-  const routing: RouteOptions = { ownNames: [hostname], ownAddresses: [], routes: new Map(), mxPort: 25, allowPrivateTargets: false, ...options.routing };
+  const routing: RouteOptions = { ...DEFAULT_ROUTING, ownNames: [hostname], ...options.routing };
   for (const each of [signal, closing]) if (each !== undefined && !UNLIMITED.has(each)) letListen(each);
   return sendAllWays(mail, forwardPaths, { ...options, hostname, resolver, routing });
 }
@@ -97,6 +102,17 @@ export function delivered(result: RecipientOutcome): boolean {
   const { outcome } = result ?? {};
   if (typeof outcome?.state !== 'string') throw new UsageError(`delivered takes what became of one recipient, as in outcomes.every(delivered), not ${shown(result)}`);
   return outcome.state === 'delivered';
+}
+
+/** Returns the paths of recipients; throws UsageError for what is none, or not one. */
+export function parsedRecipients(recipients: Recipients): readonly ForwardPath[] {
+  const list = isList(recipients) ? recipients : [recipients];
+  if (list.length === 0) throw new UsageError('a mail needs a recipient');
+  return list.map((path) => parsed(path, parseForwardPath));
+}
+
+function isList(recipients: Recipients): recipients is readonly (ForwardPath | string)[] {
+  return Array.isArray(recipients);
 }
 
 /** Returns the path that the text is, with brackets or without, UTF-8 too (RFC 6531 §3.3), or the path itself; throws UsageError for what is not a path. */

@@ -4,7 +4,7 @@
 //         have been without TLS in any case, and a mail that waits for ever is no safer (RFC 7435). Postfix does so too.
 
 import type { Socket } from 'node:net';
-import { checkFunctions, shown, UsageError } from '../wire/usage.ts';
+import { checkFunctions, checkObject, shown, UsageError } from '../wire/usage.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
@@ -41,7 +41,7 @@ export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtO
   /** TLS before the greeting (RFC 8314 §3). Default: false. */
   readonly tlsAtOnce?: boolean;
   /** Whose authorities are trusted. Default: those that Node brings along. */
-  readonly tls?: TlsClient;
+  readonly tls?: TlsClient | undefined;
   /** The host that is meant, for which the certificate is checked, and which the server is told of (RFC 6066 §3). */
   readonly serverName?: string;
   /** Authenticates, or sends nothing (RFC 4954): who it is, and whether the secret may be shown in the clear. Default: it does not. */
@@ -60,14 +60,14 @@ export const SENDER_OPTIONS: Readonly<Record<keyof SenderOptions, true>> = {
 };
 
 /** Throws UsageError for options that no session can be made with. @internal */
-export function checkSender(options: Partial<SenderOptions>): void {
+export function checkSender(options: Omit<Partial<SenderOptions>, 'tls'> & { readonly tls?: unknown }): void {
   const { tls, serverName, signal, closing } = options;
   checkClientOptions(options);
   checkFunctions(options, ['session']);
   if (serverName !== undefined && typeof serverName !== 'string') throw new UsageError(`serverName must be a host name, not ${shown(serverName)}`);
   for (const [name, each] of Object.entries({ signal, closing }))
     if (each !== undefined && typeof each?.addEventListener !== 'function') throw new UsageError(`${name} must be an AbortSignal, such as that of new AbortController(), not ${shown(each)}`);
-  if (tls !== undefined && typeof tls?.secure !== 'function') throw new UsageError('tls must be a TlsClient, such as new TlsClient({ ca })');
+  if (tls !== undefined) checkObject(tls, 'tls must be a TlsClient, or its options, such as { ca }');
 }
 
 /** A mail that may go right behind another: what `send` is given, and who is told the outcomes, when its turn is over. */

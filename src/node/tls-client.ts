@@ -8,7 +8,7 @@
 import type { Duplex } from 'node:stream';
 import type { PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
-import { checkObject, UsageError } from '../wire/usage.ts';
+import { checkNames, checkObject, UsageError } from '../wire/usage.ts';
 import type { ClientTls } from '../protocol/client/action.ts';
 import { errorCode, errorText } from './error-text.ts';
 import { readBeforeEnd } from './last-read.ts';
@@ -28,6 +28,7 @@ export class TlsClient {
   /** Throws UsageError for authorities that cannot be read. */
   constructor(options: TlsClientOptions = {}) {
     checkObject(options);
+    checkNames(options, { ca: true });
     const { ca } = options;
     try {
       this.#context = nodeTls().createSecureContext({ minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca: authoritiesText(ca) }) });
@@ -68,6 +69,11 @@ export class TlsClient {
     for (const end of ['end', 'close'] as const) tls.on(end, () => once(() => new Error('the connection was closed')));
     return tls;
   }
+}
+
+/** Returns what makes TLS of a client's connections: itself, or one made with the options. */
+export function tlsClientOf(tls: TlsClientOptions | TlsClient | undefined): TlsClient | undefined {
+  return tls === undefined || tls instanceof TlsClient ? tls : new TlsClient(tls);
 }
 
 function factsOf(tls: TLSSocket): ClientTls {

@@ -96,6 +96,11 @@ export class TlsServer {
   }
 }
 
+/** Returns what makes TLS of a server's connections: itself, or one made with the options. */
+export function tlsServerOf(tls: TlsOptions | TlsServer | undefined): TlsServer | undefined {
+  return tls === undefined || tls instanceof TlsServer ? tls : new TlsServer(tls);
+}
+
 const ENDS = ['end', 'close'] as const;
 
 /** Not documented, and in no types: what tls.Server itself sets `authorized` by. */

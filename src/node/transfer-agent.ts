@@ -7,7 +7,7 @@
 // Rule 5: mail for which there is no room is refused with 452 4.3.1 (§4.2.3), or with 451 4.3.2 where too many files are open,
 //         and taken again when there is.
 
-import { checkCounts, UsageError } from '../wire/usage.ts';
+import { checkCounts, given, UsageError } from '../wire/usage.ts';
 import { formatHost } from '../syntax/domain.ts';
 import type { ForwardPath, ReversePath } from '../syntax/path.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
@@ -18,7 +18,7 @@ import { admit, isQualified, type Admission } from '../relay/admission.ts';
 import { relayCounts, type RelayCounts } from '../relay/count.ts';
 import { destinationClass } from '../relay/outgoing.ts';
 import type { Queue, QueuedMail } from '../relay/queue/port.ts';
-import { checkRouting, type RouteOptions } from '../relay/route.ts';
+import { checkRouting, DEFAULT_ROUTING, type RouteOptions } from '../relay/route.ts';
 import { scheduleOf, type RetrySchedule } from '../relay/schedule.ts';
 import { OWN_VERDICTS } from '../relay/own-verdict.ts';
 import { admissionOf, checkAgent, checkDoor, usersOf, type AdmissionOptions } from './agent-option.ts';
@@ -35,7 +35,7 @@ import { newId } from './file-queue.ts';
 import type { Hooks, Mail } from './hook.ts';
 import { listen } from './listen.ts';
 import { LocalDelivery } from './local-delivery.ts';
-import type { Log } from './log.ts';
+import type { Log, LogFields } from './log.ts';
 import type { Maildir } from './maildir.ts';
 import type { RunningRelay } from './operation.ts';
 import { notify } from './notifier.ts';
@@ -47,9 +47,9 @@ import { contentOf, hasRoom, queuedBy, recentOf } from './queue-answer.ts';
 import { relayTo } from './relay.ts';
 import type { SenderOptions } from './sender.ts';
 import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
-import type { Resolver } from './resolve.ts';
+import { Resolver } from './resolve.ts';
 import type { Server, ServerLimits } from './server.ts';
-import type { TlsServer } from './tls.ts';
+import { tlsServerOf, type TlsOptions, type TlsServer } from './tls.ts';
 import { LoopError } from './traced-content.ts';
 import type { Tracing } from './trace.ts';
 
@@ -61,18 +61,18 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly maildir?: Maildir | undefined;
   /** Who may send to whom. */
   readonly admission: AdmissionOptions;
-  /** Where mail goes besides what the DNS says. This host's own names and addresses are those of `hostname` and of the doors. */
-  readonly routing: Omit<RouteOptions, 'ownNames' | 'ownAddresses'>;
-  /** Finds routes. A subclass of `Resolver` may answer for some domains itself. */
-  readonly resolver: Resolver;
+  /** Where mail goes besides what the DNS says. This host's own names and addresses are those of `hostname` and of the doors. Default: port 25, no private targets, no configured next hops. */
+  readonly routing?: Partial<OtherRouting>;
+  /** Finds routes. A subclass of `Resolver` may answer for some domains itself. Default: the system's DNS. */
+  readonly resolver?: Resolver;
   /** What of the times of attempts differs from the default: the first after 7.5 minutes, the last after 5 days (RFC 5321 §4.5.4.1). */
   readonly schedule?: Partial<RetrySchedule>;
-  /** Told of each event; `Log` says which there are. */
-  readonly log: Log;
+  /** Told of each event; `Log` says which there are. Default: nobody, and an `error` is a warning of the process. */
+  readonly log?: Log;
   /** How long connections wait for further mail, and how many mails go over one. */
   readonly reuse?: Omit<PoolOptions, 'clock'>;
   /** Certificate and key: STARTTLS is offered, and doors with TLS at once can be opened. */
-  readonly tls?: TlsServer | undefined;
+  readonly tls?: TlsOptions | TlsServer | undefined;
   /** Who may authenticate: AUTH is offered. The function is asked each time, so that the users can change. */
   readonly users?: (() => Users) | undefined;
   /**
@@ -85,6 +85,19 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly trace?: Tracing | undefined;
   /** Counts what the agent does: `relayCounts()`, to be looked at whenever. */
   readonly counts?: RelayCounts | undefined;
+}
+
+/** What of routing is not the agent's to know. */
+type OtherRouting = Omit<RouteOptions, 'ownNames' | 'ownAddresses'>;
+
+/** The options, each in one form, with what stands for those that were not given. */
+interface Settings extends Omit<TransferAgentOptions, 'admission'> {
+  readonly schedule: RetrySchedule;
+  readonly admission: Admission;
+  readonly routing: OtherRouting;
+  readonly resolver: Resolver;
+  readonly log: Log;
+  readonly tls: TlsServer | undefined;
 }
 
 /** Where the agent listens, and how. */
@@ -123,8 +136,8 @@ const SHORTAGES = {
 } as const;
 
 /** A mail transfer agent: receives mail into a queue, delivers and relays it, and tells senders of failures. */
-export class TransferAgent {
-  readonly #options: Omit<TransferAgentOptions, 'admission'> & { readonly schedule: RetrySchedule; readonly admission: Admission };
+export class TransferAgent implements AsyncDisposable {
+  readonly #options: Settings;
   readonly #counts: RelayCounts;
   readonly #servers: Server[] = [];
   readonly #dispatcher: Dispatcher;
@@ -137,14 +150,15 @@ export class TransferAgent {
 
   constructor(options: TransferAgentOptions) {
     checkAgent(options);
-    checkRouting(options.routing);
+    if (options.routing !== undefined) checkRouting(options.routing);
+    const { hostname, queue, resolver = new Resolver(), reuse, counts = relayCounts(), log: told = warnOfErrors } = options;
     const schedule = scheduleOf(options.schedule);
-    const log: Log = (event, fields) => tell(() => options.log(event, fields), warn); // what it throws must not become what a client hears
-    this.#options = { ...options, schedule, admission: admissionOf(options.admission, options.hostname), log };
-    const { hostname, queue, resolver, reuse, counts = relayCounts() } = options;
+    const log: Log = (event, fields) => tell(() => told(event, fields), warn); // what it throws must not become what a client hears
+    const routing = { ...DEFAULT_ROUTING, ...given(options.routing ?? {}) };
+    this.#options = { ...options, schedule, admission: admissionOf(options.admission, hostname), routing, resolver, log, tls: tlsServerOf(options.tls) };
     const notifier = { ...this.#options, expire: schedule.expire };
     this.#counts = counts;
-    this.#routing = new OwnRouting(options.routing, hostname);
+    this.#routing = new OwnRouting(routing, hostname);
     this.#fields = new OwnFields(hostname);
     this.#local = new LocalDelivery(notifier, (notification) => this.#dispatcher.add(notification));
     this.#pool = new ConnectionPool({ ...reuse, clock: now });
@@ -199,6 +213,10 @@ export class TransferAgent {
     this.#closed = true;
     await Promise.all([...this.#servers.map((server) => server.close(grace)), this.#pool.close(), this.#dispatcher.close(grace)]);
     await this.#options.queue.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   #hooks(submission: boolean): Hooks {
@@ -308,7 +326,7 @@ export class TransferAgent {
 }
 
 /** The content of a mail for an attempt, which is recorded before the final dot goes out: after that the mail may be taken. Why it cannot be read is for the log alone: an outcome goes to the sender in the end. */
-async function* contentForAttempt({ queue, log }: Pick<TransferAgentOptions, 'queue' | 'log'>, id: string, recipients: readonly number[], host: string | undefined): AsyncGenerator<Uint8Array, void> {
+async function* contentForAttempt({ queue, log }: Pick<Settings, 'queue' | 'log'>, id: string, recipients: readonly number[], host: string | undefined): AsyncGenerator<Uint8Array, void> {
   try {
     const recent = recentOf(queue, id);
     if (recent === undefined) yield* contentOf(queue, id);
@@ -318,6 +336,11 @@ async function* contentForAttempt({ queue, log }: Pick<TransferAgentOptions, 'qu
     log('error', { id, text: errorText(error) });
     throw new Error('failure on our own side', { cause: error });
   }
+}
+
+/** For who has no log: nothing that goes wrong on our side is kept from him. */
+function warnOfErrors(event: string, { text }: LogFields): void {
+  if (event === 'error') warn(text);
 }
 
 /** What AUTH offers to the connections to come: the same object as long as the users are the same. */

@@ -57,6 +57,9 @@ export interface RouteOptions {
   readonly allowPrivateTargets: boolean;
 }
 
+/** By MX, and to no private target. */
+export const DEFAULT_ROUTING: RouteOptions = { ownNames: [], ownAddresses: [], routes: new Map(), mxPort: 25, allowPrivateTargets: false };
+
 /** All of them, by name. */
 const ROUTE_OPTIONS: Readonly<Record<keyof RouteOptions, true>> = { ownNames: true, ownAddresses: true, routes: true, smarthost: true, mxPort: true, allowPrivateTargets: true };
 

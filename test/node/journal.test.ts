@@ -37,6 +37,15 @@ const FIRST_VERSION =
   'AHi7HQMAAAAAJAAAAAIAAAAAV3/wUwJtMQEHAQAADG14LnBlZXIudGVzdMIDBTQuMi4wAQVsYXRlcg==';
 
 describe('the journal in a directory', () => {
+  it('is closed by the end of its block', async () => {
+    const directory = folder();
+    {
+      await using journal = await Journal.open(directory);
+      expect(journal.report.dead).toEqual([]);
+    }
+    await (await Journal.open(directory)).close();
+  });
+
   // shows RFC5321:4.5.2-6 RFC5321:4.5.4.1-2
   it('gives back what it took, in the process and after the next start', async () => {
     const directory = folder();

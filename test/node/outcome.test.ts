@@ -6,7 +6,6 @@ import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import { listen } from '../../src/node/listen.ts';
 import { relay, type RelayOptions } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
-import { TlsClient } from '../../src/node/tls-client.ts';
 import { startDnsServer, type DnsServer } from '../support/dns-server.mjs';
 import { latin1 } from '../support/raw-peer.ts';
 import { startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
@@ -47,7 +46,7 @@ async function outcomesOf(relaying: AsyncIterable<RecipientOutcome>): Promise<re
 describe('an outcome', () => {
   it('under TLS says by which host of which MX, under which TLS, with which certificate and when', async () => {
     await using server = await listen({ host: '127.0.0.1', port: 0, hostname: 'mx.test', tls: certificate('mx') }, { message: () => accept('in good hands') });
-    const [outcome, ...others] = await outcomesOf(relay('<a@a.test>', ['<b@secure.test>'], CONTENT, options({}, { routing: { mxPort: server.port }, tlsPolicy: 'verify', tls: new TlsClient({ ca: certificate('mx').cert }) })));
+    const [outcome, ...others] = await outcomesOf(relay('<a@a.test>', ['<b@secure.test>'], CONTENT, options({}, { routing: { mxPort: server.port }, tlsPolicy: 'verify', tls: { ca: certificate('mx').cert } })));
     expect(others).toEqual([]);
     expect(outcome?.outcome.reply.lines).toEqual(['in good hands']);
     expect(outcome).toMatchObject({

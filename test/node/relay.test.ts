@@ -1,9 +1,10 @@
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Content } from '../../src/node/content-source.ts';
-import { delivered, relay, type RelayOptions } from '../../src/node/relay.ts';
+import { delivered, relay, type Recipients, type RelayOptions } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
+import { parseForwardPath, type ForwardPath } from '../../src/syntax/path.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { startDnsServer, type DnsServer } from '../support/dns-server.mjs';
 import { latin1 } from '../support/raw-peer.ts';
@@ -284,9 +285,19 @@ describe('a mail to very many domains', () => {
   });
 });
 
+describe('a recipient of relay', () => {
+  it.each<[string, Recipients]>([
+    ['text', 'bob@null.test'],
+    ['a path', parseForwardPath('<bob@null.test>') as ForwardPath],
+  ])('may stand alone, as %s', async (_, to) => {
+    const outcomes = await relay('<>', to, HELLO, options());
+    expect(outcomes.map(({ forwardPath, outcome }) => `${forwardPath.text} ${outcome.state}`)).toEqual(['<bob@null.test> failed']);
+  });
+});
+
 describe('misuse of relay', () => {
   it.each<[string, string, readonly string[], RelayOptions]>([
-    ['relay needs a recipient', '<>', [], {}],
+    ['a mail needs a recipient', '<>', [], {}],
     ['"<alice>": expected "@" at character 6, found ">" (RFC 5321 §4.1.2 Mailbox)', 'alice', ['bob@b.test'], {}],
     ['"<bob>": expected "@" at character 4, found ">" (RFC 5321 §4.1.2 Mailbox)', '<>', ['carol@b.test', 'bob'], {}],
     ['"<>": expected Mailbox', '<>', [''], {}],
@@ -294,7 +305,7 @@ describe('misuse of relay', () => {
     ['a path must be text such as alice@example.org, or what was parsed of it, not object', '<>', [{ address: 'bob@b.test' } as unknown as string], {}],
     ['hostname must be a domain or an address literal, not "a b"', '<>', ['bob@b.test'], { hostname: 'a b' }],
     ['tlsPolicy must be one of off, opportunistic, require, verify, not "required"', '<>', ['bob@b.test'], { tlsPolicy: 'required' as 'require' }],
-    ['forward-paths are a list, also where it is one', '<>', 'bob@b.test' as unknown as readonly string[], {}],
+    ['a path must be text such as alice@example.org, or what was parsed of it, not undefined', '<>', undefined as unknown as readonly string[], {}],
     ['the next hop of smarthost must be { host, port }, not "mx.test:25"', '<>', ['bob@b.test'], { routing: { smarthost: 'mx.test:25' as unknown as NextHop } }],
     ['the next hop of b.test must be { host, port }, not {"host":"mx.test"}', '<>', ['bob@b.test'], { routing: { routes: new Map([['b.test', { host: 'mx.test' } as NextHop]]) } }],
     ['routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by "B.test"', '<>', ['bob@b.test'], { routing: { routes: new Map([['B.test', { host: 'mx.test', port: 25 }]]) } }],

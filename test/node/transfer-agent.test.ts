@@ -105,6 +105,34 @@ async function submit(host: Host, from: string, to: readonly string[], content =
 const CONTENT = 'Subject: hi\r\n\r\n.a dot, and octets above 127: \xfc\x80\r\n';
 const events = ({ logged }: Host): readonly string[] => logged.map(([event]) => event);
 
+describe('a transfer agent of which little is said', () => {
+  it('goes by MX, lets nobody relay, and has TLS by its options', async () => {
+    await using agent = new TransferAgent({ hostname: 'mx.test', queue: await FileQueue.open(join(directory.path, 'little')), admission: { accept: new Set(['a.test']) }, tls: certificate('mx') });
+    const { port } = await agent.listen({ place: { host: '127.0.0.1', port: 0 } });
+    const peer = await RawPeer.connect(port);
+    peers.push(peer);
+    await peer.reply();
+    expect(await peer.command('EHLO client.test')).toContain('250-STARTTLS');
+    await peer.command('MAIL FROM:<>');
+    expect(await peer.command('RCPT TO:<bob@a.test>')).toMatch(/^250 /);
+    expect(await peer.command('RCPT TO:<bob@b.test>')).toMatch(/^550 5\.7\.1 relaying denied/);
+  });
+
+  it('warns of what is an error on its own side where nobody has a log', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    const queue = Object.assign(await FileQueue.open(join(directory.path, 'broken')), { add: async () => { throw new Error('disk on fire'); } });
+    await using agent = new TransferAgent({ hostname: 'mx.test', queue, admission: { accept: new Set(['a.test']) } });
+    const { port } = await agent.listen({ place: { host: '127.0.0.1', port: 0 } });
+    const peer = await RawPeer.connect(port);
+    peers.push(peer);
+    await peer.reply();
+    for (const line of ['EHLO client.test', 'MAIL FROM:<>', 'RCPT TO:<bob@a.test>', 'DATA']) await peer.command(line);
+    expect(await peer.command('.')).toMatch(/^451 4\.3\.0 /);
+    expect(warned.mock.calls).toEqual([[new Error('disk on fire')]]);
+    warned.mockRestore();
+  });
+});
+
 describe('a transfer agent that is set up wrongly', () => {
   // found by trying: each mail was refused for it, or the domain was none of ours
   it.each<[string, Readonly<Record<string, unknown>>]>([
@@ -112,12 +140,12 @@ describe('a transfer agent that is set up wrongly', () => {
     ['queue is needed, with a function "add"', { queue: undefined }],
     ['queue is needed, with a function "settle"', { queue: { add() {}, mails() {}, mail() {}, content() {} } }],
     ['roomFor must be a function, not number', { queue: { add() {}, mails() {}, mail() {}, content() {}, settle() {}, close() {}, roomFor: 5 } }],
-    ['resolver is needed, with a function "route"', { resolver: {} }],
-    ['log must be a function, which is told each event with its facts', { log: undefined }],
+    ['resolver must be a Resolver, with a function "route"', { resolver: {} }],
+    ['log must be a function, which is told each event with its facts', { log: {} }],
     ['users must be a function that returns Users', { users: {} }],
     ['maildir must be a Maildir, such as await Maildir.open(directory)', { maildir: './Maildir' }],
-    ['routing is needed: { routes, mxPort, allowPrivateTargets }', { routing: undefined }],
-    ['routing is needed: { routes, mxPort, allowPrivateTargets }', { routing: { routes: new Map() } }],
+    ['routing must be an object, not null', { routing: null }],
+    ['tls needs cert and key, in PEM', { tls: {} }],
     ['routes must be a Map, not {}', { routing: { routes: {}, mxPort: 25, allowPrivateTargets: false } }],
     ['allowPrivateTargets must be true or false, not "false"', { routing: { routes: new Map(), mxPort: 25, allowPrivateTargets: 'false' } }],
     ['schedule must be an object, not null', { schedule: null }],
