@@ -16,6 +16,7 @@ export type { RetrySchedule } from './relay/schedule.ts';
 export type { Cidr } from './relay/admission.ts';
 export type { AdmissionOptions } from './node/agent-option.ts';
 export type { Log, LogFields } from './node/log.ts';
+export { openTrace } from './node/open-trace.ts';
 export type { PoolOptions } from './node/pool.ts';
 export type { Tracing } from './node/trace.ts';
 export { TransferAgent, type Door, type TransferAgentOptions } from './node/transfer-agent.ts';

@@ -53,6 +53,7 @@ const OF_NOTHING: Readonly<Record<keyof typeof ehlo, string | undefined>> = {
   listen: undefined,
   MailClient: 'a MailClient is of { host, port }, or made by connectTo(url), not of undefined',
   Maildir: 'a Maildir is opened: await Maildir.open(directory)',
+  openTrace: 'the directory must be a path, such as "./trace", not undefined',
   parseAddressLiteral: parser('parseAddressLiteral', '[192.0.2.1]'),
   parseCommand: parser('parseCommand', 'MAIL FROM:<alice@example.org>'),
   parseDomain: parser('parseDomain', 'example.org'),
@@ -113,7 +114,7 @@ describe('a public name', () => {
     await expect((async () => use(name)())()).rejects.toThrow(new UsageError(OF_NOTHING[name] ?? ''));
   });
 
-  it.each(NAMES.filter((name) => name !== 'UsageError'))('stumbles over nothing that it is given: %s', async (name) => {
+  it.each(NAMES.filter((name) => name !== 'UsageError' && name !== 'openTrace'))('stumbles over nothing that it is given: %s', async (name) => { // that one would make a folder here
     const listens = (given: readonly unknown[]): boolean => name === 'listen' && given[1] === undefined;
     const found: string[] = [];
     for (const given of GIVEN) {
