@@ -16,7 +16,7 @@ export interface DuplexStream {
   destroy(): unknown;
   pause(): unknown;
   resume(): unknown;
-  on(event: string, listener: (...given: never[]) => void): unknown;
+  on(event: string, listener: () => void): unknown;
   /** Where it is a socket. */
   readonly remoteAddress?: string | undefined;
 }
