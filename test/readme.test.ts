@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { draw } from '../src/cli/draw.ts';
 import { serve } from '../src/cli/serve.ts';
 import { accept } from '../src/protocol/server/verdict.ts';
+import { collect } from '../src/node/collect.ts';
 import { EXIT } from '../src/node/exit-status.ts';
 import { listen } from '../src/node/listen.ts';
 import { relay } from '../src/node/relay.ts';
@@ -18,6 +19,7 @@ import { formatChoices, formatDepartures } from './support/choices.mjs';
 import { Program } from './support/program.ts';
 import { latin1, RawPeer } from './support/raw-peer.ts';
 import { unusedPort } from './support/scripted-server.ts';
+import { until } from './support/turn.ts';
 import { MISTAKES } from './sabotage-table.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -127,9 +129,22 @@ describe('the examples that serve', () => {
     expect(program.output()).toBe('');
   });
 
+  // found in review: the client was told 451, and its mail was delivered all the same, and again when it came again
+  test('the accept loop does not go on with a mail whose client was told to send it again', async () => {
+    const sink = collect({ at: 'client', delay: 700 });
+    await using next = await listen({ host: '127.0.0.1', port: 0 }, sink);
+    const port = await unusedPort();
+    const impatient = (EXAMPLES[0] ?? '').replace('port: 2525', 'port: 2525, hookTimeout: 200').replace('{ signal }', `{ signal, routing: { smarthost: { host: '127.0.0.1', port: ${next.port} } } }`);
+    const slow = run('slow', `import '${moduleOf('server-slow', impatient, port)}';\n`);
+    expect(await sendTo(port, '<bob@example.com>')).toBe('deferred 451 4.3.0');
+    await until(() => next.sessions === 0);
+    expect(sink.mails).toEqual([]);
+    await slow.stop();
+  });
+
   test('the hooks refuse an unknown user and take a known one', async () => {
     expect(await sendTo(ports[1], '<mallory@example.org>')).toBe('failed 550 5.1.1');
-    expect(await sendTo(ports[1], '<alice@example.org>')).toBe('delivered 250 2.0.0');
+    expect(await sendTo(ports[1], '<Alice@example.org>')).toBe('delivered 250 2.0.0');
   });
 
   test('the transfer agent keeps mail for its domain, and relays for nobody', async () => {

@@ -32,6 +32,11 @@ export class Aborter {
     return this.#controller.signal;
   }
 
+  /** The same as the signal would tell, which need not be made for it. */
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+
   /** The first time counts. */
   abort(reason?: unknown): void {
     if (this.#aborted) return;

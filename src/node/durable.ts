@@ -3,6 +3,7 @@
 
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Signal } from './aborter.ts';
 import { makeFolder } from './folder.ts';
 
 /** Permissions of what holds mail. */
@@ -62,15 +63,17 @@ export class DurableFile {
     if (this.#collected >= BLOCK) await this.#flush();
   }
 
-  /** Makes the file durable as `name` in `directory`, in place of one that may have that name. If this rejects, there is no such file. */
-  async commit(directory: string, name: string): Promise<void> {
+  /** Makes the file durable as `name` in `directory`, in place of one that may have that name. If this rejects, as it does once the signal has aborted, there is no such file. */
+  async commit(directory: string, name: string, signal?: Signal): Promise<void> {
     const path = join(directory, name);
     await this.#flush();
     await this.#file.sync();
     await this.#file.close();
+    signal?.throwIfAborted();
     await rename(this.#path, path);
     try {
       await syncDirectory(directory);
+      signal?.throwIfAborted();
     } catch (error) {
       await unlink(path);
       throw error;

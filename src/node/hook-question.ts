@@ -75,7 +75,14 @@ class Asking implements Asked {
   get signal(): Signal {
     return this.#aborter.signal;
   }
+
+  static isOver(asked: Asked): boolean {
+    return #aborter in asked ? asked.#aborter.aborted : asked.signal.aborted;
+  }
 }
+
+/** Tells whether nobody waits for the answer any more, without a signal being made for that. */
+export const isOver = Asking.isOver;
 
 /** The same, with what this one is told besides. */
 function asking<Fields extends object>(occasion: Occasion, fields: Fields): Asked & Fields {

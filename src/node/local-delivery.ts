@@ -7,13 +7,14 @@ import type { ReversePath } from '../syntax/path.ts';
 import { admit } from '../relay/admission.ts';
 import { LONGEST_HEADER } from '../relay/notification.ts';
 import type { NewMail, Queue, QueuedMail } from '../relay/queue/port.ts';
+import type { Signal } from './aborter.ts';
 import { lookedUp } from './ascii-path.ts';
 import { askedFor } from './conclusion.ts';
 import { errorText } from './error-text.ts';
 import type { Mail } from './hook.ts';
 import type { Log } from './log.ts';
 import { notify, type NotifierOptions } from './notifier.ts';
-import { queuedBy } from './queue-answer.ts';
+import { queuedBy, takeBack } from './queue-answer.ts';
 
 export interface LocalDeliveryOptions extends NotifierOptions {
   readonly queue: Queue;
@@ -46,20 +47,20 @@ export class LocalDelivery {
     return { relayed: having(false), local: having(true) };
   }
 
-  /** Resolves with the octets of the content when it is kept. `queued`: the same mail for its other recipients. */
-  async deliver(id: string, mail: NewMail, content: AsyncIterable<Uint8Array>, queued: QueuedMail | undefined): Promise<number> {
+  /** Resolves with the octets of the content when it is kept. `queued`: the same mail for its other recipients. `signal`: nobody waits for that any more. */
+  async deliver(id: string, mail: NewMail, content: AsyncIterable<Uint8Array>, queued: QueuedMail | undefined, signal: Signal): Promise<number> {
     const beginning = new Beginning(content);
-    await this.#keep(mail.reversePath, beginning, queued);
+    await this.#keep(mail.reversePath, beginning, queued, signal);
     await this.#tell(id, mail, beginning);
     return beginning.size;
   }
 
-  async #keep(reversePath: ReversePath, content: AsyncIterable<Uint8Array>, queued: QueuedMail | undefined): Promise<void> {
+  async #keep(reversePath: ReversePath, content: AsyncIterable<Uint8Array>, queued: QueuedMail | undefined, signal: Signal): Promise<void> {
     const { maildir, queue } = this.#options;
     try {
-      await maildir?.deliver(reversePath, content);
+      await maildir?.deliver(reversePath, content, { signal });
     } catch (error) {
-      if (queued !== undefined) await queue.settle(queued.id, queued.recipients.map(() => ({ state: 'failed' })), 0);
+      if (queued !== undefined) await takeBack(queue, queued);
       throw error;
     }
   }

@@ -7,10 +7,11 @@
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import { checkPath, UsageError } from '../wire/usage.ts';
+import { checkObject, checkPath, UsageError } from '../wire/usage.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { formatReturnPath } from '../syntax/trace.ts';
 import { parseReversePath, type ReversePath } from '../syntax/path.ts';
+import type { Signal } from './aborter.ts';
 import { checkOctets } from './content-source.ts';
 import { DurableFile, makeDirectories } from './durable.ts';
 import { newId } from './file-queue.ts';
@@ -49,8 +50,12 @@ export class Maildir {
     return new Maildir(path);
   }
 
-  /** Delivers a mail; when this resolves it survives the loss of power. If `content` throws, or comes as anything but octets, nothing is delivered. */
-  async deliver(reversePath: ReversePath | string, content: AsyncIterable<Uint8Array>): Promise<void> {
+  /**
+   * Delivers a mail; when this resolves it survives the loss of power. If `content` throws, or comes as anything but octets, nothing is
+   * delivered, nor once the signal has aborted.
+   */
+  async deliver(reversePath: ReversePath | string, content: AsyncIterable<Uint8Array>, options: { readonly signal?: Signal | undefined } = {}): Promise<void> {
+    checkObject(options, 'the signal must be in an object');
     const from = parsed(reversePath, parseReversePath);
     const name = `${newId()}.${process.pid}_${++this.#count}.${hostname().replace(/[/:]/g, '_')}`;
     const file = await DurableFile.create(join(this.#directory, 'tmp'), name);
@@ -60,7 +65,7 @@ export class Maildir {
         checkOctets(octets);
         await file.write(octets);
       }
-      await file.commit(join(this.#directory, 'new'), name);
+      await file.commit(join(this.#directory, 'new'), name, options.signal);
     } catch (error) {
       await file.discard();
       throw error;

@@ -43,7 +43,8 @@ import { OwnFields } from './own-fields.ts';
 import { OwnRouting } from './own-routing.ts';
 import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { now } from './pump.ts';
-import { contentOf, hasRoom, queuedBy, recentOf } from './queue-answer.ts';
+import { isOver } from './hook-question.ts';
+import { contentOf, hasRoom, queuedBy, recentOf, takeBack } from './queue-answer.ts';
 import { relayTo } from './relay.ts';
 import type { SenderOptions } from './sender.ts';
 import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
@@ -146,6 +147,8 @@ export class TransferAgent implements AsyncDisposable {
   readonly #routing: OwnRouting;
   readonly #fields: OwnFields;
   readonly #local: LocalDelivery;
+  #taking = 0; // mails whose verdict is not known yet
+  #taken: () => void = () => undefined; // told when there is none
   #closed = false;
 
   constructor(options: TransferAgentOptions) {
@@ -212,6 +215,7 @@ export class TransferAgent implements AsyncDisposable {
     checkCounts({ grace }, { grace: 0 });
     this.#closed = true;
     await Promise.all([...this.#servers.map((server) => server.close(grace)), this.#pool.close(), this.#dispatcher.close(grace)]);
+    if (this.#taking > 0) await new Promise<void>((resolve) => (this.#taken = resolve)); // the queue owes an answer, and a mail is to be taken back
     await this.#options.queue.close();
   }
 
@@ -263,15 +267,20 @@ export class TransferAgent implements AsyncDisposable {
     const { relayed, local } = this.#local.split(mail);
     // One object, filled in when its size is known, as in the queue: spreading parts into others cost 3 µs.
     const story: Story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, cipher: session.tls?.cipherSuite, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(','), size: undefined, maildir: undefined };
+    this.#taking++;
     try {
       let queued: QueuedMail | undefined;
       let kept: number | undefined; // octets in the Maildir
       if (relayed.forwardPaths.length > 0) {
         queued = queuedBy('add', await queue.add({ id, reversePath, parameters, forwardPaths: relayed.forwardPaths, recipientParameters: relayed.recipientParameters }, this.#fields.before(mail, id, submission)));
+        if (isOver(mail)) {
+          await takeBack(queue, queued);
+          throw mail.signal.reason;
+        }
       }
       if (local.forwardPaths.length > 0) {
         const content = queued === undefined ? this.#fields.before(mail, id, submission) : contentOf(queue, id);
-        kept = await this.#local.deliver(id, { reversePath, parameters, ...local }, content, queued);
+        kept = await this.#local.deliver(id, { reversePath, parameters, ...local }, content, queued, mail.signal);
       }
       this.#counts.mails.accepted++;
       story.size = kept ?? queued?.size;
@@ -294,6 +303,8 @@ export class TransferAgent implements AsyncDisposable {
       }
       if (mail.signal.aborted) log('lost', { ...story, reason: errorText(error) });
       throw error;
+    } finally {
+      if (--this.#taking === 0) this.#taken();
     }
   }
 

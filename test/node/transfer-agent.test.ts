@@ -24,7 +24,7 @@ import { startDnsServer, type DnsServer } from '../support/dns-server.mjs';
 import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort, type ScriptedServer } from '../support/scripted-server.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { certificate, startTls } from '../support/tls-peer.ts';
-import { turns, until } from '../support/turn.ts';
+import { deferred, turns, until } from '../support/turn.ts';
 
 let directory: TemporaryDirectory;
 let agents: TransferAgent[];
@@ -432,6 +432,77 @@ describe('a transfer agent', () => {
     await until(() => events(first).includes('lost'));
     const files = (name: string): readonly string[] => readdirSync(join(directory.path, 'first.test', 'queue', name));
     expect([...first.queue.mails(), ...files('mail'), ...files('tmp')]).toEqual([]);
+  });
+});
+
+// found in review: the queue took it in the end, and it was relayed, though its client had been told that it must send it again
+describe('a mail whose verdict comes when nobody waits for it any more', () => {
+  /** A host whose queue takes mail when it is told to. */
+  async function slow(setting: Setting = {}): Promise<{ readonly host: Host; readonly last: Host; readonly take: () => void; readonly waiting: () => boolean }> {
+    const last = await start('last.test', { accept: ['b.test'], maildir: true });
+    const queue = await FileQueue.open(join(directory.path, 'slow'));
+    const { promise, resolve } = deferred();
+    let asked = false;
+    const add: Queue['add'] = async (mail, content) => {
+      const queued = await queue.add(mail, content);
+      asked = true;
+      await promise;
+      return queued;
+    };
+    const host = await start('first.test', { routes: { 'b.test': last.server.port }, ...setting, options: { queue: otherwise(queue, { add }), ...setting.options } });
+    return { host, last, take: resolve, waiting: () => asked };
+  }
+
+  /** Its recipients wait in no queue, and were never tried. */
+  async function expectNothingOf({ host, last }: { readonly host: Host; readonly last: Host }): Promise<void> {
+    await until(() => events(host).some((event) => event === 'lost' || event === 'accepted'));
+    await host.agent.close(0);
+    expect([...(await FileQueue.open(join(directory.path, 'slow'))).mails()]).toEqual([]);
+    expect(events(host)).toEqual(expect.not.arrayContaining(['accepted', 'delivered']));
+    expect(last.delivered()).toEqual([]);
+  }
+
+  // shows RFC5321:4.2.5-4
+  it('is in no queue where its time was over: 451', async () => {
+    const { host, last, take } = await slow({ options: { hookTimeout: 50 } });
+    expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).end).toMatch(/^451 4\.3\.0 /);
+    take();
+    await expectNothingOf({ host, last });
+  });
+
+  // shows RFC5321:4.1.1.10-6
+  it('is in no queue where its client has gone', async () => {
+    const { host, last, take, waiting } = await slow();
+    const peer = await connect(host);
+    for (const line of ['MAIL FROM:<alice@a.test>', 'RCPT TO:<bob@b.test>', 'DATA']) await peer.command(line);
+    peer.say(`${CONTENT}.\r\n`);
+    await until(waiting);
+    peer.reset();
+    await until(() => host.agent.sessions === 0);
+    take();
+    await expectNothingOf({ host, last });
+  });
+
+  it('is in no queue where the agent was closed: 421, and that waits until the queue has answered', async () => {
+    const { host, last, take, waiting } = await slow();
+    const sent = submit(host, '<alice@a.test>', ['<bob@b.test>']);
+    await until(waiting);
+    let closed = false;
+    const closing = host.agent.close(10).then(() => (closed = true));
+    expect((await sent).end).toMatch(/^421 /);
+    await turns(10);
+    expect(closed).toBe(false);
+    take();
+    await closing;
+    await expectNothingOf({ host, last });
+  });
+
+  it('is not in the Maildir either', async () => {
+    const { host, last, take } = await slow({ accept: ['a.test'], maildir: true, options: { hookTimeout: 50 } });
+    expect((await submit(host, '<x@x.test>', ['<alice@a.test>', '<bob@b.test>'])).end).toMatch(/^451 /);
+    take();
+    await expectNothingOf({ host, last });
+    expect(host.delivered()).toEqual([]);
   });
 });
 
