@@ -105,7 +105,7 @@ if (task !== undefined) {
   mkdirSync(bin);
   chmodSync(folder, 0o755); // for programs that are nobody
   cpSync(nodeOf(Number(version)), join(bin, 'node'));
-  const { status } = spawnSync(join(bin, 'node'), ON_ANOTHER_NODE[task], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } });
+  const { status } = spawnSync(join(bin, 'node'), ON_ANOTHER_NODE[task], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, ...(task === 'checks' ? { NODE_COMPILE_CACHE: join(folder, 'compiled') } : {}) } }); // a start takes a seventh less, and they make thousands
   process.exit(status ?? 1);
 }
 
