@@ -178,7 +178,7 @@ export const MISTAKES = [
   ['mail that goes elsewhere has the turns of a hoster', 'node/dispatch.ts', '    this.#scheduler.leave(charge, Date.now());\n', '', 'test/node/dispatch-destination'],
   ['a mail that its client was told to send again is relayed', 'node/transfer-agent.ts', 'if (isOver(mail)) {', 'if (isOver(mail) && mail.signal.reason === undefined) {', 'test/node/transfer-agent -t nobody'],
   ['the queue is closed while it takes a mail', 'node/transfer-agent.ts', 'if (this.#taking > 0) await', 'if (this.#taking < 0) await', 'test/node/transfer-agent -t nobody'],
-  ['a relay says who it is to every next hop', 'node/ways.ts', 'smarthost !== undefined && first?.key === nextHopKey(smarthost) ?', 'smarthost !== undefined ?', 'test/node/smarthost-auth'],
+  ['a relay says who it is to every next hop', 'node/ways.ts', 'smarthost !== undefined && first?.key === nextHopKey(smarthost);', 'smarthost !== undefined;', 'test/node/smarthost-auth'],
   ['a relay says who it is whatever the certificate', 'node/ways.ts', "{ tlsPolicy: 'verify' as const }", '{}', 'test/node/smarthost-auth'],
   ['what was to be under TLS at once goes over a connection in the clear', 'node/pool.ts', "${tlsAtOnce === true ? 'smtps://' : ''}", '', 'test/node/pool'],
   ['nobody is told where a route leads', 'node/ways.ts', "    if (route.type === 'targets') routed?.(route.key);\n", '', 'test/node/reuse'],

@@ -132,6 +132,7 @@ async function run({ options: given, operands: [file = '-'] }: CommandLine<typeo
 async function senderOptions(options: OptionValues<typeof OPTIONS>, dialogues: Dialogues | undefined): Promise<Omit<SenderOptions, 'hostname'> | Misuse> {
   const { server, tls, tlsCa, user, passwordFile, timeout } = options;
   if ((user === undefined) !== (passwordFile === undefined)) return misuse(user === undefined ? '--password-file goes with --user NAME' : '--user needs --password-file FILE');
+  if (user !== undefined && server === undefined && options.smarthost === undefined) return misuse('--user needs --server: whom MX names is no one to authenticate to');
   if (tls === 'off' && nextHops(options).some(({ tlsAtOnce }) => tlsAtOnce === true)) return misuse('--tls off: expected another policy for a server with TLS at once');
   const ca = tlsCa === undefined ? undefined : await readWhole(tlsCa, LARGEST_PEM).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${reason(error)})`));
   if (ca !== undefined && 'text' in ca) return ca;

@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { checkFlags, checkFunctions, checkNames, checkObject, given, shown, UsageError } from '../wire/usage.ts';
 import { formatFault, isFault, type Fault } from '../syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type MailboxPath, type ReversePath } from '../syntax/path.ts';
+import type { ClientAuth } from '../protocol/client/authentication.ts';
 import { checkLmtpHops } from '../relay/next-hop.ts';
 import { checkRouting, DEFAULT_ROUTING, type RouteOptions } from '../relay/route.ts';
 import type { Signal } from './aborter.ts';
@@ -20,6 +21,8 @@ import { sendAllWays, type WaysOptions } from './ways.ts';
 
 /** What is set about `relay`. `hostname` is the name of this machine, or an address of it, where none is given. */
 export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'configured' | 'ownNames' | 'tls'>>, EnvelopeParameters {
+  /** Who we are to the smarthost of `routing`, which has to be given: it is asked to let us in, or gets no mail (RFC 4954); no other host hears it. Default: nobody. */
+  readonly auth?: Pick<ClientAuth, 'secret' | 'clearText'> | undefined;
   /** Whose authorities are trusted. Default: those that Node brings along. */
   readonly tls?: TlsClientOptions | TlsClient;
   /** Finds routes. Default: the system's DNS. */
@@ -71,6 +74,7 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: Recipie
   if (options.routing !== undefined) checkRouting(options.routing);
   const routing = given(options.routing ?? {});
   if (options.lmtp === true) checkLmtpHops(routing);
+  if (options.auth !== undefined && routing.smarthost === undefined) throw new UsageError('auth is for the smarthost: relay(from, to, content, { auth, routing: { smarthost } }); hosts that MX names are strangers');
   const tls = tlsClientOf(options.tls);
   const from = parsed(reversePath, parseReversePath);
   const to = parsedRecipients(forwardPaths);

@@ -140,12 +140,13 @@ class Ways {
     const recipients = first !== undefined && others.length === 0 ? first.recipients : groups.flatMap((group) => group.recipients).sort((a, b) => a - b);
     const { mail, paths } = forSome(this.#mail, this.#paths, recipients);
     const configured = groups.some(({ destination, key }) => destination !== key);
-    const known = smarthost !== undefined && first?.key === nextHopKey(smarthost) ? smarthostAuth : undefined;
+    const toSmarthost = smarthost !== undefined && first?.key === nextHopKey(smarthost);
+    const known = toSmarthost ? smarthostAuth : undefined;
     // Not by spreading: what is added to what was spread costs 1 µs a property.
     const options = Object.assign({}, this.#options, {
       destinations: groups.map(({ key }) => key),
       configured,
-      auth: known ?? auth,
+      auth: toSmarthost ? (known ?? auth) : undefined,
       ownNames: configured ? [] : routing.ownNames, // the operator may have a next hop that he calls as this host
       open,
       report: (index: number, result: RecipientOutcome) => this.#settle(recipients[index] ?? -1, result),

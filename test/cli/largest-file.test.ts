@@ -7,7 +7,7 @@ import { main } from '../../src/cli/main.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const CERT = join(import.meta.dirname, '../../fixtures/tls/mx.pem');
-const SEND = ['send', '--to', 'bob@b.test'];
+const SEND = ['send', '--server', '127.0.0.1:1', '--to', 'bob@b.test'];
 const SERVE = ['serve', '--listen', 'smtp://127.0.0.1:0'];
 const [PASSWORD, PEM, CONFIG, USERS, TRANSCRIPT] = [65_536, 16_777_216, 16_777_216, 67_108_864, 268_435_456];
 

@@ -186,6 +186,7 @@ describe('ehlo send', () => {
     [['--to', 'bob@b.test', '--tlss', 'off'], 'ehlo send: unknown option --tlss: did you mean --tls?\n'],
     [['--to', 'bob@b.test', '--tls', 'on'], 'ehlo send: --tls "on": expected one of off, opportunistic, require, verify\n'],
     [['--to', 'bob@b.test', '--user', 'alice'], 'ehlo send: --user needs --password-file FILE\n'],
+    [['--to', 'bob@b.test', '--user', 'alice', '--password-file', 'x'], 'ehlo send: --user needs --server: whom MX names is no one to authenticate to\n'],
     [['--to', 'bob@b.test', '--password-file', 'x'], 'ehlo send: --password-file goes with --user NAME\n'],
     [['--to', 'bob@b.test', '--server', 'http://b.test'], 'ehlo send: --server "http://b.test": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// (not on port 25 or 587) or lmtp:// (not on port 25)\n'],
     [['--to', 'bob@b.test', '--server', 'lmtp://b.test:25'], 'ehlo send: --server "lmtp://b.test:25": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// (not on port 25 or 587) or lmtp:// (not on port 25)\n'], // RFC 2033 §5
@@ -303,7 +304,7 @@ describe('ehlo send --tls', () => {
     const file = mailFile();
     expect(await send('--to', 'bob@b.test', '--tls-ca', 'none.pem', file)).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: --tls-ca "none\.pem": expected a file with certificates \(.*\)\n$/) });
     expect(await send('--to', 'bob@b.test', '--tls-ca', file, file)).toEqual({ status: 64, out: '', err: `ehlo send: --tls-ca ${JSON.stringify(file)}: the certificates of authorities cannot be used: expected PEM, text with a line -----BEGIN CERTIFICATE-----\n` });
-    expect(await send('--to', 'bob@b.test', '--user', 'alice', '--password-file', 'none', file)).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: --password-file "none": expected a file with a password \(.*\)\n$/) });
+    expect(await send('--server', '127.0.0.1:1', '--to', 'bob@b.test', '--user', 'alice', '--password-file', 'none', file)).toEqual({ status: 64, out: '', err: expect.stringMatching(/^ehlo send: --password-file "none": expected a file with a password \(.*\)\n$/) });
     for (const where of [['--server', 'smtps://b.test'], ['--smarthost', 'smtps://b.test'], ['--route', 'b.test=smtps://b.test']])
       expect(await send('--to', 'bob@b.test', '--tls', 'off', ...where, file)).toEqual({ status: 64, out: '', err: 'ehlo send: --tls off: expected another policy for a server with TLS at once\n' });
   });

@@ -70,6 +70,7 @@ describe('what is no option of a client', () => {
     ['ownNames must be host names, not [null]', () => mail({ routing: { ownNames: [null] } })],
     ['content must be octets (Uint8Array), an async iterable of them, or a function that returns one, not Promise', () => relay('<>', ['bob@b.test'], wrong(() => Promise.reject(new Error('no file'))))],
     ['clearText must be true or false, not "no"', () => mail({ auth: { secret: { type: 'password', authcid: 'a', password: 'b' }, clearText: 'no' } })],
+    ['auth is for the smarthost: relay(from, to, content, { auth, routing: { smarthost } }); hosts that MX names are strangers', () => mail({ auth: { secret: { type: 'password', authcid: 'a', password: 'b' } }, routing: { routes: new Map() } })],
     ['tlsAtOnce must be true or false, not "no"', () => mail({ tlsAtOnce: 'no' })],
     ['lmtp must be true or false, not 1', () => mail({ lmtp: 1 })],
     ['report must be a function, not string', () => mail({ report: 'x' })],

@@ -79,11 +79,13 @@ async function put(queue: FileQueue, ...to: readonly string[]): Promise<void> {
 }
 
 describe('a relay with a name at its smarthost', () => {
-  it.each([false, true])('authenticates there, and to no other host that would let it (TLS at once: %s)', async (tlsAtOnce) => {
+  // found in review: `auth` went to every host that the mail went to
+  // shows RFC4954:14-6
+  it.each([['smarthostAuth', false], ['smarthostAuth', true], ['auth', false]] as const)('authenticates there, and to no other host that would let it (%s, TLS at once: %s)', async (auth, tlsAtOnce) => {
     const [hub, other] = [await serverOf(true, { tls: MX, tlsAtOnce }), await serverOf(false, { tls: MX })];
     const [smarthost, next] = [hub, other].map(({ server: { port } }) => ({ host: 'localhost', port }));
     const routing = { smarthost: { ...smarthost, tlsAtOnce } as NextHop, routes: new Map([['other.test', next as NextHop]]) };
-    const results = await relayTo(ofOctets(NOBODY, encodeAscii('Hello\r\n')), pathsOf('<bob@b.test>', '<carol@other.test>'), { hostname: 'mx.test', routing, smarthostAuth: secretOf('tanstaaf'), tls: new TlsClient({ ca: MX.cert }) });
+    const results = await relayTo(ofOctets(NOBODY, encodeAscii('Hello\r\n')), pathsOf('<bob@b.test>', '<carol@other.test>'), { hostname: 'mx.test', routing, [auth]: secretOf('tanstaaf'), tls: new TlsClient({ ca: MX.cert }) });
     expect(results.map(({ outcome }) => outcome)).toMatchObject([{ state: 'delivered', tls: { verified: true } }, { state: 'delivered', tls: { verified: true } }]);
     expect([hub.identities, other.identities]).toEqual([['tim'], [undefined]]);
     await Promise.all([hub.server.close(0), other.server.close(0)]);
