@@ -21,6 +21,7 @@
 // Costs: less than 1 KiB of memory for a waiting mail (test/bench/queue.mjs fails above that); mail that waits longer than a
 // segment lives is written again, small mail each time.
 
+import { resolve } from 'node:path';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { checkPath, UsageError } from '../wire/usage.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
@@ -83,14 +84,15 @@ export class Journal implements Queue, AsyncDisposable {
   #closing = false;
   #begun: Promise<void> | undefined; // of a queue that was opened to look at
 
-  /** Opens the queue in a directory, makes it on first use, and reads back what waits in it. Rejects when another process has it, where it is of another version, and, nothing having changed, where the directory is no queue's and not empty. A program that goes to another directory gives it by its whole path. */
+  /** Opens the queue in a directory, makes it on first use, and reads back what waits in it. Rejects when another process has it, where it is of another version, and, nothing having changed, where the directory is no queue's and not empty. It stays where it is when the program goes to another directory. */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
     checkPath(directory, ['directory', './queue']);
     checkJournal(options);
-    const disk = await FileDisk.open(directory, options.counts);
+    const path = resolve(directory);
+    const disk = await FileDisk.open(path, options.counts);
     let lock: Lock | undefined;
     try {
-      const held = (lock = await lockDirectory(directory));
+      const held = (lock = await lockDirectory(path));
       return await Journal.on(disk, options, () => held.release());
     } catch (error) {
       await disk.close();

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { chdir, cwd } from 'node:process';
 import { setImmediate } from 'node:timers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FileDisk } from '../../src/node/disk.ts';
@@ -37,6 +38,21 @@ const FIRST_VERSION =
   'AHi7HQMAAAAAJAAAAAIAAAAAV3/wUwJtMQEHAQAADG14LnBlZXIudGVzdMIDBTQuMi4wAQVsYXRlcg==';
 
 describe('the journal in a directory', () => {
+  it('stays where it is when the program goes to another directory', async () => {
+    const above = folder();
+    const began = cwd();
+    try {
+      chdir(above);
+      await using journal = await Journal.open('queue', { inlineLimit: 0 });
+      chdir('/');
+      const { id } = await journal.add(mailTo('bob'), inPieces('x\r\n'));
+      expect(await contentOf(journal, id)).toBe('x\r\n');
+      await journal.checkpoint();
+    } finally {
+      chdir(began);
+    }
+  });
+
   it('is closed by the end of its block', async () => {
     const directory = folder();
     {
