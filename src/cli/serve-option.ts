@@ -3,6 +3,7 @@
 import { isFault } from '../syntax/fault.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { parseMailbox } from '../syntax/mailbox.ts';
+import { LENIENCIES, type LeniencyName } from '../protocol/leniency.ts';
 import { LIMITS } from '../protocol/limit.ts';
 import { parseCidr, type Admission, type Cidr } from '../relay/admission.ts';
 import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
@@ -79,6 +80,7 @@ export const OPTIONS = {
   maxRecipients: one(integer('N', 1), 'most recipients of a mail', String(LIMITS.recipients)),
   maxConnections: one(integer('N', 1), 'most connections at a time', '1000'),
   maxConnectionsPerClient: one(integer('N', 1), 'most of them from one IPv4 address, or one /64 of IPv6', '50'),
+  lenient: many(choice(...(Object.keys(LENIENCIES) as LeniencyName[])), 'take what the RFC forbids and some software does'),
   proxyFrom: many(RANGE, 'proxies whose connections begin with a PROXY header'),
   retry: one(INTERVALS, 'intervals between attempts; the last one stands for all further ones', '450s,30m,1h,2h,3h'),
   expire: one(DURATION, 'age at which mail is given up and returned', '5d'),

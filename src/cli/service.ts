@@ -121,6 +121,7 @@ export class Service {
       maxConnections: share(options.maxConnections),
       maxConnectionsPerClient: share(options.maxConnectionsPerClient),
       proxyFrom: options.proxyFrom,
+      leniencies: options.lenient,
       log,
       trace,
       tls: files.tls,

@@ -232,6 +232,9 @@ export class TransferAgent implements AsyncDisposable {
       unauthenticated: ({ session: { client, tls }, reason, authcid: user }) => { // who tries passwords is in the log (RFC 8314 §4)
         if (DENIED.has(reason)) log('refused', { client: client.address, user, tls: tls?.version, cipher: tls?.cipherSuite, reason: 'not authenticated' });
       },
+      notice: ({ session: { client }, type, name, source }) => {
+        if (type === 'leniency') log('lenient', { client: client.address, name, source });
+      },
       mail: ({ reversePath, parameters: { size = 0 }, session: { client } }) => {
         if (unknown(reversePath)) {
           refused(client.address, reversePath, undefined, 'domain not fully qualified');

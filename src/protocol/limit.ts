@@ -24,7 +24,7 @@ export const LIMITS = {
   replyLines: 512,
   /** Octets of one reply: each recipient has one, and a thousand of the longest that the two limits above allow would be 2 GB. */
   reply: 65_536,
-  /** §4.5.3.1.6: a text line of mail data, without a stuffed dot. */
+  /** §4.5.3.1.6: a text line of mail data, without a stuffed dot. Choice: a mail with a longer one is refused unless the leniency `longTextLines` is on: systems behind cut such lines. */
   textLine: 1_000,
   /** §4.5.3.1.7 asks for at least 64 K. Choice: 34.2 MiB, 25 MiB of attachments in base64. */
   mailData: 35_882_577,

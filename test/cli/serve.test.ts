@@ -190,6 +190,15 @@ describe('ehlo serve where other machines may connect', () => {
   });
   afterEach(() => directory[Symbol.dispose]());
 
+  it.each([[[], /^554 5\.6\.0 /], [['--lenient', 'longTextLines'], /^250 /]] as const)('refuses text lines that are too long, but for %j', async (args, reply) => {
+    await using program = serve(...ANY_PORT, '--maildir', 'box', '--accept', '*', ...args);
+    const peer = await greet((await program.listening())[0]);
+    for (const line of ['MAIL FROM:<alice@a.test>', 'RCPT TO:<bob@b.test>', 'DATA']) await peer.command(line);
+    expect(await peer.command(`${'x'.repeat(2_000)}\r\n.`)).toMatch(reply);
+    expect(program.out).toEqual(args.length === 0 ? '' : expect.stringContaining(' lenient client=127.0.0.1 name=longTextLines source='));
+    peer.reset();
+  });
+
   // found by running: mail for <postmaster> was accepted, and returned to its sender with 5.4.6
   it.each([
     ['says so', ['--listen', 'smtp://0.0.0.0:0'], 'ehlo: mail for postmaster@mx.test goes by MX, and is returned where that leads back here: --route mx.test=HOST:PORT sends it elsewhere, --maildir DIR keeps it\n'],
@@ -303,6 +312,7 @@ describe('ehlo serve that cannot', () => {
     [['--accept', '@b.test'], /^ehlo serve: --accept "@b\.test": expected a domain /],
     [['--accept', 'bob@b.test', '--accept', 'B.test'], 'ehlo serve: --accept bob@b.test: expected no --accept b.test with it, which takes mail for all mailboxes there\n'],
     [['--accept', '*', '--accept', 'bob@b.test'], 'ehlo serve: --accept bob@b.test: expected no --accept \'*\' with it, which takes mail for all mailboxes there\n'],
+    [['--lenient', 'all'], 'ehlo serve: --lenient "all": expected one of bareLfInCommand, spaceAroundColon, missingAngleBrackets, oddDotsInLocalPart, unknownParameters, longTextLines, repairLineEnds\n'],
     [['--relay-from', '10.0.0.0/33'], 'ehlo serve: --relay-from "10.0.0.0/33": expected a range of addresses such as 192.0.2.0/24 or 2001:db8::/32\n'],
     [['--max-recipients', '0'], 'ehlo serve: --max-recipients "0": expected an integer, 1 or more\n'],
     [['--max-size', '4000000001'], 'ehlo serve: --max-size "4000000001": expected an integer from 0 to 4000000000\n'],
