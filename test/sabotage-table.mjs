@@ -180,6 +180,6 @@ export const MISTAKES = [
   ['the queue is closed while it takes a mail', 'node/transfer-agent.ts', 'if (this.#taking > 0) await', 'if (this.#taking < 0) await', 'test/node/transfer-agent -t nobody'],
   ['a relay says who it is to every next hop', 'node/ways.ts', 'smarthost !== undefined && first?.key === nextHopKey(smarthost);', 'smarthost !== undefined;', 'test/node/smarthost-auth'],
   ['a relay says who it is whatever the certificate', 'node/ways.ts', "{ tlsPolicy: 'verify' as const }", '{}', 'test/node/smarthost-auth'],
-  ['what was to be under TLS at once goes over a connection in the clear', 'node/pool.ts', "${tlsAtOnce === true ? 'smtps://' : ''}", '', 'test/node/pool'],
+  ['what was to be under TLS at once goes over a connection in the clear', 'node/pool.ts', '${schemeOf(target)}', '', 'test/node/pool'],
   ['nobody is told where a route leads', 'node/ways.ts', "    if (route.type === 'targets') routed?.(route.key);\n", '', 'test/node/reuse'],
 ];

@@ -10,7 +10,7 @@
 // The key `mxPort` is written `--mx-port`. `command-line.ts` turns such a table into values under the same keys, each
 // with the type of its kind. Left out on purpose: short options, abbreviations, `--no-…`.
 
-import { type NextHop, parseNextHop, parseRelayHost, parseRoute, type RouteEntry } from '../relay/next-hop.ts';
+import { type NextHop, parseNextHop, parseRoute, parseServer, type RouteEntry } from '../relay/next-hop.ts';
 import { parseDuration, parseIntervals } from '../relay/schedule.ts';
 import { parseHost } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
@@ -126,13 +126,13 @@ export const HOST_PORT: Kind<NextHop> = {
 
 export const NEXT_HOP: Kind<NextHop> = {
   placeholder: 'HOST:PORT',
-  expected: `${HOST_PORT.expected}, perhaps behind smtp:// or smtps:// (TLS at once, not on port 25 or 587)`,
-  parse: parseRelayHost,
+  expected: `${HOST_PORT.expected}, perhaps behind smtp://, smtps:// (TLS at once, not on port 25 or 587) or lmtp:// (not on port 25)`,
+  parse: parseServer,
 };
 
 export const ROUTE: Kind<RouteEntry> = {
   placeholder: 'DOMAIN=HOST:PORT',
-  expected: 'DOMAIN=HOST:PORT or DOMAIN=smtps://HOST:PORT (TLS at once, not on port 25 or 587), where DOMAIN may also be .DOMAIN for all that is below it, or *',
+  expected: 'DOMAIN=HOST:PORT, DOMAIN=smtps://HOST:PORT (TLS at once, not on port 25 or 587) or DOMAIN=lmtp://HOST:PORT (not on port 25), where DOMAIN may also be .DOMAIN for all that is below it, or *',
   parse: parseRoute,
 };
 

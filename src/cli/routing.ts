@@ -9,8 +9,8 @@ export const ROUTING = {
   hostname:            one(HOSTNAME, 'what this host calls itself; default: the name of the machine'),
   resolver:            many(DNS_SERVER, 'DNS server to ask; default: those of the system'),
   mxPort:              one(PORT, 'port of the hosts that MX records name', '25'),
-  route:               many(ROUTE, 'next hop of a domain, instead of its MX', [], ({ domain }) => domain),
-  smarthost:           one(NEXT_HOP, 'next hop of all other domains, instead of their MX; perhaps behind smtps:// (TLS at once)'),
+  route:               many(ROUTE, 'next hop of a domain, instead of its MX; perhaps behind smtps:// (TLS at once) or lmtp://', [], ({ domain }) => domain),
+  smarthost:           one(NEXT_HOP, 'next hop of all other domains, instead of their MX; perhaps behind smtps:// or lmtp://'),
   allowPrivateTargets: flag('let hosts found by MX have loopback and private addresses'),
 };
 

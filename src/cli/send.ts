@@ -13,7 +13,6 @@ import { statusOf } from '../syntax/reply.ts';
 import { CR, LF } from '../wire/octet.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import type { ClientOptions, TlsPolicy } from '../protocol/client/option.ts';
-import { parseServer, type NamedServer } from '../relay/next-hop.ts';
 import { visible } from '../wire/visible.ts';
 import { UsageError } from '../wire/usage.ts';
 import type { RecordedClientSession } from '../transcript/record-client.ts';
@@ -32,7 +31,7 @@ import { inColours } from './colour.ts';
 import { Dialogues } from './dialogues.ts';
 import { runCommand, type CommandLine, type Terminal, type Usage } from './command-line.ts';
 import { misuse, type Misuse } from './misuse.ts';
-import { choice, FILE, flag, HOST_PORT, isMalformed, many, one, SECONDS, text, type Kind, type OptionValues } from './option.ts';
+import { choice, FILE, flag, isMalformed, many, NEXT_HOP, one, SECONDS, text, type Kind, type OptionValues } from './option.ts';
 import { OrderedLines } from './ordered-lines.ts';
 import { withProgress } from './progress.ts';
 import { readPassword } from './password-file.ts';
@@ -57,14 +56,8 @@ function soundOf<Path extends object>(path: Path): Exclude<Path, { readonly faul
   return isFault(path) ? undefined : (path as Exclude<Path, { readonly fault: string }>); // isFault has told them apart
 }
 
-const SERVER: Kind<NamedServer> = {
-  placeholder: 'HOST:PORT',
-  expected: `${HOST_PORT.expected}, perhaps behind smtp://, smtps:// (not on port 25 or 587) or lmtp:// (not on port 25)`,
-  parse: parseServer,
-};
-
 const OPTIONS = {
-  server: one(SERVER, 'send to this host, perhaps behind smtps:// (TLS at once) or lmtp://, instead of the MX of each recipient'),
+  server: one(NEXT_HOP, 'send to this host, perhaps behind smtps:// (TLS at once) or lmtp://, instead of the MX of each recipient'),
   from: one(FROM, 'the reverse-path: who is told when the mail cannot be delivered', '<>'),
   to: many(TO, 'a recipient'),
   tls: one(choice<TlsPolicy>('off', 'opportunistic', 'require', 'verify'), 'whether the mail goes under TLS', 'opportunistic'),
@@ -142,7 +135,6 @@ async function senderOptions(options: OptionValues<typeof OPTIONS>, dialogues: D
     return {
       tlsPolicy: tls,
       ...(ca === undefined ? {} : { tls: new TlsClient({ ca }) }),
-      ...(server?.lmtp === undefined ? {} : { lmtp: true }),
       ...(timeout === undefined ? {} : { timeout: seconds(timeout) }),
       ...(user === undefined || password === undefined ? {} : { auth: { secret: { type: 'password', authcid: user, password }, clearText: tls === 'off' } }),
       ...(dialogues === undefined ? {} : { session: await recording(dialogues) }),

@@ -85,8 +85,7 @@ export function connectTo(url: string, options: MailClientOptions = {}): MailCli
   checkObject(options);
   const server = /^[a-z]+:\/\//.test(url) ? parseServer(url) : undefined;
   if (server === undefined) throw new UsageError(`expected smtp://HOST:PORT, smtps://HOST:PORT (not on port 25 or 587) or lmtp://HOST:PORT (not on port 25), found ${quote(String(url).replace(/\/\/.*@/, '//…@'))}`);
-  const { lmtp, ...hop } = server;
-  return new MailClient(hop, lmtp === undefined ? options : { ...options, lmtp });
+  return new MailClient(server, options);
 }
 
 /** Sends mails to one server, several at a time. */

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Outcome } from '../protocol/client/action.ts';
 import { REASONS } from '../protocol/client/reason.ts';
+import { wayOf } from '../relay/next-hop.ts';
 import type { Target } from '../relay/route.ts';
 import { ownVerdict } from '../relay/own-verdict.ts';
 import { connect, ConnectError } from './connect.ts';
@@ -32,7 +33,7 @@ export async function openTo(targets: readonly [Target, ...Target[]], options: S
     [target, candidates] = [won.target, [won.target]]; // a second session, in clear, is with the same address
     return won.socket;
   };
-  const connection = await openConnection(open, { serverName: target.host, ...options, ...(target.tlsAtOnce === undefined ? {} : { tlsAtOnce: true }) });
+  const connection = await openConnection(open, { serverName: target.host, ...options, ...wayOf(target) });
   return { held: { connection, target, place: placeOf(target), destinations: new Set(), opened: now(), mails: 0 }, losers };
 }
 

@@ -11,6 +11,7 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { InReplyTo, Outcome } from '../protocol/client/action.ts';
 import type { Milliseconds } from '../protocol/limit.ts';
+import { schemeOf } from '../relay/next-hop.ts';
 import type { Target } from '../relay/route.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { LONGEST_TIMER, type Timer } from './pause.ts';
@@ -155,7 +156,8 @@ function placesOf({ place, destinations }: Held): readonly string[] {
   return [place, ...destinations];
 }
 
-/** Where a connection is to. The name counts: it is what a certificate is checked for; and whether TLS comes at once: STARTTLS may not have come about. */
-export function placeOf({ host, address, port, tlsAtOnce }: Target): string {
-  return `${tlsAtOnce === true ? 'smtps://' : ''}${host} [${address}]:${port}`; // no destination has a space
+/** Where a connection is to. The name counts: it is what a certificate is checked for; and what is spoken there: STARTTLS may not have come about. */
+export function placeOf(target: Target): string {
+  const { host, address, port } = target;
+  return `${schemeOf(target)}${host} [${address}]:${port}`; // no destination has a space
 }

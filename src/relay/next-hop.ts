@@ -13,10 +13,13 @@ export interface NextHop {
   readonly port: number;
   /** TLS comes before the greeting (RFC 8314 §3). Default: false. */
   readonly tlsAtOnce?: boolean;
+  /** It is a store that speaks LMTP (RFC 2033), which is not for port 25. Default: false. */
+  readonly lmtp?: boolean;
 }
 
-/** A server that a person has named. */
-export interface NamedServer extends NextHop {
+/** How a server is spoken to, as plans and targets have it. */
+export interface Way {
+  readonly tlsAtOnce?: true;
   readonly lmtp?: true;
 }
 
@@ -35,7 +38,7 @@ export function parseNextHop(text: string, defaultPort = 25): NextHop | undefine
 }
 
 /** How servers are spoken to; the ports are those of the IANA. */
-const SCHEMES: Readonly<Record<string, { readonly port: number; readonly not: readonly number[]; readonly way: Pick<NamedServer, 'tlsAtOnce' | 'lmtp'> }>> = {
+const SCHEMES: Readonly<Record<string, { readonly port: number; readonly not: readonly number[]; readonly way: Way }>> = {
   smtp:        { port: 25,  not: [],        way: {} },
   submission:  { port: 587, not: [],        way: {} },
   smtps:       { port: 465, not: [25, 587], way: { tlsAtOnce: true } }, // RFC 8314 §3.3: TLS whatever the policy; whose certificate will do is for that to say
@@ -44,22 +47,26 @@ const SCHEMES: Readonly<Record<string, { readonly port: number; readonly not: re
 };
 
 /** Returns the server at `HOST:PORT`, or behind a scheme, as in `smtps://HOST`; undefined for anything else, and for a port on which the scheme is not spoken. */
-export function parseServer(text: string): NamedServer | undefined {
+export function parseServer(text: string): NextHop | undefined {
   const [, scheme = 'smtp', place = ''] = /^(?:([a-z]+):\/\/)?(.*?)\/?$/.exec(text) ?? [];
   const row = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
   const nextHop = row && parseNextHop(place, row.port);
   return row === undefined || nextHop === undefined || row.not.includes(nextHop.port) ? undefined : { ...nextHop, ...row.way };
 }
 
-/** The same for servers that a relay sends to, which hear SMTP. */
-export function parseRelayHost(text: string): NextHop | undefined {
-  const server = parseServer(text);
-  return server?.lmtp === true ? undefined : server;
+/** Returns `host:port`, an IPv6 address in brackets; behind `smtps://` where TLS comes at once, and `lmtp://` where LMTP is spoken. */
+export function formatNextHop(hop: NextHop): string {
+  const { host, port } = hop;
+  return `${schemeOf(wayOf(hop))}${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** Returns `host:port`, an IPv6 address in brackets; behind `smtps://` where TLS comes at once. */
-export function formatNextHop({ host, port, tlsAtOnce = false }: NextHop): string {
-  return `${tlsAtOnce ? 'smtps://' : ''}${host.includes(':') ? `[${host}]` : host}:${port}`;
+export function wayOf({ tlsAtOnce = false, lmtp = false }: Pick<NextHop, 'tlsAtOnce' | 'lmtp'>): Way {
+  return { ...(tlsAtOnce ? { tlsAtOnce } : {}), ...(lmtp ? { lmtp } : {}) };
+}
+
+/** What stands in front of a server: nothing for the usual way. */
+export function schemeOf({ tlsAtOnce, lmtp }: Way): string {
+  return lmtp === true ? 'lmtp://' : tlsAtOnce === true ? 'smtps://' : '';
 }
 
 /** Returns what `DOMAIN=HOST:PORT` says; undefined where either side is malformed. */
@@ -67,11 +74,11 @@ export function parseRoute(text: string): RouteEntry | undefined {
   const at = text.indexOf('=');
   const written = text.slice(0, Math.max(at, 0));
   const domain = written === '*' ? written : written.startsWith('.') ? prefixed(hostKey(written.slice(1))) : hostKey(written);
-  const nextHop = parseRelayHost(text.slice(at + 1));
+  const nextHop = parseServer(text.slice(at + 1));
   return domain === undefined || nextHop === undefined ? undefined : { domain, nextHop };
 }
 
-const HOP_OPTIONS: Readonly<Record<keyof NextHop, true>> = { host: true, port: true, tlsAtOnce: true };
+const HOP_OPTIONS: Readonly<Record<keyof NextHop, true>> = { host: true, port: true, tlsAtOnce: true, lmtp: true };
 
 /** Throws UsageError for next hops that are none, and for a route that no domain would ever take. */
 export function checkNextHops({ routes, smarthost, mxPort }: { readonly routes?: ReadonlyMap<string, NextHop>; readonly smarthost?: NextHop; readonly mxPort?: number }): void {
@@ -80,7 +87,9 @@ export function checkNextHops({ routes, smarthost, mxPort }: { readonly routes?:
     if (hop === undefined) continue;
     if (!isNextHop(hop)) throw new UsageError(`the next hop of ${name} must be { host, port }, not ${shown(hop)}`);
     checkNames(hop, HOP_OPTIONS);
-    checkFlags(hop, ['tlsAtOnce']);
+    checkFlags(hop, ['tlsAtOnce', 'lmtp']);
+    if (hop.lmtp === true && hop.tlsAtOnce === true) throw new UsageError('a next hop has one of lmtp and tlsAtOnce: a server of LMTP offers STARTTLS');
+    if (hop.lmtp === true && hop.port === 25) throw new UsageError('LMTP is not for port 25 (RFC 2033 §5)');
   }
   if (mxPort !== undefined && !isPort(mxPort)) throw new UsageError(`mxPort must be a port, not ${shown(mxPort)}`);
   for (const domain of routes?.keys() ?? [])

@@ -11,7 +11,7 @@
 
 import { randomFrom } from '../wire/random.ts';
 import { type AddressAnswers, type DnsAnswer, type MxRecord, parseAddressAnswer, parseMxAnswer } from './dns-answer.ts';
-import { formatNextHop, type NextHop, parseNextHop, parseRelayHost, parseRoute } from './next-hop.ts';
+import { formatNextHop, type NextHop, parseNextHop, parseRoute, parseServer } from './next-hop.ts';
 import { locate, rank, type RouteOptions, type Step, type Target } from './route.ts';
 import { formatTarget, isFirst, planTargets } from './target.ts';
 
@@ -33,7 +33,7 @@ export function formatStep({ rule, clause, text }: Step): string {
 /** Without those that are tried again by another name: the step that found them has said so. */
 export function formatPlan(targets: readonly Target[]): readonly string[] {
   const first = targets.filter(isFirst);
-  return first.map((target, at) => formatRow('plan', `${at + 1} of ${first.length}`, `${formatTarget(target)}, ${target.tlsAtOnce === true ? 'TLS at once, ' : ''}preference ${target.preference}`));
+  return first.map((target, at) => formatRow('plan', `${at + 1} of ${first.length}`, `${formatTarget(target)}, ${target.lmtp === true ? 'LMTP, ' : target.tlsAtOnce === true ? 'TLS at once, ' : ''}preference ${target.preference}`));
 }
 
 /** Returns the lines of what routing was told. */
@@ -127,7 +127,7 @@ function take(given: Given, name: string, value: string): boolean {
       return entry !== undefined;
     }
     case 'smarthost': {
-      const hop = parseRelayHost(value);
+      const hop = parseServer(value);
       if (hop !== undefined) given.smarthost = hop;
       return hop !== undefined;
     }

@@ -19,19 +19,17 @@ import { checkFlags, checkLists, checkNames, checkObject, shown, UsageError } fr
 import { addressKey } from './address.ts';
 import { type DnsAnswer, formatMxAnswer, type MxRecord } from './dns-answer.ts';
 import { hostKey } from './host-name.ts';
-import { checkNextHops, findRoute, type NextHop } from './next-hop.ts';
+import { checkNextHops, findRoute, schemeOf, type NextHop, type Way, wayOf } from './next-hop.ts';
 import { type OwnVerdict, type VerdictEvent, ownVerdict } from './own-verdict.ts';
 
 /** One address to connect to. */
-export interface Target {
+export interface Target extends Way {
   /** The name it was found by; the address itself where there was none. */
   readonly host: string;
   readonly address: string;
   readonly family: 4 | 6;
   readonly port: number;
   readonly preference: number;
-  /** The operator says so of the host. */
-  readonly tlsAtOnce?: true;
   /** The next target is the same host by the other family: whichever of the two answers first will do (RFC 8305). */
   readonly raced?: true;
   /** The address comes before by another name: of use to mail that needs a certificate for the host, which was not one for that name (RFC 8689 §4.2.1). */
@@ -90,13 +88,12 @@ export interface Level {
 }
 
 /** The hosts to look up, and what must be remembered until their addresses are known. */
-export interface HostPlan {
+export interface HostPlan extends Way {
   readonly type: 'hosts';
   readonly steps: readonly Step[];
   readonly origin: 'configured' | 'literal' | 'implicit-mx' | 'mx';
   readonly levels: readonly Level[]; // best preference first; may be none, where this host is the best
   readonly port: number;
-  readonly tlsAtOnce?: true;
   /** The address of the only host, where it was given as one. */
   readonly given: string | undefined;
   /** The best exchange with one of our names; it and all of its preference and behind it are gone from `levels`. */
@@ -126,9 +123,10 @@ export function locate(domain: string, options: RouteOptions): HostPlan | Verdic
   const key = hostKey(domain);
   const nextHop = (key === undefined ? options.routes.get('*') : findRoute(options.routes, key)) ?? options.smarthost;
   if (nextHop !== undefined) {
-    const { host, port, tlsAtOnce = false } = nextHop;
-    const text = `${quote(domain)} goes to ${host} port ${port}${tlsAtOnce ? ', TLS at once,' : ''} by configuration: no MX`;
-    return { ...single('configured', host, port, { rule: 'route', clause: 'RFC 5321 §2.1', text }), ...(tlsAtOnce ? { tlsAtOnce } : {}) };
+    const { host, port } = nextHop;
+    const way = wayOf(nextHop);
+    const text = `${quote(domain)} goes to ${host} port ${port}${way.lmtp === true ? ', LMTP,' : way.tlsAtOnce === true ? ', TLS at once,' : ''} by configuration: no MX`;
+    return { ...single('configured', host, port, { rule: 'route', clause: 'RFC 5321 §2.1', text }), ...way };
   }
   if (domain.startsWith('[')) {
     const literal = parseAddressLiteral(domain);
@@ -232,9 +230,10 @@ function conclude(event: VerdictEvent, steps: readonly Step[], detail: string): 
  *
  * Left out: hosts that have other names and the same addresses.
  */
-export function planKey({ origin, levels, port, tlsAtOnce }: HostPlan): string {
+export function planKey(plan: HostPlan): string {
+  const { origin, levels, port } = plan;
   const hosts = levels.map((level) => [...level.hosts].sort().join(',')).join(';');
-  return `${origin === 'configured' ? 'configured ' : ''}${tlsAtOnce === true ? 'smtps ' : ''}${hosts} ${port}`; // what is configured is looked up, and filtered, in another way
+  return `${origin === 'configured' ? 'configured ' : ''}${schemeOf(plan)}${hosts} ${port}`; // what is configured is looked up, and filtered, in another way
 }
 
 /**

@@ -11,6 +11,7 @@
 import { addressKey, addressKind } from './address.ts';
 import { type AddressAnswers, formatAddressAnswer } from './dns-answer.ts';
 import { type HostPlan, type RouteOptions, type Self, selfStep, type Step, type Target, verdictStep } from './route.ts';
+import { wayOf } from './next-hop.ts';
 import { type OwnVerdict, ownVerdict, type VerdictEvent } from './own-verdict.ts';
 
 /** The plan, as far as the known addresses reach. */
@@ -93,12 +94,13 @@ function eventOf(plan: HostPlan, self: Self | undefined, notes: Notes): VerdictE
 }
 
 /** Returns what was found of a host, in the resolver's order (§5.1), and notes the answers. */
-function targetsOf(host: string, preference: number, { given, port, tlsAtOnce }: HostPlan, known: ReadonlyMap<string, AddressAnswers>, notes: Notes): readonly Target[] {
+function targetsOf(host: string, preference: number, plan: HostPlan, known: ReadonlyMap<string, AddressAnswers>, notes: Notes): readonly Target[] {
+  const { given, port } = plan;
   const answers = known.get(host);
   const addresses = given !== undefined ? [given] : answers === undefined ? [] : readAnswers(host, answers, notes);
   return addresses.map((text) => {
     const address = addressKey(text) ?? text;
-    return { host, address, family: address.includes(':') ? 6 : 4, port, preference, ...(tlsAtOnce === undefined ? {} : { tlsAtOnce }) };
+    return { host, address, family: address.includes(':') ? 6 : 4, port, preference, ...wayOf(plan) };
   });
 }
 

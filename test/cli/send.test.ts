@@ -188,8 +188,8 @@ describe('ehlo send', () => {
     [['--to', 'bob@b.test', '--user', 'alice'], 'ehlo send: --user needs --password-file FILE\n'],
     [['--to', 'bob@b.test', '--user', 'alice', '--password-file', 'x'], 'ehlo send: --user needs --server: whom MX names is no one to authenticate to\n'],
     [['--to', 'bob@b.test', '--password-file', 'x'], 'ehlo send: --password-file goes with --user NAME\n'],
-    [['--to', 'bob@b.test', '--server', 'http://b.test'], 'ehlo send: --server "http://b.test": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// (not on port 25 or 587) or lmtp:// (not on port 25)\n'],
-    [['--to', 'bob@b.test', '--server', 'lmtp://b.test:25'], 'ehlo send: --server "lmtp://b.test:25": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// (not on port 25 or 587) or lmtp:// (not on port 25)\n'], // RFC 2033 §5
+    [['--to', 'bob@b.test', '--server', 'http://b.test'], 'ehlo send: --server "http://b.test": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// (TLS at once, not on port 25 or 587) or lmtp:// (not on port 25)\n'],
+    [['--to', 'bob@b.test', '--server', 'lmtp://b.test:25'], 'ehlo send: --server "lmtp://b.test:25": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// (TLS at once, not on port 25 or 587) or lmtp:// (not on port 25)\n'], // RFC 2033 §5
     [['--to', 'bob@b.test', 'a', 'b'], 'ehlo send: unexpected "b": expected [FILE|-]\n'],
   ])('%j is misuse: one line and status 64', async (args, err) => {
     expect(await send(...args)).toEqual({ status: 64, out: '', err });

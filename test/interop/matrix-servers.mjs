@@ -67,15 +67,15 @@ export const SERVERS = {
     },
   },
   'aiosmtpd': {
-    ways: { clear: true, starttls: true, tls: true, auth: 'PLAIN', lmtp: true, relayed: true },
+    ways: { clear: true, starttls: true, tls: true, auth: 'PLAIN', lmtp: true, relayed: true, relayedByLmtp: true },
     start: (stage) => startKeepers(stage, 'aiosmtpd'),
   },
   'smtp-server': {
-    ways: { clear: true, starttls: true, tls: true, auth: 'PLAIN', lmtp: true, relayed: true },
+    ways: { clear: true, starttls: true, tls: true, auth: 'PLAIN', lmtp: true, relayed: true, relayedByLmtp: true },
     start: (stage) => startKeepers(stage, 'smtp-server'),
   },
   'smtp-sink': {
-    ways: { clear: true, lmtp: true, relayed: true },
+    ways: { clear: true, lmtp: true, relayed: true, relayedByLmtp: true },
     async start(stage) {
       const [port, lmtpPort] = [await freePort(), await freePort()];
       const folders = [await startSink(stage, port, '127.0.0.1'), await startSink(stage, lmtpPort, '127.0.0.1', ['-L'])];

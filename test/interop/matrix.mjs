@@ -44,7 +44,8 @@ const FROM_EHLO = {
   tls: { title: 'TLS at once', server: ({ tlsPort }) => `smtps://127.0.0.1:${tlsPort}`, args: VERIFIED, shows: /^(?![^]*^C: STARTTLS$)/m },
   auth: { title: 'AUTH', server: ({ tlsPort, port }) => (tlsPort === undefined ? `127.0.0.1:${port}` : `smtps://127.0.0.1:${tlsPort}`), args: VERIFIED, shows: /^S: 235 /m },
   lmtp: { title: 'LMTP', server: ({ lmtpPort }) => `lmtp://127.0.0.1:${lmtpPort}`, args: ['--tls', 'off'], shows: /^C: LHLO /m },
-  relayed: { title: 'relayed' },
+  relayed: { title: 'relayed', next: ({ port }) => `127.0.0.1:${port}` },
+  relayedByLmtp: { title: 'relayed, LMTP', next: ({ lmtpPort }) => `lmtp://127.0.0.1:${lmtpPort}` },
 };
 
 /** What the cells that ran found, by table, row and column: true, or the mechanism of AUTH. */
@@ -134,16 +135,15 @@ for (const [name, { ways, start }] of Object.entries(RELAYS)) {
 
 for (const [name, { ways, start, eightBit = true }] of Object.entries(SERVERS)) {
   const running = shared(start);
-  const relay = shared(async (stage) => stage.serve(['--smarthost', `127.0.0.1:${(await running()).port}`]));
   for (const [column, way] of Object.entries(ways)) {
     cells += 1;
-    const { title, server, args, shows } = FROM_EHLO[column];
-    check(column === 'relayed' ? `ehlo serve relays to ${name}: the mail arrives octet for octet` : `ehlo send to ${name}, ${title}${way === true ? '' : ` (${way})`}: the mail arrives octet for octet`, async (stage) => {
+    const { title, server, next, args, shows } = FROM_EHLO[column];
+    check(next !== undefined ? `ehlo serve relays to ${name}${column === 'relayed' ? '' : ' by LMTP'}: the mail arrives octet for octet` : `ehlo send to ${name}, ${title}${way === true ? '' : ` (${way})`}: the mail arrives octet for octet`, async (stage) => {
       played += 1;
       const place = await running();
       const to = `${name}.${column}@local.test`.toLowerCase();
       const content = mailOf(to, eightBit ? LINES : PLAIN);
-      if (column === 'relayed') await give(stage, `127.0.0.1:${(await relay()).port}`, to, content);
+      if (next !== undefined) await give(stage, `127.0.0.1:${(await stage.serve(['--smarthost', next(place)])).port}`, to, content);
       else {
         const password = join(stage.folder('password'), 'password');
         writeFileSync(password, `${PASSWORD}\n`);
@@ -154,7 +154,7 @@ for (const [name, { ways, start, eightBit = true }] of Object.entries(SERVERS)) 
       const mail = await until(`the mail to ${to} arrives`, () => place.mails().map((octets) => octets.toString('latin1')).find((octets) => octets.includes(`Message-ID: <${to}>`)), 30);
       const octets = content.toString('latin1');
       if (!mail.endsWith(octets)) throw new Failure(`sent ${JSON.stringify(octets)}, arrived ${JSON.stringify(mail)}`);
-      expectMatch(mail.slice(0, mail.length - octets.length), column === 'relayed' ? /^(?:Received: from client\.test .*\r\n(?:[ \t].*\r\n)*)?$/ : /^$/, 'what stands in front');
+      expectMatch(mail.slice(0, mail.length - octets.length), next !== undefined ? /^(?:Received: from client\.test .*\r\n(?:[ \t].*\r\n)*)?$/ : /^$/, 'what stands in front');
       found('from', name, column, way);
     });
   }

@@ -176,6 +176,19 @@ check('ehlo send hears from Dovecot, by LMTP, what becomes of each recipient', a
   expectEqual(mailsOf('full').length, 0, 'mails of who has no room');
 });
 
+check('ehlo serve gives mail for a domain to Dovecot by LMTP, and the sender is told who does not get it', async (stage) => {
+  const { lmtpPort, mailsOf } = await startDovecot(stage, { cert: CERT, key: KEY });
+  const server = await stage.serve(['--accept', 'example.test', '--route', `example.test=lmtp://127.0.0.1:${lmtpPort}`]);
+  const content = CONTENTS['lines of one, two and three dots'];
+  const to = ['bob', 'nobody', 'full', 'carol'].flatMap((name) => ['--to', `${name}@example.test`]);
+  expectEqual((await stage.ehlo(['send', '--server', `127.0.0.1:${server.port}`, '--from', 'carol@example.test', ...to, file(stage, content)])).status, 0, 'exit status');
+  await until('bob and carol have the mail, and carol hears of the others', () => mailsOf('bob').length === 1 && mailsOf('carol').length === 2, 30);
+  expectEqual(mailsOf('bob').map((mail) => mail.toString('latin1')).join(), content.toString('latin1'), 'mail of bob');
+  const report = mailsOf('carol').map((mail) => mail.toString('latin1')).find((mail) => mail !== content.toString('latin1')) ?? '';
+  expectEqual(report.match(/^(?:Final-Recipient|Status): .*$/gm)?.map((field) => field.trim()).join(), 'Final-Recipient: rfc822; nobody@example.test,Status: 5.1.1,Final-Recipient: rfc822; full@example.test,Status: 5.2.2', 'the report');
+  expectEqual(mailsOf('full').length, 0, 'mails of who has no room');
+});
+
 check("ehlo serve takes what comes from Dovecot's submission service, which names its user in AUTH of MAIL (RFC 4954 §5)", async (stage) => {
   const [traces, maildir, password] = [stage.folder('traces'), join(stage.folder('maildir'), 'Maildir'), 'tanstaaf'];
   const { out: users } = await stage.ehlo(['passwd', 'tim'], { input: `${password}\n` });

@@ -42,6 +42,7 @@ describe('a pool of connections', () => {
     pool.give(one);
     expect(pool.takeAt({ ...one.target, host: 'other.test' })).toBeUndefined(); // whose certificate is another
     expect(pool.takeAt({ ...one.target, tlsAtOnce: true })).toBeUndefined(); // it may be in the clear
+    expect(pool.takeAt({ ...one.target, lmtp: true })).toBeUndefined();
     expect(pool.takeAt(one.target)).toBe(one);
     expect(pool.size).toBe(0);
   });

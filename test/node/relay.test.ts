@@ -1,8 +1,11 @@
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Content } from '../../src/node/content-source.ts';
+import type { Mail, MessageAnswer } from '../../src/node/hook.ts';
+import { listen } from '../../src/node/listen.ts';
 import { delivered, relay, type Recipients, type RelayOptions } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
+import { accept, refuse } from '../../src/protocol/server/verdict.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import { parseForwardPath, type ForwardPath } from '../../src/syntax/path.ts';
 import { UsageError } from '../../src/wire/usage.ts';
@@ -80,6 +83,22 @@ describe('relay', () => {
     expect(outcomes.map(({ outcome }) => outcome.state)).toEqual(['delivered', 'delivered']);
     expect(warned.mock.calls).toEqual([[new Error('the data base is away')], [new Error('it is still away')]]);
     warned.mockRestore();
+  });
+
+  it('speaks LMTP to a next hop that is a store, and to no other (RFC 2033)', async () => {
+    const protocols: string[] = [];
+    const message = async ({ session, forwardPaths, content }: Mail): Promise<MessageAnswer> => {
+      for await (const _ of content); // taken
+      protocols.push(session.protocol);
+      return session.protocol === 'LMTP' ? forwardPaths.map(({ text }) => (text.startsWith('<bob@') ? refuse(552, '5.2.2', 'mailbox full') : accept())) : accept();
+    };
+    await using store = await listen({ host: '127.0.0.1', port: 0, hostname: 'store.test', lmtp: true }, { message });
+    await using other = await listen({ host: '127.0.0.1', port: 0, hostname: 'other.test' }, { message });
+    const hop = ({ port }: { readonly port: number }, lmtp: boolean): NextHop => ({ host: '127.0.0.1', port, lmtp });
+    const routing = { routes: new Map([['b.test', hop(store, true)], ['c.test', hop(other, false)]]) };
+    const outcomes = await relay('<>', ['alice@b.test', 'bob@b.test', 'carol@c.test'], HELLO, { hostname: 'a.test', routing });
+    expect(outcomes.map(({ outcome }) => `${outcome.state} ${outcome.reply.code}`)).toEqual(['delivered 250', 'failed 552', 'delivered 250']);
+    expect(protocols.sort()).toEqual(['ESMTP', 'LMTP']);
   });
 
   // found by a next hop at random: all mail was returned at once where the smarthost was named wrong
@@ -310,6 +329,8 @@ describe('misuse of relay', () => {
     ['the next hop of b.test must be { host, port }, not {"host":"mx.test"}', '<>', ['bob@b.test'], { routing: { routes: new Map([['b.test', { host: 'mx.test' } as NextHop]]) } }],
     ['routes are by domains in lower case and A-labels, such as "example.org", ".example.org" for all below it, or "*", not by "B.test"', '<>', ['bob@b.test'], { routing: { routes: new Map([['B.test', { host: 'mx.test', port: 25 }]]) } }],
     ['routes must be a Map, not {"b.test":"mx.test"}', '<>', ['bob@b.test'], { routing: { routes: { 'b.test': 'mx.test' } as unknown as Map<string, NextHop> } }],
+    ['LMTP is not for port 25 (RFC 2033 §5)', '<>', ['bob@b.test'], { routing: { smarthost: { host: 'mx.test', port: 25, lmtp: true } } }],
+    ['a next hop has one of lmtp and tlsAtOnce: a server of LMTP offers STARTTLS', '<>', ['bob@b.test'], { routing: { smarthost: { host: 'mx.test', port: 24, lmtp: true, tlsAtOnce: true } } }],
     ['tlsAtOnce must be true or false, not "yes"', '<>', ['bob@b.test'], { routing: { smarthost: { host: 'mx.test', port: 465, tlsAtOnce: 'yes' as unknown as true } } }],
     ['there is no option tlsAtonce: did you mean tlsAtOnce?', '<>', ['bob@b.test'], { routing: { smarthost: { host: 'mx.test', port: 465, tlsAtonce: true } as NextHop } }],
     ['the next hop of smarthost must be { host, port }, not {"host":"mx.test","port":70000}', '<>', ['bob@b.test'], { routing: { smarthost: { host: 'mx.test', port: 70_000 } } }],

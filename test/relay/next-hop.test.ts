@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hostKey } from '../../src/relay/host-name.ts';
-import { findRoute, formatNextHop, parseNextHop, parseRelayHost, parseRoute, parseServer } from '../../src/relay/next-hop.ts';
+import { findRoute, formatNextHop, parseNextHop, parseRoute, parseServer } from '../../src/relay/next-hop.ts';
 
 describe('a next hop', () => {
   it.each([
@@ -39,15 +39,10 @@ describe('a server, perhaps behind a scheme', () => {
     ['smtps://mx.example.org', { host: 'mx.example.org', port: 465, tlsAtOnce: true }],
     ['smtps://[2001:db8::1]:2465', { host: '2001:db8::1', port: 2465, tlsAtOnce: true }],
     ['submissions://192.0.2.1/', { host: '192.0.2.1', port: 465, tlsAtOnce: true }],
+    ['lmtp://mx.example.org', { host: 'mx.example.org', port: 24, lmtp: true }],
   ])('%s', (text, server) => {
     expect(parseServer(text)).toEqual(server);
-    expect(parseRelayHost(text)).toEqual(server);
-    expect(parseRelayHost(formatNextHop(server))).toEqual(server);
-  });
-
-  it('is asked by LMTP where its scheme says so, but not to relay', () => {
-    expect(parseServer('lmtp://mx.example.org')).toEqual({ host: 'mx.example.org', port: 24, lmtp: true });
-    expect(parseRelayHost('lmtp://mx.example.org')).toBeUndefined();
+    expect(parseServer(formatNextHop(server))).toEqual(server);
   });
 
   it.each([
@@ -81,9 +76,9 @@ describe('the route map', () => {
     expect(findRoute(routes, domain)?.host).toBe(host);
   });
 
-  it('has TLS at once for a domain', () => {
+  it('has TLS at once for a domain, or LMTP', () => {
     expect(parseRoute('example.org=smtps://hub.test')).toEqual({ domain: 'example.org', nextHop: { host: 'hub.test', port: 465, tlsAtOnce: true } });
-    expect(parseRoute('example.org=lmtp://hub.test')).toBeUndefined();
+    expect(parseRoute('example.org=lmtp://store.test')).toEqual({ domain: 'example.org', nextHop: { host: 'store.test', port: 24, lmtp: true } });
   });
 
   it('sends all else where * says', () => {

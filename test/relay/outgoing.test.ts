@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { groupByDestination, outgoingForwardPath, outgoingReversePath } from '../../src/relay/outgoing.ts';
-import { parseRelayHost } from '../../src/relay/next-hop.ts';
+import { parseServer } from '../../src/relay/next-hop.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import { isFault } from '../../src/syntax/fault.ts';
 import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../../src/syntax/path.ts';
@@ -18,7 +18,7 @@ function reverse(text: string): ReversePath {
 }
 
 function hop(text: string): NextHop {
-  const nextHop = parseRelayHost(text);
+  const nextHop = parseServer(text);
   if (nextHop === undefined) throw new Error(text);
   return nextHop;
 }

@@ -25,7 +25,7 @@ describe('a record of a route', () => {
     const options = {
       ownNames: ['relay.test', '[192.0.2.1]'],
       ownAddresses: [{ address: '192.0.2.1', port: 25 }, { address: '2001:db8::1', port: 2525 }],
-      routes: new Map([['.sub.test', { host: 'hop.test', port: 26 }], ['*', { host: '2001:db8::7', port: 25 }], ['d.test', { host: 'hop.test', port: 465, tlsAtOnce: true }]]),
+      routes: new Map([['.sub.test', { host: 'hop.test', port: 26 }], ['*', { host: '2001:db8::7', port: 25 }], ['d.test', { host: 'hop.test', port: 465, tlsAtOnce: true }], ['e.test', { host: 'store.test', port: 24, lmtp: true }]]),
       smarthost: { host: '2001:db8::8', port: 465, tlsAtOnce: true },
       mxPort: 2526,
       allowPrivateTargets: true,

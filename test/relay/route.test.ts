@@ -436,9 +436,10 @@ describe('the key of a plan', () => {
     expect(keyOf('d.test', '10 a.test', { mxPort: 26 })).not.toBe(explicit);
   });
 
-  it('is another where TLS comes at once', () => {
+  it('is another where TLS comes at once, or LMTP is spoken', () => {
     const smarthost = { host: 'a.test', port: 465 };
-    expect(keyOf('d.test', '', { smarthost: { ...smarthost, tlsAtOnce: true } })).not.toBe(keyOf('d.test', '', { smarthost }));
+    const keys = [{}, { tlsAtOnce: true }, { lmtp: true }].map((way) => keyOf('d.test', '', { smarthost: { ...smarthost, ...way } }));
+    expect(new Set(keys).size).toBe(3);
     expect(keyOf('d.test', '', { smarthost: { ...smarthost, tlsAtOnce: false } })).toBe(keyOf('d.test', '', { smarthost }));
   });
 });
