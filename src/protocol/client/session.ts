@@ -413,6 +413,7 @@ export class ClientSession {
   }
 
   #enter(state: State | 'no'): void {
-    if (state !== 'no') this.#state = state;
+    if (state === 'no') throw new Error(`no such edge from the state ${this.#state}`); // not reached, whatever a peer sends: a bug here
+    this.#state = state;
   }
 }

@@ -305,7 +305,7 @@ export class Conversation {
   /** Refuses a command line. A chunk that came with it is read and dropped before that is said (RFC 3030 §2), and without it there is no mail. */
   #refuseLine(line: CommandLine, reply: Reply | ReplyName | undefined): void {
     const { chunk } = line;
-    if (endsMail(this.state, line, this.#settings.lmtp) && isOffered('CHUNKING', this.#facts.offer)) this.#enter(this.#place.on['bad chunk']);
+    if (endsMail(this.state, line, this.#settings.lmtp) && isOffered('CHUNKING', this.#facts.offer)) this.#enter(this.#place.on['bad chunk'] ?? this.#place); // where there is no mail, none ends
     if (chunk === 0) return this.#error(reply);
     if (this.data.isEndless(chunk)) {
       this.#error(reply);
@@ -412,6 +412,7 @@ export class Conversation {
   }
 
   #enter(place: Place | undefined): void {
-    if (place !== undefined) this.#place = place;
+    if (place === undefined) throw new Error(`no such edge from the state ${this.state}`); // not reached, whatever a peer sends: a bug here
+    this.#place = place;
   }
 }

@@ -1,7 +1,8 @@
 // The server's state machine (RFC 5321 §3, §4.1.4, §4.3.1), whole: every edge is a cell of the two tables here.
 //
 // Rule 1: code may refuse an edge (a guard, a fault, the application's verdict) but never takes one that is not here.
-// Rule 2: 'no' means that the state stays; a command is refused as `order.ts` has it, nearly always with 503 (§4.1.4).
+// Rule 2: where a command is 'no' it is refused as `order.ts` has it, nearly always with 503 (§4.1.4), and the state stays. An event
+//         that is 'no' cannot happen there, or whoever brings it asks first and lets it be.
 // Rule 3: FRAMING says which decoder reads the octets of a state; mail data are never read as lines (§4.1.1.4).
 
 import type { Verb } from '../../syntax/command.ts';
