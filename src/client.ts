@@ -6,6 +6,7 @@ export { connectTo, MailClient, type MailClientOptions, type MailToSend } from '
 export { TlsClient, type TlsClientOptions } from './node/tls-client.ts';
 export type { SenderOptions } from './node/sender.ts';
 export type { Content } from './node/content-source.ts';
-export { delivered, relay, type Recipients, type Relaying, type RelayOptions } from './node/relay.ts';
+export type { Recipients } from './node/given-path.ts';
+export { delivered, relay, type Relaying, type RelayOptions } from './node/relay.ts';
 export type { RecipientOutcome } from './node/deliver.ts';
 export { Resolver, type ResolverOptions, type Route, type RouteContext } from './node/resolve.ts';

@@ -13,7 +13,7 @@ export { Maildir } from './node/maildir.ts';
 export { relayCounts, type RelayCounts } from './relay/count.ts';
 export type { DestinationClass } from './relay/outgoing.ts';
 export type { RetrySchedule } from './relay/schedule.ts';
-export type { Cidr } from './relay/admission.ts';
+export type { Cidr } from './relay/cidr.ts';
 export type { AdmissionOptions } from './node/agent-option.ts';
 export type { Log, LogFields } from './node/log.ts';
 export { openTrace } from './node/open-trace.ts';

@@ -117,7 +117,7 @@ export const MISTAKES = [
   ['a bounce is tried as long as other mail', 'relay/schedule.ts', 'return bounce ? expireBounce : expire;', 'return bounce ? expire : expire;', 'test/relay/schedule'],
   ['a mapped address is compared as it was written', 'relay/address.ts', 'return within(ipv6, MAPPED.prefix, MAPPED.bits) ? formatIpv4(ipv6.subarray(12)) : formatIpv6(ipv6);', 'return formatIpv6(ipv6);', 'test/relay/address test/relay/route'],
   ['the postmaster of a domain with known mailboxes is no user', 'relay/admission.ts', 'return isPostmaster || known.has(local)', 'return known.has(local)', 'test/relay/admission'],
-  ['a range holds addresses of another family', 'relay/admission.ts', 'if (candidate === undefined || candidate.length !== octets.length) return false;', 'if (candidate === undefined) return false;', 'test/relay/admission'],
+  ['a range holds addresses of another family', 'relay/cidr.ts', 'if (candidate === undefined || candidate.length !== octets.length) return false;', 'if (candidate === undefined) return false;', 'test/relay/cidr'],
   ['a password is not prepared', 'protocol/sasl/plain.ts', "const password = prepare(message.password, 'query');", 'const password: string | undefined = message.password;', 'test/protocol/sasl/plain'],
   ['an unknown user of SCRAM has a salt that is always the same', 'protocol/sasl/scram-server.ts', 'decoyCredential(authcid, decoy, hash)', "decoyCredential('', decoy, hash)", 'test/protocol/sasl/scram'],
   ['a client that was told of no channel binding is believed', 'protocol/sasl/scram-server.ts', 'if (!plus && channelBinding === undefined) return undefined;', 'if (!plus) return undefined;', 'test/protocol/sasl/scram'],

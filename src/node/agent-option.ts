@@ -5,7 +5,8 @@ import { checkCounts, checkFlags, checkFunctions, checkNames, checkObject, shown
 import { parseHost } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
 import { hostOf } from '../protocol/hostname.ts';
-import { rangeOf, type Admission, type Cidr } from '../relay/admission.ts';
+import type { Admission } from '../relay/admission.ts';
+import { rangeOf, type Cidr } from '../relay/cidr.ts';
 import type { Queue } from '../relay/queue/port.ts';
 import type { Users } from './credential.ts';
 import { atOnce } from './hook-call.ts';

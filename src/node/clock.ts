@@ -3,7 +3,7 @@
 //
 // Rule 1: a leap ahead counts for what came before it. Set back, the clock takes back the leaps that it has made last.
 
-import { now as monotonic } from './pump.ts';
+import { now as monotonic } from './now.ts';
 
 /** Milliseconds by which it may fall behind unseen: it is slowed down now and then, to be right. */
 const SLACK = 1_000;

@@ -13,8 +13,8 @@ import type { RouteOptions } from '../relay/route.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { Aborter, type Signal } from './aborter.ts';
 import { lookedUp } from './ascii-path.ts';
+import { now } from './now.ts';
 import { pause } from './pause.ts';
-import { now } from './pump.ts';
 import type { Resolver } from './resolve.ts';
 import { Turnstile } from './turnstile.ts';
 

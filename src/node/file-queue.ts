@@ -12,7 +12,7 @@
 import { isAscii } from 'node:buffer';
 import { open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { concat, EMPTY } from '../wire/octet.ts';
+import { concat } from '../wire/octet.ts';
 import { checkPath, UsageError } from '../wire/usage.ts';
 import { decodeUtf8, encodeUtf8 } from '../wire/utf8.ts';
 import { isFault } from '../syntax/fault.ts';
@@ -21,9 +21,9 @@ import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { checkOctets } from './content-source.ts';
 import { DurableFile, makeDirectories, makeDirectory, syncDirectory } from './durable.ts';
+import { newId } from './id.ts';
 import { checkNewMail } from './intake.ts';
 import { lockDirectory, type Lock } from './lock.ts';
-import { nodeCrypto } from './on-demand.ts';
 import { expectOwn } from './own-folder.ts';
 
 const FORMAT = 'ehlo-files 1\n';
@@ -244,26 +244,6 @@ export class FileQueue implements Queue, AsyncDisposable {
 function askedOf({ parameters, recipientParameters }: Pick<StoredEnvelope, 'parameters' | 'recipientParameters'>): Pick<StoredEnvelope, 'parameters' | 'recipientParameters'> {
   return { ...(parameters === undefined ? {} : { parameters }), ...(recipientParameters === undefined ? {} : { recipientParameters }) };
 }
-
-/** Sorts by age: milliseconds since 1970, then four octets of chance, both in letters and digits. */
-export function newId(): string {
-  if (chanceAt === chances.length) {
-    chances = nodeCrypto().randomBytes(4096); // four at a time cost a system call each, and a thirtieth of all that a mail costs
-    chanceAt = 0;
-  }
-  const now = Date.now();
-  if (now !== stamped.time) stamped = { time: now, text: now.toString(36) };
-  let chance = 0;
-  for (const end = chanceAt + 4; chanceAt < end; chanceAt++) chance = chance * 256 + (chances[chanceAt] ?? 0);
-  const [high, middle] = [Math.floor(chance / 1296), Math.floor(chance / 1296 ** 2)]; // by two digits: toString of a large number takes a microsecond
-  return `${stamped.text}${Math.floor(middle / 1296)}${PAIRS[middle % 1296]}${PAIRS[high % 1296]}${PAIRS[chance % 1296]}`;
-}
-
-let stamped = { time: 0, text: '' }; // of the millisecond
-const PAIRS = Array.from({ length: 1296 }, (_, value) => value.toString(36).padStart(2, '0'));
-
-let chances = EMPTY;
-let chanceAt = 0;
 
 function isEnvelope(value: unknown): value is StoredEnvelope {
   const { arrival, reversePath, forwardPaths, size, eightBit } = (value ?? {}) as { readonly [Name in keyof StoredEnvelope]?: unknown }; // the next line finds out

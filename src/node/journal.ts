@@ -36,7 +36,7 @@ import { checkpoint, isWorthIt, MOST_CARRIED, type Holdings } from './checkpoint
 import { FileDisk, isFull, type Disk } from './disk.ts';
 import { DiskRoom } from './disk-room.ts';
 import { errorCode } from './error-text.ts';
-import { newId } from './file-queue.ts';
+import { newId } from './id.ts';
 import { checkNewMail, takeIn } from './intake.ts';
 import { checkJournal, type JournalOptions } from './journal-option.ts';
 import { lockDirectory, type Lock } from './lock.ts';

@@ -14,9 +14,9 @@ import { parseReversePath, type ReversePath } from '../syntax/path.ts';
 import type { Signal } from './aborter.ts';
 import { checkOctets } from './content-source.ts';
 import { DurableFile, makeDirectories } from './durable.ts';
-import { newId } from './file-queue.ts';
+import { parsed } from './given-path.ts';
+import { newId } from './id.ts';
 import { nodeProcess } from './on-demand.ts';
-import { parsed } from './relay.ts';
 
 const process = nodeProcess();
 

@@ -7,8 +7,8 @@ import { wayOf } from '../relay/next-hop.ts';
 import type { Target } from '../relay/route.ts';
 import { ownVerdict } from '../relay/own-verdict.ts';
 import { connect, ConnectError } from './connect.ts';
+import { now } from './now.ts';
 import { placeOf, type Held } from './pool.ts';
-import { now } from './pump.ts';
 import { connectFirst } from './race.ts';
 import { openConnection, type SenderOptions } from './sender.ts';
 

@@ -3,7 +3,7 @@
 import { networkInterfaces } from 'node:os';
 import type { Milliseconds } from '../protocol/limit.ts';
 import type { RouteOptions } from '../relay/route.ts';
-import { now } from './pump.ts';
+import { now } from './now.ts';
 
 /** Milliseconds for which the addresses of this machine are taken to be the same. */
 const INTERFACES_LIFE: Milliseconds = 30_000;

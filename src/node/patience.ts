@@ -5,8 +5,8 @@
 
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Milliseconds } from '../protocol/limit.ts';
+import { now } from './now.ts';
 import { LONGEST_TIMER, type Timer } from './pause.ts';
-import { now } from './pump.ts';
 
 /** A wait that has begun, in a list of all of them (a Set, to which one is added and from which one is taken with each mail, costs 0.2 µs more). */
 export interface Wait {

@@ -17,7 +17,6 @@
 //         connections that sent EHLO, or MAIL and RSET, as fast as they could kept all others waiting for 2 s of CPU at a time).
 
 import { Buffer } from 'node:buffer';
-import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers';
 import { Fifo } from '../wire/fifo.ts';
@@ -25,6 +24,7 @@ import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { Alarm, type Sleeper } from './alarm.ts';
 import { closeAtOnce, destroy } from './destroy.ts';
 import { attend } from './direct-read.ts';
+import { now } from './now.ts';
 import { finishThisTurn } from './turn-end.ts';
 import { WriteWatch } from './write-watch.ts';
 
@@ -99,9 +99,6 @@ const READ_AHEAD = 65_536 + 16_384;
 export interface Charged {
   charge(octets: number): void;
 }
-
-/** Whole milliseconds: a number with a fraction is an object of 16 octets, for each octet run that comes and each field that holds one. */
-export const now = (): number => Math.trunc(performance.now());
 
 export class Pump<Action extends { readonly type: string }> implements Sleeper {
   #socket: Duplex;

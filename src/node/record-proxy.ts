@@ -8,8 +8,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { TranscriptRecorder } from '../transcript/record.ts';
 import { connectReason } from './connect.ts';
 import { HASH } from './credential.ts';
+import { now } from './now.ts';
 import { openPlace } from './place.ts';
-import { now } from './pump.ts';
 import type { TraceFile, TraceFolder } from './trace-folder.ts';
 
 export interface RecordProxyOptions {

@@ -7,7 +7,6 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { checkLists, checkObject, shown, UsageError } from '../wire/usage.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
 import { refuse } from '../protocol/server/verdict.ts';
-import { contains, rangeOf, type Cidr } from '../relay/admission.ts';
 import { Connection } from './connection.ts';
 import { destroy, endWithoutError } from './destroy.ts';
 import { readDirectly } from './direct-read.ts';
@@ -21,6 +20,7 @@ import { ReceiverSettings, type ReceiverOptions } from './receiver-option.ts';
 import { Room } from './room.ts';
 import { HANDSHAKE, type TlsFacts, type TlsServer } from './tls.ts';
 import { TurnedAway } from './turned-away.ts';
+import { contains, rangeOf, type Cidr } from '../relay/cidr.ts';
 
 /** How many connections a server takes, and from whom. */
 export interface ServerLimits {

@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import { Aborter } from './aborter.ts';
 import { OWNER_ONLY } from './durable.ts';
 import { InUse, lockDirectory, type Lock } from './lock.ts';
+import { now } from './now.ts';
 import { pause } from './pause.ts';
-import { now } from './pump.ts';
 
 const NAME = 'need';
 

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers';
 import { setUncaughtExceptionCaptureCallback } from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { Alarm, type Sleeper } from '../../src/node/alarm.ts';
-import { now } from '../../src/node/pump.ts';
+import { now } from '../../src/node/now.ts';
 import { encodeAscii } from '../../src/wire/ascii.ts';
 import { loopback } from '../support/loopback.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { connect, ConnectError, connectReason } from '../../src/node/connect.ts';
-import { now } from '../../src/node/pump.ts';
+import { now } from '../../src/node/now.ts';
 import { startScriptedServer, targetOf, unusedPort } from '../support/scripted-server.ts';
 import { until } from '../support/turn.ts';
 

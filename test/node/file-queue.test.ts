@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { chdir, cwd } from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FileQueue, newId } from '../../src/node/file-queue.ts';
+import { FileQueue } from '../../src/node/file-queue.ts';
 import type { NewMail } from '../../src/relay/queue/port.ts';
 import { reply } from '../../src/syntax/reply.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
@@ -98,13 +98,6 @@ describe('a mail that is added', () => {
     expect(mail.arrival).toBeGreaterThanOrEqual(before);
     expect(queue.mail(mail.id)).toBe(mail);
     expect((await queue.add(mailTo(['<bob@b.test>']), inPieces('h\xe9llo'))).eightBit).toBe(true);
-  });
-
-  it('has an id of letters and digits, by whose order it is known which came first', () => {
-    const ids = Array.from({ length: 1_000 }, newId);
-    expect(new Set(ids).size).toBe(1_000);
-    expect(ids.every((id) => /^[a-z0-9]{15}$/.test(id))).toBe(true);
-    expect(newId().slice(0, 8) >= (ids[0] ?? '').slice(0, 8)).toBe(true);
   });
 
   it.each<[string, string]>([

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/node/connect.ts';
-import { parsed } from '../../src/node/relay.ts';
+import { parsed } from '../../src/node/given-path.ts';
 import { TlsServer } from '../../src/node/tls.ts';
 import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import { latin1, RawPeer } from '../support/raw-peer.ts';

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { describe, expect, it, vi } from 'vitest';
+import { now } from '../../src/node/now.ts';
 import { Patience } from '../../src/node/patience.ts';
-import { now } from '../../src/node/pump.ts';
 import { until } from '../support/turn.ts';
 
 describe('patience', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Alarm } from '../../src/node/alarm.ts';
-import { Pump, type Pumped, now } from '../../src/node/pump.ts';
+import { now } from '../../src/node/now.ts';
+import { Pump, type Pumped } from '../../src/node/pump.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { loopback, type Loopback } from '../support/loopback.ts';
 import { latin1 } from '../support/raw-peer.ts';

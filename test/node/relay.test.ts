@@ -1,9 +1,10 @@
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Content } from '../../src/node/content-source.ts';
+import type { Recipients } from '../../src/node/given-path.ts';
 import type { Mail, MessageAnswer } from '../../src/node/hook.ts';
 import { listen } from '../../src/node/listen.ts';
-import { delivered, relay, type Recipients, type RelayOptions } from '../../src/node/relay.ts';
+import { delivered, relay, type RelayOptions } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
 import { accept, refuse } from '../../src/protocol/server/verdict.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';

@@ -3,9 +3,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import { ConnectionPool } from '../../src/node/pool.ts';
-import { now } from '../../src/node/pump.ts';
 import { ofOctets } from '../../src/node/content-source.ts';
-import { parsed, relay, relayTo } from '../../src/node/relay.ts';
+import { parsed } from '../../src/node/given-path.ts';
+import { now } from '../../src/node/now.ts';
+import { relay, relayTo } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
 import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import { startDnsServer, type DnsServer, type DnsZones } from '../support/dns-server.mjs';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/node/connect.ts';
-import { now } from '../../src/node/pump.ts';
+import { now } from '../../src/node/now.ts';
 import type { Outgoing, SenderOptions } from '../../src/node/sender.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
 import { forwardPath } from '../support/path.ts';

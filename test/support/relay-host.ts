@@ -7,7 +7,7 @@ import type { Server } from '../../src/node/server.ts';
 import { Maildir } from '../../src/node/maildir.ts';
 import { Resolver } from '../../src/node/resolve.ts';
 import { TransferAgent } from '../../src/node/transfer-agent.ts';
-import { parseCidr } from '../../src/relay/admission.ts';
+import { parseCidr } from '../../src/relay/cidr.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { RawPeer } from './raw-peer.ts';
