@@ -11,18 +11,18 @@ import { quoted } from './misuse.ts';
 
 /** Returns what is wrong with the two folders, and what would be right. */
 export async function overlapOf(maildir: string, queue: string): Promise<string | undefined> {
-  const files = await placeOf(queue);
+  const files = await realPathOf(queue);
   const folders = ['new', 'cur', 'tmp'].map((name) => join(maildir, name));
-  for (const folder of folders) if (isWithin(files, await placeOf(folder))) return `--queue ${quoted(queue)}: expected a folder outside of ${quoted(folder)}, which is for the mail of --maildir`;
-  for (const folder of [maildir, ...folders]) if (isWithin(await placeOf(folder), files)) return `--maildir ${quoted(maildir)}: expected a folder outside of --queue ${quoted(queue)}`;
+  for (const folder of folders) if (isWithin(files, await realPathOf(folder))) return `--queue ${quoted(queue)}: expected a folder outside of ${quoted(folder)}, which is for the mail of --maildir`;
+  for (const folder of [maildir, ...folders]) if (isWithin(await realPathOf(folder), files)) return `--maildir ${quoted(maildir)}: expected a folder outside of --queue ${quoted(queue)}`;
   return undefined;
 }
 
 /** Where the lowest folder on the way that is there really is, and the rest of the way. */
-async function placeOf(path: string): Promise<string> {
+async function realPathOf(path: string): Promise<string> {
   const whole = resolve(path);
   const above = dirname(whole);
-  return realpath(whole).catch(async () => (above === whole ? whole : join(await placeOf(above), basename(whole)))); // whoever opens it says what is wrong
+  return realpath(whole).catch(async () => (above === whole ? whole : join(await realPathOf(above), basename(whole)))); // whoever opens it says what is wrong
 }
 
 function isWithin(inner: string, outer: string): boolean {

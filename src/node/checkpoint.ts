@@ -18,7 +18,7 @@
 
 import { encodeFact } from '../relay/queue/fact.ts';
 import { HEADER } from '../relay/queue/record.ts';
-import { OWN_FILE, type ContentPlace, type MailState } from '../relay/queue/fold.ts';
+import { OWN_FILE, type ContentLocation, type MailState } from '../relay/queue/fold.ts';
 import { EMPTY } from '../wire/octet.ts';
 import { isFull, type Disk } from './disk.ts';
 import { segmentPath, type SegmentLog } from './segment-log.ts';
@@ -37,7 +37,7 @@ export interface CheckpointContext {
   /** Octets of content up to which a mail's is carried along. */
   readonly carryLimit: number;
   /** The content of the mail stands in another place now. */
-  readonly moved: (id: string, place: ContentPlace) => void;
+  readonly moved: (id: string, place: ContentLocation) => void;
   /** The queue is being closed: leave the rest to the next start. */
   readonly closing: () => boolean;
   /** Does the work when no other queue on the disk has a checkpoint. */

@@ -117,7 +117,7 @@ class Delivery {
   async to(targets: readonly Target[]): Promise<readonly Target[]> {
     const { pool } = this.#options;
     this.#planned.push(...targets);
-    const left = targets.filter((target) => (target.again === true ? this.#unproven.has(placeOf(target)) : !this.#tried.has(placeOf(target))));
+    const left = targets.filter((target) => (target.again === true ? this.#unproven.has(endpointOf(target)) : !this.#tried.has(endpointOf(target))));
     for (const target of left) {
       const held = pool?.takeAt(target);
       if (held !== undefined && (await this.over(held, target))) return left.filter((other) => other !== target);
@@ -134,7 +134,7 @@ class Delivery {
       return false;
     }
     this.#take(outcomes, target);
-    if (!this.done) this.#tried.add(placeOf(held.target));
+    if (!this.done) this.#tried.add(endpointOf(held.target));
     this.#back(held);
     return true;
   }
@@ -178,8 +178,8 @@ class Delivery {
       if (forwardPath === undefined || outcome === undefined) continue;
       if (isOfRecipient(outcome)) this.#tries[recipient] = (this.#tries[recipient] ?? 0) + 1;
       this.#allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
-      if (outcome.state !== 'delivered' && OF_CERTIFICATE.has(outcome.reason)) this.#unproven.add(placeOf(target));
-      if (isLack(outcome)) this.#lacking.add(placeOf(target));
+      if (outcome.state !== 'delivered' && OF_CERTIFICATE.has(outcome.reason)) this.#unproven.add(endpointOf(target));
+      if (isLack(outcome)) this.#lacking.add(endpointOf(target));
       const [before, after] = [weightOf(this.#results[recipient]?.outcome), weightOf(outcome)];
       if (after < before || (after === before && after === SILENT)) continue;
       const result = { forwardPath, outcome: this.#ownWords(outcome, target), target };
@@ -191,7 +191,7 @@ class Delivery {
 
   /** Outcomes, in the order of the recipients. `whole`: there was no further host to be tried, but for our own end. */
   conclude(whole: boolean): readonly RecipientOutcome[] {
-    const lacking = Math.min(...this.#planned.filter((target) => this.#lacking.has(placeOf(target))).map(({ preference }) => preference));
+    const lacking = Math.min(...this.#planned.filter((target) => this.#lacking.has(endpointOf(target))).map(({ preference }) => preference));
     return this.#paths.map((forwardPath, recipient) => {
       let result = this.#results[recipient];
       const told = result !== undefined && !isOpen(result, this.#tries[recipient] ?? 0);
@@ -258,6 +258,7 @@ function weightOf(outcome: Outcome | undefined): number {
   return ELSEWHERE.has(reason) ? 3 : 4;
 }
 
-function placeOf({ address, port }: Target): string {
+/** Where a target is tried, whatever its name (Rule 7). */
+function endpointOf({ address, port }: Target): string {
   return `${address} ${port}`;
 }

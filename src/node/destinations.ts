@@ -8,7 +8,7 @@
 // a time, and mails take turns (ten mails to a thousand domains each of such a zone took 10,000 descriptors; now 100).
 
 import type { Milliseconds } from '../protocol/limit.ts';
-import { destinationKey, destinationOf } from '../relay/outgoing.ts';
+import { destinationKey, domainOf } from '../relay/outgoing.ts';
 import type { RouteOptions } from '../relay/route.ts';
 import type { ForwardPath } from '../syntax/path.ts';
 import { Aborter, type Signal } from './aborter.ts';
@@ -60,7 +60,7 @@ export class Destinations {
     for (const path of paths.map(lookedUp)) {
       const key = destinationKey(path, this.#hostname, routing);
       const { until = 0 } = this.#known.get(key) ?? {};
-      if (until <= now() && key === destinationOf(path, this.#hostname)) unknown.add(key); // else: a next hop is configured
+      if (until <= now() && key === domainOf(path, this.#hostname)) unknown.add(key); // else: a next hop is configured
     }
     return unknown.size === 0 ? undefined : this.#askFor(unknown, routing);
   }

@@ -22,7 +22,7 @@ import type { News } from './conclusion.ts';
 import { shortageOf } from './disk.ts';
 import type { Maildir } from './maildir.ts';
 import { contentOf } from './queue-answer.ts';
-import type { Notification } from './recorder.ts';
+import type { NotificationMail } from './recorder.ts';
 
 export interface NotifierOptions {
   readonly hostname: string;
@@ -44,7 +44,7 @@ const BY_DEFAULT: Readonly<Record<Action, Reply>> = {
 };
 
 /** Makes a notification; undefined where there is nobody to tell. Into a Maildir it is delivered at once. */
-export async function notify(mail: QueuedMail, news: readonly News[], { hostname, queue, maildir, admission, expire }: NotifierOptions): Promise<Notification | undefined> {
+export async function notify(mail: QueuedMail, news: readonly News[], { hostname, queue, maildir, admission, expire }: NotifierOptions): Promise<NotificationMail | undefined> {
   const { reversePath, forwardPaths, parameters = {}, recipientParameters, arrival } = mail;
   const [first] = news;
   if (!mayNotify(reversePath) || first === undefined) return undefined;

@@ -13,8 +13,8 @@ import { askedFor, type Conclusion, type News } from './conclusion.ts';
 import type { Log } from './log.ts';
 import { mailOf, queuedBy } from './queue-answer.ts';
 
-/** A report to the sender: what the queue is to take, or, without `queue`, one that has been delivered. */
-export interface Notification {
+/** A notification to the sender, as a mail: what the queue is to take, or, without `queue`, one that has been delivered. */
+export interface NotificationMail {
   readonly id: string;
   readonly queue?: { readonly mail: NewMail; readonly content: () => AsyncIterable<Uint8Array> };
 }
@@ -22,7 +22,7 @@ export interface Notification {
 export interface RecorderOptions {
   readonly queue: Queue;
   /** Makes a notification of the news; undefined where there is nobody to tell. */
-  readonly notify: (mail: QueuedMail, news: readonly News[]) => Promise<Notification | undefined>;
+  readonly notify: (mail: QueuedMail, news: readonly News[]) => Promise<NotificationMail | undefined>;
   readonly log: Log;
 }
 

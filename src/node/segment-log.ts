@@ -16,7 +16,7 @@
 import type { Checksum } from '../relay/queue/checksum.ts';
 import { encodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
 import { HEADER, seal, secretOf, type Draft } from '../relay/queue/record.ts';
-import type { ContentPlace } from '../relay/queue/fold.ts';
+import type { ContentLocation } from '../relay/queue/fold.ts';
 import { isFull, type Disk } from './disk.ts';
 import { errorText } from './error-text.ts';
 import type { Perform, Step } from './step.ts';
@@ -44,13 +44,13 @@ interface Entry {
   readonly draft: Draft | undefined; // nothing to write: a sync is wanted
   readonly durability: Durability;
   readonly step: Step;
-  place: ContentPlace; // once it is written
-  readonly applied: (place: ContentPlace) => void;
+  place: ContentLocation; // once it is written
+  readonly applied: (place: ContentLocation) => void;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
-const NOWHERE: ContentPlace = { segment: 0, at: 0 };
+const NOWHERE: ContentLocation = { segment: 0, at: 0 };
 
 export class SegmentLog {
   readonly #options: SegmentLogOptions;
@@ -89,7 +89,7 @@ export class SegmentLog {
   }
 
   /** Appends a record. `applied` is called when it is as durable as that asks for, before this resolves. */
-  append(draft: Draft, durability: Durability, applied: (place: ContentPlace) => void = nothing): Promise<void> {
+  append(draft: Draft, durability: Durability, applied: (place: ContentLocation) => void = nothing): Promise<void> {
     return this.#enter(draft, durability, draft.type === 'ENQ' ? 'sync mails' : 'sync results', applied);
   }
 
@@ -130,7 +130,7 @@ export class SegmentLog {
     return failure;
   }
 
-  #enter(draft: Draft | undefined, durability: Durability, step: Step, applied: (place: ContentPlace) => void): Promise<void> {
+  #enter(draft: Draft | undefined, durability: Durability, step: Step, applied: (place: ContentLocation) => void): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ draft, durability, step, place: NOWHERE, applied, resolve, reject });

@@ -7,7 +7,7 @@
 
 import type { Checksum } from '../relay/queue/checksum.ts';
 import { encodeFact, type StoredEnvelope } from '../relay/queue/fact.ts';
-import type { ContentPlace } from '../relay/queue/fold.ts';
+import type { ContentLocation } from '../relay/queue/fold.ts';
 import { FLAGS, HEADER, isSound, readHeader, seal, secretOf } from '../relay/queue/record.ts';
 import type { Disk } from './disk.ts';
 import { segmentPath } from './segment-log.ts';
@@ -91,7 +91,7 @@ export class ContentFile {
 }
 
 /** Yields the content of a mail. `locate` is asked again when it is not there any more: a checkpoint may have moved it. */
-export async function* readContent(store: ContentReader, { id, size }: StoredEnvelope, locate: () => ContentPlace | undefined): AsyncGenerator<Uint8Array, void> {
+export async function* readContent(store: ContentReader, { id, size }: StoredEnvelope, locate: () => ContentLocation | undefined): AsyncGenerator<Uint8Array, void> {
   let sent = 0;
   for (;;) {
     const place = locate();
@@ -112,7 +112,7 @@ export async function* readContent(store: ContentReader, { id, size }: StoredEnv
   }
 }
 
-async function* readPlace({ disk, secret, checksum }: ContentReader, id: string, size: number, { segment, at }: ContentPlace): AsyncGenerator<Uint8Array, void> {
+async function* readPlace({ disk, secret, checksum }: ContentReader, id: string, size: number, { segment, at }: ContentLocation): AsyncGenerator<Uint8Array, void> {
   const path = segment === 0 ? contentPath(id) : segmentPath(segment);
   const broken = (): Error => new Error(`the content of ${id} in ${path} is not what was stored there`);
   const segmentSecret = secretOf(secret, segment);

@@ -139,7 +139,7 @@ class Ways {
     const [first, ...others] = groups;
     const recipients = first !== undefined && others.length === 0 ? first.recipients : groups.flatMap((group) => group.recipients).sort((a, b) => a - b);
     const { mail, paths } = forSome(this.#mail, this.#paths, recipients);
-    const configured = groups.some(({ destination, key }) => destination !== key);
+    const configured = groups.some(({ domain, key }) => domain !== key);
     const toSmarthost = smarthost !== undefined && first?.key === nextHopKey(smarthost);
     const known = toSmarthost ? smarthostAuth : undefined;
     // Not by spreading: what is added to what was spread costs 1 µs a property.
@@ -165,9 +165,9 @@ class Ways {
     }
   }
 
-  async #route({ destination }: DestinationGroup): Promise<Route> {
+  async #route({ domain }: DestinationGroup): Promise<Route> {
     const { resolver, routing, routed, signal, closing = signal } = this.#options;
-    const route = await resolver.route(destination, routing, closing === undefined ? {} : { signal: closing });
+    const route = await resolver.route(domain, routing, closing === undefined ? {} : { signal: closing });
     if (route.type === 'targets') routed?.(route.key);
     return route;
   }

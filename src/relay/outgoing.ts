@@ -22,7 +22,7 @@ export function outgoingForwardPath(path: ForwardPath, hostname: string | undefi
 /** Recipients, by their index, whose mail goes one way for what is known without the DNS: the same domain, or the same configured next hop. */
 export interface DestinationGroup {
   /** The domain or literal that decides where mail for the first of them goes, as the DNS is asked for it. */
-  readonly destination: string;
+  readonly domain: string;
   /** The same for all of them, see `destinationKey`. */
   readonly key: string;
   readonly recipients: readonly number[];
@@ -30,10 +30,10 @@ export interface DestinationGroup {
 
 /** Groups recipients that one transaction can serve (§4.5.4.1). */
 export function groupByDestination(paths: readonly ForwardPath[], hostname: string, options: Pick<RouteOptions, 'routes' | 'smarthost'>): readonly DestinationGroup[] {
-  const groups = new Map<string, { readonly destination: string; readonly key: string; readonly recipients: number[] }>();
+  const groups = new Map<string, { readonly domain: string; readonly key: string; readonly recipients: number[] }>();
   for (const [recipient, path] of paths.entries()) {
     const key = destinationKey(path, hostname, options);
-    const group = groups.get(key) ?? { destination: destinationOf(path, hostname), key, recipients: [] };
+    const group = groups.get(key) ?? { domain: domainOf(path, hostname), key, recipients: [] };
     group.recipients.push(recipient);
     groups.set(key, group);
   }
@@ -42,9 +42,9 @@ export function groupByDestination(paths: readonly ForwardPath[], hostname: stri
 
 /** Returns what paths of one destination have in common: the domain or literal, or the next hop that is configured for it. */
 export function destinationKey(path: ForwardPath, hostname: string, { routes, smarthost }: Pick<RouteOptions, 'routes' | 'smarthost'>): string {
-  const destination = destinationOf(path, hostname);
-  const nextHop = findRoute(routes, destination) ?? smarthost;
-  return nextHop === undefined ? destination : nextHopKey(nextHop);
+  const domain = domainOf(path, hostname);
+  const nextHop = findRoute(routes, domain) ?? smarthost;
+  return nextHop === undefined ? domain : nextHopKey(nextHop);
 }
 
 /** What mail for a configured next hop has in common. The same text each time: mails that wait need not have one of their own each. */
@@ -57,7 +57,7 @@ export function nextHopKey(nextHop: NextHop): string {
 const TEXTS = new WeakMap<NextHop, string>();
 
 /** The domain or literal that decides where mail for the path goes, as the DNS is asked for it. */
-export function destinationOf(path: ForwardPath, hostname: string): string {
+export function domainOf(path: ForwardPath, hostname: string): string {
   return path.type === 'path' ? path.mailbox.domain.key : hostname.toLowerCase();
 }
 
@@ -68,7 +68,7 @@ export type DestinationClass = (typeof DESTINATION_CLASSES)[number];
 
 /** Returns the class of a path that is relayed. */
 export function destinationClass(path: ForwardPath, hostname: string, { routes, smarthost }: Pick<RouteOptions, 'routes' | 'smarthost'>): DestinationClass {
-  if (findRoute(routes, destinationOf(path, hostname)) !== undefined) return 'route';
+  if (findRoute(routes, domainOf(path, hostname)) !== undefined) return 'route';
   if (smarthost !== undefined) return 'smarthost';
   return path.type === 'path' && path.mailbox.domain.type !== 'domain' ? 'literal' : 'mx';
 }

@@ -56,11 +56,11 @@ describe('recipients are grouped (RFC 5321 §4.5.4.1)', () => {
     readonly smarthost?: string;
   }
 
-  /** The groups as `destination 0,2`. */
+  /** The groups as `domain 0,2`. */
   function group(paths: readonly string[], { routes = {}, smarthost }: Routing = {}): readonly string[] {
     const table = new Map(Object.entries(routes).map(([domain, text]) => [domain, hop(text)]));
     const groups = groupByDestination(paths.map(forward), 'MX.test', { routes: table, ...(smarthost === undefined ? {} : { smarthost: hop(smarthost) }) });
-    return groups.map(({ destination, recipients }) => `${destination} ${recipients.join()}`);
+    return groups.map(({ domain, recipients }) => `${domain} ${recipients.join()}`);
   }
 
   // shows RFC5321:4.5.4.1-14

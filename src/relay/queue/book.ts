@@ -2,7 +2,7 @@
 // runs. Mail that is done with is forgotten at once; what is heard of it later is about nothing.
 
 import type { Fact, Results, StoredEnvelope } from './fact.ts';
-import { isDone, join, statesOf, type ContentPlace, type MailState } from './fold.ts';
+import { isDone, join, statesOf, type ContentLocation, type MailState } from './fold.ts';
 import type { RecipientState } from './port.ts';
 
 export class Book {
@@ -72,7 +72,7 @@ export class Book {
   }
 
   /** Takes a fact in, whose record stands at `place`. */
-  learn(fact: Fact, place: ContentPlace): void {
+  learn(fact: Fact, place: ContentLocation): void {
     for (const [id, news] of statesOf(fact, place)) {
       const known = this.#mails.get(id);
       const state = known === undefined ? news : join(known, news);
@@ -87,7 +87,7 @@ export class Book {
   }
 
   /** The content of the mail stands in another place now; the mail may be done with by now. */
-  move(id: string, content: ContentPlace): void {
+  move(id: string, content: ContentLocation): void {
     const state = this.#mails.get(id);
     if (state !== undefined) {
       const moved = { ...state, content };

@@ -21,16 +21,16 @@ import { NOT_ATTEMPTED, ORDERS, register } from './fact.ts';
 import type { RecipientState } from './port.ts';
 
 /** Where content stands: in the record at this place of a segment; in the file msg/<id>, where the segment is 0. */
-export interface ContentPlace {
+export interface ContentLocation {
   readonly segment: number;
   readonly at: number;
 }
 
-export const OWN_FILE: ContentPlace = { segment: 0, at: 0 };
+export const OWN_FILE: ContentLocation = { segment: 0, at: 0 };
 
 export interface MailState {
   readonly envelope: StoredEnvelope | undefined;
-  readonly content: ContentPlace | undefined;
+  readonly content: ContentLocation | undefined;
   readonly removed: boolean;
   readonly next: Stamped;
   readonly held: Stamped;
@@ -44,7 +44,7 @@ const WARNED: Register = register({ state: 'waiting' }, 0, NOT_ATTEMPTED, true);
 const NOTHING: MailState = { envelope: undefined, content: undefined, removed: false, next: NEVER, held: NEVER, recipients: [] };
 
 /** Returns what the fact says, by mail. `place`: of its record. */
-export function statesOf(fact: Fact, place: ContentPlace): readonly (readonly [id: string, state: MailState])[] {
+export function statesOf(fact: Fact, place: ContentLocation): readonly (readonly [id: string, state: MailState])[] {
   switch (fact.type) {
     case 'SEG': return [];
     case 'ENQ': {
@@ -90,7 +90,7 @@ export class Fold {
   /** The highest turn met so far. */
   turn = 0;
 
-  add(fact: Fact, place: ContentPlace): void {
+  add(fact: Fact, place: ContentLocation): void {
     for (const [id, state] of statesOf(fact, place)) {
       const known = this.mails.get(id);
       this.mails.set(id, known === undefined ? state : join(known, state));
@@ -106,7 +106,7 @@ function later(a: Stamped, b: Stamped): Stamped {
   return a.turn > b.turn || (a.turn === b.turn && a.value >= b.value) ? a : b;
 }
 
-function laterContent(a: ContentPlace | undefined, b: ContentPlace | undefined): ContentPlace | undefined {
+function laterContent(a: ContentLocation | undefined, b: ContentLocation | undefined): ContentLocation | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   if (a.segment === 0 || b.segment === 0) return OWN_FILE;
   return a.segment > b.segment || (a.segment === b.segment && a.at >= b.at) ? a : b;
