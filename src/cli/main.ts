@@ -17,7 +17,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries<Command>({
     return (await import('./serve.ts')).serve(args, terminal);
   } },
   send:   { about: 'send one mail, now',                                       run: async (args, terminal) => (await import('./send.ts')).send(args, terminal) },
-  queue:  { about: 'look at the queue, and say what is to become of a mail',   run: async (args, terminal) => (await import('./queue.ts')).queue(args, terminal) },
+  queue:  { about: 'look at the queue, and decide what becomes of a mail',     run: async (args, terminal) => (await import('./queue.ts')).queue(args, terminal) },
   route:  { about: 'show where mail for an address goes, and why',             run: async (args, terminal) => (await import('./route.ts')).route(args, terminal) },
   passwd: { about: 'make a line for the file of users of ehlo serve',          run: async (args, terminal) => (await import('./passwd.ts')).passwd(args, terminal) },
   replay: { about: 'replay transcripts, here or against a server',             run: async (args, terminal) => (await import('./replay.ts')).replay(args, terminal) },
@@ -39,7 +39,7 @@ where mail would go, and what waits:
   ehlo queue list
 
 ehlo COMMAND --help tells all options of a command, with examples. Exit statuses are those of sysexits.h: 0 done, 64 misused,
-or a file named that is not there; 66 no such queue or mail, no certificate, key or users; 69 refused or not to be had; 73 and 74
+or a file that is not there; 66 no such queue or mail, no certificate, key or users; 69 refused or unavailable; 73 and 74
 the disk; 75 try again later.
 `;
 }

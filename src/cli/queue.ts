@@ -25,7 +25,7 @@ import { formatListed, formatShown, formatSum, LIST_HEAD } from './queue-text.ts
 
 const OPTIONS = {
   queue: one(DIR, 'the folder of the queue', './queue'),
-  json: flag('print JSON, an object a line'),
+  json: flag('print JSON, one object per line'),
 };
 
 const USAGE: Usage<typeof OPTIONS> = {
@@ -35,7 +35,7 @@ const USAGE: Usage<typeof OPTIONS> = {
   about:
     'list: what waits, for whom, since when, why, and when next. show: all that is known of a mail, and its header.\n' +
     'retry: try it now, held or not. hold: keep it, and do not try it. release: let it go on. remove: forget it, and tell nobody.\n' +
-    'bounce: return it to its sender. On a relay that runs, or else on its queue: then it is done when the relay runs.\n' +
+    'bounce: return it to its sender. All of it works without a running relay too: then mail goes out when one runs.\n' +
     'Exit status: 0; 66 where there is no such queue or mail; 69 where the queue cannot be read; 75 where it is busy.',
   examples: [
     'ehlo queue list',

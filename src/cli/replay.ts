@@ -24,7 +24,7 @@ const USAGE = {
   name: 'ehlo replay',
   operands: 'FILE…',
   operandCount: { least: 1, most: Infinity },
-  about: 'Replays transcripts against the machines of this program, in every segmentation, or against a real server. A line for each:\nwhat is right, or the first thing that is not, with its place. Exit status 0: all are as they were; 1: some are not; 64: a file cannot be read.',
+  about: 'Replays transcripts against the machines of this program, in every segmentation, or against a real server. A line for each:\nthat it is right, or the first thing that is not, with its place. Exit status 0: all are as they were; 1: some are not; 64: a file cannot be read.',
   examples: ['ehlo replay fixtures/transcripts/smuggling/*.smtp', 'ehlo replay --server 127.0.0.1:2525 session.smtp'],
   options: OPTIONS,
 } as const satisfies Usage<typeof OPTIONS>;
