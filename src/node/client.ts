@@ -39,7 +39,7 @@ import { sendAll } from './send-all.ts';
 import { checkSender, SENDER_OPTIONS, type Follower, type Outgoing, type SenderOptions } from './sender.ts';
 import { tlsClientOf, type TlsClient, type TlsClientOptions } from './tls-client.ts';
 
-/** What is set about a `MailClient`. `hostname` is the name of this machine, or an address of it, where none is given. */
+/** The options of a `MailClient`. Without `hostname` it is the name of this machine, or an address of it. */
 export interface MailClientOptions extends Partial<Omit<SenderOptions, 'tls'>> {
   /** Whose authorities are trusted. Default: those that Node brings along. */
   readonly tls?: TlsClientOptions | TlsClient;

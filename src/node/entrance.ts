@@ -7,7 +7,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { destroy } from './destroy.ts';
 import { openPlace, type Place } from './place.ts';
 
-/** A duplex stream of Node's (`node:stream`), described without its module, which not every embedder has types of. */
+/** A duplex stream of Node's, described here since not every embedder has the types of `node:stream`. */
 export interface DuplexStream {
   readonly destroyed: boolean;
   readonly writableLength: number;

@@ -47,7 +47,7 @@ interface StoredState {
   readonly nextAttempt: number;
 }
 
-/** A queue that keeps a file a mail: the teaching form of the port `Queue`. */
+/** A queue that keeps one file per mail: the teaching form of the port `Queue`. */
 export class FileQueue implements Queue, AsyncDisposable {
   readonly #directory: string;
   readonly #lock: Lock;

@@ -88,7 +88,7 @@ export type MessageAnswer = Verdict | readonly Verdict[];
 type Answer = Verdict | undefined | void | PromiseLike<Verdict | undefined | void>;
 
 /**
- * What a server asks your program: one function for each command, of which only `message` must be there. `undefined` means "go on as the RFC has it". A hook that throws, rejects or takes longer than
+ * What a server asks your program: one function for each command; only `message` is required. `undefined` means "go on as the RFC has it". A hook that throws, rejects or takes longer than
  * `hookTimeout` is 451 4.3.0 to the client; 421 before the banner, 454 to AUTH. A verdict returned without a promise costs no microtask.
  *
  * `State` and `MailState` are what `sessionState` and `mailState` return, and are found from them.

@@ -13,7 +13,7 @@ import type { ReceiverOptions } from './receiver-option.ts';
 import { Server, type ServerLimits } from './server.ts';
 import { tlsServerOf, type TlsOptions, type TlsServer } from './tls.ts';
 
-/** What is set about a server. `hostname` is the name of this machine, or an address of it, where none is given. */
+/** The options of a server. `hostname` defaults to the name of this machine, or an address of it. */
 export interface ListenOptions extends Partial<Omit<ReceiverOptions, 'tls'>>, ServerLimits {
   /** Certificate and key: offers STARTTLS (RFC 3207), or speaks TLS at once with `tlsAtOnce` (RFC 8314). */
   readonly tls?: TlsOptions | TlsServer;

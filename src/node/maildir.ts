@@ -26,7 +26,7 @@ const LEFT_BEHIND = 36 * 3_600_000;
 /** The name that a mail has here. What bears another is left alone: the folder, named by mistake, may be somebody's home, and the one below it his. */
 const OWN_NAME = /^[0-9a-z]+\.\d+_\d+\./;
 
-/** A Maildir that mails are delivered into: durable before they are said to be. */
+/** A Maildir that mails are delivered into: each is durable before it counts as delivered. */
 export class Maildir {
   readonly #directory: string;
   #count = 0;

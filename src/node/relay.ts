@@ -19,7 +19,7 @@ import { checkSender, SENDER_OPTIONS, type Outgoing } from './sender.ts';
 import { tlsClientOf, type TlsClient, type TlsClientOptions } from './tls-client.ts';
 import { sendAllWays, type WaysOptions } from './ways.ts';
 
-/** What is set about `relay`. `hostname` is the name of this machine, or an address of it, where none is given. */
+/** The options of `relay`. Without `hostname` it is the name of this machine, or an address of it. */
 export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'destinations' | 'configured' | 'ownNames' | 'tls'>>, EnvelopeParameters {
   /** Who we are to the smarthost of `routing`, which has to be given: it is asked to let us in, or gets no mail (RFC 4954); no other host hears it. Default: nobody. */
   readonly auth?: Pick<ClientAuth, 'secret' | 'clearText'> | undefined;
@@ -37,7 +37,7 @@ const RELAY_OPTIONS: Readonly<Record<keyof RelayOptions, true>> = {
   pool: true, serverPostmaster: true, mayNotGreetAs: true, report: true, routing: true, resolver: true, parameters: true, recipientParameters: true,
 };
 
-/** The outcomes of all recipients, in their order; or, iterated, each as soon as it is certain, in the order in which they come. */
+/** The outcomes of all recipients, in their order; when iterated, each as soon as it is certain. */
 export interface Relaying extends Promise<readonly RecipientOutcome[]>, AsyncIterable<RecipientOutcome> {}
 
 /**

@@ -17,7 +17,7 @@ import type { Signal } from './aborter.ts';
 import { errorCode } from './error-text.ts';
 import { nodeDns } from './on-demand.ts';
 
-/** What is set about a `Resolver`. */
+/** The options of a `Resolver`. */
 export interface ResolverOptions {
   /** DNS servers, `192.0.2.1:53` or `[2001:db8::1]:53`. Default: the system's. */
   readonly servers?: readonly string[];

@@ -15,7 +15,7 @@ import { readBeforeEnd } from './last-read.ts';
 import { nodeTls } from './on-demand.ts';
 import { authoritiesText, pemFault } from './pem.ts';
 
-/** What is set about TLS on the client's side. */
+/** The options of TLS on the client's side. */
 export interface TlsClientOptions {
   /** PEM: authorities to be trusted, instead of those that Node brings along. */
   readonly ca?: string | Uint8Array;

@@ -14,7 +14,7 @@ import { authoritiesText, pemFault, pemText } from './pem.ts';
 /** Milliseconds for a handshake, whoever is to begin it. */
 export const HANDSHAKE: Milliseconds = seconds(60);
 
-/** Certificate, key and what else is set about TLS. */
+/** Certificate, key and the other options of TLS. */
 export interface TlsOptions {
   /** PEM: the certificate with its chain, and its key. */
   readonly cert: string | Uint8Array;

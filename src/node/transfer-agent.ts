@@ -54,7 +54,7 @@ import { tlsServerOf, type TlsOptions, type TlsServer } from './tls.ts';
 import { LoopError } from './traced-content.ts';
 import type { Tracing } from './trace.ts';
 
-/** What is set about a `TransferAgent`. */
+/** The options of a `TransferAgent`. */
 export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tlsAtOnce' | 'auth' | 'lmtp' | 'session' | 'counts'>, ServerLimits {
   /** Where mail is kept until it is delivered; `close` of the agent closes it. */
   readonly queue: Queue;

@@ -20,7 +20,7 @@ export interface RelayCounts extends SessionCounts {
   syncs: number;
 }
 
-/** Returns counts that begin with nothing, for the option `counts` of a `TransferAgent`. */
+/** Returns counts that all begin at zero, for the option `counts` of a `TransferAgent`. */
 export function relayCounts(): RelayCounts {
   const none = (): Record<Outcome['state'], number> => ({ delivered: 0, failed: 0, deferred: 0, unknown: 0 });
   return {

@@ -1,4 +1,4 @@
-// Parameters of MAIL and RCPT (RFC 5321 §4.1.2 esmtp-param): keywords with or without a value, parted by one space.
+// Parameters of MAIL and RCPT (RFC 5321 §4.1.2 esmtp-param): keywords with or without a value, separated by one space.
 //
 // Left out: what a keyword means and whether it was offered (the extension that defines it says so, §4.1.1.11).
 
@@ -22,7 +22,7 @@ export function parseParameters(text: string, options?: SyntaxOptions): readonly
   return text === '' ? NO_PARAMETERS : readParameters(text, 0, takesUtf8(options));
 }
 
-/** Returns the parameters as they were written, parted by one space. */
+/** Returns the parameters as they were written, separated by one space. */
 export function formatParameters(parameters: readonly Parameter[]): string {
   if (!Array.isArray(parameters)) throw notParameters(parameters);
   return parameters.map((parameter: Partial<Parameter> | undefined) => {

@@ -38,7 +38,7 @@ export type EnhancedFor<Code extends ReplyCode> = Code extends Completion
       ? `5.${number}.${number}`
       : never;
 
-/** Returns the reply; that the classes of `code` and `enhanced` are the same is a matter of types: `552 4.3.1` does not compile. Throws UsageError where a program without types has it so. */
+/** Returns the reply; its types see to it that `code` and `enhanced` have the same class: `552 4.3.1` does not compile. Throws UsageError where a program without types has it so. */
 export function reply<Code extends ReplyCode>(
   code: Code,
   enhanced: EnhancedFor<Code> | undefined,
@@ -68,8 +68,8 @@ export function isConsistent({ code, enhanced }: Pick<Reply, 'code' | 'enhanced'
 }
 
 /**
- * Returns all lines of the reply, each with its CRLF, the codes on each line (RFC 2034 §4), the space after the code also
- * where no text follows (RFC 5321 §4.2.1).
+ * Returns all lines of the reply, each with the codes (RFC 2034 §4) and CRLF; a space follows the code even if no text
+ * does (RFC 5321 §4.2.1).
  *
  * A line holds HT and printable ASCII only (§4.2 textstring), with `utf8` also characters above U+009F (RFC 6531 §3.7.4). Of the
  * others `§` and `…`, which our own texts have, are written out, and each further one, CR and LF above all, becomes `?`: no text

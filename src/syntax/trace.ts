@@ -37,7 +37,7 @@ export interface Received {
 }
 
 /**
- * Returns the Received field with its CRLF, folded so that lines have at most 78 characters where they can, and never 998.
+ * Returns the Received field with its CRLF, folded so that lines have at most 78 characters where possible, and never more than 998.
  *
  * Choice: a HELO name that is no Domain goes into a comment, and the client's address stands in its place, so that the field keeps
  * to the grammar whatever the client said. Other values of ours that have no place in the grammar have it made with `?`.

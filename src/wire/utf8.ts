@@ -55,7 +55,7 @@ function tail(bits: number): number {
   return 0x80 | (bits & 0x3f);
 }
 
-/** Returns the text of the octets, a byte order mark included, which is a character; undefined if they are malformed anywhere. */
+/** Returns the text of the octets, with the byte order mark if there is one; undefined if they are malformed anywhere. */
 export function decodeUtf8(octets: Uint8Array): string | undefined {
   checkOctets(octets);
   let text = '';

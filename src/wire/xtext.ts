@@ -5,7 +5,7 @@
 
 import { checkText, UsageError } from './usage.ts';
 
-/** Returns the text in xtext: "!" to "~" as they are, but for "+" and "="; the others as hexchar. Throws UsageError for a character above U+00FF. */
+/** Returns the text in xtext: "!" to "~" as they are, except "+" and "="; all others as hexchar. Throws UsageError for a character above U+00FF. */
 export function encodeXtext(text: string): string {
   checkText(text, 'encodeXtext', 'a=b');
   return text.replace(/[^!-*,-<>-~]/gu, (character) => {

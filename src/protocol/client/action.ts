@@ -24,7 +24,7 @@ export interface Transaction {
 }
 
 /**
- * Why a recipient was deferred or has failed, or its fate is unknown, where no reply of the server says it.
+ * Why a recipient was deferred, has failed, or has an unknown fate, if no reply of the server says why.
  *
  *   not-routed               no way to the recipient's domain was found: the reply says why
  *   no-connection            nothing answered there

@@ -17,7 +17,7 @@ import type { ClientAuth } from './authentication.ts';
  */
 export type TlsPolicy = 'off' | 'opportunistic' | 'require' | 'verify';
 
-/** What is set about a `ClientSession`. */
+/** The options of a `ClientSession`. */
 export interface ClientOptions {
   /** The client's name for EHLO: its domain, or an address literal (RFC 5321 §4.1.4). */
   readonly hostname: string;

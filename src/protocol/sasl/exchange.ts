@@ -128,7 +128,7 @@ export type Failure = {
   readonly text?: string;
 };
 
-/** Who it is (authcid), and as whom it acts (authzid), which is the same where the client named no other. */
+/** Who the client is (authcid), and as whom it acts (authzid): the same, unless it named another. */
 export interface Identity {
   readonly authcid: string;
   readonly authzid: string;

@@ -45,7 +45,7 @@ export const EXCHANGE_EDGES = {
   ended:     [],
 } as const satisfies Readonly<Record<Turn, readonly Turn[]>>;
 
-/** One exchange, as `beginServerExchange` begins it and a session carries it on. */
+/** An exchange that `beginServerExchange` has begun, and that a session carries on. */
 export class ServerExchange {
   readonly #mechanism: ServerMechanism;
   #turn: Turn = 'response';

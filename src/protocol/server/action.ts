@@ -30,7 +30,7 @@ export type ServerQuestion =
   | { readonly about: 'message'; readonly envelope: Envelope; readonly size: number };
 
 /**
- * Why mail data that was begun will not be asked about; the session has replied, or the peer has gone.
+ * Why mail data that had begun came to nothing, so that no question follows; the session has replied, or the peer has gone.
  *
  *   bare-lf, bare-cr    a CR or LF alone (RFC 5321 §2.3.8)
  *   text-line-too-long  longer than `maxTextLine`

@@ -13,7 +13,7 @@ export interface SessionCounts {
   readonly replies: Float64Array;
 }
 
-/** Returns counts that begin with nothing, for the option `counts`. */
+/** Returns counts that all begin at zero, for the option `counts`. */
 export function sessionCounts(): SessionCounts {
   return {
     sessions: 0,

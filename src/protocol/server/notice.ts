@@ -14,5 +14,5 @@ export const NOTICES = {
   'clear text behind STARTTLS': { source: 'RFC 3207 §6' },
 } as const satisfies Readonly<Record<string, { readonly source: string }>>;
 
-/** The name of a notice: what a client did against the rules, and that was not refused. */
+/** The name of a notice: something that a client did against the rules, and was not refused for. */
 export type NoticeName = keyof typeof NOTICES;

@@ -13,7 +13,7 @@ import type { SessionCounts } from './count.ts';
 import { OwnReplies } from './own-replies.ts';
 import type { Caps } from './tally.ts';
 
-/** What is set about a `ServerSession`. */
+/** The options of a `ServerSession`. */
 export interface ServerOptions {
   /** The server's name, a domain or an address literal: first word of banner and EHLO reply (RFC 5321 §4.3.1). */
   readonly hostname: string;

@@ -10,7 +10,7 @@ import { REPLIES } from './reply.ts';
 /** Reply codes that refuse: 4yz and 5yz (RFC 5321 §4.2.1). */
 export type RefusalCode = Exclude<ReplyCode, 211 | 214 | 220 | 221 | 235 | 250 | 251 | 252 | 334 | 354>;
 
-/** The answer to a question of a `ServerSession`, or what a hook answers; a text of an acceptance takes the place of the default one, the codes stay. */
+/** The answer to a question of a `ServerSession`, or what a hook answers; the text of an acceptance replaces the default one, the codes stay. */
 export type Verdict = { readonly type: 'accept'; readonly text?: string } | { readonly type: 'refuse'; readonly reply: Reply };
 
 /** Goes on as the RFC has it, with `text` in the reply. Throws UsageError for what is no text. */

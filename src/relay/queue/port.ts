@@ -55,7 +55,7 @@ export interface QueuedMail {
   readonly returned?: boolean;
 }
 
-/** What a relay needs of whatever keeps its mail: `add` makes durable, and the rest says what becomes of it. What is optional is
+/** What a relay needs of the store that keeps its mail: `add` makes a mail durable, and the rest says what becomes of it. What is optional is
  * asked for where it is there. */
 export interface Queue {
   /** Every mail with a recipient that is not final. */
