@@ -15,8 +15,8 @@
 // Rule 3: a failure and the notification of it are one record (`bounce`). No crash leaves one without the other.
 // Rule 4: only an attempt whose outcome is not durable can be repeated. Its beginning is durable (`attempt`), and the mail says so
 //         (`unsettled`). RFC 1047 tells why this gap cannot be closed.
-// Rule 5: the first error of the disk stops the queue (fail-stop): nothing more is acknowledged, the next start recovers. That
-//         there is no room is no such error: what needs it is rejected, and what comes later finds everything as it was.
+// Rule 5: the first error of the disk stops the queue (fail-stop): nothing more is acknowledged, the next start recovers. A
+//         full disk is no such error: what needs room is rejected, and leaves everything as it was.
 //
 // Costs: less than 1 KiB of memory for a waiting mail (test/bench/queue.mjs fails above that); mail that waits longer than a
 // segment lives is written again, small mail each time.

@@ -9,10 +9,10 @@
 //         before the peer has more to say, and a pause that stops nothing costs 2 µs (measured: 8 % of a mail of 1 kB).
 // Rule 2: what is said is written at the end of the turn of the event loop (turn-end.ts); sooner where it is much, before an action
 //         that does not join it, and before our side ends.
-// Rule 3: a peer that may have more to say when our side ends is heard until it ends its own, or its time is over: a reset, which is what
-//         the system answers it with once nobody reads, would take our last words away. One that has said it wants no more
+// Rule 3: a peer that may have more to say when our side ends is heard until it ends its own, or its time is over: once nobody reads,
+//         the system answers it with a reset, which would take our last words away. One that has said it wants no more
 //         is not waited for (measured: a fourth of the processor time of a connection that brings one mail).
-// Rule 4: where an owner `givesWay`, much that comes at a time is worked off in shares, and other connections have theirs in between:
+// Rule 4: where an owner `givesWay`, much that comes at a time is worked off in shares, with other connections served in between:
 //         libuv reads 2 MiB before it looks at the next socket, which is a quarter of a million commands (measured: 50
 //         connections that sent EHLO, or MAIL and RSET, as fast as they could kept all others waiting for 2 s of CPU at a time).
 

@@ -4,8 +4,8 @@
 // Rule 2: anyone may send to accepted domains, only clients of `relayFrom` to others (§7.9).
 // Rule 3: mail that has come round a hundred times is refused (§6.3).
 // Rule 4: what cannot be delivered is reported to its sender (§6.1), unless it has none (§4.5.5), or wants no report (RFC 3461).
-// Rule 5: mail for which there is no room is refused with 452 4.3.1 (§4.2.3), or with 451 4.3.2 where too many files are open,
-//         and taken again when there is.
+// Rule 5: mail for which there is no room is refused with 452 4.3.1 (§4.2.3), or with 451 4.3.2 where too many files are open;
+//         once there is room, mail is taken again.
 
 import { checkCounts, given, UsageError } from '../wire/usage.ts';
 import { formatHost } from '../syntax/domain.ts';

@@ -8,7 +8,7 @@
 // Rule 5: commands are pipelined where the server offered it in this session, and only there (RFC 2920 §3.1); at most
 //         `PIPELINED` of them are unanswered, so that neither side fills the other's window (§3.1).
 //         The envelope of a transaction may go right behind the content of the one before: §3.1 lets content begin a group.
-// Rule 6: TLS makes forget everything; a reply that came in the clear behind STARTTLS's ends the session (RFC 3207 §4.2, §6).
+// Rule 6: TLS forgets everything before it; a reply in the clear behind the one to STARTTLS ends the session (RFC 3207 §4.2, §6).
 // Choice: a mail whose content is at hand goes in one flight with its envelope to a server that offers CHUNKING and PIPELINING.
 // Departs: RFC 3030 §2 would have the replies to RCPT awaited before it; what is sent in vain costs nobody a mail.
 

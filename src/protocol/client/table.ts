@@ -3,8 +3,8 @@
 // Rule 1: code may refuse an edge but never takes one that is not here.
 // Rule 2: a reply of a class that the command cannot have (a 250 to DATA, a 354 to MAIL) closes the connection (§4.3.2); so does
 //         one that is known as the reply to something else (a second 220, a 334 to DATA). Unknown codes go by their first digit.
-// Rule 3: 421 closes it in whatever state it comes (§3.8); where it is about one recipient, and replies that decide about others are on
-//         their way, behind those: among the replies of LMTP to mail data, and to RCPT with the whole mail in flight.
+// Rule 3: 421 closes it in whatever state it comes (§3.8). Where it is about one recipient, and replies that decide about others are
+//         on their way, it does so after those: among the replies of LMTP to mail data, and to RCPT with the whole mail in flight.
 // Rule 4: a client that is not let in, or does not want in, says QUIT (§4.1.1.10).
 //
 // Whether a reply is in step is `standing.ts`; what is done on each edge, `session.ts`; the way to the first mail (TLS, AUTH),

@@ -1,8 +1,8 @@
 // What all facts of the journal say together, and why their order cannot matter.
 //
 // Every fact, however little it says, is a state of a mail of which nothing else is known; and two states join into what both of
-// them know. The join takes the greater of each part, under an order that has a least ("nothing known") and in which what is
-// final is the greatest. So it is commutative, associative and idempotent (a semilattice):
+// them know. The join takes the greater of each part. In the order of a part "nothing known" is the least, and what is final is
+// the greatest. So the join is commutative, associative and idempotent (a semilattice):
 //
 //   - recovery needs no argument about order, only about which facts have survived;
 //   - a fact that is read twice, or again after all it led to, changes nothing: "delivered" never becomes "waiting";
@@ -13,7 +13,7 @@
 //   content      unknown < in a segment < in a file of its own
 //   removed      no < yes
 //   next, held   by turn
-//   a recipient  waiting < failed < delivered; then by turn; and by themselves the last attempt that began, by turn, and
+//   a recipient  waiting < failed < delivered; then by turn. Apart from that: the last attempt that began, by turn; and
 //                whether the sender has been told of the delay, no < yes
 
 import type { Fact, Register, Results, Stamped, StoredEnvelope } from './fact.ts';
