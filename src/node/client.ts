@@ -49,7 +49,7 @@ export interface MailClientOptions extends Partial<Omit<SenderOptions, 'tls'>> {
   readonly waiting?: number;
   /** Most mails over one connection. Default: no limit but the server's (RFC 9422 §4.1). */
   readonly mailsPerConnection?: number;
-  /** How long a connection is kept that has nothing to do. Default: 10 s. */
+  /** How long an idle connection is kept. Default: 10 s. */
   readonly idle?: Milliseconds;
   /** Finds the server's addresses. Default: as the system finds hosts. */
   readonly resolver?: Resolver;
@@ -159,14 +159,14 @@ export class MailClient implements AsyncDisposable {
   /**
    * Sends mails as they are given, and yields the outcomes of each, in their order; takes no more of them than may wait.
    *
-   * Throws what the mails threw, and UsageError for what is not a mail, when all that were taken have their outcomes told.
+   * Throws what the mails threw, and UsageError for what is not a mail, after the outcomes of all that were taken have been told.
    */
   sendAll(mails: Iterable<MailToSend> | AsyncIterable<MailToSend>): AsyncGenerator<readonly RecipientOutcome[], void> {
     const { waiting = 100, connections = 5 } = this.#options;
     return sendAll(mails, (mail) => this.send(mail), waiting + connections);
   }
 
-  /** Takes no further mail, waits until all have their outcomes, says QUIT on each connection, and resolves when they are gone: a server that does not answer QUIT is waited for half a minute, or as long as `timeout` says. The option `signal` ends all that at once. */
+  /** Takes no further mail, waits until all have their outcomes, says QUIT on each connection, and resolves when they are gone; for a server that does not answer QUIT it waits half a minute, or as long as `timeout` says. The option `signal` ends all that at once. */
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#inHand > 0) {

@@ -50,7 +50,7 @@ export interface CollectedMail {
   /** One for each of `forwardPaths`. */
   readonly recipientParameters: readonly RecipientParameters[];
   readonly content: Uint8Array;
-  /** The content as text: UTF-8, or one character an octet where it is none. */
+  /** The content as text: UTF-8, or if it is none, one character per octet. */
   readonly text: string;
   /** What was known of the session then. */
   readonly session: SessionFacts;

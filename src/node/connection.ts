@@ -45,12 +45,12 @@ export class Connection implements AsyncIterable<ReceivedMail> {
     return this.#session.helo;
   }
 
-  /** Opens with this, such as `554 5.7.1 not for you`, instead of 220 (RFC 5321 §3.1); the client is left to say QUIT, but behind 421. */
+  /** Opens with this, such as `554 5.7.1 not for you`, instead of 220 (RFC 5321 §3.1); the client may still say QUIT, unless it was 421. */
   refuse(refusal: string | Verdict): void {
     this.#decide?.(refusalOf(refusal));
   }
 
-  /** The mails, once: a further loop throws UsageError. A loop that is left, be it by what reading a mail throws whose data come to nothing, ends the connection: the mail in hand gets 451, a further one 421. */
+  /** The mails, once: a further loop throws UsageError. Leaving the loop, also by an error of reading a mail, ends the connection: the mail in hand gets 451, a further one 421. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedMail, void> {
     if (this.#iterated) throw new UsageError('the mails of a connection are iterated once, by one loop');
     this.#iterated = true;

@@ -14,7 +14,7 @@ import type { TlsFacts } from './tls.ts';
 
 /** What is known of a session; it changes as the session goes on. */
 export interface SessionFacts<State = unknown> {
-  /** Its IP address and port; '' and 0 where it came by a Unix socket. Behind a proxy of `proxyFrom`: those that its header tells. */
+  /** Its IP address and port; '' and 0 on a Unix socket. Behind a proxy of `proxyFrom`: those in its header. */
   readonly client: { readonly address: string; readonly port: number };
   /** The end that it has connected to, likewise. */
   readonly server: { readonly address: string; readonly port: number };
@@ -68,7 +68,7 @@ export interface EndedTransaction<State = unknown, MailState = unknown> {
   readonly reply: 'flushed' | 'lost' | 'none';
 }
 
-/** What a client did that it had no right to, and that was not refused: a leniency that was used, or a notice. */
+/** Something that a client had no right to do, and was not refused for: a leniency that was used, or a notice. */
 export interface Noticed<State = unknown> {
   readonly session: SessionFacts<State>;
   readonly type: 'leniency' | 'notice';
@@ -98,7 +98,7 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly sessionState?: () => State;
   /** Makes `mailState`, once for each MAIL: the state of one mail transaction. */
   readonly mailState?: () => MailState;
-  /** Before the banner, whose place a refusal takes: 554 (RFC 5321 §3.1), or 421 for now, which ends the session. */
+  /** Before the banner. A refusal replaces it: 554 (RFC 5321 §3.1), or 421 for now, which ends the session. */
   readonly client?: (asked: Asked<State>) => Answer;
   /** EHLO, HELO or LHLO, each time. */
   readonly helo?: (asked: Asked<State> & { readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly domain: Domain | AddressLiteral }) => Answer;
@@ -106,9 +106,9 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly mail?: (asked: AskedOfMail<State, MailState> & { readonly reversePath: ReversePath; readonly mailbox: Mailbox | undefined; readonly parameters: MailParameters }) => Answer;
   /** `mailbox` of `<postmaster>` is that of this host (RFC 5321 §4.5.1). */
   readonly rcpt?: (asked: AskedOfMail<State, MailState> & { readonly forwardPath: ForwardPath; readonly mailbox: Mailbox; readonly parameters: RecipientParameters; readonly reversePath: ReversePath }) => Answer;
-  /** Whether a client is who it says; see `AuthQuestion`. Needed where the option `auth` is set, whose `decoy` is for who keeps credentials for SCRAM himself. */
+  /** Whether a client is who it says; see `AuthQuestion`. Needed if the option `auth` is set; set its `decoy` if you keep credentials for SCRAM yourself. */
   readonly auth?: (asked: Asked<State> & { readonly question: AuthQuestion }) => AuthAnswer | Promise<AuthAnswer>;
-  /** Told of each AUTH that came to nothing: who tries passwords has `reason` 'credentials'. */
+  /** Told of each AUTH that came to nothing; where a password is wrong, `reason` is 'credentials'. */
   readonly unauthenticated?: (failed: FailedAuth<State>) => void;
   /** VRFY: `accept('Alice <alice@example.org>')` is 250 2.1.5, `undefined` 252 (RFC 5321 §3.5.3). */
   readonly vrfy?: (asked: Asked<State> & { readonly text: string }) => Answer;
@@ -116,9 +116,9 @@ export interface Hooks<State = undefined, MailState = undefined> {
   readonly message: (mail: Mail<State, MailState>) => MessageAnswer | PromiseLike<MessageAnswer>;
   /** Told of the end of each transaction that MAIL began. */
   readonly ended?: (end: EndedTransaction<State, MailState>) => void;
-  /** Told of what a client did that it had no right to; see `LeniencyName` and `NoticeName`. */
+  /** Told of what a client had no right to do, and was not refused for; see `LeniencyName` and `NoticeName`. */
   readonly notice?: (noticed: Noticed<State>) => void;
-  /** Told of what hooks throw, and of proxies that send no valid PROXY header; of nothing that a client does. Default: a warning of the process. */
+  /** Told what hooks throw, and of proxies that send no valid PROXY header; never of what a client does. Default: a warning of the process. */
   readonly error?: (error: Error) => void;
 }
 

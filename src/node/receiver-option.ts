@@ -18,8 +18,8 @@ import type { TlsServer } from './tls.ts';
 /** What AUTH offers; the hook `auth` answers. */
 export type AuthSettings = Omit<AuthOptions, 'begin'> & {
   /**
-   * What SCRAM tells those of whom there is no credential, so that nobody learns who is a user: that of `Users`, or `{ secret, iterations }`
-   * for credentials of your own, a secret that outlives a restart and the iterations of your users. Default: for 100,000 iterations and
+   * What SCRAM tells those who have no credential, so that nobody learns who is a user: the `decoy` of `Users`, or for credentials of
+   * your own `{ secret, iterations }`, a secret that outlives a restart and the iterations of your users. Default: for 100,000 iterations and
    * salts of 16 octets, new in each process.
    */
   readonly decoy?: Decoy;
@@ -35,7 +35,7 @@ export interface ReceiverOptions extends Omit<ServerOptions, 'startTls' | 'secur
   readonly auth?: AuthSettings | (() => AuthSettings);
   /** Milliseconds for a hook to answer, and for content to be read on. Default: four minutes, one less than a client waits. */
   readonly hookTimeout?: Milliseconds;
-  /** Octets that all connections may have in flight together before they are held back; and that recipients may take up, of which a mail then gets a hundred. Default: 67108864. */
+  /** Octets that all connections together may have in flight before they are held back; and that all recipients may take up before a mail may have only a hundred. Default: 67108864. */
   readonly maxBuffered?: number;
   /** Makes the session; for one that writes itself down. Default: a plain one. */
   readonly session?: (options: ServerOptions, now: Milliseconds) => ServerSession;

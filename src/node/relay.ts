@@ -27,7 +27,7 @@ export interface RelayOptions extends Partial<Omit<DeliverOptions, 'open' | 'des
   readonly tls?: TlsClientOptions | TlsClient;
   /** Finds routes. Default: the system's DNS. */
   readonly resolver?: Resolver;
-  /** What of routing differs from its defaults: no own names, port 25, no private targets, no configured next hops. */
+  /** What differs from the default routing: no own names, port 25, no private targets, no configured next hops. */
   readonly routing?: Partial<RouteOptions>;
 }
 

@@ -93,7 +93,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     entrance.begin((socket) => this.#come(socket));
   }
 
-  /** Stops accepting, lets sessions finish what is in hand, says 421, and after `grace` milliseconds (default: 30,000) says it to what is left too, whatever that is at. Of several calls the one that comes to that first counts. */
+  /** Stops accepting, lets sessions finish what is in hand, says 421, and after `grace` milliseconds (default: 30,000) says it to those that are left, whatever they are doing. Of several calls, the one whose time is up first counts. */
   close(grace: Milliseconds = seconds(30)): Promise<void> {
     if (!(typeof grace === 'number' && grace >= 0)) return Promise.reject(new UsageError(`grace must be a number of at least 0, not ${shown(grace)}`)); // to a timer NaN is now
     this.#closing ??= this.#stop();

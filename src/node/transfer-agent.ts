@@ -66,7 +66,7 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
   readonly routing?: Partial<OtherRouting>;
   /** Finds routes. A subclass of `Resolver` may answer for some domains itself. Default: the system's DNS. */
   readonly resolver?: Resolver;
-  /** What of the times of attempts differs from the default: the first after 7.5 minutes, the last after 5 days (RFC 5321 §4.5.4.1). */
+  /** What differs from the default times of attempts: the first after 7.5 minutes, the last after 5 days (RFC 5321 §4.5.4.1). */
   readonly schedule?: Partial<RetrySchedule>;
   /** Told of each event; `Log` says which there are. Default: nobody, and an `error` is a warning of the process. */
   readonly log?: Log;
@@ -82,7 +82,7 @@ export interface TransferAgentOptions extends Omit<ReceiverOptions, 'tls' | 'tls
    * the secret is not accepted it waits. The function is asked for each attempt, so that the password can change. Default: nobody.
    */
   readonly smarthostAuth?: (() => SenderOptions['auth']) | undefined;
-  /** Has every session write itself down. */
+  /** Writes down every session. */
   readonly trace?: Tracing | undefined;
   /** Counts what the agent does: `relayCounts()`, to be looked at whenever. */
   readonly counts?: RelayCounts | undefined;
@@ -210,7 +210,7 @@ export class TransferAgent implements AsyncDisposable {
     this.#dispatcher.start();
   }
 
-  /** Stops accepting, finishes what is in hand, closes the queue; takes at most `grace` milliseconds (default: 25,000) and a little, but where the queue or the resolver owes an answer. */
+  /** Stops accepting, finishes what is in hand, closes the queue; takes at most `grace` milliseconds (default: 25,000) and a little, unless the queue or the resolver owes an answer. */
   async close(grace: Milliseconds = seconds(25)): Promise<void> {
     checkCounts({ grace }, { grace: 0 });
     this.#closed = true;

@@ -32,7 +32,7 @@ export interface Target extends Way {
   readonly preference: number;
   /** The next target is the same host by the other family: whichever of the two answers first will do (RFC 8305). */
   readonly raced?: true;
-  /** The address comes before by another name: of use to mail that needs a certificate for the host, which was not one for that name (RFC 8689 §4.2.1). */
+  /** The address came before by another name: this one helps mail that needs a certificate for the host, where that was not good for the other name (RFC 8689 §4.2.1). */
   readonly again?: true;
 }
 

@@ -57,8 +57,8 @@ export type Reason =
   | 'auth-not-offered' | 'auth-failed' | 'own-host' | 'no-room' | 'session-limit' | 'aborted';
 
 /**
- * What an outcome is the reply to, or what was said last and not answered: a command, `BDAT LAST` being its last one, or what the server
- * answers besides; `nothing`: nothing was said for this recipient.
+ * What an outcome is the reply to, or what was said last and not answered: a command (`BDAT LAST` is the last BDAT), or what else a
+ * server answers; `nothing`: nothing was said for this recipient.
  */
 export type InReplyTo =
   | 'nothing' | 'the connection' | 'EHLO' | 'LHLO' | 'HELO' | 'STARTTLS' | 'AUTH' | 'RSET' | 'MAIL' | 'RCPT' | 'DATA' | 'BDAT' | 'BDAT LAST'

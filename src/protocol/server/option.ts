@@ -29,7 +29,7 @@ export interface ServerOptions {
   readonly timeout?: Milliseconds;
   /** Milliseconds for the whole session. Default: six hours. */
   readonly sessionTimeout?: Milliseconds;
-  /** Octets a second that mail data have to come in, over each `dataRateWindow`; 0: every pace will do. Default: 100. */
+  /** Octets a second at which mail data have to come, over each `dataRateWindow`; 0: every pace will do. Default: 100. */
   readonly minDataRate?: number;
   /** Milliseconds over which that is measured. Default: five minutes. */
   readonly dataRateWindow?: Milliseconds;
@@ -50,8 +50,8 @@ export interface ServerOptions {
   /**
    * What becomes of a client that speaks before the banner. `refuse`: a banner of 554.
    *
-   * Default: `take`. That a client waits is a SHOULD (RFC 5321 §4.3.1), and that it did not shows only where the application thinks
-   * about the banner for a while; some monitors and load balancers pipeline a whole session blindly. An action 'notice' tells.
+   * Default: `take`. To wait is a SHOULD (RFC 5321 §4.3.1), and a client that does not is noticed only where the application
+   * thinks about the banner for a while; some monitors and load balancers pipeline a whole session blindly. An action 'notice' tells.
    */
   readonly earlyTalk?: 'take' | 'refuse';
   /** Speaks LMTP (RFC 2033): LHLO, and a reply for each recipient at the end of mail data. Default: false. */

@@ -16,7 +16,7 @@ import type { NewMail, Queue, QueuedMail, RecipientState } from './port.ts';
 export interface QueueStore {
   /** Opens the store; again, after its queue was closed or the process has died. */
   open(): Promise<Queue>;
-  /** Does to an open queue what the death of its process does, or the loss of power, after which nothing is there that is not durable. Default: `close`, which shows less. */
+  /** Does to an open queue what the death of its process does, or the loss of power, which only what is durable survives. Default: `close`, which shows less. */
   crash?(queue: Queue, what: 'death' | 'power'): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export interface QueueCheck {
   readonly problem: string | undefined;
 }
 
-/** Runs every check against a store of its own; resolves with what became of each, in their order. Never rejects for what the store does. Rejects with UsageError where nothing makes one. */
+/** Runs every check against a store of its own; resolves with what became of each, in their order. Never rejects for what the store does. Rejects with UsageError if nothing makes a store. */
 export async function checkQueue(make: () => QueueStore | Promise<QueueStore>): Promise<readonly QueueCheck[]> {
   if (make === undefined) throw new UsageError('checkQueue needs a function that makes a store');
   checkFunctions({ make }, ['make']);
