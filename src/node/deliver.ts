@@ -218,7 +218,7 @@ class Delivery {
     return { ...outcome, state: 'failed', reply: ownVerdict('loops-back', `${host} greets as this host`).reply };
   }
 
-  /** Choice: hosts with private addresses may have our name: many a machine calls all its servers by one, and those of ours are known by address. */
+  /** Choice: hosts with private addresses may have our name: many a machine calls all its servers by the same name, and ours are known by address. */
   #forbiddenNames(target: Target): readonly string[] {
     const { ownNames = [], mayNotGreetAs = ({ address }) => (addressKind(address)?.scope === 'public' ? ownNames : []) } = this.#options;
     return atOnce('mayNotGreetAs', mayNotGreetAs(target));

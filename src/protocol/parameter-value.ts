@@ -18,8 +18,8 @@ export function readBody(value: string | undefined): ReturnType<Read<MailParamet
 }
 
 /**
- * RFC 4954 §5: a mailbox in xtext, or `<>`. Choice: xtext that is no mailbox says of nobody that he submitted the mail, and counts as
- * `<>`, as all does that a client is not trusted with: there are submission services that put the name of their user there (`AUTH=bob`).
+ * RFC 4954 §5: a mailbox in xtext, or `<>`. Choice: xtext that is no mailbox names nobody who submitted the mail, and counts as
+ * `<>`, as does all that a client is not trusted with: some submission services put the name of their user there (`AUTH=bob`).
  */
 export function readAuth(value: string | undefined): ReturnType<Read<MailParameters>> {
   const auth = value === undefined ? undefined : decodeXtext(value);
@@ -54,8 +54,8 @@ export function readNotify(value: string | undefined): ReturnType<Read<Recipient
 const LONGEST_ORIGINAL = 500;
 
 /**
- * RFC 3461 §4.2: at most 500 characters, and of xtext maybe none (§4). Choice: octets above 127 are taken, and passed on as they came, also where the type is
- * not utf-8: there is who says rfc822 of an address in UTF-8.
+ * RFC 3461 §4.2: at most 500 characters, and of xtext maybe none (§4). Choice: octets above 127 are taken, and passed on as they
+ * came, even if the type is not utf-8: some say rfc822 of an address in UTF-8.
  */
 export function readOriginalRecipient(value: string | undefined): ReturnType<Read<RecipientParameters>> {
   const [, type = '', encoded = ''] = /^([A-Za-z0-9-]+);(.*)$/u.exec(value ?? '') ?? [];

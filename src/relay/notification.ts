@@ -11,8 +11,8 @@
 //
 // Choice: the header is returned, and the content only where RET=FULL asks for it (RFC 3461 §4.3 leaves it to us where RET is
 // absent). Much of what fails is unwanted and its reverse-path forged: whom it names should not get the whole of it.
-// Departs: RFC 3461 §6.2 would have RET=FULL bring the content back also where it is what a host does not take, for its size or for octets
-// above 127: often the report goes by the same host, which would refuse it too, and nobody be told.
+// Departs: RFC 3461 §6.2 would have RET=FULL return the content even if a host refused it for its size or for octets above 127: often the report
+// goes by the same host, which would refuse it too, and nobody would be told.
 
 import { formatDate } from '../syntax/date-time.ts';
 import type { MailboxPath, ReversePath } from '../syntax/path.ts';
