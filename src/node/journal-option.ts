@@ -1,10 +1,10 @@
-// What is set about the queue, looked at before it is opened: a program without types may give anything.
+// The options of the queue, checked before it is opened: a program without types may give anything.
 
 import { checkCounts, checkFunctions, checkNames, checkObject } from '../wire/usage.ts';
 import type { SharedDisk } from './shared-disk.ts';
 import type { Perform } from './step.ts';
 
-/** What is set about a `Journal`; where nothing is, it suits a relay that has the disk to itself. */
+/** The options of a `Journal`; the defaults suit a relay that has the disk to itself. */
 export interface JournalOptions {
   /** Octets of content up to which a mail travels in the journal; larger content has a file of its own from the start. Default: 256 KiB. */
   readonly inlineLimit?: number;

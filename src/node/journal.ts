@@ -62,7 +62,7 @@ const OBJECTS_OF_A_RECIPIENT = 1024; // octets of memory, about; the texts have 
 const FOREIGN = 64; // octets from which zlib's checksum is faster, the call included
 const CHECKSUM: Checksum = (octets, value = 0) => (octets.length < FOREIGN ? crc32 : (nodeZlib().crc32 ?? crc32))(octets, value);
 
-/** A queue that is a journal, with group commit: mail that comes at the same time shares a write and a sync, and is durable before it is said to be. */
+/** A queue that is a journal, with group commit: mails that come at the same time share a write and a sync, and each is durable before it is acknowledged. */
 export class Journal implements Queue, AsyncDisposable {
   readonly #options: JournalOptions;
   readonly #store: ContentStore;

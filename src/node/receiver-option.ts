@@ -25,7 +25,7 @@ export type AuthSettings = Omit<AuthOptions, 'begin'> & {
   readonly decoy?: Decoy;
 };
 
-/** What is set about the sessions of a server, beside what `ServerSession` takes. */
+/** The options of the sessions of a server, besides what `ServerSession` takes. */
 export interface ReceiverOptions extends Omit<ServerOptions, 'startTls' | 'secured' | 'auth'> {
   /** Certificate and key: STARTTLS is offered, or TLS is spoken at once where `tlsAtOnce` says so. */
   readonly tls?: TlsServer | undefined;

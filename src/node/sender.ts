@@ -33,7 +33,7 @@ export interface Outgoing {
   readonly recipientParameters?: readonly RecipientParameters[] | undefined;
 }
 
-/** What is set about the connections that mail is sent over. */
+/** The options of the connections that mail is sent over. */
 export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtOnce' | 'auth'> {
   readonly timeout?: Milliseconds;
   /** Default: opportunistic. */

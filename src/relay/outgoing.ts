@@ -63,7 +63,7 @@ export function domainOf(path: ForwardPath, hostname: string): string {
 
 export const DESTINATION_CLASSES = ['mx', 'literal', 'route', 'smarthost', 'maildir'] as const;
 
-/** How the way of a mail is found: by MX, from an address literal, by a next hop that is configured; or it goes into the Maildir. */
+/** How the way of a mail is found: by MX, from an address literal, by a configured next hop; or it goes into the Maildir. */
 export type DestinationClass = (typeof DESTINATION_CLASSES)[number];
 
 /** Returns the class of a path that is relayed. */
