@@ -64,12 +64,14 @@ const LARGEST_MAIL = 4_000_000_000;
 const SIZE = integer('OCTETS', 0, LARGEST_MAIL);
 const LARGEST: Kind<number> = { ...SIZE, parse: (written) => (SIZE.parse(written) === 0 ? LARGEST_MAIL : SIZE.parse(written)) };
 
+const LENIENT = Object.keys(LENIENCIES) as readonly LeniencyName[];
+
 /** The options of `ehlo serve`. */
 export const OPTIONS = {
   listen: many(LISTENER, 'listen here, for smtp, smtps, submission, submissions or lmtp: SCHEME://HOST:PORT, SCHEME:/PATH or SCHEME:fd/N; default: where systemd says, or smtp://127.0.0.1:2525', [], placeKey),
   queue: one(DIR, 'the durable queue; made on first use', './queue'),
   maildir: one(DIR, 'deliver mail for the domains of --accept into this Maildir instead of relaying it'),
-  accept: many(ACCEPTED, 'take mail for this domain from anyone; or for this mailbox, and no other of its domain that is not named'),
+  accept: many(ACCEPTED, 'take mail for this domain from anyone; or for this mailbox, and then only for the mailboxes of its domain that are named'),
   relayFrom: many(CIDR, 'clients that may send to any domain', ['127.0.0.0/8', '::1/128']),
   ...ROUTING,
   smarthostUser: one(text('NAME', 'the name of a user'), 'authenticate to the smarthost as this user'),
@@ -81,7 +83,7 @@ export const OPTIONS = {
   maxRecipients: one(integer('N', 1), 'most recipients of a mail', String(LIMITS.recipients)),
   maxConnections: one(integer('N', 1), 'most connections at a time', '1000'),
   maxConnectionsPerClient: one(integer('N', 1), 'most of them from one IPv4 address, or one /64 of IPv6', '50'),
-  lenient: many(choice(...(Object.keys(LENIENCIES) as LeniencyName[])), 'take what the RFC forbids and some software does'),
+  lenient: many({ ...choice(...LENIENT), placeholder: 'NAME' }, `take what the RFC forbids and some software does: ${LENIENT.join(', ')}`),
   proxyFrom: many(RANGE, 'proxies whose connections begin with a PROXY header'),
   retry: one(INTERVALS, 'intervals between attempts; the last one is repeated', '450s,30m,1h,2h,3h'),
   expire: one(DURATION, 'age at which mail is given up and returned', '5d'),

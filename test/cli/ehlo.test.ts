@@ -48,6 +48,14 @@ describe('the command ehlo', () => {
       expect(await told([...words.replaceAll("'", '').split(' ').filter((word) => word !== ''), '--help'])).toEqual({ status: 0, out, err: '' });
   });
 
+  // found by reading: the names of all leniencies stood in the place of a value, and what options are for a screen further to the right
+  it.each(Object.keys(COMMANDS))('%s --help says beside each option what it is for', async (name) => {
+    const { out } = await ehlo(name, '--help');
+    const options = [...out.matchAll(/^ {2}(--\S+(?: \S+)?) {2,}\S/gm)].map(([, option = '']) => option);
+    expect(options).not.toEqual([]);
+    expect(options.filter((option) => option.length > 45)).toEqual([]);
+  });
+
   it('says which version it is, as its package has it', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
     expect(await ehlo('--version')).toEqual({ status: 0, out: `ehlo ${version}\n`, err: '' });
