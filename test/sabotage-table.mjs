@@ -176,7 +176,7 @@ export const MISTAKES = [
   ['a smarthost that is this host has its mail', 'relay/target.ts', 'if (!isOwn(target, options)) return false;\n', 'return false;\n', 'test/relay/route'],
   ['a domain whose DNS fails has the hosts of others left alone', 'node/dispatch.ts', 'concerns(charge.destination, target?.host)', 'charge !== undefined || target !== undefined', 'test/node/dispatch-destination'],
   ['mail that goes elsewhere has the turns of a hoster', 'node/dispatch.ts', '    this.#scheduler.leave(charge, Date.now());\n', '', 'test/node/dispatch-destination'],
-  ['a mail that its client was told to send again is relayed', 'node/transfer-agent.ts', 'if (isOver(mail)) {', 'if (isOver(mail) && mail.signal.reason === undefined) {', 'test/node/transfer-agent -t nobody'],
+  ['a mail that its client was told to send again is relayed', 'node/transfer-agent.ts', 'if (isOver(mail)) throw mail.signal.reason;', '', 'test/node/transfer-agent -t nobody'],
   ['the queue is closed while it takes a mail', 'node/transfer-agent.ts', 'if (this.#taking > 0) await', 'if (this.#taking < 0) await', 'test/node/transfer-agent -t nobody'],
   ['a relay says who it is to every next hop', 'node/ways.ts', 'smarthost !== undefined && first?.key === nextHopKey(smarthost);', 'smarthost !== undefined;', 'test/node/smarthost-auth'],
   ['a relay says who it is whatever the certificate', 'node/ways.ts', "{ tlsPolicy: 'verify' as const }", '{}', 'test/node/smarthost-auth'],

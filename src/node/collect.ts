@@ -121,6 +121,7 @@ export function collect(...faults: readonly ScriptedFault[]): Collector {
         pieces.push(octets.slice());
       }
       if (fault?.delay !== undefined) await pause(fault.delay, mail.signal);
+      if (mail.signal.aborted) return accept(); // nobody hears that: the client has gone, or was told 451
       const verdict = fault && strike(fault, mail.drop);
       if (verdict !== undefined || fault?.drop === true) return verdict ?? accept();
       const content = concat(pieces);

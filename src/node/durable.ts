@@ -4,6 +4,7 @@
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Signal } from './aborter.ts';
+import { errorCode } from './error-text.ts';
 import { makeFolder } from './folder.ts';
 
 /** Permissions of what holds mail. */
@@ -75,7 +76,8 @@ export class DurableFile {
       await syncDirectory(directory);
       signal?.throwIfAborted();
     } catch (error) {
-      await unlink(path);
+      const gone = await unlink(path).then(() => false, (reason: unknown) => errorCode(reason) === 'ENOENT');
+      if (gone && signal?.aborted === true) return; // somebody has it already: it is there
       throw error;
     }
   }

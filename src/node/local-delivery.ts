@@ -1,9 +1,7 @@
 // Mail for accepted domains that is kept here, in a Maildir, in place of being relayed.
 //
-// Rule 1: where the Maildir does not take it the mail does not stay in the queue either, since the client hears a refusal.
-// Rule 2: the sender who wants to know is told of the delivery (RFC 3461 §5.2.3). The mail is there whatever comes of that.
+// Rule: the sender who wants to know is told of the delivery (RFC 3461 §5.2.3). The mail is there whatever comes of that.
 
-import type { ReversePath } from '../syntax/path.ts';
 import { admit } from '../relay/admission.ts';
 import { LONGEST_HEADER } from '../relay/notification.ts';
 import type { NewMail, Queue, QueuedMail } from '../relay/queue/port.ts';
@@ -14,7 +12,7 @@ import { errorText } from './error-text.ts';
 import type { Mail } from './hook.ts';
 import type { Log } from './log.ts';
 import { notify, type NotifierOptions } from './notifier.ts';
-import { queuedBy, takeBack } from './queue-answer.ts';
+import { queuedBy } from './queue-answer.ts';
 
 export interface LocalDeliveryOptions extends NotifierOptions {
   readonly queue: Queue;
@@ -28,6 +26,7 @@ const NOBODY: Recipients = { forwardPaths: [], recipientParameters: [] };
 export class LocalDelivery {
   readonly #options: LocalDeliveryOptions;
   readonly #queued: (notification: QueuedMail) => void;
+  readonly #telling = new Set<Promise<void>>();
 
   /** `queued` is told of notifications that were put into the queue. */
   constructor(options: LocalDeliveryOptions, queued: (notification: QueuedMail) => void) {
@@ -47,22 +46,18 @@ export class LocalDelivery {
     return { relayed: having(false), local: having(true) };
   }
 
-  /** Resolves with the octets of the content when it is kept. `queued`: the same mail for its other recipients. `signal`: nobody waits for that any more. */
-  async deliver(id: string, mail: NewMail, content: AsyncIterable<Uint8Array>, queued: QueuedMail | undefined, signal: Signal): Promise<number> {
+  /** Resolves with the octets of the content when it is kept. `signal`: nobody waits for that any more. The sender is told meanwhile. */
+  async deliver(id: string, mail: NewMail, content: AsyncIterable<Uint8Array>, signal: Signal): Promise<number> {
     const beginning = new Beginning(content);
-    await this.#keep(mail.reversePath, beginning, queued, signal);
-    await this.#tell(id, mail, beginning);
+    await this.#options.maildir?.deliver(mail.reversePath, beginning, { signal });
+    const telling = this.#tell(id, mail, beginning).finally(() => this.#telling.delete(telling)); // the client does not wait: it would hear 451, with the mail in the Maildir
+    this.#telling.add(telling);
     return beginning.size;
   }
 
-  async #keep(reversePath: ReversePath, content: AsyncIterable<Uint8Array>, queued: QueuedMail | undefined, signal: Signal): Promise<void> {
-    const { maildir, queue } = this.#options;
-    try {
-      await maildir?.deliver(reversePath, content, { signal });
-    } catch (error) {
-      if (queued !== undefined) await takeBack(queue, queued);
-      throw error;
-    }
+  /** Resolves when all senders have been told. */
+  async told(): Promise<void> {
+    await Promise.all(this.#telling);
   }
 
   async #tell(id: string, mail: NewMail, beginning: Beginning): Promise<void> {

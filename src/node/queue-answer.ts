@@ -25,11 +25,6 @@ export function queuedBy(name: 'add' | 'bounce', mail: unknown): QueuedMail {
   return mail;
 }
 
-/** Has a mail that was just taken forgotten: its client hears, or has to take it, that it was not (RFC 5321 §4.1.1.10, §4.2.5), and sends it again. */
-export async function takeBack(queue: Pick<Queue, 'settle'>, { id, recipients }: QueuedMail): Promise<void> {
-  await queue.settle(id, recipients.map(() => ({ state: 'failed' })), 0);
-}
-
 export function contentOf(queue: Pick<Queue, 'content'>, id: string): AsyncIterable<Uint8Array> {
   const content: unknown = atOnce('content of the queue', queue.content(id));
   if (!isIterable(content)) throw new UsageError(`content of the queue must return an async iterable of octets, not ${shown(content)}`);

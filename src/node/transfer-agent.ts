@@ -44,13 +44,14 @@ import { OwnFields } from './own-fields.ts';
 import { OwnRouting } from './own-routing.ts';
 import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { isOver } from './hook-question.ts';
-import { contentOf, hasRoom, queuedBy, recentOf, takeBack } from './queue-answer.ts';
+import { contentOf, hasRoom, queuedBy, recentOf } from './queue-answer.ts';
 import { relayTo } from './relay.ts';
 import type { SenderOptions } from './sender.ts';
 import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
 import { Resolver } from './resolve.ts';
 import type { Server, ServerLimits } from './server.ts';
 import { tlsServerOf, type TlsOptions, type TlsServer } from './tls.ts';
+import { TakeBack } from './take-back.ts';
 import { LoopError } from './traced-content.ts';
 import type { Tracing } from './trace.ts';
 
@@ -149,7 +150,8 @@ export class TransferAgent implements AsyncDisposable {
   readonly #local: LocalDelivery;
   #taking = 0; // mails whose verdict is not known yet
   #taken: () => void = () => undefined; // told when there is none
-  #closed = false;
+  readonly #takeBack: TakeBack;
+  #closed: Promise<void> | undefined;
 
   constructor(options: TransferAgentOptions) {
     checkAgent(options);
@@ -164,6 +166,7 @@ export class TransferAgent implements AsyncDisposable {
     this.#routing = new OwnRouting(routing, hostname);
     this.#fields = new OwnFields(hostname);
     this.#local = new LocalDelivery(notifier, (notification) => this.#dispatcher.add(notification));
+    this.#takeBack = new TakeBack(queue, log);
     this.#pool = new ConnectionPool({ ...reuse, clock: now });
     this.#destinations = new Destinations(resolver, hostname, () => this.#routing.current);
     this.#dispatcher = new Dispatcher({
@@ -188,14 +191,14 @@ export class TransferAgent implements AsyncDisposable {
 
   /** Listens in one more place. Not once it is closed: nobody would relay what came in. */
   async listen(door: Door): Promise<Server> {
-    if (this.#closed) throw new UsageError('the transfer agent is closed');
+    if (this.#closed !== undefined) throw new UsageError('the transfer agent is closed');
     checkDoor(door, DOOR_OPTIONS);
     const { place, tlsAtOnce = false, submission = false, lmtp = false } = door;
     const { tls, users, trace, ...options } = this.#options;
     if (submission && users === undefined) throw new UsageError('submission needs users: nobody may submit without AUTH'); // RFC 6409 §4.3
     const auth = users === undefined ? {} : { auth: authOf(users, submission) };
     const server = await listen({ without: [], ...options, ...place, ...(trace === undefined ? {} : { session: trace.serverSession }), ...(tls === undefined ? {} : { tls }), ...auth, tlsAtOnce, lmtp }, this.#hooks(submission));
-    if (this.#closed) { // meanwhile
+    if (this.#closed !== undefined) { // meanwhile
       await server.close(0);
       throw new UsageError('the transfer agent is closed');
     }
@@ -206,16 +209,21 @@ export class TransferAgent implements AsyncDisposable {
 
   /** Begins to relay what the queue holds. */
   start(): void {
-    if (this.#closed) throw new UsageError('the transfer agent is closed');
+    if (this.#closed !== undefined) throw new UsageError('the transfer agent is closed');
     this.#dispatcher.start();
   }
 
   /** Stops accepting, finishes what is in hand, closes the queue; takes at most `grace` milliseconds (default: 25,000) and a little, unless the queue or the resolver owes an answer. */
   async close(grace: Milliseconds = seconds(25)): Promise<void> {
     checkCounts({ grace }, { grace: 0 });
-    this.#closed = true;
+    this.#closed ??= this.#close(grace);
+    await this.#closed;
+  }
+
+  async #close(grace: Milliseconds): Promise<void> {
     await Promise.all([...this.#servers.map((server) => server.close(grace)), this.#pool.close(), this.#dispatcher.close(grace)]);
     if (this.#taking > 0) await new Promise<void>((resolve) => (this.#taken = resolve)); // the queue owes an answer, and a mail is to be taken back
+    await Promise.all([this.#takeBack.close(), this.#local.told()]);
     await this.#options.queue.close();
   }
 
@@ -271,19 +279,20 @@ export class TransferAgent implements AsyncDisposable {
     // One object, filled in when its size is known, as in the queue: spreading parts into others cost 3 µs.
     const story: Story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, cipher: session.tls?.cipherSuite, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(','), size: undefined, maildir: undefined };
     this.#taking++;
+    let queued: QueuedMail | undefined; // until it is to be taken back
     try {
-      let queued: QueuedMail | undefined;
       let kept: number | undefined; // octets in the Maildir
       if (relayed.forwardPaths.length > 0) {
         queued = queuedBy('add', await queue.add({ id, reversePath, parameters, forwardPaths: relayed.forwardPaths, recipientParameters: relayed.recipientParameters }, this.#fields.before(mail, id, submission)));
-        if (isOver(mail)) {
-          await takeBack(queue, queued);
-          throw mail.signal.reason;
-        }
+        if (isOver(mail)) throw mail.signal.reason;
       }
       if (local.forwardPaths.length > 0) {
         const content = queued === undefined ? this.#fields.before(mail, id, submission) : contentOf(queue, id);
-        kept = await this.#local.deliver(id, { reversePath, parameters, ...local }, content, queued, mail.signal);
+        kept = await this.#local.deliver(id, { reversePath, parameters, ...local }, content, mail.signal);
+        if (queued !== undefined && isOver(mail)) {
+          await this.#takeBack.take(queued);
+          queued = undefined;
+        }
       }
       this.#counts.mails.accepted++;
       story.size = kept ?? queued?.size;
@@ -294,6 +303,7 @@ export class TransferAgent implements AsyncDisposable {
       if (queued !== undefined) this.#dispatch(queued);
       return committed({ id });
     } catch (error) {
+      if (queued !== undefined) await this.#takeBack.take(queued);
       this.#counts.mails[mail.signal.aborted ? 'lost' : 'refused']++;
       if (error instanceof LoopError) {
         log('refused', { ...story, reason: 'loop' });

@@ -40,6 +40,16 @@ describe('a collector', () => {
     client.reset();
   });
 
+  it('keeps no mail whose client was told to send it again', async () => {
+    const collector = collect({ at: 'message', delay: 100_000, times: 1 });
+    await using server = await listen({ port: 0, hostname: 'mx.test', hookTimeout: 50 }, collector);
+    const client = await RawPeer.connect(server.port);
+    const mail = [...ENVELOPE.slice(1), 'x\r\n.'];
+    expect(await replies(client, ['EHLO client.test', ...mail, ...mail])).toEqual(['220 mx.te', '250-mx.te', '250 2.1.0', '250 2.1.5', '354 end d', '451 4.3.0', '250 2.1.0', '250 2.1.5', '354 end d', '250 2.0.0']);
+    expect(collector.mails).toHaveLength(1);
+    client.reset();
+  });
+
   it('keeps each mail as it came, and gives them one after the other', async () => {
     const collector = collect();
     const server = await listen({ port: 0, hostname: 'mx.test' }, collector);

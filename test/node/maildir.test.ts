@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { chdir, cwd } from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Signal } from '../../src/node/aborter.ts';
 import { Maildir } from '../../src/node/maildir.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { UsageError } from '../../src/wire/usage.ts';
@@ -128,6 +129,24 @@ describe('a Maildir', () => {
       throw new Error('the client has gone');
     })())).rejects.toThrow('the client has gone');
     expect([...files('tmp'), ...files('new')]).toEqual([]);
+  });
+
+  // a reader had it already: it was said not to be there, and came again
+  it.each([false, true])('has nothing of a mail that nobody waits for when it has its name, unless somebody has taken it (%s)', async (taken) => {
+    let calls = 0;
+    const signal = {
+      get aborted() { return calls > 1; },
+      throwIfAborted() {
+        if (++calls === 1) return; // before it has its name
+        for (const name of taken ? files('new') : []) renameSync(join(directory.path, 'box', 'new', name), join(directory.path, 'box', 'cur', name));
+        throw new Error('the client has gone');
+      },
+    } as unknown as Signal;
+    const delivery = maildir.deliver('<>', inPieces('Hello\r\n'), { signal });
+    if (taken) await delivery;
+    else await expect(delivery).rejects.toThrow('the client has gone');
+    expect([...files('tmp'), ...files('new')]).toEqual([]);
+    expect(files('cur')).toHaveLength(taken ? 1 : 0);
   });
 
   it.each(['write', 'sync', 'rename', 'open box/new', 'sync box/new'])('has nothing of a mail where the disk fails to %s', async (operation) => {

@@ -487,14 +487,40 @@ describe('a mail whose verdict comes when nobody waits for it any more', () => {
     const { host, last, take, waiting } = await slow();
     const sent = submit(host, '<alice@a.test>', ['<bob@b.test>']);
     await until(waiting);
-    let closed = false;
-    const closing = host.agent.close(10).then(() => (closed = true));
+    let closed = 0;
+    const closing = Promise.all([host.agent.close(10).then(() => closed++), host.agent.close(10).then(() => closed++)]); // by a signal, and by the end of a block
     expect((await sent).end).toMatch(/^421 /);
     await turns(10);
-    expect(closed).toBe(false);
+    expect(closed).toBe(0);
     take();
     await closing;
     await expectNothingOf({ host, last });
+  });
+
+  it('is taken back in the end where the queue fails at that once', async () => {
+    const queue = await FileQueue.open(join(directory.path, 'slow'));
+    let failures = 0;
+    const settle: Queue['settle'] = async (...told) => {
+      if (failures++ === 0) throw new Error('the disk is away');
+      await queue.settle(...told);
+    };
+    const maildir = { deliver: () => Promise.reject(new Error('disk full')) } as unknown as Maildir;
+    const host = await start('first.test', { accept: ['a.test'], routes: { 'b.test': await unusedPort() }, options: { queue: otherwise(queue, { settle }), maildir } });
+    expect((await submit(host, '<x@x.test>', ['<alice@a.test>', '<bob@b.test>'])).end).toMatch(/^451 4\.3\.0 /);
+    expect(host.logged).toContainEqual(['error', { id: expect.any(String) as string, text: 'the client sends this mail again, and the queue keeps it: the disk is away' }]);
+    await host.agent.close(0);
+    expect([...(await FileQueue.open(join(directory.path, 'slow'))).mails()]).toEqual([]);
+  });
+
+  // the success that the sender asks to be told of was waited for: 451, with the mail in the Maildir, and relayed
+  it('is acknowledged when it is kept, whatever becomes of the report to the sender', async () => {
+    const { host, take } = await slow({ accept: ['a.test'], maildir: true, options: { hookTimeout: 300 } });
+    const peer = await connect(host);
+    for (const line of ['MAIL FROM:<x@b.test>', 'RCPT TO:<alice@a.test> NOTIFY=SUCCESS', 'DATA']) await peer.command(line);
+    expect(await peer.command(`${CONTENT}.`)).toMatch(/^250 /);
+    expect(host.delivered()).toHaveLength(1);
+    take();
+    peer.reset();
   });
 
   it('is not in the Maildir either', async () => {
