@@ -166,6 +166,8 @@ export const MISTAKES = [
   ['a socket that breaks is not read', 'node/last-read.ts', 'setImmediate(() => setImmediate(() => destroy.call(this, error)));', 'destroy.call(this, error);', 'test/node/last-read'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
   ['a session that served another mail is the last one that is tried', 'node/sender.ts', 'this.#used ? Infinity : forwardPaths.length', 'forwardPaths.length', 'test/node/reuse'],
+  ['a notification whose mail is gone waits for the next start', 'node/recorder.ts', 'return this.#release(telling); // somebody', 'return; // somebody', 'test/node/dispatch-report'],
+  ['a sender is told of a delay until that can be recorded', 'node/recorder.ts', 'telling.told ?? await this.#report(telling, mail, late', 'await this.#report(telling, mail, late', 'test/node/dispatch-report'],
   ['an order that comes while an outcome is recorded is forgotten', 'node/dispatch.ts', '    this.#obey(id, mail);\n', '', 'test/node/dispatch-order'],
   ['what was not out is unknown after the next start', 'node/conclusion.ts', 'isBrokenOff(result) ? untried(before, begun.recipients[recipient]) :', 'isBrokenOff(result) ? before :', 'test/node/dispatch-close'],
   ['slow destinations have all places', 'relay/scheduler.ts', 'if (now >= place.begun + LONG) {', 'if (now >= place.begun + Infinity) {', 'test/relay/scheduler'],

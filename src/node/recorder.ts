@@ -4,7 +4,8 @@
 //         it twice, under one id, never not at all.
 // Rule 2: of one mail only one thing is recorded at a time, on top of what was recorded before: the queue takes the states of
 //         all recipients at once, and attempts at several destinations end when they like.
-// Rule 3: what could not be recorded may be brought again; nobody is told twice then.
+// Rule 3: what could not be recorded may be brought again; nobody is told twice then. Where the queue has recorded it, and only its answer
+//         was lost, the notification goes its way all the same.
 // Rule 4: of the delay of a recipient the sender is told once. The queue knows it (`warned`), so that a restart changes nothing.
 
 import { mayNotify } from '../relay/notification.ts';
@@ -35,11 +36,20 @@ interface Told {
 
 const NOTHING_TOLD: Told = { id: undefined, settled: false, queued: undefined };
 
+/** What came of telling the sender, kept until that is recorded. */
+interface Telling {
+  /** Of the notification, once there is one. */
+  id?: string | undefined;
+  /** Absent where it is not known whether he will hear of it. */
+  told?: Told;
+}
+
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #queued: (notification: QueuedMail) => void;
   readonly #last = new Map<string, Promise<void>>(); // by mail, what is recorded last
-  readonly #told = new WeakSet<Conclusion>(); // of which the sender knows
+  readonly #tellings = new WeakMap<Conclusion, Telling>();
+  readonly #warnings = new Map<string, Telling>(); // by mail
 
   /** `queued` is told of notifications that were put into the queue. */
   constructor(options: RecorderOptions, queued: (notification: QueuedMail) => void) {
@@ -69,26 +79,35 @@ export class Recorder {
   async #write(id: string, conclusion: Conclusion, due: () => number): Promise<void> {
     const { queue, log } = this.#options;
     const mail = mailOf(queue, id);
-    if (mail === undefined) return; // somebody removed it
+    const telling = this.#tellings.get(conclusion) ?? {};
+    this.#tellings.set(conclusion, telling);
+    if (mail === undefined) return this.#release(telling); // somebody removed it, or it was recorded before
     const recipients = mail.recipients.map((before, recipient) => {
       const after = conclusion.states.get(recipient) ?? before;
       return before.warned === true && after.warned !== true ? { ...after, warned: true } : after;
     });
-    const report = this.#told.has(conclusion) ? NOTHING_TOLD : await this.#tell(mail, conclusion, recipients, due);
-    if (!report.settled) await queue.settle(id, recipients, due());
-    if (recipients.every(({ state }) => state !== 'waiting')) log('done', { id });
-    if (report.queued !== undefined) this.#queued(report.queued);
+    const { settled, queued } = telling.told ?? await this.#tell(telling, mail, conclusion, recipients, due);
+    if (!settled) await queue.settle(id, recipients, due());
+    if (recipients.every(({ state }) => state !== 'waiting')) {
+      this.#warnings.delete(id);
+      log('done', { id });
+    }
+    if (queued !== undefined) this.#queued(queued);
+  }
+
+  /** Lets the notification go its way of what was recorded, though the queue has not said so. */
+  #release({ id, told }: Telling): void {
+    const queued = told?.queued ?? (id === undefined ? undefined : mailOf(this.#options.queue, id));
+    if (queued !== undefined) this.#queued(queued);
   }
 
   /** Tells the sender what there is to tell. */
-  async #tell(mail: QueuedMail, conclusion: Conclusion, recipients: readonly RecipientState[], due: () => number): Promise<Told> {
-    const { news, failures } = conclusion;
-    if (news.length === 0 && failures.length === 0) return NOTHING_TOLD;
-    const report = news.length === 0 ? NOTHING_TOLD : await this.#report(mail, news, recipients, due);
-    this.#told.add(conclusion);
-    if (failures.length > 0) this.#options.log(report.id === undefined ? 'undeliverable' : 'bounced', this.#story(mail, failures, report.id));
-    else if (report.id !== undefined) this.#options.log('reported', this.#story(mail, news.map(({ recipient }) => recipient), report.id));
-    return report;
+  async #tell(telling: Telling, mail: QueuedMail, { news, failures }: Conclusion, recipients: readonly RecipientState[], due: () => number): Promise<Told> {
+    const { log } = this.#options;
+    const told = news.length === 0 ? (telling.told = NOTHING_TOLD) : await this.#report(telling, mail, news, recipients, due);
+    if (failures.length > 0) log(told.id === undefined ? 'undeliverable' : 'bounced', this.#story(mail, failures, told.id));
+    else if (told.id !== undefined) log('reported', this.#story(mail, news.map(({ recipient }) => recipient), told.id));
+    return told;
   }
 
   async #warn(id: string, due: () => number): Promise<void> {
@@ -96,23 +115,29 @@ export class Recorder {
     const mail = mailOf(queue, id);
     if (mail === undefined || mail.held === true || !mayNotify(mail.reversePath)) return;
     const late = askedFor(mail, mail.recipients.flatMap((state, recipient) => (state.state === 'waiting' && state.warned !== true ? [{ recipient, action: 'delayed', state }] : [])));
-    if (late.length === 0) return;
-    const who = new Set(late.map(({ recipient }) => recipient));
-    const recipients = mail.recipients.map((state, recipient) => (who.has(recipient) ? { ...state, warned: true } : state));
-    const report = await this.#report(mail, late, recipients, due);
-    if (!report.settled) await queue.settle(id, recipients, due());
-    log('warned', this.#story(mail, [...who], report.id));
-    if (report.queued !== undefined) this.#queued(report.queued);
+    const before = this.#warnings.get(id);
+    if (late.length > 0) {
+      const telling = before ?? {};
+      this.#warnings.set(id, telling);
+      const who = new Set(late.map(({ recipient }) => recipient));
+      const recipients = mail.recipients.map((state, recipient) => (who.has(recipient) ? { ...state, warned: true } : state));
+      const { settled, queued } = telling.told ?? await this.#report(telling, mail, late, recipients, due);
+      if (!settled) await queue.settle(id, recipients, due());
+      log('warned', this.#story(mail, [...who], telling.id));
+      if (queued !== undefined) this.#queued(queued);
+    } else if (before !== undefined) this.#release(before);
+    this.#warnings.delete(id);
   }
 
   /** Has a notification made and queued. */
-  async #report(mail: QueuedMail, news: readonly News[], recipients: readonly RecipientState[], due: () => number): Promise<Told> {
+  async #report(telling: Telling, mail: QueuedMail, news: readonly News[], recipients: readonly RecipientState[], due: () => number): Promise<Told> {
     const { queue, notify } = this.#options;
     const notification = await notify(mail, news);
-    if (notification?.queue === undefined) return { ...NOTHING_TOLD, id: notification?.id };
+    telling.id = notification?.id;
+    if (notification?.queue === undefined) return (telling.told = { ...NOTHING_TOLD, id: telling.id });
     const { mail: envelope, content } = notification.queue;
     const queued = queue.bounce === undefined ? queuedBy('add', await queue.add(envelope, content())) : queuedBy('bounce', await queue.bounce(mail.id, recipients, due(), envelope, content()));
-    return { id: notification.id, settled: queue.bounce !== undefined, queued };
+    return (telling.told = { id: telling.id, settled: queue.bounce !== undefined, queued });
   }
 
   #story({ id, forwardPaths }: QueuedMail, recipients: readonly number[], notification: string | undefined): { readonly id: string; readonly to: string; readonly notification: string | undefined } {

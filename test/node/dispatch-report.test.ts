@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { DEFERRED, DELIVERED, FAILED, HOUR, MINUTE, nothing, NOTHING, onVirtualTime, SCHEDULE, settle, SILENT, stage, TO_BOB, TO_BOTH, TO_TWO } from '../support/dispatch.ts';
+import type { Queue } from '../../src/relay/queue/port.ts';
+import { DEFERRED, DELIVERED, FAILED, HOUR, MINUTE, nothing, NOTHING, onVirtualTime, SCHEDULE, settle, SILENT, stage, type Stage, TO_BOB, TO_BOTH, TO_TWO } from '../support/dispatch.ts';
 import { mailOf } from '../support/memory-queue.ts';
 
 vi.mock('node:timers', async () => (await import('../support/global-timers.ts')).timers);
@@ -29,6 +30,54 @@ describe('a recipient that failed', () => {
     dispatcher.add(queue.put(TO_BOB, NOTHING));
     await settle();
     expect(done).toContain('settle n1 delivered');
+  });
+});
+
+// found by trying: the notification stayed where it was until the next start
+describe('a notification that was queued', () => {
+  const NOTIFICATION = { id: 'n1', queue: { mail: mailOf('n1', '<>', '<alice@a.test>'), content: nothing } };
+  const failing = (): Stage => stage(({ id }) => [id === 'm1' ? FAILED : DELIVERED], { notify: async () => NOTIFICATION });
+
+  it.each([['is lost', false], ['is lost, though it was done', true]])('goes its way where the answer to `settle` %s', async (_, isDone) => {
+    const { queue, dispatcher, done } = failing();
+    const { settle: record } = queue;
+    queue.settle = async (...args) => {
+      queue.settle = record;
+      if (isDone) await record.apply(queue, args);
+      throw new Error('disk full');
+    };
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect(done.slice(-3)).toEqual(['settle m1 failed', 'relay n1 0', 'settle n1 delivered']);
+  });
+
+  /** A queue with `bounce`, whose first answer is lost. */
+  const bouncing = (queue: Queue): void => {
+    let lost = false;
+    queue.bounce = async (id, recipients, at, notification, content) => {
+      const queued = await queue.add(notification, content);
+      await queue.settle(id, recipients, at);
+      if (lost) return queued;
+      lost = true;
+      throw new Error('connection lost');
+    };
+  };
+
+  it('goes its way where the answer to `bounce` is lost', async () => {
+    const { queue, dispatcher, done } = failing();
+    bouncing(queue);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect(done).toEqual(['relay m1 0', 'settle m1 failed', 'relay n1 0', 'settle n1 delivered']);
+  });
+
+  it('goes its way where the answer to `bounce` is lost when it tells of a delay', async () => {
+    const { queue, dispatcher, done } = stage(({ id }) => [id === 'm1' ? DEFERRED : DELIVERED], { notify: async () => NOTIFICATION });
+    bouncing(queue);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    dispatcher.start();
+    await vi.advanceTimersByTimeAsync(HOUR + 2 * MINUTE);
+    expect(done.filter((what) => what.includes('n1'))).toEqual(['relay n1 0', 'settle n1 delivered']);
   });
 });
 
@@ -77,6 +126,21 @@ describe('mail that is delayed (RFC 3461 §5.2.5)', () => {
     dispatcher.start();
     await vi.advanceTimersByTimeAsync(HOUR + MINUTE);
     expect(done.filter((what) => what.startsWith('notify')).sort()).toEqual(['notify m1 0', 'notify m2 0', 'notify m3 0', 'notify m4 0']);
+  });
+
+  // found by trying: a sender in a Maildir was told each minute
+  it('is reported once where it cannot be recorded that it was', async () => {
+    const { queue, dispatcher, done, logged } = stage(() => [DEFERRED]);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    dispatcher.start();
+    await settle();
+    queue.broken = new Error('disk full');
+    await vi.advanceTimersByTimeAsync(HOUR + 5 * MINUTE);
+    queue.broken = undefined;
+    await vi.advanceTimersByTimeAsync(2 * MINUTE);
+    expect(done.filter((what) => what.startsWith('notify'))).toEqual(['notify m1 0']);
+    expect(logged.filter(([event]) => event === 'warned')).toHaveLength(1);
+    expect(queue.mail('m1')?.recipients[0]).toMatchObject({ warned: true });
   });
 
   it('is reported again where that could not be recorded', async () => {
