@@ -168,6 +168,7 @@ export const MISTAKES = [
   ['a session that served another mail is the last one that is tried', 'node/sender.ts', 'this.#used ? Infinity : forwardPaths.length', 'forwardPaths.length', 'test/node/reuse'],
   ['a notification whose mail is gone waits for the next start', 'node/recorder.ts', 'return this.#release(telling); // somebody', 'return; // somebody', 'test/node/dispatch-report'],
   ['a sender is told of a delay until that can be recorded', 'node/recorder.ts', 'telling.told ?? await this.#report(telling, mail, late', 'await this.#report(telling, mail, late', 'test/node/dispatch-report'],
+  ['a start sends again at once what our end left unanswered', 'node/charge.ts', 'Math.min(nextAttempt, now + (schedule.intervals[1] ?? 0))', 'charge.at', 'test/node/dispatch-close'],
   ['an order that comes while an outcome is recorded is forgotten', 'node/dispatch.ts', '    this.#obey(id, mail);\n', '', 'test/node/dispatch-order'],
   ['what was not out is unknown after the next start', 'node/conclusion.ts', 'isBrokenOff(result) ? untried(before, begun.recipients[recipient]) :', 'isBrokenOff(result) ? before :', 'test/node/dispatch-close'],
   ['slow destinations have all places', 'relay/scheduler.ts', 'if (now >= place.begun + LONG) {', 'if (now >= place.begun + Infinity) {', 'test/relay/scheduler'],

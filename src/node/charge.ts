@@ -3,7 +3,7 @@
 import type { ForwardPath } from '../syntax/path.ts';
 import { REASONS } from '../protocol/client/reason.ts';
 import { AWAITED } from '../protocol/client/table.ts';
-import type { QueuedMail } from '../relay/queue/port.ts';
+import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { lifeOf, type RetrySchedule } from '../relay/schedule.ts';
 import type { Unit } from '../relay/scheduler.ts';
 import { inOneLine } from './conclusion.ts';
@@ -34,9 +34,9 @@ export interface ChargeOptions {
  */
 const UNSETTLED_DELAY = 10_000;
 
-/** Returns a charge for each destination of the recipients that wait, due at `at`; a little later, where an earlier process was just sending to them. */
+/** Returns a charge for each destination of the recipients that wait, due at `at`; later, where an earlier process was just sending to them, or broke off the wait for an answer. */
 export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, schedule, log }: ChargeOptions, now: number): readonly Charge[] {
-  const { id, reversePath, forwardPaths, recipients, arrival } = mail;
+  const { id, reversePath, forwardPaths, recipients, arrival, nextAttempt } = mail;
   const sender = reversePath.key;
   const expires = arrival + lifeOf(sender === '', schedule);
   let charges: { -readonly [Name in keyof Charge]: Name extends 'recipients' ? number[] : Charge[Name] }[] = [];
@@ -53,9 +53,15 @@ export function chargesOf(mail: QueuedMail, at: number, { destination: keyOf, sc
       byDestination?.set(destination, charge);
     } else charge.recipients.push(recipient);
     if (known.reply !== undefined) charge.fresh = false;
+    if (isUnanswered(known)) charge.at = Math.max(charge.at, Math.min(nextAttempt, now + (schedule.intervals[1] ?? 0))); // the clock may have been set back
     if (known.unsettled === undefined) continue;
     charge.at = now + UNSETTLED_DELAY;
     log('unknown', { id, to: path.text, host: known.unsettled.host === '' ? undefined : known.unsettled.host, reply: inOneLine(REASONS['aborted'].reply), inReplyTo: AWAITED['end of mail data'].phrase });
   }
   return charges;
+}
+
+/** Whether our own end broke off the wait for the answer to a mail that was out: nothing else that it breaks off is recorded, for that is no attempt. */
+function isUnanswered({ reply, host }: RecipientState): boolean {
+  return reply !== undefined && host === undefined && inOneLine(reply) === inOneLine(REASONS['aborted'].reply);
 }

@@ -4,7 +4,7 @@
 // Rule 1: a mail is attempted only after the queue has made it durable; each of its destinations by one attempt at a time.
 // Rule 2: what an attempt at one destination has come to is recorded when that ends, whatever the others do.
 // Rule 3: `unknown` is tried again like `deferred`, on the schedule, never at once (RFC 1047); after a crash too, where the
-//         queue knows that an attempt was under way.
+//         queue knows that an attempt was under way, and after an end of ours that did not wait for the answer.
 // Rule 4: outcomes that could not be reported or recorded are kept, and that is tried again; the recipients are not.
 // Rule 5: what the operator orders (`retry`, `giveUp`) is done at once. Only an attempt under way goes to its end first, and those of
 //         whom an outcome is being recorded have their turn when it has been.
@@ -78,7 +78,7 @@ export class Dispatcher {
     setMaxListeners(0, this.#closing.signal, this.#aborter.signal);
   }
 
-  /** Takes charge of what the queue holds, and tries all of it at once. Choice: a restart is often how an operator ends a trouble. */
+  /** Takes charge of what the queue holds, and tries all of it at once that cannot have been taken. Choice: a restart is often how an operator ends a trouble. */
   start(): void {
     const now = Date.now();
     for (const mail of mailsOf(this.#options.queue)) {

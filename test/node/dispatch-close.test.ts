@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../src/protocol/client/action.ts';
+import { REASONS } from '../../src/protocol/client/reason.ts';
 import type { RecipientState } from '../../src/relay/queue/port.ts';
-import { ABORTED, type Answers, DELIVERED, HOUR, MINUTE, NOTHING, onVirtualTime, settle, stage, TO_BOB, TO_TWO, UNKNOWN } from '../support/dispatch.ts';
+import { ABORTED, type Answers, DEFERRED, DELIVERED, HOUR, MINUTE, NOTHING, onVirtualTime, settle, stage, TO_BOB, TO_TWO, UNKNOWN } from '../support/dispatch.ts';
 import { deferred } from '../support/turn.ts';
 
 vi.mock('node:timers', async () => (await import('../support/global-timers.ts')).timers);
@@ -93,6 +94,24 @@ describe('a dispatcher that closes', () => {
     await vi.advanceTimersByTimeAsync(1);
     await closed;
     expect(queue.mail('m1')?.nextAttempt).toBeGreaterThan(Date.now() + 9 * MINUTE);
+  });
+
+  // found by trying: a server that was slow to answer had each mail twice, as soon as the relay was started again
+  it('leaves such a mail to the schedule of the next start too; what is deferred is tried at once then', async () => {
+    const out: Answers = ({ id }, _, { signal }) => (id === 'm1' ? new Promise((resolve) => signal.addEventListener('abort', () => resolve([{ ...UNKNOWN, reply: REASONS['aborted'].reply, reason: 'aborted' } as Outcome]), { once: true })) : [DEFERRED]);
+    const { queue, dispatcher } = stage(out);
+    for (const id of ['m1', 'm2']) dispatcher.add(queue.put({ ...TO_BOB, id }, NOTHING));
+    await settle();
+    const closed = dispatcher.close(0);
+    await vi.advanceTimersByTimeAsync(1);
+    await closed;
+    const next = stage(() => [DELIVERED], { queue });
+    next.dispatcher.start();
+    await settle();
+    expect(next.done).toEqual(['relay m2 0']);
+    expect(next.dispatcher.nextAttempt('m1')).toBe(queue.mail('m1')?.nextAttempt);
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(next.done).toEqual(['relay m2 0', 'relay m1 0']);
   });
 
   it('aborts in the end what attempts have left behind', async () => {
