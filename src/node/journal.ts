@@ -198,6 +198,7 @@ export class Journal implements Queue, AsyncDisposable {
 
   /** Drops old facts; joins a checkpoint that is under way. */
   checkpoint(): Promise<void> {
+    if (this.#log.refusal !== undefined) return Promise.reject(this.#log.refusal);
     this.#checkpoint ??= checkpoint({
       store: this.#store,
       log: this.#log,
@@ -233,7 +234,8 @@ export class Journal implements Queue, AsyncDisposable {
       await this.#checkpoint?.catch((error: unknown) => {
         if (!isFull(error)) throw error; // the next start has another
       });
-      if (this.#log.size > 0) await this.#log.end();
+      await this.#begun; // and what has waited for it is in the log
+      await this.#log.end();
       await this.#removing;
     } catch (error) {
       if (this.#log.failure === undefined && !isFull(error)) throw error; // else everybody has been told; and where there is no room, all that was written is durable
@@ -249,6 +251,7 @@ export class Journal implements Queue, AsyncDisposable {
 
   async #take(mail: NewMail, content: AsyncIterable<Uint8Array>, cause: Results | undefined): Promise<QueuedMail> {
     checkNewMail(mail, content);
+    this.#expectOpen();
     const id = mail.id ?? newId();
     if (!/^[A-Za-z0-9-]{1,100}$/.test(id)) throw new UsageError(`the id of a mail is up to 100 letters, digits and hyphens, not ${id}`);
     if (mail.forwardPaths.length === 0) throw new UsageError('a mail needs a recipient');
@@ -261,7 +264,10 @@ export class Journal implements Queue, AsyncDisposable {
     const { parameters = NOTHING_ASKED, recipientParameters = NO_RECIPIENT_ASKS } = mail;
     // One object, filled in when the content is known: spreading its parts cost 2 µs.
     const envelope: Writable<StoredEnvelope> = { id, arrival: this.#now(), reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(textOf), size: 0, eightBit: false, parameters: formatMailParameters(parameters), recipientParameters: textsOf(recipientParameters) };
-    const claim = (octets: number): boolean => cause !== undefined || this.#room.claim(octets, this.#need()); // the floor is for notifications too
+    const claim = (octets: number): boolean => {
+      this.#expectOpen(); // still: it may be long in coming
+      return cause !== undefined || this.#room.claim(octets, this.#need()); // the floor is for notifications too
+    };
     const { pieces, size, eightBit } = await takeIn(this.#store, envelope, content, this.#options.inlineLimit ?? 256 * KIBIBYTE, claim, (error) => this.#log.fail(error));
     envelope.size = size;
     envelope.eightBit = eightBit;
@@ -275,6 +281,10 @@ export class Journal implements Queue, AsyncDisposable {
       throw error;
     }
     return new StoredMail(envelope, this.#book.find(id), mail);
+  }
+
+  #expectOpen(): void {
+    if (this.#log.refusal !== undefined) throw this.#log.refusal;
   }
 
   async #order(id: string, order: Order): Promise<void> {

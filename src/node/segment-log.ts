@@ -12,6 +12,7 @@
 //         sync for many mails, and would be written twice.
 // Rule 6: but for a write for which there is no room: what was written of the batch is taken back, the batch is rejected, and
 //         what comes later finds the log as it was.
+// Rule 7: behind the end nothing is taken: another process may have the queue by then, and would never see it.
 
 import type { Checksum } from '../relay/queue/checksum.ts';
 import { encodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
@@ -67,6 +68,7 @@ export class SegmentLog {
   #gathering = false;
   #undelay: (() => void) | undefined;
   #failure: Error | undefined;
+  #closed: Error | undefined;
 
   /** Behind the last segment there is (0: none), of which everything is durable. A successor has to be begun before anything is appended. */
   constructor(last: number, options: SegmentLogOptions) {
@@ -88,25 +90,35 @@ export class SegmentLog {
     return this.#failure;
   }
 
+  /** Why nothing more is taken: the failure, or the end. */
+  get refusal(): Error | undefined {
+    return this.#failure ?? this.#closed;
+  }
+
   /** Appends a record. `applied` is called when it is as durable as that asks for, before this resolves. */
   append(draft: Draft, durability: Durability, applied: (place: ContentLocation) => void = nothing): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(this.refusal);
     return this.#enter(draft, durability, draft.type === 'ENQ' ? 'sync mails' : 'sync results', applied);
   }
 
   /** Makes everything appended so far durable. */
   flush(step: Step = 'sync results'): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(this.refusal);
     return this.#enter(undefined, 'durable', step, nothing);
   }
 
-  /** Makes everything durable, and notes that it is: so a later start can tell what decays from what a crash tore. */
+  /** Takes nothing more, makes everything durable, and notes that it is: so a later start can tell what decays from what a crash tore. */
   async end(): Promise<void> {
-    await this.flush();
-    await this.append(encodeFact({ type: 'SEG', version: FORMAT_VERSION, segment: this.#segment }, this.#options.checksum), 'written');
+    const flushed = this.#end > 0 ? this.flush() : undefined; // else nothing was begun
+    this.#closed = new Error('the queue is closed, and takes nothing more: open it anew');
+    if (flushed === undefined) return;
+    await flushed;
+    await this.#enter(encodeFact({ type: 'SEG', version: FORMAT_VERSION, segment: this.#segment }, this.#options.checksum), 'written', 'sync results', nothing);
   }
 
   /** Goes on in a new segment. */
   succeed(): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.refusal !== undefined) return Promise.reject(this.refusal);
     if (this.#successor === undefined) {
       let [resolve, reject]: [() => void, (error: Error) => void] = [nothing, nothing];
       const promise = new Promise<void>((...both) => ([resolve, reject] = both));

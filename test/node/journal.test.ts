@@ -714,3 +714,57 @@ describe('the journal, over time', () => {
     expect(decodeLatin1(concat(pieces))).toBe('a'.repeat(300_000) + 'b'.repeat(300_000));
   });
 });
+
+describe('a queue that was closed', () => {
+  it('takes nothing more: another process may have it', async () => {
+    const directory = folder();
+    const journal = await Journal.open(directory);
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
+    await journal.close();
+    await using other = await Journal.open(directory);
+    await other.checkpoint();
+    const before = readdirSync(join(directory, 'journal'));
+    const late = [() => journal.add(mailTo('carol'), inPieces('y')), () => journal.settle(id, [DELIVERED], 0), () => journal.bounce(id, [FAILED], 0, mailTo('alice'), inPieces('z')), () => journal.attempt(id, [0]), () => journal.hold(id, true), () => journal.giveUp(id), () => journal.remove(id), () => journal.checkpoint(), () => journal.flush()];
+    for (const order of late) await expect(order()).rejects.toThrow('the queue is closed, and takes nothing more: open it anew');
+    expect(readdirSync(join(directory, 'journal'))).toEqual(before);
+    expect(states(other, id)).toEqual(['waiting']);
+  });
+
+  it('takes nothing more either where it was only looked at', async () => {
+    const directory = folder();
+    const journal = await Journal.open(directory, { idle: true });
+    await journal.close();
+    await expect(journal.add(mailTo('bob'), inPieces('x'))).rejects.toThrow('the queue is closed');
+    expect(readdirSync(join(directory, 'journal'))).toEqual([]);
+  });
+
+  it('refuses a mail whose content comes too late, and leaves nothing of it', async () => {
+    const directory = folder();
+    const journal = await Journal.open(directory, { inlineLimit: 1 });
+    const closed = deferred();
+    let waiting = false;
+    const adding = journal.add(mailTo('bob'), (async function* () {
+      yield encodeAscii('a'.repeat(300_000));
+      waiting = true;
+      await closed.promise;
+      yield encodeAscii('bb');
+    })());
+    await until(() => waiting);
+    await journal.close();
+    closed.resolve();
+    await expect(adding).rejects.toThrow('the queue is closed');
+    expect([readdirSync(join(directory, 'tmp')), readdirSync(join(directory, 'msg'))]).toEqual([[], []]);
+  });
+
+  it('finishes what is under way when its end begins', async () => {
+    const directory = folder();
+    const journal = await Journal.open(directory);
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
+    const attempted = journal.attempt(id, [0]);
+    const settled = journal.settle(id, [DEFERRED], 7);
+    await journal.close();
+    await Promise.all([attempted, settled]);
+    await using other = await Journal.open(directory);
+    expect(other.mail(id)?.nextAttempt).toBe(7);
+  });
+});
