@@ -80,13 +80,34 @@ export class Dispatcher {
 
   /** Takes charge of what the queue holds, and tries all of it at once that cannot have been taken. Choice: a restart is often how an operator ends a trouble. */
   start(): void {
+    this.#takeAll();
+    this.#delays.start();
+  }
+
+  /** Takes charge of what the queue tells of, and asks it again in a while where it does not tell of all. */
+  #takeAll(): void {
     const now = Date.now();
-    for (const mail of mailsOf(this.#options.queue)) {
-      this.#take(mail, now);
-      if (mail.returned === true) this.giveUp(mail.id); // before it was done, the program ended
+    let isAll = true;
+    const wrong = (error: unknown): void => {
+      isAll = false;
+      this.#options.log('error', { text: errorText(error) });
+    };
+    for (const mail of mailsOf(this.#options.queue, wrong)) {
+      if (this.#charges.has(mail.id)) continue;
+      try {
+        this.#take(mail, now);
+        if (mail.returned === true) this.giveUp(mail.id); // before it was done, the program ended
+      } catch (error) {
+        wrong(error);
+      }
     }
     this.#turn();
-    this.#delays.start();
+    if (!isAll) this.#keep(this.#takeAllLater());
+  }
+
+  async #takeAllLater(): Promise<void> {
+    await pause(LOCAL_RETRY, this.#closing.signal);
+    if (!this.#closing.signal.aborted) this.#takeAll();
   }
 
   /** Takes charge of a mail that was just queued, unless it has it in its charge already. */

@@ -6,17 +6,25 @@ import { shown, UsageError } from '../wire/usage.ts';
 import { isIterable } from './content-source.ts';
 import { atOnce } from './hook-call.ts';
 
-/** Every mail with a recipient that is not final. */
-export function* mailsOf(queue: Pick<Queue, 'mails'>): Generator<QueuedMail, void> {
-  const mails: unknown = atOnce('mails of the queue', queue.mails());
-  if (!isIterable(mails) || !(Symbol.iterator in mails)) throw new UsageError(`mails of the queue must return an iterable of mails, not ${shown(mails)}`);
-  for (const mail of mails) yield mailIn('mails', mail);
+/** Every mail with a recipient that is not final, as far as the queue tells; `wrong` is told why it does not. */
+export function* mailsOf(queue: Pick<Queue, 'mails'>, wrong: (error: unknown) => void): Generator<QueuedMail, void> {
+  try {
+    const mails: unknown = atOnce('mails of the queue', queue.mails());
+    if (!isIterable(mails) || !(Symbol.iterator in mails)) throw new UsageError(`mails of the queue must return an iterable of mails, not ${shown(mails)}`);
+    for (const mail of mails as Iterable<unknown>) {
+      if (isMail(mail)) yield mail;
+      else wrong(noMail('mails', mail));
+    }
+  } catch (error) {
+    wrong(error);
+  }
 }
 
 /** The mail, where it has a recipient that is not final. */
 export function mailOf(queue: Pick<Queue, 'mail'>, id: string): QueuedMail | undefined {
   const mail: unknown = atOnce('mail of the queue', queue.mail(id)) ?? undefined; // a database may say null
-  return mail === undefined ? undefined : mailIn('mail', mail);
+  if (mail !== undefined && !isMail(mail)) throw noMail('mail', mail);
+  return mail;
 }
 
 /** The mail that `add` or `bounce` has resolved with. */
@@ -43,9 +51,8 @@ export function hasRoom(queue: Pick<Queue, 'roomFor'>, octets: number): boolean 
   return atOnce('roomFor of the queue', queue.roomFor?.(octets)) !== false;
 }
 
-function mailIn(name: 'mails' | 'mail', mail: unknown): QueuedMail {
-  if (!isMail(mail)) throw new UsageError(`${name} of the queue must return a mail as "add" resolves with, not ${shown(mail)}`);
-  return mail;
+function noMail(name: 'mails' | 'mail', mail: unknown): UsageError {
+  return new UsageError(`${name} of the queue must return a mail as "add" resolves with, not ${shown(mail)}`);
 }
 
 /** As far as the relay could not go on without it; `checkQueue` tells more of a store. The paths are not looked at: who keeps them as text makes them when they are. */
