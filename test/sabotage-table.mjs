@@ -136,7 +136,7 @@ export const MISTAKES = [
   ['mail takes the room of the next checkpoint', 'node/disk-room.ts', '> this.#floor + Math.max(need, this.#othersNeed)', '> this.#floor', JOURNAL],
   ['a queue that is closed goes on taking what comes', 'node/segment-log.ts', "    this.#closed = new Error('the queue is closed, and takes nothing more: open it anew');\n", '', JOURNAL],
   ['a mail that comes too late for a queue leaves its content there', 'node/journal.ts', '      this.#expectOpen(); // still: it may be long in coming\n', '', JOURNAL],
-  ['queues on one disk have checkpoints together', 'node/journal.ts', 'this.#options.shared?.inTurn(work, () => this.#closing) ?? work()', 'work()', JOURNAL],
+  ['queues on one disk have checkpoints together', 'node/journal.ts', 'this.#options.shared?.inTurn(work, () => this.#closing !== undefined) ?? work()', 'work()', JOURNAL],
   ['a piece that ends in a record is taken for the end', 'node/segment-file.ts', 'if (at === 0 && (needed <= length || needed > MOST_OF_A_RECORD)) return begin;', 'return begin;', 'test/node/segment-file'],
   ['a copy that was made in vain stays', 'node/recovery.ts', 'if (state?.content?.segment === 0 && !isDone(state)) continue;', 'if (state !== undefined && !isDone(state)) continue;', JOURNAL],
   ['content is removed where what told of it has decayed', 'node/recovery.ts', '(whole && (await isOwn(disk, name, secret)))', '(await isOwn(disk, name, secret))', JOURNAL],

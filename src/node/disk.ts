@@ -150,8 +150,10 @@ export class FileDisk implements Disk {
 
   async close(): Promise<void> {
     for (const path of [...this.#open.keys()]) await this.#forget(path);
-    for (const descriptor of this.#folders.values()) await result<void>((done) => close(descriptor, done));
-    this.#folders.clear();
+    for (const [folder, descriptor] of [...this.#folders]) {
+      if (!this.#folders.delete(folder)) continue; // another call closes it: by now the number may be another file's
+      await result<void>((done) => close(descriptor, done));
+    }
   }
 
   async #expectName(path: string, descriptor: number): Promise<void> {

@@ -52,6 +52,7 @@ export class FileQueue implements Queue, AsyncDisposable {
   readonly #directory: string;
   readonly #lock: Lock;
   readonly #mails = new Map<string, QueuedMail>();
+  #closing: Promise<void> | undefined;
   /** Names of files that could not be read and were moved to `dead/`. */
   readonly dead: string[] = [];
 
@@ -154,8 +155,9 @@ export class FileQueue implements Queue, AsyncDisposable {
     this.#mails.delete(id);
   }
 
-  async close(): Promise<void> {
-    await this.#lock.release();
+  close(): Promise<void> {
+    this.#closing ??= this.#lock.release(); // once: by then another may have the lock
+    return this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -81,7 +81,7 @@ export class Journal implements Queue, AsyncDisposable {
   #checkpoint: Promise<void> | undefined;
   #fresh: Holdings & { readonly time: number } = { size: 0, carried: 0, time: 0 }; // after the last checkpoint
   #brokenOff = false; // the last checkpoint was, for want of room: mail with larger content that is done with meanwhile makes room for the next
-  #closing = false;
+  #closing: Promise<void> | undefined;
   #begun: Promise<void> | undefined; // of a queue that was opened to look at
 
   /** Opens the queue in a directory, makes it on first use, and reads back what waits in it. Rejects when another process has it, where it is of another version, and, nothing having changed, where the directory is no queue's and not empty. It stays where it is when the program goes to another directory. */
@@ -208,8 +208,8 @@ export class Journal implements Queue, AsyncDisposable {
       left: () => this.#room.leftForCheckpoint(),
       carryLimit: this.#carryLimit,
       moved: (id, place) => this.#book.move(id, place),
-      closing: () => this.#closing,
-      inTurn: (work) => this.#options.shared?.inTurn(work, () => this.#closing) ?? work(),
+      closing: () => this.#closing !== undefined,
+      inTurn: (work) => this.#options.shared?.inTurn(work, () => this.#closing !== undefined) ?? work(),
     }).then(
       () => this.#ended(false),
       (error) => {
@@ -228,8 +228,16 @@ export class Journal implements Queue, AsyncDisposable {
     this.#options.shared?.tell(this.#need()); // less, where content has files of its own now
   }
 
-  async close(): Promise<void> {
-    this.#closing = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
     try {
       await this.#checkpoint?.catch((error: unknown) => {
         if (!isFull(error)) throw error; // the next start has another
@@ -243,10 +251,6 @@ export class Journal implements Queue, AsyncDisposable {
     await this.#options.shared?.close();
     await this.#store.disk.close();
     await this.#release();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   async #take(mail: NewMail, content: AsyncIterable<Uint8Array>, cause: Results | undefined): Promise<QueuedMail> {
@@ -347,7 +351,7 @@ export class Journal implements Queue, AsyncDisposable {
   }
 
   #checkpointSoon(): void {
-    if (this.#checkpoint === undefined && !this.#closing && this.#log.failure === undefined) this.checkpoint().catch(() => undefined); // `failed` has been called
+    if (this.#checkpoint === undefined && this.#closing === undefined && this.#log.failure === undefined) this.checkpoint().catch(() => undefined); // `failed` has been called
   }
 
   /** Milliseconds from then to now; the other way round where the clock was set back since, so that nothing is believed until it has caught up. */

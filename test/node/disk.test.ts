@@ -27,6 +27,14 @@ replaceIn('node:fs/promises', {
 });
 
 describe('a directory as a disk, when no file can be opened any more', () => {
+  it('closes each descriptor once, also where two ask for it', async () => {
+    using directory = temporaryDirectory();
+    const disk = await FileDisk.open(directory.path);
+    await disk.write('journal/a', [encodeAscii('x')], 0);
+    await Promise.all([disk.close(), disk.close()]);
+    await disk.close();
+  });
+
   it('syncs a folder by the descriptor that it has', async () => {
     using directory = temporaryDirectory();
     const disk = await FileDisk.open(directory.path);

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { chdir, cwd } from 'node:process';
+import process, { chdir, cwd } from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileQueue } from '../../src/node/file-queue.ts';
 import type { NewMail } from '../../src/relay/queue/port.ts';
@@ -44,6 +44,22 @@ function mailTo(names: readonly string[], id?: string): NewMail {
 }
 
 const BOB = mailTo(['<bob@b.test>'], 'm1');
+
+// found by reading: where the lock is a file, a second call removed whatever had its name by then
+it('gives up its lock once, however often it is closed', async () => {
+  const { platform } = process;
+  Object.defineProperty(process, 'platform', { value: 'elsewhere' });
+  try {
+    const queue = await open();
+    await Promise.all([queue.close(), queue.close()]);
+    const other = await reopen(queue);
+    await queue.close();
+    await expect(open()).rejects.toThrow('another process has this queue open');
+    await other.close();
+  } finally {
+    Object.defineProperty(process, 'platform', { value: platform });
+  }
+});
 
 it('stays where it is when the program goes to another directory', async () => {
   const began = cwd();

@@ -730,6 +730,15 @@ describe('a queue that was closed', () => {
     expect(states(other, id)).toEqual(['waiting']);
   });
 
+  it('is closed once, however often it is asked to', async () => {
+    const journal = await Journal.open(folder());
+    const closed = vi.spyOn(FileDisk.prototype, 'close');
+    await Promise.all([journal.close(), journal.close()]);
+    await journal.close();
+    expect(closed).toHaveBeenCalledTimes(1);
+    closed.mockRestore();
+  });
+
   it('takes nothing more either where it was only looked at', async () => {
     const directory = folder();
     const journal = await Journal.open(directory, { idle: true });
