@@ -161,7 +161,8 @@ class Ways {
       await work();
     } catch (error) {
       if (error instanceof PartedWays) return this.find(groups);
-      this.#settleAll(groups, closing?.aborted === true ? ABORTED : outcomeOf(ownVerdict('local-failure', errorText(error))));
+      const open = groups.map((group) => ({ ...group, recipients: group.recipients.filter((recipient) => this.results[recipient] === undefined) })); // nobody who has been delivered is told otherwise
+      this.#settleAll(open, closing?.aborted === true ? ABORTED : outcomeOf(ownVerdict('local-failure', errorText(error))));
     }
   }
 

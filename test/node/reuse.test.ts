@@ -1,6 +1,7 @@
 // Connections that serve several mails, and recipients of several domains that share one.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectTo } from '../../src/node/client.ts';
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import { ConnectionPool } from '../../src/node/pool.ts';
 import { ofOctets } from '../../src/node/content-source.ts';
@@ -8,6 +9,8 @@ import { parsed } from '../../src/node/given-path.ts';
 import { now } from '../../src/node/now.ts';
 import { relay, relayTo } from '../../src/node/relay.ts';
 import { Resolver } from '../../src/node/resolve.ts';
+import type { ClientOptions } from '../../src/protocol/client/option.ts';
+import { ClientSession } from '../../src/protocol/client/session.ts';
 import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import { startDnsServer, type DnsServer, type DnsZones } from '../support/dns-server.mjs';
 import { latin1 } from '../support/raw-peer.ts';
@@ -91,6 +94,22 @@ describe('a connection', () => {
     expect(await send('2@b.test')).toEqual(['<2@b.test> delivered 250 mx.test']);
     await pool.close();
     expect(server.connections).toBe(2);
+  });
+
+  it('that cannot be followed by another one leaves those delivered who are', async () => {
+    await using server = await startScriptedServer(['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 LIMITS RCPTDOMAINMAX=1', ...mail(), ...FAREWELL]);
+    let sessions = 0;
+    const session = (options: ClientOptions, at: number): ClientSession => {
+      if ((sessions += 1) > 1) throw new Error('none of it');
+      return new ClientSession(options, at);
+    };
+    const options = { hostname: 'client.test', timeout: 5_000, session };
+    const [first, second] = await relay('<>', ['1@a.test', '2@b.test'], latin1('Hello\r\n'), { ...options, routing: { smarthost: { host: '127.0.0.1', port: server.port } } });
+    expect(first?.outcome.state).toBe('delivered');
+    expect(second?.outcome).toMatchObject({ state: 'deferred', reason: 'session-limit' });
+    sessions = 0;
+    await using client = connectTo(`smtp://127.0.0.1:${server.port}`, options);
+    expect((await client.send({ from: '<>', to: ['1@a.test', '2@b.test'], content: latin1('Hello\r\n') })).map(({ outcome }) => outcome.state)).toEqual(['delivered', 'deferred']);
   });
 
   it('serves a domain whose mail goes to the same host, by its address; and from then on both at once', async () => {
