@@ -95,6 +95,7 @@ export class MailClient implements AsyncDisposable {
   readonly #pool: ConnectionPool;
   readonly #waiting: Job[] = []; // from #first on
   #first = 0;
+  #measuring = 0; //                mails whose content is being read before they wait
   #lanes = 0; //                    mails under way, each on a connection of its own
   #most = Infinity; //              lanes, since a further one had no connection
   #ready: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
@@ -117,9 +118,9 @@ export class MailClient implements AsyncDisposable {
     this.#pool = new ConnectionPool({ idle, mails: mailsPerConnection, age: Infinity, most: connections, clock: now });
   }
 
-  /** Mails that wait for a connection. */
+  /** Mails that wait for a connection, or for their content to be measured. */
   get waiting(): number {
-    return this.#waiting.length - this.#first;
+    return this.#measuring + this.#waiting.length - this.#first;
   }
 
   /** Resolves when another mail may be given to `send`; at once, as long as fewer than `waiting` wait. */
@@ -146,9 +147,15 @@ export class MailClient implements AsyncDisposable {
       const outgoing = outgoingOf(reversePath, content, this.#options.signal);
       this.#inHand += 1;
       if (!(outgoing instanceof Promise)) return this.#add({ mail: asking(outgoing, mail), paths, resolve });
+      this.#measuring += 1;
       outgoing.then(
-        (measured) => this.#add({ mail: asking(measured, mail), paths, resolve }),
+        (measured) => {
+          this.#measuring -= 1;
+          this.#add({ mail: asking(measured, mail), paths, resolve });
+        },
         (error: unknown) => {
+          this.#measuring -= 1;
+          this.#tellReady();
           this.#release();
           reject(error);
         },
@@ -196,12 +203,15 @@ export class MailClient implements AsyncDisposable {
       this.#waiting.splice(0, this.#first);
       this.#first = 0;
     }
-    const { waiting = 100 } = this.#options;
-    if (this.#ready !== undefined && this.waiting < waiting) {
-      this.#ready.resolve();
-      this.#ready = undefined;
-    }
+    this.#tellReady();
     return job;
+  }
+
+  #tellReady(): void {
+    const { waiting = 100 } = this.#options;
+    if (this.waiting >= waiting) return;
+    this.#ready?.resolve();
+    this.#ready = undefined;
   }
 
   /** Sends what waits, one mail after the other, until nothing does. Never rejects. */
@@ -271,7 +281,7 @@ export class MailClient implements AsyncDisposable {
       this.#most = this.#lanes;
       return 'left';
     }
-    const waiting = Array.from({ length: this.waiting }, () => this.#next());
+    const waiting = Array.from({ length: this.#waiting.length - this.#first }, () => this.#next());
     for (const each of [job, ...waiting]) if (each !== undefined) await tell(each);
     return 'told';
   }

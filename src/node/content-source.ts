@@ -15,10 +15,10 @@ import type { Outgoing } from './sender.ts';
 /** Content to relay: all of it, a stream that is read into memory, or a function that gives the same stream each time. It is called to measure the mail, and again for each transaction; where it gives more or less then, the mail is deferred. */
 export type Content = Uint8Array | AsyncIterable<Uint8Array> | (() => AsyncIterable<Uint8Array>);
 
-/** Returns the mail with the size and kind of its content; a promise of it, where the content is a stream. Rejects where that cannot be read, with UsageError where it is no content. Once `signal` aborts nobody waits for it: it is empty then, and not to be sent. */
+/** Returns the mail with the size and kind of its content; a promise of it, where the content is a stream. Rejects where that cannot be read, with UsageError where it is no content. Once `signal` aborts nobody waits for it, and no more of it is read: it is empty then, and not to be sent. */
 export function outgoingOf(reversePath: ReversePath, content: Content, signal: Signal | undefined): Outgoing | Promise<Outgoing> {
   if (isOctets(content)) return ofOctets(reversePath, content);
-  const read = typeof content === 'function' ? measured(reversePath, content) : collect(content).then((octets) => ofOctets(reversePath, octets));
+  const read = typeof content === 'function' ? measured(reversePath, content, signal) : collect(content, signal).then((octets) => ofOctets(reversePath, octets));
   return signal === undefined ? read : unlessAborted(read, signal, ofOctets(reversePath, EMPTY));
 }
 
@@ -39,16 +39,16 @@ async function* once(octets: Uint8Array): AsyncGenerator<Uint8Array, void> {
   yield octets;
 }
 
-async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+async function collect(content: AsyncIterable<Uint8Array>, signal: Signal | undefined): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  for await (const octets of octetsOf(content)) pieces.push(octets);
+  for await (const octets of octetsOf(content, signal)) pieces.push(octets);
   return concat(pieces);
 }
 
-async function measured(reversePath: ReversePath, content: () => AsyncIterable<Uint8Array>): Promise<Outgoing> {
+async function measured(reversePath: ReversePath, content: () => AsyncIterable<Uint8Array>, signal: Signal | undefined): Promise<Outgoing> {
   let size = 0;
   let eightBit = false;
-  for await (const octets of octetsOf(content())) {
+  for await (const octets of octetsOf(content(), signal)) {
     size += octets.length;
     eightBit ||= !isAscii(octets);
   }
@@ -68,11 +68,12 @@ async function* same(content: AsyncIterable<Uint8Array>, size: number, eightBit:
 
 const CHANGED = 'it is not what it was when it was measured';
 
-/** The pieces, each of which has been found to be octets, whatever its type promised. */
-async function* octetsOf(content: unknown): AsyncGenerator<Uint8Array, void> {
+/** The pieces, each of which has been found to be octets, whatever its type promised; none any more once `signal` has aborted. */
+async function* octetsOf(content: unknown, signal?: Signal): AsyncGenerator<Uint8Array, void> {
   if (isPromise(content)) content.then(undefined, () => undefined); // that it rejects need not end the process too
   if (!isIterable(content)) throw new UsageError(`content must be octets (Uint8Array), an async iterable of them, or a function that returns one, not ${nameOf(content)}`);
   for await (const piece of content) {
+    if (signal?.aborted === true) return;
     checkOctets(piece);
     yield piece;
   }

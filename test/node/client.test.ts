@@ -400,6 +400,57 @@ describe('a client for many mails', () => {
     warned.mockRestore();
   });
 
+  it.each(['a stream', 'a function'])('counts mails whose content is being measured among those that wait: %s', async (kind) => {
+    const { url } = await keeping();
+    const gate = deferred();
+    const stream = async function* (): AsyncGenerator<Uint8Array> {
+      await gate.promise;
+      yield latin1('x\r\n');
+    };
+    const failing = deferred();
+    await using client = connectTo(url, { ...OPTIONS, connections: 1, waiting: 2 });
+    const sent = client.send(mailTo('1', kind === 'a stream' ? stream() : stream));
+    const lost = client.send(mailTo('2', (async function* (): AsyncGenerator<Uint8Array> {
+      await failing.promise;
+      throw new Error('lost');
+    })()));
+    let ready = false;
+    const again = client.ready.then(() => (ready = true));
+    await turns(5);
+    expect([ready, client.waiting]).toEqual([false, 2]);
+    failing.resolve();
+    await expect(lost).rejects.toThrow('lost');
+    await again;
+    expect(client.waiting).toBe(1);
+    gate.resolve();
+    expect(brief(await sent)).toBe('delivered 250');
+    expect(client.waiting).toBe(0);
+  });
+
+  it.each(['a stream', 'a function'])('reads no more of endless content once it is aborted: %s', async (kind) => {
+    const { url } = await keeping();
+    const aborter = new AbortController();
+    let pieces = 0;
+    let left = false;
+    const endless = async function* (): AsyncGenerator<Uint8Array> {
+      try {
+        for (; pieces < 1_000; pieces += 1) {
+          await turns(1);
+          yield latin1('x\r\n');
+        }
+      } finally {
+        left = true;
+      }
+    };
+    await using client = connectTo(url, { ...OPTIONS, signal: aborter.signal });
+    const sent = client.send(mailTo('bob', kind === 'a stream' ? endless() : endless));
+    await until(() => pieces > 3);
+    aborter.abort();
+    expect(brief(await sent)).toBe('deferred 451 aborted');
+    await until(() => left);
+    expect(pieces).toBeLessThan(50);
+  });
+
   it('waits for no content that does not come once it is aborted', async () => {
     const { url } = await keeping();
     const aborter = new AbortController();
