@@ -24,6 +24,7 @@ import type { Outcome } from '../protocol/client/action.ts';
 import { isNextHop, type NextHop, parseServer } from '../relay/next-hop.ts';
 import type { RouteOptions, Target } from '../relay/route.ts';
 import { parseReversePath, type ForwardPath, type ReversePath } from '../syntax/path.ts';
+import type { Signal } from './aborter.ts';
 import { ConnectError } from './connect.ts';
 import { type Content, outgoingOf } from './content-source.ts';
 import type { RecipientOutcome } from './deliver.ts';
@@ -92,6 +93,7 @@ export function connectTo(url: string, options: MailClientOptions = {}): MailCli
 export class MailClient implements AsyncDisposable {
   readonly #server: NextHop;
   readonly #options: Omit<MailClientOptions, 'tls'> & Pick<SenderOptions, 'tls'>;
+  readonly #closing: Signal | undefined; // nothing is begun once it has aborted
   readonly #pool: ConnectionPool;
   readonly #waiting: Job[] = []; // from #first on
   #first = 0;
@@ -108,13 +110,14 @@ export class MailClient implements AsyncDisposable {
     if (!isNextHop(server)) throw new UsageError(`a MailClient is of { host, port }, or made by connectTo(url), not of ${shown(server)}`);
     checkObject(options);
     checkNames(options, CLIENT_OPTIONS);
-    const { connections = 5, mailsPerConnection = Infinity, idle = 10_000, signal } = options;
+    const { connections = 5, mailsPerConnection = Infinity, idle = 10_000, signal, closing = signal } = options;
     checkCounts(options, LEAST);
     checkSender(options);
     checkResolver(options.resolver);
-    if (signal !== undefined) setMaxListeners(0, signal);
+    for (const each of [signal, closing]) if (each !== undefined) setMaxListeners(0, each);
     this.#server = server;
     this.#options = { ...options, tls: tlsClientOf(options.tls) };
+    this.#closing = closing;
     this.#pool = new ConnectionPool({ idle, mails: mailsPerConnection, age: Infinity, most: connections, clock: now });
   }
 
@@ -144,7 +147,7 @@ export class MailClient implements AsyncDisposable {
       const reversePath = parsed(from, parseReversePath);
       const paths = parsedRecipients(to);
       checkEnvelopeParameters(mail, paths.length);
-      const outgoing = outgoingOf(reversePath, content, this.#options.signal);
+      const outgoing = outgoingOf(reversePath, content, this.#closing);
       this.#inHand += 1;
       if (!(outgoing instanceof Promise)) return this.#add({ mail: asking(outgoing, mail), paths, resolve });
       this.#measuring += 1;
@@ -220,7 +223,7 @@ export class MailClient implements AsyncDisposable {
     let held = this.#pool.take(SERVER);
     const behind: { readonly job: Job; readonly outcomes: Promise<readonly Outcome[]> }[] = [];
     const next = (): Follower | undefined => {
-      const following = held === undefined || held.mails >= mailsPerConnection ? undefined : this.#next();
+      const following = held === undefined || held.mails >= mailsPerConnection || this.#closing?.aborted === true ? undefined : this.#next();
       if (held === undefined || following === undefined) return undefined;
       held.mails += 1;
       const { promise, resolve } = promised<readonly Outcome[]>();
@@ -228,6 +231,11 @@ export class MailClient implements AsyncDisposable {
       return { mail: following.mail, forwardPaths: following.paths, settle: resolve };
     };
     for (let job = this.#next(); job !== undefined; ) {
+      if (this.#closing?.aborted === true) {
+        this.#settle(job, [], { ...ABORTED, time: Date.now() });
+        job = this.#next();
+        continue;
+      }
       const open = held ?? (await this.#openFor(job));
       if (open === 'left') return;
       if (open === 'told') {
@@ -273,7 +281,7 @@ export class MailClient implements AsyncDisposable {
       }
       tell = async (each) => this.#settle(each, await held.connection.send(each.mail, each.paths), ABORTED, held.target); // says why, and sends nothing
     } catch (error) {
-      tell = (each) => this.#settle(each, [], outcomeOfError(error, this.#options.signal?.aborted === true));
+      tell = (each) => this.#settle(each, [], outcomeOfError(error, this.#closing?.aborted === true));
     }
     if (this.#lanes > 1) {
       this.#waiting.splice(this.#first, 0, job);
@@ -296,10 +304,10 @@ export class MailClient implements AsyncDisposable {
 
   /** Opens one more connection, to the first address of the server that answers. Rejects with a ConnectError, or with a verdict's text. */
   async #open(): Promise<Held> {
-    const { hostname = await machineName(), resolver = new Resolver(), signal } = this.#options;
+    const { hostname = await machineName(), resolver = new Resolver() } = this.#options;
     const options = { ...this.#options, hostname };
     const routing: RouteOptions = { ownNames: [], ownAddresses: [], routes: new Map(), smarthost: this.#server, mxPort: this.#server.port, allowPrivateTargets: true };
-    const route = await resolver.route(this.#server.host, routing, signal === undefined ? {} : { signal });
+    const route = await resolver.route(this.#server.host, routing, this.#closing === undefined ? {} : { signal: this.#closing });
     if (route.type === 'verdict') throw new ConnectError(route.verdict.reply.lines.join(' '), false);
     let last: unknown;
     for await (const targets of raced(route.targets)) {

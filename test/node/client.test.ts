@@ -451,6 +451,36 @@ describe('a client for many mails', () => {
     expect(pieces).toBeLessThan(50);
   });
 
+  // found by trying: the option was looked at only by connections that had not served
+  it('begins nothing more once `closing` has aborted, and finishes what was begun', async () => {
+    const gate = deferred();
+    const { url, taken } = await keeping(() => gate.promise.then(() => undefined));
+    const aborter = new AbortController();
+    let reading = false;
+    await using client = connectTo(url, { ...OPTIONS, connections: 1, closing: aborter.signal });
+    const first = client.send(mailTo('1', async function* () {
+      yield latin1('1\r\n');
+      reading = client.waiting === 0;
+    }));
+    await until(() => reading);
+    const others = [client.send(mailTo('2')), client.send(mailTo('3', (async function* () { yield await new Promise<Uint8Array>(() => undefined); })()))];
+    aborter.abort();
+    gate.resolve();
+    expect(brief(await first)).toBe('delivered 250');
+    expect((await Promise.all(others)).map(brief)).toEqual(['deferred 451 aborted', 'deferred 451 aborted']);
+    expect(brief(await client.send(mailTo('4')))).toBe('deferred 451 aborted');
+    expect(taken).toEqual(['<1@b.test> 1\r\n']);
+  });
+
+  it('opens no connection once `closing` has aborted', async () => {
+    const { url, clients } = await keeping();
+    const aborter = new AbortController();
+    aborter.abort();
+    await using client = connectTo(url, { ...OPTIONS, closing: aborter.signal });
+    expect(brief(await client.send(mailTo('1')))).toBe('deferred 451 aborted');
+    expect(clients.size).toBe(0);
+  });
+
   it('waits for no content that does not come once it is aborted', async () => {
     const { url } = await keeping();
     const aborter = new AbortController();
