@@ -5,6 +5,7 @@
 // Left out: caching and DNSSEC, for which Node tells neither the TTL of MX nor whether an answer was authentic.
 
 import type { Resolver as Channel } from 'node:dns/promises';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { domainToASCII } from 'node:url';
 import { isAsciiText } from '../wire/ascii.ts';
 import { checkCounts, checkNames, checkObject, shown, UsageError } from '../wire/usage.ts';
@@ -16,6 +17,7 @@ import type { OwnVerdict } from '../relay/own-verdict.ts';
 import type { Signal } from './aborter.ts';
 import { errorCode } from './error-text.ts';
 import { nodeDns } from './on-demand.ts';
+import { LONGEST_TIMER, type Timer } from './pause.ts';
 
 /** The options of a `Resolver`. */
 export interface ResolverOptions {
@@ -30,7 +32,9 @@ const RESOLVER_OPTIONS: Readonly<Record<keyof ResolverOptions, true>> = { server
 /** How a `Resolver` is to find one route. */
 export interface RouteContext {
   /** Its abortion cancels the questions that are open; what waits for them throws its reason. */
-  readonly signal?: Signal;
+  readonly signal?: Signal | undefined;
+  /** The longest wait for an answer. Default: as the options of the Resolver say. */
+  readonly timeout?: Milliseconds | undefined;
   /** Told of each answer and decision, in order. */
   readonly onStep?: (step: Step) => void;
   /** Shuffles hosts of equal preference. Default: Math.random. */
@@ -69,9 +73,9 @@ export class Resolver {
    *
    * `domain`: as in a mailbox, U-labels (RFC 6531) and address literals included. Never throws for anything the DNS says.
    */
-  async route(domain: string, options: RouteOptions, { signal, onStep = () => {}, random = Math.random }: RouteContext = {}): Promise<Route> {
+  async route(domain: string, options: RouteOptions, { signal, timeout, onStep = () => {}, random = Math.random }: RouteContext = {}): Promise<Route> {
     checkRoute(domain, options);
-    const questions = new Questions(this.#options, signal);
+    const questions = new Questions(this.#options, signal, timeout);
     const hosts = await findHosts(domain, options, questions, onStep, random);
     if (hosts.type === 'verdict') return hosts;
 
@@ -138,6 +142,7 @@ const CODES: Readonly<Record<string, DnsAnswer<never>>> = {
   EFORMERR:     { type: 'failure', reason: 'FORMERR' },
   ENOTIMP:      { type: 'failure', reason: 'NOTIMP' },
   ETIMEOUT:     { type: 'failure', reason: 'no answer in time' },
+  ECANCELLED:   { type: 'failure', reason: 'no answer in time' }, // that of one asked at the same time was over
   ECONNREFUSED: { type: 'failure', reason: 'no DNS server there' },
   EAI_AGAIN:    { type: 'failure', reason: 'no answer now' }, // this and the next are the system's, for a next hop that is configured
   EMFILE:       { type: 'failure', reason: 'too many open files here' },
@@ -156,12 +161,14 @@ class Questions {
   readonly #channel: Channel;
   readonly #systemHosts: boolean;
   readonly #signal: Signal | undefined;
+  readonly #longest: Milliseconds;
 
-  constructor({ servers, timeout = seconds(5) }: ResolverOptions, signal: Signal | undefined) {
+  constructor({ servers, timeout = seconds(5) }: ResolverOptions, signal: Signal | undefined, longest: Milliseconds = Infinity) {
     this.#channel = new (nodeDns().Resolver)({ timeout, tries: 2 });
     if (servers !== undefined) this.#channel.setServers(servers);
     this.#systemHosts = servers === undefined;
     this.#signal = signal;
+    this.#longest = longest;
   }
 
   mx(domain: string): Promise<DnsAnswer<MxRecord>> {
@@ -188,14 +195,23 @@ class Questions {
     this.#signal?.throwIfAborted();
     const cancel = (): void => this.#channel.cancel();
     this.#signal?.addEventListener('abort', cancel, { once: true });
+    let timer: Timer | undefined;
     try {
-      return recordsOf(await question());
+      if (this.#longest > LONGEST_TIMER) return recordsOf(await question());
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => {
+          reject(Object.assign(new Error('no answer in time'), { code: 'ETIMEOUT' })); // the system's own look-up cannot be cancelled
+          cancel(); // those that were asked with it too
+        }, this.#longest);
+      });
+      return recordsOf(await Promise.race([question(), late]));
     } catch (error) {
       this.#signal?.throwIfAborted();
       const code = errorCode(error);
       if (code === undefined) throw error;
       return CODES[code] ?? { type: 'failure', reason: code };
     } finally {
+      clearTimeout(timer);
       this.#signal?.removeEventListener('abort', cancel);
     }
   }

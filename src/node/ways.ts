@@ -167,8 +167,8 @@ class Ways {
   }
 
   async #route({ domain }: DestinationGroup): Promise<Route> {
-    const { resolver, routing, routed, signal, closing = signal } = this.#options;
-    const route = await resolver.route(domain, routing, closing === undefined ? {} : { signal: closing });
+    const { resolver, routing, routed, timeout, signal, closing = signal } = this.#options;
+    const route = await resolver.route(domain, routing, { signal: closing, timeout });
     if (route.type === 'targets') routed?.(route.key);
     return route;
   }

@@ -22,6 +22,7 @@ const zones: { [name: string]: DnsZones[string] } = {
   'b.test': { MX: [[10, 'mx.test']] },
   'c.test': { MX: [[10, 'mx.test'], [20, 'mx2.test']] },
   'mx.test': { A: ['127.0.0.1'] },
+  'silent.test': 'timeout',
   'mx2.test': { A: ['127.0.0.2'] },
   'best.test': { MX: [[0, 'mx.test']] },
   'backup.test': { MX: [[5, 'mx2.test'], [20, 'mx.test']] },
@@ -95,6 +96,15 @@ describe('a connection', () => {
     await pool.close();
     expect(server.connections).toBe(2);
   });
+
+  it('is waited for no longer than `timeout` says, nor is the DNS', async () => {
+    const options = { hostname: 'client.test', timeout: 200, resolver: new Resolver({ servers: [dns.address] }) };
+    const [outcome] = await relay('<>', '1@silent.test', latin1('Hello\r\n'), options);
+    expect(outcome?.outcome).toMatchObject({ state: 'deferred', reason: 'not-routed', reply: { code: 451, enhanced: '4.4.3' } });
+    await using client = connectTo('smtp://silent.test:2525', options);
+    const [told] = await client.send({ from: '<>', to: '1@a.test', content: latin1('Hello\r\n') });
+    expect(told?.outcome).toMatchObject({ state: 'deferred', reason: 'no-connection' });
+  }, 5_000);
 
   it('that cannot be followed by another one leaves those delivered who are', async () => {
     await using server = await startScriptedServer(['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 LIMITS RCPTDOMAINMAX=1', ...mail(), ...FAREWELL]);
