@@ -40,7 +40,7 @@ export function conclude(mail: QueuedMail, recipients: readonly number[], result
   for (const [index, result] of results.entries()) {
     const recipient = recipients[index] ?? -1;
     const before = mail.recipients[recipient];
-    if (before !== undefined) states.set(recipient, isBrokenOff(result) ? untried(before, begun.recipients[recipient]) : stateAfter(result, next !== undefined ? undefined : mail.returned === true ? 'returned' : 'expired'));
+    if (before !== undefined) states.set(recipient, isBrokenOff(result, mail) ? untried(before, begun.recipients[recipient]) : stateAfter(result, next !== undefined ? undefined : mail.returned === true ? 'returned' : 'expired'));
   }
   const failed: News[] = [];
   const relayed: News[] = [];
@@ -53,7 +53,7 @@ export function conclude(mail: QueuedMail, recipients: readonly number[], result
   }
   const failures = failed.map(({ recipient }) => recipient);
   const waits = [...states.values()].some(({ state }) => state === 'waiting');
-  const again = results.some(isBrokenOff) ? now : results.some(({ outcome }) => outcome.state === 'unknown') ? unhurried(mail, next, schedule, now) : next;
+  const again = results.some((result) => isBrokenOff(result, mail)) ? now : results.some(({ outcome }) => outcome.state === 'unknown') ? unhurried(mail, next, schedule, now) : next;
   return { states, failures, news: askedFor(mail, [...failed, ...relayed]), again: waits ? again : undefined };
 }
 
@@ -134,7 +134,8 @@ function untried(now: RecipientState, begun: RecipientState | undefined): Recipi
   return { state, ...(reply === undefined ? {} : { reply }), ...(host === undefined ? {} : { host }) };
 }
 
-/** By our own end, before the mail was out: that is no attempt. */
-function isBrokenOff({ outcome }: RecipientOutcome): boolean {
-  return outcome.state === 'deferred' && outcome.reason === 'aborted';
+/** By our own end, or by an order of the operator, before the mail was out: that is no attempt. */
+function isBrokenOff({ outcome }: RecipientOutcome, { held, returned }: QueuedMail): boolean {
+  if (outcome.state !== 'deferred') return false;
+  return outcome.reason === 'aborted' || (outcome.reason === 'content-lost' && (held === true || returned === true));
 }

@@ -10,7 +10,7 @@
 //         whom an outcome is being recorded have their turn when it has been.
 // Rule 6: where the clock of the machine is set back, as it is when it was wrong at the start, what waits comes so much earlier.
 //         Where it leaps ahead, or the machine has slept, mail is no older for it: nobody has tried it in that time.
-// Rule 7: an attempt that our own end breaks off before the mail is out does not count: nobody is given up by it.
+// Rule 7: an attempt that our own end, or the operator (held, returned), breaks off before the mail is out does not count: nobody is given up by it.
 // Rule 8: hosts that serve several domains are judged by what they say and do themselves. That the DNS of one domain fails, or leads
 //         elsewhere by now, says nothing of them: who runs it could have the mail of the others wait.
 

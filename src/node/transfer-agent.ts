@@ -44,7 +44,7 @@ import { OwnFields } from './own-fields.ts';
 import { OwnRouting } from './own-routing.ts';
 import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { isOver } from './hook-question.ts';
-import { contentOf, hasRoom, queuedBy, recentOf } from './queue-answer.ts';
+import { contentOf, hasRoom, mailOf, queuedBy, recentOf } from './queue-answer.ts';
 import { relayTo } from './relay.ts';
 import type { SenderOptions } from './sender.ts';
 import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
@@ -349,14 +349,20 @@ export class TransferAgent implements AsyncDisposable {
   }
 }
 
+/** Why a mail is not sent that was on its way when the operator was told that it is held, or returned. */
+const CALLED_OFF = new Error('the operator has called it off');
+
 /** The content of a mail for an attempt, which is recorded before the final dot goes out: after that the mail may be taken. Why it cannot be read is for the log alone: an outcome goes to the sender in the end. */
 async function* contentForAttempt({ queue, log }: Pick<Settings, 'queue' | 'log'>, id: string, recipients: readonly number[], host: string | undefined): AsyncGenerator<Uint8Array, void> {
   try {
     const recent = recentOf(queue, id);
     if (recent === undefined) yield* contentOf(queue, id);
     else for (const piece of recent) yield piece;
+    const { held, returned } = mailOf(queue, id) ?? {};
+    if (held === true || returned === true) throw CALLED_OFF;
     await queue.attempt?.(id, recipients, host);
   } catch (error) {
+    if (error === CALLED_OFF) throw error;
     log('error', { id, text: errorText(error) });
     throw new Error('failure on our own side', { cause: error });
   }

@@ -194,6 +194,32 @@ const otherwise = (queue: FileQueue, functions: Partial<Queue>): Queue => new Pr
   },
 });
 
+// found by trying: a mail went out after the operator was told that it is held, or returned
+describe.each([['held', true], ['returned', false]] as const)('a mail that is %s while an attempt is on its way', (order, waits) => {
+  it('is called off: it does not go out by that, and the attempt does not count', async () => {
+    await using next = await startScriptedServer(taking());
+    const queue = await FileQueue.open(join(directory.path, 'ordered'));
+    let ordered = false;
+    const host = await start('mx.test', { routes: { 'b.test': next.port, 'a.test': next.port }, options: { queue: otherwise(queue, {
+      recent: () => undefined,
+      content(id) {
+        ordered = true;
+        return queue.content(id);
+      },
+      mail(id) {
+        const mail = queue.mail(id);
+        return mail === undefined || !ordered || mail.reversePath.type === 'null' ? mail : { ...mail, [order]: true };
+      },
+    }) } });
+    await submit(host, '<alice@a.test>', ['<bob@b.test>']);
+    await until(() => events(host).includes(waits ? 'deferred' : 'bounced'));
+    await turns(20);
+    expect(host.logged.filter(([event, { to }]) => event === 'error' || (event === 'delivered' && to === '<bob@b.test>'))).toEqual([]);
+    if (waits) expect([...queue.mails()].map(({ recipients }) => recipients)).toEqual([[{ state: 'waiting' }]]);
+    else expect(host.logged.filter(([event]) => event === 'failed').map(([, { to, reply }]) => [to, reply])).toEqual([['<bob@b.test>', '554 5.3.0 the operator of this host has given up the mail']]);
+  });
+});
+
 describe('a queue that fails', () => {
   // found by trying: what was wrong was told to nobody
   it.each<[string, Partial<Queue>]>([
