@@ -167,7 +167,7 @@ export const MISTAKES = [
   ['who has said QUIT is not told all that it asked for', 'node/destroy.ts', ' || socket.writableLength > 0', '', 'test/node/destroy test/node/pump'],
   ['a socket that breaks is not read', 'node/last-read.ts', 'setImmediate(() => setImmediate(() => destroy.call(this, error)));', 'destroy.call(this, error);', 'test/node/last-read'],
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
-  ['a client that is closing begins another mail over an open connection', 'node/client.ts', '      if (this.#closing?.aborted === true) {', '      if (false) {', 'test/node/client.test'],
+  ['a client that is closing begins another mail over an open connection', 'node/client.ts', '      if (this.#closing?.aborted === true) {', '      if (false) {', 'test/node/client -t closing'],
   ['who was delivered is told of what went wrong later', 'node/sender.ts', '    } catch {\n      return false; // whatever', '    } catch (error) {\n      throw error; // whatever', 'test/node/reuse'],
   ['a session that served another mail is the last one that is tried', 'node/sender.ts', 'this.#used ? Infinity : forwardPaths.length', 'forwardPaths.length', 'test/node/reuse'],
   ['a notification whose mail is gone waits for the next start', 'node/recorder.ts', 'return this.#release(telling); // somebody', 'return; // somebody', 'test/node/dispatch-report'],
