@@ -136,10 +136,13 @@ describe('the examples that serve', () => {
     const port = await unusedPort();
     const impatient = (EXAMPLES[0] ?? '').replace('port: 2525', 'port: 2525, hookTimeout: 200').replace('{ signal }', `{ signal, routing: { smarthost: { host: '127.0.0.1', port: ${next.port} } } }`);
     const slow = run('slow', `import '${moduleOf('server-slow', impatient, port)}';\n`);
-    expect(await sendTo(port, '<bob@example.com>')).toBe('deferred 451 4.3.0');
-    await until(() => next.sessions === 0);
-    expect(sink.mails).toEqual([]);
-    await slow.stop();
+    try {
+      expect(await sendTo(port, '<bob@example.com>')).toBe('deferred 451 4.3.0');
+      await until(() => next.sessions === 0);
+      expect(sink.mails).toEqual([]);
+    } finally {
+      await slow.stop();
+    }
   });
 
   test('the hooks refuse an unknown user and take a known one', async () => {
