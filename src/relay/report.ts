@@ -3,10 +3,9 @@
 // the words, and in the fields too where the report is one in UTF-8 (RFC 6533).
 //
 // Rule 1: what a peer said stands in the middle of a line of ours: no CR, LF or other control of it is written.
-// Rule 2: no line is longer than 998 characters; what a peer said is cut, and folded at its spaces.
+// Rule 2: no line is longer than 998 characters; what a peer said, which notification.ts has cut, is folded at its spaces.
 // Left out: DSN-Gateway and Received-From-MTA, and other languages than English.
 
-import { abridged } from '../syntax/abridgement.ts';
 import { formatDate } from '../syntax/date-time.ts';
 import { addressLiteral } from '../syntax/domain.ts';
 import type { ForwardPath } from '../syntax/path.ts';
@@ -164,7 +163,7 @@ function status({ action, reply, status: said = statusOf(reply) }: ReportedRecip
 
 /** Returns the lines of the reply, each with its codes (RFC 3461 §9.2), in printable ASCII or, with `utf8`, in UTF-8, and wrapped. */
 function wrapReply(given: Reply, utf8: boolean, first: string, indent: string): string[] {
-  const texts = formatReply(abridged(given), { utf8 }).trimEnd().split('\r\n');
+  const texts = formatReply(given, { utf8 }).trimEnd().split('\r\n');
   return texts.flatMap((text, index) => wrap(text, index === 0 ? first : indent, indent));
 }
 

@@ -4,7 +4,7 @@
 // Rule 2: replies are kept as they came until together they are much; of those that come later only as much as anybody reads. A
 //         server may have 64 KiB to say of each of a thousand recipients, and then take its time about the content.
 
-import { abridged } from '../../syntax/abridgement.ts';
+import { abridged, lengthOf } from '../../syntax/abridgement.ts';
 import type { ForwardPath } from '../../syntax/path.ts';
 import type { ClientAction, Outcome } from './action.ts';
 
@@ -50,7 +50,7 @@ export class Recipients {
   report(recipient: number, given: Outcome): void {
     const forwardPath = this.#forwardPaths[recipient];
     if (forwardPath === undefined || this.#outcomes[recipient] !== undefined) return;
-    this.#said += given.reply.lines.reduce((sum, { length }) => sum + length, 0);
+    this.#said += lengthOf(given.reply);
     const outcome = this.#said <= MOST_AS_THEY_CAME ? given : abridgedOutcome(given);
     this.#outcomes[recipient] = outcome;
     this.#left -= 1;
