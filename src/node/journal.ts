@@ -162,11 +162,11 @@ export class Journal implements Queue, AsyncDisposable {
   }
 
   async settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void> {
-    await this.#append({ type: 'RES', results: this.#book.results(id, recipients, nextAttempt) }, 'soon');
+    await this.#append({ type: 'RES', results: this.#book.results(id, recipients, nextAttempt, this.#crowded) }, 'soon');
   }
 
   async bounce(id: string, recipients: readonly RecipientState[], nextAttempt: number, notification: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
-    return this.#take(notification, content, this.#book.results(id, recipients, nextAttempt));
+    return this.#take(notification, content, this.#book.results(id, recipients, nextAttempt, this.#crowded));
   }
 
   hold(id: string, held: boolean): Promise<void> {
@@ -184,7 +184,7 @@ export class Journal implements Queue, AsyncDisposable {
 
   /** Where there is none, a checkpoint begins sooner than it would. */
   roomFor(octets: number): boolean {
-    if (2 * this.#book.states + this.#book.recipients * OBJECTS_OF_A_RECIPIENT > this.#memory) return false;
+    if (this.#crowded) return false;
     const room = this.#log.size <= this.#most && this.#room.forMail(octets, this.#need());
     if (!room) this.#checkpointIfWorth(1 / 64);
     return room;
@@ -285,6 +285,11 @@ export class Journal implements Queue, AsyncDisposable {
       throw error;
     }
     return new StoredMail(envelope, this.#book.find(id), mail);
+  }
+
+  /** Tells whether what is known of the mails that wait takes up the memory that it may. */
+  get #crowded(): boolean {
+    return 2 * this.#book.states + this.#book.recipients * OBJECTS_OF_A_RECIPIENT > this.#memory;
   }
 
   #expectOpen(): void {

@@ -52,6 +52,19 @@ describe('the journal, where there must be room', () => {
     expect((await Journal.on(disk, options)).roomFor(10)).toBe(false);
   });
 
+  it('keeps the beginning alone of what hosts say, where all that wait leave no room in memory', async () => {
+    const journal = await Journal.on(new SimDisk(), { memory: 100_000, delay: () => () => undefined });
+    const ids: string[] = [];
+    while (journal.roomFor(10)) ids.push((await journal.add(mailTo('bob'), inPieces('x'))).id);
+    const wordy: RecipientState = { ...DEFERRED, reply: { code: 450, enhanced: '4.2.0', lines: Array.from({ length: 10 }, () => 'busy '.repeat(96)) } };
+    for (const id of ids) await journal.settle(id, [wordy], 0);
+    await journal.flush();
+    const said = [...journal.mails()].map(({ recipients: [state] }) => state?.reply?.lines.join('') ?? '');
+    expect(said.join('').length).toBeLessThan(50_000);
+    expect(new Set(said.map((text) => text.slice(0, 30)))).toEqual(new Set(['busy '.repeat(6)]));
+    await journal.close();
+  });
+
   /** A disk of so many octets. */
   function limited(capacity: number): SimDisk {
     const disk = new SimDisk();

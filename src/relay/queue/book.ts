@@ -1,6 +1,7 @@
 // What is known of the mails that wait: the fold of all facts (fold.ts) as it grows, one fact after the other, in a queue that
 // runs. Mail that is done with is forgotten at once; what is heard of it later is about nothing.
 
+import { brief } from '../../syntax/abridgement.ts';
 import type { Fact, Results, StoredEnvelope } from './fact.ts';
 import { isDone, join, statesOf, type ContentLocation, type MailState } from './fold.ts';
 import type { RecipientState } from './port.ts';
@@ -59,13 +60,16 @@ export class Book {
     return state;
   }
 
-  /** Returns what is news in `recipients`: not what was read here, nor anything about those whose outcome is known. */
-  results(id: string, recipients: readonly RecipientState[], nextAttempt: number): Results {
+  /**
+   * Returns what is news in `recipients`: not what was read here, nor anything about those whose outcome is known. `crowded`: of what was said the
+   * beginning alone, since all of it can be five times as much as is known of mail that was not tried yet.
+   */
+  results(id: string, recipients: readonly RecipientState[], nextAttempt: number, crowded: boolean): Results {
     const known = this.find(id).recipients;
     const news: Results['recipients'][number][] = [];
     const warned: number[] = [];
     for (const [recipient, state] of recipients.entries()) {
-      if (!('turn' in state) && known[recipient]?.state === 'waiting') news.push({ recipient, state });
+      if (!('turn' in state) && known[recipient]?.state === 'waiting') news.push({ recipient, state: crowded && state.reply !== undefined ? { ...state, reply: brief(state.reply) } : state });
       if (state.warned === true && known[recipient]?.warned !== true) warned.push(recipient);
     }
     return { id, turn: this.turn(), nextAttempt, recipients: news, warned };
