@@ -1,13 +1,14 @@
 // What an attempt means for the recipients it was for: who is done with, who is tried again and when, of whom the sender is
 // told (RFC 5321 §4.5.4.1, §6.1, RFC 3461 §5.2).
 
+import type { Outcome } from '../protocol/client/action.ts';
 import { abridged } from '../syntax/abridgement.ts';
 import { classCorrected, type Reply } from '../syntax/reply.ts';
 import { isAskedFor } from '../relay/notification.ts';
 import type { QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import type { Action } from '../relay/report.ts';
 import { lifeOf, nextAttempt, type RetrySchedule } from '../relay/schedule.ts';
-import { ownVerdict } from '../relay/own-verdict.ts';
+import { OWN_VERDICTS, ownVerdict } from '../relay/own-verdict.ts';
 import type { RecipientOutcome } from './deliver.ts';
 import type { Log } from './log.ts';
 
@@ -32,6 +33,9 @@ export interface Conclusion {
   /** When those who still wait are due; undefined: nobody waits. */
   readonly again: number | undefined;
 }
+
+/** The outcome of who waits for a mail that the operator returns to its sender. */
+export const RETURNED: Outcome = { state: 'failed', reply: OWN_VERDICTS['returned'].reply, inReplyTo: 'nothing', reason: 'aborted' };
 
 /** Concludes from the outcomes of these recipients, in their order. Who waits is given up where the mail's time is over. `begun`: the mail as it was before the attempt. */
 export function conclude(mail: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[], schedule: RetrySchedule, now: number, begun = mail): Conclusion {

@@ -22,14 +22,14 @@ import type { QueuedMail } from '../relay/queue/port.ts';
 import { concerns } from '../relay/route.ts';
 import { lifeOf } from '../relay/schedule.ts';
 import { Scheduler, type SchedulerOptions } from '../relay/scheduler.ts';
-import { OWN_VERDICTS } from '../relay/own-verdict.ts';
 import { Aborter, type Signal } from './aborter.ts';
 import { chargesOf, type Charge, type ChargeOptions } from './charge.ts';
 import { Clock } from './clock.ts';
-import { conclude, logOutcomes, type Conclusion } from './conclusion.ts';
+import { conclude, logOutcomes, RETURNED, type Conclusion } from './conclusion.ts';
 import { DelayWatch } from './delay-watch.ts';
 import type { RecipientOutcome } from './deliver.ts';
 import { errorText } from './error-text.ts';
+import { LOCAL_RETRY, retryLocally } from './local-retry.ts';
 import { LONGEST_TIMER, pause, type Timer } from './pause.ts';
 import { mailOf, mailsOf } from './queue-answer.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
@@ -49,14 +49,12 @@ export interface DispatchOptions extends ChargeOptions, RecorderOptions, Schedul
   readonly ticks?: () => number;
 }
 
-/** Milliseconds after which something is taken up again that failed on our own side. */
-const LOCAL_RETRY = 60_000;
-
 export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #scheduler: Scheduler<Charge>;
   readonly #recorder: Recorder;
   readonly #delays: DelayWatch;
+  readonly #expected = new Set<string>(); // mails that may be in the queue, whose clients have no answer yet
   readonly #charges = new Map<string, readonly Charge[]>(); // by mail
   readonly #trying = new Set<Charge>();
   readonly #unrecorded = new Set<Charge>();
@@ -93,7 +91,7 @@ export class Dispatcher {
       this.#options.log('error', { text: errorText(error) });
     };
     for (const mail of mailsOf(this.#options.queue, wrong)) {
-      if (this.#charges.has(mail.id)) continue;
+      if (this.#charges.has(mail.id) || this.#expected.has(mail.id)) continue;
       try {
         this.#take(mail, now);
         if (mail.returned === true) this.giveUp(mail.id); // before it was done, the program ended
@@ -110,9 +108,20 @@ export class Dispatcher {
     if (!this.#closing.signal.aborted) this.#takeAll();
   }
 
+  /** Leaves a mail alone, whoever orders what, that is being put into the queue: its client may yet hear that it has to send it again. */
+  expect(id: string): void {
+    this.#expected.add(id);
+  }
+
+  /** A mail that was expected is not taken. */
+  dismiss(id: string): void {
+    this.#expected.delete(id);
+  }
+
   /** Takes charge of a mail that was just queued, unless it has it in its charge already. */
   add(mail: QueuedMail): void {
-    const { arrival, nextAttempt } = mail;
+    const { id, arrival, nextAttempt } = mail;
+    this.#expected.delete(id);
     this.#take(mail, nextAttempt > arrival ? nextAttempt : Math.min(arrival, Date.now())); // due when it came, also where the clock was set back since
     this.#turn();
   }
@@ -122,7 +131,7 @@ export class Dispatcher {
     const mail = mailOf(this.#options.queue, id);
     if (mail === undefined) return;
     this.#options.log('retry', { id });
-    this.#retry(mail);
+    if (!this.#expected.has(id)) this.#retry(mail);
   }
 
   #retry(mail: QueuedMail): void {
@@ -164,12 +173,12 @@ export class Dispatcher {
 
   /** Returns a mail to its sender, as the queue has been told already; for recipients who are being tried, when the attempt has ended. */
   giveUp(id: string): void {
+    if (!this.#charges.has(id)) return; // yet: it shows when its turn comes
     const { busy, idle } = this.#part(id);
     this.#withdraw(idle);
     const held = idle.map((charge) => ({ ...charge }));
     this.#charges.set(id, [...busy, ...held]);
-    const outcome: Outcome = { state: 'failed', reply: OWN_VERDICTS['returned'].reply, inReplyTo: 'nothing', reason: 'aborted' };
-    for (const charge of held) this.#keep(this.#giveUp(charge, { outcome }));
+    for (const charge of held) this.#keep(this.#giveUp(charge, { outcome: RETURNED }));
     this.#turn(); // who was waited for may be among them
   }
 
@@ -251,8 +260,11 @@ export class Dispatcher {
     const { mail, waiting, later } = this.#look(charge);
     if (mail === undefined || later) {
       if (!later) this.#forget(charge);
-      this.#release(charge, 'none', later ? Date.now() + LOCAL_RETRY : undefined);
-      return;
+      return void this.#release(charge, 'none', later ? Date.now() + LOCAL_RETRY : undefined);
+    }
+    if (mail.returned === true) { // since before it came into our charge
+      this.#release(charge, 'none', undefined);
+      return this.#giveUp(charge, { outcome: RETURNED });
     }
     let results: readonly RecipientOutcome[];
     this.#trying.add(charge);
@@ -260,8 +272,7 @@ export class Dispatcher {
       results = await relay(mail, waiting, { closing: this.#closing.signal, signal: this.#aborter.signal }, (destination) => this.#routed(charge, destination));
     } catch (error) {
       log('error', { id: charge.id, text: errorText(error) });
-      this.#release(charge, 'none', Date.now() + LOCAL_RETRY);
-      return;
+      return void this.#release(charge, 'none', Date.now() + LOCAL_RETRY);
     } finally {
       this.#trying.delete(charge);
     }
@@ -347,15 +358,7 @@ export class Dispatcher {
   async #record(charge: Charge, conclusion: Conclusion): Promise<void> {
     this.#unrecorded.add(charge);
     if (await this.#isRecorded(charge, conclusion)) return;
-    this.#keep(this.#recordAgain(charge, conclusion)); // nobody need wait for that but our own end
-  }
-
-  async #recordAgain(charge: Charge, conclusion: Conclusion): Promise<void> {
-    for (let last = false; !last; ) {
-      await pause(LOCAL_RETRY, this.#closing.signal);
-      last = this.#closing.signal.aborted; // in vain: the recipients are tried again after the next start
-      if (await this.#isRecorded(charge, conclusion)) return;
-    }
+    this.#keep(retryLocally(() => this.#isRecorded(charge, conclusion), this.#closing.signal)); // nobody need wait for that but our own end; in vain: the recipients are tried again after the next start
   }
 
   async #isRecorded(charge: Charge, conclusion: Conclusion): Promise<boolean> {

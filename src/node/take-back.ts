@@ -1,32 +1,33 @@
 // Mail that a queue has taken, and that its client has to send again: it heard 451 or 421 meanwhile, or has gone (RFC 5321 §4.1.1.10,
 // §4.2.5). The queue is told that nobody waits for it any more, before anything of it is relayed.
 //
-// Rule: where the queue fails at that, it is told again every minute, and once more in the end: at the next start the mail would go out.
+// Rule: where the queue fails at that, it is told again and again: at the next start the mail would go out.
 
 import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import { Aborter } from './aborter.ts';
 import { errorText } from './error-text.ts';
+import { retryLocally } from './local-retry.ts';
 import type { Log } from './log.ts';
-import { pause } from './pause.ts';
-
-/** Milliseconds until a queue that has failed is told again. */
-const AGAIN = 60_000;
+import { mailOf } from './queue-answer.ts';
 
 export class TakeBack {
-  readonly #queue: Pick<Queue, 'settle'>;
+  readonly #queue: Pick<Queue, 'mail' | 'settle'>;
   readonly #log: Log;
+  readonly #taken: (id: string) => void;
   readonly #closing = new Aborter();
   readonly #inHand = new Set<Promise<void>>();
 
-  constructor(queue: Pick<Queue, 'settle'>, log: Log) {
+  /** `taken` is told of each mail that the queue has no more. */
+  constructor(queue: Pick<Queue, 'mail' | 'settle'>, log: Log, taken: (id: string) => void) {
     this.#queue = queue;
     this.#log = log;
+    this.#taken = taken;
   }
 
   /** Resolves when the queue has been told, or has failed once. */
   async take(mail: QueuedMail): Promise<void> {
     if (await this.#isTaken(mail)) return;
-    const taking = this.#takeLater(mail).finally(() => this.#inHand.delete(taking));
+    const taking = retryLocally(() => this.#isTaken(mail), this.#closing.signal).finally(() => this.#inHand.delete(taking));
     this.#inHand.add(taking);
   }
 
@@ -36,17 +37,10 @@ export class TakeBack {
     await Promise.all(this.#inHand);
   }
 
-  async #takeLater(mail: QueuedMail): Promise<void> {
-    for (let last = false; !last; ) {
-      await pause(AGAIN, this.#closing.signal);
-      last = this.#closing.aborted;
-      if (await this.#isTaken(mail)) return;
-    }
-  }
-
   async #isTaken({ id, recipients }: QueuedMail): Promise<boolean> {
     try {
-      await this.#queue.settle(id, recipients.map(() => ({ state: 'failed' })), 0);
+      if (mailOf(this.#queue, id) !== undefined) await this.#queue.settle(id, recipients.map(() => ({ state: 'failed' })), 0); // else the operator has removed it
+      this.#taken(id);
       return true;
     } catch (error) {
       this.#log('error', { id, text: `the client sends this mail again, and the queue keeps it: ${errorText(error)}` });

@@ -166,7 +166,7 @@ export class TransferAgent implements AsyncDisposable {
     this.#routing = new OwnRouting(routing, hostname);
     this.#fields = new OwnFields(hostname);
     this.#local = new LocalDelivery(notifier, (notification) => this.#dispatcher.add(notification));
-    this.#takeBack = new TakeBack(queue, log);
+    this.#takeBack = new TakeBack(queue, log, (id) => this.#dispatcher.dismiss(id));
     this.#pool = new ConnectionPool({ ...reuse, clock: now });
     this.#destinations = new Destinations(resolver, hostname, () => this.#routing.current);
     this.#dispatcher = new Dispatcher({
@@ -283,6 +283,7 @@ export class TransferAgent implements AsyncDisposable {
     try {
       let kept: number | undefined; // octets in the Maildir
       if (relayed.forwardPaths.length > 0) {
+        this.#dispatcher.expect(id);
         queued = queuedBy('add', await queue.add({ id, reversePath, parameters, forwardPaths: relayed.forwardPaths, recipientParameters: relayed.recipientParameters }, this.#fields.before(mail, id, submission)));
         if (isOver(mail)) throw mail.signal.reason;
       }
@@ -303,7 +304,8 @@ export class TransferAgent implements AsyncDisposable {
       if (queued !== undefined) this.#dispatch(queued);
       return committed({ id });
     } catch (error) {
-      if (queued !== undefined) await this.#takeBack.take(queued);
+      if (queued === undefined) this.#dispatcher.dismiss(id);
+      else await this.#takeBack.take(queued);
       this.#counts.mails[mail.signal.aborted ? 'lost' : 'refused']++;
       if (error instanceof LoopError) {
         log('refused', { ...story, reason: 'loop' });

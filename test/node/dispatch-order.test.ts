@@ -43,6 +43,17 @@ describe('an order of the operator', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  // found by reading: it stayed in the queue until the next start
+  it('to giveUp counts for a mail that only comes to be taken in charge', async () => {
+    const { queue, dispatcher, done } = stage(() => [DEFERRED]);
+    const mail = queue.put(TO_BOB, NOTHING);
+    returning(queue);
+    dispatcher.giveUp('m1');
+    dispatcher.add(mail);
+    await settle();
+    expect(done).toEqual(['notify m1 0', 'settle m1 failed']);
+  });
+
   it('to retry tries a destination that is dead', async () => {
     let silent = true;
     const { queue, dispatcher, attempts, done } = stage(() => [silent ? SILENT : DELIVERED]);

@@ -549,6 +549,38 @@ describe('a mail whose verdict comes when nobody waits for it any more', () => {
     peer.reset();
   });
 
+  // found by reading: it went out, and its client sent it again
+  it('is left alone before there is one, whatever the operator orders, and though the relay begins', async () => {
+    const [queue, verdict] = [await FileQueue.open(join(directory.path, 'slow')), deferred()];
+    const maildir = { deliver: () => verdict.promise } as unknown as Maildir;
+    const last = await start('last.test', { accept: ['b.test'], maildir: true });
+    const host = await start('first.test', { accept: ['a.test'], routes: { 'b.test': last.server.port, 'x.test': last.server.port }, options: { queue, maildir } });
+    const sent = submit(host, '<x@x.test>', ['<alice@a.test>', '<bob@b.test>']);
+    await until(() => [...queue.mails()].length === 1);
+    const [{ id = '' } = {}] = queue.mails();
+    host.agent.start();
+    host.agent.relaying.retry(id);
+    host.agent.relaying.giveUp(id);
+    await turns(20);
+    verdict.reject(new Error('disk full'));
+    expect((await sent).end).toMatch(/^451 4\.3\.0 /);
+    await host.agent.close(0);
+    expect(events(host)).toEqual(['retry', 'error']);
+    expect([...queue.mails(), ...last.delivered()]).toEqual([]);
+  });
+
+  it('is done with where somebody has removed it meanwhile', async () => {
+    const [queue, verdict] = [await FileQueue.open(join(directory.path, 'slow')), deferred()];
+    const maildir = { deliver: () => verdict.promise } as unknown as Maildir;
+    const host = await start('first.test', { accept: ['a.test'], routes: { 'b.test': await unusedPort() }, options: { queue, maildir } });
+    const sent = submit(host, '<x@x.test>', ['<alice@a.test>', '<bob@b.test>']);
+    await until(() => [...queue.mails()].length === 1);
+    for (const { id, recipients } of queue.mails()) await queue.settle(id, recipients.map(() => ({ state: 'failed' })), 0);
+    verdict.reject(new Error('disk full'));
+    expect((await sent).end).toMatch(/^451 4\.3\.0 /);
+    expect(host.logged.filter(([event, { text }]) => event === 'error' && text !== 'disk full')).toEqual([]);
+  });
+
   it('is not in the Maildir either', async () => {
     const { host, last, take } = await slow({ accept: ['a.test'], maildir: true, options: { hookTimeout: 50 } });
     expect((await submit(host, '<x@x.test>', ['<alice@a.test>', '<bob@b.test>'])).end).toMatch(/^451 /);
