@@ -11,7 +11,7 @@ import { errorCode } from '../node/error-text.ts';
 import { EXIT } from '../node/exit-status.ts';
 import { Journal } from '../node/journal.ts';
 import { InUse } from '../node/lock.ts';
-import { operate, ORDERS, type Answer, type OrderName, type Request } from '../node/operation.ts';
+import { operate, ORDERS, type Answer, type Done, type OrderName, type Request } from '../node/operation.ts';
 import { partFolder, partsOf } from '../node/part.ts';
 import { pause } from '../node/pause.ts';
 import { becomeOwner } from '../node/privilege.ts';
@@ -170,8 +170,8 @@ class Printer {
     for await (const answer of answers) {
       if ('unknown' in answer) continue;
       this.unknown.delete('mail' in answer ? answer.mail.id : answer.done.id);
-      if (this.#json) this.#out(`${visible(JSON.stringify('mail' in answer ? answer.mail : { id: answer.done.id, done: answer.done.what, running }))}\n`);
-      else if ('done' in answer) this.#out(`${answer.done.id} ${doneOf(answer.done.what, running)}\n`);
+      if (this.#json) this.#out(`${visible(JSON.stringify('mail' in answer ? answer.mail : { id: answer.done.id, done: answer.done.what, running, trying: answer.done.trying }))}\n`);
+      else if ('done' in answer) this.#out(`${answer.done.id} ${doneOf(answer.done, running)}\n`);
       else if (!list) this.#out(formatShown(answer.mail, Date.now()));
       else {
         const { mail } = answer;
@@ -201,6 +201,7 @@ class Printer {
   }
 }
 
-function doneOf(what: OrderName, running: boolean): string {
+function doneOf({ what, trying }: Done, running: boolean): string {
+  if (trying === true) return 'is being tried already';
   return what === 'show' ? '' : DONE[what][running ? 0 : 1];
 }

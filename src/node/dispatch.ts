@@ -126,15 +126,14 @@ export class Dispatcher {
     this.#turn();
   }
 
-  /** Tries a mail now, even if its destinations are dead; not for the recipients who are being tried. */
-  retry(id: string): void {
+  /** Tries a mail now, even if its destinations are dead; false: all who wait for it are being tried, and that is not done twice. */
+  retry(id: string): boolean {
     const mail = mailOf(this.#options.queue, id);
-    if (mail === undefined) return;
-    this.#options.log('retry', { id });
-    if (!this.#expected.has(id)) this.#retry(mail);
+    if (mail !== undefined) this.#options.log('retry', { id });
+    return mail === undefined || this.#expected.has(id) || this.#retry(mail);
   }
 
-  #retry(mail: QueuedMail): void {
+  #retry(mail: QueuedMail): boolean {
     const { id } = mail;
     const { busy, idle } = this.#part(id);
     if (busy.some((charge) => this.#unrecorded.has(charge))) this.#wanted.add(id);
@@ -151,6 +150,7 @@ export class Dispatcher {
     this.#withdraw(idle); // not before: what is known of a destination goes with the last of its mail
     this.#delays.again(id); // it may have been held
     this.#turn();
+    return anew.length > 0 || this.#wanted.has(id);
   }
 
   /** Tells whether an attempt at one of its destinations is under way. */

@@ -56,12 +56,19 @@ export interface RecipientRow {
   readonly parameters?: string;
 }
 
-export type Answer = { readonly mail: MailRow } | { readonly done: { readonly id: string; readonly what: OrderName } } | { readonly unknown: string };
+export type Answer = { readonly mail: MailRow } | { readonly done: Done } | { readonly unknown: string };
+
+export interface Done {
+  readonly id: string;
+  readonly what: OrderName;
+  /** With `retry`: all who wait for it are being tried already. */
+  readonly trying?: true;
+}
 
 /** What a relay that runs does about orders; nothing where none runs. */
 export interface RunningRelay {
-  /** Tries a mail now. */
-  retry(id: string): void;
+  /** Tries a mail now; false: all who wait for it are being tried already. */
+  retry(id: string): boolean;
   /** Returns a mail to its sender. */
   giveUp(id: string): void;
   isTrying(id: string): boolean;
@@ -71,7 +78,7 @@ export interface RunningRelay {
   behindDead(id: string): ReadonlySet<number>;
 }
 
-const NOBODY: RunningRelay = { retry: () => undefined, giveUp: () => undefined, isTrying: () => false, nextAttempt: () => undefined, behindDead: () => new Set() };
+const NOBODY: RunningRelay = { retry: () => true, giveUp: () => undefined, isTrying: () => false, nextAttempt: () => undefined, behindDead: () => new Set() };
 
 /** What the log calls an order; the others it tells as what the relay makes of them, `retry` and `failed`. */
 const EVENTS: { readonly [order in OrderName]?: string } = { hold: 'held', remove: 'removed' };
@@ -102,19 +109,21 @@ async function answerAbout(journal: Journal, id: string, what: OrderName, relayi
   const mail = journal.mail(id);
   if (mail === undefined) return { unknown: id };
   const to = waitingOf(mail);
+  let begun: boolean | void;
   try {
     if (what === 'show') return { mail: { ...rowOf(mail, relaying), ...(await shownOf(journal, id)) } };
-    await order(journal, mail, what, relaying);
+    begun = await order(journal, mail, what, relaying);
   } catch (error) {
     if (journal.mail(id) !== undefined) throw error;
     return { unknown: id }; // it was done with meanwhile
   }
   const event = EVENTS[what];
   if (event !== undefined) log(event, { id, to });
-  return { done: { id, what } };
+  return { done: { id, what, ...(what === 'retry' && begun === false ? { trying: true } : {}) } };
 }
 
-async function order(journal: Journal, { id, recipients, held, returned }: QueuedMail, what: Exclude<OrderName, 'show'>, relaying: RunningRelay): Promise<void> {
+/** False: there was nothing to be begun. */
+async function order(journal: Journal, { id, recipients, held, returned }: QueuedMail, what: Exclude<OrderName, 'show'>, relaying: RunningRelay): Promise<boolean | void> {
   switch (what) {
     case 'hold': return journal.hold(id, true);
     case 'release':

@@ -59,7 +59,7 @@ let told: string[];
 async function started(): Promise<void> {
   const journal = await fill();
   told = [];
-  const relaying = { retry: (id: string) => told.push(`retry ${id}`), giveUp: (id: string) => told.push(`give up ${id}`), isTrying: () => false, nextAttempt: () => undefined, behindDead: () => new Set<number>() };
+  const relaying = { retry: (id: string) => told.push(`retry ${id}`) < 2, giveUp: (id: string) => told.push(`give up ${id}`), isTrying: () => false, nextAttempt: () => undefined, behindDead: () => new Set<number>() };
   running = { journal, control: await ControlServer.open(path, (request) => operate(journal, request, relaying)) };
 }
 
@@ -140,7 +140,7 @@ describe.each([['on a queue that nobody has open', stopped], ['on a relay that r
     expect((await run('list')).out).toMatch(/^m1 .* held .*\n[^]*; 2 held\n$/m);
     expect((await run('release', 'm1', '--json')).out).toBe(`{"id":"m1","done":"release","running":${running !== undefined}}\n`);
     expect((await run('remove', 'm2')).out).toBe('m2 is removed\n');
-    expect((await run('retry', 'm1')).status).toBe(0);
+    expect(await run('retry', 'm1')).toEqual({ status: 0, out: `m1 is ${running === undefined ? 'tried when the relay runs' : 'being tried already'}\n`, err: '' });
     expect((await run('bounce', 'm1')).out).toMatch(/^m1 is given up/);
     expect((await run('list')).out).toMatch(/^m1 .* returned .*\n[^]*\n1 mail for 1 recipient, 5\.0 KB\n$/m);
     if (running !== undefined) expect(told).toEqual(['retry m1', 'retry m1', 'give up m1']);

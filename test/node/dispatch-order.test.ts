@@ -20,11 +20,11 @@ describe('an order of the operator', () => {
     const { queue, dispatcher, attempts } = stage(() => [DEFERRED]);
     dispatcher.add(queue.put(TO_BOB, NOTHING));
     await vi.advanceTimersByTimeAsync(3 * MINUTE);
-    dispatcher.retry('m1');
-    dispatcher.retry('m1'); // it is being tried
+    expect(dispatcher.retry('m1')).toBe(true);
+    expect(dispatcher.retry('m1')).toBe(false); // it is being tried
     await vi.advanceTimersByTimeAsync(17 * MINUTE);
     expect(attempts).toEqual([0, 3, 13]);
-    dispatcher.retry('nobody');
+    expect(dispatcher.retry('nobody')).toBe(true);
   });
 
   // found by reading: the unit that it took the place of stayed until its own time, three hours later, and a destination with it; where

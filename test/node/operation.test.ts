@@ -29,7 +29,7 @@ async function answers(request: Request, relaying?: RunningRelay): Promise<reado
 
 /** What the relay is told. */
 function relayOf(told: string[], trying = ''): RunningRelay {
-  return { retry: (id) => told.push(`retry ${id}`), giveUp: (id) => told.push(`give up ${id}`), isTrying: (id) => id === trying, nextAttempt: () => undefined, behindDead: () => new Set<number>() };
+  return { retry: (id) => told.push(`retry ${id}`) > 0 && id !== trying, giveUp: (id) => told.push(`give up ${id}`), isTrying: (id) => id === trying, nextAttempt: () => undefined, behindDead: () => new Set<number>() };
 }
 
 /** The mail after a crash, as the next process finds it. */
@@ -168,6 +168,12 @@ describe('an order of the operator', () => {
       for await (const answer of operate(journal, { command, ids: ['m1', 'nobody'] }, relayOf([]), (event, fields) => lines.push({ event, ...fields }))) expect(answer).toBeDefined();
     }
     expect(lines).toEqual([{ event: 'held', id: 'm1', to: '<bob@b.test>' }, { event: 'removed', id: 'm1', to: '<bob@b.test>' }]);
+  });
+
+  // found by reading: it was said to be tried now, and nothing happened
+  it('to retry says so where it is being tried already', async () => {
+    await open();
+    expect(await answers({ command: 'retry', ids: ['m1', 'm2'] }, relayOf([], 'm2'))).toEqual([{ done: { id: 'm1', what: 'retry' } }, { done: { id: 'm2', what: 'retry', trying: true } }]);
   });
 
   it('to retry makes the mail due for a relay that is not there yet', async () => {
