@@ -7,7 +7,7 @@
 // rfc822 has a domain.
 
 import { admit, type Admission } from '../relay/admission.ts';
-import { formatNotification, LONGEST_HEADER, mayNotify, notificationEnvelope, returnsContent } from '../relay/notification.ts';
+import { formatNotification, LONGEST_HEADER, mayNotify, mostReturned, notificationEnvelope, returnsContent } from '../relay/notification.ts';
 import { outgoingForwardPath } from '../relay/outgoing.ts';
 import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import type { Action, ReportedRecipient } from '../relay/report.ts';
@@ -51,7 +51,7 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
   const id = `${mail.id}-${first.recipient}${first.action === 'delayed' ? '-d' : ''}`;
   const date = Date.now();
   const failed = news.filter(({ action }) => action === 'failed').map(({ state: { reply = BY_DEFAULT.failed } }) => reply);
-  const whole = failed.length > 0 && returnsContent(parameters, mail.size, failed);
+  const whole = failed.length > 0 && returnsContent(parameters, mail.size, forwardPaths.length, failed);
   const content = await read(() => contentOf(queue, mail.id), whole ? Infinity : LONGEST_HEADER).catch((error: unknown) => {
     if (shortageOf(error) !== undefined) throw error; // in a while there is more
     return EMPTY;
@@ -79,7 +79,7 @@ export async function notify(mail: QueuedMail, news: readonly News[], { hostname
         ...(original === undefined ? {} : { originalRecipient: formatOriginalRecipient(original) }),
       }];
     }),
-    original: { header: content, ...(whole && content.length > 0 ? { content } : {}) },
+    original: { header: content, most: mostReturned(forwardPaths.length), ...(whole && content.length > 0 ? { content } : {}) },
   });
   const again = async function* (): AsyncGenerator<Uint8Array, void> {
     yield octets;

@@ -37,16 +37,23 @@ export interface Notification extends Omit<Report, 'utf8'> {
   readonly original: {
     /** The content of the mail from its beginning, at least `LONGEST_HEADER` octets where it has them: the header is cut out of it. */
     readonly header: Uint8Array;
+    /** Octets of the header that are returned, cut at the end of a line. Default: `LONGEST_HEADER`. */
+    readonly most?: number;
     /** The whole content, where `returnsContent`; it is returned if a recipient failed (RFC 3461 §6.2). */
     readonly content?: Uint8Array;
   };
 }
 
-/** Octets of the original header that are returned, cut at the end of a line. */
+/** Octets of the original header that are returned at most. */
 export const LONGEST_HEADER = 65_536;
 
 /** Octets of content above which RET=FULL gets the header too (RFC 3461 §6.2 lets us say). */
 export const LARGEST_RETURNED = 1_048_576;
+
+/** Returns how many octets a report returns, at most, of a mail with so many recipients: each of them may fail in a moment of its own, and have a report. */
+export function mostReturned(recipients: number): number {
+  return Math.min(LARGEST_RETURNED, Math.max(2_048, Math.floor((10 * LARGEST_RETURNED) / recipients)));
+}
 
 /** The word of NOTIFY that asks for a report, and whether it is made where NOTIFY is absent (RFC 3461 §5.2.2 to §5.2.6). */
 const ASKED_BY: Readonly<Record<Action, { readonly word: 'FAILURE' | 'DELAY' | 'SUCCESS'; readonly byDefault: boolean }>> = {
@@ -63,9 +70,9 @@ export function isAskedFor(action: Action, { notify }: RecipientParameters = {})
   return notify?.includes(word) ?? byDefault;
 }
 
-/** Tells whether the whole content is to be returned, if a recipient has failed. `said`: of those who have. */
-export function returnsContent({ ret, requireTls }: MailParameters, size: number, said: readonly Reply[] = []): boolean {
-  return ret === 'FULL' && requireTls !== true && size <= LARGEST_RETURNED && !said.some((reply) => OF_CONTENT.has(statusOf(reply)));
+/** Tells whether the whole content is to be returned, if a recipient has failed. `recipients`: of the mail; `said`: of those who have failed. */
+export function returnsContent({ ret, requireTls }: MailParameters, size: number, recipients: number, said: readonly Reply[] = []): boolean {
+  return ret === 'FULL' && requireTls !== true && size <= mostReturned(recipients) && !said.some((reply) => OF_CONTENT.has(statusOf(reply)));
 }
 
 /** Larger than the mailbox takes, or the host; in need of a conversion that nobody makes (RFC 3463 §3.3, §3.4, §3.7). */
@@ -146,8 +153,8 @@ type Encoding = '7bit' | '8bit' | 'quoted-printable';
  * A header in UTF-8 is of the types of RFC 6533, which may be encoded for those who take only 7 bits; in another charset it is
  * nothing that a type would speak of.
  */
-function original({ recipients, original: { header: beginning, content } }: Notification, eightBit: boolean): Part {
-  const header = headerOf(beginning);
+function original({ recipients, original: { header: beginning, most = LONGEST_HEADER, content } }: Notification, eightBit: boolean): Part {
+  const header = headerOf(beginning, Math.min(LONGEST_HEADER, most));
   const global = !isAscii(header) && decodeUtf8(header) !== undefined; // message/rfc822 takes no header that is not ASCII (RFC 6532 §3.7)
   const failed = recipients.some(({ action }) => action === 'failed');
   const encoding = content === undefined || !failed ? 'quoted-printable' : encodingOf(content);
@@ -165,14 +172,14 @@ function text(type: string, octets: Uint8Array, eightBit: boolean): Part {
     : { type: `${type}${charset}`, encoding: 'quoted-printable', body: encodeAscii(encodeQuotedPrintable(octets)) };
 }
 
-/** Returns the header of the content, up to its empty line, cut to the last line that ends within `LONGEST_HEADER`. */
-function headerOf(content: Uint8Array): Uint8Array {
-  const beginning = decodeLatin1(content.subarray(0, LONGEST_HEADER));
+/** Returns the header of the content, up to its empty line, cut to the last line that ends within `most` octets. */
+function headerOf(content: Uint8Array, most: number): Uint8Array {
+  const beginning = decodeLatin1(content.subarray(0, most));
   if (beginning.startsWith('\r\n')) return EMPTY;
   const empty = beginning.indexOf('\r\n\r\n');
-  if (empty === -1 && content.length <= LONGEST_HEADER) return content;
+  if (empty === -1 && content.length <= most) return content;
   const last = empty === -1 ? beginning.lastIndexOf('\r\n') : empty;
-  return content.subarray(0, last === -1 ? LONGEST_HEADER : last + 2);
+  return content.subarray(0, last === -1 ? most : last + 2);
 }
 
 /** Returns the encoding that says of the octets what they are, `quoted-printable` where neither `7bit` nor `8bit` takes them (RFC 2045 §2.7, §2.8). */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatNotification, isAskedFor, LARGEST_RETURNED, LONGEST_HEADER, mayNotify, notificationEnvelope, returnsContent } from '../../src/relay/notification.ts';
+import { formatNotification, isAskedFor, LARGEST_RETURNED, LONGEST_HEADER, mayNotify, mostReturned, notificationEnvelope, returnsContent } from '../../src/relay/notification.ts';
 import type { Notification } from '../../src/relay/notification.ts';
 import { encodeQuotedPrintable } from '../../src/relay/quoted-printable.ts';
 import type { ReportedRecipient } from '../../src/relay/report.ts';
@@ -60,8 +60,18 @@ describe('what the sender wants to be told (RFC 3461 §4.1, §5.2)', () => {
 
   // shows RFC3461:6.2-4 RFC8689:5-2
   it('is asked for the whole content by RET=FULL, unless that is large, or was to travel under TLS only', () => {
-    expect(returnsContent({ ret: 'FULL' }, LARGEST_RETURNED)).toBe(true);
-    for (const [parameters, size] of [[{}, 1], [{ ret: 'HDRS' }, 1], [{ ret: 'FULL' }, LARGEST_RETURNED + 1], [{ ret: 'FULL', requireTls: true }, 1]] as const) expect(returnsContent(parameters, size)).toBe(false);
+    expect(returnsContent({ ret: 'FULL' }, LARGEST_RETURNED, 10)).toBe(true);
+    for (const [parameters, size] of [[{}, 1], [{ ret: 'HDRS' }, 1], [{ ret: 'FULL' }, LARGEST_RETURNED + 1], [{ ret: 'FULL', requireTls: true }, 1]] as const) expect(returnsContent(parameters, size, 1)).toBe(false);
+  });
+
+  // found by a thousand recipients in as many domains that are none: their reports were a thousand times the mail
+  it('all reports of a mail return ten times the largest content, however many recipients have one of their own', () => {
+    for (const recipients of [1, 10, 11, 100, 1000]) {
+      expect(recipients * mostReturned(recipients)).toBeLessThanOrEqual(10 * LARGEST_RETURNED);
+      for (const more of [0, 1]) expect(returnsContent({ ret: 'FULL' }, mostReturned(recipients) + more, recipients)).toBe(more === 0);
+    }
+    expect(mostReturned(160)).toBe(LONGEST_HEADER);
+    expect(mostReturned(100_000)).toBe(2048);
   });
 
   // found by next hops at random: a smarthost that refused the mail refused the report for the same reason, and nobody was told
@@ -72,7 +82,7 @@ describe('what the sender wants to be told (RFC 3461 §4.1, §5.2)', () => {
     ['so says a host whose codes contradict each other', { code: 554, enhanced: undefined, lines: ['4.6.3 no 8BITMIME'] }, false],
     ['there is no such user', reply(550, '5.1.1', 'no such user'), true],
   ])('it is not where it would be refused like the mail: %s', (_, said, expected) => {
-    expect(returnsContent({ ret: 'FULL' }, 1, [reply(550, '5.1.1', 'no such user'), said])).toBe(expected);
+    expect(returnsContent({ ret: 'FULL' }, 1, 1, [reply(550, '5.1.1', 'no such user'), said])).toBe(expected);
   });
 });
 
@@ -432,6 +442,7 @@ describe('the returned part', () => {
     const { returned } = parts({ original: { header: encodeAscii(line.repeat(1000)) } });
     expect(equal(returned, encodeAscii(line.repeat(Math.floor(LONGEST_HEADER / 100))))).toBe(true);
     expect(parts({ original: { header: new Uint8Array(100_000).fill(0x78) } }).returned).toHaveLength(LONGEST_HEADER);
+    for (const times of [30, 1000]) expect(parts({ original: { header: encodeAscii(line.repeat(times)), most: 2048 } }).returned).toHaveLength(2000);
   });
 
   it.each([
