@@ -126,10 +126,10 @@ class Delivery {
     return first === undefined ? [] : this.#anew([first, ...others]);
   }
 
-  /** Sends over a connection that has served before; false: it was stale, and nothing has happened. `target`: the same place as this mail's plan has it, not that of the mail it was opened for. */
+  /** Sends over a connection that has served before; false: it was stale, or nothing is to be begun, and nothing has happened. `target`: the same place as this mail's plan has it, not that of the mail it was opened for. */
   async over(held: Held, target = held.target): Promise<boolean> {
-    const outcomes = await this.#send(held);
-    if (isStale(outcomes)) {
+    const outcomes = this.#closing ? undefined : await this.#send(held);
+    if (outcomes === undefined || isStale(outcomes)) {
       this.#back(held);
       return false;
     }

@@ -72,11 +72,12 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: Recipie
   const routing = given(options.routing ?? {});
   if (options.lmtp === true) checkLmtpHops(routing);
   if (options.auth !== undefined && routing.smarthost === undefined) throw new UsageError('auth is for the smarthost: relay(from, to, content, { auth, routing: { smarthost } }); hosts that MX names are strangers');
+  const { signal, closing = signal } = options;
   const tls = tlsClientOf(options.tls);
   const from = parsed(reversePath, parseReversePath);
   const to = parsedRecipients(forwardPaths);
   checkEnvelopeParameters(options, to.length);
-  return relayTo(asking(await outgoingOf(from, content, options.signal), options), to, { ...options, routing, tls, report: (recipient, result) => {
+  return relayTo(asking(await outgoingOf(from, content, closing), options), to, { ...options, routing, tls, report: (recipient, result) => {
     tell(() => options.report?.(recipient, result), warn); // what it throws must not become what became of the mail
     told(result);
   } });

@@ -354,9 +354,9 @@ describe('misuse of relay', () => {
     expect((error as Error).message).toContain(message);
   });
 
-  it('waits for no content that does not come once it is aborted', async () => {
+  it.each(['signal', 'closing'])('waits for no content that does not come once it is aborted by %s', async (name) => {
     const aborter = new AbortController();
-    const relayed = relay('<>', ['bob@b.test'], (async function* () { yield await new Promise<Uint8Array>(() => undefined); })(), { ...options(), signal: aborter.signal });
+    const relayed = relay('<>', ['bob@b.test'], (async function* () { yield await new Promise<Uint8Array>(() => undefined); })(), { ...options(), [name]: aborter.signal });
     aborter.abort();
     expect((await relayed).map(({ outcome }) => outcome)).toMatchObject([{ state: 'deferred', reason: 'aborted' }]);
   });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectTo } from '../../src/node/client.ts';
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import { ConnectionPool } from '../../src/node/pool.ts';
-import { ofOctets } from '../../src/node/content-source.ts';
+import { type Content, ofOctets } from '../../src/node/content-source.ts';
 import { parsed } from '../../src/node/given-path.ts';
 import { now } from '../../src/node/now.ts';
 import { relay, relayTo } from '../../src/node/relay.ts';
@@ -75,6 +75,22 @@ describe('a connection', () => {
     await send('1@a.test');
     expect(await send(`2@${domain}`, `jos\u00e9@${domain}`)).toEqual([`<2@${domain}> delivered 250 mx.test`, `<jos\u00e9@${domain}> failed 553 mx.test`]);
     await pool.close();
+  });
+
+  // found by reading: what was not to be begun any more went out over it, and empty where its content had not come
+  it.each<[string, Content]>([
+    ['content', latin1('Hello\r\n')],
+    ['content that does not come', (async function* () { yield await new Promise<Uint8Array>(() => undefined); })()],
+  ])('serves no mail once that is not to be begun: %s', async (_, content) => {
+    await using server = await startScriptedServer([...GREETING, ...mail(), ...FAREWELL]);
+    const { pool, send } = stage(server);
+    await send('1@a.test');
+    const aborter = new AbortController();
+    aborter.abort();
+    const outcomes = await relay('<>', ['2@a.test', '3@b.test'], content, { hostname: 'client.test', closing: aborter.signal, pool });
+    expect(outcomes.map(({ outcome }) => outcome)).toMatchObject([{ state: 'deferred', reason: 'aborted' }, { state: 'deferred', reason: 'aborted' }]);
+    await pool.close();
+    expect(count(server, 0, 'MAIL')).toBe(1);
   });
 
   it('whose route has to be found is told of by that', async () => {
