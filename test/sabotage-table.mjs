@@ -134,7 +134,7 @@ export const MISTAKES = [
   ['a checkpoint that is broken off leaves records to the next', 'node/checkpoint.ts', 'await Promise.allSettled(appended);', '', JOURNAL],
   ['a checkpoint takes the room of what becomes of mail', 'node/checkpoint.ts', 'if (!(await context.hasRoom())) throw noRoom();', '', JOURNAL],
   ['mail takes the room of the next checkpoint', 'node/disk-room.ts', '> this.#floor + Math.max(need, this.#othersNeed)', '> this.#floor', JOURNAL],
-  ['a queue that is closed goes on taking what comes', 'node/segment-log.ts', "    this.#closed = new Error('the queue is closed, and takes nothing more: open it anew');\n", '', JOURNAL],
+  ['a queue that is closed goes on taking what comes', 'node/segment-log.ts', "    this.#closed = new Error(CLOSED);\n", '', JOURNAL],
   ['a mail that comes too late for a queue leaves its content there', 'node/journal.ts', '      this.#expectOpen(); // still: it may be long in coming\n', '', JOURNAL],
   ['queues on one disk have checkpoints together', 'node/journal.ts', 'this.#options.shared?.inTurn(work, () => this.#closing !== undefined) ?? work()', 'work()', JOURNAL],
   ['a piece that ends in a record is taken for the end', 'node/segment-file.ts', 'if (at === 0 && (needed <= length || needed > MOST_OF_A_RECORD)) return begin;', 'return begin;', 'test/node/segment-file'],

@@ -23,7 +23,7 @@ import { checkOctets } from './content-source.ts';
 import { DurableFile, makeDirectories, makeDirectory, syncDirectory } from './durable.ts';
 import { newId } from './id.ts';
 import { checkNewMail } from './intake.ts';
-import { lockDirectory, type Lock } from './lock.ts';
+import { CLOSED, lockDirectory, type Lock } from './lock.ts';
 import { expectOwn } from './own-folder.ts';
 
 const FORMAT = 'ehlo-files 1\n';
@@ -52,6 +52,7 @@ export class FileQueue implements Queue, AsyncDisposable {
   readonly #directory: string;
   readonly #lock: Lock;
   readonly #mails = new Map<string, QueuedMail>();
+  readonly #inHand = new Set<Promise<void>>(); // what is being made durable
   #closing: Promise<void> | undefined;
   /** Names of files that could not be read and were moved to `dead/`. */
   readonly dead: string[] = [];
@@ -91,6 +92,7 @@ export class FileQueue implements Queue, AsyncDisposable {
 
   async add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
     checkNewMail(mail, content);
+    this.#expectOpen();
     const id = mail.id ?? newId();
     const known = this.#mails.get(id);
     if (known !== undefined) return known;
@@ -115,7 +117,7 @@ export class FileQueue implements Queue, AsyncDisposable {
       };
       const envelope = encodeUtf8(JSON.stringify(stored));
       await file.write(concat([envelope, encodeUtf8(`${envelope.length.toString(16).padStart(8, '0')}\n`)]));
-      await file.commit(this.#path('mail'), id);
+      await this.#keep(() => file.commit(this.#path('mail'), id));
       const { reversePath, forwardPaths } = mail;
       const queued = { ...asked, id, arrival: stored.arrival, reversePath, forwardPaths, size, eightBit, recipients: forwardPaths.map(() => ({ state: 'waiting' }) as const), nextAttempt: stored.arrival };
       this.#mails.set(id, queued);
@@ -142,7 +144,11 @@ export class FileQueue implements Queue, AsyncDisposable {
     }
   }
 
-  async settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void> {
+  settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void> {
+    return this.#keep(() => this.#settle(id, recipients, nextAttempt));
+  }
+
+  async #settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void> {
     this.#mails.set(id, { ...this.#find(id), recipients, nextAttempt });
     if (recipients.some(({ state }) => state === 'waiting')) {
       const state: StoredState = { recipients, nextAttempt };
@@ -155,8 +161,9 @@ export class FileQueue implements Queue, AsyncDisposable {
     this.#mails.delete(id);
   }
 
+  /** Finishes what is in hand, and takes nothing more. */
   close(): Promise<void> {
-    this.#closing ??= this.#lock.release(); // once: by then another may have the lock
+    this.#closing ??= Promise.allSettled(this.#inHand).then(() => this.#lock.release()); // once: by then another may have the lock
     return this.#closing;
   }
 
@@ -229,6 +236,18 @@ export class FileQueue implements Queue, AsyncDisposable {
       await file.discard();
       throw error;
     }
+  }
+
+  #expectOpen(): void {
+    if (this.#closing !== undefined) throw new Error(CLOSED);
+  }
+
+  /** Does what needs the lock: `close` waits for that. */
+  async #keep(work: () => Promise<void>): Promise<void> {
+    this.#expectOpen();
+    const kept = work().finally(() => this.#inHand.delete(kept));
+    this.#inHand.add(kept);
+    return kept;
   }
 
   #find(id: string): QueuedMail {

@@ -165,6 +165,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** What whoever gave its lock back says to who gives it something. */
+export const CLOSED = 'the queue is closed, and takes nothing more: open it anew';
+
 /** Another process has the directory. */
 export class InUse extends Error {
   constructor() {

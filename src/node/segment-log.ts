@@ -20,6 +20,7 @@ import { HEADER, seal, secretOf, type Draft } from '../relay/queue/record.ts';
 import type { ContentLocation } from '../relay/queue/fold.ts';
 import { isFull, type Disk } from './disk.ts';
 import { errorText } from './error-text.ts';
+import { CLOSED } from './lock.ts';
 import type { Perform, Step } from './step.ts';
 
 /** `durable`: resolves when it is. `soon`: resolves when written, which outlives the process; durable with the next batch, or after a moment. `written`: as it comes. */
@@ -110,7 +111,7 @@ export class SegmentLog {
   /** Takes nothing more, makes everything durable, and notes that it is: so a later start can tell what decays from what a crash tore. */
   async end(): Promise<void> {
     const flushed = this.#end > 0 ? this.flush() : undefined; // else nothing was begun
-    this.#closed = new Error('the queue is closed, and takes nothing more: open it anew');
+    this.#closed = new Error(CLOSED);
     if (flushed === undefined) return;
     await flushed;
     await this.#enter(encodeFact({ type: 'SEG', version: FORMAT_VERSION, segment: this.#segment }, this.#options.checksum), 'written', 'sync results', nothing);

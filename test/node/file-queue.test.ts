@@ -12,6 +12,7 @@ import { inPieces, textOf } from '../support/content.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+import { deferred } from '../support/turn.ts';
 import { failing, operations, watchDisk } from '../support/watched-disk.ts';
 
 let directory: TemporaryDirectory;
@@ -44,6 +45,41 @@ function mailTo(names: readonly string[], id?: string): NewMail {
 }
 
 const BOB = mailTo(['<bob@b.test>'], 'm1');
+
+// found by reading: it acknowledged, and wrote, what another process that had the queue by then did not see
+describe('a queue that was closed', () => {
+  const CLOSED = 'the queue is closed, and takes nothing more: open it anew';
+
+  it('takes nothing more', async () => {
+    const queue = await open();
+    const { id } = await queue.add(BOB, inPieces('x'));
+    const other = await reopen(queue);
+    await expect(queue.add(mailTo(['<carol@b.test>']), inPieces('y'))).rejects.toThrow(CLOSED);
+    await expect(queue.settle(id, [{ state: 'delivered' }], 0)).rejects.toThrow(CLOSED);
+    expect([...(await reopen(other)).mails()].map(({ id: each }) => each)).toEqual(['m1']);
+  });
+
+  it('refuses a mail whose content comes too late, and leaves nothing of it', async () => {
+    const queue = await open();
+    const late = deferred<Uint8Array>();
+    const adding = queue.add(BOB, (async function* () { yield await late.promise; })());
+    await queue.close();
+    late.resolve(new Uint8Array(1));
+    await expect(adding).rejects.toThrow(CLOSED);
+    expect(['mail', 'tmp'].flatMap((folder) => readdirSync(join(directory.path, 'queue', folder)))).toEqual([]);
+  });
+
+  it('finishes what is under way when its end begins', async () => {
+    const queue = await open();
+    await queue.add(BOB, inPieces('x'));
+    const settled = queue.settle('m1', [{ state: 'waiting' }], 7);
+    let over = false;
+    void settled.then(() => (over = true));
+    await queue.close();
+    expect(over).toBe(true);
+    expect((await open()).mail('m1')?.nextAttempt).toBe(7);
+  });
+});
 
 // found by reading: where the lock is a file, a second call removed whatever had its name by then
 it('gives up its lock once, however often it is closed', async () => {
