@@ -357,8 +357,7 @@ export class Dispatcher {
   /** Has the conclusion recorded; where that fails, again every minute, and once more in the end. */
   async #record(charge: Charge, conclusion: Conclusion): Promise<void> {
     this.#unrecorded.add(charge);
-    if (await this.#isRecorded(charge, conclusion)) return;
-    this.#keep(retryLocally(() => this.#isRecorded(charge, conclusion), this.#closing.signal)); // nobody need wait for that but our own end; in vain: the recipients are tried again after the next start
+    if (!(await this.#isRecorded(charge, conclusion))) this.#keep(retryLocally(() => this.#isRecorded(charge, conclusion), this.#closing.signal)); // nobody need wait for that but our own end; in vain: the recipients are tried again after the next start
   }
 
   async #isRecorded(charge: Charge, conclusion: Conclusion): Promise<boolean> {
@@ -413,7 +412,8 @@ export class Dispatcher {
 
   #forget(charge: Charge): void {
     const others = (this.#charges.get(charge.id) ?? []).filter((other) => other !== charge);
-    if (others.length === 0) this.#charges.delete(charge.id);
-    else this.#charges.set(charge.id, others);
+    if (others.length > 0) return void this.#charges.set(charge.id, others);
+    this.#charges.delete(charge.id);
+    this.#recorder.forget(charge.id);
   }
 }

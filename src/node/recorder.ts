@@ -11,6 +11,7 @@
 import { mayNotify } from '../relay/notification.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { askedFor, type Conclusion, type News } from './conclusion.ts';
+import { errorText } from './error-text.ts';
 import type { Log } from './log.ts';
 import { mailOf, queuedBy } from './queue-answer.ts';
 
@@ -67,6 +68,18 @@ export class Recorder {
     return this.#inTurn(id, () => this.#warn(id, due));
   }
 
+  /** The mail is done with: what its sender was to be told of its delay goes its way where the queue has recorded it. */
+  forget(id: string): void {
+    const telling = this.#warnings.get(id);
+    this.#warnings.delete(id);
+    if (telling === undefined) return;
+    try {
+      this.#release(telling);
+    } catch (error) {
+      this.#options.log('error', { id, text: errorText(error) });
+    }
+  }
+
   #inTurn(id: string, write: () => Promise<void>): Promise<void> {
     const before = this.#last.get(id);
     const written = before === undefined ? write() : before.then(write, write);
@@ -88,10 +101,7 @@ export class Recorder {
     });
     const { settled, queued } = telling.told ?? await this.#tell(telling, mail, conclusion, recipients, due);
     if (!settled) await queue.settle(id, recipients, due());
-    if (recipients.every(({ state }) => state !== 'waiting')) {
-      this.#warnings.delete(id);
-      log('done', { id });
-    }
+    if (recipients.every(({ state }) => state !== 'waiting')) log('done', { id });
     if (queued !== undefined) this.#queued(queued);
   }
 
@@ -113,19 +123,18 @@ export class Recorder {
   async #warn(id: string, due: () => number): Promise<void> {
     const { queue, log } = this.#options;
     const mail = mailOf(queue, id);
-    if (mail === undefined || mail.held === true || !mayNotify(mail.reversePath)) return;
+    if (mail === undefined) return this.forget(id);
+    if (mail.held === true || !mayNotify(mail.reversePath)) return;
     const late = askedFor(mail, mail.recipients.flatMap((state, recipient) => (state.state === 'waiting' && state.warned !== true ? [{ recipient, action: 'delayed', state }] : [])));
-    const before = this.#warnings.get(id);
-    if (late.length > 0) {
-      const telling = before ?? {};
-      this.#warnings.set(id, telling);
-      const who = new Set(late.map(({ recipient }) => recipient));
-      const recipients = mail.recipients.map((state, recipient) => (who.has(recipient) ? { ...state, warned: true } : state));
-      const { settled, queued } = telling.told ?? await this.#report(telling, mail, late, recipients, due);
-      if (!settled) await queue.settle(id, recipients, due());
-      log('warned', this.#story(mail, [...who], telling.id));
-      if (queued !== undefined) this.#queued(queued);
-    } else if (before !== undefined) this.#release(before);
+    if (late.length === 0) return this.forget(id);
+    const telling = this.#warnings.get(id) ?? {};
+    this.#warnings.set(id, telling);
+    const who = new Set(late.map(({ recipient }) => recipient));
+    const recipients = mail.recipients.map((state, recipient) => (who.has(recipient) ? { ...state, warned: true } : state));
+    const { settled, queued } = telling.told ?? await this.#report(telling, mail, late, recipients, due);
+    if (!settled) await queue.settle(id, recipients, due());
+    log('warned', this.#story(mail, [...who], telling.id));
+    if (queued !== undefined) this.#queued(queued);
     this.#warnings.delete(id);
   }
 

@@ -79,6 +79,21 @@ describe('a notification that was queued', () => {
     await vi.advanceTimersByTimeAsync(HOUR + 2 * MINUTE);
     expect(done.filter((what) => what.includes('n1'))).toEqual(['relay n1 0', 'settle n1 delivered']);
   });
+
+  // found by reading: it stayed in the queue until the next start
+  it.each(['is delivered', 'is removed'])('goes its way where the answer to `bounce` is lost when it tells of a delay, and the mail %s then', async (what) => {
+    let outcome = DEFERRED;
+    const { queue, dispatcher, done } = stage(({ id }) => [id === 'm1' ? outcome : DELIVERED], { notify: async () => NOTIFICATION });
+    bouncing(queue);
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    dispatcher.start();
+    await vi.advanceTimersByTimeAsync(HOUR + MINUTE / 2);
+    outcome = DELIVERED;
+    if (what === 'is delivered') dispatcher.retry('m1');
+    else await queue.settle('m1', [{ state: 'failed' }], 0);
+    await vi.advanceTimersByTimeAsync(2 * MINUTE);
+    expect(done.filter((each) => each.includes('n1'))).toEqual(['relay n1 0', 'settle n1 delivered']);
+  });
 });
 
 describe('mail that is delayed (RFC 3461 §5.2.5)', () => {
