@@ -588,6 +588,17 @@ describe('a mail whose verdict comes when nobody waits for it any more', () => {
     await expectNothingOf({ host, last });
     expect(host.delivered()).toEqual([]);
   });
+
+  it('is relayed to nobody where the Maildir has it, and its time was over by then', async () => {
+    const maildir = { deliver: (_path: unknown, _content: unknown, { signal }: { readonly signal: { readonly aborted: boolean } }) => until(() => signal.aborted) } as unknown as Maildir;
+    const { host, last, take } = await slow({ accept: ['a.test'], options: { hookTimeout: 50, maildir } });
+    take();
+    expect((await submit(host, '<x@x.test>', ['<alice@a.test>', '<bob@b.test>'])).end).toMatch(/^451 /);
+    await until(() => events(host).includes('accepted'));
+    await host.agent.close(0);
+    expect([...(await FileQueue.open(join(directory.path, 'slow'))).mails()]).toEqual([]);
+    expect(last.delivered()).toEqual([]);
+  });
 });
 
 describe('who may send to whom (RFC 5321 §3.6.2, §7.9)', () => {
