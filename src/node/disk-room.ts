@@ -13,7 +13,8 @@ export class DiskRoom {
   readonly #now: () => number;
   readonly #failed: (error: unknown) => void;
   readonly #askOthers: () => Promise<number>;
-  #free = { octets: 0, time: 0 };
+  #free = 0; // octets,
+  #asked = 0; // as of this time
   #claimed = 0; // since then
   #othersNeed = 0;
   #spared = 0; // octets that the checkpoint under way leaves
@@ -35,23 +36,24 @@ export class DiskRoom {
 
   /** Returns the octets that are free. */
   async #askDisk(): Promise<number> {
-    this.#free = { ...this.#free, time: this.#now() };
+    this.#asked = this.#now();
     this.#claimed = 0;
     const octets = await this.#disk.free();
-    this.#free = { octets, time: this.#now() };
+    this.#free = octets;
+    this.#asked = this.#now();
     return octets;
   }
 
   /** Tells, by what was known a moment ago, whether there is room for a mail of so many octets where a checkpoint would write `need`. */
   forMail(octets: number, need: number): boolean {
-    if (Math.abs(this.#now() - this.#free.time) > MOST_OLD || this.#claimed > this.#floor * MOST_CLAIMED) this.ask().catch(this.#failed); // the other way round where the clock was set back
-    return this.#free.octets - octets > this.#floor + Math.max(need, this.#othersNeed);
+    if (Math.abs(this.#now() - this.#asked) > MOST_OLD || this.#claimed > this.#floor * MOST_CLAIMED) this.ask().catch(this.#failed); // the other way round where the clock was set back
+    return this.#free - octets > this.#floor + Math.max(need, this.#othersNeed);
   }
 
   /** Takes so many octets for a mail, if there is room: a client need not say how much it will send, and many send at a time. What comes to nothing is there again when the disk is asked. */
   claim(octets: number, need: number): boolean {
     if (!this.forMail(octets, need)) return false;
-    this.#free = { ...this.#free, octets: this.#free.octets - octets };
+    this.#free -= octets;
     this.#claimed += octets;
     return true;
   }

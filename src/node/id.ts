@@ -3,6 +3,10 @@
 import { EMPTY } from '../wire/octet.ts';
 import { nodeCrypto } from './on-demand.ts';
 
+const DIGITS = Array.from('0123456789abcdefghijklmnopqrstuvwxyz', (digit) => digit.charCodeAt(0));
+const OF_TIME = 8; //   digits, until the year 2059
+const OF_CHANCE = 7; // digits of four octets
+
 /** Sorts by age: milliseconds since 1970, then four octets of chance, both in letters and digits. */
 export function newId(): string {
   if (chanceAt === chances.length) {
@@ -10,15 +14,25 @@ export function newId(): string {
     chanceAt = 0;
   }
   const now = Date.now();
-  if (now !== stamped.time) stamped = { time: now, text: now.toString(36) };
+  if (now !== stamped) {
+    write(now, 0, OF_TIME);
+    stamped = now;
+  }
   let chance = 0;
   for (const end = chanceAt + 4; chanceAt < end; chanceAt++) chance = chance * 256 + (chances[chanceAt] ?? 0);
-  const [high, middle] = [Math.floor(chance / 1296), Math.floor(chance / 1296 ** 2)]; // by two digits: toString of a large number takes a microsecond
-  return `${stamped.text}${Math.floor(middle / 1296)}${PAIRS[middle % 1296]}${PAIRS[high % 1296]}${PAIRS[chance % 1296]}`;
+  write(chance, OF_TIME, OF_CHANCE);
+  return String.fromCharCode(...units); // one string; joined from parts it would be put together when it is first looked up (2 µs)
 }
 
-let stamped = { time: 0, text: '' }; // of the millisecond
-const PAIRS = Array.from({ length: 1296 }, (_, value) => value.toString(36).padStart(2, '0'));
+function write(value: number, at: number, digits: number): void {
+  let rest = value;
+  for (let place = at + digits - 1; place >= at; place--) {
+    units[place] = DIGITS[rest % 36] ?? 0;
+    rest = Math.floor(rest / 36);
+  }
+}
 
+const units = new Array<number>(OF_TIME + OF_CHANCE).fill(0);
+let stamped = NaN; // the time that they hold
 let chances = EMPTY;
 let chanceAt = 0;

@@ -54,14 +54,17 @@ export class PayloadWriter {
     this.reserve(text.length + 8);
     const start = this.#length;
     this.number(text.length);
+    const buffer = this.#buffer;
+    const first = this.#length;
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at);
       if (unit > 0x7f) {
         this.#length = start;
         return this.#wide(encodeUtf8(text));
       }
-      this.#buffer[this.#length++] = unit;
+      buffer[first + at] = unit;
     }
+    this.#length = first + text.length;
   }
 
   octets(octets: Uint8Array): void {
