@@ -40,7 +40,6 @@ import { newId } from './id.ts';
 import { checkNewMail, takeIn } from './intake.ts';
 import { checkJournal, type JournalOptions } from './journal-option.ts';
 import { lockDirectory, type Lock } from './lock.ts';
-import { ManyPaths } from './many-paths.ts';
 import { nodeCrypto, nodeV8, nodeZlib } from './on-demand.ts';
 import { RecentContent } from './recent-content.ts';
 import { recover, type Recovered, type RecoveryReport } from './recovery.ts';
@@ -76,7 +75,6 @@ export class Journal implements Queue, AsyncDisposable {
   /** What the start has found. */
   readonly report: RecoveryReport;
   readonly #recent = new RecentContent();
-  readonly #many = new ManyPaths();
   #removing = Promise.resolve();
   #checkpoint: Promise<void> | undefined;
   #fresh: Holdings & { readonly time: number } = { size: 0, carried: 0, time: 0 }; // after the last checkpoint
@@ -141,7 +139,7 @@ export class Journal implements Queue, AsyncDisposable {
 
   mail(id: string): QueuedMail | undefined {
     const state = this.#book.mails.get(id);
-    return state?.envelope === undefined ? undefined : new StoredMail(state.envelope, state, this.#recent.paths(id) ?? this.#many.of(state.envelope));
+    return state?.envelope === undefined ? undefined : new StoredMail(state.envelope, state, this.#recent.paths(id));
   }
 
   add(mail: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
