@@ -589,11 +589,19 @@ describe('a mail whose verdict comes when nobody waits for it any more', () => {
     expect(host.delivered()).toEqual([]);
   });
 
-  it('is relayed to nobody where the Maildir has it, and its time was over by then', async () => {
-    const maildir = { deliver: (_path: unknown, _content: unknown, { signal }: { readonly signal: { readonly aborted: boolean } }) => until(() => signal.aborted) } as unknown as Maildir;
-    const { host, last, take } = await slow({ accept: ['a.test'], options: { hookTimeout: 50, maildir } });
+  it('is relayed to nobody where the Maildir has it, and its client has gone by then', async () => {
+    let delivering = false;
+    const deliver = (_path: unknown, _content: unknown, { signal }: { readonly signal: { readonly aborted: boolean } }): Promise<void> => {
+      delivering = true;
+      return until(() => signal.aborted);
+    };
+    const { host, last, take } = await slow({ accept: ['a.test'], options: { maildir: { deliver } as unknown as Maildir } });
     take();
-    expect((await submit(host, '<x@x.test>', ['<alice@a.test>', '<bob@b.test>'])).end).toMatch(/^451 /);
+    const peer = await connect(host);
+    for (const line of ['MAIL FROM:<x@x.test>', 'RCPT TO:<alice@a.test>', 'RCPT TO:<bob@b.test>', 'DATA']) await peer.command(line);
+    peer.say(`${CONTENT}.\r\n`);
+    await until(() => delivering);
+    peer.reset();
     await until(() => events(host).includes('accepted'));
     await host.agent.close(0);
     expect([...(await FileQueue.open(join(directory.path, 'slow'))).mails()]).toEqual([]);
