@@ -253,7 +253,7 @@ export class MailClient implements AsyncDisposable {
       const stale = held.mails > 1 && isStale(outcomes);
       if (!stale) this.#settle(job, outcomes, ABORTED, held.target);
       if (!held.connection.usable || held.mails >= mailsPerConnection) {
-        void held.connection.quit();
+        this.#pool.give(held); // which has it say QUIT
         held = undefined;
       }
       if (!stale) job = this.#next();

@@ -56,6 +56,7 @@ export class ConnectionPool {
   readonly #options: Required<PoolOptions>;
   readonly #waiting = new Map<Held, Milliseconds>(); // until when; the one that waits longest first
   readonly #places = new Map<string, Set<Held>>(); // by destination, and by address and port
+  readonly #leaving = new Set<Promise<void>>(); // those that say QUIT
   #timer: Timer | undefined;
   #closed = false;
 
@@ -82,31 +83,37 @@ export class ConnectionPool {
   give(held: Held): void {
     const { idle, mails, age, most, clock } = this.#options;
     const now = clock();
-    if (this.#closed || idle === 0 || !held.connection.usable || held.mails >= mails || now - held.opened >= age) return quit(held);
+    if (this.#closed || idle === 0 || !held.connection.usable || held.mails >= mails || now - held.opened >= age) return this.#quit(held);
     for (const place of placesOf(held)) {
       const there = this.#places.get(place);
       if (there === undefined) this.#places.set(place, new Set([held]));
       else there.add(held);
     }
     this.#waiting.set(held, now + idle);
-    if (this.#waiting.size > most) for (const oldest of this.#waiting.keys()) return quit(this.#remove(oldest));
+    if (this.#waiting.size > most) for (const oldest of this.#waiting.keys()) return this.#quit(this.#remove(oldest));
     this.#arm(idle);
   }
 
-  /** Says QUIT on all that wait, and on those that are given back later. Resolves when those that wait are gone. */
+  /** Says QUIT on all that wait, and on those that are given back later. Resolves when all on which it has been said are gone. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    await Promise.all([...this.#waiting.keys()].map((held) => this.#remove(held).connection.quit()));
+    for (const held of this.#waiting.keys()) this.#quit(this.#remove(held));
+    await Promise.all(this.#leaving);
   }
 
   #takeFrom(place: string): Held | undefined {
     for (const held of this.#places.get(place) ?? []) {
       this.#remove(held);
       if (held.connection.usable) return held;
-      quit(held);
+      this.#quit(held);
     }
     return undefined;
+  }
+
+  #quit({ connection }: Held): void {
+    const gone = connection.quit().finally(() => this.#leaving.delete(gone));
+    this.#leaving.add(gone);
   }
 
   #remove(held: Held): Held {
@@ -126,7 +133,7 @@ export class ConnectionPool {
       const now = this.#options.clock();
       for (const [held, until] of this.#waiting) {
         if (until > now && held.connection.usable) return this.#arm(until - now);
-        quit(this.#remove(held));
+        this.#quit(this.#remove(held));
       }
     }, Math.min(Math.ceil(after), LONGEST_TIMER));
   }
@@ -147,10 +154,6 @@ function isUnheard(outcome: Outcome): boolean {
 }
 
 const BEGINNINGS: ReadonlySet<InReplyTo> = new Set(['nothing', 'RSET', 'MAIL']);
-
-function quit({ connection }: Held): void {
-  void connection.quit();
-}
 
 function placesOf({ place, destinations }: Held): readonly string[] {
   return [place, ...destinations];

@@ -12,7 +12,7 @@ import { encodeUtf8 } from '../../src/wire/utf8.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { listening } from '../support/listening.ts';
 import { latin1 } from '../support/raw-peer.ts';
-import { FAREWELL, GREETING, startScriptedServer, unusedPort } from '../support/scripted-server.ts';
+import { FAREWELL, GREETING, startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
 import { deferred, turns, until } from '../support/turn.ts';
 
 const { serve } = listening();
@@ -470,6 +470,15 @@ describe('a client for many mails', () => {
     expect((await Promise.all(others)).map(brief)).toEqual(['deferred 451 aborted', 'deferred 451 aborted']);
     expect(brief(await client.send(mailTo('4')))).toBe('deferred 451 aborted');
     expect(taken).toEqual(['<1@b.test> 1\r\n']);
+  });
+
+  // found by trying: it was closed while QUIT was on its way
+  it('is closed when a connection is gone that may serve no further mail', async () => {
+    await using server = await startScriptedServer(taking());
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, mailsPerConnection: 1 });
+    expect(brief(await client.send(mailTo('1')))).toBe('delivered 250');
+    await client.close();
+    expect(server.heard[0]).toMatch(/QUIT\r\n$/);
   });
 
   it('opens no connection once `closing` has aborted', async () => {

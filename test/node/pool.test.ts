@@ -3,6 +3,7 @@ import { ConnectionPool, isStale, placeOf, type Held, type PoolOptions } from '.
 import type { InReplyTo, Outcome } from '../../src/protocol/client/action.ts';
 import type { Target } from '../../src/relay/route.ts';
 import { reply } from '../../src/syntax/reply.ts';
+import { deferred } from '../support/turn.ts';
 
 vi.mock('node:timers', async () => (await import('../support/global-timers.ts')).timers);
 
@@ -126,6 +127,25 @@ describe('a pool of connections', () => {
     expect([waiting.connection.quits, taken.connection.quits]).toEqual([1, 1]);
     expect(vi.getTimerCount()).toBe(0);
   });
+});
+
+// found by trying: it was closed while others said QUIT still
+it.each<[string, (pool: ConnectionPool, one: TestHeld) => unknown]>([
+  ['was not to be used again', (pool, one) => pool.give({ ...one, mails: 100 })],
+  ['has waited too long', async (pool, one) => {
+    pool.give(one);
+    await advance(2_000);
+  }],
+])('a pool is closed when a connection is gone that %s', async (_, leave) => {
+  const [pool, one, gone] = [poolOf(), held(), deferred()];
+  one.connection.quit = () => gone.promise;
+  await leave(pool, one);
+  let closed = false;
+  const closing = pool.close().then(() => (closed = true));
+  await advance(0);
+  expect(closed).toBe(false);
+  gone.resolve();
+  await closing;
 });
 
 describe('a connection that was used again', () => {
