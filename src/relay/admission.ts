@@ -25,13 +25,16 @@ export type Admitted = 'local' | 'unknown' | 'relay' | 'denied';
 export function admit({ accept, mailboxes, relayFrom, hostname }: Admission, clientAddress: string, path: ForwardPath): Admitted {
   if (path.type === 'postmaster') return 'local';
   const { key } = path.mailbox.domain;
-  const local = path.mailbox.unquoted.toLowerCase(); // ours to say that its case means nothing (§2.4)
+  const local = path.mailbox.unquoted.replace(CAPITALS, (letters) => letters.toLowerCase()); // ours to say that its case means nothing (§2.4)
   const isPostmaster = local === 'postmaster';
   if ((isPostmaster && key === hostname?.toLowerCase()) || accept.has('*') || accept.has(key)) return 'local';
   const known = mailboxes?.get(key);
   if (known !== undefined) return isPostmaster || known.has(local) ? 'local' : 'unknown';
   return relayFrom.some((range) => contains(range, clientAddress)) ? 'relay' : 'denied';
 }
+
+/** All letters but the signs of the kelvin and the angstrom: their lower case is k and å, but no store takes them for these. */
+const CAPITALS = /[^\u212a\u212b]+/g;
 
 /**
  * Tells whether the domain of the path is one that other hosts know, as a submission server has to ensure (RFC 6409 §4.2): a single

@@ -44,6 +44,9 @@ describe('admission (RFC 5321 §3.6.2, §7.9)', () => {
     ['unknown', { ...admission([]), mailboxes: KNOWN }, '192.0.2.1', '<carol@b.test>'],
     ['unknown', { ...admission([], '192.0.2.0/24'), mailboxes: KNOWN }, '192.0.2.1', '<carol@b.test>'],
     ['unknown', { ...admission([]), mailboxes: KNOWN, hostname: 'b.test' }, '192.0.2.1', '<carol@b.test>'],
+    ['local', { ...admission([]), mailboxes: new Map([['b.test', new Set(['kåre'])]]) }, '192.0.2.1', '<KÅRE@b.test>'],
+    ['unknown', { ...admission([]), mailboxes: new Map([['b.test', new Set(['kåre'])]]) }, '192.0.2.1', '<\u212aåre@b.test>'], // the Kelvin sign, whose lower case is k, and whom no store knows
+    ['unknown', { ...admission([]), mailboxes: new Map([['b.test', new Set(['kåre'])]]) }, '192.0.2.1', '<k\u212bre@b.test>'], // the sign of the angstrom
     ['denied', { ...admission([]), mailboxes: KNOWN }, '192.0.2.1', '<bob@c.test>'],
     ['relay', { ...admission([], '192.0.2.0/24'), mailboxes: KNOWN }, '192.0.2.1', '<bob@c.test>'],
   ])('is %s for %j, %s and %s', (admitted, to, client, text) => {
