@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../src/protocol/client/action.ts';
 import type { Target } from '../../src/relay/route.ts';
 import { reply } from '../../src/syntax/reply.ts';
-import { ABORTED, type Answers, DELIVERED, HOUR, MINUTE, NOTHING, onVirtualTime, settle, SILENT, stage, TO_BOB } from '../support/dispatch.ts';
+import { ABORTED, type Answers, DELIVERED, HOUR, MINUTE, NOTHING, onVirtualTime, settle, SILENT, stage, TO_BOB, UNKNOWN } from '../support/dispatch.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { targetOf } from '../support/scripted-server.ts';
 
@@ -111,6 +111,16 @@ describe('a destination that does not answer', () => {
     expect(done.filter((what) => what.startsWith('relay')).length).toBeLessThan(20);
     expect(logged.filter(([event]) => event === 'done')).toHaveLength(20);
     expect(logged.findLast(([event]) => event === 'deferred')?.[1]).toMatchObject({ to: '<bob@b.test>', reply: '451 4.4.2 timed out', gaveUp: true });
+  });
+
+  it('has nobody given up as one who may have the mail, who was not tried; the host is named to each', async () => {
+    const { queue, dispatcher, done, logged } = stage(async (mail, recipients, signals) => ((await dead(mail, recipients, signals)), recipients.map(() => UNKNOWN)));
+    for (let number = 0; number < 20; number++) dispatcher.add(queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING));
+    await vi.advanceTimersByTimeAsync(7 * HOUR);
+    expect([...queue.mails()]).toEqual([]);
+    const gaveUp = (state: string): number => logged.filter(([event, fields]) => event === state && fields['gaveUp'] === true && fields['host'] === targetOf(25).host).length;
+    expect(gaveUp('unknown') + gaveUp('deferred')).toBe(20);
+    expect(logged.filter(([event]) => event === 'unknown')).toHaveLength(done.filter((what) => what.startsWith('relay')).length);
   });
 
   it('is broken off at once when the dispatcher closes', async () => {

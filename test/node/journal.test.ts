@@ -531,6 +531,15 @@ describe('the journal, told what became of mail', () => {
     expect(states(journal, 'n1')).toEqual(['waiting']);
   });
 
+  it('retires them with a notification that it has already', async () => {
+    const { journal } = await watched();
+    const { id } = await journal.add(mailTo('bob', 'carol'), inPieces('x'));
+    const notification = { ...mailTo('alice'), id: 'n1' };
+    const first = await journal.bounce(id, [FAILED, DEFERRED], 5, notification, inPieces('sorry'));
+    expect(await journal.bounce(id, [FAILED, FAILED], 0, notification, inPieces('sorry for both'))).toEqual(first);
+    expect(journal.mail(id)).toBeUndefined();
+  });
+
   it('takes nothing back that is final, and no news from what it told itself', async () => {
     const { journal } = await watched();
     const { id } = await journal.add(mailTo('bob', 'carol', 'dave'), inPieces('x'));
