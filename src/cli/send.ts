@@ -105,7 +105,7 @@ async function run({ options: given, operands: [file = '-'] }: CommandLine<typeo
   const content = withCrlf(written);
   if (typeof content === 'number') return misuse(`a CR without LF at octet ${content} of ${source}: expected lines that end in LF or CRLF`);
 
-  const hostname = options.hostname ?? (await machineName());
+  const hostname = options.hostname ?? (await machineName(way));
   const routing = routeOptions({ ...options, hostname });
   const toServer = options.server === undefined ? {} : { serverPostmaster: true };
   const whole = ofOctets(options.from, content);

@@ -304,7 +304,7 @@ export class MailClient implements AsyncDisposable {
 
   /** Opens one more connection, to the first address of the server that answers. Rejects with a ConnectError, or with a verdict's text. */
   async #open(): Promise<Held> {
-    const { hostname = await machineName(), resolver = new Resolver(), timeout } = this.#options;
+    const { timeout, hostname = await machineName({ signal: this.#closing, timeout }), resolver = new Resolver() } = this.#options;
     const options = { ...this.#options, hostname };
     const routing: RouteOptions = { ownNames: [], ownAddresses: [], routes: new Map(), smarthost: this.#server, mxPort: this.#server.port, allowPrivateTargets: true };
     const route = await resolver.route(this.#server.host, routing, { signal: this.#closing, timeout });

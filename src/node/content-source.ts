@@ -11,6 +11,7 @@ import type { ReversePath } from '../syntax/path.ts';
 import type { Signal } from './aborter.ts';
 import { isPromise } from './hook-call.ts';
 import type { Outgoing } from './sender.ts';
+import { NotWaited, within } from './within.ts';
 
 /** Content to relay: all of it, a stream that is read into memory, or a function that gives the same stream each time. It is called to measure the mail, and again for each transaction; where it gives more or less then, the mail is deferred. */
 export type Content = Uint8Array | AsyncIterable<Uint8Array> | (() => AsyncIterable<Uint8Array>);
@@ -19,15 +20,9 @@ export type Content = Uint8Array | AsyncIterable<Uint8Array> | (() => AsyncItera
 export function outgoingOf(reversePath: ReversePath, content: Content, signal: Signal | undefined): Outgoing | Promise<Outgoing> {
   if (isOctets(content)) return ofOctets(reversePath, content);
   const read = typeof content === 'function' ? measured(reversePath, content, signal) : collect(content, signal).then((octets) => ofOctets(reversePath, octets));
-  return signal === undefined ? read : unlessAborted(read, signal, ofOctets(reversePath, EMPTY));
-}
-
-function unlessAborted<Value>(read: Promise<Value>, signal: Signal, otherwise: Value): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => resolve(otherwise);
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
-    read.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  return within(read, { signal }).catch((error: unknown) => {
+    if (error instanceof NotWaited) return ofOctets(reversePath, EMPTY);
+    throw error;
   });
 }
 

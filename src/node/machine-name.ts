@@ -5,19 +5,20 @@ import { isFault } from '../syntax/fault.ts';
 import { addressLiteral, parseDomain } from '../syntax/domain.ts';
 import { parseIpv4 } from '../syntax/ip-address.ts';
 import { nodeDns } from './on-demand.ts';
+import { within, type WaitOptions } from './within.ts';
 
-/** The fully qualified name where the system knows one; else the literal of an address of this machine, since no other host knows what a plain name means (§2.3.5). */
-export async function machineName(): Promise<string> {
+/** The fully qualified name where the system knows one; else the literal of an address of this machine, since no other host knows what a plain name means (§2.3.5). The system is asked twice, and waited for so long each time. */
+export async function machineName(wait: WaitOptions = {}): Promise<string> {
   const short = hostname();
   if (short.includes('.') && isName(short)) return short;
   let found: { readonly address: string } | undefined;
   try {
     const { lookup, lookupService } = nodeDns();
-    [found] = await lookup(short, { all: true, verbatim: true });
-    const { hostname: full } = await lookupService(found?.address ?? '127.0.0.1', 0);
+    [found] = await within(lookup(short, { all: true, verbatim: true }), wait);
+    const { hostname: full } = await within(lookupService(found?.address ?? '127.0.0.1', 0), wait);
     if (full.startsWith(`${short}.`) && isName(full)) return full;
   } catch {
-    // the system's resolver does not know its own machine
+    // the system's resolver does not know its own machine, or is long in saying so
   }
   const known = [...ownAddresses(), ...(found === undefined ? [] : [found.address])].filter((address) => !NEAR.test(address));
   const literals = [...known.filter((address) => parseIpv4(address) !== undefined), ...known].map(addressLiteral); // IPv4 first: more hosts know it

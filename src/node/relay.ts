@@ -85,7 +85,7 @@ async function relayAll(reversePath: ReversePath | string, forwardPaths: Recipie
 
 /** The same for a mail whose size and kind are known. */
 export async function relayTo(mail: Outgoing, forwardPaths: readonly ForwardPath[], options: Omit<RelayOptions, 'tls'> & Pick<WaysOptions, 'routed' | 'smarthostAuth' | 'tls'>): Promise<readonly RecipientOutcome[]> {
-  const { hostname = await machineName(), resolver = new Resolver(), signal, closing = signal } = options;
+  const { signal, closing = signal, timeout, hostname = await machineName({ signal: closing, timeout }), resolver = new Resolver() } = options;
   const routing: RouteOptions = { ...DEFAULT_ROUTING, ownNames: [hostname], ...options.routing };
   for (const each of [signal, closing]) if (each !== undefined && !UNLIMITED.has(each)) letListen(each);
   return sendAllWays(mail, forwardPaths, { ...options, hostname, resolver, routing });

@@ -5,7 +5,6 @@
 // Left out: caching and DNSSEC, for which Node tells neither the TTL of MX nor whether an answer was authentic.
 
 import type { Resolver as Channel } from 'node:dns/promises';
-import { clearTimeout, setTimeout } from 'node:timers';
 import { domainToASCII } from 'node:url';
 import { isAsciiText } from '../wire/ascii.ts';
 import { checkCounts, checkNames, checkObject, shown, UsageError } from '../wire/usage.ts';
@@ -17,7 +16,7 @@ import type { OwnVerdict } from '../relay/own-verdict.ts';
 import type { Signal } from './aborter.ts';
 import { errorCode } from './error-text.ts';
 import { nodeDns } from './on-demand.ts';
-import { LONGEST_TIMER, type Timer } from './pause.ts';
+import { NotWaited, within, type WaitOptions } from './within.ts';
 
 /** The options of a `Resolver`. */
 export interface ResolverOptions {
@@ -75,7 +74,7 @@ export class Resolver {
    */
   async route(domain: string, options: RouteOptions, { signal, timeout, onStep = () => {}, random = Math.random }: RouteContext = {}): Promise<Route> {
     checkRoute(domain, options);
-    const questions = new Questions(this.#options, signal, timeout);
+    const questions = new Questions(this.#options, { signal, timeout });
     const hosts = await findHosts(domain, options, questions, onStep, random);
     if (hosts.type === 'verdict') return hosts;
 
@@ -108,7 +107,7 @@ export class Resolver {
   /** Returns the key that a route to the domain would have, where the answer to one question about MX tells; undefined: there is no such route now. */
   async keyOf(domain: string, options: RouteOptions, { signal }: Pick<RouteContext, 'signal'> = {}): Promise<string | undefined> {
     checkRoute(domain, options);
-    const hosts = await findHosts(domain, options, new Questions(this.#options, signal), () => {}, () => 0);
+    const hosts = await findHosts(domain, options, new Questions(this.#options, { signal }), () => {}, () => 0);
     return hosts.type === 'verdict' || hosts.levels.length === 0 ? undefined : planKey(hosts);
   }
 }
@@ -160,15 +159,13 @@ function best<Mx extends { readonly priority: number }>(records: readonly Mx[]):
 class Questions {
   readonly #channel: Channel;
   readonly #systemHosts: boolean;
-  readonly #signal: Signal | undefined;
-  readonly #longest: Milliseconds;
+  readonly #wait: WaitOptions;
 
-  constructor({ servers, timeout = seconds(5) }: ResolverOptions, signal: Signal | undefined, longest: Milliseconds = Infinity) {
+  constructor({ servers, timeout = seconds(5) }: ResolverOptions, wait: WaitOptions) {
     this.#channel = new (nodeDns().Resolver)({ timeout, tries: 2 });
     if (servers !== undefined) this.#channel.setServers(servers);
     this.#systemHosts = servers === undefined;
-    this.#signal = signal;
-    this.#longest = longest;
+    this.#wait = wait;
   }
 
   mx(domain: string): Promise<DnsAnswer<MxRecord>> {
@@ -192,27 +189,16 @@ class Questions {
   }
 
   async #ask<Data>(question: () => Promise<readonly Data[]>): Promise<DnsAnswer<Data>> {
-    this.#signal?.throwIfAborted();
-    const cancel = (): void => this.#channel.cancel();
-    this.#signal?.addEventListener('abort', cancel, { once: true });
-    let timer: Timer | undefined;
+    this.#wait.signal?.throwIfAborted();
     try {
-      if (this.#longest > LONGEST_TIMER) return recordsOf(await question());
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => {
-          reject(Object.assign(new Error('no answer in time'), { code: 'ETIMEOUT' })); // the system's own look-up cannot be cancelled
-          cancel(); // those that were asked with it too
-        }, this.#longest);
-      });
-      return recordsOf(await Promise.race([question(), late]));
+      return recordsOf(await within(question(), this.#wait));
     } catch (error) {
-      this.#signal?.throwIfAborted();
-      const code = errorCode(error);
+      const late = error instanceof NotWaited;
+      if (late) this.#channel.cancel(); // those that were asked with it too; the system's own look-up cannot be cancelled
+      this.#wait.signal?.throwIfAborted();
+      const code = late ? 'ETIMEOUT' : errorCode(error);
       if (code === undefined) throw error;
       return CODES[code] ?? { type: 'failure', reason: code };
-    } finally {
-      clearTimeout(timer);
-      this.#signal?.removeEventListener('abort', cancel);
     }
   }
 }

@@ -1,9 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { connectTo } from '../../src/node/client.ts';
 import { machineName } from '../../src/node/machine-name.ts';
+import { relay, type RelayOptions } from '../../src/node/relay.ts';
 import { replaceIn } from '../support/builtin.ts';
+import { unusedPort } from '../support/scripted-server.ts';
 
 /** What the system says of its own machine. */
-const system = { hostname: '', address: '', full: '', interfaces: [] as readonly string[] | undefined };
+const system = { hostname: '', address: '', full: '', interfaces: [] as readonly string[] | undefined, silent: false };
 
 const networkInterfaces = (): object => {
   if (system.interfaces === undefined) throw new Error('A system error occurred: uv_interface_addresses returned Unknown system error 97');
@@ -12,11 +15,15 @@ const networkInterfaces = (): object => {
 
 replaceIn('node:os', { hostname: () => system.hostname, networkInterfaces });
 replaceIn('node:dns/promises', {
-  lookup: async () => (system.address === '' ? Promise.reject(new Error('ENOTFOUND')) : [{ address: system.address, family: 4 }]),
+  lookup: async () => (system.silent ? new Promise(() => undefined) : system.address === '' ? Promise.reject(new Error('ENOTFOUND')) : [{ address: system.address, family: 4 }]),
   lookupService: async (address: string) => (address === system.address ? { hostname: system.full, service: '' } : Promise.reject(new Error('ENOTFOUND'))),
 });
 
-afterEach(() => Object.assign(system, { hostname: '', address: '', full: '', interfaces: [] }));
+const aborter = new AbortController();
+aborter.abort();
+const { signal: aborted } = aborter;
+
+afterEach(() => Object.assign(system, { hostname: '', address: '', full: '', interfaces: [], silent: false }));
 
 describe('the name of the machine (RFC 5321 §2.3.5, §4.1.4)', () => {
   // shows RFC5321:4.1.1.1-1 RFC5321:4.1.1.1-2 RFC5321:4.1.4-7 RFC5321:4.1.4-8 RFC5321:2.3.4-1 RFC5321:2.3.5-2 RFC5321:2.3.5-4 RFC5321:2.3.5-5
@@ -38,5 +45,27 @@ describe('the name of the machine (RFC 5321 §2.3.5, §4.1.4)', () => {
   ])('is %s', async (_, facts, name) => {
     Object.assign(system, facts);
     expect(await machineName()).toBe(name);
+  });
+
+  // found by reading: whoever sent a mail by \`relay\`, and had aborted it, waited for the DNS
+  it.each<[string, Parameters<typeof machineName>[0]]>([
+    ['is to be had in a moment', { timeout: 1 }],
+    ['nobody waits for any more', { signal: aborted }],
+  ])('is a literal where the system does not say what it is called, and it %s', async (_, patience) => {
+    Object.assign(system, { hostname: 'mx', interfaces: ['192.0.2.7'], silent: true });
+    expect(await machineName(patience)).toBe('[192.0.2.7]');
+  });
+
+  it('is not waited for by a mail that is aborted, or by one any longer than for anything else', async () => {
+    Object.assign(system, { hostname: 'mx', silent: true });
+    const options: RelayOptions = { routing: { smarthost: { host: '127.0.0.1', port: await unusedPort() } } };
+    const [left] = await relay('<>', 'bob@b.test', new Uint8Array(1), { ...options, closing: aborted });
+    expect(left?.outcome).toMatchObject({ reason: 'aborted' });
+    const [late] = await relay('<>', 'bob@b.test', new Uint8Array(1), { ...options, timeout: 1 });
+    expect(late?.outcome).toMatchObject({ reason: 'no-connection' });
+    for (const patience of [{ closing: aborted }, { timeout: 1 }]) {
+      await using client = connectTo(`smtp://127.0.0.1:${await unusedPort()}`, patience);
+      expect((await client.send({ from: '<>', to: 'bob@b.test', content: new Uint8Array(1) }))[0]?.outcome.state).toBe('deferred');
+    }
   });
 });

@@ -217,10 +217,10 @@ describe('a route', () => {
   });
 });
 
-let refused: string | undefined; // why the system finds no host
+let refused: string | undefined; // why the system finds no host; 'silent': it says nothing
 const { lookup: systemLookup } = builtin('node:dns/promises') as { readonly lookup: (host: string, options: object) => Promise<unknown> };
 replaceIn('node:dns/promises', {
-  lookup: (host: string, options: object) => (refused === undefined ? systemLookup(host, options) : Promise.reject(Object.assign(new Error(`getaddrinfo ${refused} ${host}`), { code: refused }))),
+  lookup: (host: string, options: object) => (refused === undefined ? systemLookup(host, options) : refused === 'silent' ? new Promise(() => undefined) : Promise.reject(Object.assign(new Error(`getaddrinfo ${refused} ${host}`), { code: refused }))),
 });
 
 describe('a next hop by configuration', () => {
@@ -261,6 +261,16 @@ describe('aborting', () => {
     controller.abort(new Error('shutting down'));
     await expect(aborted).rejects.toThrow('shutting down');
     expect((await other).type).toBe('targets');
+  });
+
+  // found by reading: it waited for the system, which cannot be told that nobody wants to know any more
+  it('ends the wait for the system', async () => {
+    refused = 'silent';
+    const controller = new AbortController();
+    const aborted = resolver.route('d.test', { ...OPTIONS, smarthost: { host: 'localhost', port: 25 } }, { signal: controller.signal });
+    controller.abort(new Error('shutting down'));
+    await expect(aborted).rejects.toThrow('shutting down');
+    refused = undefined;
   });
 
   it('before the first question throws at once', async () => {
