@@ -50,7 +50,6 @@ export class ClientConnection {
   #socket: Duplex;
   #ready = false; //            the session takes a transaction
   #over = false; //             it has closed, or the socket is gone
-  #leaving = false;
   #task: Task | undefined;
   #behind: Task | undefined; // whose envelope is out behind the end of that
   #begun = false; //            a mail has been
@@ -79,7 +78,7 @@ export class ClientConnection {
 
   /** It takes another mail now. */
   get usable(): boolean {
-    return this.#ready && !this.#over && !this.#leaving && this.#task === undefined && !this.#session.spent;
+    return this.#ready && !this.#session.spent;
   }
 
   /** TLS at work. */
@@ -103,18 +102,20 @@ export class ClientConnection {
    */
   send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report?: Report, next?: Next): Promise<readonly Outcome[]> {
     return new Promise((settle) => {
-      if (forwardPaths.length === 0) return settle([]);
       this.#task = new Task({ mail, forwardPaths, settle }, report, next);
       if (this.#ready || this.#over) this.#begin(this.#task);
     });
   }
 
-  /** Says QUIT as soon as that can be said, and resolves when the connection is gone. */
+  /** Says QUIT where that can be said still, and resolves when the connection is gone. No mail is in hand. */
   async quit(): Promise<void> {
     if (this.#over) return;
-    this.#leaving = true;
     const gone = new Promise<void>((resolve) => this.#gone.push(resolve));
-    if (this.#ready && this.#task === undefined) this.#quit();
+    if (this.#ready) {
+      this.#ready = false;
+      this.#session.quit(now());
+      this.#pump.turn();
+    }
     await gone;
   }
 
@@ -143,23 +144,16 @@ export class ClientConnection {
     this.#usedAt = now();
     for (const wake of this.#settled.splice(0)) wake();
     const task = this.#task;
-    if (task?.open === true) return this.#begin(task);
-    if (task !== undefined) this.#end(task);
-    if (this.#leaving) this.#quit();
+    if (task?.open === true) this.#begin(task);
+    else if (task !== undefined) this.#end(task);
   }
 
   #onTakesNext(): void {
     const { next, untold } = this.#task ?? {};
-    const follower = untold === true && !this.#leaving ? next?.() : undefined;
+    const follower = untold === true ? next?.() : undefined;
     if (follower === undefined) return;
     this.#behind = new Task(follower, undefined, next);
     this.#transact(this.#behind, this.#behind.atHand);
-  }
-
-  #quit(): void {
-    this.#ready = false;
-    this.#session.quit(now());
-    this.#pump.turn();
   }
 
   /** Hands the recipients that are open to the session, with the content where that can go along. */

@@ -168,7 +168,7 @@ export class SenderConnection {
     return outcomes;
   }
 
-  /** Says QUIT as soon as that can be said, and resolves when the connection is gone. */
+  /** Says QUIT, and resolves when the connection is gone. No mail is in hand. */
   quit(): Promise<void> {
     return this.#connection.quit();
   }
