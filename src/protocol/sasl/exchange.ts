@@ -141,8 +141,8 @@ export type ServerStep =
   | { readonly type: 'success'; readonly identity: Identity }
   | Failure;
 
-export function failure(reason: FailureReason, detail: string, text?: string): Failure {
-  return { type: 'failure', reason, detail, ...(text === undefined ? {} : { text }) };
+export function failure(reason: FailureReason, detail: string): Failure {
+  return { type: 'failure', reason, detail };
 }
 
 // ---- the client's side
