@@ -78,6 +78,7 @@ export class ControlServer {
       ready = true; // nobody else was let in before
       await rename(short, path);
     } catch (error) {
+      server.close(() => undefined);
       await release();
       throw error;
     }

@@ -27,13 +27,17 @@ export class DelayWatch {
   #late = new Set<string>(); // in charge when last looked at, and dealt with
   #timer: Timer | undefined;
   #soon = false; // somebody is to be looked at who was dealt with
+  #started = false;
   #closed = false;
 
   constructor(options: DelayWatchOptions) {
     this.#options = options;
   }
 
+  /** Once: more do nothing. */
   start(): void {
+    if (this.#started) return;
+    this.#started = true;
     this.#lookIn(Math.min(AT_FIRST, this.#options.delay));
   }
 

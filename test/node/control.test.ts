@@ -79,6 +79,7 @@ describe('the control socket of a queue', () => {
     expect(await all(HOLD)).toHaveLength(2);
     unchangeable = 0o775;
     await expect(start(echo).finally(() => (unchangeable = undefined))).rejects.toThrow('EINVAL: invalid argument, chmod');
+    expect(existsSync(join(directory.path, 'control.new'))).toBe(false); // found by reading: it listened on
   });
 
   // found by running, under load: whoever asked in that moment was told that the relay had gone away

@@ -33,6 +33,16 @@ function start(warn: (id: string) => Promise<void> = async () => undefined): voi
 }
 
 describe('mail that waits', () => {
+  // found by reading: a timer stayed when it was closed
+  it('is watched once, however often that is begun', async () => {
+    mails = new Map([['old', -5 * HOUR]]);
+    start();
+    watch?.start();
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(told).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(1);
+  });
+
   it('is late once, when it is as old as that', async () => {
     mails = new Map([['old', -5 * HOUR], ['a', -HOUR], ['b', 0]]);
     start();
