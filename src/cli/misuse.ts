@@ -14,9 +14,9 @@ export function misuse(text: string): Misuse {
 /** Characters that are shown of what was written: it may be a file by mistake. */
 const MOST_SHOWN = 80;
 
-/** Returns what was written for a line that is about it: in double quotes, cut where it is long, and without the user of a URL, who may have a password. */
+/** Returns what was written for a line that is about it: in double quotes, cut where it is long, and without the user of a URL, or of what should have been one, who may have a password. */
 export function quoted(written: string): string {
-  return JSON.stringify(cut(written.replace(/:\/\/.*@/, '://…@')));
+  return JSON.stringify(cut(written.replace(/:\/\/.*@/, '://…@').replace(/(^|=)[^/=:@]*:(?!\/\/).*@/, '$1…@')));
 }
 
 /** The same without the quotes. */
