@@ -8,10 +8,11 @@ import { foldingSpaceEnd, spaceEnd } from './white-space.ts';
 /**
  * Returns the date-time of `date`, milliseconds since 1970 UTC of a year from 1900 to 9999, in the zone `zone` minutes east of UTC.
  *
- * Choice: UTC where no zone is given. §4.4 prefers local time "where feasible", and what is local is for the caller to say.
+ * Choice: UTC where no zone is given. §4.4 prefers local time "when feasible", and what is local is for the caller to say.
  */
 export function formatDate(date: number, zone = 0): string {
-  if (date - (date % 1000) !== last.second || zone !== last.zone) last = { second: date - (date % 1000), zone, text: formatSecond(date, zone) };
+  const second = Math.floor(date / 1000);
+  if (second !== last.second || zone !== last.zone) last = { second, zone, text: formatSecond(date, zone) };
   return last.text;
 }
 

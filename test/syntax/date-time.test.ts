@@ -23,6 +23,13 @@ describe('the date of a trace field (RFC 5322 §3.3)', () => {
     expect(formatDate(noon, 13 * 60)).toBe('Tue, 24 Nov 2026 01:00:00 +1300');
   });
 
+  // found by reading: milliseconds of two seconds around 1970, and of a second before it, were taken for those of one
+  it('is that of its second, before 1970 too', () => {
+    for (const second of [-3, -2, -1, 0, 1, 2]) {
+      for (const millisecond of [0, 1, 999]) expect(parseDate(formatDate(second * 1000 + millisecond))).toBe(second * 1000);
+    }
+  });
+
   it('may have any amount of white space, and does not throw for it', () => {
     const space = ' '.repeat(12_000_000);
     expect(parseDate(space)).toMatchObject({ fault: 'bad-date' });
