@@ -13,7 +13,7 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 /**
  * Writes an event with its fields, such as `id` of the mail, `client`, `from`, `to`, `host`, `reply`; undefined ones are left out.
  *
- *   accepted, refused, lost               a mail that came in, or the client or path that was turned away; lost: the client had gone
+ *   accepted, refused, lost               a mail that came in, or the client or path that was turned away; lost: the client had gone, or did not send all of it
  *   lenient                               something was taken that the RFC forbids, as `leniencies` allows
  *   delivered, failed, deferred, unknown  the outcome of an attempt, for one recipient; `next`: when it is tried again
  *   bounced, undeliverable                recipients have failed, and the sender is told, or there is nobody to tell

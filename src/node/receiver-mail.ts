@@ -1,6 +1,7 @@
 // A mail whose data have begun: its content on the way to the hook 'message', and what that hook answers, or will.
 
 import type { Envelope } from '../protocol/mail.ts';
+import type { AbortReason } from '../protocol/server/action.ts';
 import { Aborter } from './aborter.ts';
 import type { Budget } from './budget.ts';
 import { ContentStream, type Flow } from './content.ts';
@@ -8,6 +9,17 @@ import type { AnyHooks } from './hook.ts';
 import { whenSettled, type HookCall, type HookOutcome } from './hook-call.ts';
 import { askingMail, type HookAnswer, type Occasion } from './hook-question.ts';
 import type { Patience, Wait } from './patience.ts';
+
+/** Why nothing is said of a mail whose data have begun: its client has gone, or does not send the rest of them. */
+export class Unfinished extends Error {}
+
+/** Returns why mail data came to nothing: by what their client did not send, or by what it sent, which it hears. */
+export function abortError(reason: AbortReason): Error {
+  const text = `the mail data came to nothing: ${reason}`;
+  return UNFINISHED.has(reason) ? new Unfinished(text) : new Error(text);
+}
+
+const UNFINISHED: ReadonlySet<AbortReason> = new Set(['timeout', 'peer-gone', 'reset', 'shutdown']);
 
 export class ReceivedMailData implements Flow {
   readonly aborter = new Aborter();

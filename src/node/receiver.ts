@@ -21,7 +21,7 @@ import { answerFault, askAuth, askHook, authFault, isHooked, type CommandQuestio
 import { now } from './now.ts';
 import { Pump, type PumpOwner } from './pump.ts';
 import type { Ends, Stream } from './proxy.ts';
-import { ReceivedMailData } from './receiver-mail.ts';
+import { abortError, ReceivedMailData, Unfinished } from './receiver-mail.ts';
 import type { ReceiverSettings } from './receiver-option.ts';
 import { HANDSHAKE, type TlsFacts } from './tls.ts';
 
@@ -123,7 +123,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
       case 'ask': return this.#ask(action.question);
       case 'data': return this.#begin(action.envelope);
       case 'content': return this.#mail?.push(action.octets);
-      case 'abort': return this.#giveUp(new Error(`the mail data came to nothing: ${action.reason}`));
+      case 'abort': return this.#giveUp(abortError(action.reason));
       case 'start-tls': return this.#startTls();
       case 'ended': return this.#ended(action);
       case 'leniency': case 'notice':
@@ -141,7 +141,7 @@ export class Receiver implements PumpOwner<Exclude<ServerAction, { readonly type
   /** For the pump: the session is over. */
   closed(): void {
     if (this.#mail !== undefined || this.#aborter !== undefined) { // an Error costs more than a session's end (35 µs)
-      const error = new Error('the client has gone');
+      const error = new Unfinished('the client has gone');
       this.#giveUp(error);
       this.#aborter?.abort(error);
     }

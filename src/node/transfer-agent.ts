@@ -46,9 +46,10 @@ import { ConnectionPool, type PoolOptions } from './pool.ts';
 import { isOver } from './hook-question.ts';
 import { contentOf, hasRoom, mailOf, queuedBy, recentOf } from './queue-answer.ts';
 import { relayTo } from './relay.ts';
-import type { SenderOptions } from './sender.ts';
+import { Unfinished } from './receiver-mail.ts';
 import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
 import { Resolver } from './resolve.ts';
+import type { SenderOptions } from './sender.ts';
 import type { Server, ServerLimits } from './server.ts';
 import { tlsServerOf, type TlsOptions, type TlsServer } from './tls.ts';
 import { TakeBack } from './take-back.ts';
@@ -306,7 +307,8 @@ export class TransferAgent implements AsyncDisposable {
     } catch (error) {
       if (queued === undefined) this.#dispatcher.dismiss(id);
       else await this.#takeBack.take(queued);
-      this.#counts.mails[mail.signal.aborted ? 'lost' : 'refused']++;
+      const verdict = mail.signal.reason instanceof Unfinished ? 'lost' : 'refused';
+      this.#counts.mails[verdict]++;
       if (error instanceof LoopError) {
         log('refused', { ...story, reason: 'loop' });
         return { type: 'refuse', reply: OWN_VERDICTS['too-many-hops'].reply };
@@ -316,7 +318,7 @@ export class TransferAgent implements AsyncDisposable {
         log('refused', { ...story, reason: shortage });
         return SHORTAGES[shortage];
       }
-      if (mail.signal.aborted) log('lost', { ...story, reason: errorText(error) });
+      if (mail.signal.aborted) log(verdict, { ...story, reason: errorText(error) });
       throw error;
     } finally {
       if (--this.#taking === 0) this.#taken();

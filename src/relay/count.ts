@@ -10,7 +10,7 @@ const STATES = ['delivered', 'failed', 'deferred', 'unknown'] as const satisfies
 
 /** What a relay and its sessions have done: plain numbers that only grow. */
 export interface RelayCounts extends SessionCounts {
-  /** Mails whose data came to their end, by what the client was told; `lost`: it had gone by then. */
+  /** Mails whose data had begun, by what the client was told of them; `lost`: it had gone by then, or did not send them to their end. */
   readonly mails: Record<(typeof VERDICTS)[number], number>;
   /** Octets of content: of mails that were accepted, and of those that next hops were sent. */
   readonly octets: { received: number; sent: number };

@@ -19,7 +19,7 @@ export const FAMILIES = {
   ehlo_open_sessions:               { type: 'gauge',   join: 'sum', help: 'SMTP sessions of clients under way.' },
   ehlo_commands_total:              { type: 'counter', join: 'sum', help: 'Commands of clients by verb.' },
   ehlo_replies_total:               { type: 'counter', join: 'sum', help: 'Replies to clients by code.' },
-  ehlo_mails_total:                 { type: 'counter', join: 'sum', help: 'Mails whose data came to their end, by what the client was told; lost: it had gone.' },
+  ehlo_mails_total:                 { type: 'counter', join: 'sum', help: 'Mails whose data had begun, by what the client was told of them; lost: it had gone, or did not send them to their end.' },
   ehlo_received_bytes_total:        { type: 'counter', join: 'sum', help: 'Octets of content of accepted mails, the Received field included.' },
   ehlo_sent_bytes_total:            { type: 'counter', join: 'sum', help: 'Octets of content that next hops took, or may have taken.' },
   ehlo_outcomes_total:              { type: 'counter', join: 'sum', help: 'Outcomes of attempts, one for each recipient; unknown: sent whole, and never answered (RFC 1047).' },

@@ -12,6 +12,7 @@ import { TlsServer } from '../../src/node/tls.ts';
 import { TransferAgent, type Door, type TransferAgentOptions } from '../../src/node/transfer-agent.ts';
 import { sessionCounts } from '../../src/protocol/server/count.ts';
 import { parseCidr } from '../../src/relay/cidr.ts';
+import { relayCounts } from '../../src/relay/count.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import type { Queue, QueuedMail } from '../../src/relay/queue/port.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
@@ -459,6 +460,21 @@ describe('a transfer agent', () => {
     const files = (name: string): readonly string[] => readdirSync(join(directory.path, 'first.test', 'queue', name));
     expect([...first.queue.mails(), ...files('mail'), ...files('tmp')]).toEqual([]);
   });
+
+  // found by trying: it was lost, as if its client had gone, though that was told why
+  it.each([
+    ['554 5.6.0 mail data hold a LF without CR', 'bare-lf', 'one\ntwo\r\n', 1_000],
+    ['554 5.6.0 mail data hold a CR without LF', 'bare-cr', 'one\rtwo\r\n', 1_000],
+    ['554 5.6.0 mail data hold a line of more than 1000 octets', 'text-line-too-long', `${'x'.repeat(1_000)}\r\n`, 2_000],
+    ['552 5.3.4 too much mail data', 'too-much-mail-data', 'x\r\n'.repeat(400), 1_000],
+  ])('refuses a mail with %s, and says so in its log and its counts', async (said, reason, content, maxSize) => {
+    const counts = relayCounts();
+    const host = await start('first.test', { options: { counts, maxSize } });
+    expect((await submit(host, '<>', ['<bob@b.test>'], content)).end).toBe(`${said}\r\n`);
+    await until(() => host.logged.length > 0);
+    expect(host.logged).toEqual([['refused', expect.objectContaining({ to: '<bob@b.test>', reason: `the mail data came to nothing: ${reason}` })]]);
+    expect(counts.mails).toEqual({ accepted: 0, refused: 1, lost: 0 });
+  });
 });
 
 // found in review: the queue took it in the end, and it was relayed, though its client had been told that it must send it again
@@ -481,7 +497,7 @@ describe('a mail whose verdict comes when nobody waits for it any more', () => {
 
   /** Its recipients wait in no queue, and were never tried. */
   async function expectNothingOf({ host, last }: { readonly host: Host; readonly last: Host }): Promise<void> {
-    await until(() => events(host).some((event) => event === 'lost' || event === 'accepted'));
+    await until(() => events(host).some((event) => ['lost', 'refused', 'accepted'].includes(event)));
     await host.agent.close(0);
     expect([...(await FileQueue.open(join(directory.path, 'slow'))).mails()]).toEqual([]);
     expect(events(host)).toEqual(expect.not.arrayContaining(['accepted', 'delivered']));
@@ -490,10 +506,13 @@ describe('a mail whose verdict comes when nobody waits for it any more', () => {
 
   // shows RFC5321:4.2.5-4
   it('is in no queue where its time was over: 451', async () => {
-    const { host, last, take } = await slow({ options: { hookTimeout: 50 } });
+    const counts = relayCounts();
+    const { host, last, take } = await slow({ options: { hookTimeout: 50, counts } });
     expect((await submit(host, '<alice@a.test>', ['<bob@b.test>'])).end).toMatch(/^451 4\.3\.0 /);
     take();
     await expectNothingOf({ host, last });
+    expect(events(host)).toEqual(['error', 'refused']);
+    expect(counts.mails).toEqual({ accepted: 0, refused: 1, lost: 0 });
   });
 
   // shows RFC5321:4.1.1.10-6
