@@ -160,11 +160,11 @@ export class Journal implements Queue, AsyncDisposable {
   }
 
   async settle(id: string, recipients: readonly RecipientState[], nextAttempt: number): Promise<void> {
-    await this.#append({ type: 'RES', results: this.#book.results(id, recipients, nextAttempt, this.#crowded) }, 'soon');
+    await this.#append({ type: 'RES', results: this.#book.results(id, recipients, nextAttempt, this.#crowded || !this.#fits(0)) }, 'soon');
   }
 
   async bounce(id: string, recipients: readonly RecipientState[], nextAttempt: number, notification: NewMail, content: AsyncIterable<Uint8Array>): Promise<QueuedMail> {
-    return this.#take(notification, content, this.#book.results(id, recipients, nextAttempt, this.#crowded));
+    return this.#take(notification, content, this.#book.results(id, recipients, nextAttempt, this.#crowded || !this.#fits(0)));
   }
 
   hold(id: string, held: boolean): Promise<void> {
@@ -183,7 +183,7 @@ export class Journal implements Queue, AsyncDisposable {
   /** Where there is none, a checkpoint begins sooner than it would. */
   roomFor(octets: number): boolean {
     if (this.#crowded) return false;
-    const room = this.#log.size <= this.#most && this.#room.forMail(octets, this.#need());
+    const room = this.#fits(octets);
     if (!room) this.#checkpointIfWorth(1 / 64);
     return room;
   }
@@ -288,6 +288,11 @@ export class Journal implements Queue, AsyncDisposable {
   /** Tells whether what is known of the mails that wait takes up the memory that it may. */
   get #crowded(): boolean {
     return 2 * this.#book.states + this.#book.recipients * OBJECTS_OF_A_RECIPIENT > this.#memory;
+  }
+
+  /** Tells whether the disk has room for a mail of so many octets. */
+  #fits(octets: number): boolean {
+    return this.#log.size <= this.#most && this.#room.forMail(octets, this.#need());
   }
 
   #expectOpen(): void {

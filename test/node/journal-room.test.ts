@@ -52,8 +52,10 @@ describe('the journal, where there must be room', () => {
     expect((await Journal.on(disk, options)).roomFor(10)).toBe(false);
   });
 
-  it('keeps the beginning alone of what hosts say, where all that wait leave no room in memory', async () => {
-    const journal = await Journal.on(new SimDisk(), { memory: 100_000, delay: () => () => undefined });
+  it.each([['memory', 100_000, 10_000_000], ['the disk', Infinity, 100_000]])('keeps the beginning alone of what hosts say, where all that wait leave no room in %s', async (_, memory, free) => {
+    const disk = new SimDisk();
+    disk.free = async () => free;
+    const journal = await Journal.on(disk, { memory, floor: 60_000, delay: () => () => undefined });
     const ids: string[] = [];
     while (journal.roomFor(10)) ids.push((await journal.add(mailTo('bob'), inPieces('x'))).id);
     const wordy: RecipientState = { ...DEFERRED, reply: { code: 450, enhanced: '4.2.0', lines: Array.from({ length: 10 }, () => 'busy '.repeat(96)) } };
