@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { authFault } from '../../src/node/hook-question.ts';
+import { Aborter } from '../../src/node/aborter.ts';
+import type { AnyHooks, SessionFacts } from '../../src/node/hook.ts';
+import { askHook, authFault, type CommandQuestion } from '../../src/node/hook-question.ts';
 import { ANSWERS, type AuthAnswer, type AuthQuestion } from '../../src/protocol/sasl/exchange.ts';
+import { accept } from '../../src/protocol/server/verdict.ts';
+import type { Mailbox } from '../../src/syntax/mailbox.ts';
+import { forwardPath, reversePath } from '../support/path.ts';
 
 const OCTETS = new Uint8Array(16);
 const CREDENTIAL = { iterations: 4096, salt: OCTETS, storedKey: OCTETS, serverKey: OCTETS };
@@ -30,4 +35,28 @@ describe('an answer of the hook `auth`', () => {
       });
     }
   }
+});
+
+describe('a hook', () => {
+  it('is told what its command is about, and the mailbox, where there is one: of <postmaster> that of this host', () => {
+    const told: Record<string, unknown>[] = [];
+    const note = (asked: object): undefined => void told.push({ ...asked });
+    const hooks: AnyHooks = { client: note, helo: note, mail: note, rcpt: note, vrfy: note, message: () => accept() };
+    const occasion = { session: {} as SessionFacts, mailState: 'state', aborter: new Aborter(), drop: () => undefined, hostname: 'mx.test' };
+    const [alice, bob] = [reversePath('<alice@a.test>'), forwardPath('<bob@b.test>')];
+    const questions: readonly CommandQuestion[] = [
+      { about: 'client' } as CommandQuestion,
+      { about: 'helo', verb: 'EHLO', domain: 'client.test' } as unknown as CommandQuestion,
+      { about: 'mail', reversePath: alice, parameters: { size: 5 } } as unknown as CommandQuestion,
+      { about: 'mail', reversePath: reversePath('<>'), parameters: {} } as unknown as CommandQuestion,
+      { about: 'rcpt', forwardPath: bob, parameters: {}, reversePath: alice } as unknown as CommandQuestion,
+      { about: 'rcpt', forwardPath: forwardPath('<Postmaster>'), parameters: {}, reversePath: alice } as unknown as CommandQuestion,
+      { about: 'vrfy', text: 'tim' } as CommandQuestion,
+    ];
+    for (const question of questions) askHook(question, hooks, occasion);
+    const mailboxes = told.map(({ mailbox }) => (mailbox as Mailbox | undefined)?.key);
+    expect(mailboxes).toEqual([undefined, undefined, 'alice@a.test', undefined, 'bob@b.test', 'postmaster@mx.test', undefined]);
+    expect(told.map(({ mailState }) => mailState)).toEqual([undefined, undefined, 'state', 'state', 'state', 'state', undefined]);
+    for (const [index, { about, ...question }] of questions.entries()) expect(told[index]).toMatchObject(question);
+  });
 });
