@@ -211,7 +211,8 @@ export async function* ask(directory: string, request: Request, patience = 30_00
   socket.on('error', (error) => {
     const code = errorCode(error);
     const nobody = code === 'ENOENT' || code === 'ECONNREFUSED';
-    failure = nobody ? new NobodyThere('no relay runs on the queue') : new Error(code === 'EACCES' ? 'the relay that runs on the queue belongs to another user' : error.message);
+    if (nobody) failure = new NobodyThere('no relay runs on the queue');
+    else if (code !== 'ECONNRESET' && code !== 'EPIPE') failure = new Error(code === 'EACCES' ? 'the relay that runs on the queue belongs to another user' : error.message); // else it has died
   });
   socket.on('close', () => {
     over = true;

@@ -135,10 +135,11 @@ describe('the control socket of a queue', () => {
   });
 
   /** Somebody else who answers there, and is asked once. */
-  async function askAnother(answer: (socket: Socket) => void): Promise<readonly Answer[]> {
-    const other = createServer({ allowHalfOpen: false, noDelay: false }, (socket) => {
+  async function askAnother(answer: (socket: Socket) => void, reads = true): Promise<readonly Answer[]> {
+    const other = createServer({ allowHalfOpen: false, noDelay: false, pauseOnConnect: !reads }, (socket) => {
       socket.on('error', () => undefined);
-      socket.on('data', () => answer(socket));
+      if (reads) socket.on('data', () => answer(socket));
+      else answer(socket);
     });
     await new Promise<void>((resolve) => {
       other.on('listening', resolve);
@@ -154,6 +155,7 @@ describe('the control socket of a queue', () => {
         socket.end();
       }),
     ).rejects.toThrow('in the middle of its answer');
+    await expect(askAnother((socket) => void turns(20).then(() => socket.destroy()), false)).rejects.toThrow('in the middle of its answer'); // found by trying: killed before it had read what was asked, "read ECONNRESET"
   });
 
   // found by reading: root, who asks, held in memory whatever came from whoever had the folder
