@@ -4,7 +4,7 @@ import { checkCounts, checkFlags, checkLists, checkNames, checkObject, shown, Us
 import type { AddressLiteral, Domain } from '../../syntax/domain.ts';
 import { checkOwnNames, hostOf } from '../hostname.ts';
 import type { Milliseconds } from '../limit.ts';
-import type { ClientSecret } from '../sasl/mechanism.ts';
+import { checkExchange, type ClientSecret } from '../sasl/mechanism.ts';
 import type { ClientAuth } from './authentication.ts';
 
 /**
@@ -47,6 +47,9 @@ export interface Settings {
   readonly ownNames: ReadonlySet<string>;
 }
 
+/** All of them, by name. */
+const CLIENT_OPTIONS: Readonly<Record<keyof ClientOptions, true>> = { hostname: true, timeout: true, lmtp: true, tlsPolicy: true, tlsAtOnce: true, auth: true, ownNames: true };
+
 const AUTH_OPTIONS: Readonly<Record<keyof ClientAuth, true>> = { secret: true, hash: true, nonce: true, clearText: true };
 
 const POLICIES: readonly TlsPolicy[] = ['off', 'opportunistic', 'require', 'verify'];
@@ -72,11 +75,13 @@ function isSecret(secret: ClientSecret | undefined): boolean {
   return secret?.type === 'token' && typeof secret.token === 'string';
 }
 
-/** Throws UsageError for what `checkClientOptions` does. */
+/** Throws UsageError for what `checkClientOptions` does, for an option that is misspelt, and for an exchange of SASL that could not be begun. */
 export function settingsOf(options: ClientOptions): Settings {
   checkObject(options);
+  checkNames(options, CLIENT_OPTIONS);
   const { hostname, timeout = Infinity, lmtp = false, tlsPolicy = 'off', tlsAtOnce = false, auth, ownNames = [] } = options;
   const host = hostOf(hostname);
   checkClientOptions({ ownNames, tlsPolicy, auth, timeout, lmtp, tlsAtOnce });
+  if (auth !== undefined) checkExchange(auth);
   return { host, timeout, lmtp, tlsPolicy, tlsAtOnce, auth, ownNames: new Set(ownNames.map((name) => name.toLowerCase())) };
 }

@@ -86,12 +86,17 @@ export function beginServerExchange(name: MechanismName, options: ServerExchange
 function checked(name: MechanismName, options: ServerExchangeOptions): ServerExchangeOptions {
   if (!NAMES.includes(name)) throw new UsageError(`a mechanism is one of ${NAMES.join(', ')}, not ${shown(name)}`);
   checkObject(options);
-  const { hash, nonce, hostname, decoy } = options;
-  if (!HASHES.every((each) => typeof hash?.[each] === 'function')) throw new UsageError(`hash must have ${HASHES.join(', ')}, functions of octets that return octets`);
-  if (typeof nonce !== 'string' || nonce === '') throw new UsageError(`nonce must be text that is new each time, not ${shown(nonce)}`);
+  const { hostname, decoy } = options;
+  checkExchange(options);
   if (typeof hostname !== 'string') throw new UsageError(`hostname must be text, not ${shown(hostname)}`);
   checkDecoy(decoy);
   return options;
+}
+
+/** Throws UsageError for hashes or a nonce with which neither side could begin: it would be found out when a peer is there. */
+export function checkExchange({ hash, nonce }: { readonly hash: Hash; readonly nonce: string }): void {
+  if (!HASHES.every((each) => typeof hash?.[each] === 'function')) throw new UsageError(`hash must have ${HASHES.join(', ')}, functions of octets that return octets`);
+  if (typeof nonce !== 'string' || nonce === '') throw new UsageError(`nonce must be text that is new each time, not ${shown(nonce)}`);
 }
 
 const HASHES = ['sha256', 'hmacSha256', 'hmacMd5'] as const satisfies readonly (keyof Hash)[];

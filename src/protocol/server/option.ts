@@ -146,12 +146,15 @@ function readOptions(options: ServerOptions): Settings {
   checkLists(options, ['leniencies', 'without']);
   checkFlags(options, ['lmtp', 'secured', 'requireTls']);
   if (options.auth !== undefined) {
+    checkObject(options.auth, 'auth must be an object');
     checkNames(options.auth, AUTH_OPTIONS);
-    checkLists(options.auth, ['mechanisms']);
+    const { mechanisms, begin } = options.auth;
+    if (!Array.isArray(mechanisms) || typeof begin !== 'function') throw new UsageError(`auth needs { mechanisms, begin }, a list and a function, not ${shown(options.auth)}`);
     checkFlags(options.auth, ['required', 'clearText']);
   }
-  const { earlyTalk = 'take' } = options;
+  const { earlyTalk = 'take', startTls = false } = options;
   if (earlyTalk !== 'take' && earlyTalk !== 'refuse') throw new UsageError(`earlyTalk must be "take" or "refuse", not ${shown(earlyTalk)}`);
+  if (typeof startTls !== 'boolean' && startTls !== 'unavailable') throw new UsageError(`startTls must be true, false or "unavailable", not ${shown(startTls)}`);
   const unknown = options.leniencies?.find((name) => !Object.hasOwn(LENIENCIES, name));
   if (unknown !== undefined) throw new UsageError(`leniencies are ${Object.keys(LENIENCIES).join(', ')}, not ${shown(unknown)}`);
   hostOf(options.hostname);
