@@ -30,6 +30,7 @@ export class RecordProxy {
   static async listen(options: RecordProxyOptions): Promise<RecordProxy> {
     const proxy = new RecordProxy(options);
     await openPlace(proxy.#server, options.listen);
+    proxy.#server.on('error', () => undefined); // one connection was not accepted; the next may be
     return proxy;
   }
 

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { setTimeout } from 'node:timers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { RecordProxy } from '../../src/node/record-proxy.ts';
 import { TraceFolder } from '../../src/node/trace-folder.ts';
 import { isTranscriptFault, parseTranscript } from '../../src/transcript/format.ts';
@@ -43,6 +44,18 @@ describe('a recording proxy', () => {
     });
     expect(body).toBe('S: 220 mx\nC= "EH"\n/\nC: LO a\nS: 250 mx\nC: QUIT\nS: 221 bye\n* close\n');
     expect({ trouble, mode }).toEqual({ trouble: undefined, mode: 0o600 });
+  });
+
+  // found by reading: too many open files, at the wrong moment, ended the program
+  it('goes on where a connection cannot be accepted', async () => {
+    using directory = temporaryDirectory();
+    const listening = vi.spyOn(Object.getPrototypeOf(createServer({ allowHalfOpen: false, noDelay: false }, () => undefined)) as Server, 'listen'); // what all have in common
+    const place = { host: '127.0.0.1', port: 0 };
+    const proxy = await RecordProxy.listen({ listen: place, to: place, folder: await TraceFolder.open(directory.path, (text) => expect.unreachable(text)), source: 'a test', ended: () => undefined });
+    const server = listening.mock.instances[0] as unknown as { emit(event: 'error', error: Error): void };
+    expect(() => server.emit('error', new Error('accept EMFILE'))).not.toThrow();
+    listening.mockRestore();
+    await proxy.close();
   });
 
   it('strikes out passwords', async () => {
