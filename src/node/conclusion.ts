@@ -76,8 +76,8 @@ export function askedFor({ recipientParameters }: QueuedMail, news: readonly New
   return news.filter(({ recipient, action }) => isAskedFor(action, recipientParameters?.[recipient]));
 }
 
-/** Writes a line for each outcome; `next`: when it is tried again; `gaveUp`: it is the last one, because the mail's time is over. */
-export function logOutcomes(log: Log, id: string, recipients: readonly number[], results: readonly RecipientOutcome[], { states, again }: Conclusion): void {
+/** Writes a line for each outcome; `next`: when it is tried again, where the operator does not hold it; `gaveUp`: it is the last one, because the mail's time is over. */
+export function logOutcomes(log: Log, { id, held }: QueuedMail, recipients: readonly number[], results: readonly RecipientOutcome[], { states, again }: Conclusion): void {
   for (const [index, { forwardPath, outcome, target }] of results.entries()) {
     const after = states.get(recipients[index] ?? -1)?.state;
     log(outcome.state, {
@@ -88,7 +88,7 @@ export function logOutcomes(log: Log, id: string, recipients: readonly number[],
       tls: outcome.tls?.version,
       reply: inOneLine(outcome.reply),
       inReplyTo: 'inReplyTo' in outcome ? outcome.inReplyTo : undefined,
-      next: after === 'waiting' && again !== undefined ? new Date(again).toISOString() : undefined,
+      next: after === 'waiting' && again !== undefined && held !== true ? new Date(again).toISOString() : undefined,
       gaveUp: outcome.state !== 'failed' && after === 'failed' ? true : undefined,
     });
   }

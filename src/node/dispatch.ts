@@ -276,7 +276,8 @@ export class Dispatcher {
     } finally {
       this.#trying.delete(charge);
     }
-    const conclusion = this.#conclude(this.#look(charge).mail ?? mail, waiting, results, mail);
+    const now = this.#look(charge);
+    const conclusion = this.#conclude(now.mail ?? (now.later ? mail : { ...mail, recipients: [] }), waiting, results, mail); // of a mail that was removed nobody waits
     this.#unrecorded.add(charge);
     const met = results.filter(({ target }) => concerns(charge.destination, target?.host));
     const givenUp = this.#release(charge, effectOf(met.map(({ outcome }) => outcome)), conclusion.again);
@@ -302,8 +303,7 @@ export class Dispatcher {
     if (later) return this.#putOff(charge, Date.now() + LOCAL_RETRY);
     if (mail === undefined) return this.#forget(charge);
     const same: Outcome = outcome.state === 'unknown' ? { ...outcome, state: 'deferred' } : outcome;
-    const { forwardPaths } = mail;
-    const paths = waiting.map((recipient) => forwardPaths[recipient]).filter((path) => path !== undefined);
+    const paths = waiting.map((recipient) => mail.forwardPaths[recipient]).filter((path) => path !== undefined);
     const conclusion = this.#conclude(mail, waiting, paths.map((forwardPath) => ({ forwardPath, outcome: same, ...(target === undefined ? {} : { target }) })));
     charge.at = Infinity;
     const recorded = this.#record(charge, conclusion);
@@ -341,7 +341,7 @@ export class Dispatcher {
     const leapt = this.#clock.leaptSince(mail.arrival);
     const concluded = conclude(mail, recipients, results, this.#options.schedule, Date.now() - leapt, begun);
     const conclusion = concluded.again === undefined || leapt === 0 ? concluded : { ...concluded, again: concluded.again + leapt };
-    logOutcomes(this.#options.log, mail.id, recipients, results, conclusion);
+    logOutcomes(this.#options.log, mail, recipients, results, conclusion);
     return conclusion;
   }
 

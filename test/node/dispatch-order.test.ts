@@ -43,6 +43,28 @@ describe('an order of the operator', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  // found by trying: behind `removed` in the log stood when the mail would be tried next
+  it.each([['remove', undefined], ['hold', true]] as const)('to %s, of a mail that is being tried, has it tried no more, and the log says of no time when it would be', async (order, held) => {
+    const gate = deferred();
+    const { queue, dispatcher, attempts, logged } = stage(async () => {
+      await gate.promise;
+      return [DEFERRED];
+    });
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    const { mail } = queue;
+    queue.mail = (id) => {
+      const found = mail.call(queue, id);
+      return held === undefined || found === undefined ? undefined : { ...found, held };
+    };
+    gate.resolve();
+    await settle();
+    expect(logged).toEqual([['deferred', expect.objectContaining({ id: 'm1', next: undefined })]]);
+    await vi.advanceTimersByTimeAsync(3 * HOUR);
+    expect(attempts).toEqual([0]);
+    if (order === 'remove') expect(vi.getTimerCount()).toBe(0);
+  });
+
   // found by reading: it stayed in the queue until the next start
   it('to giveUp counts for a mail that only comes to be taken in charge', async () => {
     const { queue, dispatcher, done } = stage(() => [DEFERRED]);
