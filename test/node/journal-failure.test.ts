@@ -158,6 +158,17 @@ describe('the journal, on a disk that fails', () => {
     }
   });
 
+  it('takes it back for good: the power may go right behind that', async () => {
+    const { journal, disk } = await watched({ ahead: 0 });
+    const { id } = await journal.add(mailTo('bob'), inPieces('first'));
+    fill(disk, 'journal/', 200);
+    await Promise.allSettled([journal.add(mailTo('bob'), inPieces('y')), journal.add(mailTo('bob'), inPieces('z'))]);
+    for (let seed = 1; seed <= 60; seed++) {
+      const again = await Journal.on(disk.powerless(randomOf(seed), 0.5), { delay: () => () => undefined });
+      expect([...again.mails()].map((mail) => mail.id)).toEqual([id]);
+    }
+  });
+
   it('would take what it has not taken back for decay', async () => {
     const { journal, disk } = await watched({ ahead: 0, perform: async (step, action) => (step === 'take back' ? undefined : action()) });
     const big = inPieces('y'.repeat(300));
