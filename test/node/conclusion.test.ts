@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { conclude } from '../../src/node/conclusion.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
 import { REASONS } from '../../src/protocol/client/reason.ts';
-import type { QueuedMail } from '../../src/relay/queue/port.ts';
+import type { QueuedMail, RecipientState } from '../../src/relay/queue/port.ts';
 import { RETRY_SCHEDULE } from '../../src/relay/schedule.ts';
 import { reply } from '../../src/syntax/reply.ts';
 import { mailOf } from '../support/memory-queue.ts';
@@ -44,6 +44,18 @@ describe('what an attempt means for recipients', () => {
     ['who was broken off has not failed, however old', ['aborted', 'deferred'], 9 * DAY, { states: ['waiting earlier.test -', 'failed - 4.4.7'], failures: [1], again: 9 * DAY }],
   ])('%s', (_, outcomes, now, expected) => {
     expect(after(now, outcomes)).toEqual(expected);
+  });
+
+  it.each<readonly [what: string, before: RecipientState, begun: RecipientState]>([
+    ['was tried in vain before that', { state: 'waiting', reply: reply(451, '4.3.0', 'later'), host: 'earlier.test' }, { state: 'waiting', reply: reply(451, '4.3.0', 'later'), host: 'earlier.test' }],
+    ['was never tried', { state: 'waiting' }, { state: 'waiting' }],
+    ['may have the mail since an attempt before that', { state: 'waiting', unsettled: { host: 'mx.test' } }, { state: 'waiting', unsettled: { host: 'earlier.test' } }],
+  ])('who was broken off is as before, though the queue knows of the attempt: who %s', (_, expected, begun) => {
+    const [forwardPath] = mail().forwardPaths;
+    if (forwardPath === undefined) throw new Error('nobody');
+    const now: QueuedMail = { ...mail(), recipients: [{ ...begun, unsettled: { host: 'mx.test' } }] };
+    const { states } = conclude(now, [0], [{ forwardPath, outcome: OUTCOMES.aborted, target: targetOf(25) }], SCHEDULE, 0, { ...mail(), recipients: [begun] });
+    expect(states.get(0)).toStrictEqual(expected);
   });
 
   it('keeps no more of what a server said than a person reads', () => {
