@@ -34,9 +34,9 @@ export class RecordedClientSession extends ClientSession {
     super.contentEnd(now);
   }
 
-  override contentLost(): void {
+  override contentLost(detail?: string): void {
     this.#recorder.said({ say: 'content lost' });
-    super.contentLost(); // not why, which replay does not know
+    super.contentLost(detail);
   }
 
   override quit(now: Milliseconds): void {
@@ -76,9 +76,9 @@ export class RecordedClientSession extends ClientSession {
     super.tlsFailed(detail);
   }
 
-  override lost(reason?: 'connection-lost' | 'no-connection'): void {
+  override lost(reason?: 'connection-lost' | 'no-connection', detail?: string): void {
     if (this.state !== 'closed' && !this.#ending) this.#recorder.world('lost');
-    super.lost(reason);
+    super.lost(reason, detail);
   }
 
   override expire(now: Milliseconds): void {

@@ -3,7 +3,8 @@
 // Rule 1: what the session sends is compared octet for octet. Before each input and each event of the world, all that stands
 //         above it must have been sent, and nothing else; before each word of the application, nothing that stands below it.
 // Rule 2: what the application is told is compared line by line, in the kinds that the transcript speaks of; of those it
-//         must speak fully. Content may come in any pieces, and be compared later than it came.
+//         must speak fully. Content may come in any pieces, and be compared later than it came. Why a connection broke, or a
+//         certificate is no good, a replay does not know.
 // Rule 3: what is sent and what is told are two streams, since replies to a pipelined group may be held back (RFC 2920 §3.2).
 // Rule 4: every close stands in the transcript, and nothing is sent behind it.
 

@@ -1,6 +1,9 @@
 // The two streams that a replay compares: what the session sent to its peer, and what it told its application.
 
 import { concat, equal } from '../wire/octet.ts';
+import { formatReply } from '../syntax/reply.ts';
+import type { Reason } from '../protocol/client/action.ts';
+import { replyOf } from '../protocol/client/reason.ts';
 import { formatApplicationLine } from './application.ts';
 import type { ApplicationLine } from './application.ts';
 import { formatExact } from './exact.ts';
@@ -102,11 +105,21 @@ function matches(step: Step & { readonly type: 'told' | 'closed' }, told: Told):
   return formatApplicationLine(said) === formatApplicationLine(asFullAs(said, told.said));
 }
 
-/** `told` without the parts that `said` leaves out: the detail of a question, what an outcome is in reply to. */
+/** `told` as full as `said`, which may leave out the detail of a question, or what an outcome is in reply to; and why the world did what it did is its own. */
 function asFullAs(said: ApplicationLine, told: ApplicationLine): ApplicationLine {
   if (said.say === 'ask' && told.say === 'ask' && said.detail === undefined) return { ...told, detail: undefined };
-  if (said.say === 'outcome' && told.say === 'outcome' && said.inReplyTo === undefined) return { ...told, inReplyTo: undefined };
-  return told;
+  if (said.say !== 'outcome' || told.say !== 'outcome') return told;
+  const { reason, reply } = said;
+  const alike = reason !== undefined && OF_THE_WORLD.has(reason) && withoutDetail(reply, reason) === withoutDetail(told.reply, reason);
+  return { ...told, ...(alike ? { reply } : {}), inReplyTo: said.inReplyTo && told.inReplyTo };
+}
+
+/** Reasons behind which it may say why: a session is told that, and a replay does not know. */
+const OF_THE_WORLD: ReadonlySet<Reason> = new Set(['no-connection', 'connection-lost', 'content-lost', 'tls-failed', 'tls-not-verified']);
+
+function withoutDetail(reply: string, reason: Reason): string {
+  const plain = formatReply(replyOf(reason)).trimEnd();
+  return reply.startsWith(`${plain}: `) ? plain : reply;
 }
 
 function describe(told: Told): string {

@@ -1,6 +1,7 @@
 // Sessions that write themselves down, against the replay of what they wrote.
 
 import { describe, expect, it } from 'vitest';
+import { parseForwardPath, parseReversePath, type ForwardPath, type ReversePath } from '../../src/syntax/path.ts';
 import { reply } from '../../src/syntax/reply.ts';
 import type { ClientOptions } from '../../src/protocol/client/option.ts';
 import { HASH } from '../../src/node/credential.ts';
@@ -113,6 +114,45 @@ describe('a client that was recorded', () => {
     act(session);
     expect(paper.text).toContain('Options: hostname=client.example.org, timeout=2, own-name=mx.example.com\n');
     expect(paper.text).toContain('* clock +2000ms\n');
+    expect(troubleOf(paper, 'all')).toBeUndefined();
+  });
+
+  const MAIL = { reversePath: parseReversePath('<alice@example.org>') as ReversePath, forwardPaths: [parseForwardPath('<bob@example.com>') as ForwardPath] };
+  const STARTED = ['220 mx.example.com\r\n', '250-mx.example.com\r\n250 STARTTLS\r\n', '220 go ahead\r\n'];
+
+  // found by reading
+  it.each<[string, (session: RecordedClientSession) => void]>([
+    ['fails', (session) => session.tlsFailed('wrong version number')],
+    ['proves nothing', (session) => session.secured({ version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', verified: false, fault: 'certificate has expired' }, 0)],
+  ])('replays a handshake that %s, and what its mail gets then', (_, end) => {
+    const { paper, session } = clientOf({ hostname: 'client.example.org', tlsPolicy: 'verify' });
+    for (const text of STARTED) {
+      session.receive(octetsOf(text), 0);
+      act(session);
+    }
+    end(session);
+    act(session);
+    if (session.state === 'quit') session.receive(octetsOf('221 goodbye\r\n'), 0);
+    act(session);
+    session.send(MAIL, 0);
+    act(session);
+    expect(troubleOf(paper, 'all')).toBeUndefined();
+  });
+
+  it.each<[string, (session: RecordedClientSession) => void]>([
+    ['read ECONNRESET', (session) => session.lost('connection-lost', 'read ECONNRESET')],
+    ['no such file', (session) => session.contentLost('no such file')],
+  ])('says why, as one does that was not: %s', (why, end) => {
+    const { paper, session } = clientOf({ hostname: 'client.example.org' });
+    for (const text of ['220 mx.example.com\r\n', '250 mx.example.com\r\n', '250 ok\r\n', '250 ok\r\n', '354 go ahead\r\n']) {
+      session.receive(octetsOf(text), 0);
+      act(session);
+      if (session.state === 'ready') session.send(MAIL, 0);
+      act(session);
+    }
+    end(session);
+    act(session);
+    expect(paper.text).toContain(`: ${why}\n`);
     expect(troubleOf(paper, 'all')).toBeUndefined();
   });
 
