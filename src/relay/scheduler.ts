@@ -2,7 +2,8 @@
 //
 // Rule 1: a unit begins when its time has come, its destination has room, and there is a place; in no other case.
 // Rule 2: destinations that have work and room take turns. So no destination, dead, slow or busy, holds up another.
-// Rule 3: those that did not answer when last asked share half of the places: however many they are, the others have the rest.
+// Rule 3: those that did not answer when last asked share half of the places, and those that only bounces are for, which a
+//         stranger can have sent to as many domains as he likes, a quarter: however many they are, the others have the rest.
 //         And an attempt that takes long, at a destination that was not known to be slow, gives its place to others: whoever runs a
 //         server may take minutes for each reply, and fifty of them with two mails each would hold up all the rest.
 // Rule 4: for one destination fresh mail goes before mail that was tried in vain, except that each fourth turn is a retry's:
@@ -24,6 +25,7 @@ import { Turns } from './turns.ts';
 export interface Unit {
   /** It may become another while the unit is in hand. */
   readonly destination: string;
+  /** '' for a bounce. */
   readonly sender: string;
   /** When it is given up. */
   readonly expires: number;
@@ -47,10 +49,28 @@ const LONG = 30_000;
 /** So many attempts that take long there may be, for each place. */
 const MOST_LONG = 4;
 
+/** The rings of destinations, and which part of the places those in each may have at a time. */
+const PARTS = {
+  trusted: Infinity, //  what the others leave
+  doubtful: 1 / 2, //    did not answer when last asked
+  bounces: 1 / 4, //     nothing else waits for them
+} as const;
+
+type Ring = keyof typeof PARTS;
+
+/** Whose turn it is, by whose it was. */
+const AFTER: Readonly<Record<Ring, readonly Ring[]>> = {
+  trusted:  ['doubtful', 'bounces', 'trusted'],
+  doubtful: ['bounces', 'trusted', 'doubtful'],
+  bounces:  ['trusted', 'doubtful', 'bounces'],
+};
+
+const RINGS = AFTER.bounces;
+
 /** A unit in hand. */
 interface Place<Work extends Unit> {
   readonly group: Group<Work>;
-  readonly doubtful: boolean;
+  readonly ring: Ring;
   begun: number;
   long: boolean; // it takes long, and others have its place
   left: boolean; // the attempt goes elsewhere, and counts for the destination no more
@@ -71,15 +91,13 @@ export class Scheduler<Work extends Unit> {
   readonly #options: Required<SchedulerOptions>;
   readonly #groups = new Map<string, Group<Work>>();
   readonly #agenda = new Agenda<Appointment<Work>>();
-  // Groups with work and room, the one whose turn it is first.
-  readonly #trusted = new Turns<Group<Work>>();
-  readonly #doubtful = new Turns<Group<Work>>();
+  readonly #rings: Readonly<Record<Ring, Turns<Group<Work>>>> = { trusted: new Turns(), doubtful: new Turns(), bounces: new Turns() }; // groups with work and room, the one whose turn it is first
   readonly #inHand = new Map<Work, Place<Work>>(); // the one that began first comes first
   readonly #withdrawn = new Set<Work>(); // those of them whose times are in the agenda still
-  #doubtfulInHand = 0;
+  readonly #inHandOf: Record<Ring, number> = { trusted: 0, doubtful: 0, bounces: 0 };
   #long = 0; //            of those in hand
   #placeAt = Infinity; //  when an attempt takes long whose place somebody waits for
-  #trustedLast = false; // the last unit that went was for a destination in #trusted
+  #last: Ring = 'bounces'; // whose the last unit was
 
   constructor({ schedule, places = 100, widest = 20 }: SchedulerOptions) {
     this.#options = { schedule, places, widest };
@@ -99,16 +117,16 @@ export class Scheduler<Work extends Unit> {
   /** Returns a unit to begin now; undefined: none may. Each must come to its `end`. */
   next(now: number): Work | undefined {
     this.#keepAppointments(now);
-    const group = this.#hasPlace(now) ? this.#whoseTurn() : undefined;
-    if (group === undefined) return undefined;
+    const ring = this.#hasPlace(now) ? this.#whoseTurn() : undefined;
+    const group = ring && this.#rings[ring].take();
+    if (ring === undefined || group === undefined) return undefined;
     group.turn += 1;
     const retryFirst = group.turn % RETRY_TURN === 0;
     const unit = retryFirst ? (group.retries.take() ?? group.fresh.take()) : (group.fresh.take() ?? group.retries.take());
-    if (unit === undefined) return undefined; // does not happen: a group without work is in neither ring
-    const { doubtful } = group.destination;
-    if (doubtful) this.#doubtfulInHand += 1;
-    this.#trustedLast = !doubtful;
-    this.#inHand.set(unit, { group, doubtful, begun: now, long: false, left: false });
+    if (unit === undefined) return undefined; // does not happen: a group without work is in no ring
+    this.#inHandOf[ring] += 1;
+    this.#last = ring;
+    this.#inHand.set(unit, { group, ring, begun: now, long: false, left: false });
     group.destination.begin();
     this.#queueUp(group, now);
     return unit;
@@ -145,7 +163,7 @@ export class Scheduler<Work extends Unit> {
     if (place === undefined) return [];
     this.#inHand.delete(unit);
     const { group } = place;
-    if (place.doubtful) this.#doubtfulInHand -= 1;
+    this.#inHandOf[place.ring] -= 1;
     if (place.long) this.#long -= 1;
     if (again !== undefined) this.#agenda.add({ type: 'unit', unit, fresh: false }, again);
     const dead = !place.left && group.destination.end(effect, now);
@@ -205,9 +223,10 @@ export class Scheduler<Work extends Unit> {
   #queueUp(group: Group<Work>, now: number): void {
     const { destination, fresh, retries } = group;
     const ready = (!fresh.empty || !retries.empty) && destination.hasRoom(now);
-    for (const ring of [this.#trusted, this.#doubtful]) {
-      if (!ready || ring !== (destination.doubtful ? this.#doubtful : this.#trusted)) ring.delete(group);
-      else ring.add(group); // no change of place where it is in already
+    const own: Ring = destination.doubtful ? 'doubtful' : fresh.ofNobody && retries.ofNobody ? 'bounces' : 'trusted';
+    for (const ring of RINGS) {
+      if (!ready || ring !== own) this.#rings[ring].delete(group);
+      else this.#rings[ring].add(group); // no change of place where it is in already
     }
   }
 
@@ -216,9 +235,9 @@ export class Scheduler<Work extends Unit> {
     const { places } = this.#options;
     this.#placeAt = Infinity;
     if (this.#inHand.size - this.#long < places) return true;
-    if (this.#trusted.size === 0 && this.#doubtful.size === 0) return false;
+    if (RINGS.every((ring) => this.#rings[ring].size === 0)) return false;
     for (const place of this.#inHand.values()) {
-      if (place.doubtful || place.long) continue;
+      if (place.ring !== 'trusted' || place.long) continue;
       if (this.#long >= MOST_LONG * places) return false;
       if (now >= place.begun + LONG) {
         place.long = true;
@@ -231,11 +250,9 @@ export class Scheduler<Work extends Unit> {
     return false;
   }
 
-  /** Takes the first group out of the ring that is to be served; the two take turns. */
-  #whoseTurn(): Group<Work> | undefined {
-    const { places } = this.#options;
-    const doubtful = this.#doubtfulInHand < Math.max(1, places >> 1) ? this.#doubtful : undefined;
-    return this.#trustedLast ? (doubtful?.take() ?? this.#trusted.take()) : (this.#trusted.take() ?? doubtful?.take());
+  /** Returns the ring whose first group is to be served: they take turns. */
+  #whoseTurn(): Ring | undefined {
+    return AFTER[this.#last].find((ring) => this.#rings[ring].size > 0 && this.#inHandOf[ring] < Math.max(1, Math.floor(this.#options.places * PARTS[ring])));
   }
 }
 
@@ -246,6 +263,11 @@ class Line<Work extends Unit> {
 
   get empty(): boolean {
     return this.#turns.size === 0;
+  }
+
+  /** There are none but bounces. */
+  get ofNobody(): boolean {
+    return this.#turns.size === 0 || (this.#turns.size === 1 && this.#senders.has(''));
   }
 
   add(unit: Work): void {

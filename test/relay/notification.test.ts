@@ -391,13 +391,13 @@ describe('what peers said', () => {
 
   it('is cut further where it is much of many, and is no part of a report that grows by what hosts say', () => {
     const wordy = { code: 550, enhanced: '5.1.1', lines: Array.from({ length: 10 }, () => '用户'.repeat(240)) };
-    const recipients = Array.from({ length: 1000 }, (_, index) => ({ ...failed(`<bob${index}@example.net>`), reply: wordy }));
+    const recipients = Array.from({ length: 100 }, (_, index) => ({ ...failed(`<bob${index}@example.net>`), reply: wordy }));
     const { octets, groups } = parts({ recipients });
-    expect(groups).toHaveLength(1001);
-    expect(groups[1000]?.get('diagnostic-code')).toMatch(/^smtp; 550 5\.1\.1 \?{97}\.{3}$/);
-    expect(octets.length).toBeLessThan(2_000_000);
+    expect(groups).toHaveLength(101);
+    expect(groups[100]?.get('diagnostic-code')).toMatch(/^smtp; 550 5\.1\.1 \?{97}\.{3}$/);
+    expect(octets.length).toBeLessThan(200_000);
     const terse = parts({ recipients: recipients.map((each) => ({ ...each, reply: reply(550, '5.1.1', 'no such user', 'x'.repeat(110)) })) });
-    expect(terse.groups[1000]?.get('diagnostic-code')).toBe(`smtp; 550-5.1.1 no such user 550 5.1.1 ${'x'.repeat(110)}`);
+    expect(terse.groups[100]?.get('diagnostic-code')).toBe(`smtp; 550-5.1.1 no such user 550 5.1.1 ${'x'.repeat(110)}`);
   });
 
   const attacks = [

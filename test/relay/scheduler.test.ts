@@ -15,9 +15,9 @@ interface Work extends Unit {
 
 const made = new Map<string, Work>(); // one object for each name, so that a test can say them as text
 
-/** `alice>b 1`: the first mail of alice's to b. */
+/** `alice>b 1`: the first mail of alice's to b; `>b 1`: a bounce to b. */
 function work(name: string, expires = Infinity): Work {
-  const [, sender = '', destination = ''] = /^(\w+)>(\w+) /.exec(name) ?? [];
+  const [, sender = '', destination = ''] = /^(\w*)>(\w+) /.exec(name) ?? [];
   const unit = made.get(name) ?? { name, sender, destination, expires };
   made.set(name, unit);
   return unit;
@@ -220,6 +220,33 @@ describe('destinations that do not answer', () => {
     expect(stage.begin(0)).toHaveLength(5);
     stage.fresh(...numbered(3, 'a>good'), ...numbered(3, 'a>better'));
     expect(stage.begin(0)).toEqual(['a>good 1', 'a>better 1', 'a>good 2', 'a>better 2']);
+  });
+});
+
+// found by playing: bounces to thousands of domains of one zone, whose server takes its time, had all the places and nearly all the turns
+describe('destinations that only bounces are for, which strangers choose', () => {
+  const each = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `>far${index} 1`);
+
+  it('have a quarter of the places, however many they are', () => {
+    const stage = new Stage({ places: 8 }).fresh(...each(100));
+    expect(stage.begin()).toEqual(['>far0 1', '>far1 1']);
+    stage.fresh('a>good 1', 'b>better 1');
+    expect(stage.begin()).toEqual(['a>good 1', 'b>better 1']);
+    expect(stage.begin(HOUR)).toEqual([]); // nor do they give their places to others of their kind
+    stage.end('>far0 1');
+    expect(stage.begin()).toEqual(['>far2 1']);
+  });
+
+  it('hold up no mail of somebody, and that holds up none of them', () => {
+    const stage = new Stage({ places: 1 }).fresh(...each(100), ...numbered(3, 'a>x'));
+    expect(stage.order().slice(0, 7)).toEqual(['a>x 1', '>far0 1', 'a>x 2', '>far1 1', 'a>x 3', '>far2 1', '>far3 1']);
+  });
+
+  it('are others as soon as there is mail of somebody for them', () => {
+    const stage = new Stage({ places: 4 }).fresh('>x 1', '>y 1', '>z 1');
+    expect(stage.begin()).toEqual(['>x 1']);
+    stage.fresh('a>z 1');
+    expect(stage.begin()).toEqual(['>z 1', 'a>z 1']);
   });
 });
 
