@@ -51,7 +51,7 @@ const SPELLINGS: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
 });
 
 /** What no line of a transcript may hold: what cannot be seen, and a space at its end. */
-const UNSEEN = /(?! )[\p{C}\p{Z}]| $/gu;
+export const UNSEEN = /(?! )[\p{C}\p{Z}]| $/gu;
 
 /** The text with each character that nobody would see, or that a terminal may act upon, as `\u{202e}`. */
 export function seen(text: string): string {

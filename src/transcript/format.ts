@@ -9,7 +9,7 @@ import { LF } from '../wire/octet.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { formatApplicationLine, parseApplicationLine } from './application.ts';
 import type { ApplicationLine, Spelled, Subject } from './application.ts';
-import { formatExact, parseExact } from './exact.ts';
+import { formatExact, parseExact, UNSEEN } from './exact.ts';
 import { parseHeader } from './header.ts';
 import type { Header } from './header.ts';
 
@@ -63,7 +63,7 @@ export function transcriptsIn(text: string): readonly { readonly text: string; r
 export function parseTranscript(text: string): Transcript | TranscriptFault {
   const lines = text.split('\n');
   for (const [index, line] of lines.entries()) {
-    const unseen = /(?! )[\p{C}\p{Z}]| $/u.exec(line)?.[0];
+    const [unseen] = line.match(UNSEEN) ?? [];
     if (unseen === undefined) continue;
     const found = unseen === ' ' ? 'a space at the end of the line' : formatExact(encodeUtf8(unseen));
     return { line: index + 1, expected: 'only what can be seen (else write C= "…" with escapes)', found };

@@ -18,7 +18,7 @@ export type Turn = { readonly line: number } & (
 /** The turns of the transcript, up to where its connection breaks or its client closes; or where it holds something that is no reply. */
 export function turnsOf({ header: { subject }, entries }: Transcript): readonly Turn[] | TranscriptFault {
   const turns: Turn[] = [];
-  let replies: (Entry & Octets)[] = []; // octets of the server that make no whole lines yet
+  let replies: (Entry & Octets)[] = []; // octets of the server that make no whole reply yet
   for (const entry of entries) {
     if (entry.type === 'octets' && entry.from === 'S') {
       replies.push(entry);

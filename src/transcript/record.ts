@@ -49,7 +49,7 @@ export class TranscriptRecorder {
     this.#time = now;
     this.#last = now;
     const fields = [`Title: ${title}`, `Source: ${source}`, `Subject: ${subject}`, ...(options.length === 0 ? [] : [`Options: ${options.join(', ')}`])];
-    write(`${fields.map(visible).join('\n')}\n\n`);
+    write(`${fields.map(plain).join('\n')}\n\n`);
   }
 
   /** A segment came from the peer. */
@@ -101,7 +101,7 @@ export class TranscriptRecorder {
   }
 
   remark(text: string): void {
-    this.#line(visible(`# ${text}`));
+    this.#line(plain(`# ${text}`));
   }
 
   #pass(now: Milliseconds): void {
@@ -129,7 +129,7 @@ export function replyLines(formatted: string | undefined): readonly (string | un
   return formatted === undefined ? [undefined] : formatted.split('\r\n').slice(0, -1).map((line) => line.trimEnd());
 }
 
-/** The text with what cannot be seen in an editor as `?`. */
-function visible(text: string): string {
+/** The text in printable ASCII, with `?` for whatever else it holds. */
+function plain(text: string): string {
   return String.fromCharCode(...encodeAscii(text).map((octet) => (octet < 0x20 || octet > 0x7e ? 0x3f : octet))).trimEnd();
 }
