@@ -85,18 +85,18 @@ const ENDS = ['accepted', 'refused', 'reset', 'peer-gone', 'timeout', 'shutdown'
 const FAILURES = [...keysOf(AUTH_FAILURES), 'cancelled'] as const satisfies readonly Unauthenticated['reason'][];
 
 const PATH = String.raw`<(?:[^">]|"(?:[^"\\]|\\.)*")*>`; // a quoted local part may hold ">" and spaces
-const ASKED = String.raw`(?: [A-Z0-9][A-Z0-9-]*(?:=[!-<>-~]+)?)*`; // esmtp-params
+const ASKED = String.raw`(?: [A-Z0-9][A-Z0-9-]*(?:=[^\x00-\x20=\x7f]+)?)*`; // esmtp-params (RFC 6531 §3.3: above ASCII too)
 
 const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
   server: {
     ask: { grammar: `ask ${Object.keys(QUESTIONS).join('|')} [DETAIL]`, pattern: /^ask (?<about>\w+)(?: (?<detail>.+))?$/s, read: readAsk },
     accept: { grammar: 'accept [REPLY of 2yz]', pattern: /^accept(?: (?<reply>2.+))?$/, read: readAccept },
-    refuse: { grammar: 'refuse REPLY of 4yz or 5yz', pattern: /^refuse (?<reply>[45].+)$/, read: readRefuse },
-    each: { grammar: 'each REPLY of 2yz, 4yz or 5yz', pattern: /^each (?<reply>[245].+)$/, read: readEach },
-    next: { grammar: 'next REPLY of 2yz, 4yz or 5yz', pattern: /^next (?<reply>[245].+)$/, read: readNext },
+    refuse: { grammar: 'refuse REPLY of 4yz or 5yz', pattern: /^refuse (?<reply>[45].+)$/, read: replying('refuse') },
+    each: { grammar: 'each REPLY of 2yz, 4yz or 5yz', pattern: /^each (?<reply>[245].+)$/, read: replying('each') },
+    next: { grammar: 'next REPLY of 2yz, 4yz or 5yz', pattern: /^next (?<reply>[245].+)$/, read: replying('next') },
     auth: { grammar: 'auth yes|no|unavailable|transition|too-weak|needs-tls|identity NAME|secret TEXT|credential SCRAM-SHA-256$…', pattern: /^auth (?<type>[\w-]+)(?: (?<value>.+))?$/, read: readAuth },
     data: { grammar: 'data', pattern: /^data$/, read: () => ({ say: 'data' }) },
-    start: { grammar: 'start-tls', pattern: /^start-tls$/, read: () => ({ say: 'start-tls' }) },
+    'start-tls': { grammar: 'start-tls', pattern: /^start-tls$/, read: () => ({ say: 'start-tls' }) },
     ended: { grammar: `ended ${ENDS.join('|')} [unheard]`, pattern: /^ended (?<how>[\w-]+)(?: (?<unheard>unheard))?$/, read: readEnded },
     leniency: { grammar: `leniency ${Object.keys(LENIENCIES).join('|')}`, pattern: /^leniency (?<name>\w+)$/, read: readLeniency },
     notice: { grammar: `notice ${Object.keys(NOTICES).join('|')}`, pattern: /^notice (?<name>.+)$/, read: readNotice },
@@ -116,7 +116,7 @@ const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
       pattern: new RegExp(String.raw`^outcome (?<path>${PATH}) (?<state>\w+)(?: \((?<reason>[^)]+)\))?(?: in reply to (?<inReplyTo>[^:]+):)? (?<reply>[245].+)$`, 's'),
       read: readOutcome,
     },
-    start: { grammar: 'start-tls', pattern: /^start-tls$/, read: () => ({ say: 'start-tls' }) },
+    'start-tls': { grammar: 'start-tls', pattern: /^start-tls$/, read: () => ({ say: 'start-tls' }) },
     done: { grammar: 'done', pattern: /^done$/, read: () => ({ say: 'done' }) },
     quit: { grammar: 'quit', pattern: /^quit$/, read: () => ({ say: 'quit' }) },
     abort: { grammar: 'abort', pattern: /^abort$/, read: () => ({ say: 'abort', reason: undefined }) },
@@ -127,7 +127,7 @@ const FORMS: Readonly<Record<Subject, Readonly<Record<string, Form>>>> = {
 export function parseApplicationLine(written: string, subject: Subject): ApplicationLine | string {
   const text = unseen(written);
   const forms = FORMS[subject];
-  const word = /^\w*/.exec(text)?.[0] ?? '';
+  const word = /^[\w-]*/.exec(text)?.[0] ?? '';
   const form = Object.hasOwn(forms, word) ? forms[word] : undefined;
   if (form === undefined) return `one of ${Object.keys(forms).join(', ')}`;
   const match = form.pattern.exec(text);
@@ -176,16 +176,9 @@ function readAccept({ reply }: Groups): ApplicationLine | undefined {
   return reply === undefined || isReplyLine(reply) ? { say: 'accept', reply } : undefined;
 }
 
-function readRefuse({ reply = '' }: Groups): ApplicationLine | undefined {
-  return isReplyLine(reply) ? { say: 'refuse', reply } : undefined;
-}
-
-function readEach({ reply = '' }: Groups): ApplicationLine | undefined {
-  return isReplyLine(reply) ? { say: 'each', reply } : undefined;
-}
-
-function readNext({ reply = '' }: Groups): ApplicationLine | undefined {
-  return isReplyLine(reply) ? { say: 'next', reply } : undefined;
+/** Reads a word with a reply behind it. */
+function replying(say: 'refuse' | 'each' | 'next'): Form['read'] {
+  return ({ reply = '' }) => (isReplyLine(reply) ? { say, reply } : undefined);
 }
 
 function readAuth({ type, value = '' }: Groups): ApplicationLine | undefined {
@@ -287,7 +280,8 @@ function readMail({ reverse = '', asked = '', forward = '', size, eightBit, foll
 
 const UTF8 = { utf8: true };
 
-function withWords(text: string, words: string): string {
+/** A path with the parameters that were asked for behind it. */
+export function withWords(text: string, words: string): string {
   return words === '' ? text : `${text} ${words}`;
 }
 

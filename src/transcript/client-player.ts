@@ -10,7 +10,7 @@ import type { DeriveQuestion, Hash } from '../protocol/sasl/exchange.ts';
 import type { ClientSecret } from '../protocol/sasl/mechanism.ts';
 import type { ApplicationLine } from './application.ts';
 import type { Header } from './header.ts';
-import type { Happening, Player, Said } from './player.ts';
+import type { Happening, Met, Player, Said } from './player.ts';
 import { deriveAgain, NONCE } from './scram-stand-in.ts';
 import { kindOf } from './script.ts';
 import type { Script } from './script.ts';
@@ -52,7 +52,7 @@ export class ClientPlayer implements Player {
     this.#session.expire(now);
   }
 
-  meet(event: 'eof' | 'lost' | 'shutdown' | 'halt' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined {
+  meet(event: Met, now: Milliseconds): string | undefined {
     if (event === 'shutdown' || event === 'halt') return 'a client is not shut down';
     if (event === 'eof' || event === 'lost') this.#session.receiveEnd();
     else if (this.#session.state !== 'tls') return `no handshake was asked for in state ${this.#session.state}`;

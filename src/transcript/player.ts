@@ -4,6 +4,7 @@ import type { Milliseconds } from '../protocol/limit.ts';
 import type { Hash } from '../protocol/sasl/exchange.ts';
 import type { ApplicationLine } from './application.ts';
 import { ClientPlayer } from './client-player.ts';
+import type { WorldEvent } from './format.ts';
 import type { Script, Step } from './script.ts';
 import { ServerPlayer, serverOptionsOf } from './server-player.ts';
 
@@ -15,7 +16,7 @@ export interface Player {
   /** Whether the octets of the peer are lines now, and not those of a chunk. */
   readonly readsLines: boolean;
   /** The peer closed its side, the connection broke, our side shall end, or TLS begins. Returns why that cannot be now, if so. */
-  meet(event: 'eof' | 'lost' | 'shutdown' | 'halt' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined;
+  meet(event: Met, now: Milliseconds): string | undefined;
   /** The application speaks. Returns why it cannot now, if so. */
   say(step: Said, now: Milliseconds): string | undefined;
   /** Whether the application is wanted to `supply` content. */
@@ -24,6 +25,9 @@ export interface Player {
   /** What happened, in order, in one step of the session; undefined when it waits. */
   next(): readonly Happening[] | undefined;
 }
+
+/** What the world can do to a session, besides letting time pass. */
+export type Met = Exclude<WorldEvent['happens'], 'clock' | 'close'>;
 
 /** What a session does. */
 export type Happening =

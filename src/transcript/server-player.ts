@@ -1,14 +1,13 @@
 // Plays a ServerSession and its application. What the transcript does not speak of is accepted in silence, AUTH excepted.
 
-import { encodeXtext } from '../wire/xtext.ts';
 import { isFault } from '../syntax/fault.ts';
+import { formatParameters } from '../syntax/parameter.ts';
 import { ReplyAssembler } from '../syntax/reply.ts';
 import type { Reply } from '../syntax/reply.ts';
-import type { ExtensionKeyword } from '../protocol/extension.ts';
-import { formatOriginalRecipient } from '../protocol/parameter-value.ts';
+import { writeMailParameters, type ExtensionKeyword } from '../protocol/extension.ts';
 import type { LeniencyName } from '../protocol/leniency.ts';
 import { seconds, type Milliseconds } from '../protocol/limit.ts';
-import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
+import { formatRecipientParameters } from '../protocol/parameter-text.ts';
 import { ANSWERS } from '../protocol/sasl/exchange.ts';
 import type { AuthAnswer, AuthQuestion, Hash, MechanismName } from '../protocol/sasl/exchange.ts';
 import { beginServerExchange } from '../protocol/sasl/mechanism.ts';
@@ -16,10 +15,10 @@ import { ServerSession } from '../protocol/server/session.ts';
 import type { ServerAction, ServerQuestion } from '../protocol/server/action.ts';
 import { NOT_BY_DEFAULT } from '../protocol/server/option.ts';
 import type { ServerOptions } from '../protocol/server/option.ts';
-import type { ApplicationLine } from './application.ts';
+import { withWords, type ApplicationLine } from './application.ts';
 import { formatExact } from './exact.ts';
 import type { Header, OptionName } from './header.ts';
-import type { Happening, Player, Said } from './player.ts';
+import type { Happening, Met, Player, Said } from './player.ts';
 import { DECOY, NONCE } from './scram-stand-in.ts';
 import { kindOf } from './script.ts';
 import type { Script } from './script.ts';
@@ -58,7 +57,7 @@ export class ServerPlayer implements Player {
     this.#session.expire(now);
   }
 
-  meet(event: 'eof' | 'lost' | 'shutdown' | 'halt' | 'tls' | 'tls insufficient', now: Milliseconds): string | undefined {
+  meet(event: Met, now: Milliseconds): string | undefined {
     if (event.startsWith('tls') && this.#session.state !== 'tls') return 'no handshake is asked for';
     switch (event) {
       case 'eof': this.#session.receiveEnd(now); break;
@@ -202,8 +201,8 @@ function detailOf(question: ServerQuestion): string | undefined {
     case 'client': return undefined;
     case 'helo': return `${question.verb} ${question.domain.text}`;
     case 'auth': return authDetailOf(question.auth);
-    case 'mail': return [question.reversePath.text, ...mailWords(question.parameters)].join(' ');
-    case 'rcpt': return [question.forwardPath.text, ...recipientWords(question.parameters)].join(' ');
+    case 'mail': return withWords(question.reversePath.text, formatParameters(writeMailParameters(question.parameters, () => true)));
+    case 'rcpt': return withWords(question.forwardPath.text, formatRecipientParameters(question.parameters));
     case 'vrfy': return question.text;
     case 'message': {
       const { reversePath, forwardPaths } = question.envelope;
@@ -220,24 +219,6 @@ function authDetailOf(question: AuthQuestion): string {
     case 'token': return question.authzid === undefined ? 'token' : `token of ${question.authzid}`;
     default: return question satisfies never;
   }
-}
-
-/** The parameters of MAIL as the session has read them, in one order. */
-function mailWords({ size, body, smtpUtf8, auth, ret, envelopeId, requireTls }: MailParameters): string[] {
-  return words({ SIZE: size?.toString(), BODY: body, SMTPUTF8: smtpUtf8, AUTH: xtext(auth), RET: ret, ENVID: xtext(envelopeId), REQUIRETLS: requireTls });
-}
-
-function recipientWords({ notify, originalRecipient }: RecipientParameters): string[] {
-  const original = originalRecipient && formatOriginalRecipient(originalRecipient);
-  return words({ NOTIFY: notify && (notify.join(',') || 'NEVER'), ORCPT: original });
-}
-
-function words(parameters: Readonly<Record<string, string | true | undefined>>): string[] {
-  return Object.entries(parameters).flatMap(([keyword, value]) => (value === undefined ? [] : [value === true ? keyword : `${keyword}=${value}`]));
-}
-
-function xtext(value: string | undefined): string | undefined {
-  return value === undefined ? undefined : encodeXtext(value);
 }
 
 /** The replies that the lines are; the script has seen to it that each is whole. */

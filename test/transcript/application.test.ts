@@ -71,6 +71,6 @@ describe.each(['server', 'client'] as const)('a line of the application of a %s'
 describe('the fault of a line of the application', () => {
   it('is the grammar of its first word, or the words that there are', () => {
     expect(parseApplicationLine('ask sender', 'server')).toBe('ask client|helo|auth|mail|rcpt|vrfy|message [DETAIL]');
-    expect(parseApplicationLine('mail', 'server')).toBe('one of ask, accept, refuse, each, next, auth, data, start, ended, leniency, notice, unauthenticated, content, abort');
+    expect(parseApplicationLine('mail', 'server')).toBe('one of ask, accept, refuse, each, next, auth, data, start-tls, ended, leniency, notice, unauthenticated, content, abort');
   });
 });

@@ -156,6 +156,19 @@ describe('a client that was recorded', () => {
     expect(troubleOf(paper, 'all')).toBeUndefined();
   });
 
+  // found by reading: no word of MAIL or RCPT could be above ASCII
+  it('replays what a mail asks for, above ASCII too', () => {
+    const { paper, session } = clientOf({ hostname: 'client.example.org' });
+    for (const text of ['220 mx.example.com\r\n', '250 mx.example.com\r\n']) {
+      session.receive(octetsOf(text), 0);
+      act(session);
+    }
+    session.send({ ...MAIL, parameters: { auth: '<>', smtpUtf8: true }, recipientParameters: [{ originalRecipient: { type: 'utf-8', address: '日本@example.com' } }] }, 0);
+    act(session);
+    expect(paper.text).toContain('A: mail <alice@example.org> AUTH=<> SMTPUTF8 to <bob@example.com> ORCPT=utf-8;日本@example.com\n');
+    expect(troubleOf(paper, 'all')).toBeUndefined();
+  });
+
   function clientOf(options: ClientOptions): { paper: Paper; session: RecordedClientSession } {
     const paper = new Paper();
     return { paper, session: new RecordedClientSession(options, 0, HEADER, paper.write) };
