@@ -83,8 +83,12 @@ function forwardPathOf(text: string): ForwardPath {
   return isFault(path) ? { type: 'postmaster', text: '<postmaster>', key: 'postmaster' } : path;
 }
 
-/** Returns the list of what `read` makes of each text, once somebody asks for it. */
+/** Members of a list that is read as it is asked for: of few, all cost less (0.9 µs a mail of one recipient, for 3). */
+const MANY = 20;
+
+/** Returns the list of what `read` makes of each text; of many texts, once somebody asks for it. */
 function readWhenAsked<Value>(texts: readonly string[], read: (text: string) => Value): readonly Value[] {
+  if (texts.length < MANY) return texts.map((text) => read(text));
   const values: Value[] = [];
   const get = (_: unknown, name: string | symbol): unknown => {
     const member: unknown = Reflect.get(texts, name);

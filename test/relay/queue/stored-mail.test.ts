@@ -14,14 +14,14 @@ function stored(recipients: number, asked: (recipient: number) => string = () =>
 }
 
 describe('a mail of the journal', () => {
-  it('has a path and parameters for each recipient, as lists like any other', () => {
-    const { forwardPaths, recipientParameters } = stored(3, (recipient) => (recipient === 1 ? 'NOTIFY=NEVER' : ''));
-    expect(forwardPaths.map(({ text }) => text)).toEqual(['<b@0.test>', '<b@1.test>', '<b@2.test>']);
-    expect(recipientParameters).toEqual([{}, { notify: [] }, {}]);
-    expect([...forwardPaths].length).toBe(3);
+  it.each([3, 30])('has a path and parameters for each recipient, as lists like any other: of %d', (count) => {
+    const { forwardPaths, recipientParameters } = stored(count, (recipient) => (recipient === 1 ? 'NOTIFY=NEVER' : ''));
+    expect(forwardPaths.map(({ text }) => text)).toEqual(Array.from({ length: count }, (_, recipient) => `<b@${recipient}.test>`));
+    expect(recipientParameters).toEqual(Array.from({ length: count }, (_, recipient) => (recipient === 1 ? { notify: [] } : {})));
+    expect([...forwardPaths].length).toBe(count);
     expect(Array.isArray(forwardPaths)).toBe(true);
     expect(forwardPaths[1]).toBe(forwardPaths[1]);
-    expect(forwardPaths[3]).toBeUndefined();
+    expect(forwardPaths[count]).toBeUndefined();
   });
 
   it('has no parameters of anybody where none were asked for', () => {
