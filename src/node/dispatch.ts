@@ -222,8 +222,7 @@ export class Dispatcher {
     this.#turning = true;
     const now = this.#lookAtClock();
     for (let charge; (charge = this.#scheduler.next(now)) !== undefined; ) this.#keep(this.#attempt(charge));
-    const { wakeAt } = this.#scheduler;
-    if (wakeAt !== this.#timerAt) this.#setTimer(wakeAt, now); // most turns change nothing about that
+    if (this.#scheduler.wakeAt !== this.#timerAt) this.#setTimer(this.#scheduler.wakeAt, now); // most turns change nothing about that
     this.#turning = false;
   }
 
@@ -277,7 +276,8 @@ export class Dispatcher {
       this.#trying.delete(charge);
     }
     const now = this.#look(charge);
-    const conclusion = this.#conclude(now.mail ?? (now.later ? mail : { ...mail, recipients: [] }), waiting, results, mail); // of a mail that was removed nobody waits
+    const those = now.mail === undefined && !now.later ? waiting.map(() => -1) : waiting; // of a mail that was removed nobody waits
+    const conclusion = this.#conclude(now.mail ?? mail, those, results, mail);
     this.#unrecorded.add(charge);
     const met = results.filter(({ target }) => concerns(charge.destination, target?.host));
     const givenUp = this.#release(charge, effectOf(met.map(({ outcome }) => outcome)), conclusion.again);

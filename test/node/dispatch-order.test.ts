@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../src/protocol/client/action.ts';
+import type { QueuedMail } from '../../src/relay/queue/port.ts';
 import { type Answers, DEFERRED, DELIVERED, HOUR, MINUTE, NOTHING, notifyAfter, onVirtualTime, settle, SILENT, sixExpire, stage, type Stage, TO_BOB, TO_BOTH } from '../support/dispatch.ts';
 import { MemoryQueue } from '../support/memory-queue.ts';
 import { deferred, type Deferred } from '../support/turn.ts';
@@ -50,9 +51,10 @@ describe('an order of the operator', () => {
       await gate.promise;
       return [DEFERRED];
     });
+    const { mail } = queue;
+    queue.mail = (id) => Object.create(mail.call(queue, id) ?? null) as QueuedMail; // as that of a journal, it has little of its own
     dispatcher.add(queue.put(TO_BOB, NOTHING));
     await settle();
-    const { mail } = queue;
     queue.mail = (id) => {
       const found = mail.call(queue, id);
       return held === undefined || found === undefined ? undefined : { ...found, held };
