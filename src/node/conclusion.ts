@@ -139,7 +139,12 @@ function untried(now: RecipientState, begun: RecipientState | undefined): Recipi
 }
 
 /** By our own end, or by an order of the operator, before the mail was out: that is no attempt. */
-function isBrokenOff({ outcome }: RecipientOutcome, { held, returned }: QueuedMail): boolean {
+function isBrokenOff({ outcome }: RecipientOutcome, mail: QueuedMail): boolean {
   if (outcome.state !== 'deferred') return false;
-  return outcome.reason === 'aborted' || (outcome.reason === 'content-lost' && (held === true || returned === true));
+  return outcome.reason === 'aborted' || (outcome.reason === 'content-lost' && isCalledOff(mail));
+}
+
+/** The operator wants the mail held or returned, or has removed it: an attempt on its way is not to send it any more. */
+export function isCalledOff(mail: QueuedMail | undefined): boolean {
+  return mail === undefined || mail.held === true || mail.returned === true;
 }

@@ -23,6 +23,7 @@ import { scheduleOf, type RetrySchedule } from '../relay/schedule.ts';
 import { OWN_VERDICTS } from '../relay/own-verdict.ts';
 import { admissionOf, checkAgent, checkDoor, usersOf, type AdmissionOptions } from './agent-option.ts';
 import { lookedUp } from './ascii-path.ts';
+import { isCalledOff } from './conclusion.ts';
 import type { Users } from './credential.ts';
 import { shortageOf } from './disk.ts';
 import type { RecipientOutcome } from './deliver.ts';
@@ -353,17 +354,15 @@ export class TransferAgent implements AsyncDisposable {
   }
 }
 
-/** Why a mail is not sent that was on its way when the operator was told that it is held, or returned. */
+/** Why a mail is not sent that was on its way when the operator was told that it is held, returned or removed. */
 const CALLED_OFF = new Error('the operator has called it off');
 
 /** The content of a mail for an attempt, which is recorded before the final dot goes out: after that the mail may be taken. Why it cannot be read is for the log alone: an outcome goes to the sender in the end. */
 async function* contentForAttempt({ queue, log }: Pick<Settings, 'queue' | 'log'>, id: string, recipients: readonly number[], host: string | undefined): AsyncGenerator<Uint8Array, void> {
   try {
-    const recent = recentOf(queue, id);
-    if (recent === undefined) yield* contentOf(queue, id);
-    else for (const piece of recent) yield piece;
-    const { held, returned } = mailOf(queue, id) ?? {};
-    if (held === true || returned === true) throw CALLED_OFF;
+    if (isCalledOff(mailOf(queue, id))) throw CALLED_OFF;
+    yield* recentOf(queue, id) ?? contentOf(queue, id);
+    if (isCalledOff(mailOf(queue, id))) throw CALLED_OFF; // meanwhile
     await queue.attempt?.(id, recipients, host);
   } catch (error) {
     if (error === CALLED_OFF) throw error;

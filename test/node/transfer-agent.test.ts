@@ -221,6 +221,25 @@ describe.each([['held', true], ['returned', false]] as const)('a mail that is %s
   });
 });
 
+// found by trying: it was an error in the log; and where the queue knows of no attempts, the mail went out
+it.each(['before', 'after'])('a mail that is removed %s an attempt asks for its content does not go out by that, and is no error', async (when) => {
+  await using next = await startScriptedServer(taking());
+  const queue = await FileQueue.open(join(directory.path, 'ordered'));
+  let removed = false;
+  const host = await start('mx.test', { routes: { 'b.test': next.port }, options: { queue: otherwise(queue, {
+    recent: () => undefined,
+    async *content(id) {
+      removed = true;
+      if (when === 'before') throw new Error(`the queue has no mail ${id}`);
+      yield* queue.content(id);
+    },
+    mail: (id) => (removed || (when === 'before' && next.connections > 0) ? undefined : queue.mail(id)),
+  }) } });
+  await submit(host, '<>', ['<bob@b.test>']);
+  await until(() => events(host).some((event) => event === 'delivered' || event === 'deferred'));
+  expect(events(host)).toEqual(['accepted', 'deferred']);
+});
+
 describe('a queue that fails', () => {
   // found by trying: what was wrong was told to nobody
   it.each<[string, Partial<Queue>]>([
