@@ -10,6 +10,7 @@ export const FLAWS = [
   'acknowledges before it is durable', 'keeps what came to nothing', 'drops the last octet', 'hands content out once', 'forgets when mail is due', 'forgets replies',
   'forgets who was told of a delay', 'revives what is done with', 'gives two mails one id', 'takes a second mail for the first', 'settles mail that it does not have',
   'forgets attempts', 'never forgets attempts', 'parts a failure from its notification', 'forgets what is held', 'forgets what is given up', 'keeps what was removed', 'forgets parameters', 'takes all mail for 7-bit',
+  'forgets who replied', 'forgets the way back', 'mixes up recipients', 'miscounts octets', 'forgets when mail came', 'makes ids that are no names', 'reads mail that it does not have', 'forgets with the power what is done with',
 ] as const;
 export type Flaw = (typeof FLAWS)[number];
 
@@ -32,6 +33,7 @@ export class Store implements QueueStore {
 
   async crash(): Promise<void> {
     if (this.#flaw === 'acknowledges before it is durable') this.#durable = new Map();
+    if (this.#flaw === 'forgets with the power what is done with') this.#durable = new Map([...this.#durable].map(([id, { mail, content }]) => [id, { mail: { ...mail, recipients: mail.recipients.map(() => ({ state: 'waiting' })) }, content }]));
   }
 }
 
@@ -46,7 +48,17 @@ class StoreQueue implements Queue {
   }
 
   *mails(): Generator<QueuedMail, void> {
-    for (const { mail } of this.#rows.values()) if (mail.recipients.some(({ state }) => state === 'waiting') || this.#flaw === 'revives what is done with') yield mail;
+    for (const { mail } of this.#rows.values()) if (mail.recipients.some(({ state }) => state === 'waiting') || this.#flaw === 'revives what is done with') yield this.#shown(mail);
+  }
+
+  #shown(mail: QueuedMail): QueuedMail {
+    switch (this.#flaw) {
+      case 'forgets the way back': return { ...mail, reversePath: { type: 'null', text: '<>', key: '' } };
+      case 'mixes up recipients': return { ...mail, forwardPaths: mail.forwardPaths.toReversed() };
+      case 'miscounts octets': return { ...mail, size: mail.size + 1 };
+      case 'forgets when mail came': return { ...mail, arrival: mail.arrival + 1 };
+      default: return mail;
+    }
   }
 
   mail(id: string): QueuedMail | undefined {
@@ -65,6 +77,7 @@ class StoreQueue implements Queue {
 
   async *content(id: string): AsyncGenerator<Uint8Array, void> {
     const row = this.#rows.get(id);
+    if (row === undefined && this.#flaw === 'reads mail that it does not have') return;
     if (row === undefined) throw new Error(`no mail ${id}`);
     if (this.#flaw !== 'hands content out once' || !this.#read.has(id)) yield row.content;
     this.#read.add(id);
@@ -121,7 +134,7 @@ class StoreQueue implements Queue {
     const { parameters, ...bare } = envelope;
     const mail: QueuedMail = {
       ...(this.#flaw === 'forgets parameters' ? bare : envelope),
-      id: id ?? (this.#flaw === 'gives two mails one id' ? `m${this.#rows.size >> 1}` : `m${this.#rows.size}-${Math.random().toString(36).slice(2)}`),
+      id: id ?? (this.#flaw === 'gives two mails one id' ? `m${this.#rows.size >> 1}` : `m${this.#rows.size}${this.#flaw === 'makes ids that are no names' ? '/' : '-'}${Math.random().toString(36).slice(2)}`),
       arrival: Date.now(),
       nextAttempt: Date.now(),
       size: octets.length,
@@ -133,6 +146,7 @@ class StoreQueue implements Queue {
 
   #flawed(state: RecipientState, before: RecipientState | undefined): RecipientState {
     const { reply, warned, unsettled, ...bare } = state;
+    if (this.#flaw === 'forgets who replied') return { state: bare.state, ...(reply === undefined ? {} : { reply }), ...(warned === true ? { warned } : {}) };
     if (this.#flaw === 'forgets replies') return { ...bare, ...(warned === true ? { warned } : {}) };
     if (this.#flaw === 'forgets who was told of a delay') return { ...bare, ...(reply === undefined ? {} : { reply }) };
     if (this.#flaw === 'never forgets attempts' && before?.unsettled !== undefined) return { ...state, unsettled: before.unsettled };
