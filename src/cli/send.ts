@@ -62,7 +62,7 @@ const OPTIONS = {
   to: many(TO, 'a recipient'),
   tls: one(choice<TlsPolicy>('off', 'opportunistic', 'require', 'verify'), 'whether the mail goes under TLS', 'opportunistic'),
   tlsCa: one(FILE, 'certificates of the authorities to be trusted, instead of the usual ones'),
-  user: one(text('NAME', 'a name to authenticate with'), 'authenticate under this name'),
+  user: one(text('NAME', 'a name to authenticate with'), 'authenticate under this name, to the host of --server or --smarthost alone'),
   passwordFile: one(FILE, 'file whose first line is the password'),
   timeout: one(SECONDS, 'longest wait for anything'),
   trace: flag('print each dialogue on standard error, secrets struck out, as a transcript that ehlo replay reads'),
@@ -125,7 +125,7 @@ async function run({ options: given, operands: [file = '-'] }: CommandLine<typeo
 async function senderOptions(options: OptionValues<typeof OPTIONS>, dialogues: Dialogues | undefined): Promise<Omit<SenderOptions, 'hostname'> | Misuse> {
   const { server, tls, tlsCa, user, passwordFile, timeout } = options;
   if ((user === undefined) !== (passwordFile === undefined)) return misuse(user === undefined ? '--password-file goes with --user NAME' : '--user needs --password-file FILE');
-  if (user !== undefined && server === undefined && options.smarthost === undefined) return misuse('--user needs --server: whom MX names is no one to authenticate to');
+  if (user !== undefined && server === undefined && options.smarthost === undefined) return misuse('--user needs --server or --smarthost: whom MX names is no one to authenticate to');
   if (tls === 'off' && nextHops(options).some(({ tlsAtOnce }) => tlsAtOnce === true)) return misuse('--tls off: expected another policy for a server with TLS at once');
   const ca = tlsCa === undefined ? undefined : await readWhole(tlsCa, LARGEST_PEM).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${reason(error)})`));
   if (ca !== undefined && 'text' in ca) return ca;

@@ -186,7 +186,7 @@ describe('ehlo send', () => {
     [['--to', 'bob@b.test', '--tlss', 'off'], 'ehlo send: unknown option --tlss: did you mean --tls?\n'],
     [['--to', 'bob@b.test', '--tls', 'on'], 'ehlo send: --tls "on": expected one of off, opportunistic, require, verify\n'],
     [['--to', 'bob@b.test', '--user', 'alice'], 'ehlo send: --user needs --password-file FILE\n'],
-    [['--to', 'bob@b.test', '--user', 'alice', '--password-file', 'x'], 'ehlo send: --user needs --server: whom MX names is no one to authenticate to\n'],
+    [['--to', 'bob@b.test', '--user', 'alice', '--password-file', 'x'], 'ehlo send: --user needs --server or --smarthost: whom MX names is no one to authenticate to\n'],
     [['--to', 'bob@b.test', '--password-file', 'x'], 'ehlo send: --password-file goes with --user NAME\n'],
     [['--to', 'bob@b.test', '--server', 'http://b.test'], 'ehlo send: --server "http://b.test": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// (TLS at once, not on port 25 or 587) or lmtp:// (not on port 25)\n'],
     [['--to', 'bob@b.test', '--server', 'lmtp://b.test:25'], 'ehlo send: --server "lmtp://b.test:25": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// (TLS at once, not on port 25 or 587) or lmtp:// (not on port 25)\n'], // RFC 2033 §5
