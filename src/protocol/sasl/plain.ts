@@ -3,6 +3,7 @@
 // The secret itself goes over the wire: with TLS only (§5).
 
 import { EMPTY } from '../../wire/octet.ts';
+import { UsageError } from '../../wire/usage.ts';
 import { decodeUtf8, encodeUtf8 } from '../../wire/utf8.ts';
 import { clientFault, failure, type AuthAnswer, type ClientExchange, type ClientFault, type ClientStep } from './exchange.ts';
 import { prepare } from './prepare.ts';
@@ -70,6 +71,6 @@ class SingleMessage implements ClientExchange {
   }
 
   answer(): ClientStep {
-    return this.next();
+    throw new UsageError('no question is open');
   }
 }

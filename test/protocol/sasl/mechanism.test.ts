@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { HASH } from '../../../src/node/credential.ts';
-import type { MechanismName } from '../../../src/protocol/sasl/exchange.ts';
+import type { ClientExchange, MechanismName } from '../../../src/protocol/sasl/exchange.ts';
 import { beginClientExchange, type ClientSecret, findMechanism, MECHANISMS, usableMechanisms } from '../../../src/protocol/sasl/mechanism.ts';
+import { UsageError } from '../../../src/wire/usage.ts';
 
 const NAMES = Object.keys(MECHANISMS) as MechanismName[];
 const PASSWORD: ClientSecret = { type: 'password', authcid: 'user', password: 'pencil' };
@@ -18,12 +19,18 @@ describe('the table of mechanisms', () => {
     for (const name of ['', 'SCRAM-SHA-1', 'PLAI', 'PLAIN ', 'toString', '__proto__']) expect(findMechanism(name)).toBeUndefined();
   });
 
+  const begun = (name: MechanismName): ClientExchange => {
+    const client = beginClientExchange(name, { secret: MECHANISMS[name].needs === 'token' ? TOKEN : PASSWORD, hash: HASH, nonce: 'abc', channelBinding: { name: 'tls-exporter', data: HASH.sha256(new Uint8Array(0)) } });
+    if ('type' in client) throw new Error(client.detail);
+    return client;
+  };
+
   it('knows who speaks first', () => {
-    for (const name of NAMES) {
-      const client = beginClientExchange(name, { secret: MECHANISMS[name].needs === 'token' ? TOKEN : PASSWORD, hash: HASH, nonce: 'abc', channelBinding: { name: 'tls-exporter', data: HASH.sha256(new Uint8Array(0)) } });
-      if ('type' in client) throw new Error(client.detail);
-      expect(client.initial !== undefined).toBe(MECHANISMS[name].begins === 'client');
-    }
+    for (const name of NAMES) expect(begun(name).initial !== undefined).toBe(MECHANISMS[name].begins === 'client');
+  });
+
+  it.each(NAMES)('begins a client of %s that is misused by an answer to no question', (name) => {
+    expect(() => begun(name).answer(new Uint8Array(32))).toThrow(new UsageError('no question is open'));
   });
 
   it.each(NAMES)('does not begin %s with a secret of the other kind', (name) => {
