@@ -46,24 +46,18 @@ function readLimits(parameters: readonly string[]): OfferedLimits {
   return { mailMax: limit('MAILMAX'), rcptMax: limit('RCPTMAX'), rcptDomainMax: limit('RCPTDOMAINMAX') };
 }
 
-/** What of a mail decides which extensions it needs. */
-interface Needs {
-  readonly transaction: Transaction;
-  readonly tls: ClientTls | undefined;
-}
-
-type Use = 'where offered' | { readonly needed: (needs: Needs) => boolean; readonly reason: Reason };
+type Use = 'where offered' | { readonly needed: (transaction: Transaction) => boolean; readonly reason: Reason };
 
 /**
  * What a client does where an extension is not offered: goes on without it, or sends nothing at all of a mail that needs it.
  * One row for each of the extension table, in the order in which their lack is reported.
  */
 const USE: Readonly<Record<ExtensionKeyword, Use>> = {
-  REQUIRETLS:          { needed: ({ transaction }) => bindsToTls(transaction), reason: 'require-tls-not-offered' }, // RFC 8689 §4.2.1
-  SMTPUTF8:            { needed: ({ transaction }) => transaction.parameters?.smtpUtf8 === true, reason: 'utf8-header-not-offered' }, // RFC 6531 §3.5; addresses: `needsUtf8`
-  BINARYMIME:          { needed: ({ transaction }) => isBinary(transaction), reason: 'binary-not-offered' }, // RFC 3030 §3
+  REQUIRETLS:          { needed: bindsToTls, reason: 'require-tls-not-offered' }, // RFC 8689 §4.2.1
+  SMTPUTF8:            { needed: ({ parameters }) => parameters?.smtpUtf8 === true, reason: 'utf8-header-not-offered' }, // RFC 6531 §3.5; addresses: `needsUtf8`
+  BINARYMIME:          { needed: isBinary, reason: 'binary-not-offered' }, // RFC 3030 §3
   CHUNKING:            'where offered',
-  '8BITMIME':          { needed: ({ transaction }) => transaction.eightBit === true && !isBinary(transaction), reason: '8bit-not-offered' }, // RFC 6152 §3
+  '8BITMIME':          { needed: (transaction) => transaction.eightBit === true && !isBinary(transaction), reason: '8bit-not-offered' }, // RFC 6152 §3
   SIZE:                'where offered', // RFC 1870 §6.1: its limit is looked at
   DSN:                 'where offered', // RFC 3461 §5.2.2: the relay answers for what the server does not
   PIPELINING:          'where offered',
@@ -77,8 +71,7 @@ const USE: Readonly<Record<ExtensionKeyword, Use>> = {
 /** Why none of the recipients can be sent to with this server; undefined: they can. */
 export function missingFor(transaction: Transaction, offer: ServerOffer, tls: ClientTls | undefined): Reason | undefined {
   if (bindsToTls(transaction) && tls?.verified !== true) return 'require-tls-not-secured';
-  const needs = { transaction, tls };
-  for (const { keyword, needed, reason } of NEEDS) if (needed(needs) && !offer.has(keyword)) return reason;
+  for (const { keyword, needed, reason } of NEEDS) if (needed(transaction) && !offer.has(keyword)) return reason;
   if (!offer.has('SMTPUTF8') && needsUtf8(transaction.reversePath)) return 'utf8-not-offered';
   if (sizeOf(transaction) > offer.maxSize) return 'size-not-accepted';
   return undefined;

@@ -108,9 +108,8 @@ export class Pipeline {
     this.#rearm(now);
   }
 
-  /** Nothing is awaited any more; what waits to be handed out stays, but what `withdraw` takes back, where asked to. */
-  clear(withdraws: boolean): void {
-    if (withdraws) this.withdraw();
+  /** Nothing is awaited any more; what waits to be handed out stays. */
+  clear(): void {
     this.#awaited = [];
   }
 

@@ -395,7 +395,8 @@ export class ClientSession {
   #close(failure: Failure): void {
     this.#event('broken');
     this.#failure ??= untried(failure);
-    this.#pipeline.clear(failure.reason === undefined); // turned away: content that was not out yet stays here
+    if (failure.reason === undefined) this.#pipeline.withdraw(); // turned away: content that was not out yet stays here
+    this.#pipeline.clear();
     this.#docket.abandon(failure);
     this.#pipeline.push({ type: 'close' });
   }

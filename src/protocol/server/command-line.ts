@@ -32,7 +32,8 @@ export function readCommandLine(line: Pick<LineDecoder, 'text' | 'line' | 'fault
   const verb = parseVerb(latin1);
   if (lineFault === 'line-too-long') return { type: 'no line', reply: verb === 'AUTH' ? 'response too long' : 'line too long', chunk }; // RFC 4954 §6: 500 5.5.6
   const ascii = isAsciiText(latin1);
-  if (isFault(verb)) return lineFault === undefined ? { type: 'no verb', fault: verb.fault, reply: verb.fault === 'unimplemented-verb' ? 'not implemented' : ascii ? 'unknown command' : 'not ascii verb', chunk } : { type: 'no line', reply: 'bare octet', chunk };
+  if (isFault(verb) && lineFault !== undefined) return { type: 'no line', reply: 'bare octet', chunk };
+  if (isFault(verb)) return { type: 'no verb', fault: verb.fault, reply: verb.fault === 'unimplemented-verb' ? 'not implemented' : ascii ? 'unknown command' : 'not ascii verb', chunk };
   if (lineFault !== undefined) return { type: 'bad', verb, reply: 'bare octet in command', chunk }; // RFC 5321 §4.1.2: 501 where nothing else is wrong
   if (!ascii && !(utf8 && UTF8_VERBS.has(verb))) return { type: 'bad', verb, reply: 'not ascii', chunk };
   const text = ascii ? latin1 : decodeUtf8(line.line ?? EMPTY);
@@ -42,7 +43,7 @@ export function readCommandLine(line: Pick<LineDecoder, 'text' | 'line' | 'fault
   return (leniencies.size > 0 ? readLeniently(text, leniencies, !ascii) : undefined) ?? { type: 'bad', verb, reply: replyTo(command, verb), chunk };
 }
 
-/** The line as a leniency reads it that the strict grammar does not take; undefined where none helps. */
+/** Reads, by the leniencies, a line that the strict grammar does not take; undefined where none of them helps. */
 function readLeniently(text: string, leniencies: ReadonlySet<LeniencyName>, utf8: boolean): CommandLine | undefined {
   const repaired = repairCommandLine(text, leniencies, utf8);
   const command = repaired === undefined ? undefined : parseCommand(repaired.line, { utf8 });
