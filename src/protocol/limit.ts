@@ -1,7 +1,7 @@
 // Every buffer has a limit and every wait a deadline. Those of a session are rows here, with their paragraph of RFC 5321; those of
 // connections, of octets in flight and of what is no SMTP stand with whoever keeps them (node/room.ts, node/budget.ts, node/control.ts).
 //
-// Lengths of paths (§4.5.3.1.1 to .3) are grammar and stand in `syntax/mailbox.ts` and `syntax/path.ts`.
+// Lengths of paths and their parts (§4.5.3.1.1 to .3) are grammar: `syntax/mailbox.ts`, `syntax/domain.ts` and `syntax/path.ts`.
 
 /** A time or a length of time in milliseconds; a time is of a clock that never goes back. */
 export type Milliseconds = number;
@@ -22,7 +22,7 @@ export const LIMITS = {
   replyLine: 12_294,
   /** Lines of one reply; a peer that sends more is not speaking SMTP. */
   replyLines: 512,
-  /** Octets of one reply: each recipient has one, and a thousand of the longest that the two limits above allow would be 2 GB. */
+  /** Octets of one reply: each recipient has one, and a thousand of the longest that the two limits above allow would be 6 GB. */
   reply: 65_536,
   /** §4.5.3.1.6: a text line of mail data, without a stuffed dot. Choice: a mail with a longer one is refused unless the leniency `longTextLines` is on: systems behind cut such lines. */
   textLine: 1_000,

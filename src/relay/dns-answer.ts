@@ -62,7 +62,7 @@ function parseOther(text: string): DnsAnswer<never> {
   return { type: 'failure', reason: text };
 }
 
-/** Whoever runs a zone can put any octet into a name: those that would end a record or a line are written as `\\x20`. */
+/** Whoever runs a zone can put any octet into a name: those that would end a record or a line are written as `\x20`. */
 function escapeName(name: string): string {
   return quote(name, 255).replace(/[ ,]/g, (character) => `\\x${character.charCodeAt(0).toString(16)}`);
 }

@@ -8,7 +8,7 @@
 //
 // Every decision leaves a step that says what was found and which clause decided, so that a plan can be explained.
 // Choice: a next hop that the operator has configured goes before all lookups; which domain mail goes to is "a local matter"
-// (§2.1). What goes wrong with it is temporary: our own slip must not bounce anybody's mail. Postfix does both.
+// (RFC 5321 §2.1). What goes wrong with it is temporary: our own slip must not bounce anybody's mail. Postfix does both.
 // Left out: MTA-STS (RFC 8461), DANE (RFC 7672), guessing at a fully qualified name (RFC 5321 §5.1: relays MUST NOT).
 
 import { checkOwnNames } from '../protocol/hostname.ts';

@@ -93,7 +93,7 @@ export class Scheduler<Work extends Unit> {
   readonly #agenda = new Agenda<Appointment<Work>>();
   readonly #rings: Readonly<Record<Ring, Turns<Group<Work>>>> = { trusted: new Turns(), doubtful: new Turns(), bounces: new Turns() }; // groups with work and room, the one whose turn it is first
   readonly #inHand = new Map<Work, Place<Work>>(); // the one that began first comes first
-  readonly #withdrawn = new Set<Work>(); // those of them whose times are in the agenda still
+  readonly #withdrawn = new Set<Work>(); // units that are done with, whose times are in the agenda still
   readonly #inHandOf: Record<Ring, number> = { trusted: 0, doubtful: 0, bounces: 0 };
   #long = 0; //            of those in hand
   #placeAt = Infinity; //  when an attempt takes long whose place somebody waits for

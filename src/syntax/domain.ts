@@ -104,7 +104,7 @@ export function readDomain(text: string, at: number, utf8: boolean, label = LDH)
     if (!text.startsWith('.', end)) break;
     end += 1;
   }
-  // What follows a domain is never an underscore, and this is the rule that is meant to be broken by it.
+  // Nothing that may follow a domain begins with an underscore: it was meant as a letter of it.
   if (text.startsWith('_', end)) return unexpected('bad-domain', text, end, 'Let-dig or "-"', SUB_DOMAIN);
   if (exceeds(text, at, end, 255)) return tooLong(text, at);
   const name = text.slice(at, end);

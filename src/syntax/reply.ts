@@ -16,7 +16,7 @@ export type ReplyClass = 2 | 3 | 4 | 5;
 /** A reply: its code, its enhanced code, its lines of text (RFC 5321 §4.2, RFC 2034). */
 export interface Reply {
   readonly code: number;
-  /** For example `5.1.1`; absent where the reply has none (RFC 2034 §3: the greeting and the reply to EHLO never have). */
+  /** For example `5.1.1`; absent where the reply has none (RFC 2034 §4: the greeting, the reply to EHLO and 3yz never have). */
   readonly enhanced: string | undefined;
   /** The lines of text without the codes, at least one. */
   readonly lines: readonly string[];

@@ -1,4 +1,4 @@
-// Base 64 (RFC 4648 §4), for the SASL exchanges of RFC 4954 §4.
+// Base 64, for the SASL exchanges of RFC 4954 §4, as RFC 4648 §4 has it.
 //
 // Strict, so that a credential has one encoding: whole quanta, padding where it is due and nowhere else (§3.2), trailing bits
 // zero (§3.5), and nothing outside the alphabet, line ends and spaces included (§3.3).

@@ -48,7 +48,7 @@ export const LENIENT_LINE_EDGES: EdgeTable<LinePlace, LineEffect> = {
 const STRICT = link(LINE_EDGES).text;
 const LENIENT = link(LENIENT_LINE_EDGES).text;
 
-/** Reads lines, which CRLF alone ends (RFC 5321 §2.3.8). */
+/** Reads lines, which CRLF alone ends (RFC 5321 §2.3.8), unless `bareLf` is on. */
 export class LineDecoder {
   /** The last `read` met the end of a line. */
   ended = false;

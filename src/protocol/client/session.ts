@@ -5,9 +5,8 @@
 // Rule 3: content goes out only after a 354, or as chunks to a server that offered CHUNKING; and only if it is clean.
 // Rule 4: every recipient gets exactly one outcome. 'delivered' needs a 2yz to end of mail data; once that end is out,
 //         silence is 'unknown', never 'deferred' (RFC 1047).
-// Rule 5: commands are pipelined where the server offered it in this session, and only there (RFC 2920 §3.1); at most
-//         `PIPELINED` of them are unanswered, so that neither side fills the other's window (§3.1).
-//         The envelope of a transaction may go right behind the content of the one before: §3.1 lets content begin a group.
+// Rule 5: commands are pipelined where the server offered it in this session, and only there; at most `PIPELINED` are unanswered, so
+//         that neither side fills the other's window; an envelope may go right behind the content before it (RFC 2920 §3.1, all three).
 // Rule 6: TLS forgets everything before it; a reply in the clear behind the one to STARTTLS ends the session (RFC 3207 §4.2, §6).
 // Choice: a mail whose content is at hand goes in one flight with its envelope to a server that offers CHUNKING and PIPELINING.
 // Departs: RFC 3030 §2 would have the replies to RCPT awaited before it; what is sent in vain costs nobody a mail.

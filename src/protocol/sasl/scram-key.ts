@@ -39,7 +39,7 @@ export function clientProof({ clientKey, storedKey }: ClientKeys, message: Uint8
   return xor(clientKey, hash.hmacSha256(storedKey, message));
 }
 
-/** Returns whether who made the proof knows the client key (§3: "the server authenticates the client by"). */
+/** Returns whether who made the proof knows the client key (RFC 5802 §3: "the server authenticates the client by"). */
 export function isProof(proof: Uint8Array, { storedKey }: ScramCredential, message: Uint8Array, hash: Hash): boolean {
   if (proof.length !== storedKey.length) return false;
   const clientKey = xor(proof, hash.hmacSha256(storedKey, message));

@@ -1,6 +1,6 @@
 // The server of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677; tls-exporter: RFC 9266).
 //
-// Choice: failures are not told with `e=`, which §5.1 leaves open: 535 says as much, and a round earlier.
+// Choice: failures are not told with `e=`, which RFC 5802 §5.1 leaves open: 535 says as much, and a round earlier.
 // Choice: a client that binds the channel says so in the mechanism's name too; `p=` under the plain name is refused.
 
 import { encodeAscii } from '../../wire/ascii.ts';

@@ -333,7 +333,7 @@ export class Conversation {
     else this.output.say({ ...withName(reply, this.#settings.hostname), enhanced: undefined });
   }
 
-  /** §4.1.1.1, §4.1.4: EHLO and HELO clear everything, as RSET does. HELO gets one line (§3.2), and neither an enhanced code (RFC 2034 §4). */
+  /** §4.1.1.1, §4.1.4: EHLO and HELO clear everything, as RSET does. HELO gets one line (§3.2); neither has an enhanced code (RFC 2034 §4). */
   #hello(verb: 'EHLO' | 'HELO' | 'LHLO', reply: Reply | undefined): void {
     this.#forget('reset');
     this.extended = verb !== 'HELO';
@@ -382,7 +382,7 @@ export class Conversation {
   #error(reply: Reply | ReplyName | undefined): void {
     if (this.#tally.exceeds('errors')) return this.#capped('errors');
     if (reply !== undefined) this.#reply(reply, false); // our own words are ASCII, also with SMTPUTF8 (RFC 6531 §3.7.4)
-    if (this.state === 'ready') this.#forget(reply === undefined ? 'reset' : 'refused'); // the mail of a chunk that was
+    if (this.state === 'ready') this.#forget(reply === undefined ? 'reset' : 'refused'); // where there is a mail still, a refused chunk has ended it
   }
 
   #capped(counted: Counted): void {

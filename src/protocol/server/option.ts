@@ -62,7 +62,7 @@ export interface ServerOptions {
   readonly startTls?: boolean | 'unavailable';
   /** TLS is at work from the first octet on (RFC 8314). Default: false. */
   readonly secured?: boolean;
-  /** Everything but EHLO, STARTTLS, NOOP and QUIT needs TLS (RFC 3207 §4). Default: false. */
+  /** Everything but EHLO, LHLO, STARTTLS, NOOP and QUIT needs TLS (RFC 3207 §4). Default: false. */
   readonly requireTls?: boolean;
   /** Offers AUTH (RFC 4954). */
   readonly auth?: AuthOptions;
@@ -86,7 +86,7 @@ export interface AuthOptions {
   readonly mechanisms: readonly MechanismName[];
   /** Begins an exchange; the nonce is its business. */
   readonly begin: (mechanism: MechanismName) => ServerExchange;
-  /** Everything but AUTH, EHLO, STARTTLS, NOOP, RSET and QUIT needs AUTH (RFC 4954 §6, RFC 6409 §4.3). Default: false. */
+  /** Everything but AUTH, EHLO, HELO, LHLO, STARTTLS, NOOP, RSET and QUIT needs AUTH (RFC 4954 §6, RFC 6409 §4.3). Default: false. */
   readonly required?: boolean;
   /** Offers mechanisms that show the secret without TLS too. Default: false. */
   readonly clearText?: boolean;

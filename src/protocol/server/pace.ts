@@ -21,7 +21,7 @@ export interface PaceLimits {
 /** Why a client's time is over, by the reply that says so. */
 export type Overrun = Extract<ReplyName, 'timeout' | 'session too long'>;
 
-/** Mail data that come, since so long. */
+/** Octets of mail data that have come, and since when. */
 interface Window {
   readonly since: Milliseconds;
   octets: number;

@@ -15,7 +15,7 @@ import type { AbortReason } from './action.ts';
 /** §4.3.1: the banner, and the replies to EHLO, QUIT and a forced end, begin with the server's name; RFC 2034 §4 gives no enhanced code to 220, 354 and EHLO. */
 export const REPLIES = {
   'banner':                reply(220, undefined, '{host} ESMTP ehlo'),
-  'lmtp banner':           reply(220, undefined, '{host} LMTP ehlo'),                           // RFC 2033 §4.2
+  'lmtp banner':           reply(220, undefined, '{host} LMTP ehlo'),                           // RFC 2033 §4.2, as in its example
   'hello':                 reply(250, undefined, '{host}'),
   'sender ok':             reply(250, '2.1.0', 'sender ok'),
   'recipient ok':          reply(250, '2.1.5', 'recipient ok'),
@@ -49,7 +49,7 @@ export const REPLIES = {
   'no valid recipients':   reply(554, '5.5.1', 'no valid recipients'),                          // §3.3
 
   'say lhlo':              reply(500, '5.5.1', 'this is LMTP, say LHLO'),                       // RFC 2033 §4.1
-  'no tls':                reply(502, '5.5.1', 'TLS is not available'),                         // RFC 3207 §4
+  'no tls':                reply(502, '5.5.1', 'TLS is not available'),                         // §4.2.4
   'tls not now':           reply(454, '4.7.0', 'TLS is not available due to a temporary reason'), // RFC 3207 §4
   'tls at work':           reply(503, '5.5.1', 'TLS is at work already'),
   'tls first':             reply(530, '5.7.0', 'must issue a STARTTLS command first'),          // RFC 3207 §4
@@ -64,7 +64,7 @@ export const REPLIES = {
   'response malformed':    reply(501, '5.5.2', 'not a response of this mechanism'),
   'initial response':      reply(501, '5.7.0', 'that mechanism takes no initial response'),     // RFC 4954 §4
   'bad credentials':       reply(535, '5.7.8', 'authentication credentials invalid'),           // RFC 4954 §6
-  'auth transition':       reply(432, '4.7.12', 'a password transition is needed'),              // RFC 4954 §6
+  'auth transition':       reply(432, '4.7.12', 'a password transition is needed'),             // RFC 4954 §6
   'auth too weak':         reply(534, '5.7.9', 'authentication mechanism is too weak'),         // RFC 4954 §6
   'auth unavailable':      reply(454, '4.7.0', 'temporary authentication failure'),             // RFC 4954 §6
   'chunk refused':         reply(503, '5.5.1', 'that chunk is out of order, it is dropped'),    // RFC 3030 §2

@@ -16,7 +16,7 @@ export class PayloadWriter {
   #length: number; // the end of what was written
   #end: number; //    of what is ours
 
-  /** `reserved`: octets at the beginning that are left for the caller to fill, whatever is in them; `expected`: about how many follow. */
+  /** `reserved`: octets at the beginning that are left for the caller to fill, whatever is in them; `expected`: about how many follow; 236 and the header of a record are 256. */
   constructor(reserved: number, expected = 236) {
     this.#buffer = slab;
     this.#start = free;
