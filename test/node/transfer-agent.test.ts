@@ -373,6 +373,22 @@ describe('a transfer agent', () => {
     expect(last.logged[0]?.[1]).toMatchObject({ maildir: true, size: text.length - 'Return-Path: <alice@a.test>\r\n'.length });
   });
 
+  it('counts what it took, what became of each recipient, and what went out, once for all who have it in one transaction', async () => {
+    const last = await start('last.test', { accept: ['b.test'], maildir: true });
+    const counts = relayCounts();
+    const first = await start('first.test', { accept: ['a.test'], maildir: true, routes: { 'b.test': last.server.port, 'c.test': await unusedPort() }, options: { counts } });
+    await submit(first, '<x@a.test>', ['<bob@b.test>', '<alice@a.test>', '<carol@c.test>', '<dave@b.test>']);
+    await until(() => events(first).filter((event) => event === 'delivered' || event === 'deferred').length === 3);
+    const size = Number(first.logged[0]?.[1]['size']);
+    expect(size).toBeGreaterThan(CONTENT.length);
+    const none = { delivered: 0, failed: 0, deferred: 0, unknown: 0 };
+    expect(counts).toMatchObject({
+      mails: { accepted: 1, refused: 0, lost: 0 },
+      octets: { received: size, sent: size },
+      outcomes: { mx: none, literal: none, smarthost: none, route: { ...none, delivered: 2, deferred: 1 }, maildir: { ...none, delivered: 1 } },
+    });
+  });
+
   // RFC 8314 §4
   it('has TLS in the log: under which a mail came, cipher suite included, as in the Received field, and under which it went', async () => {
     const last = await start('last.test', { accept: ['b.test'], maildir: true, options: { tls: new TlsServer(certificate('mx')) } });
