@@ -94,10 +94,11 @@ export function logOutcomes(log: Log, { id, held }: QueuedMail, recipients: read
   }
 }
 
-/** The enhanced code in the class of the code, as outcomes have it; abridged. */
+/** The enhanced code in the class of the code, as outcomes have it; abridged to a thousand characters: a log has room for a line about each of a thousand recipients. */
 export function inOneLine(reply: Reply): string {
   const { code, enhanced, lines } = abridged(classCorrected(reply));
-  return `${code} ${enhanced === undefined ? '' : `${enhanced} `}${lines.join(' ')}`;
+  const line = `${code} ${enhanced === undefined ? '' : `${enhanced} `}${lines.join(' ')}`;
+  return line.length > 1_000 ? `${line.slice(0, 997)}...` : line;
 }
 
 /** When a mail that was tried in vain is due again; undefined: its time is over, or the operator has ended it. One from the future, since the clock was set back, has just come. */

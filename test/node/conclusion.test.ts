@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { conclude } from '../../src/node/conclusion.ts';
+import { conclude, inOneLine } from '../../src/node/conclusion.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
 import { REASONS } from '../../src/protocol/client/reason.ts';
 import type { QueuedMail, RecipientState } from '../../src/relay/queue/port.ts';
@@ -64,6 +64,14 @@ describe('what an attempt means for recipients', () => {
     const conclusion = (now: number): string | undefined => conclude(subject, [0], [{ forwardPath: subject.forwardPaths[0] ?? { type: 'postmaster', text: '', key: 'postmaster' }, outcome: { ...OUTCOMES.deferred, reply: said } }], SCHEDULE, now).states.get(0)?.reply?.lines.join('');
     expect(conclusion(0)).toBe(`${'x'.repeat(477)}...`.repeat(10));
     expect(conclusion(5 * DAY)?.length).toBeLessThan(5_000);
+  });
+
+  // found by a host that said ten long lines of each of a thousand recipients: the log had room for 852 of them
+  it('tells in a line of the log no more of it than a thousand characters', () => {
+    expect(inOneLine(reply(450, '4.2.1', 'x'.repeat(400), 'y'.repeat(400)))).toBe(`450 4.2.1 ${'x'.repeat(400)} ${'y'.repeat(400)}`);
+    const long = inOneLine(reply(450, '4.2.1', ...Array.from({ length: 12 }, () => 'x'.repeat(4_000))));
+    expect(long).toMatch(/^450 4\.2\.1 x{477}\.{3} x{477}\.{3} x+\.{3}$/);
+    expect(long).toHaveLength(1_000);
   });
 
   // found by reading: neither the code nor the host was told
