@@ -209,7 +209,7 @@ class Delivery {
     return closing?.aborted === true;
   }
 
-  /** The operator's own slip fails nobody. §5.1: where the best host is this one, mail loops; where another is, there is a better one that may come back. */
+  /** The operator's own slip fails nobody. RFC 5321 §5.1: where the best host is this one, mail loops; where another is, there is a better one that may come back. */
   #ownWords(outcome: Outcome, { host, preference }: Target): Outcome {
     if (outcome.state === 'failed' && outcome.reply.code === AUTH_FIRST && this.#options.configured === true) return { ...outcome, state: 'deferred' };
     if (!('reason' in outcome) || outcome.reason !== 'own-host') return outcome;

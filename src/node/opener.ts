@@ -18,17 +18,14 @@ export interface Opened {
   readonly losers: readonly Target[];
 }
 
-/** An address has 30 s, or less where every wait has. */
-const LONGEST_CONNECT = 30_000;
-
 /** Opens a session with one of the targets, all of one host. Rejects with a ConnectError; what a server says is for the first mail to hear. */
 export async function openTo(targets: readonly [Target, ...Target[]], options: SenderOptions): Promise<Opened> {
-  const { timeout = Infinity, closing = options.signal } = options;
+  const { timeout, closing = options.signal } = options;
   let [target] = targets;
   let candidates: readonly Target[] = targets;
   let losers: readonly Target[] = [];
   const open = async (): Promise<Socket> => {
-    const won = await connectFirst(candidates, (each, signal) => connect(each, { signal, timeout: Math.min(timeout, LONGEST_CONNECT) }), closing);
+    const won = await connectFirst(candidates, (each, signal) => connect(each, { signal, timeout }), closing);
     if (candidates.length > 1) losers = won.losers;
     [target, candidates] = [won.target, [won.target]]; // a second session, in clear, is with the same address
     return won.socket;

@@ -16,9 +16,9 @@ export class OwnFields {
     this.#hostname = hostname;
   }
 
-  /** Returns the content as it is to be kept; to be read once. Reading it throws LoopError where the mail has come round too often (§6.3). */
+  /** Returns the content as it is to be kept; to be read once. Reading it throws LoopError where the mail has come round too often (RFC 5321 §6.3). */
   before({ content, forwardPaths, session }: Pick<Mail, 'content' | 'forwardPaths' | 'session'>, id: string, submission: boolean): AsyncIterable<Uint8Array> {
-    const only = forwardPaths.length === 1 ? forwardPaths[0] : undefined; // §7.2: one recipient is not told of the others
+    const only = forwardPaths.length === 1 ? forwardPaths[0] : undefined; // RFC 5321 §7.2: one recipient is not told of the others
     const date = Date.now();
     const field = this.#receivedBy(session)(only === undefined ? { id, date } : { id, for: only, date });
     return new TracedContent(Buffer.from(field, 'utf8'), submission ? completed(content, new Submission({ id, hostname: this.#hostname, date })) : content);
