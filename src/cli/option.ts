@@ -132,7 +132,7 @@ export const NEXT_HOP: Kind<NextHop> = {
 
 export const ROUTE: Kind<RouteEntry> = {
   placeholder: 'DOMAIN=HOST:PORT',
-  expected: 'DOMAIN=HOST:PORT, DOMAIN=smtps://HOST:PORT (TLS at once, not on port 25 or 587) or DOMAIN=lmtp://HOST:PORT (not on port 25), where DOMAIN may also be .DOMAIN for all that is below it, or *',
+  expected: 'DOMAIN=HOST:PORT, DOMAIN=smtps://HOST:PORT (TLS at once, not on port 25 or 587) or DOMAIN=lmtp://HOST:PORT (not on port 25), where DOMAIN, as xn--… where it is not ASCII, may also be .DOMAIN for all that is below it, or *',
   parse: parseRoute,
 };
 

@@ -21,7 +21,7 @@ interface Accepted {
 
 const ACCEPTED: Kind<Accepted> = {
   placeholder: 'DOMAIN',
-  expected: 'a domain such as example.org, * for every domain, or a mailbox such as alice@example.org',
+  expected: 'a domain such as example.org (as xn--… where it is not ASCII), * for every domain, or a mailbox such as alice@example.org',
   parse(written) {
     if (written === '*') return { domain: written };
     const host = parseHost(written);

@@ -98,7 +98,7 @@ describe('ehlo route', () => {
     [['a@b.test', '--mx-port', '0'], 'ehlo route: --mx-port "0": expected an integer from 1 to 65535\n'],
     [['a@b.test', '--resolver', 'ns.test'], 'ehlo route: --resolver "ns.test": expected the address of a DNS server, such as 192.0.2.1, 127.0.0.1:5353 or [2001:db8::1]:53\n'],
     [['a@b.test', '--smarthost', '2001:db8::1'], 'ehlo route: --smarthost "2001:db8::1": expected HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25, perhaps behind smtp://, smtps:// (TLS at once, not on port 25 or 587) or lmtp:// (not on port 25)\n'],
-    [['a@b.test', '--route', 'd.test'], 'ehlo route: --route "d.test": expected DOMAIN=HOST:PORT, DOMAIN=smtps://HOST:PORT (TLS at once, not on port 25 or 587) or DOMAIN=lmtp://HOST:PORT (not on port 25), where DOMAIN may also be .DOMAIN for all that is below it, or *\n'],
+    [['a@b.test', '--route', 'd.test'], 'ehlo route: --route "d.test": expected DOMAIN=HOST:PORT, DOMAIN=smtps://HOST:PORT (TLS at once, not on port 25 or 587) or DOMAIN=lmtp://HOST:PORT (not on port 25), where DOMAIN, as xn--… where it is not ASCII, may also be .DOMAIN for all that is below it, or *\n'],
     [['a@b.test', '--hostname', 'a b'], 'ehlo route: --hostname "a b": expected a domain such as mx.example.org, or an address literal such as [192.0.2.1]\n'],
   ])('%j is misuse: one line and status 64', async (args, err) => {
     expect(await run(...args)).toEqual({ status: 64, out: '', err });

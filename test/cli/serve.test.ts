@@ -308,7 +308,7 @@ describe('ehlo serve that cannot', () => {
     [['--listen', 'submission://127.0.0.1:587'], 'ehlo serve: --listen submission: expected --users with it, since nobody may submit without AUTH\n'],
     [['--listen', 'smtp://127.0.0.1:65536'], /^ehlo serve: --listen "smtp:\/\/127\.0\.0\.1:65536": expected /],
     [['--listen', 'smtp://[127.0.0.1]:25]'], /^ehlo serve: --listen /],
-    [['--accept', 'a b'], 'ehlo serve: --accept "a b": expected a domain such as example.org, * for every domain, or a mailbox such as alice@example.org\n'],
+    [['--accept', 'bücher.example'], 'ehlo serve: --accept "bücher.example": expected a domain such as example.org (as xn--… where it is not ASCII), * for every domain, or a mailbox such as alice@example.org\n'],
     [['--accept', '@b.test'], /^ehlo serve: --accept "@b\.test": expected a domain /],
     [['--accept', 'bob@b.test', '--accept', 'B.test'], 'ehlo serve: --accept bob@b.test: expected no --accept b.test with it, which takes mail for all mailboxes there\n'],
     [['--accept', '*', '--accept', 'bob@b.test'], 'ehlo serve: --accept bob@b.test: expected no --accept \'*\' with it, which takes mail for all mailboxes there\n'],
