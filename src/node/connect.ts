@@ -9,8 +9,8 @@ import { readDirectly } from './direct-read.ts';
 import { errorCode } from './error-text.ts';
 import { readBeforeEnd } from './last-read.ts';
 
-/** Milliseconds that an address has to answer, at most. RFC 5321 §4.5.3.2 has no row for it; Postfix waits as long. */
-const CONNECT_TIMEOUT: Milliseconds = seconds(30);
+/** Milliseconds that an address has to answer. RFC 5321 §4.5.3.2 has no row for it; Postfix waits as long. */
+export const CONNECT_TIMEOUT: Milliseconds = seconds(30);
 
 const NO_DELAY: object = { noDelay: true }; // not in all types of Node that there are
 
@@ -28,9 +28,8 @@ export class ConnectError extends Error {
   }
 }
 
-/** Connects to one address, in 30 s, or in less where `timeout` is. Rejects with a ConnectError; an abort closes what is under way. */
-export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { timeout = Infinity, signal }: { readonly timeout?: Milliseconds | undefined; readonly signal?: Signal | undefined } = {}): Promise<Socket> {
-  const patience = Math.min(timeout, CONNECT_TIMEOUT);
+/** Connects to one address. Rejects with a ConnectError; an abort closes what is under way. */
+export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { timeout = CONNECT_TIMEOUT, signal }: { readonly timeout?: Milliseconds; readonly signal?: Signal | undefined } = {}): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = new Socket(NO_DELAY).connect({ host: address, port });
     const fail = (error: ConnectError): void => {
@@ -38,7 +37,7 @@ export function connect({ address, port }: Pick<Target, 'address' | 'port'>, { t
       socket.destroy();
       reject(error);
     };
-    const timer = setTimeout(() => fail(new ConnectError(`${address} port ${port} did not answer in ${patience / 1_000} s`, false)), patience);
+    const timer = setTimeout(() => fail(new ConnectError(`${address} port ${port} did not answer in ${timeout / 1_000} s`, false)), timeout);
     const aborted = (): void => fail(new ConnectError('given up', true, signal?.reason));
     const settle = (): void => {
       clearTimeout(timer);

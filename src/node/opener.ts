@@ -6,7 +6,7 @@ import { REASONS } from '../protocol/client/reason.ts';
 import { wayOf } from '../relay/next-hop.ts';
 import type { Target } from '../relay/route.ts';
 import { ownVerdict } from '../relay/own-verdict.ts';
-import { connect, ConnectError } from './connect.ts';
+import { connect, CONNECT_TIMEOUT, ConnectError } from './connect.ts';
 import { now } from './now.ts';
 import { placeOf, type Held } from './pool.ts';
 import { connectFirst } from './race.ts';
@@ -20,12 +20,12 @@ export interface Opened {
 
 /** Opens a session with one of the targets, all of one host. Rejects with a ConnectError; what a server says is for the first mail to hear. */
 export async function openTo(targets: readonly [Target, ...Target[]], options: SenderOptions): Promise<Opened> {
-  const { timeout, closing = options.signal } = options;
+  const { timeout = Infinity, closing = options.signal } = options;
   let [target] = targets;
   let candidates: readonly Target[] = targets;
   let losers: readonly Target[] = [];
   const open = async (): Promise<Socket> => {
-    const won = await connectFirst(candidates, (each, signal) => connect(each, { signal, timeout }), closing);
+    const won = await connectFirst(candidates, (each, signal) => connect(each, { signal, timeout: Math.min(timeout, CONNECT_TIMEOUT) }), closing);
     if (candidates.length > 1) losers = won.losers;
     [target, candidates] = [won.target, [won.target]]; // a second session, in clear, is with the same address
     return won.socket;
