@@ -177,7 +177,7 @@ export const MISTAKES = [
   ['mail whose client has no answer is relayed', 'node/dispatch.ts', ' || this.#expected.has(mail.id)) continue;', ') continue;', 'test/node/transfer-agent -t left alone'],
   ['a mail that comes too late for a file queue is kept', 'node/file-queue.ts', '    this.#expectOpen();\n    const kept', '    const kept', 'test/node/file-queue'],
   ['a client is closed while QUIT is on its way', 'node/pool.ts', '    this.#leaving.add(gone);\n', '', 'test/node/pool'],
-  ['a mail that is aborted waits for the system', 'node/within.ts', "    signal?.addEventListener('abort', leave, { once: true });\n", '', 'test/node/resolve -t ends the wait'],
+  ['an abort is a verdict of the DNS', 'node/resolve.ts', '      this.#wait.signal?.throwIfAborted();\n      const code', '      const code', 'test/node/resolve -t ends the wait'],
   ['an order that comes while an outcome is recorded is forgotten', 'node/dispatch.ts', '    this.#obey(id, mail);\n', '', 'test/node/dispatch-order'],
   ['what was not out is unknown after the next start', 'node/conclusion.ts', 'isBrokenOff(result, mail) ? untried(before, begun.recipients[recipient]) :', 'isBrokenOff(result, mail) ? before :', 'test/node/dispatch-close'],
   ['bounces have all places', 'relay/scheduler.ts', 'bounces: 1 / 4,', 'bounces: Infinity,', 'test/relay/scheduler'],
