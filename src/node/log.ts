@@ -4,7 +4,7 @@
 //         line `unlogged` says how many, as soon as there is room for one.
 
 import process from 'node:process';
-import { setImmediate } from 'node:timers';
+import { setImmediate, setTimeout } from 'node:timers';
 import { visible } from '../wire/visible.ts';
 
 /** What a log tells of an event, by name. */
@@ -40,11 +40,23 @@ export function openLog(format: 'text' | 'json', output: LogOutput = STANDARD_OU
   const put = lineWriter(format, (line) => output.write(line));
   let unlogged = 0;
   return (event, fields) => {
-    if (output.waiting > MOST_WAITING) return void unlogged++;
-    if (unlogged > 0) put('unlogged', { lines: unlogged });
-    unlogged = 0;
+    if (output.waiting > MOST_WAITING) {
+      if (unlogged++ === 0) tellSoon();
+      return;
+    }
+    tell();
     put(event, fields);
   };
+
+  function tell(): void {
+    if (unlogged > 0) put('unlogged', { lines: unlogged });
+    unlogged = 0;
+  }
+
+  /** For where no further event comes. */
+  function tellSoon(): void {
+    setTimeout(() => (output.waiting > MOST_WAITING ? tellSoon() : tell()), 1_000).unref();
+  }
 }
 
 function lineWriter(format: 'text' | 'json', write: (line: string) => void): Log {

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openLog, type LogFields } from '../../src/node/log.ts';
 
+vi.mock('node:timers', async () => (await import('../support/global-timers.ts')).timers);
+
 function line(format: 'text' | 'json', fields: LogFields): string {
   let written = '';
   openLog(format, { write: (text) => (written += text), waiting: 0 })('accepted', fields);
@@ -63,6 +65,22 @@ describe('a log that nobody reads', () => {
     output.waiting = 0;
     for (let mail = 3; mail < 5; mail++) log('accepted', { id: mail });
     expect(lines).toEqual(['unlogged lines=3\n', 'accepted id=3\n', 'accepted id=4\n']);
+  });
+
+  // found by a burst of long lines: nothing happened behind it for minutes, and so long nobody knew that lines were missing
+  it('says so a moment after there is room again, though nothing happens that there is a line for', () => {
+    vi.useFakeTimers();
+    const [output, lines] = [{ waiting: 5_000_000, write: (text: string) => lines.push(text.replace(TIME, '')) }, [] as string[]];
+    const log = openLog('text', output);
+    for (let mail = 0; mail < 3; mail++) log('accepted', { id: mail });
+    vi.advanceTimersByTime(10_000);
+    expect(lines).toEqual([]);
+    output.waiting = 0;
+    vi.advanceTimersByTime(10_000);
+    expect(lines).toEqual(['unlogged lines=3\n']);
+    log('accepted', { id: 3 });
+    vi.advanceTimersByTime(10_000);
+    expect(lines).toEqual(['unlogged lines=3\n', 'accepted id=3\n']);
   });
 });
 
