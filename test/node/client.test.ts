@@ -169,6 +169,30 @@ describe('a client for many mails', () => {
     await client.close();
   });
 
+  it('leaves a mail whose connection is refused to the one that has been going on meanwhile', async () => {
+    const [refusal, third] = [deferred(), deferred()];
+    const taken: string[] = [];
+    let connections = 0;
+    const server = await serve({}, {
+      client: () => (++connections === 1 ? undefined : refusal.promise.then(() => refuse(554, '5.7.1', 'one is enough'))),
+      async message({ forwardPaths }) {
+        taken.push(forwardPaths[0]?.text ?? '');
+        if (taken.length === 3) await third.promise;
+        return accept();
+      },
+    });
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, connections: 2 });
+    const names = ['1', '2', '3', '4', '5', '6', '7', '8'];
+    const sent = names.map((name) => client.send(mailTo(name)));
+    await until(() => taken.length === 3);
+    refusal.resolve();
+    await turns(50);
+    third.resolve();
+    expect((await Promise.all(sent)).map(brief)).toEqual(names.map(() => 'delivered 250'));
+    expect([taken.toSorted(), connections]).toEqual([names.map((name) => `<${name}@b.test>`), 2]);
+    await client.close();
+  });
+
   it('reports refusals as outcomes, and goes on', async () => {
     const { url } = await keeping((mail) => (mail.forwardPaths[0]?.text === '<2@b.test>' ? refuse(554, '5.7.1', 'no') : undefined));
     const client = connectTo(url, { ...OPTIONS, connections: 1 });
