@@ -15,8 +15,8 @@ describe('a file that is too large', () => {
   it.each<[string, number, number, readonly string[], string]>([
     ['--config',        CONFIG,     64, ['serve', '--config', 'FILE'],                                 'ehlo serve: --config FILE: expected a file with a JSON object (it has more than 16777216 octets)'],
     ['--users',         USERS,      66, [...SERVE, '--users', 'FILE'],                                 'ehlo: cannot read the users in FILE: it has more than 67108864 octets'],
-    ['--tls-cert',      PEM,        66, [...SERVE, '--tls-cert', 'FILE', '--tls-key', CERT],           'ehlo: --tls-cert: expected a PEM file, it has more than 16777216 octets'],
-    ['--tls-key',       PEM,        66, [...SERVE, '--tls-cert', CERT, '--tls-key', 'FILE'],           'ehlo: --tls-key: expected a PEM file, it has more than 16777216 octets'],
+    ['--tls-cert',      PEM,        66, [...SERVE, '--tls-cert', 'FILE', '--tls-key', CERT],           'ehlo: --tls-cert "FILE": expected a PEM file (it has more than 16777216 octets)'],
+    ['--tls-key',       PEM,        66, [...SERVE, '--tls-cert', CERT, '--tls-key', 'FILE'],           'ehlo: --tls-key "FILE": expected a PEM file (it has more than 16777216 octets)'],
     ['--tls-ca',        PEM,        64, [...SEND, '--tls-ca', 'FILE', CERT],                           'ehlo send: --tls-ca "FILE": expected a file with certificates (it has more than 16777216 octets)'],
     ['--password-file', PASSWORD,   64, [...SEND, '--user', 'alice', '--password-file', 'FILE', CERT], 'ehlo send: --password-file "FILE": expected a file with a password (it has more than 65536 octets)'],
     ['of ehlo replay',  TRANSCRIPT, 64, ['replay', 'FILE'],                                            'FILE: cannot be read: it has more than 268435456 octets'],
