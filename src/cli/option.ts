@@ -118,6 +118,19 @@ export const HOSTNAME: Kind<string> = {
   parse: (written) => (isFault(parseHost(written)) || parseIpv4(written) !== undefined ? undefined : written), // an address is no domain, though it has the form of one
 };
 
+/** Where to listen: port 0 is any free one. */
+export function bound(expected: string): Kind<NextHop> {
+  return {
+    placeholder: 'HOST:PORT',
+    expected,
+    parse(written) {
+      const [, host, port] = /^(.+):(\d{1,5})$/.exec(written) ?? [];
+      const place = host === undefined ? undefined : parseNextHop(`${host}:${port === '0' ? 1 : port}`);
+      return place === undefined ? undefined : { host: place.host, port: Number(port) };
+    },
+  };
+}
+
 export const HOST_PORT: Kind<NextHop> = {
   placeholder: 'HOST:PORT',
   expected: 'HOST:PORT, such as mx.example.org:25, 192.0.2.1:25 or [2001:db8::1]:25',

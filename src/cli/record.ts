@@ -4,26 +4,15 @@ import { EXIT } from '../node/exit-status.ts';
 import { RecordProxy } from '../node/record-proxy.ts';
 import { TraceFolder } from '../node/trace-folder.ts';
 import { VERSION } from '../node/version.ts';
-import { formatNextHop, parseNextHop, type NextHop } from '../relay/next-hop.ts';
+import { formatNextHop } from '../relay/next-hop.ts';
 import { runCommand, type Terminal, type Usage } from './command-line.ts';
 import { Ending } from './ending.ts';
 import { misuse } from './misuse.ts';
-import { DIR, HOST_PORT, one, type Kind } from './option.ts';
+import { bound, DIR, HOST_PORT, one } from './option.ts';
 import { reason } from './reason.ts';
 
-/** Port 0: one that is free. */
-const LISTEN: Kind<NextHop> = {
-  placeholder: 'HOST:PORT',
-  expected: 'an address and a port such as 127.0.0.1:2526',
-  parse: (written) => {
-    const free = /^(.+):0$/.exec(written)?.[1];
-    const place = parseNextHop(free === undefined ? written : `${free}:1`);
-    return place === undefined || !/:\d+$/.test(written) ? undefined : { ...place, port: free === undefined ? place.port : 0 };
-  },
-};
-
 const OPTIONS = {
-  listen: one(LISTEN, 'where clients connect'),
+  listen: one(bound('an address and a port such as 127.0.0.1:2526'), 'where clients connect'),
   to: one(HOST_PORT, 'the server that they are passed on to'),
   out: one(DIR, 'folder for the transcripts, made on first use', '.'),
 };

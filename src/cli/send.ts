@@ -1,6 +1,6 @@
 // `ehlo send`: one mail, now, without a queue. One line for each recipient says what became of it, in the order of the recipients.
 //
-// Choice: lines of any length are sent as they are (RFC 5321 §4.5.3.1.6 has clients avoid more than 1000 octets "when possible");
+// Choice: lines of any length are sent as they are (RFC 5321 §4.5.3.1 has clients avoid more than 1000 octets "when possible");
 //         a bare CR is refused, because nobody can tell what it was meant to be (§2.3.8).
 // Choice: a secret is shown to servers with a verified certificate (RFC 4954 §14), or to any where that is asked for: under TLS
 //         by `--tls require`, in the clear by `--tls off` (§4).

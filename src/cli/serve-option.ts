@@ -7,10 +7,9 @@ import { LENIENCIES, type LeniencyName } from '../protocol/leniency.ts';
 import { LIMITS } from '../protocol/limit.ts';
 import type { Admission } from '../relay/admission.ts';
 import { parseCidr, type Cidr } from '../relay/cidr.ts';
-import { parseNextHop, type NextHop } from '../relay/next-hop.ts';
 import type { Usage } from './command-line.ts';
 import { LISTENER, placeKey } from './listener.ts';
-import { choice, DIR, DURATION, FILE, integer, INTERVALS, many, one, text, type Kind, type OptionValues } from './option.ts';
+import { bound, choice, DIR, DURATION, FILE, integer, INTERVALS, many, one, text, type Kind, type OptionValues } from './option.ts';
 import { ROUTING } from './routing.ts';
 
 /** A domain by its key, or `*`; with the local part of the one mailbox, in lower case, that is meant. */
@@ -47,17 +46,6 @@ const CIDR: Kind<Cidr> = { placeholder: 'CIDR', expected: 'a range of addresses 
 /** The same, as it was written. */
 const RANGE: Kind<string> = { ...CIDR, parse: (written) => (parseCidr(written) === undefined ? undefined : written) };
 
-/** Port 0 is any free one. */
-const BOUND: Kind<NextHop> = {
-  placeholder: 'HOST:PORT',
-  expected: 'HOST:PORT, such as 127.0.0.1:9125',
-  parse: (written) => {
-    const [, host, port] = /^(.+):(\d{1,5})$/.exec(written) ?? [];
-    const place = host === undefined ? undefined : parseNextHop(`${host}:${port === '0' ? 1 : port}`);
-    return place === undefined ? undefined : { host: place.host, port: Number(port) };
-  },
-};
-
 /** Octets of the largest mail that is taken: a little less than the queue can hold, since a Received field is added. */
 const LARGEST_MAIL = 4_000_000_000;
 
@@ -90,7 +78,7 @@ export const OPTIONS = {
   delayWarning: one(DURATION, 'age at which the sender of mail that still waits is told', '4h'),
   workers: one(integer('N', 1, 256), 'processes that share the listeners, each with its own part of the queue and an Nth of --max-connections and --max-connections-per-client', '1'),
   user: one(text('NAME', 'the name of a user'), 'become this user once the ports are bound and the key is read; start it as root'),
-  metrics: one(BOUND, 'answer GET /metrics here for Prometheus; there is no password, so keep it on loopback'),
+  metrics: one(bound('HOST:PORT, such as 127.0.0.1:9125'), 'answer GET /metrics here for Prometheus; there is no password, so keep it on loopback'),
   log: one(choice<'text' | 'json'>('text', 'json'), 'one line for each event', 'text'),
   trace: one(DIR, 'write every session, with clients and with servers, into this folder as a transcript, secrets struck out; made on first use'),
   config: one(FILE, 'JSON file with values for these options'),
