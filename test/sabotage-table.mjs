@@ -105,6 +105,7 @@ export const MISTAKES = [
   ['a recipient has two outcomes', 'protocol/client/recipient.ts', 'if (forwardPath === undefined || this.#outcomes[recipient] !== undefined) return;', 'if (forwardPath === undefined) return;', `${CLIENT}/session ${CLIENT}/session-end test/transcripts -t client`],
   ['a 4yz is for good', 'protocol/client/outcome.ts', "replyClass(reply.code) === 4 ? 'deferred' : 'failed'", "replyClass(reply.code) === 3 ? 'deferred' : 'failed'", 'test/transcripts -t client-data-451'],
   ['an outcome has an enhanced code of another class', 'protocol/client/outcome.ts', 'const reply = classCorrected(written);', 'const reply = written;', 'test/transcripts -t class-corrected'],
+  ['a client tells no server of the channel that it could bind to', 'protocol/client/authentication.ts', ', ...(channelBinding === undefined ? {} : { channelBinding }) });', ' });', `${CLIENT}/authentication`],
   ['a secret is shown to whoever answers', 'protocol/client/authentication.ts', 'secured: clearText || trusted', 'secured: true', 'test/transcripts -t client-plain-unverified'],
 
   // The relay, and what it keeps
@@ -140,6 +141,8 @@ export const MISTAKES = [
   ['a piece that ends in a record is taken for the end', 'node/segment-file.ts', 'if (at === 0 && (needed <= length || needed > MOST_OF_A_RECORD)) return begin;', 'return begin;', 'test/node/segment-file'],
   ['a copy that was made in vain stays', 'node/recovery.ts', 'if (state?.content?.segment === 0 && !isDone(state)) continue;', 'if (state !== undefined && !isDone(state)) continue;', JOURNAL],
   ['content is removed where what told of it has decayed', 'node/recovery.ts', '(whole && (await isOwn(disk, name, secret)))', '(await isOwn(disk, name, secret))', JOURNAL],
+  ['what a full disk made a queue take back comes back with the power', 'node/segment-log.ts', '      await disk.truncate(path, this.#end);\n      await disk.sync(path);\n', '      await disk.truncate(path, this.#end);\n', JOURNAL],
+  ['a file that is made of mail that was done with meanwhile stays', 'relay/queue/book.ts', '} else if (content.segment === 0) this.#unwanted.push(id);', '}', 'test/relay/queue/book'],
   ['a log that may not be so large takes the next mail', 'node/disk.ts', "shortage !== undefined && shortage !== 'file too large'", 'shortage !== undefined', JOURNAL],
   ['the last hold is not the one that counts', 'relay/queue/fold.ts', '    held: later(a.held, b.held),\n', '    held: later(b.held, b.held),\n', 'test/relay/queue/fold'],
   ['the delay that was told is told again', 'relay/queue/fold.ts', 'const warned = a.warned === true || b.warned === true;', 'const warned = a.warned === true && b.warned === true;', 'test/relay/queue/fold'],
