@@ -85,7 +85,7 @@ const LEAST = { connections: 1, waiting: 1, mailsPerConnection: 1, idle: 0 } as 
 export function connectTo(url: string, options: MailClientOptions = {}): MailClient {
   checkObject(options);
   const server = /^[a-z]+:\/\//.test(url) ? parseServer(url) : undefined;
-  if (server === undefined) throw new UsageError(`expected smtp://HOST:PORT, smtps://HOST:PORT (not on port 25 or 587) or lmtp://HOST:PORT (not on port 25), found ${quote(String(url).replace(/\/\/.*@/, '//…@'))}`);
+  if (server === undefined) throw new UsageError(`expected smtp://HOST:PORT, smtps://HOST:PORT (not on port 25 or 587) or lmtp://HOST:PORT (not on port 25), found ${quote(String(url).replace(/^([a-z]+:\/\/)?.*@/s, '$1…@'))}`);
   return new MailClient(server, options);
 }
 

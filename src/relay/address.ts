@@ -98,7 +98,7 @@ const IPV4: readonly Row[] = [
 const IPV6: readonly Row[] = [
   ipv6('::', 128, 'none', 'unspecified', 'RFC 4291 §2.5.2'),
   ipv6('::1', 128, 'private', 'loopback', 'RFC 4291 §2.5.3'),
-  ipv6('64:ff9b:1::', 48, 'private', 'local translation', 'RFC 8215 §3'), // where in it the IPv4 address is, each network decides
+  ipv6('64:ff9b:1::', 48, 'private', 'local translation', 'RFC 8215'), // where in it the IPv4 address is, each network decides
   ipv6('100::', 64, 'none', 'discard', 'RFC 6666 §4'),
   ipv6('fc00::', 7, 'private', 'unique local', 'RFC 4193 §3.1'),
   ipv6('fe80::', 10, 'private', 'link-local', 'RFC 4291 §2.5.6'),
