@@ -17,7 +17,7 @@ export function readConfig(options: OptionTable, file: string): ReadonlyMap<stri
   try {
     octets = readWholeAtOnce(file, LARGEST);
   } catch (error) {
-    return misuse(`--config ${file}: expected a file with a JSON object (${reason(error)})`);
+    return misuse(`--config ${file}: expected a file with a JSON object (${reason(error, file)})`);
   }
   const text = decodeUtf8(octets);
   if (text === undefined) return misuse(`--config ${file}: expected UTF-8`); // RFC 8259 §8.1

@@ -10,7 +10,7 @@ const LARGEST = 65_536;
 /** Rejects with an Error whose message names the option and the file. */
 export async function readPassword(option: string, file: string): Promise<string> {
   const octets = await readWhole(file, LARGEST).catch((cause: unknown) => {
-    throw new Error(`${option} ${JSON.stringify(file)}: expected a file with a password (${reason(cause)})`, { cause });
+    throw new Error(`${option} ${JSON.stringify(file)}: expected a file with a password (${reason(cause, file)})`, { cause });
   });
   const [password = ''] = (decodeUtf8(octets) ?? '').split(/\r?\n/, 1);
   if (password === '') throw new Error(`${option} ${JSON.stringify(file)}: expected a password in UTF-8 on its first line`);

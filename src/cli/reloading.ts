@@ -93,7 +93,7 @@ async function expectNoPipe(path: string): Promise<void> {
 
 function readPem(option: string, path: string): Promise<Uint8Array> {
   return readWhole(path, LARGEST_PEM).catch((cause: unknown) => {
-    throw new Error(`${option} ${JSON.stringify(path)}: expected a PEM file (${reason(cause)})`, { cause });
+    throw new Error(`${option} ${JSON.stringify(path)}: expected a PEM file (${reason(cause, path)})`, { cause });
   });
 }
 

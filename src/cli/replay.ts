@@ -62,7 +62,7 @@ async function verdictsOf(name: string, server: NextHop | undefined, timeout: nu
   try {
     text = await readWholeText(name, LARGEST);
   } catch (error) {
-    return [{ ...wrong(`${name}: cannot be read: ${reason(error)}`), unread: true }];
+    return [{ ...wrong(`${name}: cannot be read: ${reason(error, name)}`), unread: true }];
   }
   const verdicts: Verdict[] = [];
   const parts = transcriptsIn(text);

@@ -100,7 +100,7 @@ async function run({ options: given, operands: [file = '-'] }: CommandLine<typeo
     if (file === '-' && fstatSync(0).isDirectory()) throw new Error('it is a directory'); // of which Node reads nothing, and says nothing
     written = await (file === '-' ? collectWhole(process.stdin, LARGEST) : readWhole(file, LARGEST));
   } catch (error) {
-    return misuse(`cannot read ${source}: expected a mail (${reason(error)})`);
+    return misuse(`cannot read ${source}: expected a mail (${reason(error, file)})`);
   }
   const content = withCrlf(written);
   if (typeof content === 'number') return misuse(`a CR without LF at octet ${content} of ${source}: expected lines that end in LF or CRLF`);
@@ -127,7 +127,7 @@ async function senderOptions(options: OptionValues<typeof OPTIONS>, dialogues: D
   if ((user === undefined) !== (passwordFile === undefined)) return misuse(user === undefined ? '--password-file goes with --user NAME' : '--user needs --password-file FILE');
   if (user !== undefined && server === undefined && options.smarthost === undefined) return misuse('--user needs --server or --smarthost: whom MX names is no one to authenticate to');
   if (tls === 'off' && nextHops(options).some(({ tlsAtOnce }) => tlsAtOnce === true)) return misuse('--tls off: expected another policy for a server with TLS at once');
-  const ca = tlsCa === undefined ? undefined : await readWhole(tlsCa, LARGEST_PEM).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${reason(error)})`));
+  const ca = tlsCa === undefined ? undefined : await readWhole(tlsCa, LARGEST_PEM).catch((error: unknown) => misuse(`--tls-ca ${JSON.stringify(tlsCa)}: expected a file with certificates (${reason(error, tlsCa)})`));
   if (ca !== undefined && 'text' in ca) return ca;
   const password = passwordFile === undefined ? undefined : await readPassword('--password-file', passwordFile).catch((error: unknown) => misuse(reason(error)));
   if (typeof password === 'object') return password;

@@ -10,6 +10,7 @@ describe('the reason of a failure', () => {
     const absent = join(folder.path, 'absent');
     const said = async (failing: Promise<unknown>): Promise<string> => failing.then(() => 'nothing failed', reason);
     expect(await said(readFile(absent))).toBe(`no such file or directory (${absent})`);
+    expect(await readFile(absent).catch((error: unknown) => reason(error, absent))).toBe('no such file or directory'); // it is named already
     expect(await said(readFile(folder.path))).toMatch(/^illegal operation on a directory( \(|$)/); // since Node 26 with the path
     await (await open(absent, 'wx')).close();
     expect(await said(mkdir(absent))).toBe(`a file has that name, expected a folder (${absent})`);

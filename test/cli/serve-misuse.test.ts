@@ -61,7 +61,7 @@ describe('ehlo serve is misused', () => {
 
 describe('ehlo serve cannot read', () => {
   it.each([
-    ['a certificate that is not there', ['--tls-cert', 'FOLDER/absent.pem', '--tls-key', join(FIXTURES, 'mx-key.pem')], /^ehlo: --tls-cert "FOLDER\/absent\.pem": expected a PEM file \(no such file or directory \(FOLDER\/absent\.pem\)\)\n$/],
+    ['a certificate that is not there', ['--tls-cert', 'FOLDER/absent.pem', '--tls-key', join(FIXTURES, 'mx-key.pem')], /^ehlo: --tls-cert "FOLDER\/absent\.pem": expected a PEM file \(no such file or directory\)\n$/],
     ['a key of another certificate', ['--tls-cert', join(FIXTURES, 'mx.pem'), '--tls-key', join(FIXTURES, 'other-key.pem')], /^ehlo: the TLS certificate and key cannot be used: the key is not that of the certificate\n$/],
     ['users that are not there', ['--users', 'FOLDER/absent'], /^ehlo: cannot read the users in FOLDER\/absent: no such file or directory\n$/],
   ])('%s: status 66 and one line', async (_, args, line) => {

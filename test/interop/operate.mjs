@@ -64,7 +64,7 @@ if (process.getuid?.() === 0)
       await until('the mail is relayed', () => peer.mails.length === 1);
       serve.signal('SIGHUP'); // the key is root's alone
       const [line] = await serve.find(/^\S+ error .*$/m);
-      expectMatch(line, /^\S+ error text="not reloaded, the old ones stay: .*permission denied \(.*key\.pem\)"$/, 'the line of the log');
+      expectMatch(line, /^\S+ error text="not reloaded, the old ones stay: .*--tls-key .*key\.pem\\": expected a PEM file \(permission denied\)"$/, 'the line of the log');
       const client = await Client.greet(stage, port);
       await client.expect(220, 'STARTTLS');
       if (workers > 1) { // a successor needs nothing that only root could give it
