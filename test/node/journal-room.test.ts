@@ -57,7 +57,7 @@ describe('the journal, where there must be room', () => {
     disk.free = async () => free;
     const journal = await Journal.on(disk, { memory, floor: 60_000, delay: () => () => undefined });
     const ids: string[] = [];
-    while (journal.roomFor(10)) ids.push((await journal.add(mailTo('bob'), inPieces('x'))).id);
+    while (ids.length < 1_000 && journal.roomFor(10)) ids.push((await journal.add(mailTo('bob'), inPieces('x'))).id);
     const wordy: RecipientState = { ...DEFERRED, reply: { code: 450, enhanced: '4.2.0', lines: Array.from({ length: 10 }, () => 'busy '.repeat(96)) } };
     for (const id of ids) await journal.settle(id, [wordy], 0);
     await journal.flush();
