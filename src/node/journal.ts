@@ -23,7 +23,7 @@
 
 import { resolve } from 'node:path';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
-import { checkPath, UsageError } from '../wire/usage.ts';
+import { checkPath, shown, UsageError } from '../wire/usage.ts';
 import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import { formatMailParameters, formatRecipientParameters } from '../protocol/parameter-text.ts';
 import { Book } from '../relay/queue/book.ts';
@@ -155,7 +155,9 @@ export class Journal implements Queue, AsyncDisposable {
   }
 
   async attempt(id: string, recipients: readonly number[], host = ''): Promise<void> {
-    this.#book.find(id);
+    const { forwardPaths } = this.#book.find(id).envelope;
+    const nobody = recipients.find((recipient) => forwardPaths[recipient] === undefined);
+    if (nobody !== undefined) throw new UsageError(`the mail has ${forwardPaths.length} recipients, by their index from 0, and not ${shown(nobody)}`);
     await this.#store.perform('write intent', () => this.#append({ type: 'ATT', id, turn: this.#book.turn(), host, recipients }, 'written'));
   }
 

@@ -17,6 +17,7 @@ import { seal, secretOf } from '../../src/relay/queue/record.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { decodeBase64 } from '../../src/wire/base64.ts';
 import { concat, EMPTY, equal } from '../../src/wire/octet.ts';
+import { UsageError } from '../../src/wire/usage.ts';
 import { inPieces } from '../support/content.ts';
 import { contentOf, DEFERRED, DELIVERED, FAILED, LOG, mailTo, recovered, states, watched } from '../support/journal.ts';
 import { deferred, turns, until } from '../support/turn.ts';
@@ -550,6 +551,21 @@ describe('the journal, told what became of mail', () => {
     await journal.settle(id, [DEFERRED, DEFERRED], 6);
     expect(states(journal, id)).toEqual(['delivered', 'waiting', 'waiting']);
     expect(journal.mail(id)?.recipients[1]?.unsettled).toBeUndefined();
+  });
+
+  // found by trying: the next start could not read the record, and the queue was not opened any more; or what came of it never ended
+  it.each<readonly [what: string, told: (journal: Journal, id: string) => Promise<void>, message: string]>([
+    ['a state that is none', (journal, id) => journal.settle(id, [{ state: 'bounced' as 'failed' }], 5), 'a recipient is waiting, delivered or failed, not "bounced"'],
+    ['a time that never comes', (journal, id) => journal.settle(id, [DEFERRED], Infinity), 'the queue keeps numbers from 0 to 2 ** 53 - 1, not Infinity'],
+    ['a time that is none', (journal, id) => journal.settle(id, [DEFERRED], NaN), 'the queue keeps numbers from 0 to 2 ** 53 - 1, not NaN'],
+    ['a code that is none', (journal, id) => journal.settle(id, [{ ...DEFERRED, reply: { code: -1, enhanced: undefined, lines: [] } }], 5), 'the queue keeps numbers from 0 to 2 ** 53 - 1, not -1'],
+    ['more recipients than there are', (journal, id) => journal.settle(id, [DEFERRED, DEFERRED], 5), 'the mail has 1 recipients, not 2'],
+    ['a recipient that there is not', (journal, id) => journal.attempt(id, [1]), 'the mail has 1 recipients, by their index from 0, and not 1'],
+  ])('takes nothing that a start could not read again: %s', async (_what, told, message) => {
+    const { journal, disk } = await watched();
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
+    await expect(told(journal, id)).rejects.toThrow(new UsageError(message));
+    expect((await recovered(disk)).mails.get(id)?.recipients).toMatchObject([{ state: 'waiting' }]);
   });
 
   it('tells after a start which attempts were broken off', async () => {

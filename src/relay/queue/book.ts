@@ -2,6 +2,7 @@
 // runs. Mail that is done with is forgotten at once; what is heard of it later is about nothing.
 
 import { brief } from '../../syntax/abridgement.ts';
+import { UsageError } from '../../wire/usage.ts';
 import type { Fact, Results, StoredEnvelope } from './fact.ts';
 import { isDone, join, statesOf, type ContentLocation, type MailState } from './fold.ts';
 import type { RecipientState } from './port.ts';
@@ -65,7 +66,8 @@ export class Book {
    * beginning alone, since all of it can be five times as much as is known of mail that was not tried yet.
    */
   results(id: string, recipients: readonly RecipientState[], nextAttempt: number, crowded: boolean): Results {
-    const known = this.find(id).recipients;
+    const { recipients: known, envelope: { forwardPaths } } = this.find(id);
+    if (recipients.length > forwardPaths.length) throw new UsageError(`the mail has ${forwardPaths.length} recipients, not ${recipients.length}`);
     const news: Results['recipients'][number][] = [];
     const warned: number[] = [];
     for (const [recipient, state] of recipients.entries()) {

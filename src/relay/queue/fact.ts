@@ -20,6 +20,7 @@
 //   version 3   a STATE without flag 2: its content stands behind it
 
 import type { Reply } from '../../syntax/reply.ts';
+import { shown, UsageError } from '../../wire/usage.ts';
 import type { Checksum } from './checksum.ts';
 import { PayloadReader, PayloadWriter } from './payload.ts';
 import { draft, FLAGS, HEADER } from './record.ts';
@@ -281,7 +282,9 @@ function readResults(from: PayloadReader, flags: number): Results {
 }
 
 function writeState(to: PayloadWriter, { state, reply, host }: RecipientState): void {
-  to.number(STATES.indexOf(state));
+  const number = STATES.indexOf(state);
+  if (number < 0) throw new UsageError(`a recipient is waiting, delivered or failed, not ${shown(state)}`);
+  to.number(number);
   to.text(host ?? '');
   to.number(reply?.code ?? 0);
   if (reply === undefined) return;

@@ -1,6 +1,7 @@
 // What payloads are made of: numbers, text and plain octets. A number takes seven bits to an octet, the lowest first, each
 // octet but the last with its high bit set (LEB128); a text is the number of its octets, then these, in UTF-8.
 
+import { shown, UsageError } from '../../wire/usage.ts';
 import { decodeUtf8, encodeUtf8 } from '../../wire/utf8.ts';
 
 /** Octets from which writers have their buffers: one at a time of its own cost as much as filling it (1.5 µs). */
@@ -42,8 +43,9 @@ export class PayloadWriter {
     return this.written;
   }
 
-  /** `value`: an integer from 0 to 2 ** 53 - 1. */
+  /** `value`: an integer from 0 to 2 ** 53 - 1. Throws UsageError for any other number: it would be read as something else, if at all. */
   number(value: number): void {
+    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new UsageError(`the queue keeps numbers from 0 to 2 ** 53 - 1, not ${shown(value)}`);
     this.reserve(8);
     let rest = value;
     for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) this.#buffer[this.#length++] = 0x80 | (rest & 0x7f);
