@@ -223,6 +223,7 @@ export class TransferAgent implements AsyncDisposable {
   }
 
   async #close(grace: Milliseconds): Promise<void> {
+    this.#destinations.close();
     await Promise.all([...this.#servers.map((server) => server.close(grace)), this.#pool.close(), this.#dispatcher.close(grace)]);
     if (this.#taking > 0) await new Promise<void>((resolve) => (this.#taken = resolve)); // the queue owes an answer, and a mail is to be taken back
     await Promise.all([this.#takeBack.close(), this.#local.told()]);

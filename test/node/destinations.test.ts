@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Signal } from '../../src/node/aborter.ts';
 import { Destinations } from '../../src/node/destinations.ts';
+import type { Resolver } from '../../src/node/resolve.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
 import type { RouteOptions } from '../../src/relay/route.ts';
 import type { ForwardPath } from '../../src/syntax/path.ts';
@@ -16,12 +18,12 @@ const many = (count: number): readonly ForwardPath[] => Array.from({ length: cou
 
 const [B, C, D] = [pathTo('b.test'), pathTo('c.test'), pathTo('d.test')];
 
-function stage(answer: (domain: string) => Promise<string | undefined>, routes: readonly (readonly [string, NextHop])[] = []): { readonly destinations: Destinations; readonly asked: readonly string[] } {
+function stage(answer: (domain: string, signal: Signal | undefined) => Promise<string | undefined>, routes: readonly (readonly [string, NextHop])[] = []): { readonly destinations: Destinations; readonly asked: readonly string[] } {
   const asked: string[] = [];
   const routing: RouteOptions = { ownNames: [], ownAddresses: [], routes: new Map(routes), mxPort: 25, allowPrivateTargets: false };
-  const keyOf = (domain: string): Promise<string | undefined> => {
+  const keyOf: Resolver['keyOf'] = (domain, _, { signal } = {}) => {
     asked.push(domain);
-    return answer(domain);
+    return answer(domain, signal);
   };
   return { destinations: new Destinations({ keyOf }, 'relay.test', () => routing), asked };
 }
@@ -117,5 +119,20 @@ describe('destinations', () => {
     others.resolve(undefined);
     await learnt;
     expect(asked).toHaveLength(1_002);
+  });
+
+  it('are waited for no longer once they are closed', async () => {
+    let open = 0;
+    const { destinations, asked } = stage((_, signal) => new Promise((_, reject) => {
+      const stop = (): void => void (open--, reject(new Error('closed')));
+      open++;
+      if (signal?.aborted === true) stop();
+      else signal?.addEventListener('abort', stop);
+    }));
+    const learnt = destinations.learn(many(200));
+    expect(open).toBe(100);
+    destinations.close();
+    await learnt;
+    expect([open, asked.length]).toEqual([0, 200]);
   });
 });
