@@ -136,7 +136,7 @@ export const MISTAKES = [
   ['a checkpoint takes the room of what becomes of mail', 'node/checkpoint.ts', 'if (!(await context.hasRoom())) throw noRoom();', '', JOURNAL],
   ['mail takes the room of the next checkpoint', 'node/disk-room.ts', '> this.#floor + Math.max(need, this.#othersNeed)', '> this.#floor', JOURNAL],
   ['a queue that is closed goes on taking what comes', 'node/segment-log.ts', "    this.#closed = new Error(CLOSED);\n", '', JOURNAL],
-  ['a mail that comes too late for a queue leaves its content there', 'node/journal.ts', '      this.#expectOpen(); // still: it may be long in coming\n', '', JOURNAL],
+  ['a mail that comes too late for a queue leaves its content there', 'node/intake.ts', '    this.#expectOpen(); // still: content may be long in coming\n', '', JOURNAL],
   ['queues on one disk have checkpoints together', 'node/journal.ts', 'this.#options.shared?.inTurn(work, () => this.#closing !== undefined) ?? work()', 'work()', JOURNAL],
   ['a piece that ends in a record is taken for the end', 'node/segment-file.ts', 'if (at === 0 && (needed <= length || needed > MOST_OF_A_RECORD)) return begin;', 'return begin;', 'test/node/segment-file'],
   ['a copy that was made in vain stays', 'node/recovery.ts', 'if (state?.content?.segment === 0 && !isDone(state)) continue;', 'if (state !== undefined && !isDone(state)) continue;', JOURNAL],

@@ -29,56 +29,84 @@ export function checkNewMail(mail: NewMail, content: unknown): void {
   if (!isIterable(content)) throw new UsageError(`add takes the content behind the mail, an async iterable of octets, not ${shown(content)}`);
 }
 
-/**
- * Reads the content to its end; where it has more than `limit` octets, into a file.
- *
- * `claim` is asked for octets before they are written; where it says no, that is as if the disk were full. If the content comes to
- * nothing, or there is too little of something for its file, nothing is left behind; `failed` is called with every other error of
- * the disk, and what it returns is thrown.
- */
-export async function takeIn(store: ContentStore, head: Omit<StoredEnvelope, 'size' | 'eightBit'>, content: AsyncIterable<Uint8Array>, limit: number, claim: (octets: number) => boolean, failed: (error: unknown) => Error): Promise<TakenIn> {
-  const onDisk = (operation: Promise<void>): Promise<void> =>
-    operation.catch((error: unknown) => {
-      throw shortageOf(error) === undefined ? failed(error) : error;
-    });
-  let pieces: Uint8Array[] = [];
-  let file: ContentFile | undefined;
-  let size = 0;
-  let claimed = 0;
-  const claimAll = (): void => {
-    if (!claim(size - claimed)) throw Object.assign(new Error('there is no room for the mail'), { code: 'ENOSPC' });
-    claimed = size;
-  };
-  let loose = 0; // of the pieces: not copied
-  let eightBit = false;
-  try {
-    for await (const octets of content) {
-      checkOctets(octets);
-      size += octets.length;
-      if (size > MOST_CONTENT) throw new UsageError(`a mail of the queue has up to ${MOST_CONTENT} octets of content, not ${size}`);
-      eightBit ||= !isAscii(octets);
-      pieces.push(octets);
-      loose += 1;
-      if (loose === MOST_PIECES) {
-        pieces.push(concat(pieces.splice(-loose)));
+/** Takes content in for a queue. */
+export class Intake {
+  readonly #store: ContentStore;
+  readonly #limit: number;
+  readonly #expectOpen: () => void;
+  readonly #failed: (error: unknown) => Error;
+  readonly #inHand = new Set<Promise<void>>(); // what the disk does
+
+  /** Content of more than `limit` octets gets a file. `expectOpen` throws where the queue takes nothing more; `failed` is called with an error of the disk, unless that says that there is too little of something, and what it returns is thrown. */
+  constructor(store: ContentStore, limit: number, expectOpen: () => void, failed: (error: unknown) => Error) {
+    this.#store = store;
+    this.#limit = limit;
+    this.#expectOpen = expectOpen;
+    this.#failed = failed;
+  }
+
+  /**
+   * Reads the content to its end. `claim` is asked for octets before they are written; where it says no, that is as if the disk were full.
+   * If the content comes to nothing, or its file does, nothing is left behind.
+   */
+  async take(head: Omit<StoredEnvelope, 'size' | 'eightBit'>, content: AsyncIterable<Uint8Array>, claim: (octets: number) => boolean): Promise<TakenIn> {
+    const { disk, perform } = this.#store;
+    let pieces: Uint8Array[] = [];
+    let file: ContentFile | undefined;
+    let size = 0;
+    let claimed = 0;
+    const claimAll = (): void => {
+      if (!claim(size - claimed)) throw Object.assign(new Error('there is no room for the mail'), { code: 'ENOSPC' });
+      claimed = size;
+    };
+    let loose = 0; // of the pieces: not copied
+    let eightBit = false;
+    try {
+      for await (const octets of content) {
+        checkOctets(octets);
+        size += octets.length;
+        if (size > MOST_CONTENT) throw new UsageError(`a mail of the queue has up to ${MOST_CONTENT} octets of content, not ${size}`);
+        eightBit ||= !isAscii(octets);
+        pieces.push(octets);
+        loose += 1;
+        if (loose === MOST_PIECES) {
+          pieces.push(concat(pieces.splice(-loose)));
+          loose = 0;
+        }
+        if (size <= this.#limit) continue;
+        claimAll();
+        const taking = (file ??= new ContentFile(this.#store, head));
+        for (const piece of pieces) await this.#onDisk(() => taking.write(piece));
+        pieces = [];
         loose = 0;
       }
-      if (size <= limit) continue;
-      claimAll();
-      file ??= new ContentFile(store, head);
-      for (const piece of pieces) await onDisk(file.write(piece));
-      pieces = [];
-      loose = 0;
+      if (file === undefined) {
+        claimAll();
+        return { pieces, size, eightBit };
+      }
+      const taken = file;
+      await this.#onDisk(async () => {
+        await taken.finish(eightBit, 'sync content');
+        await perform('sync content name', () => disk.syncFolder('msg'));
+      });
+      return { pieces: undefined, size, eightBit };
+    } catch (error) {
+      await file?.discard().catch(() => undefined); // a left-over in tmp/ goes at the next start
+      throw error;
     }
-    if (file === undefined) {
-      claimAll();
-      return { pieces, size, eightBit };
-    }
-    await onDisk(file.finish(eightBit, 'sync content'));
-    await onDisk(store.perform('sync content name', () => store.disk.syncFolder('msg')));
-    return { pieces: undefined, size, eightBit };
-  } catch (error) {
-    await file?.discard().catch(() => undefined); // a left-over in tmp/ goes at the next start
-    throw error;
+  }
+
+  /** Resolves when the disk does nothing more for content. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#inHand);
+  }
+
+  async #onDisk(work: () => Promise<void>): Promise<void> {
+    this.#expectOpen(); // still: content may be long in coming
+    const done = work().catch((error: unknown) => {
+      throw shortageOf(error) === undefined ? this.#failed(error) : error;
+    }).finally(() => this.#inHand.delete(done));
+    this.#inHand.add(done);
+    return done;
   }
 }

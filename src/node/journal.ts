@@ -37,7 +37,7 @@ import { FileDisk, isFull, type Disk } from './disk.ts';
 import { DiskRoom } from './disk-room.ts';
 import { errorCode } from './error-text.ts';
 import { newId } from './id.ts';
-import { checkNewMail, takeIn } from './intake.ts';
+import { checkNewMail, Intake } from './intake.ts';
 import { checkJournal, type JournalOptions } from './journal-option.ts';
 import { lockDirectory, type Lock } from './lock.ts';
 import { nodeCrypto, nodeV8, nodeZlib } from './on-demand.ts';
@@ -67,6 +67,7 @@ export class Journal implements Queue, AsyncDisposable {
   readonly #store: ContentStore;
   readonly #log: SegmentLog;
   readonly #room: DiskRoom;
+  readonly #intake: Intake;
   readonly #carryLimit: number;
   readonly #memory: number;
   readonly #book: Book;
@@ -130,6 +131,7 @@ export class Journal implements Queue, AsyncDisposable {
       synced: () => this.#removeUnwanted(),
       failed: (error) => options.failed?.(error),
     });
+    this.#intake = new Intake(store, options.inlineLimit ?? 256 * KIBIBYTE, () => this.#expectOpen(), (error) => this.#log.fail(error));
     this.#room = new DiskRoom(store.disk, options.floor ?? FLOOR, () => this.#now(), (error) => this.#log.fail(error), async () => options.shared?.othersNeed() ?? 0);
   }
 
@@ -249,6 +251,7 @@ export class Journal implements Queue, AsyncDisposable {
       if (this.#log.failure === undefined && !isFull(error)) throw error; // else everybody has been told; and where there is no room, all that was written is durable
     }
     await this.#options.shared?.close();
+    await this.#intake.idle();
     await this.#store.disk.close();
     await this.#release();
   }
@@ -268,11 +271,8 @@ export class Journal implements Queue, AsyncDisposable {
     const { parameters = NOTHING_ASKED, recipientParameters = NO_RECIPIENT_ASKS } = mail;
     // One object, filled in when the content is known: spreading its parts cost 2 µs.
     const envelope: Writable<StoredEnvelope> = { id, arrival: this.#now(), reversePath: mail.reversePath.text, forwardPaths: mail.forwardPaths.map(textOf), size: 0, eightBit: false, parameters: formatMailParameters(parameters), recipientParameters: textsOf(recipientParameters) };
-    const claim = (octets: number): boolean => {
-      this.#expectOpen(); // still: it may be long in coming
-      return cause !== undefined || this.#room.claim(octets, this.#need()); // the floor is for notifications too
-    };
-    const { pieces, size, eightBit } = await takeIn(this.#store, envelope, content, this.#options.inlineLimit ?? 256 * KIBIBYTE, claim, (error) => this.#log.fail(error));
+    const claim = (octets: number): boolean => cause !== undefined || this.#room.claim(octets, this.#need()); // the floor is for notifications too
+    const { pieces, size, eightBit } = await this.#intake.take(envelope, content, claim);
     envelope.size = size;
     envelope.eightBit = eightBit;
     const fact: Fact = { type: 'ENQ', envelope, external: pieces === undefined, cause };
@@ -281,7 +281,7 @@ export class Journal implements Queue, AsyncDisposable {
       await this.#enter(fact, draft, 'durable');
       if (pieces !== undefined) this.#recent.keep(id, pieces, mail);
     } catch (error) {
-      if (isFull(error) && pieces === undefined && this.#log.failure === undefined) await this.#store.disk.unlink(contentPath(id)).catch(() => undefined); // what is left goes at the next start
+      if (pieces === undefined && this.#log.failure === undefined) await this.#store.disk.unlink(contentPath(id)).catch(() => undefined); // what is left goes at the next start
       throw error;
     }
     return new StoredMail(envelope, this.#book.find(id), mail);

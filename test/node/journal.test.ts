@@ -790,6 +790,34 @@ describe('a queue that was closed', () => {
     expect([readdirSync(join(directory, 'tmp')), readdirSync(join(directory, 'msg'))]).toEqual([[], []]);
   });
 
+  // found by trying: its descriptor was closed while it was being written, and `failed` was told that the disk has no folder msg
+  it('waits for the disk where content is being written, refuses its mail, and leaves nothing of it', async () => {
+    const directory = folder();
+    const told: Error[] = [];
+    const journal = await Journal.open(directory, { failed: (error) => void told.push(error) });
+    await journal.checkpoint();
+    const { sync } = FileDisk.prototype;
+    const [begun, synced] = [deferred(), deferred()];
+    const slow = vi.spyOn(FileDisk.prototype, 'sync').mockImplementation(async function (this: FileDisk, path) {
+      if (path.startsWith('tmp/')) {
+        begun.resolve();
+        await synced.promise;
+      }
+      return sync.call(this, path);
+    });
+    const adding = journal.add(mailTo('bob'), inPieces('x'.repeat(300_000)));
+    await begun.promise;
+    let closed = false;
+    const closing = journal.close().then(() => (closed = true));
+    await turns(1000);
+    expect(closed).toBe(false);
+    synced.resolve();
+    await expect(adding).rejects.toThrow('the queue is closed');
+    await closing;
+    slow.mockRestore();
+    expect([told, readdirSync(join(directory, 'tmp')), readdirSync(join(directory, 'msg'))]).toEqual([[], [], []]);
+  });
+
   it('finishes what is under way when its end begins', async () => {
     const directory = folder();
     const journal = await Journal.open(directory);
