@@ -6,7 +6,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Aborter } from '../node/aborter.ts';
-import { ask, NobodyThere, Silent } from '../node/control.ts';
+import { ask, NobodyThere, Unanswered } from '../node/control.ts';
 import { errorCode } from '../node/error-text.ts';
 import { EXIT } from '../node/exit-status.ts';
 import { Journal } from '../node/journal.ts';
@@ -85,7 +85,7 @@ async function run(request: Request, directory: string, json: boolean, terminal:
     }
   } catch (error) {
     printer.flush();
-    if (error instanceof Silent) return complain(`${error.message}; try again`, EXIT.temporary);
+    if (error instanceof Unanswered) return complain(`${error.message}; try again`, EXIT.temporary);
     return error instanceof InUse ? complain('another program has the queue open, and does not answer; try again', EXIT.temporary) : complain(reason(error), EXIT.unavailable);
   }
   printer.end();

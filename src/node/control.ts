@@ -188,12 +188,12 @@ export function readRequest(text: string): Request | undefined {
 /** Nobody listens there: no relay runs on this queue, or it is not so far yet. */
 export class NobodyThere extends Error {}
 
-/** Somebody listens there, and says nothing: it has been stopped, or hangs. */
-export class Silent extends Error {}
+/** Somebody listens there, and does not say it all: it has been stopped, hangs, or has ended meanwhile. */
+export class Unanswered extends Error {}
 
 /**
- * Asks the relay that has the queue in this directory; yields its answers. Rejects with `NobodyThere`, with `Silent` after so many
- * milliseconds without a word, or with what the relay says is wrong.
+ * Asks the relay that has the queue in this directory; yields its answers. Rejects with `NobodyThere`, with `Unanswered`, after so many
+ * milliseconds without a word too, or with what the relay says is wrong.
  */
 export async function* ask(directory: string, request: Request, patience = 30_000): AsyncGenerator<Answer, void> {
   const { short, release } = await socketPath(directory, NAME);
@@ -224,7 +224,7 @@ export async function* ask(directory: string, request: Request, patience = 30_00
     for (;;) {
       const octets = queue.shift();
       if (octets === undefined) {
-        if (over) throw failure ?? new Error('the relay has gone away in the middle of its answer');
+        if (over) throw failure ?? new Unanswered('the relay has gone away in the middle of its answer');
         let silent = false;
         const timer = setTimeout(() => {
           silent = true;
@@ -232,7 +232,7 @@ export async function* ask(directory: string, request: Request, patience = 30_00
         }, patience);
         await new Promise<void>((resolve) => (wake = resolve));
         clearTimeout(timer);
-        if (silent) throw new Silent('the relay that has the queue does not answer');
+        if (silent) throw new Unanswered('the relay that has the queue does not answer');
         continue;
       }
       if (queue.length === 0) socket.resume();

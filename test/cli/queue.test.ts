@@ -198,6 +198,17 @@ describe('ehlo queue', () => {
     await journal.close();
   });
 
+  // found by running: of those who asked a relay that was told to end, some heard 69, as of a queue that cannot be read
+  it('says that a relay has gone away that ended while it was asked', async () => {
+    const journal = await fill();
+    const control = await ControlServer.open(path, async function* (request) {
+      yield* operate(journal, request);
+      await control.close();
+    });
+    expect(await run('hold', 'm1')).toEqual({ status: 75, out: '', err: `ehlo queue: ${path}: the relay has gone away in the middle of its answer; try again\n` });
+    await journal.close();
+  });
+
   it('asks a relay that has only just come to listen', async () => {
     const journal = await fill();
     const listed = run('list');

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ask, ControlServer, NobodyThere, readRequest, Silent } from '../../src/node/control.ts';
+import { ask, ControlServer, NobodyThere, readRequest, Unanswered } from '../../src/node/control.ts';
 import type { Answer, Request } from '../../src/node/operation.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
 import { builtin, replaceIn } from '../support/builtin.ts';
@@ -225,7 +225,7 @@ describe('the control socket of a queue', () => {
       return answers;
     };
     expect(await asked(HOLD)).toBe(12);
-    await expect(asked({ command: 'list' })).rejects.toThrow(Silent);
+    await expect(asked({ command: 'list' })).rejects.toThrow(Unanswered);
   });
 
   // found by running: thirty commands at a time, each of which lists a queue of 60,000 mails, and two heard that the relay had gone away
