@@ -10,10 +10,12 @@
 import { close, constants, fdatasync, fstat, fsync, ftruncate, open as openFile, writev } from 'node:fs';
 import { open, readdir, rename, stat, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { decodeLatin1 } from '../wire/ascii.ts';
 import { makeDirectories, OWNER_ONLY, syncDirectory } from './durable.ts';
 import { errorCode } from './error-text.ts';
 import { makeFolder } from './folder.ts';
 import { expectOwn } from './own-folder.ts';
+import { parseFormat } from './queue-format.ts';
 
 export interface Disk {
   /** Names in a folder, in no order. */
@@ -60,10 +62,12 @@ export class FileDisk implements Disk {
     this.#counts = counts;
   }
 
-  /** Makes the directory and its folders where they are missing, durably. Rejects, and changes nothing, where the directory is no queue's, and not empty. Counts its syncs. */
+  /** Makes the directory and its folders where they are missing, durably. Rejects, and changes nothing, where the directory is no queue's, and not empty, or one's of another version. Counts its syncs. */
   static async open(directory: string, counts: { syncs: number } = { syncs: 0 }): Promise<FileDisk> {
     await makeDirectories(directory, []); // the folders above it too: a name that is lost takes with it all that is below
-    await expectOwn(directory, [...FOLDERS, 'part', 'need', 'control'], ['tmp']);
+    const disk = new FileDisk(directory, counts);
+    if ((await disk.list('')).includes('FORMAT')) parseFormat(decodeLatin1(await disk.read('FORMAT'))); // before anything is made in what may be another's
+    else await expectOwn(directory, [...FOLDERS, 'part', 'need', 'control'], ['tmp']);
     for (const folder of FOLDERS) await makeFolder(join(directory, folder), OWNER_ONLY.folder);
     const { dev } = await stat(directory);
     for (const folder of RENAMING) if ((await stat(join(directory, folder))).dev !== dev) throw new Error(`${folder} is on another file system: expected it on that of the queue, within which a file can have another name`);
@@ -71,7 +75,6 @@ export class FileDisk implements Disk {
     await syncDirectory(dirname(directory)).catch((error: unknown) => {
       if (errorCode(error) !== 'EACCES') throw error; // else it may be entered, and not read: whoever made the queue there for us, long ago, was another
     });
-    const disk = new FileDisk(directory, counts);
     for (const folder of ['', ...FOLDERS]) disk.#folders.set(folder, await descriptorOf(disk.#path(folder), constants.O_RDONLY));
     return disk;
   }

@@ -63,17 +63,17 @@ export class FileQueue implements Queue, AsyncDisposable {
     this.#lock = lock;
   }
 
-  /** Opens the queue, makes it on first use, and reads back what waits in it. Rejects when another process has it, and, nothing having changed, where the directory is no queue's and not empty. It stays where it is when the program goes to another directory. */
+  /** Opens the queue, makes it on first use, and reads back what waits in it. Rejects when another process has it, and, nothing having changed, where the directory is no queue's and not empty, or one's of another format. It stays where it is when the program goes to another directory. */
   static async open(directory: string): Promise<FileQueue> {
     checkPath(directory, ['directory', './queue']);
     const path = resolve(directory);
     await makeDirectory(path);
-    await expectOwn(path, FOLDERS, ['mail', 'state', 'tmp']);
+    if (!(await hasFormat(path))) await expectOwn(path, FOLDERS, ['mail', 'state', 'tmp']);
     await makeDirectories(path, FOLDERS);
     const lock = await lockDirectory(path);
     const queue = new FileQueue(path, lock);
     try {
-      await queue.#checkFormat();
+      if (!(await hasFormat(path))) await queue.#write(FORMAT, path, 'FORMAT');
       await queue.#recover();
     } catch (error) {
       await lock.release();
@@ -173,13 +173,6 @@ export class FileQueue implements Queue, AsyncDisposable {
 
   // Recovery
 
-  async #checkFormat(): Promise<void> {
-    const format = await readFile(this.#path('FORMAT'), 'utf8').catch(unlessAbsent); // absent: a new queue
-    if (format === FORMAT) return;
-    if (format !== undefined) throw new Error(`the queue has the format ${JSON.stringify(format.trim())}, this version reads ${JSON.stringify(FORMAT.trim())}`);
-    await this.#write(FORMAT, this.#directory, 'FORMAT');
-  }
-
   async #recover(): Promise<void> {
     for (const name of await readdir(this.#path('tmp'))) await unlink(this.#path('tmp', name));
     for (const id of (await readdir(this.#path('mail'))).sort()) { // oldest first
@@ -259,6 +252,13 @@ export class FileQueue implements Queue, AsyncDisposable {
   #path(...names: string[]): string {
     return join(this.#directory, ...names);
   }
+}
+
+/** Tells whether the directory has been made a queue. Throws where that is one of another format. */
+async function hasFormat(directory: string): Promise<boolean> {
+  const format = await readFile(join(directory, 'FORMAT'), 'utf8').catch(unlessAbsent);
+  if (format !== undefined && format !== FORMAT) throw new Error(`the queue has the format ${JSON.stringify(format.trim())}, this version reads ${JSON.stringify(FORMAT.trim())}`);
+  return format !== undefined;
 }
 
 /** What MAIL and RCPT asked for, where they asked for anything. */

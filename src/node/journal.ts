@@ -83,7 +83,7 @@ export class Journal implements Queue, AsyncDisposable {
   #closing: Promise<void> | undefined;
   #begun: Promise<void> | undefined; // of a queue that was opened to look at
 
-  /** Opens the queue in a directory, makes it on first use, and reads back what waits in it. Rejects when another process has it, where it is of another version, and, nothing having changed, where the directory is no queue's and not empty. It stays where it is when the program goes to another directory. */
+  /** Opens the queue in a directory, makes it on first use, and reads back what waits in it. Rejects when another process has it, and, nothing having changed, where the directory is no queue's and not empty, or one's of another version. It stays where it is when the program goes to another directory. */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
     checkPath(directory, ['directory', './queue']);
     checkJournal(options);

@@ -8,14 +8,12 @@ import { join } from 'node:path';
 const OTHERS = ['lock', 'lock.key', 'lost+found'] as const;
 
 /**
- * Rejects where the directory has no FORMAT, and holds what no queue holds that has yet to be made whole: a name that is not among
+ * Rejects where the directory, which has no FORMAT, holds what no queue holds that has yet to be made whole: a name that is not among
  * `own`, or anything in a folder of `emptied` but what is to be the FORMAT.
  */
 export async function expectOwn(directory: string, own: readonly string[], emptied: readonly string[]): Promise<void> {
-  const names = await readdir(directory);
-  if (names.includes('FORMAT')) return;
   const known = new Set([...own, ...OTHERS]);
-  const foreign = names.filter((name) => !known.has(name));
+  const foreign = (await readdir(directory)).filter((name) => !known.has(name));
   for (const folder of emptied) {
     const within = await readdir(join(directory, folder)).catch(() => []); // it is yet to be made, or no folder, and told so where it is made
     foreign.push(...within.filter((name) => !name.startsWith('FORMAT')).map((name) => join(folder, name)));

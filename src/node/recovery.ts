@@ -19,10 +19,11 @@ import type { Checksum } from '../relay/queue/checksum.ts';
 import { decodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
 import { Fold, isDone, type MailState } from '../relay/queue/fold.ts';
 import { HEADER, readHeader, readRecord, secretOf } from '../relay/queue/record.ts';
-import { decodeLatin1, encodeAscii, quote } from '../wire/ascii.ts';
+import { decodeLatin1, encodeAscii } from '../wire/ascii.ts';
 import { EMPTY } from '../wire/octet.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import type { Disk } from './disk.ts';
+import { formatFormat, otherFormat, parseFormat } from './queue-format.ts';
 import { contentPath } from './stored-content.ts';
 import { readSegmentFile } from './segment-file.ts';
 import { parseSegmentName, segmentPath } from './segment-log.ts';
@@ -75,7 +76,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const { state, end, used, octets } = await readSegmentFile(file, (record, at) => {
       const fact = decodeFact(record);
       if (fact === undefined) throw new Error(`${path} holds a record that this version cannot read, at octet ${at}`);
-      if (fact.type === 'SEG' && fact.version > FORMAT_VERSION) throw new Error(formatRefusal(`ehlo-queue ${fact.version}`));
+      if (fact.type === 'SEG' && fact.version > FORMAT_VERSION) throw otherFormat(`ehlo-queue ${fact.version}`);
       fold.add(fact, { segment, at });
     });
     if (state === 'corrupt') {
@@ -158,26 +159,20 @@ async function keepDead({ disk, perform }: RecoveryOptions, name: string, octets
   });
 }
 
-/** Returns the secret of the queue, from its FORMAT: `ehlo-queue` and the version that made it, the secret in eight hexadecimal digits, LF. What was written later says its version in its segment. */
+/** Returns the secret of the queue, from its FORMAT; makes that where there is none. */
 async function readFormat({ disk, perform, random }: RecoveryOptions, used: boolean): Promise<number> {
   if ((await disk.list('')).includes('FORMAT')) {
-    const format = decodeLatin1(await disk.read('FORMAT'));
-    const [, version, secret] = /^ehlo-queue (\d+) ([0-9a-f]{8})\n$/.exec(format) ?? [];
-    if (version === undefined || secret === undefined || version === '0' || Number(version) > FORMAT_VERSION) throw new Error(formatRefusal(format.trim()));
+    const secret = parseFormat(decodeLatin1(await disk.read('FORMAT')));
     await perform('sync format name', () => disk.syncFolder('')); // the process that made it may have died before that
-    return parseInt(secret, 16);
+    return secret;
   }
   if (used) throw new Error('the queue has a journal, but no FORMAT');
   const secret = random();
-  await disk.write('tmp/FORMAT', [encodeAscii(`ehlo-queue ${FORMAT_VERSION} ${secret.toString(16).padStart(8, '0')}\n`)], 0);
+  await disk.write('tmp/FORMAT', [encodeAscii(formatFormat(secret))], 0);
   await perform('sync format', () => disk.sync('tmp/FORMAT'));
   await disk.rename('tmp/FORMAT', 'FORMAT');
   await perform('sync format name', () => disk.syncFolder(''));
   return secret;
-}
-
-function formatRefusal(found: string): string {
-  return `the queue has the format "${quote(found)}", this version reads "ehlo-queue 1" to "ehlo-queue ${FORMAT_VERSION}"`;
 }
 
 function unsettledOf(mails: ReadonlyMap<string, MailState>): RecoveryReport['unsettled'] {

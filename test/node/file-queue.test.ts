@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import process, { chdir, cwd } from 'node:process';
@@ -347,6 +347,9 @@ describe('a queue that is opened', () => {
     writeFileSync(file('mail', 'm1'), 'of the other version');
     await expect(open()).rejects.toThrow('the queue has the format "ehlo-queue 2", this version reads "ehlo-files 1"');
     expect(files('mail')).toEqual(['m1']);
+    rmSync(file('state'), { recursive: true });
+    await expect(open()).rejects.toThrow('the queue has the format');
+    expect(files()).not.toContain('state'); // nothing is made in what is another's
     writeFileSync(file('FORMAT'), 'ehlo-files 1\n');
     expect((await open()).dead).toEqual(['m1']); // the lock was released
   });

@@ -153,9 +153,9 @@ describe('the journal in a directory', () => {
     ['', 'the queue has the format "", this version reads "ehlo-queue 1" to "ehlo-queue 3"'],
   ])('is not opened where its format is another: %j', async (format, message) => {
     const directory = folder();
-    await (await Journal.open(directory)).close();
     writeFileSync(join(directory, 'FORMAT'), format);
     await expect(Journal.open(directory)).rejects.toThrow(message);
+    expect(readdirSync(directory)).toEqual(['FORMAT']); // found by reading: it had our folders, and a key
   });
 
   it('is not opened where a newer version has written to it', async () => {
