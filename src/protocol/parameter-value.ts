@@ -3,6 +3,7 @@
 //
 // Which extension a parameter belongs to, and whether it is offered, is in extension.ts; SIZE, and keywords without a value, too.
 
+import { isAsciiText } from '../wire/ascii.ts';
 import { decodeXtext, encodeXtext, escapeUnicode } from '../wire/xtext.ts';
 import { isFault } from '../syntax/fault.ts';
 import { parseMailbox } from '../syntax/mailbox.ts';
@@ -13,7 +14,7 @@ export type Read<Parameters> = (value: string | undefined) => Parameters | 'malf
 
 /** RFC 6152 §3, RFC 3030 §3. */
 export function readBody(value: string | undefined): ReturnType<Read<MailParameters>> {
-  const body = value?.toUpperCase();
+  const body = capitals(value);
   return body === '7BIT' || body === '8BITMIME' || body === 'BINARYMIME' ? { body } : 'malformed';
 }
 
@@ -29,7 +30,7 @@ export function readAuth(value: string | undefined): ReturnType<Read<MailParamet
 
 /** RFC 3461 §4.3. */
 export function readRet(value: string | undefined): ReturnType<Read<MailParameters>> {
-  const ret = value?.toUpperCase();
+  const ret = capitals(value);
   return ret === 'FULL' || ret === 'HDRS' ? { ret } : 'malformed';
 }
 
@@ -44,10 +45,15 @@ export function readEnvelopeId(value: string | undefined): ReturnType<Read<MailP
 
 /** RFC 3461 §4.1: NEVER stands alone. */
 export function readNotify(value: string | undefined): ReturnType<Read<RecipientParameters>> {
-  const words = value?.toUpperCase().split(',') ?? [];
+  const words = capitals(value)?.split(',') ?? [];
   if (words.length === 1 && words[0] === 'NEVER') return { notify: [] };
   const notify = words.filter((word) => word === 'SUCCESS' || word === 'FAILURE' || word === 'DELAY');
   return words.length > 0 && notify.length === words.length && new Set(words).size === words.length ? { notify } : 'malformed';
+}
+
+/** Returns a value without case in capitals; undefined also for one above ASCII, which SMTPUTF8 lets come: of U+017F the capital is in ASCII. */
+function capitals(value: string | undefined): string | undefined {
+  return value !== undefined && isAsciiText(value) ? value.toUpperCase() : undefined;
 }
 
 /** Characters of the value of ORCPT. */

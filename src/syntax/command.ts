@@ -5,6 +5,7 @@
 // too: STARTTLS (RFC 3207 §4), AUTH (RFC 4954 §4), BDAT (RFC 3030 §2), LHLO (RFC 2033 §4.1). Left out: the order of commands, and
 // what the parameters of MAIL and RCPT mean.
 
+import { isAsciiText } from '../wire/ascii.ts';
 import { checkText, shown, UsageError } from '../wire/usage.ts';
 import { ALPHA, DIGIT, GRAPHIC, PRINTABLE, run } from './character.ts';
 import { formatHost, parseHost, takesUtf8 } from './domain.ts';
@@ -240,7 +241,7 @@ function parseRcpt(text: string, utf8: boolean): Command | Fault {
 function hasWord(text: string, at: number, word: string): boolean {
   if (text.startsWith(word, at)) return true;
   const written = text.slice(at, at + word.length);
-  return run(written, 0, ALPHA) >= word.length - 1 && written.toUpperCase() === word;
+  return written.toUpperCase() === word && isAsciiText(written); // U+017F has a capital that is ASCII
 }
 
 function parametersFrom(verb: 'MAIL' | 'RCPT', text: string, at: number, utf8: boolean): readonly Parameter[] | Fault {

@@ -98,6 +98,11 @@ describe('the parameters of MAIL', () => {
     expect(read(text)).toBe(`${text.split('=')[0]}: malformed`);
   });
 
+  it('are malformed, as those of RCPT are, with a letter above ASCII whose capital is in ASCII', () => {
+    expect(readMailParameters([{ keyword: 'RET', value: 'hdr\u017f' }], ALL)).toMatchObject({ refused: 'malformed', keyword: 'RET' });
+    expect(readRecipientParameters([{ keyword: 'NOTIFY', value: '\u017fuccess' }], ALL)).toMatchObject({ refused: 'malformed', keyword: 'NOTIFY' });
+  });
+
   it('are not known where their extension is not offered', () => {
     const off = (keyword: ExtensionKeyword): Offer => ({ ...ALL, secured: true, without: new Set([keyword]) });
     expect(readBy(readMailParameters, off('SIZE'))('SIZE=1')).toBe('SIZE: unknown');
