@@ -10,6 +10,7 @@ import { rangeOf, type Cidr } from '../relay/cidr.ts';
 import type { Queue } from '../relay/queue/port.ts';
 import type { Users } from './credential.ts';
 import { atOnce } from './hook-call.ts';
+import type { AuthSettings } from './receiver-option.ts';
 import type { Resolver } from './resolve.ts';
 import { checkSender } from './sender.ts';
 
@@ -82,6 +83,18 @@ export function usersOf(users: () => Users): Users {
   const now: unknown = atOnce('users', users());
   if (!can(now, 'answer')) throw new UsageError(`users must return Users, such as those of await Users.read(file), not ${shown(now)}`);
   return now as Users;
+}
+
+/** What AUTH offers to the connections to come: the same object as long as the users are the same. */
+export function authOf(users: () => Users, required: boolean): () => AuthSettings {
+  let last: Users | undefined;
+  let settings: AuthSettings | undefined;
+  return () => {
+    const now = usersOf(users);
+    if (settings === undefined || now !== last) settings = { mechanisms: now.mechanisms, decoy: now.decoy, required };
+    last = now;
+    return settings;
+  };
 }
 
 /** Tells whether it has a function of that name, whatever its type promised. */

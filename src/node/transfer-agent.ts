@@ -21,7 +21,7 @@ import type { Queue, QueuedMail } from '../relay/queue/port.ts';
 import { checkRouting, DEFAULT_ROUTING, type RouteOptions } from '../relay/route.ts';
 import { scheduleOf, type RetrySchedule } from '../relay/schedule.ts';
 import { OWN_VERDICTS } from '../relay/own-verdict.ts';
-import { admissionOf, checkAgent, checkDoor, usersOf, type AdmissionOptions } from './agent-option.ts';
+import { admissionOf, authOf, checkAgent, checkDoor, usersOf, type AdmissionOptions } from './agent-option.ts';
 import { lookedUp } from './ascii-path.ts';
 import { isCalledOff } from './conclusion.ts';
 import type { Users } from './credential.ts';
@@ -48,7 +48,7 @@ import { isOver } from './hook-question.ts';
 import { contentOf, hasRoom, mailOf, queuedBy, recentOf } from './queue-answer.ts';
 import { relayTo } from './relay.ts';
 import { Unfinished } from './receiver-mail.ts';
-import type { AuthSettings, ReceiverOptions } from './receiver-option.ts';
+import type { ReceiverOptions } from './receiver-option.ts';
 import { Resolver } from './resolve.ts';
 import type { SenderOptions } from './sender.ts';
 import type { Server, ServerLimits } from './server.ts';
@@ -119,7 +119,7 @@ export interface Door {
 const DOOR_OPTIONS: Readonly<Record<keyof Door, true>> = { place: true, tlsAtOnce: true, submission: true, lmtp: true };
 
 /** What the log says of a mail that came in. */
-type Story = Readonly<Record<'id' | 'client' | 'from' | 'to', string> & Record<'helo' | 'user' | 'tls' | 'cipher', string | undefined>> & { size: number | undefined; maildir: true | undefined };
+type Story = Readonly<Record<'id' | 'client' | 'from', string> & Record<'helo' | 'user' | 'tls' | 'cipher', string | undefined>> & { to: string; size: number | undefined; maildir: true | undefined };
 
 const NO_ROOM = refuse(452, '4.3.1', 'not enough room to keep the mail');
 
@@ -280,7 +280,7 @@ export class TransferAgent implements AsyncDisposable {
     const id = newId();
     const { relayed, local } = this.#local.split(mail);
     // One object, filled in when its size is known, as in the queue: spreading parts into others cost 3 µs.
-    const story: Story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, cipher: session.tls?.cipherSuite, from: reversePath.text, to: forwardPaths.map(({ text }) => text).join(','), size: undefined, maildir: undefined };
+    const story: Story = { id, client: session.client.address, helo: session.helo && formatHost(session.helo), user: session.identity?.authzid, tls: session.tls?.version, cipher: session.tls?.cipherSuite, from: reversePath.text, to: listed(forwardPaths), size: undefined, maildir: undefined };
     this.#taking++;
     let queued: QueuedMail | undefined; // until it is to be taken back
     try {
@@ -296,6 +296,8 @@ export class TransferAgent implements AsyncDisposable {
         if (queued !== undefined && isOver(mail)) {
           await this.#takeBack.take(queued);
           queued = undefined;
+          log(fateOf(mail), { ...story, to: listed(relayed.forwardPaths), reason: errorText(mail.signal.reason) });
+          story.to = listed(local.forwardPaths);
         }
       }
       this.#counts.mails.accepted++;
@@ -309,8 +311,7 @@ export class TransferAgent implements AsyncDisposable {
     } catch (error) {
       if (queued === undefined) this.#dispatcher.dismiss(id);
       else await this.#takeBack.take(queued);
-      const verdict = mail.signal.reason instanceof Unfinished ? 'lost' : 'refused';
-      this.#counts.mails[verdict]++;
+      this.#counts.mails[fateOf(mail)]++;
       if (error instanceof LoopError) {
         log('refused', { ...story, reason: 'loop' });
         return { type: 'refuse', reply: OWN_VERDICTS['too-many-hops'].reply };
@@ -320,7 +321,7 @@ export class TransferAgent implements AsyncDisposable {
         log('refused', { ...story, reason: shortage });
         return SHORTAGES[shortage];
       }
-      if (mail.signal.aborted) log(verdict, { ...story, reason: errorText(error) });
+      if (mail.signal.aborted) log(fateOf(mail), { ...story, reason: errorText(error) });
       throw error;
     } finally {
       if (--this.#taking === 0) this.#taken();
@@ -355,6 +356,15 @@ export class TransferAgent implements AsyncDisposable {
   }
 }
 
+/** What becomes of a mail that is not kept: its client has gone, or hears so. */
+function fateOf({ signal }: Mail): 'lost' | 'refused' {
+  return signal.reason instanceof Unfinished ? 'lost' : 'refused';
+}
+
+function listed(paths: readonly ForwardPath[]): string {
+  return paths.map(({ text }) => text).join(',');
+}
+
 /** Why a mail is not sent that was on its way when the operator was told that it is held, returned or removed. */
 const CALLED_OFF = new Error('the operator has called it off');
 
@@ -375,16 +385,4 @@ async function* contentForAttempt({ queue, log }: Pick<Settings, 'queue' | 'log'
 /** For who has no log: nothing that goes wrong on our side is kept from him. */
 function warnOfErrors(event: string, { text }: LogFields): void {
   if (event === 'error') warn(text);
-}
-
-/** What AUTH offers to the connections to come: the same object as long as the users are the same. */
-function authOf(users: () => Users, required: boolean): () => AuthSettings {
-  let last: Users | undefined;
-  let settings: AuthSettings | undefined;
-  return () => {
-    const now = usersOf(users);
-    if (settings === undefined || now !== last) settings = { mechanisms: now.mechanisms, decoy: now.decoy, required };
-    last = now;
-    return settings;
-  };
 }

@@ -660,6 +660,10 @@ describe('a mail whose verdict comes when nobody waits for it any more', () => {
     await host.agent.close(0);
     expect([...(await FileQueue.open(join(directory.path, 'slow'))).mails()]).toEqual([]);
     expect(last.delivered()).toEqual([]);
+    expect(host.logged.map(([event, { to, reason }]) => [event, to, reason])).toEqual([ // found by reading: both were accepted
+      ['lost', '<bob@b.test>', 'the client has gone'],
+      ['accepted', '<alice@a.test>', undefined],
+    ]);
   });
 });
 
