@@ -39,8 +39,9 @@ where mail would go, and what waits:
   ehlo queue list
 
 ehlo COMMAND --help tells all options of a command, with examples. Exit statuses are those of sysexits.h: 0 done, 64 misused,
-or a file that is not there; 66 no such queue or mail, no certificate, key or users; 69 refused or unavailable; 73 and 74
-the disk; 75 try again later.
+or a file that is not there; 66 no such queue or mail, or for serve no certificate, key, users or password; 67 and 77 the user of
+--user; 69 refused or unavailable; 70 a fault of this program; 71 the system; 73 and 74 the disk; 75 try again later. Beside them:
+1 what ehlo replay finds is not as it was; 130 Ctrl-C.
 `;
 }
 

@@ -72,9 +72,9 @@ export function flag(help: string): Option<boolean> {
 
 // The kinds. Those that only one command has (a listener's URL, say) stand with that command.
 
-/** Any text but the empty one. */
+/** Any text but the empty one, and what was no text. */
 export function text(placeholder: string, expected: string): Kind<string> {
-  return { placeholder, expected, parse: (written) => (written === '' ? undefined : written) };
+  return { placeholder, expected, parse: (written) => (written === '' || isMalformed(written) ? undefined : written) };
 }
 
 export function choice<Word extends string>(...words: readonly Word[]): Kind<Word> {
@@ -96,8 +96,8 @@ export function integer(placeholder: string, least: number, most: number = Numbe
 /** As many as a timer of Node's can wait for. */
 export const SECONDS: Kind<number> = integer('SECONDS', 1, 2_147_483);
 
-export const FILE: Kind<string> = text('FILE', 'the name of a file');
-export const DIR: Kind<string> = text('DIR', 'the name of a directory');
+export const FILE: Kind<string> = text('FILE', 'the name of a file, in UTF-8');
+export const DIR: Kind<string> = text('DIR', 'the name of a directory, in UTF-8');
 export const PORT: Kind<number> = integer('PORT', 1, 65535);
 
 /** Milliseconds. */
@@ -106,7 +106,7 @@ export const DURATION: Kind<number> = { placeholder: 'DURATION', expected: 'a du
 /** Milliseconds each. */
 export const INTERVALS: Kind<readonly number[]> = { placeholder: 'LIST', expected: 'durations parted by commas, such as 7m,30m,1h,3h, each up to 36500d', parse: parseIntervals };
 
-/** Tells whether an argument was no UTF-8, of which Node makes U+FFFD: as an address it would be another one than was meant. */
+/** Tells whether an argument was no UTF-8, of which Node makes U+FFFD: as an address or a path it would be another one than was meant. */
 export function isMalformed(written: string): boolean {
   return written.includes('\ufffd');
 }

@@ -24,7 +24,7 @@ import { overlapOf } from './overlap.ts';
 import { reason } from './reason.ts';
 import { Hangup, ReloadedFiles } from './reloading.ts';
 import { nextHops, routeOptions } from './routing.ts';
-import { ServeError } from './serve-error.ts';
+import { openStatus, ServeError } from './serve-error.ts';
 import { OPTIONS, USAGE, type GivenOptions } from './serve-option.ts';
 import type { Service } from './service.ts';
 import type { Supervisor, SupervisorSettings } from './supervisor.ts';
@@ -141,7 +141,7 @@ async function serveAt(given: GivenOptions, bound: Bound, hangup: Hangup, termin
   const hostname = given.hostname ?? (await nameOfMachine(terminal));
   const options = { ...given, hostname };
   const begin = await beginningOf(options, terminal);
-  if (user !== undefined) await orElse(EXIT.noPermission, () => turnInto(user, options));
+  if (user !== undefined) await turnInto(user, options);
   const log = openLog(options.log);
   const { doors, metrics } = bound;
   const running = await begin({ options, doors, files, log, ending });
@@ -187,9 +187,15 @@ async function beginningOf({ workers, trace }: GivenOptions, terminal: Terminal)
 }
 
 async function turnInto(user: User, { queue, maildir, trace, workers }: GivenOptions): Promise<void> {
-  for (const directory of [queue, maildir, trace]) if (directory !== undefined) await giveDirectory(directory, user);
-  become(user);
-  if (workers > 1) await expectProgram(process.argv[1] ?? '', user); // else they would die, and be begun anew, for ever
+  for (const directory of [queue, maildir, trace]) {
+    if (directory !== undefined) await giveDirectory(directory, user).catch((error: unknown) => {
+      throw new ServeError(`cannot make ${directory} for the user ${user.name}: ${reason(error, directory)}`, openStatus(error));
+    });
+  }
+  await orElse(EXIT.noPermission, async () => {
+    become(user);
+    if (workers > 1) await expectProgram(process.argv[1] ?? '', user); // else they would die, and be begun anew, for ever
+  });
 }
 
 /** What goes wrong is a ServeError of this status. */

@@ -53,6 +53,7 @@ describe('ehlo serve is misused', () => {
     [['--listen', 'smtp:/run/x', '--listen', 'lmtp:/run/x'], '--listen "lmtp:/run/x": expected nothing else for "/run/x", found "smtp:/run/x" too'],
     [['--route', 'a.test=b', '--route', 'a.test=c'], '--route "a.test=c": expected nothing else for "a.test", found "a.test=b" too'],
     [['--maildir', 'FOLDER/queue', '--users', 'FOLDER/absent'], '--maildir "FOLDER/queue": expected a folder outside of --queue "FOLDER/queue"'],
+    [['--trace', 'd\ufffdp\ufffdt'], '--trace "d\ufffdp\ufffdt": expected the name of a directory, in UTF-8'], // found by trying: Node's reading of d\xe9p\xf4t, and of any other such name; that folder was made, and the one that was meant stayed as it was
     [['--max-connections', '0'], '--max-connections "0": expected an integer, 1 or more'],
   ])('by %j: status 64 and one line', async (args, line) => {
     expect(await failure(args)).toEqual({ status: 64, said: `ehlo serve: ${line}\n` });

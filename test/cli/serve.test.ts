@@ -1,6 +1,7 @@
 // `ehlo serve` as a program of its own where it serves, some tests to one: they run in their order. In this process where it cannot.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -265,6 +266,13 @@ describe('ehlo serve that cannot', () => {
     const file = join(directory.path, 'file');
     writeFileSync(file, '');
     expect(await attempt(...ANY_PORT, '--queue', join(directory.path, 'queue'), option, join(file, 'below'))).toEqual({ status: 73, out: '', err: `ehlo: cannot open the ${name} ${file}/below: a file has that name, expected a folder (${file})\n` });
+  });
+
+  // found by running: it was 77, as if the user could not be become, on a full disk too
+  it('make a folder for the user of --user says so in one line, with status 73', async () => {
+    const [file, { username }] = [join(directory.path, 'file'), userInfo()];
+    writeFileSync(file, '');
+    expect(await attempt(...ANY_PORT, '--user', username, '--queue', join(file, 'below'))).toEqual({ status: 73, out: '', err: `ehlo: cannot make ${file}/below for the user ${username}: a file has that name, expected a folder (${file})\n` });
   });
 
   // found by running: a relay that was started while its disk was full ended with status 73, and systemd let it be when there was room again
