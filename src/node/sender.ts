@@ -129,6 +129,7 @@ export class SenderConnection {
   readonly #options: SenderOptions;
   #connection: ClientConnection;
   #used = false; // for a mail before
+  #before: Promise<void> = Promise.resolve(); // until those that it has replaced are gone
 
   /** Of `openConnection` alone. @internal */
   constructor(connect: () => Promise<Socket>, options: SenderOptions, connection: ClientConnection) {
@@ -168,14 +169,15 @@ export class SenderConnection {
     return outcomes;
   }
 
-  /** Says QUIT, and resolves when the connection is gone. No mail is in hand. */
-  quit(): Promise<void> {
-    return this.#connection.quit();
+  /** Says QUIT, and resolves when the connection is gone, and those before it. No mail is in hand. */
+  async quit(): Promise<void> {
+    await Promise.all([this.#before, this.#connection.quit()]);
   }
 
   /** Whether there is another connection; where there is none, what the first one said stands. */
   async #reopen(): Promise<boolean> {
-    void this.#connection.quit();
+    const gone = this.#connection.quit();
+    this.#before = this.#before.then(() => gone);
     try {
       this.#connection = await open(this.#connect, this.#options);
     } catch {

@@ -505,6 +505,21 @@ describe('a client for many mails', () => {
     expect(server.heard[0]).toMatch(/QUIT\r\n$/);
   });
 
+  // found by reading: it was not waited for, though its server had not answered QUIT
+  it('is closed when a connection is gone whose server took no further domain', async () => {
+    const one = ['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 LIMITS RCPTDOMAINMAX=1', ...taking().slice(GREETING.length)];
+    await using server = await startScriptedServer(one.slice(0, -1), one);
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, OPTIONS);
+    expect(brief(await client.send({ ...mailTo('1'), to: ['1@a.test', '2@b.test'] }))).toBe('delivered 250, delivered 250');
+    let closed = false;
+    const closing = client.close().then(() => (closed = true));
+    await until(() => server.heard[1]?.endsWith('QUIT\r\n') === true);
+    await turns(100);
+    expect(closed).toBe(false);
+    server.reset();
+    await closing;
+  });
+
   it('opens no connection once `closing` has aborted', async () => {
     const { url, clients } = await keeping();
     const aborter = new AbortController();
