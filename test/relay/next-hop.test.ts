@@ -100,6 +100,7 @@ describe('a host name', () => {
     ['xn--bcher-kva.example', 'xn--bcher-kva.example'],
     ['_mx_1.example.org', '_mx_1.example.org'],
     ['3com.com', '3com.com'],
+    ['mx.site2', 'mx.site2'],
     [`${label}.org`, `${label}.org`],
     [`${label}.${label}.${label}.${'a'.repeat(61)}`, `${label}.${label}.${label}.${'a'.repeat(61)}`],
   ])('%s has the key %s', (text, key) => {

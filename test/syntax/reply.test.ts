@@ -56,8 +56,15 @@ describe('a reply of ours (RFC 5321 §4.2)', () => {
   });
 
   it('is broken between characters, in octets of UTF-8', () => {
-    const lines = formatReply(reply(250, undefined, '\u{1f600}'.repeat(200)), { utf8: true }).split('\r\n').slice(0, -1);
-    expect(lines.map((line) => [...line].length - 4)).toEqual([126, 74]);
+    const first = (character: string): number => {
+      const [line = ''] = formatReply(reply(250, undefined, character.repeat(600)), { utf8: true }).split('\r\n');
+      return [...line].length - 4;
+    };
+    expect(['x', '\u{7ff}', '\u{800}', '\u{ffff}', '\u{10000}'].map(first)).toEqual([506, 253, 168, 168, 126]);
+  });
+
+  it('is not broken at the space that it begins with', () => {
+    expect(formatReply(reply(250, undefined, ` ${'x'.repeat(600)}`)).split('\r\n')[0]).toBe(`250- ${'x'.repeat(505)}`);
   });
 
   it('is written in time that grows with its length, whatever it holds', () => {

@@ -32,7 +32,7 @@ describe('the message of OAUTHBEARER (RFC 7628 §3.1)', () => {
     '', '\x01', 'n,,', 'n,,\x01', 'n,,\x01\x01', 'n,,\x01auth=Bearer abc', 'n,,\x01auth=Bearer abc\x01', 'n,,auth=Bearer abc\x01\x01', 'auth=Bearer abc\x01\x01', '\x01auth=Bearer abc\x01\x01',
     'p=tls-exporter,,\x01auth=Bearer abc\x01\x01', 'n,,\x01auth=Basic abc\x01\x01', 'n,,\x01auth=Bearer\x01\x01', 'n,,\x01auth=Bearer \x01\x01', 'n,,\x01auth=Bearer a b\x01\x01', 'n,,\x01auth=Bearer a=b\x01\x01',
     'n,,\x01auth=\x01\x01', 'n,,\x01auth=Bearer abc\x01auth=Bearer abd\x01\x01', 'n,,\x01host=a\x01\x01', 'n,,\x01auth=Bearer abc\x01\x01\x01', 'n,,\x01\x01auth=Bearer abc\x01\x01', 'n,,\x01auth=Bearer abc\x01x\x01\x01',
-    'n,,\x01auth=Bearer abc\x01x1=y\x01\x01', 'n,,\x01auth=Bearer abc\x01x=\0\x01\x01', 'n,,\x01auth=Bearer abc\x01port=65536\x01\x01', 'n,,\x01auth=Bearer abc\x01port=\x01\x01', 'n,,\x01auth=Bearer abc\x01port=-1\x01\x01', 'n,a=,\x01auth=Bearer abc\x01\x01',
+    'n,,\x01auth=Bearer abc\x01x1=y\x01\x01', 'n,,\x01auth=Bearer abc\x011x=y\x01\x01', 'n,,\x01auth=Bearer abc\x01x=\0\x01\x01', 'n,,\x01auth=Bearer abc\x01port=65536\x01\x01', 'n,,\x01auth=Bearer abc\x01port=\x01\x01', 'n,,\x01auth=Bearer abc\x01port=-1\x01\x01', 'n,a=,\x01auth=Bearer abc\x01\x01',
     'n,,\x01auth=Bearer \xff\x01\x01',
   ])('%j is malformed', (text) => {
     expect(parseTokenMessage('OAUTHBEARER', octetsOf(text))).toBeUndefined();
