@@ -140,7 +140,7 @@ export function readAddressLiteral(text: string, at: number): AddressLiteral | F
   const tag = content.slice(0, colon);
   // A text that is no IPv6 address is not saved by being a general literal of the tag IPv6: that tag has its own format.
   if (tag.toLowerCase() === 'ipv6') {
-    const octets = parseIpv6(content.slice(colon + 1));
+    const octets = parseIpv6(content.slice(colon + 1), 2);
     if (octets === undefined) return fault('bad-literal', text, at + 1 + colon + 1, 'IPv6-addr', LITERAL);
     const address = formatIpv6(octets);
     return { type: 'ipv6', text: written, key: `[ipv6:${address}]`, address, octets };

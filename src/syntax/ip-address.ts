@@ -18,10 +18,10 @@ export function formatIpv4(octets: Uint8Array): string {
 /**
  * Returns the 16 octets of an IPv6 address, undefined when malformed.
  *
- * `::` stands for at least two groups, as §4.1.3 has it and RFC 5952 §4.2.2 recommends; RFC 4291 §2.2 lets it stand for one.
- * Errata 2467 (rejected) and 4315 (held) would have changed this.
+ * `least`: groups that `::` stands for. RFC 4291 §2.2 lets it stand for one, which must be taken (RFC 5952 §4); in a literal of §4.1.3
+ * it stands for two, and errata 2467 (rejected) and 4315 (held) would have changed this.
  */
-export function parseIpv6(text: string): Uint8Array | undefined {
+export function parseIpv6(text: string, least = 1): Uint8Array | undefined {
   if (text.length > LONGEST_IPV6) return undefined;
   const [left = '', right, extra] = text.split('::');
   if (extra !== undefined) return undefined;
@@ -29,7 +29,7 @@ export function parseIpv6(text: string): Uint8Array | undefined {
   const tail = groups(right ?? '', true);
   if (head === undefined || tail === undefined) return undefined;
   const missing = 8 - head.length - tail.length;
-  if (right === undefined ? missing !== 0 : missing < 2) return undefined;
+  if (right === undefined ? missing !== 0 : missing < least) return undefined;
   const octets = new Uint8Array(16);
   head.forEach((group, index) => octets.set([group >> 8, group & 0xff], 2 * index));
   tail.forEach((group, index) => octets.set([group >> 8, group & 0xff], 2 * (8 - tail.length + index)));

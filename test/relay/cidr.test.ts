@@ -23,6 +23,7 @@ describe('a range of addresses (RFC 4632)', () => {
     ['2001:db8::/33', '2001:db8:7fff::1', true],
     ['2001:db8::/33', '2001:db8:8000::1', false],
     ['fe80::/10', 'fe80::1%eth0', true],
+    ['2001:db8:1:2:3:4:5::/112', '2001:db8:1:2:3:4:5:ffff', true], // RFC 5952 §4: whatever RFC 4291 §2.2 has is taken
     ['127.0.0.0/8', '::ffff:127.0.0.1', true], // RFC 4291 §2.5.5.2
     ['127.0.0.0/8', '::FFFF:128.0.0.1', false],
     ['127.0.0.0/8', 'localhost', false],

@@ -40,7 +40,7 @@ describe('IPv6 addresses (RFC 5321 §4.1.3)', () => {
     let checked = 0;
     const check = (text: string, left: number): void => {
       const expected = FORMS.some((form) => form.test(text));
-      if ((parseIpv6(text) !== undefined) !== expected) throw new Error(`${text} is ${expected ? 'an address' : 'no address'}`);
+      if ((parseIpv6(text, 2) !== undefined) !== expected) throw new Error(`${text} is ${expected ? 'an address' : 'no address'}`);
       checked += 1;
       if (left > 0) for (const piece of pieces) check(text + piece, left - 1);
     };
@@ -56,6 +56,14 @@ describe('IPv6 addresses (RFC 5321 §4.1.3)', () => {
       }
     }
     expect(checked).toBeGreaterThan(20_000);
+  });
+
+  it('are also what RFC 4291 §2.2 has and that grammar has not, where they are no literal: a single group that is left out', () => {
+    for (const text of ['::2:3:4:5:6:7:8', '1:2:3::5:6:7:8', '1:2:3:4:5:6:7::', '1:2:3:4:5::192.0.2.1']) {
+      expect(parseIpv6(text)).toEqual(parseIpv6(text.replace(/^::/, '0:').replace(/::$/, ':0').replace('::', ':0:')));
+      expect(parseIpv6(text, 2)).toBeUndefined();
+    }
+    expect(parseIpv6('1:2:3:4::5:6:7:8')).toBeUndefined();
   });
 
   it('are written as RFC 5952 §4 wants it, and read back as the same octets', () => {
