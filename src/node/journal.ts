@@ -260,8 +260,6 @@ export class Journal implements Queue, AsyncDisposable {
     checkNewMail(mail, content);
     this.#expectOpen();
     const id = mail.id ?? newId();
-    if (!/^[A-Za-z0-9-]{1,100}$/.test(id)) throw new UsageError(`the id of a mail is up to 100 letters, digits and hyphens, not ${id}`);
-    if (mail.forwardPaths.length === 0) throw new UsageError('a mail needs a recipient');
     if (mail.forwardPaths.length > MOST_RECIPIENTS) throw new UsageError(`a mail of the queue has up to ${MOST_RECIPIENTS} recipients, not ${mail.forwardPaths.length}`);
     const known = mail.id === undefined ? undefined : this.mail(id); // durable, or it would not be here
     if (known !== undefined) {

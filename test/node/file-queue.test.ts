@@ -169,6 +169,14 @@ describe('a mail that is added', () => {
     expect(await textOf(again.content('m1')) === content).toBe(true);
   });
 
+  // found by reading: it stood beside its folder, where no start reads it
+  it('has no id that could be a path, and has recipients', async () => {
+    const queue = await open();
+    for (const id of ['', '../x', 'a/b', 'a.b']) await expect(queue.add({ ...BOB, id }, inPieces('x'))).rejects.toThrow('letters, digits and hyphens');
+    await expect(queue.add({ ...BOB, forwardPaths: [] }, inPieces('x'))).rejects.toThrow('a mail needs a recipient');
+    expect(files().toSorted()).toEqual(['FORMAT', 'dead', 'lock', 'lock.key', 'mail', 'state', 'tmp']);
+  });
+
   it('that has an id which is there already is the one that is there', async () => {
     const queue = await open();
     const first = await queue.add(BOB, inPieces('first\r\n'));
