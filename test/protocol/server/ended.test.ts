@@ -80,6 +80,7 @@ describe('the end of a transaction', () => {
     server.say('.');
     server.session.accept();
     server.session.lost(); // before the reply was handed out
+    server.session.lost(); // which is told once
     server.pump();
     expect(server.ends).toEqual(['accepted unheard']);
     const waiting = dialogueIn('data', {}, ({ about }) => (about === 'message' ? 'later' : 'accept'));
