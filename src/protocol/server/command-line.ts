@@ -4,7 +4,7 @@ import { isAsciiText } from '../../wire/ascii.ts';
 import type { LineDecoder } from '../../wire/line-decoder.ts';
 import { EMPTY } from '../../wire/octet.ts';
 import { decodeUtf8 } from '../../wire/utf8.ts';
-import { parseArguments, parseCommand, parseVerb, type Command, type Verb } from '../../syntax/command.ts';
+import { parseArguments, parseVerb, type Command, type Verb } from '../../syntax/command.ts';
 import { isFault, type Fault, type FaultCode } from '../../syntax/fault.ts';
 import { repairCommandLine } from '../../syntax/leniency.ts';
 import type { Reply } from '../../syntax/reply.ts';
@@ -40,14 +40,15 @@ export function readCommandLine(line: Pick<LineDecoder, 'text' | 'line' | 'fault
   if (text === undefined) return { type: 'bad', verb, reply: 'not utf8', chunk };
   const command = parseArguments(verb, text, !ascii);
   if (!('fault' in command)) return { type: 'command', verb, command, chunk };
-  return (leniencies.size > 0 ? readLeniently(text, leniencies, !ascii) : undefined) ?? { type: 'bad', verb, reply: replyTo(command, verb), chunk };
+  return (leniencies.size > 0 ? readLeniently(verb, text, leniencies, !ascii) : undefined) ?? { type: 'bad', verb, reply: replyTo(command, verb), chunk };
 }
 
-/** Reads, by the leniencies, a line that the strict grammar does not take; undefined where none of them helps. */
-function readLeniently(text: string, leniencies: ReadonlySet<LeniencyName>, utf8: boolean): CommandLine | undefined {
+/** Reads, by the leniencies, a line that the strict grammar does not take; undefined where none of them helps. What is wrong besides is then its fault. */
+function readLeniently(verb: Verb, text: string, leniencies: ReadonlySet<LeniencyName>, utf8: boolean): CommandLine | undefined {
   const repaired = repairCommandLine(text, leniencies, utf8);
-  const command = repaired === undefined ? undefined : parseCommand(repaired.line, { utf8 });
-  return repaired === undefined || command === undefined || isFault(command) ? undefined : { type: 'command', verb: command.verb, command, chunk: 0, leniencies: repaired.used };
+  if (repaired === undefined) return undefined;
+  const command = parseArguments(verb, repaired.line, utf8);
+  return isFault(command) ? { type: 'bad', verb, reply: replyTo(command, verb), chunk: 0 } : { type: 'command', verb, command, chunk: 0, leniencies: repaired.used };
 }
 
 function replyTo(fault: Fault, verb: Verb): Reply {

@@ -54,6 +54,12 @@ describe('a leniency', () => {
     expect(server.leniencies).toEqual([]);
   });
 
+  it('leaves as the fault of a line what it does not put right', () => {
+    const server = dialogueIn('mail', { leniencies: NAMES });
+    expect(server.say('RCPT TO: <a@@b>')).toEqual(['501 5.1.3 expected Let-dig at character 11, found "@b>" (RFC 5321 section 4.1.2 sub-domain)']); // not the space
+    expect(server.say('RCPT TO:bob  NOTIFY=NEVER')).toEqual(['501 5.1.3 expected "@" at character 12, found ">  NOTIFY=NEVER" (RFC 5321 section 4.1.2 Mailbox)']); // nor the brackets
+  });
+
   it('gives the application an address that the grammar knows', () => {
     const server = dialogueIn('mail', { leniencies: NAMES });
     server.say('RCPT TO: first..last.@example.com', 'DATA', '.');
