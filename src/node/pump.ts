@@ -215,8 +215,8 @@ export class Pump<Action extends { readonly type: string }> implements Sleeper {
     this.#turning = true;
     if (this.#isCut) this.#session.lost();
     do {
-      const broken = this.#session.state === 'closed'; // what is left of a session that broke off waits for nobody
-      for (let action; (broken || (!this.#blocked && !this.#rests())) && (action = this.#session.next()) !== undefined; ) {
+      // What is left of a session that broke off, be it by the action before, waits for nobody.
+      for (let action; (this.#session.state === 'closed' || (!this.#blocked && !this.#rests())) && (action = this.#session.next()) !== undefined; ) {
         this.#share -= 1;
         if (isSend(action)) {
           this.#share -= Math.trunc(action.octets.length / SHARE.octets); // a number with a fraction is an object

@@ -3,6 +3,7 @@ import { Alarm } from '../../src/node/alarm.ts';
 import { now } from '../../src/node/now.ts';
 import { Pump, type Pumped } from '../../src/node/pump.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { pair } from '../support/duplex-pair.ts';
 import { loopback, type Loopback } from '../support/loopback.ts';
 import { latin1 } from '../support/raw-peer.ts';
 import { turns, until } from '../support/turn.ts';
@@ -421,6 +422,20 @@ describe.concurrent('the end of a session', () => { // one of them waits two sec
     on.session.close();
     on.pump.turn();
     expect(on.notes).toEqual(['closed']);
+  });
+
+  it('waits for no full buffer that what was said before an action has filled, when that breaks it off', () => {
+    const [socket] = pair(1);
+    const session = new Puppet();
+    const notes: string[] = [];
+    session.send('full');
+    session.actions.push({ type: 'note', text: 'broken' });
+    new Pump<Action>(socket, session, { act: ({ text }) => {
+      notes.push(text);
+      session.close();
+    }, closed: () => void notes.push('closed') }).turn();
+    expect(notes).toEqual(['broken', 'closed']);
+    socket.destroy();
   });
 
   it('takes no error of the socket further: what is written after the peer has gone is dropped', async () => {
