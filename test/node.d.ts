@@ -171,16 +171,16 @@ declare module 'node:process' {
     readonly stdin: AsyncIterable<Uint8Array>;
     readonly stdout: Output & { readonly isTTY?: boolean };
     readonly stderr: Output & { readonly isTTY?: boolean; readonly columns?: number };
-    on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1', listener: () => void): void;
-    on(event: 'SIGTERM' | 'SIGINT', listener: (signal: 'SIGTERM' | 'SIGINT') => void): void;
-    off(event: 'SIGTERM' | 'SIGINT', listener: (signal: 'SIGTERM' | 'SIGINT') => void): void;
+    on(event: 'SIGUSR1', listener: () => void): void;
+    on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: (signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP') => void): void;
+    off(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: (signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP') => void): void;
     on(event: 'exit', listener: (status: number) => void): void;
     on(event: 'message', listener: (message: unknown, handle: unknown) => void): void;
     /** Of a process that another one of Node's has begun. */
     send?(message: unknown, socket: undefined, options: undefined, sent: (error: Error | null) => void): boolean;
     emitWarning(warning: Error): void;
     exit(status: number): never;
-    kill(pid: number, signal: 0 | 'SIGINT' | 'SIGTERM' | 'SIGKILL'): true;
+    kill(pid: number, signal: 0 | 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGKILL'): true;
     memoryUsage(): { readonly rss: number };
     readonly env: Readonly<Record<string, string | undefined>>;
     title: string;

@@ -5,7 +5,7 @@
 
 import process from 'node:process';
 
-const STOPS = ['SIGINT', 'SIGTERM'] as const;
+const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export class OrderedLines {
   readonly #say: (line: string) => void;

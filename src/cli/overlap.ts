@@ -12,9 +12,12 @@ import { quoted } from './misuse.ts';
 /** Returns what is wrong with the two folders, and what would be right. */
 export async function overlapOf(maildir: string, queue: string): Promise<string | undefined> {
   const files = await realPathOf(queue);
-  const folders = ['new', 'cur', 'tmp'].map((name) => join(maildir, name));
-  for (const folder of folders) if (isWithin(files, await realPathOf(folder))) return `--queue ${quoted(queue)}: expected a folder outside of ${quoted(folder)}, which is for the mail of --maildir`;
-  for (const folder of [maildir, ...folders]) if (isWithin(await realPathOf(folder), files)) return `--maildir ${quoted(maildir)}: expected a folder outside of --queue ${quoted(queue)}`;
+  for (const name of ['new', 'cur', 'tmp']) {
+    const folder = join(maildir, name);
+    const mail = await realPathOf(folder);
+    if (isWithin(files, mail)) return `--queue ${quoted(queue)}: expected a folder outside of ${quoted(folder)}, which is for the mail of --maildir`;
+    if (isWithin(mail, files)) return `--maildir ${quoted(maildir)}: expected a folder outside of --queue ${quoted(queue)}`;
+  }
   return undefined;
 }
 

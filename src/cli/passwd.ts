@@ -82,5 +82,5 @@ async function readLine(stream: AsyncIterable<Uint8Array>): Promise<string | Mis
   if (text === undefined) return misuse('expected a password in UTF-8 on standard input');
   const line = text.replace(/\r?\n$/, '');
   if (line === '') return EMPTY_PASSWORD;
-  return /[\r\n]/.test(line) ? misuse('expected a password on standard input, found more than one line') : line;
+  return line.includes('\n') ? misuse('expected a password on standard input, found more than one line') : line;
 }

@@ -13,6 +13,7 @@ describe('--listen', () => {
     ['lmtp://127.0.0.1', 'lmtp', { host: '127.0.0.1', port: 24 }],
     ['lmtp:/run/ehlo.sock', 'lmtp', { path: '/run/ehlo.sock' }],
     ['smtp:/run/ehlo 1/[a]:b.sock', 'smtp', { path: '/run/ehlo 1/[a]:b.sock' }],
+    [`lmtp:/${'x'.repeat(102)}`, 'lmtp', { path: `/${'x'.repeat(102)}` }],
     ['smtp:fd/3', 'smtp', { fd: 3 }],
     ['submission:fd/12', 'submission', { fd: 12 }],
   ] as const)('takes %s', (written, scheme, place) => {
@@ -26,7 +27,7 @@ describe('--listen', () => {
     'smtp://::1', 'smtp://[::1', 'smtp://::1]', 'smtp://[127.0.0.1]', 'smtp://[mx.test]', 'smtp://a b', 'smtp://-a', 'smtp://user@mx.test', // no host
     'smtp://127.0.0.1/path', 'smtp://127.0.0.1?x', 'smtp://127.0.0.1//',
     'smtp:fd/0', 'smtp:fd/2', 'smtp:fd/', 'smtp:fd/03', 'smtp:fd/x', 'smtp:fd/123456', 'smtp://fd/3', 'smtp:run/ehlo.sock',
-    `smtp:/${'x'.repeat(107)}`, // longer than the address of a Unix socket
+    `smtp:/${'x'.repeat(103)}`, // longer than the address of a Unix socket
   ])('refuses %j', (written) => {
     expect(LISTENER.parse(written)).toBeUndefined();
   });

@@ -124,18 +124,18 @@ describe('ehlo send', () => {
   });
 
   // found by trying: who stopped it while a host did not answer was not told whom the others had taken the mail for
-  it.each(['SIGINT', 'SIGTERM'] as const)('that is stopped by %s says what it knows, and ends by that', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('that is stopped by %s says what it knows, each thing once and in its order, and ends by that', async (signal) => {
     const [asked, taken] = [deferred(), deferred()];
     const never = (): Promise<undefined> => new Promise(() => asked.resolve());
-    await using server = await listen({ host: '0.0.0.0', port: 0, hostname: 'mx.test' }, { ...collect(), rcpt: ({ mailbox }) => (mailbox.domain.key === 'b.test' ? never() : undefined), ended: () => taken.resolve() });
-    const dns = await startDnsServer({ 'b.test': { A: ['127.0.0.1'] }, 'c.test': { A: ['127.0.0.2'] } });
-    await using program = new Program(['send', '--hostname', 'client.test', '--resolver', dns.address, '--mx-port', String(server.port), '--allow-private-targets', '--to', 'bob@b.test', '--to', 'carol@c.test', mailFile()], directory.path);
+    await using server = await listen({ host: '0.0.0.0', port: 0, hostname: 'mx.test' }, { ...collect(), rcpt: ({ mailbox: { domain } }) => (domain.key === 'b.test' ? never() : domain.key === 'd.test' ? taken.promise : undefined), ended: () => taken.resolve() });
+    const dns = await startDnsServer({ 'b.test': { A: ['127.0.0.1'] }, 'c.test': { A: ['127.0.0.2'] }, 'd.test': { A: ['127.0.0.3'] } });
+    await using program = new Program(['send', '--hostname', 'client.test', '--resolver', dns.address, '--mx-port', String(server.port), '--allow-private-targets', '--to', 'carol@c.test', '--to', 'bob@b.test', '--to', 'dave@d.test', '--to', 'erin@c.test', mailFile()], directory.path);
     await Promise.all([asked.promise, taken.promise]);
     await until(() => server.sessions === 1); // the client knows, and has left
-    expect(program.out).toBe('');
+    expect(program.out).toMatch(/^delivered <carol@c\.test> .*\n$/);
     const { status, out } = await program.kill(signal);
     expect(status).toBe(signal);
-    expect(out).toMatch(/^delivered <carol@c\.test> .*\n$/);
+    expect(out).toMatch(/^delivered <carol@c\.test> .*\ndelivered <dave@d\.test> .*\ndelivered <erin@c\.test> .*\n$/);
     await server.close(0);
     await dns.close();
   });

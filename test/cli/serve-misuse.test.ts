@@ -39,6 +39,7 @@ describe('ehlo serve is misused', () => {
     [['--smarthost', 'smtps://hub.test:587'], `--smarthost "smtps://hub.test:587": expected ${NEXT_HOP.expected}`],
     [['--smarthost', 'smtps:hub.test'], `--smarthost "smtps:hub.test": expected ${NEXT_HOP.expected}`],
     [['--smarthost', 'smtps://alice:tanstaaf@hub.test'], `--smarthost "smtps://…@hub.test": expected ${NEXT_HOP.expected}`],
+    [['--smarthost', 'smtps://alice:tan@staaf@hub.test'], `--smarthost "smtps://…@hub.test": expected ${NEXT_HOP.expected}`],
     [['--smarthost', 'alice:tanstaaf@hub.test:587'], `--smarthost "…@hub.test:587": expected ${NEXT_HOP.expected}`],
     [['--route', 'a.test=alice:tan@staaf@hub.test'], `--route "a.test=…@hub.test": expected ${ROUTE.expected}`],
     [['--route', 'a.test=smtps://hub.test/x'], `--route "a.test=smtps://hub.test/x": expected ${ROUTE.expected}`],

@@ -118,6 +118,17 @@ describe('ehlo serve with a Maildir, and a file of options', () => {
     const [line = ''] = program.out.split('\n');
     expect(JSON.parse(line)).toMatchObject({ event: 'accepted' });
   });
+
+  it('ends at once at a second SIGINT, a mail in hand or not', async () => {
+    program = serve('--config', 'ehlo.json');
+    const [port] = await program.listening(2);
+    const [idle, busy] = [await greet(port), await greet(port)];
+    await busy.command('MAIL FROM:<>');
+    const ended = program.kill('SIGINT');
+    expect(await idle.rest()).toMatch(/^421 4\.3\.2 /);
+    void program.kill('SIGINT');
+    expect((await ended).status).toBe(130);
+  });
 });
 
 describe('ehlo serve with a queue', () => {

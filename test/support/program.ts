@@ -50,7 +50,7 @@ export class Program implements AsyncDisposable {
     return this.#until(() => [...this.out.matchAll(new RegExp(`^\\S+ ${event}(?: |$)`, 'gm'))].length >= count);
   }
 
-  kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<Ended> {
+  kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGKILL'): Promise<Ended> {
     this.#child.kill(signal);
     return this.ended;
   }
