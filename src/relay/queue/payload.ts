@@ -149,7 +149,6 @@ export class PayloadReader {
   /** As many items as the payload says, each of which takes at least one octet. */
   list<Item>(item: () => Item): readonly Item[] {
     const length = this.number();
-    if (length > this.rest) this.sound = false;
     const items: Item[] = [];
     while (this.sound && items.length < length) items.push(item());
     return items;

@@ -49,11 +49,20 @@ describe('CRC-32', () => {
   });
 });
 
+/** A writer that has the first 30,000 octets of a buffer. */
+function atBeginning(): PayloadWriter {
+  for (;;) {
+    const to = new PayloadWriter(0, 30_000);
+    if (to.written.byteOffset === 0) return to;
+  }
+}
+
 describe('a payload', () => {
   it('gives numbers back, up to the largest that is exact', () => {
     const numbers = [0, 1, 127, 128, 16_383, 16_384, 2 ** 31, 2 ** 32, 2 ** 49 - 1, 2 ** 53 - 1];
     const to = new PayloadWriter(0);
     for (const number of numbers) to.number(number);
+    expect(to.length).toBe(35); // no octet more than they take
     const from = new PayloadReader(to.written);
     expect(numbers.map(() => from.number())).toEqual(numbers);
     expect(from.sound && from.rest === 0).toBe(true);
@@ -70,6 +79,34 @@ describe('a payload', () => {
     }
   });
 
+  it('takes nothing from another writer when one comes to its end, whatever was expected of it', () => {
+    const first = atBeginning();
+    const second = new PayloadWriter(0, 10_000); // up to 40,000
+    const large = new PayloadWriter(0, 40_000); //  not in the same buffer
+    const writers = [first, second, large];
+    for (const [index, to] of writers.entries()) to.text(`${index}`.repeat(100));
+    first.finish();
+    large.finish();
+    new PayloadWriter(0, 30_000).text('x'.repeat(29_990));
+    expect(writers.map(({ written }) => new PayloadReader(written).text())).toEqual(['0'.repeat(100), '1'.repeat(100), '2'.repeat(100)]);
+  });
+
+  it.each([7, 8])('goes on elsewhere where the largest number does not fit into %i octets', (expected) => {
+    const [number, next] = [new PayloadWriter(0, expected), new PayloadWriter(0)];
+    next.text('next');
+    number.number(2 ** 53 - 1);
+    expect(new PayloadReader(number.written).number()).toBe(2 ** 53 - 1);
+    expect([...next.written]).toEqual([4, ...encodeAscii('next')]);
+  });
+
+  it('goes on elsewhere where a buffer ends', () => {
+    atBeginning();
+    new PayloadWriter(0, 65_536 - 30_000 - 17);
+    const to = new PayloadWriter(0, 7); // and 10 octets are left
+    to.octets(new Uint8Array(14).fill(1));
+    expect([...to.written]).toEqual(new Array<number>(14).fill(1));
+  });
+
   it('gives text back, ASCII or not', () => {
     const texts = ['', 'a', 'a'.repeat(300), 'ü', '日本語 and more', 'a'.repeat(200) + '\u{1f4e7}'];
     const to = new PayloadWriter(20);
@@ -84,6 +121,8 @@ describe('a payload', () => {
       [[], (from) => from.number()],
       [[0x80], (from) => from.number()],
       [Array.from({ length: 12 }, () => 0xff), (from) => from.number()],
+      [[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10], (from) => from.number()], // 2 ** 53 and more
+      [[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0], (from) => from.number()],
       [[5, 97], (from) => from.text()],
       [[1, 0xff], (from) => from.text()],
       [[0xff, 0xff, 0xff, 0xff, 0x7f], (from) => from.list(() => from.number())],
