@@ -71,11 +71,11 @@ export function parseHost(text: string, { utf8 = false }: SyntaxOptions = {}): D
     : whole(text, readDomain(text, 0, utf8, HELO_LABEL), 'bad-domain', 'RFC 5321 §4.1.1.1');
 }
 
-/** Returns the text of the literal (§4.1.3) of an IP address that stands without brackets; undefined for what is no address. */
+/** Returns the text of the literal (§4.1.3) of an IP address that stands without brackets, and maybe with a zone (RFC 4007 §11), which means nothing to others; undefined for what is no address. */
 export function addressLiteral(address: string): string | undefined {
   const four = parseIpv4(address);
   if (four !== undefined) return `[${formatIpv4(four)}]`;
-  const six = parseIpv6(address);
+  const six = parseIpv6(address.replace(/%.*$/, ''));
   return six === undefined ? undefined : `[IPv6:${formatIpv6(six)}]`;
 }
 

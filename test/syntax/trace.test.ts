@@ -117,6 +117,11 @@ describe('the Received field that a server writes (RFC 5321 §4.4)', () => {
     }
   });
 
+  it('has the address of a client on the same link without its zone, which means nothing to another host (RFC 4007 §11)', () => {
+    expect(formatReceived({ ...PLAIN, client: { address: 'fe80::1%eth0' } })).toContain('from mail.example.org ([IPv6:fe80::1])');
+    expect(formatReceived({ ...PLAIN, client: { address: '192.0.2.1%eth0' } })).toContain('from mail.example.org by mx');
+  });
+
   it('leaves out a client whose address or name is none', () => {
     expect(formatReceived({ ...PLAIN, client: { address: 'unix socket' } })).toContain('from mail.example.org by mx');
     expect(formatReceived({ ...PLAIN, client: { address: '192.0.2.1', name: 'x) (y' } })).toContain('from mail.example.org ([192.0.2.1])');
