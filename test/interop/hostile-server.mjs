@@ -66,7 +66,7 @@ const CASES = [
   ['drops at once', ['drop'], 'deferred 451 4.4.[12] .*connection', 75], // which may be while it connects
   ['never ends its greeting', [exact('220-mx.test\r\n'), 'wait'], ...late],
   ['greets with a line without end', [exact(`220 ${'x'.repeat(20_000)}`), 'wait'], ...bad],
-  ['greets with bare LF', [exact('220 mx.test\n'), 'wait'], ...late],
+  ['greets with bare LF', [exact('220 mx.test\n'), 'wait'], ...bad],
   ['greets with LF, then CRLF', [exact('220 mx.test\n220 x\r\n')], ...bad],
   ['greets with NUL', [exact('220 mx\0.test\r\n')], ...bad],
   ['answers before it was asked', [exact('220 mx.test\r\n250 mx.test\r\n250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n')], ...bad],

@@ -36,8 +36,8 @@ export class ReplyReader {
 
   #judge(): Reply | 'no reply' | undefined {
     const { ended, fault, length } = this.#lines;
-    if (!ended) return length > LIMITS.replyLine ? 'no reply' : undefined;
-    if (fault !== undefined) return 'no reply';
+    if (fault !== undefined || length > LIMITS.replyLine) return 'no reply'; // its end, if there is one, changes nothing
+    if (!ended) return undefined;
     const { line, text } = this.#lines;
     const known = this.#begun ? undefined : this.#known.get(text);
     if (known !== undefined) return known;

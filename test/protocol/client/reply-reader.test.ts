@@ -61,6 +61,12 @@ describe('a reader of replies', () => {
     }
   });
 
+  // found by trying: a server that ends its lines in LF was "timed out: no greeting came" five minutes later
+  it('waits for no end of a line that is spoilt', () => {
+    for (const spoilt of ['220 mx.test hi\n', '250-mx.test\n', '250 \0', '250 ok\r ']) expect(read(spoilt).length, spoilt).toBe(1);
+    expect(read('250 ok\r')).toEqual([]);
+  });
+
   // shows RFC6531:3.7.4.1-1
   it('reads text as UTF-8 (RFC 6531 §3.7.4), and what is none a character for each octet, however it is cut', () => {
     const line = '551 5.1.6 now j\xc3\xb6rg@\xe7\x94\xa8.example\r\n'; // an octet for each character
