@@ -80,9 +80,7 @@ async function run(request: Request, directory: string, json: boolean, terminal:
   }
   const printer = new Printer(request, json, terminal);
   try {
-    for (const part of await partsOf(directory)) {
-      if (printer.left() !== undefined) await printPart(printer, partFolder(directory, part), terminal);
-    }
+    for (const part of await partsOf(directory)) await printPart(printer, partFolder(directory, part), terminal);
   } catch (error) {
     printer.flush();
     if (error instanceof Unanswered) return complain(`${error.message}; try again`, EXIT.temporary);
@@ -129,10 +127,10 @@ async function printStopped(printer: Printer, folder: string, terminal: Terminal
 /** Mails of one request: a relay takes requests up to some length. */
 const MOST_IDS = 400;
 
-/** Returns the request in pieces, without what can be no id. */
-function* piecesOf(request: Request | undefined): Generator<Request, void> {
-  if (request?.command === 'list') yield request;
-  else if (request !== undefined) {
+/** Returns the request in pieces, without what can be no id; none where it is about no mail. */
+function* piecesOf(request: Request): Generator<Request, void> {
+  if (request.command === 'list') yield request;
+  else {
     const ids = request.ids.filter((id) => /^[A-Za-z0-9-]{1,100}$/.test(id));
     for (let at = 0; at < ids.length; at += MOST_IDS) yield { command: request.command, ids: ids.slice(at, at + MOST_IDS) };
   }
@@ -158,10 +156,10 @@ class Printer {
     this.unknown = new Set('ids' in request ? request.ids : []);
   }
 
-  /** What the next part of the queue is to be asked: about mails that no part had so far; undefined: nothing. */
-  left(): Request | undefined {
-    if (this.#request.command === 'list') return this.#request;
-    return this.unknown.size === 0 ? undefined : { ...this.#request, ids: this.#request.ids.filter((id) => this.unknown.has(id)) };
+  /** What the next part of the queue is to be asked: about mails that no part had so far. */
+  left(): Request {
+    const request = this.#request;
+    return request.command === 'list' ? request : { ...request, ids: request.ids.filter((id) => this.unknown.has(id)) };
   }
 
   async print(answers: AsyncIterable<Answer>, running: boolean): Promise<void> {

@@ -41,6 +41,14 @@ describe('a mail in the list', () => {
 `);
   });
 
+  it('that is due now is due, and a long address moves no reply far out', () => {
+    const to = `<${'b'.repeat(60)}@b.test>`;
+    expect(formatListed({ ...ROW, next: new Date(NOW).toISOString(), recipients: [{ to, state: 'waiting' }, { to: '<c@c.test>', state: 'waiting' }] }, NOW)).toBe(`m1                      8.2 KB  2h 10m  due        <alice@a.test>
+    ${to}  not tried yet
+    <c@c.test>                                not tried yet
+`);
+  });
+
   it.each([['held', 'held'], ['returned', 'returned'], ['sending', 'sending']] as const)('that is %s says so in place of a time', (state, text) => {
     expect(formatListed({ ...ROW, state }, NOW)).toContain(` ${text} `);
   });

@@ -8,6 +8,7 @@ import { Aborter } from '../../src/node/aborter.ts';
 import { ControlServer } from '../../src/node/control.ts';
 import { Journal } from '../../src/node/journal.ts';
 import { operate } from '../../src/node/operation.ts';
+import { makeParts, partFolder } from '../../src/node/part.ts';
 import { pause } from '../../src/node/pause.ts';
 import type { RecipientState } from '../../src/relay/queue/port.ts';
 import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
@@ -168,6 +169,14 @@ describe('ehlo queue', () => {
     expect(await program.ended).toEqual({ status: 0, out: 'm1 is held\n', err: '' });
     const owners = await Promise.all(readdirSync(join(path, 'journal')).map(async (name) => (await stat(join(path, 'journal', name))).uid));
     expect([...owners, (await stat(join(path, 'lock.key'))).uid]).toEqual([uid, uid, uid]);
+  });
+
+  it('asks for nothing more when it has found each mail, once for each', async () => {
+    await stopped();
+    await makeParts(path, 2);
+    const second = await Journal.open(partFolder(path, 2));
+    expect(await run('hold', 'm1', 'm1')).toEqual({ status: 0, out: 'm1 is held\n', err: '' });
+    await second.close();
   });
 
   it('writes nothing to a queue that it only looks at', async () => {

@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { ReloadedFiles } from '../../src/cli/reloading.ts';
+import process from 'node:process';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { Hangup, ReloadedFiles } from '../../src/cli/reloading.ts';
 import { formatUser } from '../../src/protocol/sasl/credential.ts';
 import { cheapCredential } from '../support/cheap-credential.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { deferred, turns } from '../support/turn.ts';
 
 const pem = (name: string): string => readFileSync(join(import.meta.dirname, '../../fixtures/tls', `${name}.pem`), 'utf8');
 
@@ -72,5 +74,27 @@ describe('the files that are read again', () => {
     writeFileSync(users, 'no user\n');
     await expect(files.reload()).rejects.toThrow(`${users}:1: expected NAME:CREDENTIAL`);
     expect(files.users).toBe(before);
+  });
+});
+
+describe('SIGHUP', () => {
+  it('that comes before there is anything to be read again is heeded when there is; and one after the other', async () => {
+    let hear: () => void = () => undefined;
+    const on = vi.spyOn(process as unknown as { on(event: string, listener: () => void): void }, 'on').mockImplementation((_, listener) => void (hear = listener));
+    const hangup = new Hangup();
+    on.mockRestore();
+    hear();
+    const gate = deferred();
+    let begun = 0;
+    hangup.onEach(() => {
+      begun++;
+      return gate.promise;
+    });
+    hear();
+    await turns(5);
+    expect(begun).toBe(1);
+    gate.resolve();
+    await turns(5);
+    expect(begun).toBe(2);
   });
 });
