@@ -26,6 +26,11 @@ describe('a range of addresses (RFC 4632)', () => {
     ['2001:db8:1:2:3:4:5::/112', '2001:db8:1:2:3:4:5:ffff', true], // RFC 5952 §4: whatever RFC 4291 §2.2 has is taken
     ['127.0.0.0/8', '::ffff:127.0.0.1', true], // RFC 4291 §2.5.5.2
     ['127.0.0.0/8', '::FFFF:128.0.0.1', false],
+    ['127.0.0.0/8', '::ffff:7f00:1', true],
+    ['::ffff:127.0.0.0/104', '127.255.0.1', true], // as some list their own networks
+    ['::ffff:127.0.0.0/104', '::ffff:128.0.0.1', false],
+    ['::ffff:192.0.2.1', '192.0.2.1', true],
+    ['::ffff:0:0/95', '192.0.2.1', false], // there is more in it
     ['127.0.0.0/8', 'localhost', false],
     ['127.0.0.0/8', '', false],
   ])('%s has %s: %s', (range, address, inside) => {
