@@ -131,7 +131,7 @@ describe('the examples that serve', () => {
 
   // found in review: the client was told 451, and its mail was delivered all the same, and again when it came again
   test('the accept loop does not go on with a mail whose client was told to send it again', async () => {
-    const sink = collect({ at: 'client', delay: 700 });
+    const sink = collect({ at: 'client', delay: 1_500 });
     await using next = await listen({ host: '127.0.0.1', port: 0 }, sink);
     const port = await unusedPort();
     const impatient = (EXAMPLES[0] ?? '').replace('port: 2525', 'port: 2525, hookTimeout: 200').replace('{ signal }', `{ signal, routing: { smarthost: { host: '127.0.0.1', port: ${next.port} } } }`);
