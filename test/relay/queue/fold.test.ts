@@ -90,7 +90,22 @@ describe('the fold', () => {
   };
 
   it('never lets a final recipient wait again', () => {
-    expect(of([ENQ, delivered(1, 0), deferred(2, 0), attempt(3, 0), state]).recipients[0]).toMatchObject({ state: 'delivered' });
+    const [recipient] = of([ENQ, delivered(1, 0), deferred(2, 0), attempt(3, 0), state]).recipients;
+    expect([recipient?.state, recipient?.unsettled]).toEqual(['delivered', undefined]);
+  });
+
+  it('knows better of a delivery than of a failure, whichever was later', () => {
+    expect(of([ENQ, notification, delivered(2, 1)]).recipients[1]).toMatchObject({ state: 'delivered' });
+  });
+
+  it.each<readonly [turn: number, fact: Fact]>([
+    [4, attempt(4, 0)], [5, deferred(5, 0)], [6, hold(6, true)], [9, notification], [2, warning(2, 0)], [3, state], [8, { ...state, held: { turn: 8, value: 1 } }],
+    [9, { ...state, recipients: state.recipients.map((each) => ({ ...each, attempted: { turn: 9, host: '' } })) }],
+    [7, { ...state, recipients: state.recipients.map((each) => ({ ...each, turn: 7 })) }],
+  ])('gives no turn again that a fact has had: %i', (turn, fact) => {
+    const result = new Fold();
+    for (const each of [attempt(1, 0), fact, attempt(1, 1)]) result.add(each, { segment: 1, at: 0 });
+    expect(result.turn).toBe(turn);
   });
 
   it('retires the recipients of a notification with the notification', () => {

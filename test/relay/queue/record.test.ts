@@ -143,6 +143,23 @@ describe('a record', () => {
     expect(record === undefined ? undefined : decodeFact(record)).toEqual(fact);
   });
 
+  it('that orders what this version does not know holds the mail', () => {
+    const payload = new PayloadWriter(0);
+    payload.text('m');
+    for (const number of [1, 3]) payload.number(number);
+    expect(decodeFact({ type: 'HOLD', flags: 0, sequence: 0, watermark: 0, payload: payload.finish() })).toMatchObject({ order: 'hold' });
+  });
+
+  it.each([[0, 'waiting'], [1, 'delivered'], [2, 'failed'], [3, undefined]] as const)('has no fact where a recipient has a state that this version does not know: %i', (number, state) => {
+    const payload = new PayloadWriter(0);
+    payload.text('m');
+    for (const each of [1, 5, 1, 0, number]) payload.number(each); // turn, time, one recipient, the first
+    payload.text('mx.test');
+    payload.number(0);
+    const fact = decodeFact({ type: 'RES', flags: 0, sequence: 0, watermark: 0, payload: payload.finish() });
+    expect(fact?.type === 'RES' ? fact.results.recipients[0]?.state.state : fact).toBe(state);
+  });
+
   it('has its content at the end of its payload', () => {
     const having = FACTS.filter((fact) => 'external' in fact && !fact.external);
     expect(having.map(({ type }) => type)).toEqual(['ENQ', 'ENQ', 'STATE', 'STATE']);

@@ -95,6 +95,15 @@ describe('a segment', () => {
     }
   });
 
+  it('tells the facts behind octets that have become such as a record begins with', () => {
+    const [, at = 0, next = 0] = places;
+    for (const from of [at, at + 2]) {
+      const decayed = octets.slice();
+      decayed.fill(octets[0] ?? 0, from, next);
+      expect(readSegment(decayed, SECRET, true)).toMatchObject({ state: 'corrupt', found: places.toSpliced(1, 1) });
+    }
+  });
+
   it('is corrupt, not torn, where it has a successor', () => {
     expect(readSegment(octets.subarray(0, -1), SECRET, false)).toMatchObject({ state: 'corrupt', end: places.at(-1) });
   });
@@ -103,6 +112,8 @@ describe('a segment', () => {
     expect(readSegment(octets, secretOf(1, 2), false).found).toEqual([]);
     const doubled = concat([octets, octets]);
     expect(readSegment(doubled, SECRET, false).found).toEqual(places);
+    doubled.fill(0, places[1], places[2]);
+    expect(readSegment(doubled, SECRET, false).found).toEqual(places.toSpliced(1, 1));
   });
 
   it('is read in linear time when content is full of what looks like records', () => {
