@@ -151,6 +151,21 @@ describe('ehlo send', () => {
     expect(ended).toEqual({ status, out: expect.stringMatching(out), err: '' });
   });
 
+  it('ends with 69 where one recipient has failed for good, though another has the mail', async () => {
+    await using server = await startScriptedServer([...taking().slice(0, -6), 'C: RCPT', 'S: 550 5.1.1 no such user', ...taking().slice(-6)]);
+    const { status, out } = await send('--server', `127.0.0.1:${server.port}`, '--to', 'bob@b.test', '--to', 'carol@c.test', mailFile());
+    expect(out).toMatch(/^delivered <bob@b\.test> .*\nfailed <carol@c\.test> .*\n$/);
+    expect(status).toBe(69);
+  });
+
+  it('shows no password in the clear but with --tls off', async () => {
+    await using server = await startScriptedServer(['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 AUTH PLAIN', ...FAREWELL]);
+    const password = join(directory.path, 'password');
+    writeFileSync(password, 'open sesame\n');
+    expect((await send('--server', `127.0.0.1:${server.port}`, '--user', 'alice', '--password-file', password, '--to', 'bob@b.test', mailFile())).status).toBe(75);
+    expect(server.heard[0]).toBe('EHLO client.test\r\nQUIT\r\n');
+  });
+
   it('ends with 75 where nobody listens, and where the outcome is not known', async () => {
     const port = await unusedPort();
     expect(await send('--server', `127.0.0.1:${port}`, '--to', 'bob@b.test', mailFile())).toEqual({ status: 75, out: `deferred <bob@b.test> 451 4.4.1 127.0.0.1 port ${port}: connection refused (127.0.0.1 [127.0.0.1]:${port})\n`, err: '' });
@@ -196,9 +211,9 @@ describe('ehlo send', () => {
   });
 
   it('refuses a CR without LF, and says where it is', async () => {
-    const file = mailFile('a\n\r');
-    expect(await send('--to', 'bob@b.test', file)).toEqual({ status: 64, out: '', err: `ehlo send: a CR without LF at octet 2 of ${JSON.stringify(file)}: expected lines that end in LF or CRLF\n` });
-    vi.spyOn(process, 'stdin', 'get').mockReturnValue(inPieces('a\rb\n'));
+    const file = mailFile('\ra\n');
+    expect(await send('--to', 'bob@b.test', file)).toEqual({ status: 64, out: '', err: `ehlo send: a CR without LF at octet 0 of ${JSON.stringify(file)}: expected lines that end in LF or CRLF\n` });
+    vi.spyOn(process, 'stdin', 'get').mockReturnValue(inPieces('a\r'));
     expect(await send('--to', 'bob@b.test', '-')).toEqual({ status: 64, out: '', err: 'ehlo send: a CR without LF at octet 1 of standard input: expected lines that end in LF or CRLF\n' });
   });
 
