@@ -505,6 +505,16 @@ describe('a client for many mails', () => {
     expect(server.heard[0]).toMatch(/QUIT\r\n$/);
   });
 
+  it('keeps no connection whose server takes no further mail in a session (RFC 9422 §4.1)', async () => {
+    const one = ['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 LIMITS MAILMAX=1', ...taking().slice(GREETING.length)];
+    await using server = await startScriptedServer(one);
+    await using client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, idle: Infinity });
+    expect(brief(await client.send(mailTo('1')))).toBe('delivered 250');
+    await until(() => server.idle);
+    expect(brief(await client.send(mailTo('2')))).toBe('delivered 250');
+    expect(server.connections).toBe(2);
+  });
+
   // found by reading: it was not waited for, though its server had not answered QUIT
   it('is closed when a connection is gone whose server took no further domain', async () => {
     const one = ['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 LIMITS RCPTDOMAINMAX=1', ...taking().slice(GREETING.length)];

@@ -23,6 +23,17 @@ describe('a mail transaction', () => {
     expect(client.ready).toBe(true);
   });
 
+  it('of more than 200 commands goes on when half of those that are out are answered', () => {
+    const client = clientIn('ready', ['PIPELINING']);
+    const sent = [client.mail(Array.from({ length: 300 }, (_, at) => `r${at}@example.com`)), client.reply(...Array.from({ length: 99 }, () => '250 ok')), client.reply('250 ok')];
+    expect(sent.map(({ length }) => length)).toEqual([200, 0, 100]);
+  });
+
+  it('goes in one flight with at most 200 replies to come, that to its end counted', () => {
+    const flies = (recipients: number): boolean => clientIn('ready', ['PIPELINING', 'CHUNKING']).mail(Array.from({ length: recipients }, (_, at) => `r${at}@example.com`), { content: octetsOf('hello\r\n') }).includes('BDAT 7 LAST');
+    expect([flies(198), flies(199)]).toEqual([true, false]);
+  });
+
   it('goes one command at a time where it did not', () => {
     const client = clientIn('ready', ['SIZE 1000']);
     expect(client.mail(['bob@example.com', 'carol@example.com'])).toEqual(['MAIL FROM:<alice@example.org>']);
