@@ -139,7 +139,7 @@ describe('ehlo serve with a queue', () => {
     nobody = await unusedPort();
     const scrypt = (name: string): string => `${name}:$scrypt$ln=14,r=8,p=5$1W8sjoOz6KMRufAiek9n1g$Wxbyxf4j4sHD/rxnaVhaPXtBCJFP+YweyodYF+XSDNA\n`;
     writeFileSync(join(directory.path, 'users'), `${['bob', 'carol', 'dave', 'erin', 'frank'].map(scrypt).join('')}alice:SCRAM-SHA-256$100000:WBsC9Nfo6bnAasBWUVLCSg==$eHb9+p9GvPild7AvRR2t4K2UPZ8C7W92Sim4TJk/YwA=:lSSsEICylIx7V40kgj3VhqxADAZzSSgXTvv1GsjHm54=\n`);
-    program = serve(...ANY_PORT, '--route', `b.test=127.0.0.1:${nobody}`, '--route', 'c.test=[::1]:465', '--route', 'd.test=smtps://[::1]', '--maildir', 'box', '--users', 'users');
+    program = serve(...ANY_PORT, '--route', `b.test=127.0.0.1:${nobody}`, '--route', 'd.test=smtps://[::1]', '--route', 'c.test=[::1]:465', '--maildir', 'box', '--users', 'users');
   });
   afterAll(async () => {
     await program[Symbol.asyncDispose]();
@@ -185,6 +185,13 @@ describe('ehlo serve with a queue', () => {
     const { status, err } = await program.kill('SIGTERM');
     expect({ status, err }).toEqual({ status: 0, err: `ehlo: listening on smtp://127.0.0.1:${port}\n` });
     expect(await queued('queue')).toBe(4);
+  });
+
+  it('gives up a notification no later than --expire, at which a mail is', async () => {
+    program = serve(...ANY_PORT, '--queue', 'short', '--expire', '0s', '--smarthost', `127.0.0.1:${nobody}`);
+    expect(await submit((await program.listening())[0])).toMatch(/^250 /);
+    await program.logged('undeliverable');
+    expect(program.out).toMatch(/ bounced id=\w+ to=<bob@b\.test> notification=/);
   });
 });
 
