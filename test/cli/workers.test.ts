@@ -151,6 +151,7 @@ describe('ehlo serve --workers', () => {
     expect(await listed()).toEqual(waiting.toSorted());
     const metrics = await scrape();
     expect(metrics).toContain('\nehlo_worker_deaths_total 2\n');
+    expect(metrics).toMatch(/^ehlo_queue_oldest_age_seconds (?!0$)/m);
     expect(metrics).toContain(`\nehlo_mails_total{verdict="accepted"} ${waiting.length}\n`); // counters never fall
     expect(await certified()).toEqual(before);
   });
@@ -183,7 +184,7 @@ describe('ehlo serve --workers', () => {
     const third = await Journal.open(partFolder(queue, 3));
     waiting.push((await third.add(mailOf('third', '<alice@a.test>', '<bob@b.test>'), inPieces('hi\r\n'))).id);
     await third.close();
-    program = new Program([...argumentsOf(2), '--route', `b.test=127.0.0.1:${server.port}`], directory.path);
+    program = new Program([...argumentsOf(2), '--max-connections', '1', '--route', `b.test=127.0.0.1:${server.port}`], directory.path); // a half of it is one
     await program.logged('done', waiting.length);
     expect([...program.out.matchAll(/ delivered id=(\w+) /g)].map(([, id]) => id).sort()).toEqual(waiting.toSorted());
     expect(await listed()).toEqual([]);
