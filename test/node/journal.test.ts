@@ -551,6 +551,9 @@ describe('the journal, told what became of mail', () => {
     await journal.settle(id, [DEFERRED, DEFERRED], 6);
     expect(states(journal, id)).toEqual(['delivered', 'waiting', 'waiting']);
     expect(journal.mail(id)?.recipients[1]?.unsettled).toBeUndefined();
+    await journal.settle(id, [DELIVERED, FAILED], 7);
+    await journal.settle(id, [DELIVERED, DELIVERED], 8); // its sender has been told
+    expect(states(journal, id)).toEqual(['delivered', 'failed', 'waiting']);
   });
 
   // found by trying: the next start could not read the record, and the queue was not opened any more; or what came of it never ended
