@@ -85,7 +85,7 @@ describe('a command line', () => {
 describe('the file of --config', () => {
   it('gives options under their names without dashes, behind the command line', () => {
     const name = file('{"mx-port": 2526, "resolver": ["192.0.2.1", "192.0.2.2"], "verbose": true, "hostname": "file.example"}'.padEnd(1_000_000)); // it may be long
-    const line = parseCommandLine(USAGE, ['a', '--config', name, '--hostname', 'line.example']);
+    const line = parseCommandLine(USAGE, ['a', '--config', 'another', '--config', name, '--hostname', 'line.example']);
     expect(line).toMatchObject({
       options: { mxPort: 2526, resolver: ['192.0.2.1:53', '192.0.2.2:53'], verbose: true, hostname: 'line.example', log: 'text' },
     });

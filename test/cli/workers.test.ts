@@ -15,7 +15,7 @@ import { mailOf } from '../support/memory-queue.ts';
 import { Program, type Ended } from '../support/program.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { startScriptedServer, taking, unusedPort } from '../support/scripted-server.ts';
-import { refuseMany, submit as submitTo } from '../support/submission.ts';
+import { greet, refuseMany, submit as submitTo } from '../support/submission.ts';
 import { startTls } from '../support/tls-peer.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -64,12 +64,12 @@ async function listed(): Promise<readonly string[]> {
   return out.trim().split('\n').filter((line) => line !== '').map((line) => (JSON.parse(line) as { readonly id: string }).id).sort();
 }
 
-/** Kills the newest process of the worker with this number. */
-async function killWorker(worker: number): Promise<number> {
+/** Kills the newest process of the worker with this number, or tells it to end. */
+async function killWorker(worker: number, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number> {
   await program.logged(`ready worker=${worker}`);
   const pid = Number([...program.out.matchAll(new RegExp(`^\\S+ ready worker=${worker} pid=(\\d+)$`, 'gm'))].at(-1)?.[1]);
   if (!(pid > 1)) throw new Error(`no worker ${worker} in ${program.out}`); // 0 would be this process and its kin
-  process.kill(pid, 'SIGKILL');
+  process.kill(pid, signal);
   return pid;
 }
 
@@ -154,6 +154,20 @@ describe('ehlo serve --workers', () => {
     expect(metrics).toMatch(/^ehlo_queue_oldest_age_seconds (?!0$)/m);
     expect(metrics).toContain(`\nehlo_mails_total{verdict="accepted"} ${waiting.length}\n`); // counters never fall
     expect(await certified()).toEqual(before);
+  });
+
+  it('has the other take what comes while a worker that is told to end finishes what it has in hand', async () => {
+    const [port] = await program.listening();
+    const [first, second, third, fourth] = [await greet(port), await greet(port), await greet(port), await greet(port)]; // two at each
+    const [busy, idle] = [[first, second], [third, fourth]];
+    for (const peer of busy) for (const line of ['MAIL FROM:<alice@a.test>', 'RCPT TO:<bob@b.test>', 'DATA']) await peer.command(line);
+    await killWorker(1, 'SIGTERM');
+    expect(await Promise.race(idle.map((peer) => peer.rest()))).toMatch(/^421 4\.3\.2 /);
+    for (let count = 0; count < 4; count++) await submit();
+    for (const peer of busy) waiting.push(/queued as (\w+)/.exec(await peer.command('hi\r\n.'))?.[1] ?? 'none');
+    for (const peer of [...busy, ...idle]) peer.end();
+    await program.logged('ready', 5);
+    expect(await listed()).toEqual(waiting.toSorted());
   });
 
   it('writes the sessions of all its workers into one folder', async () => {
