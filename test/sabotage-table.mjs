@@ -172,7 +172,7 @@ export const MISTAKES = [
   ['a tenth address of one family is tried', 'relay/target.ts', 'const MOST_OF_A_FAMILY = MOST_TARGETS - 2;', 'const MOST_OF_A_FAMILY = MOST_TARGETS;', 'test/relay/route test/relay/route-record'],
   ['a client that is closing begins another mail over an open connection', 'node/client.ts', '      if (this.#closing?.aborted === true) {', '      if (false) {', 'test/node/client -t closing'],
   ['who was delivered is told of what went wrong later', 'node/sender.ts', '    } catch {\n      return false; // whatever', '    } catch (error) {\n      throw error; // whatever', 'test/node/reuse'],
-  ['a session that served another mail is the last one that is tried', 'node/sender.ts', 'this.#used ? Infinity : forwardPaths.length', 'forwardPaths.length', 'test/node/reuse'],
+  ['a session that served another mail is the last one that is tried', 'node/sender.ts', 'let before = Infinity', 'let before = forwardPaths.length', 'test/node/reuse'],
   ['a notification whose mail is gone waits for the next start', 'node/recorder.ts', 'return this.#release(telling); // somebody', 'return; // somebody', 'test/node/dispatch-report'],
   ['a sender is told of a delay until that can be recorded', 'node/recorder.ts', 'telling.told ?? await this.#report(telling, mail, late', 'await this.#report(telling, mail, late', 'test/node/dispatch-report'],
   ['a start sends again at once what our end left unanswered', 'node/charge.ts', 'Math.min(nextAttempt, now + (schedule.intervals[1] ?? 0))', 'charge.at', 'test/node/dispatch-close'],

@@ -128,7 +128,6 @@ export class SenderConnection {
   readonly #connect: () => Promise<Socket>;
   readonly #options: SenderOptions;
   #connection: ClientConnection;
-  #used = false; // for a mail before
   #before: Promise<void> = Promise.resolve(); // until those that it has replaced are gone
 
   /** Of `openConnection` alone. @internal */
@@ -153,11 +152,10 @@ export class SenderConnection {
    * server lets its envelope go with the end of this one (see ClientConnection).
    */
   async send(mail: Outgoing, forwardPaths: readonly ForwardPath[], report: Report = () => undefined, next?: Next): Promise<readonly Outcome[]> {
-    let before = this.#used ? Infinity : forwardPaths.length; // of a session that is new none is too many for all
-    this.#used = true;
     const first = await this.#connection.send(mail, forwardPaths, report, next);
     if (!first.some(isTooMany)) return first;
     const outcomes = [...first];
+    let before = Infinity; // a session that is new takes somebody
     for (let left = tooMany(outcomes); left.length > 0 && left.length < before; ) {
       if (!(await this.#reopen())) break;
       const rest = forSome(mail, forwardPaths, left);

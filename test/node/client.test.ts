@@ -47,6 +47,13 @@ describe('a client for many mails', () => {
     expect(taken).toEqual([]);
   });
 
+  it('asks smtps: once, where the handshake fails: there is no going on in the clear', async () => {
+    await using server = await startScriptedServer(['S: 220 mx.test', '* end']);
+    await using client = connectTo(`smtps://127.0.0.1:${server.port}`, OPTIONS);
+    expect(brief(await client.send(mailTo('bob')))).toBe('deferred 451 tls-failed');
+    expect(server.connections).toBe(1);
+  });
+
   it('sends them over one connection where it may have only one, in their order', async () => {
     const { url, taken, clients } = await keeping();
     const client = connectTo(url, { ...OPTIONS, connections: 1 });
