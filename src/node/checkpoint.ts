@@ -21,6 +21,7 @@ import { HEADER } from '../relay/queue/record.ts';
 import { OWN_FILE, type ContentLocation, type MailState } from '../relay/queue/fold.ts';
 import { EMPTY } from '../wire/octet.ts';
 import { isFull, type Disk } from './disk.ts';
+import { unlessAbsent } from './error-text.ts';
 import { segmentPath, type SegmentLog } from './segment-log.ts';
 import { ContentFile, readContent, type ContentStore } from './stored-content.ts';
 
@@ -104,7 +105,7 @@ async function replace(old: number[], context: CheckpointContext): Promise<void>
   while (old[0] !== undefined && !closing()) {
     if (log.failure !== undefined) throw log.failure;
     const segment = old[0];
-    await perform('drop segment', () => disk.unlink(segmentPath(segment)));
+    await perform('drop segment', () => disk.unlink(segmentPath(segment)).catch(unlessAbsent)); // the last checkpoint came so far
     await perform('sync drop', () => disk.syncFolder('journal'));
     old.shift();
   }

@@ -12,3 +12,8 @@ export function errorText(thrown: unknown): string {
 export function errorCode(thrown: unknown): string | undefined {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
 }
+
+/** For what was to be read or removed, and is not there, by whosever hand: that is no fault of the disk. Any other error is thrown. */
+export function unlessAbsent(error: unknown): undefined {
+  if (errorCode(error) !== 'ENOENT') throw error;
+}

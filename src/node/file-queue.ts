@@ -21,6 +21,7 @@ import type { MailParameters, RecipientParameters } from '../protocol/mail.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { checkOctets } from './content-source.ts';
 import { DurableFile, makeDirectories, makeDirectory, syncDirectory } from './durable.ts';
+import { unlessAbsent } from './error-text.ts';
 import { newId } from './id.ts';
 import { checkNewMail } from './intake.ts';
 import { CLOSED, lockDirectory, type Lock } from './lock.ts';
@@ -269,10 +270,6 @@ function askedOf({ parameters, recipientParameters }: Pick<StoredEnvelope, 'para
 function isEnvelope(value: unknown): value is StoredEnvelope {
   const { arrival, reversePath, forwardPaths, size, eightBit } = (value ?? {}) as { readonly [Name in keyof StoredEnvelope]?: unknown }; // the next line finds out
   return typeof arrival === 'number' && typeof reversePath === 'string' && typeof size === 'number' && typeof eightBit === 'boolean' && Array.isArray(forwardPaths) && forwardPaths.every((path) => typeof path === 'string');
-}
-
-function unlessAbsent(error: Error & { readonly code?: string }): undefined {
-  if (error.code !== 'ENOENT') throw error;
 }
 
 function parseJson(text: string): unknown {

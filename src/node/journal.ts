@@ -35,7 +35,7 @@ import { StoredMail } from '../relay/queue/stored-mail.ts';
 import { checkpoint, isWorthIt, MOST_CARRIED, type Holdings } from './checkpoint.ts';
 import { FileDisk, isFull, type Disk } from './disk.ts';
 import { DiskRoom } from './disk-room.ts';
-import { errorCode } from './error-text.ts';
+import { unlessAbsent } from './error-text.ts';
 import { newId } from './id.ts';
 import { checkNewMail, Intake } from './intake.ts';
 import { checkJournal, type JournalOptions } from './journal-option.ts';
@@ -385,11 +385,6 @@ function textOf({ text }: { readonly text: string }): string {
 function textsOf(recipientParameters: readonly RecipientParameters[]): readonly string[] {
   const texts = recipientParameters.map(formatRecipientParameters);
   return texts.some((text) => text !== '') ? texts : NO_PARAMETERS;
-}
-
-/** What was to be removed is gone already, by whosever hand: that is no fault of the disk. */
-function unlessAbsent(error: unknown): void {
-  if (errorCode(error) !== 'ENOENT') throw error;
 }
 
 function delayResults(callback: () => void): () => void {

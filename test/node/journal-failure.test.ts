@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Journal } from '../../src/node/journal.ts';
+import { crc32 } from '../../src/relay/queue/checksum.ts';
+import { encodeFact, FORMAT_VERSION } from '../../src/relay/queue/fact.ts';
+import { seal, secretOf } from '../../src/relay/queue/record.ts';
 import { concat } from '../../src/wire/octet.ts';
 import { inPieces } from '../support/content.ts';
-import { contentOf, DEFERRED, DELIVERED, failing, LOG, mailTo, watched } from '../support/journal.ts';
+import { contentOf, DEFERRED, DELIVERED, failing, LOG, mailTo, recovered, states, watched } from '../support/journal.ts';
 import { randomOf } from '../support/random.ts';
 import { SimDisk } from '../support/sim-disk.ts';
 import { deferred, turns, until } from '../support/turn.ts';
@@ -263,6 +266,18 @@ describe('the journal, on a disk that fails', () => {
     await journal.close();
   });
 
+  it('drops a segment that the last checkpoint had no room to see gone for good', async () => {
+    const { journal, disk } = await watched();
+    const { id } = await journal.add(mailTo('bob'), inPieces('x'));
+    let dropped = false;
+    failing(disk, 'ENOSPC', ({ type, path }) => dropped || ((dropped = type === 'unlink' && path === LOG), false));
+    await expect(journal.checkpoint()).rejects.toThrow('ENOSPC');
+    disk.before = () => undefined;
+    await journal.checkpoint();
+    expect(await disk.list('journal')).toEqual(['000003.log']);
+    expect(states(journal, id)).toEqual(['waiting']);
+  });
+
   it('leaves no file of content that has been copied in vain, and is carried along later', async () => {
     const { journal, disk } = await watched({ carryLimit: 10 });
     const ids = [await journal.add(mailTo('bob'), inPieces('x'.repeat(100))), await journal.add(mailTo('bob'), inPieces('y'.repeat(100)))].map(({ id }) => id);
@@ -326,6 +341,18 @@ describe('the journal, on a disk that fails', () => {
     expect(await disk.list('journal')).toEqual(['000001.log']);
     empty(disk);
     expect([...(await Journal.on(disk, { delay: () => () => undefined })).mails()].map((mail) => mail.id)).toEqual([id]);
+  });
+
+  it('takes the end of the last segment that was begun for torn, and the beginning of the next, whatever their numbers', async () => {
+    const disk = new SimDisk();
+    await recovered(disk); // makes its FORMAT
+    for (const [segment, length, more] of [[200, 23, 10], [201, 5, 0]] as const) {
+      const draft = encodeFact({ type: 'SEG', version: FORMAT_VERSION, segment }, crc32);
+      seal(draft, { secret: secretOf(0, segment), sequence: 0, watermark: 0 }, crc32);
+      await disk.write(`journal/000${segment}.log`, [draft.octets.subarray(0, length), new Uint8Array(more).fill(1)], 0);
+    }
+    expect((await recovered(disk)).report).toMatchObject({ torn: { name: '200.torn', octets: 10 }, dead: [] });
+    expect((await disk.list('dead')).toSorted()).toEqual(['200.torn', '201.torn']);
   });
 
   it('makes durable what it has read in front of a segment that was begun in vain', async () => {
