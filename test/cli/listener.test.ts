@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatListener, LISTENER } from '../../src/cli/listener.ts';
+import { formatListener, LISTENER, placeKey } from '../../src/cli/listener.ts';
 
 describe('--listen', () => {
   it.each([
@@ -31,6 +31,11 @@ describe('--listen', () => {
   ])('refuses %j', (written) => {
     expect(LISTENER.parse(written)).toBeUndefined();
   });
+});
+
+it('two listeners may each ask for any free port', () => {
+  const keys = ['smtp://127.0.0.1:0', 'smtp://127.0.0.1:25'].map((written) => LISTENER.parse(written)).map((listener) => listener && placeKey(listener));
+  expect(keys).toEqual([undefined, '127.0.0.1:25']);
 });
 
 describe('the line of a listener', () => {

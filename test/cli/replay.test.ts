@@ -67,8 +67,8 @@ describe('ehlo replay', () => {
     expect({ status, out: out.replaceAll(file, 'FILE').replace(/\d+ segm/g, 'N segm') }).toEqual({ status: 0, out: 'FILE:1: as it was, in N segmentations\nFILE:11: as it was, in N segmentations\n' });
   });
 
-  it('says that a file cannot be read', async () => {
-    const { status, out } = await run('/nonexistent/x.smtp');
+  it('says that a file cannot be read, which counts for more than that another is not as it was', async () => {
+    const { status, out } = await run('/nonexistent/x.smtp', '/dev/null');
     expect(status).toBe(64);
     expect(out).toMatch(/^\/nonexistent\/x\.smtp: cannot be read: .*no such file/);
   });

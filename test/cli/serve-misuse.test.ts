@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { NEXT_HOP, ROUTE } from '../../src/cli/option.ts';
+import { OPTIONS } from '../../src/cli/serve-option.ts';
 import { serve } from '../../src/cli/serve.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -81,4 +82,8 @@ describe('ehlo serve cannot read', () => {
     expect(said).toContain(`${users}:2: expected`);
     expect(said).not.toContain('tanstaaf');
   });
+});
+
+it('--max-size 0 is the largest mail that the queue can hold', () => {
+  expect(['0', '1', '4000000000', '4000000001'].map((written) => OPTIONS.maxSize.kind?.parse(written))).toEqual([4_000_000_000, 1, 4_000_000_000, undefined]);
 });
