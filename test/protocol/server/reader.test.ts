@@ -26,6 +26,13 @@ describe('what reads the octets of a peer', () => {
     expect([reader.drop(2), reader.drop(10), reader.empty]).toEqual([2, 2, true]);
   });
 
+  it('tells how many octets of mail data there were, and not those in front of them', () => {
+    const reader = new Reader(false);
+    reader.push(octetsOf('DATA\r\nabc'));
+    expect(textOf(lineOf(reader.readCommand()))).toBe('DATA');
+    expect(reader.readMailData(new MailData({ maxSize: 0, maxTextLine: 1_000 }))).toBe(3);
+  });
+
   it('drops no more than is asked, and within one segment', () => {
     const reader = new Reader(false);
     for (const segment of ['abc', 'de']) reader.push(octetsOf(segment));
