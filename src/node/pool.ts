@@ -132,7 +132,7 @@ export class ConnectionPool {
       this.#timer = undefined;
       const now = this.#options.clock();
       for (const [held, until] of this.#waiting) {
-        if (until > now && held.connection.usable) return this.#arm(until - now);
+        if (until > now) return this.#arm(until - now);
         this.#quit(this.#remove(held));
       }
     }, Math.min(Math.ceil(after), LONGEST_TIMER));

@@ -124,6 +124,7 @@ describe('delivery', () => {
   it('does not fail where only some do', async () => {
     await using server = await startScriptedServer(['S: 521 5.3.2 no mail here', ...FAREWELL]);
     expect(brief((await deliverTo([server.port, await unusedPort()], [BOB])).outcomes)[0]).toMatch(/^deferred /);
+    expect(brief((await deliverTo([await unusedPort(), server.port], [BOB])).outcomes)).toEqual(['deferred 521 5.3.2 mx2.test']);
     expect(brief((await deliverTo([server.port, new Error('DNS on fire')], [BOB])).outcomes)).toEqual(['deferred 521 5.3.2 mx1.test']);
   });
 

@@ -23,7 +23,7 @@ export class Pipeline {
   readonly #longest: Milliseconds;
   #waiting: { readonly action: ClientAction; readonly replies: number }[] = []; // to be handed out; with how many replies each is to bring
   #unsent = 0; //                                                                  of those replies
-  #awaited: Exchange[] = [];
+  readonly #awaited: Exchange[] = [];
   deadline: Milliseconds = Infinity;
 
   /** `longest`: most milliseconds for any wait. */
@@ -106,11 +106,6 @@ export class Pipeline {
   answered(now: Milliseconds): void {
     this.#awaited.shift();
     this.#rearm(now);
-  }
-
-  /** Nothing is awaited any more; what waits to be handed out stays. */
-  clear(): void {
-    this.#awaited = [];
   }
 
   /** So long, for something that is no reply. */

@@ -395,7 +395,6 @@ export class ClientSession {
     this.#event('broken');
     this.#failure ??= untried(failure);
     if (failure.reason === undefined) this.#pipeline.withdraw(); // turned away: content that was not out yet stays here
-    this.#pipeline.clear();
     this.#docket.abandon(failure);
     this.#pipeline.push({ type: 'close' });
   }

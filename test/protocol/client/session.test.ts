@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LIMITS } from '../../../src/protocol/limit.ts';
+import { LIMITS, minutes } from '../../../src/protocol/limit.ts';
 import { AWAITED } from '../../../src/protocol/client/table.ts';
 import type { Awaited } from '../../../src/protocol/client/table.ts';
 import { AT_THE_END, BOB, CAROL, CLIENT, ClientDialogue, IN_TRANSACTION, after, clientAwaiting, clientIn } from '../../support/client-dialogue.ts';
@@ -32,6 +32,20 @@ describe('a mail transaction', () => {
   it('goes in one flight with at most 200 replies to come, that to its end counted', () => {
     const flies = (recipients: number): boolean => clientIn('ready', ['PIPELINING', 'CHUNKING']).mail(Array.from({ length: recipients }, (_, at) => `r${at}@example.com`), { content: octetsOf('hello\r\n') }).includes('BDAT 7 LAST');
     expect([flies(198), flies(199)]).toEqual([true, false]);
+  });
+
+  it('gives its content three minutes for the next piece from the reply to a chunk on (§4.5.3.2.5)', () => {
+    const client = clientIn('ready', ['CHUNKING']);
+    client.mail();
+    client.reply('250 ok');
+    client.reply('250 ok');
+    client.give('hello\r\n');
+    client.wait(minutes(4));
+    client.reply('250 ok');
+    client.wait(minutes(3) - 1);
+    expect(client.session.state).toBe('content');
+    client.wait(1);
+    expect(client.session.state).toBe('closed');
   });
 
   it('goes one command at a time where it did not', () => {
