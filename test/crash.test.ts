@@ -104,7 +104,7 @@ describe('a segment that has decayed', () => {
     const journal = await Journal.on(disk, optionsOf(perform === undefined ? {} : { perform }));
     await journal.checkpoint();
     const lost: string[] = [];
-    for (const wreck of [...wrecks, disk.killed()]) {
+    for (const wreck of [...wrecks, disk.killed(), disk.powerless(random, 0)]) {
       const kept = await Promise.all([path, 'dead/3.log'].map((each) => wreck.read(each).catch(() => undefined)));
       if (!kept.some((each) => each?.join() === octets.join())) lost.push((await wreck.list('journal')).join());
     }
