@@ -512,6 +512,13 @@ describe('a client for many mails', () => {
     expect(server.heard[0]).toMatch(/QUIT\r\n$/);
   });
 
+  it('tells what became of a mail whose fresh connection was lost, and does not try it again by itself', async () => {
+    await using server = await startScriptedServer([...GREETING, 'C: MAIL', '* reset']);
+    await using client = connectTo(`smtp://127.0.0.1:${server.port}`, OPTIONS);
+    expect(brief(await client.send(mailTo('1')))).toBe('deferred 451 connection-lost');
+    expect(server.connections).toBe(1);
+  });
+
   it('keeps no connection whose server takes no further mail in a session (RFC 9422 §4.1)', async () => {
     const one = ['S: 220 mx.test', 'C: EHLO', 'S: 250-mx.test', 'S: 250 LIMITS MAILMAX=1', ...taking().slice(GREETING.length)];
     await using server = await startScriptedServer(one);
