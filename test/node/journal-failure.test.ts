@@ -25,6 +25,26 @@ describe('the journal, on a disk that fails', () => {
     await journal.close();
   });
 
+  it('does not have a mail either that was refused while its record was synced, since the disk failed elsewhere', async () => {
+    const { journal, disk } = await watched({ inlineLimit: 10 });
+    const gate = deferred();
+    let waits = false;
+    const sync = disk.sync.bind(disk);
+    disk.sync = async (path) => {
+      waits ||= path === LOG;
+      if (path === LOG) await gate.promise;
+      return sync(path);
+    };
+    const small = expect(journal.add(mailTo('bob'), inPieces('x'))).rejects.toThrow('the disk failed: EIO');
+    await until(() => waits);
+    failing(disk, 'EIO', ({ type, path }) => type === 'write' && path.startsWith('tmp/'));
+    await expect(journal.add(mailTo('carol'), inPieces('x'.repeat(100)))).rejects.toThrow('the disk failed: EIO');
+    await small;
+    gate.resolve();
+    await turns(20);
+    expect([...journal.mails()]).toEqual([]);
+  });
+
   // EFBIG found by running: under `ulimit -f` one large mail ended the relay with status 74, and again each time that it was tried
   it.each(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EFBIG'])('refuses one large mail when the disk is full, too many files are open, or none may be so large (%s), and goes on', async (code) => {
     const told: string[] = [];
