@@ -26,9 +26,9 @@ const MOST_CONTENT = 2 ** 32 - 2 ** 28;
 /** Throws UsageError for what a queue cannot add, whatever its type promised. */
 export function checkNewMail(mail: NewMail, content: unknown): void {
   if (typeof mail?.reversePath?.text !== 'string' || !Array.isArray(mail.forwardPaths)) throw new UsageError(`add takes a mail, with its reversePath and its forwardPaths, not ${shown(mail)}`);
+  if (!isIterable(content)) throw new UsageError(`add takes the content behind the mail, an async iterable of octets, not ${shown(content)}`);
   if (mail.forwardPaths.length === 0) throw new UsageError('a mail needs a recipient');
   if (mail.id !== undefined && !/^[A-Za-z0-9-]{1,100}$/.test(mail.id)) throw new UsageError(`the id of a mail is up to 100 letters, digits and hyphens, not ${shown(mail.id)}`);
-  if (!isIterable(content)) throw new UsageError(`add takes the content behind the mail, an async iterable of octets, not ${shown(content)}`);
 }
 
 /** Takes content in for a queue. */
