@@ -137,6 +137,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
 
   /** `ours`: nobody else has the socket. */
   #admit(socket: Stream, ours: boolean): void {
+    if (socket.destroyed) return; // no 'close' would ever tell us so
     const proxied = this.#proxies.some((range) => contains(range, socket.remoteAddress ?? ''));
     const ends = this.#endsOf(socket);
     if (this.#settings.budget.overdrawn) return this.#turnedAway.add(socket, 'no memory');
@@ -236,7 +237,8 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
   async #stop(): Promise<void> {
     this.#closed = true;
     this.#wakeLoops();
-    const entranceClosed = this.#entrance?.close();
+    const entranceClosed = this.#closeEntrance();
+    entranceClosed.catch(() => undefined); // it is told in the end
     for (const cut of this.#preparing) cut(); // nothing was said yet, and nothing is in hand
     for (const connection of this.#accepted) connection.refuse(CLOSING); // the loop may never come to them
     this.#accepted.clear();
@@ -246,6 +248,11 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
     for (const timer of this.#graces) clearTimeout(timer);
     this.#settings.patience.close();
     await entranceClosed;
+  }
+
+  /** A promise also where it throws: an embedder may have written it. */
+  async #closeEntrance(): Promise<void> {
+    await this.#entrance?.close();
   }
 
   #halt(): void {

@@ -15,7 +15,7 @@ import { checkCounts, checkNames, checkObject, given, shown, UsageError } from '
 export interface RetrySchedule {
   /** From one attempt to the next; the last one stands for all further ones. Default: 7.5 and 30 minutes, one, two and three hours. */
   readonly intervals: readonly number[];
-  /** How far a mail's clock may be off: 0.1, the default, is a tenth either way. */
+  /** How far a mail's clock may be off, below 1: 0.1, the default, is a tenth either way. */
   readonly jitter: number;
   /** The age at which the relay tries for the last time. Default: five days. */
   readonly expire: number;
@@ -44,7 +44,8 @@ export function scheduleOf(options: Partial<RetrySchedule> = {}): RetrySchedule 
   checkNames(options, RETRY_SCHEDULE);
   const schedule = { ...RETRY_SCHEDULE, ...given(options) };
   checkCounts(schedule, { jitter: 0, expire: 0, expireBounce: 0, delayWarning: 0 });
-  const { intervals } = schedule;
+  const { intervals, jitter } = schedule;
+  if (jitter >= 1) throw new UsageError(`jitter must be below 1, a part of the time (0.1 is a tenth either way), not ${jitter}`); // a clock that stands still, or runs backwards
   if (!(Array.isArray(intervals) && intervals.length > 0 && intervals.every((interval) => interval > 0))) throw new UsageError(`intervals must be milliseconds, one of them at least, not ${shown(intervals)}`);
   return schedule;
 }

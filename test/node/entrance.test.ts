@@ -59,6 +59,35 @@ it('who has gone before is nobody\'s trouble', async () => {
   expect(await (await connect(port)).reply()).toBe('220 mx.test ESMTP ehlo\r\n');
 });
 
+it('who has gone by the time he is handed on has no session, and takes no place', async () => {
+  const [near] = pair();
+  near.destroy();
+  await turns(3);
+  server = await listen({ port: 0, hostname: 'mx.test' }, { message: () => accept() });
+  server.accept(near);
+  expect(server.sessions).toBe(0);
+});
+
+it.each([
+  ['rejects', () => Promise.reject(new Error('no way'))],
+  ['throws', () => { throw new Error('no way'); }],
+])('where it cannot be closed (%s), sessions come to their end all the same, and behind that it is told', async (_, close) => {
+  const [near, far] = pair();
+  let come: (socket: DuplexStream) => void = () => undefined;
+  const answers: (() => void)[] = [];
+  const served = await listen({ entrance: { host: '', port: 0, begin: (accept) => void (come = accept), close }, hostname: 'mx.test' }, { client: () => new Promise<undefined>((resolve) => answers.push(() => resolve(undefined))), message: () => accept() });
+  let said = '';
+  far.on('data', (octets) => void (said += decodeLatin1(octets)));
+  come(near);
+  const closed = served.close().then(() => 'closed', (error: Error) => `${served.sessions} sessions: ${error.message}`);
+  await turns(3);
+  for (const answer of answers) answer();
+  expect(await closed).toBe('0 sessions: no way');
+  await turns(3);
+  expect(said).toBe('220 mx.test ESMTP ehlo\r\n421 4.3.2 mx.test shutting down, closing connection\r\n');
+  near.destroy();
+});
+
 it('closed, it lets nobody in, and those go who waited', async () => {
   const entrance = await ListeningEntrance.open({ host: '127.0.0.1', port: 0 });
   const waiting = await connect(entrance.port);

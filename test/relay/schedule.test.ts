@@ -106,6 +106,8 @@ describe('a schedule that an embedder gives', () => {
   it.each<[string, object]>([
     ['intervals must be milliseconds, one of them at least, not []', { intervals: [] }],
     ['intervals must be milliseconds, one of them at least, not ["7m"]', { intervals: ['7m'] }],
+    ['jitter must be below 1, a part of the time (0.1 is a tenth either way), not 1', { jitter: 1 }],
+    ['jitter must be below 1, a part of the time (0.1 is a tenth either way), not 60000', { jitter: 60_000 }], // an early mail was due again before it was tried, and so at once, without end
     ['expire must be a number of at least 0, not "5d"', { expire: '5d' }],
   ])('is misuse where mail could never be due: %s', (message, given) => {
     expect(() => scheduleOf(given)).toThrow(new UsageError(message));
