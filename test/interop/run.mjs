@@ -13,7 +13,7 @@ if (!existsSync(EHLO)) {
   console.error('interop: the program is not built: run `npm run build` first');
   process.exit(1);
 }
-for (const file of ['shutdown', 'crash', 'receive', 'relay', 'failure', 'bad-input', 'command', 'system-call', 'queue', 'secure', 'transcript', 'recording', 'hostile-server', 'odd-server', 'hostile-client', 'real-servers', 'real-relays', 'policy', 'smtp-sink', 'operate', 'matrix']) await import(`./${file}.mjs`);
+for (const file of ['shutdown', 'crash', 'receive', 'relay', 'failure', 'bad-input', 'command', 'system-call', 'power', 'queue', 'secure', 'transcript', 'recording', 'hostile-server', 'odd-server', 'hostile-client', 'real-servers', 'real-relays', 'policy', 'smtp-sink', 'operate', 'matrix']) await import(`./${file}.mjs`);
 const { passed, failed } = await runChecks(process.argv[2] ?? '');
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -4,7 +4,7 @@
 //
 //   node test/power/power-loss.mjs [--file-systems ext4,xfs,btrfs] [--seconds 15] [--images 50] [--workers 1] [--seed 1] [--forget-syncs]
 //
-// It needs root, loop devices and FUSE, Python with fusepy (Debian: python3-fusepy), and the programs that make the file systems.
+// It needs root, loop devices, FUSE, and the programs that make the file systems (Debian: e2fsprogs, xfsprogs, btrfs-progs).
 // A line for each of them, and status 1 where a mail is missing, damaged or double. `--forget-syncs` has the program under test
 // sync nothing: then mail is missing, or this would see nothing.
 //
@@ -41,7 +41,7 @@ const HERE = '<carol@here.test>'; // into the Maildir
 const ELSEWHERE = '<bob@elsewhere.test>'; // to the next hop, which takes four in ten only when they come again
 
 const EHLO = fileURLToPath(new URL('../../dist/cli/ehlo.js', import.meta.url));
-const RECORDING_DISK = fileURLToPath(new URL('recording-disk.py', import.meta.url));
+const RECORDING_DISK = fileURLToPath(new URL('recording-disk.mjs', import.meta.url));
 const MAKE = { ext4: ['mkfs.ext4', '-q', '-F'], xfs: ['mkfs.xfs', '-q'], btrfs: ['mkfs.btrfs', '-q'] };
 const NO_SYNCS = `data:text/javascript,import fs from 'node:fs'; import { syncBuiltinESMExports } from 'node:module'; fs.fdatasync = fs.fsync = (_, done) => done(null); syncBuiltinESMExports();`;
 
@@ -75,7 +75,7 @@ function numberOf(octets) {
   return isWhole ? Number(number) : undefined;
 }
 
-/** Runs the program until it is killed; returns what was acknowledged, and what the next hop took, when. */
+/** Runs the program until it is killed; returns what was acknowledged, what the next hop took, and when; and when it was killed. */
 async function load(mount) {
   const acknowledged = []; // { number, to, at }
   const taken = new Map(); // when, by number
@@ -114,11 +114,12 @@ async function load(mount) {
       if (random() < 0.5) await sleep(below(20));
     }
   }));
+  const killed = seconds();
   relay.kill('SIGKILL');
   await ended;
   await Promise.all([client.close(), hop.close(0)]);
   await sleep(500); // workers see that their primary has gone
-  return { acknowledged, taken };
+  return { acknowledged, taken, killed };
 }
 
 /** The entries of a record; the octets stay where they are. */
@@ -192,22 +193,22 @@ async function tryIn(scratch, system) {
   truncateSync(blank, DISK);
   run(...MAKE[system], blank);
   run('cp', '--sparse=always', blank, disk);
-  const recorder = spawn('/usr/bin/python3', [RECORDING_DISK, disk, folder, recordFile], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const recorder = spawn(process.execPath, [RECORDING_DISK, disk, folder, recordFile], { stdio: ['ignore', 'ignore', 'inherit'] });
   let isGone = false;
   const over = new Promise((resolve) => recorder.on('exit', resolve).on('error', resolve)).then(() => (isGone = true));
   await until('the disk is there', () => isGone || existsSync(join(folder, 'disk.img')));
-  if (isGone) throw new Error('the disk that records does not come up: it takes root, FUSE, and fusepy for /usr/bin/python3');
+  if (isGone) throw new Error('the disk that records does not come up: it takes root and FUSE');
   run('mount', '-o', 'loop', join(folder, 'disk.img'), mount);
   const begin = seconds();
-  const { acknowledged, taken } = await load(mount);
+  const { acknowledged, taken, killed } = await load(mount);
   run('umount', mount);
-  recorder.kill('SIGTERM'); // it gives its folder up
+  run('umount', folder);
   await over;
 
   const record = openSync(recordFile, 'r');
   const entries = entriesOf(record);
-  const later = [...entries.keys()].filter((at) => entries[at].time > begin);
-  const moments = Array.from({ length: Number(values.images) }, () => pick(later)).sort((a, b) => a - b);
+  const within = [...entries.keys()].filter((at) => entries[at].time > begin && entries[at].time < killed);
+  const moments = Array.from({ length: Number(values.images) }, () => pick(within)).sort((a, b) => a - b);
   const found = { images: 0, looked: 0, missing: 0, faults: 0 };
   const complain = (kind, text) => {
     if (found[kind]++ < 5) console.log(`${system}: ${text}`);
