@@ -49,6 +49,7 @@ declare module 'node:stream' {
     on(event: 'end' | 'close' | 'drain' | 'connect', listener: () => void): void;
     on(event: 'error', listener: (error: Error & { readonly code?: string }) => void): void;
     removeAllListeners(event: 'data'): void;
+    removeListener(event: 'end' | 'close', listener: () => void): void;
   }
 }
 
@@ -287,7 +288,6 @@ declare module 'node:tls' {
     /** `_tlsError` is not documented. */
     on(event: '_tlsError', listener: () => void): void;
     once(event: 'secure', listener: () => void): void;
-    removeListener(event: 'end' | 'close', listener: () => void): void;
     on(event: 'data', listener: (octets: Uint8Array) => void): void;
     on(event: 'end' | 'close' | 'drain' | 'connect', listener: () => void): void;
     on(event: 'error', listener: (error: Error & { readonly code?: string }) => void): void;

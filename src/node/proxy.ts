@@ -46,6 +46,9 @@ export class NoProxyHeader extends Error {
   }
 }
 
+/** With 'end' the other direction may stay open. */
+const ENDS = ['end', 'close'] as const;
+
 /**
  * Reads the header that a trusted proxy has put in front, and puts back what follows it. Rejects with NoProxyHeader for what is no
  * header, and where none comes in time, and otherwise where a proxy has only looked whether somebody listens; the connection is then to
@@ -55,16 +58,14 @@ export class NoProxyHeader extends Error {
 export function readProxyHeader(socket: Stream): Promise<Ends> {
   const decoder = new ProxyHeaderDecoder();
   return new Promise((resolve, reject) => {
-    let settled = false;
     let begun = false;
     const { address } = clientOf(socket);
     const timer = setTimeout(() => settle(new NoProxyHeader(address, `none came in ${PATIENCE} ms`)), PATIENCE);
     const broken = (): void => settle(begun ? new NoProxyHeader(address, 'it has no end') : new Error('nothing came'));
     const settle = (error?: Error): void => {
-      if (settled) return;
-      settled = true;
       clearTimeout(timer);
       socket.removeAllListeners('data');
+      for (const end of ENDS) socket.removeListener(end, broken);
       socket.pause();
       const { header } = decoder;
       if (error !== undefined) return reject(error);
@@ -81,8 +82,6 @@ export function readProxyHeader(socket: Stream): Promise<Ends> {
       settle();
       if (end < octets.length) socket.unshift(octets.subarray(end));
     });
-    socket.on('error', broken);
-    socket.on('end', broken); // the other direction may stay open
-    socket.on('close', broken);
+    for (const end of ENDS) socket.on(end, broken);
   });
 }

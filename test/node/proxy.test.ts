@@ -3,6 +3,7 @@ import type { SessionFacts } from '../../src/node/hook.ts';
 import type { ListenOptions } from '../../src/node/listen.ts';
 import { endsOf, type Stream } from '../../src/node/proxy.ts';
 import { UsageError } from '../../src/wire/usage.ts';
+import { pair } from '../support/duplex-pair.ts';
 import { listening } from '../support/listening.ts';
 import { latin1, type RawPeer } from '../support/raw-peer.ts';
 import { certificate, shakeHands } from '../support/tls-peer.ts';
@@ -32,23 +33,27 @@ describe('the ends of a connection', () => {
     const socket = { remoteAddress: address, remotePort: 4711, localAddress: address, localPort: 25 } as unknown as Stream; // all that is asked of it
     expect(endsOf(socket)).toEqual({ client: { address: known, port: 4711 }, server: { address: known, port: 25 } });
   });
+
+  it('that has no addresses', () => {
+    expect(endsOf(pair()[0])).toEqual({ client: { address: '', port: 0 }, server: { address: '', port: 0 } });
+  });
 });
 
 describe('a PROXY header', () => {
   it.each([
-    ['version 1', V1, { address: '192.0.2.7', port: 56_324 }],
-    ['version 1, IPv6', 'PROXY TCP6 2001:db8::7 2001:db8::1 56324 25\r\n', { address: '2001:db8::7', port: 56_324 }],
-    ['version 1, IPv6 that carries IPv4,', 'PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.1 56324 25\r\n', { address: '192.0.2.7', port: 56_324 }],
-    ['version 2', V2, { address: '192.0.2.7', port: 56_324 }],
-    ['version 2, IPv6', V2_IPV6, { address: '2001:db8::7', port: 56_324 }],
-    ['version 2, IPv6 that carries IPv4,', V2_MAPPED, { address: '192.0.2.7', port: 56_324 }],
-  ])('of %s says who the client is', async (_, header, client) => {
+    ['version 1', V1, '192.0.2.7', '198.51.100.1'],
+    ['version 1, IPv6', 'PROXY TCP6 2001:db8::7 2001:db8::1 56324 25\r\n', '2001:db8::7', '2001:db8::1'],
+    ['version 1, IPv6 that carries IPv4,', 'PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.1 56324 25\r\n', '192.0.2.7', '198.51.100.1'],
+    ['version 2', V2, '192.0.2.7', '198.51.100.1'],
+    ['version 2, IPv6', V2_IPV6, '2001:db8::7', '2001:db8::1'],
+    ['version 2, IPv6 that carries IPv4,', V2_MAPPED, '192.0.2.7', '198.51.100.1'],
+  ])('of %s says who the client is, and to which address it came', async (_, header, client, server) => {
     const { open, clients, servers } = await behind();
     const peer = await open();
     peer.say(latin1(header));
     expect(await peer.reply()).toMatch(/^220/);
-    expect(clients).toEqual([client]);
-    expect(servers[0]?.port).toBe(25);
+    expect(clients).toEqual([{ address: client, port: 56_324 }]);
+    expect(servers).toEqual([{ address: server, port: 25 }]);
   });
 
   it.each([['UNKNOWN', 'PROXY UNKNOWN\r\n'], ['LOCAL', V2_LOCAL]])('that says %s leaves the addresses of the connection', async (_, header) => {
@@ -98,10 +103,14 @@ describe('a PROXY header', () => {
     expect(server.sessions).toBe(0);
   });
 
-  it('that does not come closes the connection without a word to it, after a while', async () => {
+  it('that does not come closes the connection without a word to it, after a while, and none of which it came', async () => {
     const { open, clients } = await behind();
+    const other = await open();
+    other.say(V1);
+    await other.reply();
     expect(await (await open()).rest()).toBe('');
-    expect(clients).toEqual([]);
+    expect(await other.command('NOOP')).toMatch(/^250 /);
+    expect(clients).toHaveLength(1);
     expect(errors.map(({ message }) => message)).toEqual(['a connection from the proxy 127.0.0.1 was closed: no valid PROXY header (none came in 3000 ms)']);
   });
 
