@@ -31,7 +31,7 @@ export class TracedContent implements AsyncIterable<Uint8Array> {
     };
     let stopped = false;
     const stop = (): void => {
-      if (!stopped) void source.return?.();
+      if (!stopped) (async () => source.return?.())().catch(() => undefined); // what is read no further may end as it likes
       stopped = true;
     };
     let begun = false;

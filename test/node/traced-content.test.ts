@@ -59,6 +59,14 @@ describe('traced content', () => {
     expect((await seen((field, content) => new TracedContent(field, content), [received.repeat(100)])).end).toContain('the mail is in a loop');
   });
 
+  it.each([
+    ['rejects', () => Promise.reject(new Error('it cannot be closed'))],
+    ['throws', () => { throw new Error('it cannot be closed'); }],
+  ])('is refused for that alone where its source does not end well: %s', async (_, end) => {
+    const source: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: false, value: encodeAscii(received.repeat(100)) }), return: end }) };
+    await expect((async () => { for await (const _ of new TracedContent(FIELD, source)); })()).rejects.toThrow(LoopError);
+  });
+
   it('gives nothing after its end', async () => {
     const iterator = new TracedContent(FIELD, (async function* () {})())[Symbol.asyncIterator]();
     expect((await iterator.next()).value).toBe(FIELD);
