@@ -1,6 +1,6 @@
 // The client's connections against our own server, and against scripts where a server of ours would not do so.
 
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { describe, expect, it, vi } from 'vitest';
 import { connect } from '../../src/node/connect.ts';
@@ -88,10 +88,17 @@ describe('TLS (RFC 3207)', () => {
 
   // shows RFC4954:14-3 RFC4954:14-5 RFC8689:4.2.1-5
   it('is verified for the name that was meant', async () => {
-    const { server } = await serveKeeping({ tls: new TlsServer(MX) });
+    const { server, mails } = await serveKeeping({ tls: new TlsServer(MX) });
     const tls = new TlsClient({ ca: MX.cert });
-    expect(await sendOne(server, { tls, tlsPolicy: 'verify' })).toMatchObject({ state: 'delivered', tls: { verified: true } });
-    expect(await sendOne(server, { tls, tlsPolicy: 'verify', serverName: '127.0.0.1' })).toMatchObject({ state: 'delivered', tls: { verified: true } }); // an address may stand in a certificate too
+    const verified = await sendOne(server, { tls, tlsPolicy: 'verify' });
+    expect(verified).toMatchObject({ state: 'delivered', tls: { verified: true } });
+    expect(verified?.tls).not.toHaveProperty('fault');
+    expect(await sendOne(server, { tls, tlsPolicy: 'verify', serverName: '127.0.0.1' })).toMatchObject({ state: 'delivered', tls: { verified: true } }); // an address may stand in a certificate too,
+    for (const serverName of ['192.0.2.1', '::1']) {
+      expect(await sendOne(server, { tls, tlsPolicy: 'verify', serverName })).toMatchObject({ state: 'deferred', reason: 'tls-not-verified' });
+      await sendOne(server, { tls, serverName });
+    }
+    expect(mails.map(({ session }) => session.tls?.serverName)).toEqual(['mx.test', undefined, undefined, undefined]); // but is not asked for (RFC 6066 §3)
     expect(await sendOne(server, { tls, tlsPolicy: 'verify', serverName: 'other.test' })).toMatchObject({ state: 'deferred', reason: 'tls-not-verified', reply: { lines: [expect.stringContaining('the certificate is not for this host')] } });
     expect(await sendOne(server, { tls: new TlsClient({ ca: certificate('other').cert }), tlsPolicy: 'verify' })).toMatchObject({ state: 'deferred', reason: 'tls-not-verified' });
   });
@@ -146,16 +153,31 @@ describe('TLS (RFC 3207)', () => {
     expect(mails).toEqual([]);
   });
 
-  // found with a server that wants a certificate of the client's: "connection lost", and no word of why
-  it('that breaks behind the handshake is told of in its own words', async () => {
-    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void new TlsServer(MX).secure(socket).done.then(() => socket.write(latin1('no record of TLS\r\n'))));
+  it.each<[string, RegExp, (socket: Socket) => void]>([
+    ['what is no TLS', /^the TLS handshake failed: what came is no TLS$/, (socket) => void socket.write(latin1('220 mx.test\r\n'))],
+    ['an alert', /^the TLS handshake failed: (?:sslv3|ssl\/tls) alert handshake failure$/, (socket) => socket.on('data', () => void socket.write(latin1('\x15\x03\x01\x00\x02\x02\x28')))],
+    ['half a record, and the end', /^the TLS handshake failed: the connection was closed$/, (socket) => socket.on('data', () => {
+      socket.write(latin1('\x16\x03\x03\x02\x00\x01'));
+      socket.end();
+    })],
+    ['a reset', /^the TLS handshake failed: read ECONNRESET$/, (socket) => socket.on('data', () => socket.resetAndDestroy())],
+    // found with a server that wants a certificate of the client's: "connection lost", and no word of why
+    ['a handshake, and no record of TLS', /^connection lost: (?:what came is no TLS|bad record type)$/, (socket) => void new TlsServer(MX).secure(socket).done.then(() => socket.write(latin1('no record of TLS\r\n')))], // the latter is OpenSSL's
+    ['a handshake, and the end', /^connection lost$/, (socket) => void new TlsServer(MX).secure(socket).done.then(() => socket.end())],
+  ])('that is answered with %s breaks, and says so: %s', async (_, text, answer) => {
+    const sockets: Socket[] = [];
+    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      sockets.push(socket);
+      answer(socket);
+    });
     await new Promise<void>((resolve) => {
       listener.on('listening', resolve);
       listener.listen({ host: '127.0.0.1', port: 0 });
     });
     const address = listener.address();
     const port = address !== null && typeof address !== 'string' ? address.port : 0;
-    expect(await sendOne({ port }, { tlsAtOnce: true })).toMatchObject({ state: 'deferred', reason: 'connection-lost', reply: { lines: [expect.stringMatching(/^connection lost: (?:what came is no TLS|bad record type)$/)] } }); // the latter is OpenSSL's
+    expect(await sendOne({ port }, { tlsAtOnce: true })).toMatchObject({ state: 'deferred', reply: { lines: [expect.stringMatching(text)] } });
+    for (const socket of sockets) socket.destroy();
     await new Promise<void>((resolve) => listener.close(resolve));
   });
 
