@@ -196,7 +196,7 @@ export class Server implements AsyncIterable<Connection>, AsyncDisposable {
       const secured = this.#tlsAtOnce?.secure(raw);
       if (secured !== undefined) ({ socket } = secured);
       const facts = await secured?.done;
-      if (this.#closed || socket.destroyed) throw new Error('the connection is gone, or not served any more');
+      if (socket.destroyed) throw new Error('the connection is gone');
       this.#serve(socket, client, ends, facts);
       served = true;
     } catch (error) {

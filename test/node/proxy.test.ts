@@ -114,6 +114,16 @@ describe('a PROXY header', () => {
     expect(errors.map(({ message }) => message)).toEqual(['a connection from the proxy 127.0.0.1 was closed: no valid PROXY header (none came in 3000 ms)']);
   });
 
+  it('that has not come when the server closes is no fault of the proxy', async () => {
+    const { open, server } = await behind();
+    const peer = await open();
+    peer.say('PROXY TCP4 ');
+    await turns(5);
+    await server.close();
+    expect(await peer.rest()).toBe('');
+    expect(errors).toEqual([]);
+  });
+
   it('is an unknown command where its sender is no proxy', async () => {
     const { open, clients } = await behind({ proxyFrom: ['192.0.2.0/24'] });
     const peer = await open();

@@ -1,11 +1,12 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { Room } from '../../src/node/room.ts';
+import { pair } from '../support/duplex-pair.ts';
 import { listening } from '../support/listening.ts';
 import { certificate, shakeHands, startTls } from '../support/tls-peer.ts';
-import { until } from '../support/turn.ts';
+import { turns, until } from '../support/turn.ts';
 
-const { serve, connect, greeted } = listening();
+const { serve, connect, greeted, inData } = listening();
 
 describe('room for connections', () => {
   it('is a thousand in all and fifty for each address, where nothing is said', () => {
@@ -58,6 +59,42 @@ describe('a full server', () => {
     const peer = await shakeHands(first);
     expect(await peer.reply()).toMatch(/^220/);
     expect(await (await connect(server)).rest()).toBe('');
+  });
+
+  it('has room again for a client whose handshake came to nothing', async () => {
+    const server = await serve({ tls: certificate('mx'), tlsAtOnce: true, maxConnectionsPerClient: 1 });
+    (await connect(server)).reset();
+    let heard = '';
+    while (!heard.startsWith('220')) heard = await shakeHands(await connect(server)).then((peer) => peer.reply(), () => '');
+  });
+
+  it('has room for others after one that came too often was turned away', async () => {
+    const server = await serve({ maxConnections: 2, maxConnectionsPerClient: 1 });
+    await (await connect(server)).reply();
+    for (let turned = 0; turned < 3; turned += 1) expect(await (await connect(server)).rest()).toMatch(/^421 /);
+    const [near] = pair(); // has no address
+    server.accept(near);
+    expect(server.sessions).toBe(2);
+    near.destroy();
+  });
+
+  it('of memory says so, beyond what holding back can do about it', async () => {
+    const server = await serve({ maxBuffered: 40_000 }, { message: () => new Promise(() => undefined) });
+    const peer = await inData(server);
+    peer.say('x'.repeat(70).concat('\r\n').repeat(700));
+    await until(() => server.buffered > 45_000);
+    expect(await (await connect(server)).reply()).toMatch(/^220/);
+    peer.say('x'.repeat(70).concat('\r\n').repeat(700));
+    await until(() => server.buffered > 60_000);
+    expect(await (await connect(server)).rest()).toBe('421 4.3.2 mx.test too much mail at a time, try again later\r\n');
+  });
+
+  it('that closes cuts those in the handshake', async () => {
+    const server = await serve({ tls: certificate('mx'), tlsAtOnce: true });
+    const peer = await connect(server);
+    await turns(3);
+    await server.close();
+    expect(await peer.rest()).toBe('');
   });
 
   // found by running: a client that had as many connections as it may, and came anew when it had heard goodbye, was read before its end was
