@@ -91,10 +91,18 @@ describe('a full server', () => {
 
   it('that closes cuts those in the handshake', async () => {
     const server = await serve({ tls: certificate('mx'), tlsAtOnce: true });
-    const peer = await connect(server);
-    await turns(3);
+    const [near] = pair();
+    server.accept(near);
     await server.close();
-    expect(await peer.rest()).toBe('');
+    await turns(3);
+    expect(near.destroyed).toBe(true);
+  });
+
+  it('has the memory again of a mail that its hook neither reads nor answers in time', async () => {
+    const server = await serve({ hookTimeout: 50 }, { message: () => new Promise(() => undefined) });
+    const peer = await inData(server);
+    expect(await peer.command('Subject: x\r\n\r\ntext\r\n.')).toMatch(/^451 4\.3\.0 /);
+    expect(server.buffered).toBe(0);
   });
 
   // found by running: a client that had as many connections as it may, and came anew when it had heard goodbye, was read before its end was

@@ -21,6 +21,16 @@ function snapshots(): { readonly facts: SessionFacts[]; readonly note: (asked: {
 }
 
 describe('STARTTLS (RFC 3207)', () => {
+  it('waits for no handshake where the server closes', async () => {
+    const server = await serve({ tls: certificate('mx') });
+    const peer = await greeted(server);
+    expect(await peer.command('STARTTLS')).toMatch(/^220 /);
+    const closed = server.close();
+    expect(server.sessions).toBe(0);
+    await closed;
+    expect(await peer.rest()).toBe('');
+  });
+
   // shows RFC3207:3-1
   it('is announced where there is a certificate, and not any more under TLS (§4.2)', async () => {
     const server = await serve({ tls });
