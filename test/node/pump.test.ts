@@ -138,6 +138,34 @@ describe('a pump', () => {
     expect(writes).toEqual(['ab', 'c', 'abc']);
   });
 
+  it('tells who waits for a write that it was never taken, of a stream too that says nothing of it when it is gone', async () => {
+    const [socket] = pair(1);
+    const session = new Puppet();
+    const pump = new Pump<Action>(socket, session, { act: () => undefined, closed: () => undefined });
+    const told = vi.fn();
+    pump.watchWrites();
+    session.send('never read');
+    pump.turn();
+    pump.flushed(told);
+    expect(told).not.toHaveBeenCalled();
+    socket.destroy();
+    await turns(2);
+    expect(told.mock.calls).toEqual([[false]]);
+  });
+
+  it('is told that it was cut by an action before the next is handed out', async () => {
+    await using ends = await loopback();
+    const session = new Puppet();
+    const notes: string[] = [];
+    session.actions.push({ type: 'note', text: 'cut' }, { type: 'note', text: 'what is left' });
+    const pump: Pump<Action> = new Pump<Action>(ends.socket, session, { act: ({ text }) => {
+      notes.push([text, ...session.told].join(', '));
+      if (text === 'cut') pump.cut();
+    }, closed: () => undefined });
+    pump.turn();
+    expect(notes).toEqual(['cut', 'what is left, lost']);
+  });
+
   it('that is cut has written what was said', async () => {
     await using on = await stage();
     on.session.send('421 enough\r\n');
@@ -201,6 +229,21 @@ describe('back-pressure', () => {
     expect(most).toBeLessThan(MEGABYTE);
   });
 
+  it('of a hold is charged for what it keeps, and once for what Node may have read ahead, until it is over', async () => {
+    await using ends = await loopback();
+    const session = new Puppet();
+    let charged = 0;
+    const pump = new Pump<Action>(ends.socket, session, { act: () => undefined, closed: () => undefined }, { charge: (octets) => void (charged += octets) });
+    pump.hold();
+    ends.peer.say('wait');
+    await until(() => charged > 0);
+    ends.socket.emit('data', latin1('and more')); // as what was read ahead
+    expect(charged).toBe(4 + 8 + 65_536 + 16_384);
+    pump.release();
+    expect(session.received).toBe(12);
+    expect(charged).toBe(0);
+  });
+
   it('still hands out actions during a hold', async () => {
     await using on = await stage();
     on.pump.hold();
@@ -226,7 +269,11 @@ describe('of much that is to be done at a time', () => {
 
   it('a share is done, and the rest when others have had their turns, before anything further that comes', async () => {
     await using on = await stage({ givesWay: true });
-    on.session.onReceive = () => work(on.session);
+    const begun: number[] = [];
+    on.session.onReceive = () => {
+      begun.push(on.session.asked);
+      work(on.session);
+    };
     on.peer.say('work');
     await until(() => on.session.asked > 0);
     const { asked } = on.session;
@@ -235,7 +282,7 @@ describe('of much that is to be done at a time', () => {
     on.pump.hold();
     on.pump.release(); // an answer came in between
     expect(on.session.asked).toBe(asked);
-    on.peer.say('more work');
+    on.socket.emit('data', latin1('more work'));
     let most = 0;
     for (let before = asked; before < 2 * WORK; before = on.session.asked) {
       await until(() => on.session.asked > before);
@@ -243,6 +290,7 @@ describe('of much that is to be done at a time', () => {
     }
     expect(most).toBeLessThan(WORK / 2);
     expect(on.session.told.filter((told) => told !== 'nothing')).toEqual(['receive work', 'receive more work']);
+    expect(begun).toEqual([0, WORK]);
     expect(on.socket.isPaused()).toBe(false);
   });
 
@@ -333,6 +381,21 @@ describe.concurrent('the end of a session', () => { // one of them waits two sec
     expect(await on.peer.rest()).toBe('554 no\r\n');
     await until(() => on.socket.bytesRead === MEGABYTE);
     expect(on.session.received).toBe(0);
+  });
+
+  it('leaves no timer behind where the peer ends its own', async () => {
+    const set = vi.spyOn(Alarm, 'set');
+    const off = vi.spyOn(Alarm.prototype, 'off');
+    await using on = await stage();
+    on.session.close();
+    on.pump.turn();
+    const alarm: unknown = set.mock.results.at(-1)?.value;
+    on.peer.end();
+    await until(() => on.socket.destroyed);
+    await turns();
+    expect(off.mock.contexts).toContain(alarm);
+    set.mockRestore();
+    off.mockRestore();
   });
 
   it('is cut after a while where the peer keeps its side open', async () => {
