@@ -8,7 +8,7 @@ import { makeCredential, Users } from '../../src/node/credential.ts';
 import type { Mail } from '../../src/node/hook.ts';
 import type { Server } from '../../src/node/server.ts';
 import { openConnection, type Outgoing, type SenderConnection, type SenderOptions } from '../../src/node/sender.ts';
-import { TlsClient } from '../../src/node/tls-client.ts';
+import { TlsClient, tlsClientOf } from '../../src/node/tls-client.ts';
 import { TlsServer } from '../../src/node/tls.ts';
 import type { Outcome } from '../../src/protocol/client/action.ts';
 import { accept, refuse } from '../../src/protocol/server/verdict.ts';
@@ -183,7 +183,9 @@ describe('TLS (RFC 3207)', () => {
 
   it('wants authorities that are some', () => {
     for (const ca of ['', 'rubbish', '-----BEGIN CERTIFICATE-----\nrubbish\n-----END CERTIFICATE-----\n']) expect(() => new TlsClient({ ca })).toThrow(UsageError);
-    expect(() => new TlsClient({ ca: MX.cert })).not.toThrow();
+    expect(() => new TlsClient({ cas: MX.cert } as object)).toThrow(new UsageError('there is no option cas: did you mean ca?'));
+    const tls = new TlsClient({ ca: MX.cert });
+    expect(tlsClientOf(tls)).toBe(tls); // and not one with Node's own
   });
 });
 

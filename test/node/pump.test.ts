@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { Alarm } from '../../src/node/alarm.ts';
 import { now } from '../../src/node/now.ts';
 import { Pump, type Pumped } from '../../src/node/pump.ts';
+import { finishThisTurn } from '../../src/node/turn-end.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { pair } from '../support/duplex-pair.ts';
 import { loopback, type Loopback } from '../support/loopback.ts';
@@ -144,6 +145,10 @@ describe('a pump', () => {
     const pump = new Pump<Action>(socket, session, { act: () => undefined, closed: () => undefined });
     const told = vi.fn();
     pump.watchWrites();
+    for (let atOnce = true; atOnce; ) { // until writes wait for the end of this turn
+      atOnce = false;
+      finishThisTurn({ finish: () => void (atOnce = true) });
+    }
     session.send('never read');
     pump.turn();
     pump.flushed(told);
