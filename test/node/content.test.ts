@@ -158,6 +158,13 @@ describe('content that comes to nothing', () => {
     await expect(pieces.next()).rejects.toThrow('peer gone');
   });
 
+  it('ends in the first of two errors', async () => {
+    const { content } = stage();
+    content.fail(new Error('peer gone'));
+    content.fail(new Error('too late'));
+    await expect(content[Symbol.asyncIterator]().next()).rejects.toThrow('peer gone');
+  });
+
   it('is no error for who had read all of it', async () => {
     const { content } = stage();
     content.push(latin1('a'));
