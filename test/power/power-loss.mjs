@@ -100,9 +100,23 @@ async function load(mount) {
   let printed = '';
   relay.stderr.setEncoding('utf8').on('data', (text) => (printed += text));
   const port = () => /listening on smtp:\/\/127\.0\.0\.1:(\d+)/.exec(printed)?.[1];
-  await until('ehlo serve listens', () => port() !== undefined);
+  let killed;
+  try {
+    await until('ehlo serve listens', () => port() !== undefined);
+    await send(port(), acknowledged);
+  } finally { // whatever comes of it: nothing is to hold the file system
+    killed = seconds();
+    relay.kill('SIGKILL');
+    await ended;
+    await hop.close(0);
+    await sleep(500); // workers see that their primary has gone
+  }
+  return { acknowledged, taken, killed };
+}
 
-  const client = connectTo(`smtp://127.0.0.1:${port()}`, { connections: CLIENTS });
+/** Sends mail to the port for some seconds; notes what was acknowledged. */
+async function send(port, acknowledged) {
+  const client = connectTo(`smtp://127.0.0.1:${port}`, { connections: CLIENTS });
   const end = seconds() + Number(values.seconds);
   let mails = 0;
   await Promise.all(Array.from({ length: CLIENTS }, async () => {
@@ -114,12 +128,7 @@ async function load(mount) {
       if (random() < 0.5) await sleep(below(20));
     }
   }));
-  const killed = seconds();
-  relay.kill('SIGKILL');
-  await ended;
-  await Promise.all([client.close(), hop.close(0)]);
-  await sleep(500); // workers see that their primary has gone
-  return { acknowledged, taken, killed };
+  await client.close();
 }
 
 /** The entries of a record; the octets stay where they are. */

@@ -43,7 +43,7 @@ export class PayloadWriter {
     return this.written;
   }
 
-  /** `value`: an integer from 0 to 2 ** 53 - 1. Throws UsageError for any other number: it would be read as something else, if at all. */
+  /** `value`: from 0 to 2 ** 53 - 1; a fraction is left out. Throws UsageError for any other number: it would be read as something else, if at all. */
   number(value: number): void {
     if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new UsageError(`the queue keeps numbers from 0 to 2 ** 53 - 1, not ${shown(value)}`);
     this.reserve(8);
