@@ -14,7 +14,7 @@ import { InUse } from '../node/lock.ts';
 import { operate, ORDERS, type Answer, type Done, type OrderName, type Request } from '../node/operation.ts';
 import { partFolder, partsOf } from '../node/part.ts';
 import { pause } from '../node/pause.ts';
-import { becomeOwner } from '../node/privilege.ts';
+import { become, ownerOf } from '../node/privilege.ts';
 import { visible } from '../wire/visible.ts';
 import { runCommand, type Terminal, type Usage } from './command-line.ts';
 import { misuse, quoted, suggest, type Misuse } from './misuse.ts';
@@ -114,7 +114,8 @@ async function printPart(printer: Printer, folder: string, terminal: Terminal): 
 
 /** Opens a part that no relay has. */
 async function printStopped(printer: Printer, folder: string, terminal: Terminal): Promise<void> {
-  await becomeOwner(folder, 'FORMAT'); // what root wrote, a relay that is not root could not read again, and would not start
+  const owner = await ownerOf(folder, 'FORMAT'); // what root wrote, a relay that is not root could not read again, and would not start
+  if (owner !== undefined) become(owner);
   const journal = await Journal.open(folder, { idle: true });
   reportRecovery(terminal, folder, journal.report);
   try {

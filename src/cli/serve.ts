@@ -15,7 +15,7 @@ import { EXIT } from '../node/exit-status.ts';
 import { openLog } from '../node/log.ts';
 import { machineName } from '../node/machine-name.ts';
 import type { MetricServer } from '../node/metric-server.ts';
-import { become, expectProgram, findUser, giveDirectory, type User } from '../node/privilege.ts';
+import { become, expectProgram, findUser, giveDirectory, ownerOf, type User } from '../node/privilege.ts';
 import { runCommand, type CommandLine, type Terminal } from './command-line.ts';
 import { Ending } from './ending.ts';
 import { formatListener, inheritedListeners, SCHEMES, type Listener } from './listener.ts';
@@ -68,6 +68,11 @@ async function run({ options: given }: CommandLine<typeof OPTIONS>, terminal: Te
 /** RFC 5321 §4.5.1: anybody may write to the postmaster of this host, as he may learn its name from the banner. */
 function postmasterText(hostname: string): string {
   return `mail for postmaster@${hostname} goes by MX, and is returned where that leads back here: --route ${hostname}=HOST:PORT sends it elsewhere, --maildir DIR keeps it`;
+}
+
+/** Root has begun it as if the queue were its own. */
+function ownerText({ name }: User, { queue }: GivenOptions): string {
+  return `the queue ${queue} belongs to the user ${name}, who could not read what root writes there: going on as ${name} (--user root to stay root)`;
 }
 
 /** Whether servers of other machines may connect. */
@@ -134,7 +139,8 @@ class Bound {
 /** Serves until the end; returns the exit status. Rejects with a ServeError. */
 async function serveAt(given: GivenOptions, bound: Bound, hangup: Hangup, terminal: Terminal): Promise<number> {
   const { tlsCert, tlsKey, users, smarthostPasswordFile, user: name } = given;
-  const user = name === undefined ? undefined : await orElse(EXIT.noUser, async () => findUser(name));
+  const user = name === undefined ? await ownerOf(given.queue, 'FORMAT') : await orElse(EXIT.noUser, async () => findUser(name));
+  if (name === undefined && user !== undefined) terminal.err(`ehlo: ${ownerText(user, given)}\n`);
   const files = await orElse(EXIT.noInput, () => ReloadedFiles.read({ tlsCert, tlsKey, users, smarthostPasswordFile }));
   const ending = new Ending();
   await orElse(EXIT.unavailable, () => bound.open(given));

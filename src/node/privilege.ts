@@ -14,9 +14,12 @@ import { errorCode, errorText } from './error-text.ts';
 const { initgroups, setgroups } = process as unknown as { readonly initgroups?: (name: string, gid: number) => void; readonly setgroups?: (groups: readonly number[]) => void };
 
 export interface User {
-  readonly name: string;
+  /** His number, where he has no name. */
+  readonly name: string | number;
   readonly uid: number;
   readonly gid: number;
+  /** A group that lets him in, whether or not the system counts him to it. */
+  readonly group?: number;
 }
 
 /** Returns who has the name. Throws an Error whose message says in one line why he cannot be become. */
@@ -29,16 +32,21 @@ export function findUser(name: string): User {
     if (own?.name === name) return own;
     throw new Error(`only root can become the user ${name}; this is ${own?.name ?? `the number ${self}, which has no name`}`);
   }
+  const { uid, gid } = asUser(name, userInfo);
+  return { name, uid, gid };
+}
+
+/** Returns what is to be known of a user by being him, which Node tells of nobody else. */
+function asUser<Known>(user: string | number, look: () => Known): Known {
   try {
-    seteuid.call(process, name);
+    process.seteuid?.(user);
   } catch (error) {
-    throw errorCode(error) === 'ERR_UNKNOWN_CREDENTIAL' ? new Error(`there is no user ${JSON.stringify(name)}`) : unable(name, error);
+    throw errorCode(error) === 'ERR_UNKNOWN_CREDENTIAL' ? new Error(`there is no user ${JSON.stringify(user)}`) : unable(user, error);
   }
   try {
-    const { uid, gid } = userInfo();
-    return { name, uid, gid };
+    return look();
   } finally {
-    seteuid.call(process, self);
+    process.seteuid?.(0);
   }
 }
 
@@ -53,10 +61,11 @@ function ownUser(): User | undefined {
 }
 
 /** Becomes the user, with the groups that he is in, for good. Throws where that cannot be. */
-export function become({ name, uid, gid }: User): void {
+export function become({ name, uid, gid, group = gid }: User): void {
   if (process.getuid?.() === uid) return;
   try {
-    initgroups?.call(process, name, gid);
+    if (typeof name === 'number') setgroups?.call(process, [gid, group]);
+    else initgroups?.call(process, name, group);
     process.setgid?.(gid);
     process.setuid?.(uid);
   } catch (error) {
@@ -73,7 +82,7 @@ export function become({ name, uid, gid }: User): void {
 }
 
 /** A container, or whoever started the program, may have left root without them. */
-function unable(name: string, cause: unknown): Error {
+function unable(name: string | number, cause: unknown): Error {
   return new Error(`root cannot become the user ${name} here, for want of CAP_SETUID, of CAP_SETGID, or of a number for him (${errorText(cause)})`, { cause });
 }
 
@@ -85,17 +94,23 @@ export async function expectProgram(program: string, { name }: User): Promise<vo
 }
 
 /**
- * Where this is root and the directory somebody else's, or what is kept in it: becomes that owner, for good. What is made there then
- * is for him to read. A directory of root's may let him in by its group.
+ * Returns whose the directory is, or what is kept in it, where this is root and that is somebody else: what is made there is for him
+ * to read. A directory of root's may let him in by its group.
  */
-export async function becomeOwner(directory: string, kept: string): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  const folder = await stat(directory);
+export async function ownerOf(directory: string, kept: string): Promise<User | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const folder = await stat(directory).catch(() => undefined); // absent
+  if (folder === undefined) return undefined;
   const { uid, gid } = folder.uid === 0 ? await lstat(join(directory, kept)).catch(() => folder) : folder; // absent: a part that was never opened
-  if (uid === 0) return;
-  setgroups?.([gid, folder.gid]);
-  process.setgid?.(gid);
-  process.setuid?.(uid);
+  return uid === 0 ? undefined : { name: nameOf(uid), uid, gid, group: folder.gid };
+}
+
+function nameOf(uid: number): string | number {
+  try {
+    return asUser(uid, userInfo).username;
+  } catch {
+    return uid; // he has none; or he cannot be become, as is told when that is tried
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 // `ehlo serve` as a program of its own where it serves, some tests to one: they run in their order. In this process where it cannot.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chown, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -128,6 +129,26 @@ describe('ehlo serve with a Maildir, and a file of options', () => {
     expect(await idle.rest()).toMatch(/^421 4\.3\.2 /);
     void program.kill('SIGINT');
     expect((await ended).status).toBe(130);
+  });
+});
+
+// found by running: `sudo ehlo serve`, once and by mistake, and the relay's own user could not open his queue any more
+describe.skipIf(process.getuid?.() !== 0)('ehlo serve, begun by root (only root can give a queue away: else left out)', () => {
+  it.each([
+    ['on the queue of another goes on as that one, and says so', [], 65_534, 65_534],
+    ['on the queue of who has a number and no name likewise', [], 54_321, 54_321],
+    ['stays root where that is what it is told', ['--user', 'root'], 65_534, 0],
+  ])('%s', async (_, args, owner, uid) => {
+    directory = temporaryDirectory();
+    await (await Journal.open(join(directory.path, 'queue'))).close();
+    for (const each of ['', 'queue', ...files('queue').map((name) => join('queue', name)), ...files('queue', 'journal').map((name) => join('queue', 'journal', name))]) await chown(join(directory.path, each), owner, owner);
+    await using program = serve(...ANY_PORT, ...args);
+    const [port] = await program.listening();
+    expect(program.err).toMatch(uid === 0 ? /^ehlo: listening on [^\n]+\n$/ : /^ehlo: the queue \.\/queue belongs to the user \w+, who could not read what root writes there: going on as \w+ \(--user root to stay root\)\nehlo: listening on [^\n]+\n$/);
+    expect(await submit(port)).toMatch(/^250 /);
+    expect(await Promise.all(files('queue', 'journal').map(async (name) => (await stat(join(directory.path, 'queue', 'journal', name))).uid))).toEqual([uid]);
+    await program.kill('SIGTERM');
+    directory[Symbol.dispose]();
   });
 });
 
