@@ -128,7 +128,7 @@ class Delivery {
 
   /** Sends over a connection that has served before; false: it was stale, or nothing is to be begun, and nothing has happened. `target`: the same place as this mail's plan has it, not that of the mail it was opened for. */
   async over(held: Held, target = held.target): Promise<boolean> {
-    const outcomes = this.#closing ? undefined : await this.#send(held);
+    const outcomes = this.#closing ? undefined : await this.#send(held, target);
     if (outcomes === undefined || isStale(outcomes)) {
       this.#back(held);
       return false;
@@ -144,7 +144,7 @@ class Delivery {
     this.#best ??= target.preference;
     try {
       const { held, losers } = await openTo([target, ...others], { ...this.#options, ownNames: this.#forbiddenNames(target) });
-      this.#take(await this.#send(held), held.target);
+      this.#take(await this.#send(held, held.target), held.target);
       this.#back(held);
       return losers;
     } catch (error) {
@@ -155,12 +155,16 @@ class Delivery {
     }
   }
 
-  #send(held: Held): Promise<readonly Outcome[]> {
+  #send(held: Held, target: Target): Promise<readonly Outcome[]> {
     const { hostname, destinations = [], serverPostmaster = false } = this.#options;
     held.mails += 1;
     for (const destination of destinations) held.destinations.add(destination);
-    const { mail, paths } = forSome(this.#mail, this.#paths, this.#left);
-    return held.connection.send({ ...mail, content: () => mail.content(held.target.host) }, paths.map((path) => outgoingForwardPath(path, serverPostmaster ? undefined : hostname)));
+    const left = this.#left;
+    const { mail, paths } = forSome(this.#mail, this.#paths, left);
+    const hear = (index: number, outcome: Outcome): void => {
+      if (outcome.state === 'delivered' || (outcome.reason === undefined && this.#ownWords(outcome, target).state === 'failed')) this.#note(left[index] ?? -1, outcome, target); // nothing that comes later changes that
+    };
+    return held.connection.send({ ...mail, content: () => mail.content(held.target.host) }, paths.map((path) => outgoingForwardPath(path, serverPostmaster ? undefined : hostname)), hear);
   }
 
   #back(held: Held): void {
@@ -173,20 +177,29 @@ class Delivery {
   #take(outcomes: readonly Outcome[], target: Target): void {
     this.#best ??= target.preference;
     for (const [index, recipient] of this.#left.entries()) {
-      const forwardPath = this.#paths[recipient];
       const outcome = outcomes[index];
-      if (forwardPath === undefined || outcome === undefined) continue;
-      if (isOfRecipient(outcome)) this.#tries[recipient] = (this.#tries[recipient] ?? 0) + 1;
-      this.#allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
-      if (outcome.state !== 'delivered' && OF_CERTIFICATE.has(outcome.reason)) this.#unproven.add(endpointOf(target));
-      if (isLack(outcome)) this.#lacking.add(endpointOf(target));
-      const [before, after] = [weightOf(this.#results[recipient]?.outcome), weightOf(outcome)];
-      if (after < before || (after === before && after === SILENT)) continue;
-      const result = { forwardPath, outcome: this.#ownWords(outcome, target), target };
-      this.#results[recipient] = result;
-      if (!isOpen(result, this.#tries[recipient] ?? 0)) this.#options.report?.(recipient, result);
+      if (outcome !== undefined && this.#isOpen(recipient)) this.#note(recipient, outcome, target);
     }
-    this.#left = this.#left.filter((recipient) => isOpen(this.#results[recipient], this.#tries[recipient] ?? 0));
+    this.#left = this.#left.filter((recipient) => this.#isOpen(recipient));
+  }
+
+  /** Takes the outcome of one who is open, and tells of him if it is the last one. */
+  #note(recipient: number, outcome: Outcome, target: Target): void {
+    const forwardPath = this.#paths[recipient];
+    if (forwardPath === undefined) return;
+    if (isOfRecipient(outcome)) this.#tries[recipient] = (this.#tries[recipient] ?? 0) + 1;
+    this.#allTurnedAway &&= outcome.reply.code === TAKES_NO_MAIL;
+    if (outcome.state !== 'delivered' && OF_CERTIFICATE.has(outcome.reason)) this.#unproven.add(endpointOf(target));
+    if (isLack(outcome)) this.#lacking.add(endpointOf(target));
+    const [before, after] = [weightOf(this.#results[recipient]?.outcome), weightOf(outcome)];
+    if (after < before || (after === before && after === SILENT)) return;
+    const result = { forwardPath, outcome: this.#ownWords(outcome, target), target };
+    this.#results[recipient] = result;
+    if (!this.#isOpen(recipient)) this.#options.report?.(recipient, result);
+  }
+
+  #isOpen(recipient: number): boolean {
+    return isOpen(this.#results[recipient], this.#tries[recipient] ?? 0);
   }
 
   /** Outcomes, in the order of the recipients. `whole`: there was no further host to be tried, but for our own end. */
@@ -194,7 +207,7 @@ class Delivery {
     const lacking = Math.min(...this.#planned.filter((target) => this.#lacking.has(endpointOf(target))).map(({ preference }) => preference));
     return this.#paths.map((forwardPath, recipient) => {
       let result = this.#results[recipient];
-      const told = result !== undefined && !isOpen(result, this.#tries[recipient] ?? 0);
+      const told = !this.#isOpen(recipient);
       result ??= { forwardPath, outcome: { ...ABORTED, time: Date.now() } };
       if (!whole || this.#closing || this.#silent < lacking) {
         if (result.outcome.state === 'failed' && !told) result = { ...result, outcome: this.#closing ? { ...ABORTED, time: Date.now() } : { ...result.outcome, state: 'deferred' } };

@@ -291,6 +291,29 @@ describe('delivery that reports', () => {
     await deliverTo([server.port, server.port], [BOB, CAROL], { report: (recipient, { outcome, target }) => told.push(`${recipient} ${outcome.state} ${target?.host}`) });
     expect(told).toEqual(['0 delivered mx1.test', '1 deferred mx2.test']);
   });
+
+  // found by a `relay` to ten thousand recipients, which told of the first one when the last one was done with
+  it('does so before the others are: the content may be long in coming, or there may be no room for all', async () => {
+    const second = ['C: MAIL', 'S: 250 ok', 'C: RCPT TO:<dave@', 'S: 250 ok', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 2.0.0 taken too', ...FAREWELL];
+    await using server = await startScriptedServer([...GREETING, 'C: MAIL', 'S: 250 ok', 'C: RCPT TO:<bob@', 'S: 550 5.1.1 no such user', 'C: RCPT TO:<carol@', 'S: 250 ok', 'C: RCPT TO:<dave@', 'S: 452 4.5.3 too many', 'C: DATA', 'S: 354 go', 'C: …', 'S: 250 2.0.0 taken', ...second]);
+    const told: string[] = [];
+    const beforeContent: number[] = [];
+    async function* content(): AsyncGenerator<Uint8Array, void> {
+      await until(() => told.length > beforeContent.length);
+      beforeContent.push(told.length);
+      yield latin1('Hello\r\n');
+    }
+    await deliverTo([server.port], [BOB, CAROL, forwardPath('<dave@b.test>')], { mail: { reversePath: reversePath('<alice@a.test>'), content }, report: (recipient, { outcome }) => told.push(`${recipient} ${outcome.state}`) });
+    expect(told).toEqual(['0 failed', '1 delivered', '2 delivered']);
+    expect(beforeContent).toEqual([1, 2]);
+  });
+
+  it('counts a refusal that is our own mistake once', async () => {
+    await using server = await startScriptedServer(REFUSING_RCPT('530 5.7.0 who are you'), REFUSING_RCPT('530 5.7.0 who are you'));
+    const told: string[] = [];
+    await deliverTo([server.port, server.port], [BOB], { configured: true, report: (_, { outcome, target }) => told.push(`${outcome.state} ${outcome.reply.code} ${target?.host}`) });
+    expect(told).toEqual(['deferred 530 mx2.test']);
+  });
 });
 
 describe('delivery that is aborted', () => {
