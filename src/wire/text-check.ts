@@ -76,8 +76,9 @@ export class TextCheck {
     found.measure(this.#size);
   }
 
-  /** The text ends here: a CR as its last octet is bare. */
+  /** The text ends here: a CR as its last octet is bare, and a line that is not whole has CRLF put behind it by whoever sends it on. */
   end(): void {
     if (this.#row === ROWS.cr) this.#found.note('bare-cr', this.#size - 1);
+    this.#found.measure(this.#size + 2);
   }
 }

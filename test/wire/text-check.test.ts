@@ -12,12 +12,12 @@ function check(text: string, cuts: Cuts, lineLimit: number): string {
   return `${found.fault} at ${found.faultAt}`;
 }
 
-/** RFC 5321 §2.3.8 and §4.5.3.1.6, in words, over the whole text at once. */
+/** RFC 5321 §2.3.8 and §4.5.3.1.6, in words, over the whole text at once, to which the CRLF is added that it does not end in. */
 function oracle(text: string, lineLimit: number): string {
   const bare = /\r(?!\n)|(?<!\r)\n/.exec(text);
   let at = 0;
   let long: number | undefined;
-  for (const line of text.split(/(?<=\r\n)/)) {
+  for (const line of `${text}${text.endsWith('\r\n') ? '' : '\r\n'}`.split(/(?<=\r\n)/)) {
     if (line.length > lineLimit) long ??= at + lineLimit;
     at += line.length;
   }
@@ -58,5 +58,10 @@ describe('the first fault of a text', () => {
     expect(found.fault).toBeUndefined();
     found.write(octetsOf('x'));
     expect(found).toMatchObject({ fault: 'text-line-too-long', faultAt: 1_004 });
+  });
+
+  it('counts the CRLF that the last line gets on its way', () => {
+    expect(check('x'.repeat(998), [], 1_000)).toBe('undefined at 0');
+    expect(check('x'.repeat(999), [], 1_000)).toBe('text-line-too-long at 1000');
   });
 });

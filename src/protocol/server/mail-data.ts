@@ -130,7 +130,7 @@ export class MailData {
     const end = chunk.read(octets, at);
     this.#take(chunk.content, this.ended);
     chunk.content = EMPTY;
-    if (this.ended) this.#check?.end(); // a CR as the very last octet is bare too
+    if (this.ended) for (const each of [this.#check, this.#long]) each?.end(); // nothing says that the last line is whole
     this.#judge(this.#check);
     return end;
   }

@@ -195,6 +195,14 @@ describe('text lines in chunks (RFC 5321 §4.5.3.1.6, RFC 3030 §3)', () => {
     }
   });
 
+  it('have it too where the last one lacks its CRLF, which it gets on its way', () => {
+    for (const [length, leniencies, codes, told] of [[998, [], [250], []], [999, [], [554], []], [998, ['longTextLines'], [250], []], [999, ['longTextLines'], [250], ['longTextLines']]] as const) {
+      const server = dialogueIn('rcpt', { leniencies });
+      expect(codesOf(server.receive(`BDAT ${length} LAST\r\n${'x'.repeat(length)}`))).toEqual(codes);
+      expect(server.leniencies).toEqual(told);
+    }
+  });
+
   it('have none after BODY=BINARYMIME, and another where an option says so', () => {
     const body = `${'x'.repeat(5_000)}\n`;
     const binary = dialogueIn('ready', { without: [] });
