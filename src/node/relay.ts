@@ -52,9 +52,8 @@ export interface Relaying extends Promise<readonly RecipientOutcome[]>, AsyncIte
 export function relay(reversePath: ReversePath | string, forwardPaths: Recipients, content: Content, options: RelayOptions = {}): Relaying {
   const arrivals = new Arrivals<RecipientOutcome>();
   const all = relayAll(reversePath, forwardPaths, content, options, (outcome) => arrivals.add(outcome));
-  void all.then(() => arrivals.end(), (error: unknown) => arrivals.fail(error));
   const iterate = (): AsyncGenerator<RecipientOutcome, void> => {
-    all.catch(() => undefined); // the iteration throws the same
+    void all.then(() => arrivals.end(), (error: unknown) => arrivals.fail(error)); // not before: who neither waits nor iterates is to hear of a misuse by the process
     return arrivals.read();
   };
   return Object.assign(all, { [Symbol.asyncIterator]: iterate });

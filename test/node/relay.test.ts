@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Content } from '../../src/node/content-source.ts';
@@ -243,6 +245,11 @@ describe('relay', () => {
     };
     await expect(iterated()).rejects.toThrow(UsageError);
     await expect(iterated()).rejects.toThrow(UsageError);
+  });
+
+  it('that nobody waits for is not misused in silence', () => {
+    const program = `import { relay } from '${join(import.meta.dirname, '../../dist/client.js')}'; process.on('unhandledRejection', ({ message }) => console.log(message)); void relay('<>', [], new Uint8Array());`;
+    expect(execFileSync(String(process.argv[0]), ['--input-type=module', '--eval', program], { encoding: 'utf8' })).toBe('a mail needs a recipient\n');
   });
 
   it('serves many destinations on one signal without a warning', async () => {
