@@ -79,8 +79,9 @@ export class FileDisk implements Disk {
     return disk;
   }
 
-  list(folder: string): Promise<readonly string[]> {
-    return readdir(this.#path(folder));
+  /** A name that is no UTF-8 is none of ours, and Node tells it as another, which is not there. */
+  async list(folder: string): Promise<readonly string[]> {
+    return (await readdir(this.#path(folder))).filter((name) => !name.includes('\ufffd'));
   }
 
   async read(path: string, at = 0, length = Infinity): Promise<Uint8Array> {

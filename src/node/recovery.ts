@@ -16,11 +16,11 @@
 // The checkpoint that follows (checkpoint.ts) leaves one segment; mail is taken and relayed while it runs.
 
 import type { Checksum } from '../relay/queue/checksum.ts';
-import { decodeFact, FORMAT_VERSION } from '../relay/queue/fact.ts';
+import { decodeFact, FORMAT_VERSION, type Fact } from '../relay/queue/fact.ts';
 import { Fold, isDone, type MailState } from '../relay/queue/fold.ts';
-import { HEADER, readHeader, readRecord, secretOf } from '../relay/queue/record.ts';
+import { HEADER, readHeader, readRecord, secretOf, type StoredRecord } from '../relay/queue/record.ts';
 import { decodeLatin1, encodeAscii } from '../wire/ascii.ts';
-import { EMPTY } from '../wire/octet.ts';
+import { EMPTY, equal } from '../wire/octet.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import type { Disk } from './disk.ts';
 import { formatFormat, otherFormat, parseFormat } from './queue-format.ts';
@@ -62,31 +62,24 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const newest = segments.at(-1) ?? 0;
   if (newest > MOST_SEGMENTS) throw new Error(`${segmentPath(newest)} is no segment of this queue: expected a number up to ${MOST_SEGMENTS}`);
   const secret = await readFormat(options, segments.length > 0);
+  const begun = await lastBegun(options, segments, secret);
   await perform('empty tmp', async () => {
     for (const name of await disk.list('tmp')) await disk.unlink(`tmp/${name}`);
   });
   const dead: { readonly name: string; readonly reason: string }[] = [];
   const fold = new Fold();
   let torn: RecoveryReport['torn'];
-  const begun = await lastBegun(options, segments, secret);
   for (const segment of segments) {
     const path = segmentPath(segment);
     const last = begun !== undefined && segment >= begun;
     const file = { disk, path, secret: secretOf(secret, segment), last, checksum: options.checksum };
     const { state, end, used, octets } = await readSegmentFile(file, (record, at) => {
-      const fact = decodeFact(record);
-      if (fact === undefined) throw new Error(`${path} holds a record that this version cannot read, at octet ${at}`);
-      if (fact.type === 'SEG' && fact.version > FORMAT_VERSION) throw otherFormat(`ehlo-queue ${fact.version}`);
-      fold.add(fact, { segment, at });
+      fold.add(factOf(record, path, at), { segment, at });
     });
-    if (state === 'corrupt') {
-      dead.push({ name: `${segment}.log`, reason: `decayed at octet ${end}` });
-      await keepDead(options, `${segment}.log`, octets);
-    }
+    if (state === 'corrupt') dead.push({ name: await keepDead(options, `${segment}.log`, octets), reason: `decayed at octet ${end}` });
     if (state === 'torn') {
-      const tail = { name: `${segment}.torn`, octets: used - end };
+      const tail = { name: await keepDead(options, `${segment}.torn`, octets.subarray(end, used)), octets: used - end };
       torn ??= tail;
-      await keepDead(options, tail.name, octets.subarray(end, used));
       await perform('cut tail', () => disk.truncate(path, end));
     }
     if (last) await perform('sync tail', () => disk.sync(path));
@@ -99,10 +92,22 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
 /** So many a queue never has, with one a second for a hundred years. Behind the largest number that is one there is no other. */
 const MOST_SEGMENTS = 4_000_000_000;
 
-/** Returns the number of the last segment that holds the record it begins with; of the last one, where none does. */
+/** Returns what a record says. Throws where this version cannot read it. */
+function factOf(record: StoredRecord, path: string, at: number): Fact {
+  const fact = decodeFact(record);
+  if (fact === undefined) throw new Error(`${path} holds a record that this version cannot read, at octet ${at}`);
+  if (fact.type === 'SEG' && fact.version > FORMAT_VERSION) throw otherFormat(`ehlo-queue ${fact.version}`);
+  return fact;
+}
+
+/** Returns the number of the last segment that holds the record it begins with; of the last one, where none does. Rejects where another version has begun it. */
 async function lastBegun({ disk, checksum }: RecoveryOptions, segments: readonly number[], secret: number): Promise<number | undefined> {
   for (const segment of segments.toReversed()) {
-    if (readRecord(await disk.read(segmentPath(segment), 0, MOST_OF_SEG), 0, secretOf(secret, segment), checksum) !== undefined) return segment;
+    const path = segmentPath(segment);
+    const record = readRecord(await disk.read(path, 0, MOST_OF_SEG), 0, secretOf(secret, segment), checksum);
+    if (record === undefined) continue;
+    factOf(record, path, 0);
+    return segment;
   }
   return segments.at(-1);
 }
@@ -118,28 +123,31 @@ async function match(options: RecoveryOptions, secret: number, mails: Map<string
   const { disk, perform } = options;
   const files = new Set(await disk.list('msg'));
   const strays: string[] = [];
-  const kept: string[] = [];
+  const unknown: string[] = [];
   for (const name of files) {
     const state = mails.get(name);
     if (state?.content?.segment === 0 && !isDone(state)) continue;
     const known = state?.envelope !== undefined || (whole && (await isOwn(disk, name, secret)));
-    (known ? strays : kept).push(name);
+    (known ? strays : unknown).push(name);
   }
-  if (kept.length > 0) {
+  const dead: { readonly name: string; readonly reason: string }[] = [];
+  if (unknown.length > 0) {
     await perform('keep dead', async () => {
-      for (const name of kept) await disk.rename(contentPath(name), `dead/${name}.msg`);
+      for (const name of unknown) {
+        const kept = await nameInDead(disk, `${name}.msg`);
+        await disk.rename(contentPath(name), `dead/${kept}`);
+        dead.push({ name: kept, reason: whole ? 'it is no mail of this queue' : 'the journal, which has decayed or gone, knows nothing of it' });
+      }
       await disk.syncFolder('dead');
     });
   }
   await perform('remove strays', async () => {
     for (const name of strays) await disk.unlink(contentPath(name));
   });
-  const dead = kept.map((name) => ({ name: `${name}.msg`, reason: whole ? 'it is no mail of this queue' : 'the journal, which has decayed or gone, knows nothing of it' }));
   for (const [id, state] of mails) {
     if (isDone(state)) mails.delete(id);
     else if (state.content?.segment === 0 && !files.has(id)) {
-      dead.push({ name: `${id}.json`, reason: `the content of mail ${id} has gone` });
-      await keepDead(options, `${id}.json`, encodeUtf8(`${JSON.stringify(state.envelope)}\n`));
+      dead.push({ name: await keepDead(options, `${id}.json`, encodeUtf8(`${JSON.stringify(state.envelope)}\n`)), reason: `the content of mail ${id} has gone` });
       mails.delete(id);
     }
   }
@@ -151,12 +159,25 @@ async function isOwn(disk: Disk, name: string, secret: number): Promise<boolean>
   return readHeader(await disk.read(contentPath(name), 0, HEADER).catch(() => EMPTY), 0, secretOf(secret, 0)) !== undefined; // it may be a folder
 }
 
-async function keepDead({ disk, perform }: RecoveryOptions, name: string, octets: Uint8Array): Promise<void> {
+/** Keeps octets for a person; returns by which name. */
+async function keepDead({ disk, perform }: RecoveryOptions, wanted: string, octets: Uint8Array): Promise<string> {
+  const name = await nameInDead(disk, wanted, octets);
   await perform('keep dead', async () => {
     await disk.write(`dead/${name}`, [octets], 0);
     await disk.sync(`dead/${name}`);
     await disk.syncFolder('dead');
   });
+  return name;
+}
+
+/** Returns a name that nothing has in dead/, but perhaps a copy of the octets, whole or as far as a recovery came that died. */
+async function nameInDead(disk: Disk, wanted: string, octets?: Uint8Array): Promise<string> {
+  const names = new Set(await disk.list('dead'));
+  for (let [name, copy] = [wanted, 2]; ; name = `${wanted}.${copy++}`) {
+    if (!names.has(name)) return name;
+    const there = await disk.read(`dead/${name}`).catch(() => undefined); // a folder, for example
+    if (octets !== undefined && there !== undefined && equal(there, octets.subarray(0, there.length))) return name;
+  }
 }
 
 /** Returns the secret of the queue, from its FORMAT; makes that where there is none. */

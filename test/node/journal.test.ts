@@ -166,8 +166,11 @@ describe('the journal in a directory', () => {
     seal(draft, { secret: secretOf(secret, 9), sequence: 0, watermark: 0 }, crc32);
     const disk = await FileDisk.open(directory);
     await disk.write('journal/000009.log', [draft.octets], 0);
+    await disk.write('journal/000008.log', [encodeAscii('decayed')], 0);
+    await disk.write('tmp/new', [encodeAscii('x')], 0);
     await disk.close();
     await expect(Journal.open(directory)).rejects.toThrow('the queue has the format "ehlo-queue 4", this version reads "ehlo-queue 1" to "ehlo-queue 3"');
+    expect([readdirSync(join(directory, 'tmp')), readdirSync(join(directory, 'dead'))]).toEqual([['new'], []]); // found by reading: only then it saw what it must not change
   });
 
   // shows RFC8689:4.1-1
@@ -391,6 +394,33 @@ describe('the journal in a directory', () => {
     expect(readFileSync(join(directory, 'dead', '1.torn'), 'utf8')).toBe('half a rec');
     expect(states(journal, id)).toEqual(['waiting']);
     await journal.close();
+  });
+
+  // found by running: with its journal removed by hand a queue begins at 1 again, and what had been kept as 1.log was written over
+  it('keeps what it could not read beside what it has kept under that name, and the same only once', async () => {
+    const directory = folder();
+    const open = (): Promise<Journal> => Journal.open(directory, { idle: true });
+    await (await Journal.open(directory)).close();
+    const dead = (name: string): string => join(directory, 'dead', name);
+    writeFileSync(join(directory, 'journal', '000001.log'), 'decayed');
+    writeFileSync(join(directory, 'journal', '000002.log'), readFileSync(join(directory, 'journal', '000001.log')));
+    writeFileSync(join(directory, 'msg', 'note'), 'of today');
+    writeFileSync(dead('1.log'), 'decayed, and longer');
+    writeFileSync(dead('1.log.2'), 'decay'); // by a recovery that died
+    mkdirSync(dead('2.torn'));
+    writeFileSync(dead('note.msg'), 'of yesterday');
+    for (let time = 0; time < 2; time++) await (await open()).close();
+    const kept = Object.fromEntries(readdirSync(join(directory, 'dead')).filter((name) => name !== '2.torn').map((name) => [name, readFileSync(dead(name), 'utf8')]));
+    expect(kept).toEqual({ '1.log': 'decayed, and longer', '1.log.2': 'decayed', '2.torn.2': 'decayed', 'note.msg': 'of yesterday', 'note.msg.2': 'of today' });
+  });
+
+  // found by trying: Node tells it as another name, which is not there
+  it('is opened where a name that is no UTF-8 stands in it, which it leaves alone', async () => {
+    const directory = folder();
+    await (await Journal.open(directory)).close();
+    for (const each of ['tmp', 'msg']) execFileSync('sh', ['-c', 'touch "$1/$(printf "a\\377")"', 'sh', join(directory, each)], { encoding: 'utf8' });
+    await (await Journal.open(directory)).close();
+    expect([readdirSync(join(directory, 'tmp')), readdirSync(join(directory, 'msg'))]).toEqual([['a\ufffd'], ['a\ufffd']]);
   });
 
   it('never ends content that is not what was stored', async () => {
