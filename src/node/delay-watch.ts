@@ -2,7 +2,7 @@
 // age alone: behind a destination that is dead no attempt need be made for it.
 //
 // All mail in charge is looked at when the earliest of it that is not known to be late becomes so, and not more often than a
-// thousandth of the delay: whoever comes meanwhile is not late before the delay has passed again.
+// thousandth of the delay, nor than once a second: whoever comes meanwhile is not late before the delay has passed again.
 
 import { clearTimeout, setTimeout } from 'node:timers';
 import { LONGEST_TIMER, type Timer } from './pause.ts';
@@ -21,6 +21,9 @@ const AT_FIRST = 60_000;
 
 /** Milliseconds after which it is tried again to tell whom it failed to tell. */
 const AGAIN = 60_000;
+
+/** Milliseconds from one look to the next, at least: a delay of none had all of them looked at each millisecond. */
+const APART = 1_000;
 
 export class DelayWatch {
   readonly #options: DelayWatchOptions;
@@ -83,6 +86,6 @@ export class DelayWatch {
       });
     }
     if (this.#soon) next = Math.min(next, now + AT_FIRST);
-    this.#lookIn(Math.max(next - Date.now(), Math.ceil(delay / 1000)));
+    this.#lookIn(Math.max(next - Date.now(), delay / 1000, APART));
   }
 }
