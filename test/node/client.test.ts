@@ -5,6 +5,7 @@ import { connectTo, type MailClientOptions, type MailToSend } from '../../src/no
 import type { RecipientOutcome } from '../../src/node/deliver.ts';
 import type { Mail } from '../../src/node/hook.ts';
 import { relay } from '../../src/node/relay.ts';
+import { Resolver } from '../../src/node/resolve.ts';
 import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { parseForwardPath, parseReversePath } from '../../src/syntax/path.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
@@ -370,7 +371,7 @@ describe('a client for many mails', () => {
   });
 
   it('tells all that wait that no connection is to be had', async () => {
-    const client = connectTo(`smtp://127.0.0.1:${await unusedPort()}`, { ...OPTIONS, connections: 1 });
+    const client = connectTo(`smtp://127.0.0.1:${await unusedPort()}`, { ...OPTIONS, connections: 1, signal: new AbortController().signal });
     const sent = await Promise.all(['1', '2', '3'].map((name) => client.send(mailTo(name))));
     expect(sent.map(brief)).toEqual(Array.from({ length: 3 }, () => 'deferred 451 no-connection'));
     expect(sent[2]?.[0]?.outcome.reply.lines.join()).toMatch(/connection refused/);
@@ -409,6 +410,12 @@ describe('a client for many mails', () => {
     await client.close();
   });
 
+  it('says that it is our own failure where our own resolver fails', async () => {
+    const resolver = Object.assign(new Resolver(), { route: () => Promise.reject(new Error('no way')) });
+    await using client = connectTo('smtp://mx.test', { ...OPTIONS, resolver });
+    expect((await client.send(mailTo('1')))[0]?.outcome).toMatchObject({ state: 'deferred', reply: { code: 451, enhanced: '4.3.0', lines: ['no way'] } });
+  });
+
   it('is aborted by its signal: who was not sent to is deferred', async () => {
     const aborter = new AbortController();
     await using server = await startScriptedServer(['C: nothing']);
@@ -418,6 +425,19 @@ describe('a client for many mails', () => {
     aborter.abort();
     expect((await Promise.all(sent)).map(brief)).toEqual(['deferred 451 aborted', 'deferred 451 aborted']);
     await client.close();
+  });
+
+  it('has any number of connections on one signal without a warning', async () => {
+    const warned = vi.spyOn(process, 'emitWarning');
+    const aborter = new AbortController();
+    await using server = await startScriptedServer(['C: nothing']);
+    await using client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, connections: 12, signal: aborter.signal });
+    const sent = Array.from({ length: 12 }, (_, index) => client.send(mailTo(String(index))));
+    await until(() => server.connections === 12);
+    aborter.abort();
+    await Promise.all(sent);
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
   });
 
   it('keeps a connection for ever where it is told to', async () => {

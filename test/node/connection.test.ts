@@ -128,7 +128,7 @@ describe('the accept loop', () => {
     expect(await peer.command('.')).toBe(reply);
   });
 
-  it.each(['250 2.0.0 fine', '354 go on', 'no', '55', ''])('takes no %j for a refusal: UsageError, and the mail is 451', async (refusal) => {
+  it.each(['250 2.0.0 fine', '354 go on', '550-5.7.1 and', 'no', '55', ''])('takes no %j for a refusal: UsageError, and the mail is 451', async (refusal) => {
     const server = await serve();
     const { errors } = serveBy(server, async (connection) => {
       for await (const mail of connection) mail.refuse(refusal);

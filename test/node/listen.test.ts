@@ -9,7 +9,9 @@ import { EXTENSIONS } from '../../src/protocol/extension.ts';
 import { LENIENCIES } from '../../src/protocol/leniency.ts';
 import { MECHANISMS } from '../../src/protocol/sasl/mechanism.ts';
 import { accept } from '../../src/protocol/server/verdict.ts';
-import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { decodeLatin1, encodeAscii } from '../../src/wire/ascii.ts';
+import { decodeBase64, encodeBase64 } from '../../src/wire/base64.ts';
+import { EMPTY } from '../../src/wire/octet.ts';
 import type { TlsOptions } from '../../src/node/tls.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { textOf } from '../support/content.ts';
@@ -119,6 +121,17 @@ describe('listen', () => {
     expect(server.sessions).toBe(0);
     auth = () => ({ mechanisms: ['SCRAM-SHA-256'] });
     expect(await (await connect(server)).reply()).toMatch(/^220/);
+  });
+
+  it('tells SCRAM the same of whom it does not know each time, also where the function "auth" answers anew', async () => {
+    const server = await serve({ auth: () => ({ type: 'no' }) }, { auth: () => ({ mechanisms: ['SCRAM-SHA-256'] }) });
+    const told = await Promise.all([1, 2].map(async () => {
+      const peer = await greeted(server);
+      const reply = await peer.command(`AUTH SCRAM-SHA-256 ${encodeBase64(encodeAscii('n,,n=nobody,r=abc'))}`);
+      return decodeLatin1(decodeBase64(reply.slice('334 '.length).trim()) ?? EMPTY).replace(/^r=[^,]*/, '');
+    }));
+    expect(told[0]).toMatch(/^,s=[^,]+,i=100000$/);
+    expect(told[1]).toBe(told[0]);
   });
 
   it('counts the sessions under way', async () => {
