@@ -4,7 +4,7 @@
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { parseDomain } from '../syntax/domain.ts';
 import { isFault } from '../syntax/fault.ts';
-import { parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
+import { formatHostPort, parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import type { Kind } from './option.ts';
 
 /** A scheme's default port, and what it means: TLS at once (RFC 8314), AUTH needed to send (RFC 6409), LMTP (RFC 2033). */
@@ -76,5 +76,5 @@ function hostOf(plain = ''): string | undefined {
 export function formatListener({ scheme, place }: Listener, port: number): string {
   if ('path' in place) return `${scheme}:${place.path}`;
   if ('fd' in place) return `${scheme}:fd/${place.fd}`;
-  return `${scheme}://${place.host.includes(':') ? `[${place.host}]` : place.host}:${port}`;
+  return `${scheme}://${formatHostPort(place.host, port)}`;
 }

@@ -3,6 +3,7 @@
 import { stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import { formatHostPort } from '../syntax/ip-address.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { errorCode } from './error-text.ts';
 import { nodeProcess } from './on-demand.ts';
@@ -35,7 +36,7 @@ export async function openPlace(listener: Server, place: Place): Promise<void> {
 }
 
 function listenAt(listener: Server, place: Place): Promise<void> {
-  const name = 'path' in place ? place.path : 'fd' in place ? `descriptor ${place.fd}` : `${place.host}:${place.port}`;
+  const name = 'path' in place ? place.path : 'fd' in place ? `descriptor ${place.fd}` : formatHostPort(place.host, place.port);
   const reasons = 'path' in place ? PATH_ERRORS : 'fd' in place ? DESCRIPTOR_ERRORS : LISTEN_ERRORS;
   return new Promise<void>((resolve, reject) => {
     listener.on('error', (error) => reject(new Error(`cannot listen on ${name}: ${reasons[errorCode(error) ?? ''] ?? error.message}`, { cause: error })));

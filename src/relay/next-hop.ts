@@ -2,7 +2,7 @@
 // by address only, never by MX; brackets around a name, which ask for just that in Postfix's transport map, are taken too.
 // A scheme in front, as in `smtps://HOST`, says how the server there is spoken to.
 
-import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
+import { formatHostPort, formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../syntax/ip-address.ts';
 import { checkFlags, checkNames, shown, UsageError } from '../wire/usage.ts';
 import { hostKey } from './host-name.ts';
 
@@ -56,8 +56,7 @@ export function parseServer(text: string): NextHop | undefined {
 
 /** Returns `host:port`, an IPv6 address in brackets; behind `smtps://` where TLS comes at once, and `lmtp://` where LMTP is spoken. */
 export function formatNextHop(hop: NextHop): string {
-  const { host, port } = hop;
-  return `${schemeOf(wayOf(hop))}${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return schemeOf(wayOf(hop)) + formatHostPort(hop.host, hop.port);
 }
 
 export function wayOf({ tlsAtOnce = false, lmtp = false }: Pick<NextHop, 'tlsAtOnce' | 'lmtp'>): Way {

@@ -47,6 +47,7 @@ describe('listen', () => {
 
   it('says in one line that an address is not one of this machine', async () => {
     await expect(listen({ ...START, host: '192.0.2.1' })).rejects.toThrow('cannot listen on 192.0.2.1:0: this machine does not have that address');
+    await expect(listen({ ...START, host: '2001:db8::1' })).rejects.toThrow('cannot listen on [2001:db8::1]:0: this machine does not '); // have that address, or speak that version of IP
   });
 
   it.each<[string, ListenOptions, Hooks | undefined]>([
