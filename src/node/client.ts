@@ -169,7 +169,8 @@ export class MailClient implements AsyncDisposable {
   /**
    * Sends mails as they are given, and yields the outcomes of each, in their order; takes no more of them than may wait.
    *
-   * Throws what the mails threw, and UsageError for what is not a mail, after the outcomes of all that were taken have been told.
+   * Throws what the mails threw, and UsageError for what is not a mail, after the outcomes of all that were taken have been told. A mail
+   * that could not be read has none, and nothing stands in its place: `forwardPath` tells whose outcomes they are.
    */
   sendAll(mails: Iterable<MailToSend> | AsyncIterable<MailToSend>): AsyncGenerator<readonly RecipientOutcome[], void> {
     const { waiting = 100, connections = 5 } = this.#options;

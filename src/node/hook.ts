@@ -52,7 +52,7 @@ export interface Mail<State = unknown, MailState = unknown> extends AskedOfMail<
   readonly parameters: MailParameters;
   /** One for each of `forwardPaths`. */
   readonly recipientParameters: readonly RecipientParameters[];
-  /** The mail data without dot-stuffing, to be read once; not reading is legal. Ends with an error if they come to nothing. */
+  /** The mail data without dot-stuffing, to be read once; not reading is legal. Its pieces may be kept, and must not be written into. Ends with an error if they come to nothing. */
   readonly content: AsyncIterable<Uint8Array>;
 }
 

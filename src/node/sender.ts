@@ -34,7 +34,6 @@ export interface Outgoing {
 
 /** The options of the connections that mail is sent over. */
 export interface SenderOptions extends Omit<ClientOptions, 'tlsPolicy' | 'tlsAtOnce' | 'auth'> {
-  readonly timeout?: Milliseconds;
   /** Default: opportunistic. */
   readonly tlsPolicy?: TlsPolicy;
   /** TLS before the greeting (RFC 8314 §3). Default: false. */

@@ -308,6 +308,16 @@ describe('a client for many mails', () => {
       await new Promise(() => undefined);
     }
     for await (const _ of client.sendAll(stalling())) break; // and does not wait for what may never come
+    const gate = deferred();
+    async function* ending(): AsyncGenerator<MailToSend, void> {
+      yield mailTo('1');
+      await gate.promise;
+    }
+    for await (const _ of client.sendAll(ending())) { // it has come to its end by itself, and nobody has noticed yet
+      gate.resolve();
+      await turns();
+      break;
+    }
     await client.close();
   });
 
@@ -648,6 +658,7 @@ describe('a client for many mails', () => {
     ['tls must be a TlsClient, or its options, such as { ca }, not null', { tls: null }],
     ['hostname must be a domain or an address literal, not 5', { hostname: 5 }],
     ['signal must be an AbortSignal, such as that of new AbortController(), not 5', { signal: 5 }],
+    ['there is no option conections: did you mean connections?', { conections: 2 }],
     ['signal must be an AbortSignal, such as that of new AbortController(), not {}', { signal: {} }],
     ['closing must be an AbortSignal, such as that of new AbortController(), not null', { closing: null }],
     ['serverName must be a host name, not 5', { serverName: 5 }],
