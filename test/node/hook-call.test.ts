@@ -1,7 +1,9 @@
 import process from 'node:process';
 import { describe, expect, it, vi } from 'vitest';
 import type { Hooks } from '../../src/node/hook.ts';
+import { HookCall } from '../../src/node/hook-call.ts';
 import type { ListenOptions } from '../../src/node/listen.ts';
+import { Patience } from '../../src/node/patience.ts';
 import type { Server } from '../../src/node/server.ts';
 import { accept, committed, refuse, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { UsageError } from '../../src/wire/usage.ts';
@@ -281,5 +283,17 @@ describe('a client that goes while a hook is asked', () => {
     answer.reject(new Error('aborted'));
     await turns(5);
     expect(errors).toEqual([]);
+  });
+});
+
+describe('a call of a hook', () => {
+  it('comes to one outcome', async () => {
+    const told: unknown[] = [];
+    const patience = new Patience(10);
+    const call = new HookCall('rcpt', patience, (outcome) => told.push(outcome));
+    call.settle({ answer: 'first' });
+    call.settle({ answer: 'second' });
+    await new Promise<void>((resolve) => void patience.begin(resolve)); // its time would be over before that
+    expect(told).toEqual([{ answer: 'first' }]);
   });
 });
