@@ -154,6 +154,7 @@ describe('a client for many mails', () => {
     ['notify must be a list, not "NEVER"', {}, [{ notify: 'NEVER' }]],
     ['notify must be a list of "SUCCESS", "FAILURE" and "DELAY", each once at most, not ["NEVER","DELAY"]', {}, [{ notify: ['NEVER', 'DELAY'] }]],
     ['originalRecipient must be of a type and an address, such as { type: "rfc822", address: "bob@example.com" }, not "rfc822;a@b.test"', {}, [{ originalRecipient: 'rfc822;a@b.test' }]],
+    ['originalRecipient must be of a type and an address, such as { type: "rfc822", address: "bob@example.com" }, not null', {}, [{ originalRecipient: null }]],
     ['originalRecipient must be of a type and an address, such as { type: "rfc822", address: "bob@example.com" }, not {"type":"a b","address":"c"}', {}, [{ originalRecipient: { type: 'a b', address: 'c' } }]],
   ])('asks for nothing that no client could ask for: %s', async (message, parameters, recipientParameters) => {
     const asked = { parameters, ...(recipientParameters === undefined ? {} : { recipientParameters }) } as Pick<MailToSend, 'parameters'>;

@@ -119,6 +119,7 @@ describe('a collector', () => {
     ['a fault refuses, drops or delays', { at: 'rcpt', path: 'bob@example.com' }],
     ['a fault refuses, drops or delays', { at: 'rcpt', drop: false }],
     ['a fault at helo has no path: there is none yet', { at: 'helo', path: 'bob@example.com' }],
+    ['there is no option tims: did you mean times?', { at: 'rcpt', drop: true, tims: 1 }],
     ['a fault must be an object, not null', null],
   ])('throws UsageError: %s', (message, fault) => {
     expect(() => collect(fault as ScriptedFault)).toThrow(new UsageError(message));

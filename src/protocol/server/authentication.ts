@@ -2,6 +2,7 @@
 
 import { decodeBase64, encodeBase64 } from '../../wire/base64.ts';
 import { EMPTY } from '../../wire/octet.ts';
+import { UsageError } from '../../wire/usage.ts';
 import { MOST_AUTH_FAILURES } from '../limit.ts';
 import type { AuthAnswer, AuthQuestion, FailureReason, Identity, ServerStep } from '../sasl/exchange.ts';
 import { findMechanism, MECHANISMS } from '../sasl/mechanism.ts';
@@ -42,8 +43,10 @@ export class Authentication {
     if (this.#options === undefined || name === undefined) return this.#fail('no such mechanism', 'malformed', 'expected a mechanism that is offered');
     const octets = initialResponse === undefined || initialResponse === '=' ? EMPTY : decodeBase64(initialResponse);
     if (octets === undefined) return this.#fail('not base64', 'malformed', NO_BASE64);
-    this.#exchange = this.#options.begin(name);
-    return this.#turn(this.#exchange.next(initialResponse === undefined ? undefined : octets));
+    const exchange = this.#options.begin(name);
+    if (typeof exchange?.next !== 'function') throw new UsageError('begin must return what beginServerExchange() has returned, and no promise of it');
+    this.#exchange = exchange;
+    return this.#turn(exchange.next(initialResponse === undefined ? undefined : octets));
   }
 
   /** Takes a line of the exchange; undefined: one that is no line of text. */

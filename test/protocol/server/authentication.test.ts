@@ -3,6 +3,7 @@ import { MOST_AUTH_FAILURES } from '../../../src/protocol/limit.ts';
 import { Authentication, mechanismsOffered } from '../../../src/protocol/server/authentication.ts';
 import type { AuthTurn } from '../../../src/protocol/server/authentication.ts';
 import { decodeBase64, encodeBase64 } from '../../../src/wire/base64.ts';
+import { UsageError } from '../../../src/wire/usage.ts';
 import { octetsOf, textOf } from '../../wire/every.ts';
 import { ANY_AUTH, plain } from '../../support/server-dialogue.ts';
 
@@ -31,6 +32,12 @@ describe('the mechanisms that may be used (RFC 4954 §4)', () => {
 });
 
 describe('an exchange (RFC 4954 §4)', () => {
+  // found by trying: the session fell over a line of its own, at what the client said
+  it.each([undefined, null, {}, Promise.resolve(ANY_AUTH.begin('PLAIN'))])('is none where "begin" returns %j: UsageError', (exchange) => {
+    const options = { ...ANY_AUTH, begin: () => exchange as ReturnType<typeof ANY_AUTH.begin> };
+    expect(() => new Authentication(options).begin('PLAIN', undefined)).toThrow(new UsageError('begin must return what beginServerExchange() has returned, and no promise of it'));
+  });
+
   it('is an empty challenge where the client begins and has not', () => {
     for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'OAUTHBEARER', 'XOAUTH2']) expect(new Authentication(ANY_AUTH).begin(mechanism, undefined)).toEqual({ type: 'challenge', text: '' });
   });
