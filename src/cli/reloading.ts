@@ -62,10 +62,15 @@ export class ReloadedFiles {
     return this.#contents;
   }
 
+  /** Those that are read again. */
+  get names(): readonly string[] {
+    return Object.values(this.#paths ?? {}).filter((path): path is string => path !== undefined);
+  }
+
   /** Reads them again. Rejects likewise; nothing has changed then. */
   async reload(): Promise<void> {
     if (this.#paths === undefined) return;
-    for (const path of Object.values(this.#paths)) if (path !== undefined) await expectNoPipe(path);
+    for (const path of this.names) await expectNoPipe(path);
     this.take(await readContents(this.#paths));
   }
 

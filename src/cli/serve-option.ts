@@ -88,7 +88,7 @@ export const USAGE = {
   name: 'ehlo serve',
   operands: '',
   operandCount: { least: 0, most: 0 },
-  about: 'Receives mail by SMTP, keeps it in a durable queue, and relays it by MX. Anyone may send to the domains of --accept,\nthe clients of --relay-from to all others. SIGTERM and SIGINT end it: what is in hand is finished first. SIGHUP reads certificate, key, users and password again.',
+  about: 'Receives mail by SMTP, keeps it in a durable queue, and relays it by MX. Anyone may send to the domains of --accept,\nthe clients of --relay-from to all others. SIGTERM and SIGINT end it: what is in hand is finished first. SIGHUP reads certificate, key, users and password again, and no other option.',
   examples: [
     'ehlo serve',
     "ehlo serve --maildir ./Maildir --accept '*'",

@@ -156,7 +156,7 @@ async function serveAt(given: GivenOptions, bound: Bound, hangup: Hangup, termin
     files.reload().then(
       () => {
         if ('reloaded' in running) running.reloaded();
-        log('reloaded', {});
+        log('reloaded', { files: files.names.join(',') }); // not what else the options say, whatever stands in the file of --config now
       },
       (error: unknown) => log('error', { text: `not reloaded, the old ones stay: ${reason(error)}` }),
     ),

@@ -21,7 +21,7 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
  *   done                                  a mail has no recipient left that waits
  *   retry, held, removed                  the operator wants it tried now, kept, or forgotten
  *   error                                 what a hook, the queue or a listener threw, in `text`
- *   reloaded, ready, died                 of `ehlo serve`: files were read again; a worker has begun, or has died
+ *   reloaded, ready, died                 of `ehlo serve`: the `files` were read again; a worker has begun, or has died
  */
 export type Log = (event: string, fields: LogFields) => void;
 

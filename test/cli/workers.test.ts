@@ -134,6 +134,7 @@ describe('ehlo serve --workers', () => {
     write('key', pem('other-key'));
     program.signal('SIGHUP');
     await program.logged('reloaded');
+    expect(program.out).toMatch(/ reloaded files=cert,key\n/);
     const after = await certified();
     expect(after).toHaveLength(1);
     expect(after).not.toEqual(before);

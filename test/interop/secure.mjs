@@ -172,7 +172,7 @@ check('SIGHUP takes other users: who is gone may not send, who is new may, and S
   const lines = readFileSync(users, 'utf8').split('\n');
   writeFileSync(users, `${lines.find((line) => line.startsWith('tom:'))}\n`);
   server.signal('SIGHUP');
-  await server.find(/ reloaded$/m);
+  await server.find(/ reloaded files=\S+$/m);
   expectEqual(await offered(), 'PLAIN LOGIN', 'mechanisms');
   expectEqual(await send('tim'), 67, 'exit status of curl for a user who is gone (login denied)');
   expectEqual(await send('tom'), 0, 'exit status of curl for one who is still there');
