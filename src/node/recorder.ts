@@ -8,12 +8,13 @@
 //         was lost, the notification goes its way all the same.
 // Rule 4: of the delay of a recipient the sender is told once. The queue knows it (`warned`), so that a restart changes nothing.
 
-import { mayNotify } from '../relay/notification.ts';
+import { mayNotify, returnsContent } from '../relay/notification.ts';
 import type { NewMail, Queue, QueuedMail, RecipientState } from '../relay/queue/port.ts';
 import { askedFor, type Conclusion, type News } from './conclusion.ts';
 import { errorText } from './error-text.ts';
 import type { Log } from './log.ts';
 import { mailOf, queuedBy } from './queue-answer.ts';
+import { Turnstile } from './turnstile.ts';
 
 /** A notification to the sender, as a mail: what the queue is to take, or, without `queue`, one that has been delivered. */
 export interface NotificationMail {
@@ -35,6 +36,9 @@ interface Told {
   readonly queued: QueuedMail | undefined;
 }
 
+/** Reports that are made at a time of those that return the content, each of which is in memory until the queue has it. */
+const MOST_RETURNING = 8;
+
 const NOTHING_TOLD: Told = { id: undefined, settled: false, queued: undefined };
 
 /** What came of telling the sender, kept until that is recorded. */
@@ -51,6 +55,7 @@ export class Recorder {
   readonly #last = new Map<string, Promise<void>>(); // by mail, what is recorded last
   readonly #tellings = new WeakMap<Conclusion, Telling>();
   readonly #warnings = new Map<string, Telling>(); // by mail
+  readonly #returning = new Turnstile(MOST_RETURNING);
 
   /** `queued` is told of notifications that were put into the queue. */
   constructor(options: RecorderOptions, queued: (notification: QueuedMail) => void) {
@@ -114,7 +119,9 @@ export class Recorder {
   /** Tells the sender what there is to tell. */
   async #tell(telling: Telling, mail: QueuedMail, { news, failures }: Conclusion, recipients: readonly RecipientState[], due: () => number): Promise<Told> {
     const { log } = this.#options;
-    const told = news.length === 0 ? (telling.told = NOTHING_TOLD) : await this.#report(telling, mail, news, recipients, due);
+    const report = (): Promise<Told> => this.#report(telling, mail, news, recipients, due);
+    const returning = failures.length > 0 && returnsContent(mail.parameters ?? {}, mail.size, mail.forwardPaths.length);
+    const told = news.length === 0 ? (telling.told = NOTHING_TOLD) : await (returning ? this.#returning.pass(mail.reversePath.key, report) : report());
     if (failures.length > 0) log(told.id === undefined ? 'undeliverable' : 'bounced', this.#story(mail, failures, told.id));
     else if (told.id !== undefined) log('reported', this.#story(mail, news.map(({ recipient }) => recipient), told.id));
     return told;
