@@ -122,5 +122,6 @@ describe('a dispatcher that closes', () => {
     expect(signal?.aborted).toBe(false);
     await dispatcher.close(MINUTE);
     expect(signal?.aborted).toBe(true);
+    expect(vi.getTimerCount()).toBe(0); // nothing keeps the program running for the rest of that minute
   });
 });

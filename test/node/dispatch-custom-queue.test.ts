@@ -70,4 +70,12 @@ describe('a queue that does not say what is in it', () => {
     expect([...queue.mails()]).toEqual([]);
     expect(logged.filter(([event]) => event === 'error')).toHaveLength(1);
   });
+
+  it('is not asked for what it holds once the dispatcher closes', async () => {
+    const { queue, dispatcher, logged } = stage(() => [DELIVERED]);
+    queue.mails = () => { throw new Error('disk on fire'); };
+    dispatcher.start();
+    await dispatcher.close(0);
+    expect(logged).toHaveLength(1);
+  });
 });

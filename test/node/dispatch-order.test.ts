@@ -151,6 +151,21 @@ describe('an order of the operator', () => {
     expect(done.filter((what) => what.startsWith('settle')).slice(1).sort()).toEqual(others.sort().map((id) => `settle ${id} delivered`));
   });
 
+  it('to retry a mail that is to be given up leaves its destination dead for those who wait for it', async () => {
+    const reported = deferred();
+    const { queue, dispatcher, done } = stage(() => [SILENT], { notify: (mail) => notifyAfter(reported.promise, queue, mail) });
+    for (let number = 1; number <= 6; number++) dispatcher.add(queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING));
+    await vi.advanceTimersByTimeAsync(4 * HOUR);
+    dispatcher.add(queue.put({ ...TO_BOB, id: 'young' }, NOTHING));
+    await vi.advanceTimersByTimeAsync(2 * HOUR);
+    expect(done.filter((what) => what.startsWith('notify'))).toHaveLength(1); // of the others one is ordered, whichever it is
+    dispatcher.retry(done.includes('notify m1') ? 'm2' : 'm1');
+    await settle();
+    expect([...dispatcher.behindDead('young')]).toEqual([0]);
+    reported.resolve();
+    await settle();
+  });
+
   const RETURNED = { ...TO_BOTH, id: 'm1' };
 
   it('to return a mail fails those who wait, and reports them', async () => {
@@ -224,13 +239,17 @@ describe('an order of the operator', () => {
     });
   });
 
-  it('to return a mail is done by the next process where this one has ended', async () => {
-    const { queue, dispatcher, done } = stage(() => [DELIVERED]);
-    const mail = queue.put(TO_BOB, NOTHING);
-    returning(queue);
-    queue.mails = () => [{ ...mail, returned: true }];
+  it('to return a mail is done by the next process where this one has ended, whatever becomes of other mail', async () => {
+    const { queue, dispatcher, done } = stage(() => [SILENT]);
+    const { mail } = queue;
+    for (let number = 1; number <= 5; number++) queue.put({ ...TO_BOB, id: `m${number}` }, NOTHING);
+    const returned = (each: QueuedMail): QueuedMail => (each.id === 'm5' ? { ...each, returned: true } : each);
+    queue.mail = (id) => returned(mail.call(queue, id) as QueuedMail);
+    const all = [...queue.mails()].map(returned);
+    queue.mails = () => all;
     dispatcher.start();
     await settle();
-    expect(done).toEqual(['notify m1 0', 'settle m1 failed']);
+    expect(done).not.toContain('relay m5 0');
+    expect(done.filter((what) => what.includes('m5'))).toEqual(['notify m5 0', 'settle m5 failed']);
   });
 });

@@ -107,6 +107,21 @@ describe('a mail', () => {
     expect(attempts).toEqual([0, 60]);
   });
 
+  it('that is being put into the queue is left alone until that is done', async () => {
+    const { queue, dispatcher, done } = stage(() => [DEFERRED]);
+    dispatcher.expect('m1');
+    const mail = queue.put(TO_BOB, NOTHING);
+    dispatcher.start();
+    expect(dispatcher.retry('m1')).toBe(true);
+    await settle();
+    expect(done).toEqual([]);
+    dispatcher.add(mail);
+    await settle();
+    dispatcher.retry('m1');
+    await settle();
+    expect(done.filter((what) => what.startsWith('relay'))).toEqual(['relay m1 0', 'relay m1 0']);
+  });
+
   it('is taken in charge once, though it is added while it waits or is in hand', async () => {
     const go = deferred();
     const { queue, dispatcher, done } = stage(async () => (await go.promise, [DELIVERED]));

@@ -151,6 +151,12 @@ describe('a dead destination (RFC 5321 §4.5.4.1)', () => {
     expect(stage.begin(7.5 * MINUTE)).toHaveLength(1);
   });
 
+  it('is probed at once where somebody has reason to think that it is not dead any more', () => {
+    const stage = dead();
+    stage.scheduler.revive('x', 1);
+    expect(stage.begin(1)).toEqual(['a>x 4']);
+  });
+
   it('takes all that waits for it when the probe is answered', () => {
     const stage = dead(5);
     expect(stage.begin(7.5 * MINUTE)).toEqual(['a>x 4']);
@@ -200,6 +206,15 @@ describe('a dead destination (RFC 5321 §4.5.4.1)', () => {
     expect(stage.begin(HOUR)).toEqual(['a>x 4']); // its own last attempt
     expect(stage.end('a>x 4', 'unreachable', HOUR)).toEqual(['a>x 6']);
     expect(stage.begin(2 * HOUR)).toEqual(['a>x 5']);
+  });
+
+  it('takes with it those that were tried before, too, and is forgotten where nobody else waits', () => {
+    const stage = new Stage();
+    for (const name of numbered(4, 'a>x')) stage.scheduler.add(work(name, HOUR), 0, true);
+    for (let time = 0; time < 3; time++) stage.scheduler.end(stage.scheduler.next(0) ?? work(''), 'unreachable', 0, HOUR);
+    expect(stage.begin(HOUR)).toEqual(['a>x 1']);
+    expect(stage.end('a>x 1', 'unreachable', HOUR)).toEqual(['a>x 4', 'a>x 2', 'a>x 3']);
+    expect(stage.scheduler.deadUntil('x')).toBeUndefined();
   });
 
   it('is forgotten with its last unit', () => {
@@ -258,11 +273,17 @@ describe('an attempt that goes elsewhere', () => {
     stage.end('b>y 1');
     expect(stage.begin()).toEqual([]);
     stage.scheduler.leave(work('a>x 1'), 0);
-    stage.scheduler.leave(work('a>x 1'), 0);
     expect(stage.begin()).toEqual(['a>x 3']);
     stage.end('a>x 2', 'none');
     stage.scheduler.leave(work('a>x 2'), 0); // it has ended
     expect(stage.begin()).toEqual(['a>x 4']);
+  });
+
+  it('makes room for one, wherever it goes after that', () => {
+    const stage = new Stage().fresh(...numbered(4, 'a>x'));
+    expect(stage.begin()).toEqual(['a>x 1', 'a>x 2']);
+    for (let time = 0; time < 2; time++) stage.scheduler.leave(work('a>x 1'), 0);
+    expect(stage.begin()).toEqual(['a>x 3']);
   });
 
   it('has its unit come again where it went', () => {
@@ -361,6 +382,19 @@ describe('a unit that is withdrawn', () => {
     stage.end('a>x 1');
     expect(stage.order()).toEqual(['a>x 3']);
     expect(stage.order(5)).toEqual(['a>x 5', 'a>y 1']);
+    expect(stage.scheduler.wakeAt).toBe(Infinity);
+  });
+
+  it('leaves its turn to others, and does not stay among what waits for its time', () => {
+    const stage = new Stage({ places: 1 }).fresh('a>w 1', 'a>x 1', 'b>y 1');
+    for (const name of ['a>w 2', 'a>w 3', 'a>w 4']) stage.scheduler.add(work(name), MINUTE, true);
+    expect(stage.begin()).toEqual(['a>w 1']);
+    stage.scheduler.withdraw(work('a>x 1'), 0);
+    stage.end('a>w 1');
+    expect(stage.begin()).toEqual(['b>y 1']);
+    for (const name of ['a>w 2', 'a>w 3']) stage.scheduler.withdraw(work(name), 0);
+    expect(stage.scheduler.wakeAt).toBe(MINUTE);
+    stage.scheduler.withdraw(work('a>w 4'), 0);
     expect(stage.scheduler.wakeAt).toBe(Infinity);
   });
 
