@@ -60,6 +60,8 @@ export const SENDER_OPTIONS: Readonly<Record<keyof SenderOptions, true>> = {
 /** Throws UsageError for options that no session can be made with. @internal */
 export function checkSender(options: Omit<Partial<SenderOptions>, 'tls'> & { readonly tls?: unknown }): void {
   const { tls, serverName, signal, closing } = options;
+  const strict = Object.keys(options).find((name) => name.toLowerCase() === 'requiretls'); // a server's option: the mail would go in the clear
+  if (strict !== undefined) throw new UsageError(`there is no option ${strict} where mail is sent: tlsPolicy: "require", or "verify", sends nothing without TLS`);
   checkClientOptions(options);
   checkFunctions(options, ['session']);
   if (serverName !== undefined && typeof serverName !== 'string') throw new UsageError(`serverName must be a host name, not ${shown(serverName)}`);

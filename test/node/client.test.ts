@@ -662,6 +662,8 @@ describe('a client for many mails', () => {
     ['hostname must be a domain or an address literal, not 5', { hostname: 5 }],
     ['signal must be an AbortSignal, such as that of new AbortController(), not 5', { signal: 5 }],
     ['there is no option conections: did you mean connections?', { conections: 2 }],
+    ['there is no option requireTls where mail is sent: tlsPolicy: "require", or "verify", sends nothing without TLS', { requireTls: true }],
+    ['there is no option requireTLS where mail is sent: tlsPolicy: "require", or "verify", sends nothing without TLS', { requireTLS: true }],
     ['signal must be an AbortSignal, such as that of new AbortController(), not {}', { signal: {} }],
     ['closing must be an AbortSignal, such as that of new AbortController(), not null', { closing: null }],
     ['serverName must be a host name, not 5', { serverName: 5 }],
