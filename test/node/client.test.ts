@@ -221,7 +221,7 @@ describe('a client for many mails', () => {
     await client.ready;
     sent.push(client.send(mailTo('3')));
     let ready = false;
-    const again = client.ready.then(() => (ready = true));
+    const again = Promise.all([client.ready, client.ready]).then(() => (ready = true));
     await turns(20);
     expect([ready, client.waiting]).toEqual([false, 2]);
     gate.resolve();

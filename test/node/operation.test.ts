@@ -118,6 +118,16 @@ describe('what the operator is told of the queue', () => {
     expect(answer !== undefined && 'mail' in answer && 'headerCut' in answer.mail).toBe(size > 65_536);
   });
 
+  it('is a header for which no more is read than is shown', async () => {
+    await open();
+    let pieces = 0;
+    journal.content = async function* () {
+      for (; pieces < 1_000; pieces += 1) yield encodeUtf8('x'.repeat(1_000));
+    };
+    expect(await answers({ command: 'show', ids: ['m1'] })).toMatchObject([{ mail: { headerCut: true } }]);
+    expect(pieces).toBeLessThan(100);
+  });
+
   it('is a header that has no end, up to a limit', async () => {
     await open();
     await journal.add(mailOf('m3', '<>', '<dave@d.test>'), inPieces('x'.repeat(100_000)));

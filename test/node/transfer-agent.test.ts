@@ -107,6 +107,15 @@ const CONTENT = 'Subject: hi\r\n\r\n.a dot, and octets above 127: \xfc\x80\r\n';
 const events = ({ logged }: Host): readonly string[] => logged.map(([event]) => event);
 
 describe('a transfer agent of which little is said', () => {
+  it('sends no mail to where it listens itself', async () => {
+    const port = await unusedPort();
+    const host = await start('a.test', { options: { routing: { mxPort: port, allowPrivateTargets: true } } });
+    await host.agent.listen({ place: { host: '127.0.0.1', port } });
+    await submit(host, '<>', ['<bob@[127.0.0.1]>']);
+    await until(() => events(host).includes('done'));
+    expect(events(host)).toEqual(['accepted', 'failed', 'undeliverable', 'done']);
+  });
+
   it('goes by MX, lets nobody relay, and has TLS by its options', async () => {
     await using agent = new TransferAgent({ hostname: 'mx.test', queue: await FileQueue.open(join(directory.path, 'little')), admission: { accept: new Set(['a.test']) }, tls: certificate('mx') });
     const { port } = await agent.listen({ place: { host: '127.0.0.1', port: 0 } });
