@@ -145,7 +145,7 @@ export class ConnectionPool {
  * and nothing of the content was sent. That is no attempt. Those whom the server could not be given in any case say nothing of it.
  */
 export function isStale(outcomes: readonly Outcome[]): boolean {
-  return outcomes.some(isUnheard) && outcomes.every((outcome) => isUnheard(outcome) || (outcome.state !== 'delivered' && outcome.reason !== undefined && outcome.inReplyTo === 'EHLO'));
+  return outcomes.some(isUnheard) && outcomes.every((outcome) => isUnheard(outcome) || (outcome.state !== 'delivered' && outcome.inReplyTo === 'EHLO'));
 }
 
 function isUnheard(outcome: Outcome): boolean {

@@ -62,6 +62,7 @@ describe('a pool of connections', () => {
     pool.give(one);
     await advance(1_500);
     pool.give(two);
+    expect(vi.getTimerCount()).toBe(1);
     await advance(499);
     expect([one.connection.quits, two.connection.quits]).toEqual([0, 0]);
     await advance(1);
@@ -108,14 +109,22 @@ describe('a pool of connections', () => {
     gone.connection.usable = false;
     expect(pool.take('b.test')).toBe(good);
     expect(pool.size).toBe(0);
+    expect(gone.connection.quits).toBe(1); // it may have others before it that are to be waited for
   });
 
-  it('closes the one that waits longest where too many do', () => {
-    const pool = poolOf({ most: 2 });
-    const all = [held('192.0.2.1'), held('192.0.2.2'), held('192.0.2.3')];
+  it.each([[{ most: 2 }, 2], [{}, 200]])('with %j closes the one that waits longest where more than %d do', (options, most) => {
+    const pool = poolOf(options);
+    const all = Array.from({ length: most + 1 }, (_, index) => held(`192.0.2.${index}`));
     all.forEach((one) => pool.give(one));
-    expect(all.map(({ connection }) => connection.quits)).toEqual([1, 0, 0]);
-    expect(pool.size).toBe(2);
+    expect(all.map(({ connection }) => connection.quits)).toEqual([1, ...all.slice(1).map(() => 0)]);
+    expect(pool.size).toBe(most);
+  });
+
+  it('that lets a connection wait for ever does not look after it all the time', async () => {
+    const clock = vi.fn(Date.now);
+    poolOf({ idle: Infinity, clock }).give(held());
+    await advance(1_000);
+    expect(clock).toHaveBeenCalledTimes(1);
   });
 
   it('says QUIT on all when it closes, and on those that come back after that', async () => {
@@ -165,10 +174,13 @@ describe('a connection that was used again', () => {
     ['could not be given any of the recipients', [missing], false],
     ['was lost in RCPT', [lost('RCPT')], false],
     ['was lost when content could be out', [{ state: 'unknown', reply: reply(451, '4.4.2', 'lost'), inReplyTo: 'end of mail data', reason: 'connection-lost' }], false],
+    ['was lost when content could be out to some', [{ state: 'unknown', reply: reply(451, '4.4.2', 'lost'), inReplyTo: 'end of mail data', reason: 'connection-lost' }, lost('nothing')], false],
+    ['was lost when a mail was out behind RSET', [{ state: 'unknown', reply: reply(451, '4.4.2', 'lost'), inReplyTo: 'RSET', reason: 'connection-lost' }], false],
     ['has content of which a part is out', [lost('DATA')], false],
     ['refused the sender for now', [said(451, 'MAIL')], false],
     ['refused the sender', [said(550, 'MAIL', 'failed')], false],
     ['timed out', [{ state: 'deferred', reply: reply(451, '4.4.2', 'late'), inReplyTo: 'MAIL', reason: 'timeout' }], false],
+    ['timed out', [{ state: 'deferred', reply: reply(451, '4.4.2', 'late'), inReplyTo: 'RSET', reason: 'timeout' }], false],
     ['took one recipient', [{ state: 'delivered', reply: reply(250, '2.0.0', 'ok') }, lost('MAIL')], false],
   ])('%s: stale %j %j', (_, outcomes, stale) => {
     expect(isStale(outcomes)).toBe(stale);
