@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Room } from '../../src/node/room.ts';
 import { pair } from '../support/duplex-pair.ts';
 import { listening } from '../support/listening.ts';
+import { latin1 } from '../support/raw-peer.ts';
 import { certificate, shakeHands, startTls } from '../support/tls-peer.ts';
 import { turns, until } from '../support/turn.ts';
 
@@ -143,10 +144,29 @@ describe('a full server', () => {
     while (!heard.startsWith('220')) heard = await (await connect(server)).reply();
   });
 
+  it('hears out one that it turns away, and ends; one that breaks ends nothing but itself', async () => {
+    const server = await serve({ maxConnections: 1 });
+    const [[first], [near, far], [broken]] = [pair(), pair(), pair()];
+    for (const socket of [first, near, broken]) server.accept(socket);
+    broken.emit('error', new Error('reset'));
+    expect(broken.destroyed).toBe(true);
+    const ends = new Set<unknown>();
+    for (const socket of [near, far]) socket.on('end', () => ends.add(socket));
+    far.resume();
+    far.write(latin1('EHLO client.test\r\n'));
+    far.end();
+    await until(() => ends.size === 2);
+    first.destroy();
+  });
+
   it('takes no more than a hundred that it turns away at a time', async () => {
     const server = await serve({ maxConnections: 1 });
     await (await connect(server)).reply();
-    const turned = await Promise.all(Array.from({ length: 130 }, async () => (await connect(server)).rest()));
+    const peers = await Promise.all(Array.from({ length: 130 }, () => connect(server)));
+    const turned = await Promise.all(peers.map((peer) => peer.rest()));
     expect(turned.filter((heard) => heard.startsWith('421 ')).length).toBe(100);
+    for (const peer of peers) peer.end();
+    let heard = '';
+    while (!heard.startsWith('421 ')) heard = await (await connect(server)).rest();
   });
 });

@@ -148,7 +148,7 @@ declare module 'node:stream' {
     readonly write: (octets: Uint8Array, encoding: string, done: () => void) => void;
     readonly final: (done: () => void) => void;
     readonly destroy: (error: Error | null, done: () => void) => void;
-  }) => import('node:stream').Duplex & { push(octets: Uint8Array | null): void };
+  }) => import('node:stream').Duplex & { push(octets: Uint8Array | null): void; emit(event: 'error', error: Error): boolean };
 }
 
 // test/fuzz: the fuzzer's worker, its coverage, what it keeps
