@@ -6,7 +6,7 @@ import { Fifo } from '../wire/fifo.ts';
 export class FairLine<Item extends object> {
   readonly #waiting = new Map<string, Fifo<Item>>(); // by whose it is
   readonly #turns = new Turns<string>(); //             of those
-  readonly #bySize: Set<string>[] = []; //              those, by how many of theirs wait; none behind the last who has most
+  readonly #bySize: Set<string>[] = []; //              those of whom so many wait, or more; none behind those who have most
   #size = 0;
 
   /** How many wait. */
@@ -27,7 +27,6 @@ export class FairLine<Item extends object> {
 
   push(whose: string, item: Item): void {
     const waiting = this.#waiting.get(whose) ?? new Fifo<Item>();
-    this.#bySize[waiting.size]?.delete(whose);
     waiting.push(item);
     (this.#bySize[waiting.size] ??= new Set()).add(whose);
     this.#waiting.set(whose, waiting);
@@ -47,13 +46,14 @@ export class FairLine<Item extends object> {
   take(whose: string): Item | undefined {
     const waiting = this.#waiting.get(whose);
     if (waiting === undefined) return undefined;
-    this.#bySize[waiting.size]?.delete(whose);
+    const asMany = this.#bySize[waiting.size];
+    asMany?.delete(whose);
+    if (asMany?.size === 0) this.#bySize.pop(); // who has more is among them
     const item = waiting.shift();
     if (waiting.empty) {
       this.#waiting.delete(whose);
       this.#turns.delete(whose);
-    } else this.#bySize[waiting.size]?.add(whose);
-    while (this.#bySize.length > 0 && (this.#bySize.at(-1)?.size ?? 0) === 0) this.#bySize.pop();
+    }
     this.#size -= 1;
     return item;
   }
