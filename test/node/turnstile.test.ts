@@ -20,17 +20,19 @@ describe('a turnstile', () => {
   it('has so much under way at a time, and the rest in its order', async () => {
     const log: string[] = [];
     const turnstile = new Turnstile(2);
-    const all = ['a', 'b', 'c', 'd'].map((name) => work(name, log));
+    const [last, ...all] = ['e', 'a', 'b', 'c', 'd'].map((name) => work(name, log));
     const results = all.map(({ begin }) => turnstile.pass('x', begin));
     await settled();
     expect(log).toEqual(['a', 'b']);
     all[1]?.end('well');
     await settled();
+    results.push(turnstile.pass('x', () => last?.begin() ?? Promise.reject())); // who comes now has no place before who has waited
     expect(log).toEqual(['a', 'b', 'c']);
     for (const { end } of all) end('well');
     await settled();
     all[3]?.end('well');
-    expect(await Promise.all(results)).toEqual(['a', 'b', 'c', 'd']);
+    last?.end('well');
+    expect(await Promise.all(results)).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
   it('lets those who wait take turns', async () => {
