@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Alarm } from '../../src/node/alarm.ts';
 import { now } from '../../src/node/now.ts';
-import { Pump, type Pumped } from '../../src/node/pump.ts';
+import { Pump, type Pumped, type PumpOwner } from '../../src/node/pump.ts';
 import { finishThisTurn } from '../../src/node/turn-end.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { pair } from '../support/duplex-pair.ts';
@@ -73,7 +73,7 @@ interface Stage extends AsyncDisposable {
   readonly notes: string[];
 }
 
-async function stage(how: { readonly givesWay?: true } = {}): Promise<Stage> {
+async function stage(how: Pick<PumpOwner<Action>, 'givesWay' | 'linger'> = {}): Promise<Stage> {
   const ends = await loopback();
   const session = new Puppet();
   const notes: string[] = [];
@@ -234,7 +234,7 @@ describe('back-pressure', () => {
     expect(most).toBeLessThan(MEGABYTE);
   });
 
-  it('of a hold is charged for what it keeps, and once for what Node may have read ahead, until it is over', async () => {
+  it('of a hold is charged for what it keeps, and once for what Node may have read ahead, until it or the session is over', async () => {
     await using ends = await loopback();
     const session = new Puppet();
     let charged = 0;
@@ -246,6 +246,12 @@ describe('back-pressure', () => {
     expect(charged).toBe(4 + 8 + 65_536 + 16_384);
     pump.release();
     expect(session.received).toBe(12);
+    expect(charged).toBe(0);
+    pump.hold();
+    ends.peer.say('wait');
+    await until(() => charged > 0);
+    session.close();
+    pump.turn();
     expect(charged).toBe(0);
   });
 
@@ -375,6 +381,11 @@ describe.concurrent('the end of a session', () => { // one of them waits two sec
     on.pump.turn();
     expect(on.socket.destroyed).toBe(false);
     expect(await on.peer.rest()).toBe('221 bye\r\n');
+    const ended = vi.fn();
+    on.socket.on('end', ended);
+    on.peer.say('and more');
+    on.peer.end();
+    await until(() => ended.mock.calls.length > 0);
   });
 
   it('drops what the peer still says, so that it can read our last words', async () => {
@@ -448,6 +459,7 @@ describe.concurrent('the end of a session', () => { // one of them waits two sec
     ['the connection is gone', { lastWords: true }, ['receive 421 closing', 'lost']],
     ['its time is over', { lastWords: true }, ['receive 421 closing', 'expire', 'lost']],
     ['the connection is gone', {}, ['lost']],
+    ['its time is over', {}, ['expire', 'lost']],
   ] as const)('tells, when %s, what came while nothing was to be read, if its owner wants that: %j', async (when, more, expected) => {
     await using ends = await loopback();
     const session = new Puppet();
@@ -460,6 +472,11 @@ describe.concurrent('the end of a session', () => { // one of them waits two sec
     await until(() => ends.socket.isPaused());
     expect(session.told).toEqual([]);
     if (when === 'its time is over') {
+      session.deadline = now() + 10;
+      pump.turn();
+      session.deadline = Infinity; // an octet came
+      await until(() => session.early > 0);
+      expect(session.told).toEqual([]);
       session.deadline = now();
       pump.turn();
       await until(() => session.told.includes('expire'));
@@ -572,14 +589,38 @@ describe('the timer', () => {
     expect(on.session.told).toEqual(['expire']);
   });
 
+  it.each([[{}, 2_000], [{ linger: 500 }, 500]])('is called off when it is moved, and when the session is over, whose peer has its own time then: %j, %d ms or a little longer', async (how, linger) => {
+    await using on = await stage(how);
+    const set = vi.spyOn(Alarm, 'set');
+    const off = vi.spyOn(Alarm.prototype, 'off');
+    on.pump.turn();
+    expect(set).not.toHaveBeenCalled();
+    for (const deadline of [now() + 3_600_000, now() + 9_000]) {
+      on.session.deadline = deadline;
+      on.pump.turn();
+    }
+    expect(set.mock.lastCall?.[0]).toBe(on.session.deadline);
+    on.session.close();
+    on.pump.turn();
+    expect(off.mock.contexts).toEqual(set.mock.results.slice(0, 2).map(({ value }) => value));
+    const [at = 0, from = 0] = set.mock.lastCall ?? [];
+    expect(Math.floor((at - from - linger) / 250)).toBe(0);
+    set.mockRestore();
+    off.mockRestore();
+  });
+
   it('does not run during a hold, and a peer that does not read stops it not', async () => {
     await using on = await stage();
     on.session.deadline = now() + 10;
+    on.pump.turn();
+    const set = vi.spyOn(Alarm, 'set');
     on.pump.hold();
     on.pump.turn();
     const passed = now() + 30;
     await until(() => now() > passed);
     expect(on.session.told).toEqual([]);
+    expect(set).not.toHaveBeenCalled();
+    set.mockRestore();
     on.peer.socket.pause();
     for (let count = 0; count < 40; count++) on.session.send(new Uint8Array(MEGABYTE));
     on.session.deadline = now() + 10;
