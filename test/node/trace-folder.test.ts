@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { TraceFolder } from '../../src/node/trace-folder.ts';
@@ -11,37 +11,41 @@ const realWrite = builtin('node:fs')['writeSync'] as (...given: readonly unknown
 let full = false;
 let late = true;
 
-// As a file system does that writes late, and where a quota is used up.
+// As a file system does that writes late, and little at a time, and where a quota is used up.
 replaceIn('node:fs', {
   closeSync: (descriptor: number) => {
     real(descriptor);
     if (late) throw new Error('EDQUOT: disk quota exceeded, close');
   },
-  writeSync: (...given: readonly unknown[]) => {
+  writeSync: (descriptor: number, octets: Uint8Array, at: number) => {
     if (full) throw new Error('ENOSPC: no space left on device, write');
-    return realWrite(...given);
+    return realWrite(descriptor, octets, at, Math.min(5, octets.length - at));
   },
 });
 
 it('a trace that cannot be closed is told of once, and nobody else suffers', async () => {
   using directory = temporaryDirectory();
   const told: string[] = [];
-  const folder = await TraceFolder.open(directory.path, (text) => told.push(text));
+  const folder = await TraceFolder.open(directory.path, (text) => told.push(text), '2-');
   const { name, write, close } = folder.begin('server');
+  expect(name).toMatch(/^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z-2-1-server\.smtp$/);
   write('S: 220 mx.test\n');
   close();
   close();
+  expect(readFileSync(join(directory.path, name), 'utf8')).toBe('S: 220 mx.test\n');
   expect(told).toEqual([`the trace ${directory.path}/${name} ends here: EDQUOT: disk quota exceeded, close; until one is whole again, nothing is said of others`]);
 });
 
-it('a trace that can be neither written nor closed is told of once too', async () => {
+it('a trace that can be neither written nor closed is told of once too, and ends there', async () => {
   using directory = temporaryDirectory();
   const told: string[] = [];
   const folder = await TraceFolder.open(directory.path, (text) => told.push(text));
-  const { write } = folder.begin('server');
+  const { name, write } = folder.begin('server');
   full = true;
   write('S: 220 mx.test\n');
   full = false;
+  write('C: QUIT\n');
+  expect(statSync(join(directory.path, name)).size).toBe(0);
   expect(told).toEqual([expect.stringContaining('ends here: ENOSPC')]);
 });
 
