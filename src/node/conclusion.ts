@@ -68,7 +68,7 @@ export function conclude(mail: QueuedMail, recipients: readonly number[], result
 function unhurried({ arrival, reversePath }: QueuedMail, next: number | undefined, schedule: RetrySchedule, now: number): number | undefined {
   if (next === undefined) return undefined;
   const last = arrival + lifeOf(reversePath.type === 'null', schedule);
-  return Math.min(Math.max(next, now + (schedule.intervals[1] ?? 0)), Math.max(next, last));
+  return Math.min(Math.max(next, now + (schedule.intervals[1] ?? 0)), last);
 }
 
 /** What of the news the sender of the mail wants to be told (RFC 3461 §4.1). */

@@ -176,7 +176,7 @@ export class Dispatcher {
     if (!this.#charges.has(id)) return; // yet: it shows when its turn comes
     const { busy, idle } = this.#part(id);
     this.#withdraw(idle);
-    const held = idle.map((charge) => ({ ...charge }));
+    const held = idle.map((charge) => ({ ...charge, at: Infinity }));
     this.#charges.set(id, [...busy, ...held]);
     for (const charge of held) this.#keep(this.#giveUp(charge, { outcome: RETURNED }));
     this.#turn(); // who was waited for may be among them
@@ -305,7 +305,6 @@ export class Dispatcher {
     const same: Outcome = outcome.state === 'unknown' ? { ...outcome, state: 'deferred' } : outcome;
     const paths = waiting.map((recipient) => mail.forwardPaths[recipient]).filter((path) => path !== undefined);
     const conclusion = this.#conclude(mail, waiting, paths.map((forwardPath) => ({ forwardPath, outcome: same, ...(target === undefined ? {} : { target }) })));
-    charge.at = Infinity;
     const recorded = this.#record(charge, conclusion);
     if (conclusion.again !== undefined) this.#putOff(charge, conclusion.again); // it is not that old: the clock was set back meanwhile
     await recorded;

@@ -8,7 +8,8 @@ import { reply } from '../../src/syntax/reply.ts';
 import { mailOf } from '../support/memory-queue.ts';
 import { targetOf } from '../support/scripted-server.ts';
 
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const SCHEDULE = { ...RETRY_SCHEDULE, jitter: 0 };
 
 const OUTCOMES = {
@@ -37,6 +38,7 @@ describe('what an attempt means for recipients', () => {
     ['who is delivered or has failed is done with', ['delivered', 'failed'], 0, { states: ['delivered mx.test 2.0.0', 'failed mx.test 5.1.1'], failures: [1], again: undefined }],
     ['who is deferred waits for the next time', ['deferred'], 0, { states: ['waiting mx.test 4.3.0'], failures: [], again: 450_000 }],
     ['whose fate is unknown does too, but not as soon (RFC 1047); no host has said so', ['unknown'], 0, { states: ['waiting - 4.4.2'], failures: [], again: 1_800_000 }],
+    ['whose fate is unknown is tried no sooner than others', ['unknown'], 10 * HOUR, { states: ['waiting - 4.4.2'], failures: [], again: 13 * HOUR }],
     ['whose fate is unknown is tried once more before the end', ['unknown'], 5 * DAY - 1000, { states: ['waiting - 4.4.2'], failures: [], again: 5 * DAY }],
     ['one who waits is enough', ['delivered', 'deferred', 'failed'], 0, { states: ['delivered mx.test 2.0.0', 'waiting mx.test 4.3.0', 'failed mx.test 5.1.1'], failures: [0], again: 450_000 }],
     ['who waits after five days has failed', ['deferred', 'unknown'], 5 * DAY, { states: ['failed - 4.4.7', 'failed - 4.4.7'], failures: [2, 1], again: undefined }],
@@ -96,5 +98,6 @@ describe('what an attempt means for recipients', () => {
   it('ends after a day for a bounce', () => {
     expect(after(DAY, ['deferred'], '<>').failures).toEqual([2]);
     expect(after(DAY - 1, ['deferred'], '<>').failures).toEqual([]);
+    expect(after(DAY - 1, ['unknown'], '<>').again).toBe(DAY);
   });
 });

@@ -131,6 +131,7 @@ describe('a clock that is set back by a day', () => {
     dispatcher.add(queue.put({ ...TO_BOB, id: 'm2' }, NOTHING));
     await settle();
     expect(done).toEqual(['relay m1 0', expect.stringMatching(/^settle m1 /), 'relay m2 0', 'settle m2 delivered']);
+    expect(dispatcher.nextAttempt('m1')).toBe(Date.now() + 10 * MINUTE);
     await vi.advanceTimersByTimeAsync(10 * MINUTE);
     expect(done.slice(4, 5)).toEqual(['relay m1 0']);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../src/protocol/client/action.ts';
 import { REASONS } from '../../src/protocol/client/reason.ts';
 import type { RecipientState } from '../../src/relay/queue/port.ts';
-import { ABORTED, type Answers, DEFERRED, DELIVERED, HOUR, MINUTE, NOTHING, onVirtualTime, settle, stage, TO_BOB, TO_TWO, UNKNOWN } from '../support/dispatch.ts';
+import { ABORTED, type Answers, DEFERRED, DELIVERED, HOUR, MINUTE, NOTHING, notifyAfter, onVirtualTime, settle, SILENT, sixExpire, stage, TO_BOB, TO_TWO, UNKNOWN } from '../support/dispatch.ts';
 import { deferred } from '../support/turn.ts';
 
 vi.mock('node:timers', async () => (await import('../support/global-timers.ts')).timers);
@@ -85,6 +85,16 @@ describe('a dispatcher that closes', () => {
     await vi.advanceTimersByTimeAsync(1);
     await closed;
     expect(done).toEqual(['relay m1 0', 'settle m1 waiting']);
+  });
+
+  it('leaves those to the next start who are to be given up with others, but for the one who is being reported', async () => {
+    const reported = deferred();
+    const { queue, dispatcher } = stage(() => [SILENT], { notify: (mail) => notifyAfter(reported.promise, queue, mail) });
+    await sixExpire(dispatcher, queue);
+    const closed = dispatcher.close(MINUTE);
+    reported.resolve();
+    await closed;
+    expect([...queue.mails()]).toHaveLength(5);
   });
 
   it('leaves a mail that was out but not answered to the schedule', async () => {

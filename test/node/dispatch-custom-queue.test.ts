@@ -78,4 +78,18 @@ describe('a queue that does not say what is in it', () => {
     await dispatcher.close(0);
     expect(logged).toHaveLength(1);
   });
+
+  it('and is wrong when mail is to be given up, of which much waits, has that tried in its turn', async () => {
+    const { queue, dispatcher, done } = stage(() => [DEFERRED]);
+    for (const id of ['m1', 'm2', 'm3', 'm4']) dispatcher.add(queue.put({ ...TO_BOB, id }, NOTHING));
+    await settle();
+    const { mail } = queue;
+    queue.mail = () => { throw new Error('disk on fire'); };
+    dispatcher.giveUp('m1');
+    queue.mail = mail;
+    expect(dispatcher.nextAttempt('m1')).toBe(Date.now() + MINUTE);
+    done.length = 0;
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect(done).toEqual(['relay m1 0', 'settle m1 waiting']);
+  });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../src/protocol/client/action.ts';
+import { REASONS } from '../../src/protocol/client/reason.ts';
 import type { QueuedMail } from '../../src/relay/queue/port.ts';
 import { type Answers, DEFERRED, DELIVERED, HOUR, MINUTE, NOTHING, notifyAfter, onVirtualTime, settle, SILENT, sixExpire, stage, type Stage, TO_BOB, TO_BOTH } from '../support/dispatch.ts';
 import { MemoryQueue } from '../support/memory-queue.ts';
@@ -70,12 +71,25 @@ describe('an order of the operator', () => {
   // found by reading: it stayed in the queue until the next start
   it('to giveUp counts for a mail that only comes to be taken in charge', async () => {
     const { queue, dispatcher, done } = stage(() => [DEFERRED]);
-    const mail = queue.put(TO_BOB, NOTHING);
+    const mails = ['m1', 'm2', 'm3'].map((id) => queue.put({ ...TO_BOB, id }, NOTHING)); // more than one destination has room for at a time
     returning(queue);
-    dispatcher.giveUp('m1');
-    dispatcher.add(mail);
+    for (const mail of mails) {
+      dispatcher.giveUp(mail.id);
+      dispatcher.add(mail);
+    }
     await settle();
-    expect(done).toEqual(['notify m1 0', 'settle m1 failed']);
+    expect(done.filter((what) => what.startsWith('settle'))).toEqual(['settle m1 failed', 'settle m2 failed', 'settle m3 failed']);
+  });
+
+  it('to remove a mail that waits is the last that is heard of it', async () => {
+    const { queue, dispatcher } = stage(() => [DEFERRED]);
+    dispatcher.start();
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    let asked = 0;
+    queue.mail = () => void (asked += 1);
+    await vi.advanceTimersByTimeAsync(4 * HOUR); // its sender would be told of the delay, too
+    expect(asked).toBe(1);
   });
 
   it('to retry tries a destination that is dead', async () => {
@@ -194,6 +208,22 @@ describe('an order of the operator', () => {
     expect(done).toEqual(['relay m1 0', 'notify m1 0', 'settle m1 failed']);
   });
 
+  it('to return a mail counts once, where it has called off the attempt under way', async () => {
+    const gate = deferred();
+    const { queue, dispatcher, done } = stage(async (_, recipients, { signal }) => {
+      await (recipients.includes(1) ? new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve())) : gate.promise);
+      return [{ ...REASONS['content-lost'], inReplyTo: 'DATA', reason: 'content-lost' }];
+    });
+    dispatcher.add(queue.put(TO_BOTH, NOTHING));
+    await settle();
+    returning(queue);
+    dispatcher.giveUp('m1');
+    done.length = 0;
+    gate.resolve();
+    await settle();
+    expect(done).toEqual(['settle m1 waiting,waiting,waiting', 'notify m1 0,2', 'settle m1 failed,waiting,failed']);
+  });
+
   // found by reading: both orders were said to be done, and came to nothing before the next attempt
   describe('that come while what an attempt has come to is being recorded', () => {
     const recording = (answers: Answers): Stage & { readonly recorded: Deferred<void> } => {
@@ -227,7 +257,7 @@ describe('an order of the operator', () => {
       dispatcher.add(queue.put(TO_BOB, NOTHING));
       await settle();
       outcomes = [DELIVERED];
-      dispatcher.retry('m1');
+      expect(dispatcher.retry('m1')).toBe(true);
       await settle();
       expect(done).toEqual(['relay m1 0']);
       recorded.resolve();
