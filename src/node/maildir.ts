@@ -4,7 +4,8 @@
 // What a process of ours that died has left under tmp/ is removed when a Maildir is opened, once it is 36 hours old: others may write
 // there at this moment, and that is the time that the convention gives them.
 
-import { readdir, stat, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkObject, checkPath, UsageError } from '../wire/usage.ts';
@@ -36,11 +37,12 @@ export class Maildir {
     this.#directory = directory;
   }
 
-  /** Opens the Maildir, and makes it on first use. It stays where it is when the program goes to another directory. */
+  /** Opens the Maildir, and makes it on first use. Rejects where nothing can be delivered into it. It stays where it is when the program goes to another directory. */
   static async open(directory: string): Promise<Maildir> {
     checkPath(directory, ['directory', './Maildir']);
     const path = resolve(directory);
     await makeDirectories(path, ['tmp', 'new', 'cur']);
+    for (const name of ['tmp', 'new']) await access(join(path, name), constants.W_OK | constants.X_OK); // else each mail would be refused
     for (const name of await readdir(join(path, 'tmp'))) {
       if (!OWN_NAME.test(name)) continue;
       const file = join(path, 'tmp', name);

@@ -1,7 +1,7 @@
 // `ehlo serve` as a program of its own where it serves, some tests to one: they run in their order. In this process where it cannot.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { chown, stat } from 'node:fs/promises';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmod, chown, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -148,6 +148,14 @@ describe.skipIf(process.getuid?.() !== 0)('ehlo serve, begun by root (only root 
     expect(await submit(port)).toMatch(/^250 /);
     expect(await Promise.all(files('queue', 'journal').map(async (name) => (await stat(join(directory.path, 'queue', 'journal', name))).uid))).toEqual([uid]);
     await program.kill('SIGTERM');
+    directory[Symbol.dispose]();
+  });
+
+  it('does not begin as a user who cannot write to the Maildir: each mail would be refused', async () => {
+    directory = temporaryDirectory();
+    for (const name of ['box', 'box/cur', 'box/new', 'box/tmp']) mkdirSync(join(directory.path, name));
+    for (const [name, mode] of [['', 0o777], ['box', 0o755], ['box/tmp', 0o755]] as const) await chmod(join(directory.path, name), mode);
+    expect(await serve(...ANY_PORT, '--user', 'nobody', '--accept', '*', '--maildir', 'box').ended).toEqual({ status: 73, out: '', err: `ehlo: cannot open the Maildir box: permission denied (${directory.path}/box/tmp)\n` });
     directory[Symbol.dispose]();
   });
 });
