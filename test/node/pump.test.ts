@@ -192,6 +192,7 @@ describe('back-pressure', () => {
     on.pump.turn();
     on.peer.say('more');
     await turns(20);
+    on.pump.turn();
     expect(on.session.asked).toBe(asked);
     expect(on.session.told).toEqual([]);
     expect(on.socket.isPaused()).toBe(true);
@@ -234,7 +235,7 @@ describe('back-pressure', () => {
     expect(most).toBeLessThan(MEGABYTE);
   });
 
-  it('of a hold is charged for what it keeps, and once for what Node may have read ahead, until it or the session is over', async () => {
+  it('is charged for what is kept, and once for what Node may have read ahead, and what is yet to be written, until it or the session is over', async () => {
     await using ends = await loopback();
     const session = new Puppet();
     let charged = 0;
@@ -247,9 +248,12 @@ describe('back-pressure', () => {
     pump.release();
     expect(session.received).toBe(12);
     expect(charged).toBe(0);
-    pump.hold();
+    ends.peer.socket.pause();
+    session.send(new Uint8Array(40 * MEGABYTE)); // which no peer takes at once
+    pump.turn();
     ends.peer.say('wait');
     await until(() => charged > 0);
+    expect(charged).toBe(4 + 65_536 + 16_384 + 40 * MEGABYTE);
     session.close();
     pump.turn();
     expect(charged).toBe(0);
@@ -397,6 +401,14 @@ describe.concurrent('the end of a session', () => { // one of them waits two sec
     expect(await on.peer.rest()).toBe('554 no\r\n');
     await until(() => on.socket.bytesRead === MEGABYTE);
     expect(on.session.received).toBe(0);
+  });
+
+  it('of the peer\'s side is told once', async () => {
+    await using on = await stage();
+    on.peer.end();
+    await until(() => on.session.told.length > 0);
+    on.pump.turn();
+    expect(on.session.told).toEqual(['end']);
   });
 
   it('leaves no timer behind where the peer ends its own', async () => {
