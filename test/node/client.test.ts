@@ -183,7 +183,7 @@ describe('a client for many mails', () => {
     const taken: string[] = [];
     let connections = 0;
     const server = await serve({}, {
-      client: () => (++connections === 1 ? undefined : refusal.promise.then(() => refuse(554, '5.7.1', 'one is enough'))),
+      client: () => (++connections === 2 ? refusal.promise.then(() => refuse(554, '5.7.1', 'one is enough')) : undefined),
       async message({ forwardPaths }) {
         taken.push(forwardPaths[0]?.text ?? '');
         if (taken.length === 3) await third.promise;
@@ -194,13 +194,41 @@ describe('a client for many mails', () => {
     const names = ['1', '2', '3', '4', '5', '6', '7', '8'];
     const sent = names.map((name) => client.send(mailTo(name)));
     await until(() => taken.length === 3);
+    const { waiting } = client;
     refusal.resolve();
-    await turns(50);
+    await until(() => client.waiting > waiting);
     sent.push(client.send(mailTo('9'))); // for which no further one is tried
     await turns(50);
     third.resolve();
     expect((await Promise.all(sent)).map(brief)).toEqual(sent.map(() => 'delivered 250'));
     expect([taken.toSorted(), connections]).toEqual([[...names, '9'].map((name) => `<${name}@b.test>`), 2]);
+    await Promise.all([client.send(mailTo('10')), client.send(mailTo('11'))]); // when nothing is in hand any more
+    expect(connections).toBe(3);
+    await client.close();
+  });
+
+  it('tries for a further connection again where one was to be had, and begins with the mail that was left', async () => {
+    const gates = [deferred(), deferred()];
+    const begun: string[] = [];
+    let connections = 0;
+    const server = await serve({}, {
+      client: () => (++connections === 2 ? refuse(554, '5.7.1', 'one is enough') : undefined),
+      async message({ forwardPaths }) {
+        begun.push(forwardPaths[0]?.text ?? '');
+        await gates[begun.length - 1]?.promise;
+        return accept();
+      },
+    });
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, connections: 2, mailsPerConnection: 1 });
+    const sent = ['1', '2', '3'].map((name) => client.send(mailTo(name)));
+    await until(() => client.waiting === 2);
+    gates[0]?.resolve();
+    await until(() => begun.length === 2);
+    sent.push(client.send(mailTo('4')));
+    await sent[2];
+    gates[1]?.resolve();
+    expect((await Promise.all(sent)).map(brief)).toEqual(sent.map(() => 'delivered 250'));
+    expect(begun).toEqual(['1', '2', '3', '4'].map((name) => `<${name}@b.test>`));
     await client.close();
   });
 
