@@ -17,6 +17,7 @@ const OUTCOMES = {
   failed: { state: 'failed', reply: reply(550, '5.1.1', 'no such user'), inReplyTo: 'RCPT' },
   deferred: { state: 'deferred', reply: reply(451, '4.3.0', 'later'), inReplyTo: 'RCPT' },
   unknown: { ...REASONS['connection-lost'], state: 'unknown', inReplyTo: 'end of mail data', reason: 'connection-lost' },
+  lost: { ...REASONS['content-lost'], inReplyTo: 'DATA', reason: 'content-lost' },
   aborted: { ...REASONS['aborted'], inReplyTo: 'nothing', reason: 'aborted' },
 } as const satisfies Readonly<Record<string, Outcome>>;
 
@@ -37,6 +38,7 @@ describe('what an attempt means for recipients', () => {
   it.each<readonly [what: string, outcomes: readonly (keyof typeof OUTCOMES)[], now: number, expected: ReturnType<typeof after>]>([
     ['who is delivered or has failed is done with', ['delivered', 'failed'], 0, { states: ['delivered mx.test 2.0.0', 'failed mx.test 5.1.1'], failures: [1], again: undefined }],
     ['who is deferred waits for the next time', ['deferred'], 0, { states: ['waiting mx.test 4.3.0'], failures: [], again: 450_000 }],
+    ['whose mail could not be read does too', ['lost'], 0, { states: ['waiting - 4.3.0'], failures: [], again: 450_000 }],
     ['whose fate is unknown does too, but not as soon (RFC 1047); no host has said so', ['unknown'], 0, { states: ['waiting - 4.4.2'], failures: [], again: 1_800_000 }],
     ['whose fate is unknown is tried no sooner than others', ['unknown'], 10 * HOUR, { states: ['waiting - 4.4.2'], failures: [], again: 13 * HOUR }],
     ['whose fate is unknown is tried once more before the end', ['unknown'], 5 * DAY - 1000, { states: ['waiting - 4.4.2'], failures: [], again: 5 * DAY }],

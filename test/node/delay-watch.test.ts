@@ -64,6 +64,22 @@ describe('mail that waits', () => {
     expect(told.slice(3)).toEqual([['a', 301]]);
   });
 
+  it('is looked at anew a minute after that was asked for, not before, and no later because more is', async () => {
+    mails = new Map([['a', 0], ['b', 0]]);
+    start();
+    await vi.advanceTimersByTimeAsync(5 * HOUR);
+    for (let time = 0; time < 2; time++) {
+      told = [];
+      await vi.advanceTimersByTimeAsync(MINUTE / 2);
+      watch?.again('a');
+      await vi.advanceTimersByTimeAsync(MINUTE / 2);
+      watch?.again('b');
+      expect(told).toEqual([]);
+      await vi.advanceTimersByTimeAsync(MINUTE / 2);
+      expect(told).toHaveLength(2);
+    }
+  });
+
   it('is not late when it has gone before', async () => {
     mails.set('a', 0);
     start();
@@ -109,10 +125,21 @@ describe('mail that waits', () => {
     expect(looks).toBe(10);
   });
 
-  it('is told of no more once the watch has ended', async () => {
-    mails = new Map([['a', 0], ['b', 0]]);
+  it.each([[['a']], [['a', 'b']]])('is told of no more once the watch has ended, of %j', async (ids) => {
+    mails = new Map(ids.map((id) => [id, 0]));
     start(async () => watch?.close());
     await vi.advanceTimersByTimeAsync(10 * HOUR);
     expect(told).toEqual([['a', 240]]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('may wait for longer than a timer can', async () => {
+    mails = new Map([['a', 0]]);
+    start(undefined, 60 * 24 * HOUR);
+    await vi.advanceTimersByTimeAsync(2 * MINUTE);
+    await vi.advanceTimersToNextTimerAsync();
+    expect(Date.now()).toBeGreaterThan(20 * 24 * HOUR);
+    await vi.advanceTimersByTimeAsync(60 * 24 * HOUR);
+    expect(told).toHaveLength(1);
   });
 });

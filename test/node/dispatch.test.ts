@@ -49,6 +49,19 @@ describe('a mail', () => {
       ['delivered', 'm1', '<later@b.test>', undefined],
       ['done', 'm1', undefined, undefined],
     ]);
+    expect(logged.filter(([, { gaveUp }]) => gaveUp === true)).toEqual([]);
+  });
+
+  it('may be due later than a timer can say', async () => {
+    const DAY = 24 * HOUR;
+    const { queue, dispatcher, attempts } = stage(() => [DEFERRED], { schedule: { ...SCHEDULE, intervals: [60 * DAY], expire: 100 * DAY } });
+    dispatcher.add(queue.put(TO_BOB, NOTHING));
+    await settle();
+    const start = Date.now();
+    await vi.advanceTimersToNextTimerAsync();
+    expect(Date.now() - start).toBeGreaterThan(20 * DAY);
+    await vi.advanceTimersByTimeAsync(60 * DAY);
+    expect(attempts).toEqual([0, 60 * DAY / MINUTE]);
   });
 
   // shows RFC8689:4.2.1-11
