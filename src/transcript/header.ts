@@ -39,6 +39,9 @@ const someOf = (table: object): RegExp => {
 /** A name or an address literal, as an option can have it. */
 export const HOST_WORD = /^(?:[A-Za-z0-9._-]+|\[[A-Za-z0-9.:-]+\])$/;
 
+/** To the millisecond. */
+const SECONDS = /^(?=.*[1-9])(?:0|[1-9]\d{0,8})(?:\.\d{1,3})?$/;
+
 /** What an option's value looks like, where it has one, and whose it is. */
 const OPTIONS = {
   hostname:   { of: ['server', 'client'], value: HOST_WORD },
@@ -48,8 +51,12 @@ const OPTIONS = {
   mails:      { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
   domains:    { of: ['server'],           value: /^[1-9]\d{0,8}$/ },
   rate:       { of: ['server'],           value: /^(?:0|[1-9]\d{0,8})$/ }, // octets a second of mail data
-  time:       { of: ['server'],           value: /^[1-9]\d{0,8}$/ }, //        seconds of a session
+  time:       { of: ['server'],           value: SECONDS }, //                  of a session
+  window:     { of: ['server'],           value: SECONDS }, //                  over which `rate` is measured
+  line:       { of: ['server'],           value: /^[1-9]\d{0,8}$/ }, //        octets of a text line
   commands:   { of: ['server'],           value: /^(?:0|[1-9]\d{0,8})$/ },
+  errors:     { of: ['server'],           value: /^(?:0|[1-9]\d{0,8})$/ },
+  failures:   { of: ['server'],           value: /^(?:0|[1-9]\d{0,8})$/ }, //        of AUTH
   refusals:   { of: ['server'],           value: /^(?:0|[1-9]\d{0,8})$/ }, //        of recipients
   lenient:    { of: ['server'],           value: someOf(LENIENCIES) },
   'early-talk-refused': { of: ['server'], value: undefined },
@@ -60,7 +67,7 @@ const OPTIONS = {
   'tls-policy': { of: ['client'],         value: /^(?:opportunistic|require|verify)$/ },
   'tls-at-once': { of: ['client'],        value: undefined },
   user:       { of: ['client'],           value: /^[!-+\--9;-~]+:[!-+\--~]+(?: [!-+\--~]+)*$/ }, // and the password
-  timeout:    { of: ['client'],           value: /^[1-9]\d{0,8}$/ }, //      seconds, of any wait
+  timeout:    { of: ['server', 'client'], value: SECONDS }, //                  of any wait
   token:      { of: ['client'],           value: /^[A-Za-z0-9._~+/-]+=*$/ },
   'secret-in-clear': { of: ['client'],    value: undefined },
   'own-name': { of: ['client'],           value: HOST_WORD },

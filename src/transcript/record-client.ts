@@ -7,7 +7,7 @@ import { ClientSession } from '../protocol/client/session.ts';
 import { outcomeLines } from './client-player.ts';
 import { formatExact } from './exact.ts';
 import { HOST_WORD } from './header.ts';
-import { TranscriptRecorder, type RecordHeader } from './record.ts';
+import { secondsOf, TranscriptRecorder, type RecordHeader } from './record.ts';
 import { STRUCK_OUT } from './scram-stand-in.ts';
 
 export class RecordedClientSession extends ClientSession {
@@ -105,11 +105,11 @@ export class RecordedClientSession extends ClientSession {
 }
 
 /** The options as a header has them. The password is what PLAIN, LOGIN and SCRAM were struck out to; what CRAM-MD5 proves cannot be replayed. */
-function optionWords({ hostname, lmtp, tlsPolicy = 'off', tlsAtOnce, timeout = Infinity, auth, ownNames: [ownName, ...others] = [] }: ClientOptions): readonly string[] {
+function optionWords({ hostname, lmtp, tlsPolicy = 'off', tlsAtOnce, timeout, auth, ownNames: [ownName, ...others] = [] }: ClientOptions): readonly string[] {
   const user = auth?.secret.type === 'password' && /^[!-+\--9;-~]+$/.test(auth.secret.authcid) ? auth.secret.authcid : undefined;
   return [
     `hostname=${hostname}`, ...(lmtp === true ? ['lmtp'] : []), ...(tlsPolicy === 'off' ? [] : [`tls-policy=${tlsPolicy}`]), ...(tlsAtOnce === true ? ['tls-at-once'] : []),
-    ...(timeout === Infinity ? [] : [`timeout=${Math.ceil(timeout / 1_000)}`]),
+    ...(secondsOf(timeout) === undefined ? [] : [`timeout=${secondsOf(timeout)}`]),
     ...(user === undefined ? [] : [`user=${user}:${STRUCK_OUT}`]), ...(auth?.clearText === true ? ['secret-in-clear'] : []),
     ...(ownName === undefined || others.length > 0 || !HOST_WORD.test(ownName) ? [] : [`own-name=${ownName}`]),
   ];

@@ -10,7 +10,7 @@ import type { ServerAction } from '../protocol/server/action.ts';
 import { NOT_BY_DEFAULT, type ServerOptions } from '../protocol/server/option.ts';
 import { ServerSession } from '../protocol/server/session.ts';
 import type { ApplicationLine } from './application.ts';
-import { replyLines, TranscriptRecorder, type RecordHeader } from './record.ts';
+import { replyLines, secondsOf, TranscriptRecorder, type RecordHeader } from './record.ts';
 import { lineOf } from './server-player.ts';
 
 export class RecordedServerSession extends ServerSession {
@@ -112,7 +112,8 @@ export class RecordedServerSession extends ServerSession {
 
 /** The options as the header of a transcript has them. */
 function optionWords(options: ServerOptions): string[] {
-  const { hostname, maxSize, maxDrain, maxRecipients, maxMails, maxRecipientDomains, maxCommands, maxRefusedRecipients, minDataRate, sessionTimeout } = options;
+  const { hostname, maxSize, maxDrain, maxRecipients, maxMails, maxRecipientDomains, maxCommands, maxErrors, maxRefusedRecipients, maxAuthFailures } = options;
+  const { maxTextLine, minDataRate, dataRateWindow, sessionTimeout, timeout } = options;
   const { leniencies, earlyTalk, lmtp, without = NOT_BY_DEFAULT, startTls, secured, requireTls, auth } = options;
   const by: readonly string[] = NOT_BY_DEFAULT;
   const added = NOT_BY_DEFAULT.filter((keyword) => !without.includes(keyword));
@@ -120,7 +121,8 @@ function optionWords(options: ServerOptions): string[] {
   const tls = secured === true ? 'implicit' : requireTls === true ? 'required' : startTls === true ? 'offered' : startTls === 'unavailable' ? startTls : undefined;
   const words: readonly (readonly [string, string | number | undefined])[] = [
     ['hostname', hostname], ['size', maxSize === Infinity ? 0 : maxSize], ['drain', finite(maxDrain)], ['recipients', maxRecipients], ['mails', finite(maxMails)], ['domains', finite(maxRecipientDomains)], ['commands', finite(maxCommands)],
-    ['refusals', finite(maxRefusedRecipients)], ['rate', minDataRate], ['time', sessionTimeout === undefined ? undefined : finite(Math.ceil(sessionTimeout / 1_000))], ['lenient', leniencies?.join(' ') || undefined],
+    ['errors', finite(maxErrors)], ['refusals', finite(maxRefusedRecipients)], ['failures', finite(maxAuthFailures)], ['line', finite(maxTextLine)], ['rate', minDataRate],
+    ['window', secondsOf(dataRateWindow)], ['time', secondsOf(sessionTimeout)], ['timeout', secondsOf(timeout)], ['lenient', leniencies?.join(' ') || undefined],
     ['early-talk-refused', earlyTalk === 'refuse' ? '' : undefined], ['lmtp', lmtp === true ? '' : undefined], ['with', added.join(' ') || undefined],
     ['without', removed.join(' ') || undefined], ['tls', tls], ['auth', auth?.mechanisms.join(' ')], ['auth-required', auth?.required === true ? '' : undefined],
     ['auth-in-clear', auth?.clearText === true ? '' : undefined],

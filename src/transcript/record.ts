@@ -124,6 +124,11 @@ export class TranscriptRecorder {
   }
 }
 
+/** A time as a header has it, in seconds; undefined where it has no end, or none that a header could have. */
+export function secondsOf(time: Milliseconds | undefined): number | undefined {
+  return time === undefined || time === Infinity || time === 0 ? undefined : Math.ceil(time) / 1_000;
+}
+
 /** Reply lines as they stand behind `A: accept`; none where the reply is the RFC's own. */
 export function replyLines(formatted: string | undefined): readonly (string | undefined)[] {
   return formatted === undefined ? [undefined] : formatted.split('\r\n').slice(0, -1).map((line) => line.trimEnd());

@@ -143,13 +143,17 @@ export function serverOptionsOf({ options }: Header, hash: Hash): ServerOptions 
 /** The options that are numbers, by their names in a header, as a session has them. */
 const NUMBERS = {
   size: 'maxSize', drain: 'maxDrain', recipients: 'maxRecipients', mails: 'maxMails', domains: 'maxRecipientDomains',
-  commands: 'maxCommands', refusals: 'maxRefusedRecipients', rate: 'minDataRate', time: 'sessionTimeout',
+  commands: 'maxCommands', errors: 'maxErrors', refusals: 'maxRefusedRecipients', failures: 'maxAuthFailures', line: 'maxTextLine', rate: 'minDataRate',
+  window: 'dataRateWindow', time: 'sessionTimeout', timeout: 'timeout',
 } as const satisfies Readonly<Partial<Record<OptionName, keyof ServerOptions>>>;
+
+/** Those of them that a header has in seconds. */
+const TIMES: ReadonlySet<keyof ServerOptions> = new Set(['dataRateWindow', 'sessionTimeout', 'timeout']);
 
 function numbersOf(options: ReadonlyMap<OptionName, string>): Partial<ServerOptions> {
   return Object.fromEntries(Object.entries(NUMBERS).flatMap(([name, option]) => {
     const value = options.get(name as keyof typeof NUMBERS); // the table's own keys
-    return value === undefined ? [] : [[option, name === 'time' ? seconds(Number(value)) : Number(value)]];
+    return value === undefined ? [] : [[option, TIMES.has(option) ? seconds(Number(value)) : Number(value)]];
   }));
 }
 

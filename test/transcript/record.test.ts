@@ -55,6 +55,26 @@ describe('a session that was recorded', () => {
   });
 });
 
+describe('a session of a server with limits of its own that was recorded', () => {
+  // found by a program's own test-suite, whose servers wait for less than a second
+  it.each<[string, (session: RecordedServerSession) => void, string]>([
+    ['as many errors', (session) => session.receive(octetsOf('FOO\r\nFOO\r\nFOO\r\n'), 0), 'S: 421 4.7.0 mx.example.com too many errors, closing connection'],
+    ['as long a wait', (session) => session.expire(250), '* clock +250ms'],
+  ])('takes %s again', (_, happens, shown) => {
+    const paper = new Paper();
+    const session = new RecordedServerSession({ hostname: 'mx.example.com', maxErrors: 2, maxAuthFailures: 1, maxTextLine: 80, dataRateWindow: 60_000, timeout: 250 }, 0, HEADER, paper.write);
+    const act = (): void => {
+      for (let action; (action = session.next()) !== undefined; ) if (action.type === 'ask') session.accept();
+    };
+    act();
+    happens(session);
+    act();
+    expect(paper.text).toContain('Options: hostname=mx.example.com, errors=2, failures=1, line=80, window=60, timeout=0.25\n');
+    expect(paper.text).toContain(shown);
+    expect(troubleOf(paper, 'all')).toBeUndefined();
+  });
+});
+
 describe('a session of LMTP that was recorded', () => {
   it('says again what was said of each recipient, when, and by which options', () => {
     const paper = new Paper();
@@ -108,12 +128,12 @@ describe('a client that was recorded', () => {
   });
 
   it('replays a wait that was cut short by its own options, and knows a server that is itself', () => {
-    const { paper, session } = clientOf({ hostname: 'client.example.org', timeout: 2_000, ownNames: ['mx.example.com'] });
+    const { paper, session } = clientOf({ hostname: 'client.example.org', timeout: 307, ownNames: ['mx.example.com'] });
     act(session);
-    session.expire(2_000);
+    session.expire(307);
     act(session);
-    expect(paper.text).toContain('Options: hostname=client.example.org, timeout=2, own-name=mx.example.com\n');
-    expect(paper.text).toContain('* clock +2000ms\n');
+    expect(paper.text).toContain('Options: hostname=client.example.org, timeout=0.307, own-name=mx.example.com\n');
+    expect(paper.text).toContain('* clock +307ms\n');
     expect(troubleOf(paper, 'all')).toBeUndefined();
   });
 
