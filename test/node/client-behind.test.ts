@@ -76,6 +76,24 @@ describe('a client with several mails for a server that pipelines (RFC 2920 §3.
     expect(outcomes.map(brief)).toEqual(['delivered 250', 'failed 554 bad-content', 'delivered 250']);
   });
 
+  it('says nothing behind a mail once `closing` has aborted', async () => {
+    await using server = await startScriptedServer([...GREETING, ...ENVELOPE, ...GO_ON, 'C: …', 'S: 250 taken', ...FAREWELL]);
+    const aborter = new AbortController();
+    const client = connectTo(`smtp://127.0.0.1:${server.port}`, { ...OPTIONS, closing: aborter.signal });
+    const sent: ReturnType<typeof client.send>[] = [];
+    let reads = 0;
+    sent.push(client.send({ ...mailTo('1'), content: async function* () {
+      yield latin1('1\r\n');
+      if (++reads === 1) return; // to be measured
+      sent.push(client.send(mailTo('2')));
+      aborter.abort();
+    } }));
+    expect(brief(await sent[0] ?? [])).toBe('delivered 250');
+    expect(brief(await sent[1] ?? [])).toBe('deferred 451 aborted');
+    expect(server.heard[0]?.match(/^MAIL/gm)).toHaveLength(1);
+    await client.close();
+  });
+
   const MANY = 150 * TIMES;
 
   it('tells the truth about each of many mails while connections break, and sends none twice', async () => {
