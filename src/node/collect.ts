@@ -60,7 +60,7 @@ export interface CollectedMail {
 export interface Collector extends Hooks {
   /** All of them, the first one first. */
   readonly mails: readonly CollectedMail[];
-  /** The next mail that was not asked for yet; rejects after `timeout` milliseconds (default: 10,000). */
+  /** The next mail that nobody was given yet, to who waits longest; rejects after `timeout` milliseconds (default: 10,000). */
   next(timeout?: Milliseconds): Promise<CollectedMail>;
 }
 
@@ -68,9 +68,9 @@ export interface Collector extends Hooks {
 export function collect(...faults: readonly ScriptedFault[]): Collector {
   faults.forEach(checkFault);
   const mails: CollectedMail[] = [];
-  const wakers = new Set<() => void>();
+  const wakers = new Set<() => void>(); // of those who wait, the one who has waited longest first
   const struck = faults.map(() => 0);
-  let asked = 0;
+  let given = 0; // of the mails, one after the other
 
   const faultAt = (place: FaultPlace, paths: readonly string[]): ScriptedFault | undefined => {
     const index = faults.findIndex(({ at, path, times = Infinity }, each) => at === place && (struck[each] ?? 0) < times && (path === undefined || paths.includes(path)));
@@ -89,17 +89,16 @@ export function collect(...faults: readonly ScriptedFault[]): Collector {
     next(timeout = 10_000) {
       return new Promise((resolve, reject) => {
         checkCounts({ timeout }, { timeout: 0 });
-        const index = asked++;
         const wake = (): void => {
-          const mail = mails[index];
+          const mail = mails[given];
           if (mail === undefined) return;
+          given += 1;
           clearTimeout(timer);
           wakers.delete(wake);
           resolve(mail);
         };
         const timer = setTimeout(() => {
           wakers.delete(wake);
-          asked = Math.min(asked, index); // whoever asks again is told of this one
           reject(new Error(`no mail came in ${timeout} ms; ${mails.length} came before`));
         }, Math.min(timeout, LONGEST_TIMER));
         wakers.add(wake);

@@ -65,6 +65,22 @@ describe('a collector', () => {
     await server.close(0);
   });
 
+  // found by trying: it waited for the mail behind the one that came
+  it('gives a mail to who waits longest, and not to who has given up', async () => {
+    const collector = collect();
+    await using server = await listen({ port: 0, hostname: 'mx.test' }, collector);
+    const send = async (): Promise<void> => {
+      const client = await RawPeer.connect(server.port);
+      await replies(client, [...ENVELOPE, 'x\r\n.', 'QUIT']);
+    };
+    const [given, waiting] = [collector.next(10), collector.next()];
+    await expect(given).rejects.toThrow('no mail came in 10 ms; 0 came before');
+    await send();
+    expect(await waiting).toBe(collector.mails[0]);
+    await send();
+    expect(await collector.next()).toBe(collector.mails[1]);
+  });
+
   it('keeps what a session was when its mail came', async () => {
     const collector = collect();
     await using server = await listen({ port: 0, hostname: 'mx.test' }, collector);
