@@ -156,12 +156,16 @@ describe('ehlo queue', () => {
   });
 
   // found by running: in a folder of root's which only a group lets the relay's user into, root's own segment kept the relay from starting
-  it.each(['his own', 'another\'s, where he may write by its group'])('writes for the owner of the queue, where root says what is to become of a mail, in a folder that is %s', async (whose) => {
+  it.each([
+    ['his own', NOBODY],
+    ['another\'s, where he may write by its group', NOBODY],
+    ['another\'s, and he has a number and no name', { uid: 54_321, gid: 54_321 }],
+  ])('writes for the owner of the queue, where root says what is to become of a mail, in a folder that is %s', async (whose, owner) => {
     await stopped();
-    const { uid, gid } = process.getuid?.() === 0 ? NOBODY : await stat(path); // only root can give it away
+    const { uid, gid } = process.getuid?.() === 0 ? owner : await stat(path); // only root can give it away
     for (const each of [directory.path, path, ...readdirSync(path, { recursive: true }).map((name) => join(path, name))]) await chown(each, uid, gid);
     if (whose !== 'his own' && process.getuid?.() === 0) {
-      await chown(path, 0, gid);
+      await chown(path, 0, 12_345); // no group of his
       await chmod(path, 0o770);
       unlinkSync(join(path, 'lock.key')); // it is made again
     }

@@ -151,11 +151,11 @@ describe.skipIf(process.getuid?.() !== 0)('ehlo serve, begun by root (only root 
     directory[Symbol.dispose]();
   });
 
-  it('does not begin as a user who cannot write to the Maildir: each mail would be refused', async () => {
+  it.each(['tmp', 'new'])('does not begin as a user who cannot write to the Maildir, to its %s: each mail would be refused', async (unwritable) => {
     directory = temporaryDirectory();
     for (const name of ['box', 'box/cur', 'box/new', 'box/tmp']) mkdirSync(join(directory.path, name));
-    for (const [name, mode] of [['', 0o777], ['box', 0o755], ['box/tmp', 0o755]] as const) await chmod(join(directory.path, name), mode);
-    expect(await serve(...ANY_PORT, '--user', 'nobody', '--accept', '*', '--maildir', 'box').ended).toEqual({ status: 73, out: '', err: `ehlo: cannot open the Maildir box: permission denied (${directory.path}/box/tmp)\n` });
+    for (const [name, mode] of [['', 0o777], ['box', 0o755], ['box/tmp', 0o777], ['box/new', 0o777], [`box/${unwritable}`, 0o755]] as const) await chmod(join(directory.path, name), mode);
+    expect(await serve(...ANY_PORT, '--user', 'nobody', '--accept', '*', '--maildir', 'box').ended).toEqual({ status: 73, out: '', err: `ehlo: cannot open the Maildir box: permission denied (${directory.path}/box/${unwritable})\n` });
     directory[Symbol.dispose]();
   });
 });
