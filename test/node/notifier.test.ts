@@ -22,6 +22,39 @@ describe('a notification of mail whose content has decayed', () => {
   });
 });
 
+describe('a notification', () => {
+  const ADMISSION = { accept: new Set<string>(), relayFrom: [] };
+  const FAILED = { state: 'failed', reply: reply(550, '5.1.1', 'no such user') } as const;
+
+  it('has the id of its news, so that it is made once, and none is taken for another', async () => {
+    const queue = new MemoryQueue();
+    const mail = queue.put(mailOf('m1', '<alice@a.test>', '<bob@b.test>', '<carol@b.test>'), encodeUtf8('\r\n'));
+    const ids = [];
+    for (const [recipient, action] of [[0, 'delayed'], [0, 'failed'], [1, 'failed']] as const) ids.push((await notify(mail, [{ recipient, action, state: FAILED }], { hostname: 'relay.test', queue, admission: ADMISSION, expire: 1 }))?.id);
+    expect(ids).toEqual(['m1-0-d', 'm1-0', 'm1-1']);
+  });
+
+  it('is not made where there is too little of something to read the content, of which there is more in a while', async () => {
+    const queue = new MemoryQueue();
+    const mail = queue.put(mailOf('m1', '<alice@a.test>', '<bob@b.test>'), encodeUtf8('\r\n'));
+    queue.content = () => { throw Object.assign(new Error('too many open files'), { code: 'EMFILE' }); };
+    await expect(notify(mail, [{ recipient: 0, action: 'failed', state: FAILED }], { hostname: 'relay.test', queue, admission: ADMISSION, expire: 1 })).rejects.toThrow('too many open files');
+  });
+
+  it.each([[undefined, 'failed', false], ['FULL', 'failed', true], ['FULL', 'delayed', false]] as const)('reads no more of the content than it returns: RET %s, %s', async (ret, action, whole) => {
+    const queue = new MemoryQueue();
+    const mail = { ...queue.put(mailOf('m1', '<alice@a.test>', '<bob@b.test>'), encodeUtf8('')), parameters: ret === undefined ? {} : { ret } };
+    let ended = false;
+    queue.content = async function* () {
+      for (let line = 0; line < 5_000; line++) yield encodeUtf8(`${line === 0 ? 'Subject: lunch\r\n\r\n' : ''}${'x'.repeat(70)}\r\n`);
+      ended = true;
+    };
+    const made = await notify(mail, [{ recipient: 0, action, state: FAILED }], { hostname: 'relay.test', queue, admission: ADMISSION, expire: 1 });
+    expect(ended).toBe(whole);
+    expect((await allOf(made?.queue?.content() ?? inPieces())).length > 5_000 * 72).toBe(whole);
+  });
+});
+
 describe('the time of the last attempt', () => {
   // shows RFC3464:2.3.7-1
   // found by reading: a report of a delay, or of what the operator had given up, said when it was made itself

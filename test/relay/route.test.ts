@@ -36,6 +36,7 @@ interface Result {
   readonly verdict: VerdictEvent | undefined;
   readonly asked: readonly string[];
   readonly steps: readonly Step[];
+  readonly missed?: string | undefined;
 }
 
 const steady = (): number => 0.999; // keeps the order of hosts of equal preference
@@ -75,7 +76,7 @@ function find(domain: string, zone: Zone, options: Partial<RouteOptions> = {}, r
     const found = planTargets(plan, known, all);
     if (found.ask.length === 0) {
       const targets = found.targets.map(({ host, address, port, preference, again }) => `${preference} ${host} [${address}]:${port}${again === true ? ' again' : ''}`);
-      return { targets, verdict: found.verdict?.event, asked, steps: [...steps, ...found.steps] };
+      return { targets, verdict: found.verdict?.event, asked, steps: [...steps, ...found.steps], missed: found.missed };
     }
     for (const host of found.ask) {
       asked.push(host);
@@ -386,6 +387,16 @@ describe('the order of targets (RFC 5321 §5.1, §5.2)', () => {
     const { asked, verdict } = find('d.test', zone);
     expect(verdict).toBe('no-usable-mx');
     expect(asked.slice(1)).toEqual(Array.from({ length: 64 }, (_, at) => `mx${at + 1}.test`));
+  });
+});
+
+describe('a host that is missed', () => {
+  it.each([
+    ['is one of which the DNS told no address, since it failed', '192.0.2.1', 'SERVFAIL', 'b.test: AAAA SERVFAIL, A SERVFAIL'],
+    ['is not one with an address, though another may be missed', '192.0.2.1 AAAA SERVFAIL', '192.0.2.2', undefined],
+    ['is not one without any', '192.0.2.1', 'NODATA', undefined],
+  ])('%s', (_, a, b, missed) => {
+    expect(find('d.test', { MX: '10 a.test, 20 b.test', 'a.test': a, 'b.test': b }).missed).toBe(missed);
   });
 });
 
