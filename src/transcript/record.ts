@@ -126,7 +126,7 @@ export class TranscriptRecorder {
 
 /** A time as a header has it, in seconds; undefined where it has no end, or none that a header could have. */
 export function secondsOf(time: Milliseconds | undefined): number | undefined {
-  return time === undefined || time === Infinity || time === 0 ? undefined : Math.ceil(time) / 1_000;
+  return time === undefined || time === 0 || time >= 1e12 ? undefined : Math.ceil(time) / 1_000;
 }
 
 /** Reply lines as they stand behind `A: accept`; none where the reply is the RFC's own. */

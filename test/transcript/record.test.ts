@@ -137,6 +137,13 @@ describe('a client that was recorded', () => {
     expect(troubleOf(paper, 'all')).toBeUndefined();
   });
 
+  it('says nothing of a wait that is longer than a header can have', () => {
+    const { paper, session } = clientOf({ hostname: 'client.example.org', timeout: Number.MAX_SAFE_INTEGER });
+    act(session);
+    expect(paper.text).toContain('Options: hostname=client.example.org\n');
+    expect(troubleOf(paper, 'all')).toBeUndefined();
+  });
+
   const MAIL = { reversePath: parseReversePath('<alice@example.org>') as ReversePath, forwardPaths: [parseForwardPath('<bob@example.com>') as ForwardPath] };
   const STARTED = ['220 mx.example.com\r\n', '250-mx.example.com\r\n250 STARTTLS\r\n', '220 go ahead\r\n'];
 
