@@ -124,6 +124,19 @@ describe('listen', () => {
     expect(await (await connect(server)).reply()).toMatch(/^220/);
   });
 
+  it('offers what the function "auth" says at each connection', async () => {
+    let auth: AuthSettings = { mechanisms: ['SCRAM-SHA-256'] };
+    const server = await serve({ auth: () => ({ type: 'no' }) }, { auth: () => auth });
+    const offered = async (): Promise<string | undefined> => {
+      const peer = await connect(server);
+      await peer.reply();
+      return /AUTH.*/.exec(await peer.command('EHLO client.test'))?.[0];
+    };
+    expect(await offered()).toBe('AUTH SCRAM-SHA-256');
+    auth = { mechanisms: ['CRAM-MD5'] };
+    expect(await offered()).toBe('AUTH CRAM-MD5');
+  });
+
   it('tells SCRAM the same of whom it does not know each time, also where the function "auth" answers anew', async () => {
     const server = await serve({ auth: () => ({ type: 'no' }) }, { auth: () => ({ mechanisms: ['SCRAM-SHA-256'] }) });
     const told = await Promise.all([1, 2].map(async () => {

@@ -4,6 +4,7 @@ import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Users } from '../../src/node/credential.ts';
 import { FileQueue } from '../../src/node/file-queue.ts';
+import { listen } from '../../src/node/listen.ts';
 import type { Server } from '../../src/node/server.ts';
 import type { LogFields } from '../../src/node/log.ts';
 import { Maildir } from '../../src/node/maildir.ts';
@@ -11,6 +12,7 @@ import { Resolver } from '../../src/node/resolve.ts';
 import { TlsServer } from '../../src/node/tls.ts';
 import { TransferAgent, type Door, type TransferAgentOptions } from '../../src/node/transfer-agent.ts';
 import { sessionCounts } from '../../src/protocol/server/count.ts';
+import { accept, type Verdict } from '../../src/protocol/server/verdict.ts';
 import { parseCidr } from '../../src/relay/cidr.ts';
 import { relayCounts } from '../../src/relay/count.ts';
 import type { NextHop } from '../../src/relay/next-hop.ts';
@@ -795,6 +797,23 @@ describe('a transfer agent that closes', () => {
     peer.end();
     await closed;
     await (await FileQueue.open(join(directory.path, 'first.test', 'queue'))).close();
+  });
+
+  it('records what became of a mail on its way before its queue is closed', async () => {
+    const verdict = deferred<Verdict>();
+    let asked = false;
+    await using server = await listen({ port: 0, hostname: 'mx.test' }, { message: () => ((asked = true), verdict.promise) });
+    const host = await start('first.test', { routes: { 'b.test': server.port } });
+    await submit(host, '<>', ['<bob@b.test>']);
+    await until(() => asked);
+    const closed = host.agent.close();
+    await turns(20);
+    verdict.resolve(accept());
+    await closed;
+    expect(events(host)).toEqual(['accepted', 'delivered', 'done']);
+    const queue = await FileQueue.open(join(directory.path, 'first.test', 'queue'));
+    expect([...queue.mails()]).toEqual([]);
+    await queue.close();
   });
 
   // shows RFC5321:6.1-9
