@@ -25,12 +25,9 @@ export class Turns<Item> {
   /** Takes out the first. */
   take(): Item | undefined {
     if (this.#items.size === 0) return undefined;
-    let place = this.#places?.next();
-    if (place === undefined || place.done === true) { // an iteration that has come to its end sees nobody who comes later
-      this.#places = this.#items.values();
-      place = this.#places.next();
-    }
-    if (place.done === true) return undefined; // does not happen: somebody is in
+    this.#places ??= this.#items.values(); // it never comes to its end: it is asked only while somebody is in, who stands behind its place
+    const place = this.#places.next();
+    if (place.done === true) return undefined; // does not happen
     this.#items.delete(place.value);
     return place.value;
   }

@@ -18,6 +18,14 @@ describe('an agenda', () => {
     expect(agenda.take(5)).toBeUndefined();
   });
 
+  it('gives all of it so much sooner where the clock was set back', () => {
+    const agenda = new Agenda<string>();
+    for (const [item, at] of [['b', 20], ['a', 10]] as const) agenda.add(item, at);
+    agenda.advance(5);
+    expect(agenda.nextAt).toBe(5);
+    expect([agenda.take(5), agenda.take(14), agenda.take(15)]).toEqual(['a', undefined, 'b']);
+  });
+
   it('gives the earliest first, and at one time the one that came first, whatever was added, taken and removed', () => {
     for (let seed = 0; seed < 50; seed++) {
       const random = randomOf(seed);
