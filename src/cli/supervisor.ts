@@ -59,6 +59,7 @@ export class Supervisor {
         log('died', { worker, pid, by, again: `${delay / 1000}s` });
       },
       lost: ({ worker }) => log('error', { text: `worker ${worker} could not take a connection, which was closed: too many files are open there` }),
+      killed: ({ worker, pid }) => log('error', { text: `worker ${worker}, process ${pid}, has not ended in time, and is killed: its mail stays in the queue` }),
       failed,
     });
     for (const [index, { entrance }] of doors.entries()) entrance.begin((socket) => this.#crew.connect(index, socket));

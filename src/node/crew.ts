@@ -39,6 +39,8 @@ export interface CrewOptions<Work> {
   readonly died: (death: { readonly worker: number; readonly pid: number; readonly by: string; readonly delay: number }) => void;
   /** A connection has not arrived at the worker, and is closed. */
   readonly lost: (loss: { readonly worker: number }) => void;
+  /** A worker has not ended in time, and is killed. */
+  readonly killed: (worker: { readonly worker: number; readonly pid: number }) => void;
   /** The crew cannot go on. */
   readonly failed: (failure: CrewFailure) => void;
 }
@@ -166,7 +168,11 @@ export class Crew<Work, News> {
       member.process?.process.kill('SIGTERM');
     }
     const timer = setTimeout(() => {
-      for (const member of this.#members) member.process?.process.kill('SIGKILL');
+      for (const { number, process: forked } of this.#members) {
+        if (forked === undefined) continue;
+        this.#options.killed({ worker: number, pid: forked.process.pid ?? 0 });
+        forked.process.kill('SIGKILL');
+      }
     }, grace);
     while (this.#members.some((member) => member.process !== undefined)) await new Promise<void>((resolve) => (this.#changed = resolve));
     clearTimeout(timer);

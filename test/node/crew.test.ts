@@ -50,6 +50,7 @@ function crewOf(size: number): Crew<string, string> {
     ready: ({ worker }) => events.push(`ready ${worker}`),
     died: ({ worker, by }) => events.push(by === 'SIGKILL' ? `died ${worker}` : `died ${worker} by ${by}`),
     lost: ({ worker }) => events.push(`lost ${worker}`),
+    killed: ({ worker }) => events.push(`killed ${worker}`),
     failed: ({ status, text }) => events.push(`failed ${status} ${text}`),
   });
   void crew.begin();
@@ -188,7 +189,7 @@ it.each(['thrown', 'told'] as const)('a worker that the system cannot begin is b
 
 it('a worker that dies is followed at once, and one that dies again and again, young, after a while that doubles up to a minute', () => {
   const delays: number[] = [];
-  const crew = new Crew<string, string>({ size: 1, work: () => 'work', ready: () => undefined, died: ({ delay }) => delays.push(delay), lost: () => undefined, failed: () => undefined });
+  const crew = new Crew<string, string>({ size: 1, work: () => 'work', ready: () => undefined, died: ({ delay }) => delays.push(delay), lost: () => undefined, killed: () => undefined, failed: () => undefined });
   void crew.begin();
   worker(0).says({ type: 'ready' });
   for (let death = 0; death < 9; death += 1) {
@@ -197,6 +198,18 @@ it('a worker that dies is followed at once, and one that dies again and again, y
   }
   expect(delays.map((delay) => delay / 1000)).toEqual([0, 1, 2, 4, 8, 16, 32, 60, 60]);
   expect(workers).toHaveLength(10);
+});
+
+// found by running: with a worker that had been stopped (SIGSTOP) the end took half a minute, and nothing said why
+it('a worker that has not ended in time is killed, and that is said', async () => {
+  const crew = crewOf(2);
+  for (const each of workers) each.says({ type: 'ready' });
+  worker(1).hangs = true;
+  const closed = crew.close(1_000);
+  expect(events.slice(2)).toEqual([]);
+  late.at(-1)?.();
+  await closed;
+  expect(events.slice(2)).toEqual(['killed 2']);
 });
 
 it('a worker takes no connection when it ends', () => {

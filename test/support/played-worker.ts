@@ -3,12 +3,14 @@
 import type { FromWorker } from '../../src/node/duty.ts';
 
 export class PlayedWorker {
-  readonly process: { readonly pid: number | undefined; readonly stdout: null; readonly stderr: null; readonly kill: () => boolean };
+  readonly process: { readonly pid: number | undefined; readonly stdout: null; readonly stderr: null; readonly kill: (signal: string) => boolean };
+  /** It does not end when it is asked to. */
+  hangs = false;
   readonly told: unknown[] = [];
   readonly #listeners = new Map<string, (...values: readonly unknown[]) => void>();
 
   constructor(pid: number | undefined) {
-    this.process = { pid, stdout: null, stderr: null, kill: () => (this.exits(0), true) };
+    this.process = { pid, stdout: null, stderr: null, kill: (signal) => (!this.hangs || signal === 'SIGKILL') && (this.exits(0), true) };
   }
 
   on(event: string, listener: (...values: readonly unknown[]) => void): void {
