@@ -187,8 +187,8 @@ export class MailClient implements AsyncDisposable {
     await this.#pool.close();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #add(job: Job): void {

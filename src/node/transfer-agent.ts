@@ -230,8 +230,8 @@ export class TransferAgent implements AsyncDisposable {
     await this.#options.queue.close();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #hooks(submission: boolean): Hooks {
