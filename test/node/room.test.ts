@@ -27,6 +27,22 @@ describe('room for connections', () => {
     expect([room.enter(), room.claim('a'), room.enter(), room.enter()]).toEqual([true, 'a', true, false]);
   });
 
+  it('is had again by a client for each of its own that leaves', () => {
+    const room = new Room({ maxConnectionsPerClient: 2 });
+    expect([room.claim('a'), room.claim('a'), room.claim('a')]).toEqual(['a', 'a', undefined]);
+    room.leave('a');
+    expect([room.claim('a'), room.claim('a')]).toEqual(['a', undefined]);
+  });
+
+  it('of one that has heard goodbye is given away once, and where a client has too many to that alone', () => {
+    const room = new Room({ maxConnections: 3, maxConnectionsPerClient: 1 });
+    let cut = 0;
+    for (const client of ['a', 'b']) expect([room.enter(), room.claim(client)]).toEqual([true, client]);
+    room.leaving({ hurry: () => (cut += 1) > 0 }, 'a');
+    expect([room.enter(), room.claim('b'), cut]).toEqual([true, undefined, 0]);
+    expect([room.enter(), room.enter(), cut]).toEqual([true, false, 1]);
+  });
+
   it('is that of one client for a whole /64 of IPv6, which one host has, and for an IPv4 address however it is written', () => {
     for (const [one, same, other] of [['2001:db8:1:2::1', '2001:0db8:1:2:ffff::9', '2001:db8:1:3::1'], ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2'], ['fe80::1%eth0', 'fe80::2%eth0', 'fe80::1%eth1']] as const) {
       const room = new Room({ maxConnectionsPerClient: 1 });
