@@ -145,7 +145,7 @@ declare module 'node:stream' {
   export const Duplex: new (options: {
     readonly allowHalfOpen: boolean;
     readonly read: () => void;
-    readonly write: (octets: Uint8Array, encoding: string, done: () => void) => void;
+    readonly write: (octets: Uint8Array, encoding: string, done: (error?: Error) => void) => void;
     readonly final: (done: () => void) => void;
     readonly destroy: (error: Error | null, done: () => void) => void;
   }) => import('node:stream').Duplex & { push(octets: Uint8Array | null): void; emit(event: 'error', error: Error): boolean };
