@@ -1,13 +1,18 @@
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import type { Socket } from 'node:net';
 import { ListeningEntrance, type DuplexStream } from '../../src/node/entrance.ts';
 import { listen } from '../../src/node/listen.ts';
 import type { Server } from '../../src/node/server.ts';
 import { accept } from '../../src/protocol/server/verdict.ts';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
+import { builtin, replaceIn } from '../support/builtin.ts';
 import { pair } from '../support/duplex-pair.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { turns } from '../support/turn.ts';
+
+const create = builtin('node:net')['createServer'] as (...given: readonly unknown[]) => { emit(event: 'error', error: Error): boolean };
+let made: ReturnType<typeof create> | undefined;
+replaceIn('node:net', { createServer: (...given: readonly unknown[]) => (made = create(...given)) });
 
 let server: Server | undefined;
 const peers: RawPeer[] = [];
@@ -55,8 +60,28 @@ it('who has gone before is nobody\'s trouble', async () => {
   await turns(3);
   gone.reset();
   await gone.gone();
+  await turns(20);
+  entrance.begin(() => expect.fail('handed on'));
   const { port } = await serve(entrance);
   expect(await (await connect(port)).reply()).toBe('220 mx.test ESMTP ehlo\r\n');
+});
+
+it('who has ended his side hears what becomes of his mail all the same, however late that is', async () => {
+  const entrance = await ListeningEntrance.open({ host: '127.0.0.1', port: 0 });
+  server = await listen({ entrance, hostname: 'mx.test' }, { message: () => turns(20).then(() => accept()) });
+  const peer = await connect(entrance.port);
+  peer.say('EHLO client.test\r\nMAIL FROM:<>\r\nRCPT TO:<bob@b.test>\r\nBDAT 2 LAST\r\n\r\nQUIT\r\n');
+  peer.end();
+  expect(await peer.rest()).toMatch(/\r\n250 2\.0\.0 [^\r]*\r\n221 [^\r]*\r\n$/);
+});
+
+it('what keeps one connection from being accepted is told, and ends nothing', async () => {
+  const failed = vi.fn();
+  const entrance = await ListeningEntrance.open({ host: '127.0.0.1', port: 0 }, { failed });
+  const error = new Error('EMFILE: too many open files');
+  made?.emit('error', error);
+  expect(failed).toHaveBeenCalledExactlyOnceWith(error);
+  await entrance.close();
 });
 
 it('who has gone by the time he is handed on has no session, and takes no place', async () => {
