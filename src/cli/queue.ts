@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Aborter } from '../node/aborter.ts';
 import { ask, NobodyThere, Unanswered } from '../node/control.ts';
-import { errorCode } from '../node/error-text.ts';
+import { errorCode, errorText } from '../node/error-text.ts';
 import { EXIT } from '../node/exit-status.ts';
 import { Journal } from '../node/journal.ts';
 import { InUse } from '../node/lock.ts';
@@ -116,7 +116,9 @@ async function printPart(printer: Printer, folder: string, terminal: Terminal): 
 async function printStopped(printer: Printer, folder: string, terminal: Terminal): Promise<void> {
   const owner = await ownerOf(folder, 'FORMAT'); // what root wrote, a relay that is not root could not read again, and would not start
   if (owner !== undefined) become(owner);
-  const journal = await Journal.open(folder, { idle: true });
+  const journal = await Journal.open(folder, { idle: true }).catch((error: unknown) => {
+    throw owner === undefined || errorCode(error) !== 'EACCES' ? error : new Error(`as the user ${owner.name}, whose queue it is: ${errorText(error)}`, { cause: error });
+  });
   reportRecovery(terminal, folder, journal.report);
   try {
     for (const request of piecesOf(printer.left())) await printer.print(operate(journal, request), false);

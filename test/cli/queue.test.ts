@@ -175,6 +175,14 @@ describe('ehlo queue', () => {
     expect([...owners, (await stat(join(path, 'lock.key'))).uid]).toEqual([uid, uid, uid]);
   });
 
+  // found by running: root heard that it had no permission
+  it.skipIf(process.getuid?.() !== 0)('says as whom root cannot read what root has written in the queue of another (only root can give it away: else left out)', async () => {
+    await stopped();
+    for (const each of [directory.path, path, ...['FORMAT', 'lock.key', 'journal', 'msg', 'tmp', 'dead'].map((name) => join(path, name))]) await chown(each, 54_321, 54_321);
+    const name = readdirSync(join(path, 'journal')).toSorted().at(-1) ?? '';
+    expect(await new Program(['queue', '--queue', path, 'list'], directory.path).ended).toEqual({ status: 69, out: '', err: `ehlo queue: ${path}: as the user 54321, whose queue it is: permission denied (${path}/journal/${name})\n` });
+  });
+
   it('asks for nothing more when it has found each mail, once for each', async () => {
     await stopped();
     await makeParts(path, 2);
