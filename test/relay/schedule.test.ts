@@ -48,6 +48,7 @@ describe('the retry schedule (RFC 5321 §4.5.4.1)', () => {
     expect(Math.min(...ages)).toBeLessThan(6.9 * MINUTE);
     expect(Math.max(...ages)).toBeGreaterThan(8.1 * MINUTE);
     expect(Math.abs(mean - 7.5 * MINUTE)).toBeLessThan(0.05 * MINUTE);
+    expect(ages.every(Number.isInteger)).toBe(true);
   });
 
   it('gives the same mail the same times', () => {
@@ -105,6 +106,7 @@ describe('a schedule that an embedder gives', () => {
 
   it.each<[string, object]>([
     ['intervals must be milliseconds, one of them at least, not []', { intervals: [] }],
+    ['intervals must be milliseconds, one of them at least, not [60000,0]', { intervals: [60_000, 0] }], // mail would be tried without a pause
     ['intervals must be milliseconds, one of them at least, not ["7m"]', { intervals: ['7m'] }],
     ['jitter must be below 1, a part of the time (0.1 is a tenth either way), not 1', { jitter: 1 }],
     ['jitter must be below 1, a part of the time (0.1 is a tenth either way), not 60000', { jitter: 60_000 }], // an early mail was due again before it was tried, and so at once, without end

@@ -398,6 +398,15 @@ describe('a unit that is withdrawn', () => {
     expect(stage.scheduler.wakeAt).toBe(Infinity);
   });
 
+  it('is no reason for later ones of its sender to be left out', () => {
+    const stage = new Stage({ widest: 1 }).fresh('b>x 1', 'a>x 1', 'b>x 2');
+    expect(stage.begin()).toEqual(['b>x 1']);
+    stage.scheduler.withdraw(work('a>x 1'), 0);
+    stage.fresh('a>x 2');
+    stage.end('b>x 1');
+    expect(stage.order()).toEqual(['b>x 2', 'a>x 2']);
+  });
+
   it('is not waited for, and what was known of its destination is forgotten with the last one', () => {
     const stage = new Stage();
     stage.fresh('a>x 1', 'a>x 2', 'a>x 3');
