@@ -1,8 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { connect, ConnectError, connectReason } from '../../src/node/connect.ts';
 import { now } from '../../src/node/now.ts';
+import { builtin, replaceIn } from '../support/builtin.ts';
 import { startScriptedServer, targetOf, unusedPort } from '../support/scripted-server.ts';
 import { until } from '../support/turn.ts';
+
+const { setTimeout, clearTimeout } = builtin('node:timers') as Readonly<Record<string, (...given: readonly unknown[]) => unknown>>;
+const running = new Set<unknown>(); // time-outs of one length
+replaceIn('node:timers', {
+  setTimeout: (...given: readonly unknown[]) => {
+    const timer = setTimeout?.(...given);
+    if (given[1] === 23_456) running.add(timer);
+    return timer;
+  },
+  clearTimeout: (timer: unknown) => {
+    running.delete(timer);
+    clearTimeout?.(timer);
+  },
+});
 
 /** The error that the connection fails with. */
 async function failure(attempt: Promise<unknown>): Promise<ConnectError> {
@@ -38,7 +53,7 @@ describe('connect', () => {
     const attempt = failure(connect(targetOf(server.port), { timeout: 1 }));
     for (const from = now(); now() < from + 5; ) continue; // timers come before what the network has brought meanwhile
     expect(await attempt).toMatchObject({ message: `127.0.0.1 port ${server.port} did not answer in 0.001 s`, local: false });
-    await until(() => server.idle);
+    await until(() => server.connections === 1 && server.idle);
   });
 
   it('is given up by a signal, at once or later', async () => {
@@ -50,10 +65,11 @@ describe('connect', () => {
     expect(await failure(connect(targetOf(server.port), { signal: aborter.signal }))).toMatchObject({ message: 'given up', local: true });
   });
 
-  it('is no concern of a signal that aborts when the connection stands', async () => {
+  it('is no concern of a signal that aborts when the connection stands, nor of its time-out', async () => {
     await using server = await startScriptedServer(['S: 220 mx.test']);
     const aborter = new AbortController();
-    const socket = await connect(targetOf(server.port), { signal: aborter.signal });
+    const socket = await connect(targetOf(server.port), { signal: aborter.signal, timeout: 23_456 });
+    expect(running).toEqual(new Set());
     aborter.abort();
     expect(socket.destroyed).toBe(false);
     socket.destroy();
