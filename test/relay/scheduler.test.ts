@@ -167,6 +167,13 @@ describe('a dead destination (RFC 5321 §4.5.4.1)', () => {
     expect(stage.begin(8 * MINUTE)).toHaveLength(1); // a window of two again
   });
 
+  it('takes no more at a time behind the probe than it ever may', () => {
+    const stage = dead(6, { widest: 1 });
+    stage.begin(7.5 * MINUTE);
+    stage.end('a>x 4', 'answered', 8 * MINUTE);
+    expect(stage.begin(8 * MINUTE)).toEqual(['a>x 5']);
+  });
+
   it('is probed at the intervals of the schedule, at least once an hour', () => {
     const stage = dead(100);
     const probes: number[] = [];
