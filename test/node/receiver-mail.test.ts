@@ -33,11 +33,13 @@ describe('content in the hook message', () => {
     let octets = 0;
     let sent = 0;
     let most = 0;
-    const server = await serve({
+    let kept = 0;
+    const server: Server = await serve({
       async message({ content }) {
         for await (const piece of content) {
           await turns(2);
           most = Math.max(most, sent - octets);
+          kept = Math.max(kept, server.buffered);
           octets += piece.length;
         }
         return accept();
@@ -54,6 +56,7 @@ describe('content in the hook message', () => {
     peer.say('.\r\n');
     expect(await peer.reply()).toMatch(/^250 /);
     expect(octets).toBe(sent);
+    expect(kept).toBeLessThan(300_000);
     expect(most).toBeLessThan(total); // what is under way lies in the system's buffers, whose size is its own affair
   });
 
