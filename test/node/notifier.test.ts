@@ -8,7 +8,7 @@ import { mailOf, MemoryQueue } from '../support/memory-queue.ts';
 describe('a notification of mail whose content has decayed', () => {
   it('is made all the same, without the header of it', async () => {
     const queue = new MemoryQueue();
-    const mail = queue.put(mailOf('m1', '<alice@a.test>', '<bob@b.test>'), encodeUtf8('Subject: lunch\r\n\r\nHello\r\n'));
+    const mail = queue.put({ ...mailOf('m1', '<alice@a.test>', '<bob@b.test>'), parameters: { ret: 'FULL' } }, encodeUtf8('Subject: lunch\r\n\r\nHello\r\n'));
     queue.content = async function* () {
       yield encodeUtf8('Subj');
       throw new Error('the content of m1 in msg/m1 is not what was stored there');

@@ -19,7 +19,7 @@ const FAULTS: Readonly<Record<string, DnsAnswer<never>>> = {
 
 const OPTIONS: RouteOptions = {
   ownNames: ['relay.test'],
-  ownAddresses: [{ address: '192.0.2.99', port: 25 }],
+  ownAddresses: [{ address: '192.0.2.97', port: 25 }, { address: '192.0.2.99', port: 25 }],
   routes: new Map(),
   mxPort: 25,
   allowPrivateTargets: false,
