@@ -6,7 +6,7 @@ import { accept, refuse, type Verdict } from '../../src/protocol/server/verdict.
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { UsageError } from '../../src/wire/usage.ts';
 import { RawPeer } from '../support/raw-peer.ts';
-import { turns, until } from '../support/turn.ts';
+import { deferred, turns, until } from '../support/turn.ts';
 
 const servers: Server[] = [];
 const peers: RawPeer[] = [];
@@ -225,6 +225,25 @@ describe('the accept loop', () => {
     await beginMail(peer);
     expect(await peer.command('.')).toMatch(/^421 4\.3\.2 /);
     expect(await peer.rest()).toBe('');
+  });
+
+  it('that is left has the mail answered too that has come meanwhile', async () => {
+    const server = await serve();
+    const left = deferred();
+    serveBy(server, async (connection) => {
+      for await (const mail of connection) {
+        mail.accept();
+        await left.promise;
+        break;
+      }
+    });
+    const peer = await connect(server);
+    await begin(peer);
+    expect(await peer.command('.')).toMatch(/^250 /);
+    await beginMail(peer);
+    peer.say('.\r\n');
+    left.resolve();
+    expect(await peer.reply()).toMatch(/^451 4\.3\.0 /);
   });
 
   it('is told by error and signal of a client that goes in the middle of a mail, and goes on to the end', async () => {
