@@ -107,7 +107,7 @@ export async function ownerOf(directory: string, kept: string): Promise<User | u
 
 function nameOf(uid: number): string | number {
   try {
-    return asUser(uid, userInfo).username;
+    return asUser(uid, () => userInfo().username);
   } catch {
     return uid; // he has none; or he cannot be become, as is told when that is tried
   }
