@@ -16,7 +16,7 @@ import { type EdgeTable, link, step } from './edge.ts';
 import { type DataFault, FirstFault } from './first-fault.ts';
 import { Gathering } from './gathering.ts';
 import { CR, DOT, EMPTY, LF } from './octet.ts';
-import { TextScan } from './text-scan.ts';
+import { skipRun, TextScan } from './text-scan.ts';
 import { checkObject, shown, UsageError } from './usage.ts';
 
 export type DataPlace = 'start' | 'text' | 'cr' | 'dot' | 'dot cr';
@@ -119,14 +119,31 @@ export class DataDecoder {
           continue;
         }
       }
+      // Lines that begin with a dot, start → dot → text → cr → start, while one follows the other (of four octets each: 150 MB/s; 60 to
+      // 100 by steps).
+      if (row === ROWS.start && octet === DOT) {
+        const before = pieces.length;
+        if (!pieces.isCopy && before + at - from >= PIECE) break; // the next call begins with the dot
+        pieces.add(octets, from, at);
+        from = at;
+        at = pieces.addDotted(scan, at, found.limit);
+        this.size += pieces.length - before;
+        if (at > from) {
+          from = at;
+          found.endLines(this.size);
+          continue;
+        }
+      }
       // Blank lines, start → cr → start (430 MB/s; 220 one by one).
       if (row === ROWS.start && octets[at] === CR && octets[at + 1] === LF) {
         at = skipBlankLines(octets, at);
         found.endLines(this.size + at - from);
         continue;
       }
-      // A run of one octet that leaves the row as it is, where there is no fault left to find (bare LF: 600 MB/s for 100).
-      if (found.fault !== undefined && ((row === ROWS.text && octets[at] === LF) || (row === ROWS.cr && octets[at] === CR))) {
+      // A run of one octet that leaves the row as it is, and has no effect: any but CR and LF in text (NUL: 900 MB/s; 110 by steps), and CR or
+      // LF where there is no fault left to find (bare LF: 600; 100 by steps).
+      const isFaulty = found.fault !== undefined;
+      if ((row === ROWS.text && octets[at] !== CR && (isFaulty || octets[at] !== LF)) || (row === ROWS.cr && octets[at] === CR && isFaulty)) {
         at = skipRun(octets, at);
         continue;
       }
@@ -136,12 +153,7 @@ export class DataDecoder {
       } else if (effect === 'line') {
         found.endLine(this.size + at - from + 1);
       } else if (effect === 'hold') {
-        if (at > from) { // content in front of a dot
-          if (at - from >= PIECE && pieces.length === 0) break; // the next call begins with the dot
-          pieces.add(octets, from, at);
-          this.size += at - from;
-        }
-        from = at + 1;
+        from = at + 1; // what is in front of it has been added above
       } else if (effect === 'release') {
         if (at === begin) return this.#giveBack(at);
         from = at - 1;
@@ -191,12 +203,5 @@ export class DataDecoder {
 /** Returns the index, from `at` on, of the first octet that is not part of a whole CRLF. */
 function skipBlankLines(octets: Uint8Array, at: number): number {
   while (octets[at] === CR && octets[at + 1] === LF) at += 2;
-  return at;
-}
-
-/** Returns the index, from `at` on, of the first octet that is not the one at `at`; or the length. */
-function skipRun(octets: Uint8Array, at: number): number {
-  const octet = octets[at];
-  while (at < octets.length && octets[at] === octet) at++;
   return at;
 }

@@ -4,13 +4,15 @@
 // changes the content: it is passed on as it stands and named in `fault`, and the caller must not let the mail data end.
 //
 // Rule 1: What comes out, put together, does not depend on how the content was cut.
-// Rule 2: It is views of the octets given, and nothing is allocated for a line that does not begin with a dot.
+// Rule 2: It is views of the octets given, except where dots part them into small pieces: those are copied together (pieces.ts). Nothing
+//         is allocated for a line.
 // Rule 3: No octet is passed over more than twice, whatever the octets.
 // Rule 4: `DataDecoder` makes of it the content again, with a CRLF behind it if it did not end in one.
 
 import { type EdgeTable, link, step } from './edge.ts';
 import { CR, DOT, LF } from './octet.ts';
-import { TextScan } from './text-scan.ts';
+import { LARGE, Pieces } from './pieces.ts';
+import { skipRun, TextScan } from './text-scan.ts';
 
 export type ContentPlace = 'start' | 'text' | 'cr';
 export type ContentEffect = 'stuff' | 'bare-lf' | 'bare-cr';
@@ -50,9 +52,9 @@ export class DataEncoder {
   #row = ROWS.start;
   #size = 0; // octets of content so far
 
-  /** Encodes the next octets of the content. Returns views of them, to be sent in order, valid as long as they are. */
+  /** Encodes the next octets of the content. Returns pieces, to be sent in order: views of them, valid as long as they are, and copies. */
   write(octets: Uint8Array): Uint8Array[] {
-    const views: Uint8Array[] = [];
+    const pieces = new Pieces();
     let from = 0;
     let row = this.#row;
     const scan = new TextScan(octets);
@@ -78,19 +80,31 @@ export class DataEncoder {
         at++;
         continue;
       }
+      // Lines that begin with a dot, while one follows the other (of three octets each: 100 MB/s; 45 by steps).
+      if (row === ROWS.start && octet === DOT && at - from < LARGE) {
+        const most = mostOf(octets.length - at);
+        pieces.add(octets, from, at, most);
+        from = at = pieces.addDotted(scan, at, most);
+        if (at === octets.length) break;
+      }
+      // A run of one octet that leaves the row as it is, and has no effect (NUL: 800 MB/s; 120 by steps).
+      if (row === ROWS.text && octets[at] !== CR && (octets[at] !== LF || this.fault !== undefined)) {
+        at = skipRun(octets, at) - 1;
+        continue;
+      }
       const { to, effect } = step(row, octets[at], DOT);
       if (effect === 'stuff') {
-        views.push(octets.subarray(from, at + 1)); // one view ends with the dot,
-        from = at; //                                 and the next begins with it
+        pieces.add(octets, from, at + 1, mostOf(octets.length - at)); // one piece ends with the dot,
+        from = at; //                                                    and the next begins with it
       } else if (effect !== undefined) {
         this.#note(effect, this.#size + at - (effect === 'bare-cr' ? 1 : 0));
       }
       row = to;
     }
-    if (from < octets.length) views.push(octets.subarray(from));
+    pieces.add(octets, from, octets.length, 0);
     this.#row = row;
     this.#size += octets.length;
-    return views;
+    return pieces.take();
   }
 
   /**
@@ -107,4 +121,9 @@ export class DataEncoder {
     this.fault = fault;
     this.faultAt = offset;
   }
+}
+
+/** Octets that mail data of so many octets of content have at most: each line of three that begins with a dot has one more, and so has a dot alone. */
+function mostOf(length: number): number {
+  return Math.ceil((4 * length) / 3) + 1;
 }

@@ -31,6 +31,13 @@ export function skipLines(octets: Uint8Array, at: number, limit: number, special
   }
 }
 
+/** Returns the index, from `at` on, of the first octet that is not the one at `at`; or the length. */
+export function skipRun(octets: Uint8Array, at: number): number {
+  const octet = octets[at];
+  while (at < octets.length && octets[at] === octet) at++;
+  return at;
+}
+
 function isAboveCr(octet: number | undefined): boolean {
   return octet !== undefined && octet > CR;
 }

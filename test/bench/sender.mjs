@@ -1,13 +1,13 @@
-// ehlo's client in a process of its own: asked { to, connections, size, mails }, it sends them and answers { seconds }. (Started by
-// client.mjs, see child.mjs.)
+// ehlo's client in a process of its own: asked { to, connections, size, pattern, mails }, it sends them and answers
+// { seconds }. (Started by client.mjs and hostile.mjs, see child.mjs.)
 
 import { connectTo, delivered } from '../../dist/client.js';
 import { answer } from './child.mjs';
 import { mailOf } from './mail.mjs';
 
-answer({}, async ({ to, connections, size, mails }) => {
+answer({}, async ({ to, connections, size, pattern, mails }) => {
   if (to === undefined) return {};
-  const content = mailOf(size);
+  const content = pattern === undefined ? mailOf(size) : Buffer.alloc(size, pattern);
   const begin = performance.now();
   const client = connectTo(`smtp://127.0.0.1:${to}`, { connections, hostname: 'client.example' });
   let fault;

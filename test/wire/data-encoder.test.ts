@@ -103,11 +103,27 @@ describe('the views', () => {
     expect(new DataEncoder().write(content)[0]?.buffer).toBe(content.buffer);
   });
 
-  it('are one more for each dot that is sent twice, and hold nothing that is not content', () => {
+  it('are views of large pieces where dots part them, each with one dot more', () => {
+    const large = `${'x'.repeat(76)}\r\n`.repeat(60);
+    const content = octetsOf(`${large}.a\r\n${large}.${large}`);
+    const views = new DataEncoder().write(content);
+    expect(views.map(textOf)).toEqual([`${large}.`, `.a\r\n${large}.`, `.${large}`]);
+    expect(views.every((view) => view.buffer === content.buffer)).toBe(true);
+  });
+
+  it('are copies of small pieces together', () => {
     const content = octetsOf('.\r\na\r\n..b\r\n');
     const views = new DataEncoder().write(content);
-    expect(views.map(textOf)).toEqual(['.', '.\r\na\r\n.', '..b\r\n']);
-    expect(views.every((view) => view.buffer === content.buffer)).toBe(true);
+    expect(views.map(textOf)).toEqual(['..\r\na\r\n...b\r\n']);
+    content.fill(0);
+    expect(views.map(textOf)).toEqual(['..\r\na\r\n...b\r\n']);
+  });
+
+  it.each(['.\r\n', '.a\r\n', '.\0\r\n', `.${'a'.repeat(40)}\r\n`, `a\r\n.\r\n`])('are few, and exactly long enough, where lines are all %j', (line) => {
+    const content = octetsOf(line.repeat(Math.ceil(65_536 / line.length)));
+    const views = new DataEncoder().write(content);
+    expect(views.map(textOf).join('')).toBe(line.replaceAll('.', '..').repeat(content.length / line.length));
+    expect(views.length).toBeLessThan(10);
   });
 
   it('are none of nothing', () => {

@@ -35,7 +35,7 @@ export class ContentSender {
     return this.#form === 'binary chunks' ? undefined : this.#encoder.fault;
   }
 
-  /** The next octets as mail data, or as one chunk. Views of them, valid as long as they are. */
+  /** The next octets as mail data, or as one chunk. Views of them, valid as long as they are, and copies. */
   write(octets: Uint8Array): readonly Uint8Array[] {
     const encoded = this.#form === 'binary chunks' ? [] : this.#encoder.write(octets); // for its fault alone, where there are chunks
     return this.chunked ? [encodeAscii(`BDAT ${octets.length}\r\n`), octets] : encoded;

@@ -4,6 +4,7 @@
 // Rule 2: one that comes before the command it would answer was handed out is early: nobody has asked for it yet.
 // Rule 3: each reply has the time of its own row from when it is the next one to come (RFC 5321 §4.5.3.2).
 
+import { Fifo } from '../../wire/fifo.ts';
 import { encodeUtf8 } from '../../wire/utf8.ts';
 import { formatCommand } from '../../syntax/command.ts';
 import type { Command } from '../../syntax/command.ts';
@@ -21,8 +22,8 @@ export interface Exchange {
 
 export class Pipeline {
   readonly #longest: Milliseconds;
-  #waiting: { readonly action: ClientAction; readonly replies: number }[] = []; // to be handed out; with how many replies each is to bring
-  #unsent = 0; //                                                                  of those replies
+  readonly #waiting = new Fifo<{ readonly action: ClientAction; readonly replies: number }>(); // to be handed out; with how many replies each is to bring
+  #unsent = 0; // of those replies
   readonly #awaited: Exchange[] = [];
   deadline: Milliseconds = Infinity;
 
@@ -66,7 +67,7 @@ export class Pipeline {
   /** Takes back the octets that were not handed out, where the next reply is one to them; tells whether. */
   withdraw(): boolean {
     if (this.#awaited.length === 0 || !this.early) return false;
-    this.#waiting = this.#waiting.filter(({ action }) => action.type !== 'send');
+    for (const one of this.#waiting.clear()) if (one.action.type !== 'send') this.#waiting.push(one);
     this.#unsent = 0;
     return true;
   }
