@@ -126,6 +126,14 @@ describe('the views', () => {
     expect(views.length).toBeLessThan(10);
   });
 
+  it('hold lines of any length', () => {
+    for (const length of [4_090, 4_091, 4_092, 4_093, 4_094, 4_095, 4_096, 4_097, 16_378, 16_384, 16_390, 40_000]) {
+      const line = `.${'a'.repeat(length)}\r\n`;
+      const views = new DataEncoder().write(octetsOf(`.\r\n${line}.\r\n${line}${line}`));
+      expect(views.map(textOf).join('')).toBe(`..\r\n.${line}..\r\n.${line}.${line}`);
+    }
+  });
+
   it('are none of nothing', () => {
     expect(new DataEncoder().write(new Uint8Array(0))).toEqual([]);
   });
