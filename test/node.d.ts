@@ -117,6 +117,7 @@ declare module 'node:perf_hooks' {
 }
 
 declare module 'node:os' {
+  export const constants: { readonly errno: { readonly EDQUOT: number; readonly ENOSPC: number; readonly ESTALE: number } }; // and many more
   export function hostname(): string;
   export function networkInterfaces(): Readonly<Record<string, readonly { readonly address: string; readonly family: string }[] | undefined>>;
 }

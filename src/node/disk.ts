@@ -205,7 +205,8 @@ const SHORTAGES = { ENOSPC: 'no room', EDQUOT: 'no room', EMFILE: 'too many open
 /** What an error, or what caused it, says there is too little of; undefined: it is about something else. */
 export function shortageOf(error: unknown): (typeof SHORTAGES)[keyof typeof SHORTAGES] | undefined {
   if (!(error instanceof Error)) return undefined;
-  const code = Object.keys(SHORTAGES).find((each): each is keyof typeof SHORTAGES => 'code' in error && error.code === each);
+  const found = errorCode(error);
+  const code = Object.keys(SHORTAGES).find((each): each is keyof typeof SHORTAGES => each === found);
   return code === undefined ? shortageOf(error.cause) : SHORTAGES[code];
 }
 

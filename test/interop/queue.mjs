@@ -130,12 +130,13 @@ async function serveWith(stage, queue, fault) {
   return relay;
 }
 
-check('a disk that is full for a moment refuses what comes then with 452 4.3.1, and loses nothing', async (stage) => {
+check('a disk that is full, or a quota that is used up, for a moment refuses what comes then with 452 4.3.1, and loses nothing', async (stage) => {
   let refused = 0;
   for (let count = 3; count <= 9; count += 2) {
+    const error = count % 4 === 3 ? 'ENOSPC' : 'EDQUOT';
     const queue = join(stage.folder('queue'), 'queue');
-    const relay = await serveWith(stage, queue, ['-e', 'trace=pwritev,pwrite64', '-e', `inject=pwritev,pwrite64:error=ENOSPC:when=${count}`]);
-    const [, port] = (await relay.find(/^ehlo: listening on smtp:\/\/\S*:(\d+)$|^ehlo: cannot.*no space left.*$/m, 15)) ?? [];
+    const relay = await serveWith(stage, queue, ['-e', 'trace=pwritev,pwrite64', '-e', `inject=pwritev,pwrite64:error=${error}:when=${count}`]);
+    const [, port] = (await relay.find(/^ehlo: listening on smtp:\/\/\S*:(\d+)$|^ehlo: cannot.*(?:no space left|quota).*$/m, 15)) ?? [];
     if (port === undefined) continue; // there was no room to begin
     const client = await Client.greet(stage, Number(port));
     let taken = 0;
