@@ -18,30 +18,35 @@ export type Turn = { readonly line: number } & (
 /** The turns of the transcript, up to where its connection breaks or its client closes; or where it holds something that is no reply. */
 export function turnsOf({ header: { subject }, entries }: Transcript): readonly Turn[] | TranscriptFault {
   const turns: Turn[] = [];
-  let replies: (Entry & Octets)[] = []; // octets of the server that make no whole reply yet
+  let said: (Entry & Octets)[] = []; // by the client since the last turn
+  let reply: (Entry & Octets) | undefined; // how one begins that is not whole
+  let heard = ''; // its last line
+  const turn = (next?: Turn): void => {
+    const [first] = said;
+    if (first !== undefined) turns.push({ type: 'say', octets: concat(said.map(({ octets }) => octets)), line: first.line });
+    said = [];
+    if (next !== undefined) turns.push(next);
+  };
   for (const entry of entries) {
     if (entry.type === 'octets' && entry.from === 'S') {
-      replies.push(entry);
-      const text = decodeLatin1(concat(replies.map(({ octets }) => octets)));
-      if (!text.endsWith('\r\n')) continue;
-      const last = text.split('\r\n').at(-2) ?? '';
-      const reply = parseReplyLine(last);
-      if (isFault(reply)) return { line: entry.line, expected: 'a reply, to compare with what the server says', found: formatEntry(entry) };
-      const [first = entry] = replies;
-      if (reply.last) {
-        turns.push({ type: 'hear', code: reply.code, text: formatEntry(first), line: first.line });
-        replies = [];
-      }
+      reply ??= entry;
+      heard += decodeLatin1(entry.octets);
+      if (!heard.endsWith('\r\n')) continue;
+      const read = parseReplyLine(heard.split('\r\n').at(-2) ?? '');
+      if (isFault(read)) return { line: entry.line, expected: 'a reply, to compare with what the server says', found: formatEntry(entry) };
+      heard = '';
+      if (!read.last) continue;
+      turn({ type: 'hear', code: read.code, text: formatEntry(reply), line: reply.line });
+      reply = undefined;
     } else if (entry.type === 'octets') {
-      const before = turns.at(-1);
-      if (before?.type === 'say') turns[turns.length - 1] = { ...before, octets: concat([before.octets, entry.octets]) };
-      else turns.push({ type: 'say', octets: entry.octets, line: entry.line });
+      said.push(entry);
     } else if (entry.type === 'world') {
       const { happens } = entry.event;
       if (happens === 'lost' || (happens === 'close' && subject === 'client')) break; // the client's own
-      if (happens === 'eof') turns.push({ type: subject === 'client' ? 'close' : 'eof', line: entry.line }); // by the subject's peer
-      else if (happens === 'tls' || happens === 'close') turns.push({ type: happens, line: entry.line });
+      if (happens === 'eof') turn({ type: subject === 'client' ? 'close' : 'eof', line: entry.line }); // by the subject's peer
+      else if (happens === 'tls' || happens === 'close') turn({ type: happens, line: entry.line });
     }
   }
+  turn();
   return turns;
 }

@@ -129,7 +129,7 @@ class Replay {
     return this.#sent.compare(line, true) ?? this.#told.rest(line, end);
   }
 
-  #feed(pieces: readonly Uint8Array[], line: number, give: (piece: Uint8Array) => void): Difference | undefined {
+  #feed(pieces: Iterable<Uint8Array>, line: number, give: (piece: Uint8Array) => void): Difference | undefined {
     for (const piece of pieces) {
       give(piece);
       const difference = this.#pump(line);

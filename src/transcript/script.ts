@@ -30,16 +30,20 @@ export type Step = { readonly entry: Entry } & (
   | { readonly type: 'closed' }
 );
 
+/** Steps that are one. */
+type Run = readonly [Step, ...Step[]];
+
 /** The steps of the transcript, or where it makes no sense. */
 export function readScript({ header, entries }: Transcript): Script | TranscriptFault {
-  const steps: Step[] = [];
+  const runs: [Step, ...Step[]][] = []; // joined when each is whole: a mail may have a million lines
   for (const entry of entries) {
     const step = readStep(entry, header.subject);
     if (step === undefined) continue;
-    const joint = join(steps.at(-1), step);
-    if (joint === undefined) steps.push(step);
-    else steps[steps.length - 1] = joint;
+    const run = runs.at(-1);
+    if (run !== undefined && goesOn(run.at(-1), step)) run.push(step);
+    else runs.push([step]);
   }
+  const steps = runs.map(join);
 
   let asked = false; // a question is without its answer
   for (const step of steps) {
@@ -89,21 +93,48 @@ function isTold(said: ApplicationLine): boolean {
   }
 }
 
-/** One step in place of two: the peer's octets with their cuts, pieces of content, the lines of a reply. */
-function join(last: Step | undefined, step: Step): Step | undefined {
-  if (last?.type === 'receive' && step.type === 'receive') {
-    const [next = EMPTY, ...more] = step.segments;
-    return { ...last, segments: [...last.segments.slice(0, -1), concat([...last.segments.slice(-1), next]), ...more] };
+/** Whether both are one step: the peer's octets with their cuts, pieces of content, the lines of a reply. */
+function goesOn(last: Step | undefined, step: Step): boolean {
+  switch (step.type) {
+    case 'receive': case 'supply': return last?.type === step.type;
+    case 'told': return last?.type === 'told' && last.said.say === 'content' && step.said.say === 'content';
+    case 'say': return last?.type === 'say' && last.said.say === step.said.say && (isUnfinished(last) || step.said.say === 'each');
+    case 'world': case 'sent': case 'closed': return false;
+    default: return step satisfies never;
   }
-  if (last?.type === 'supply' && step.type === 'supply') return { ...last, segments: [...last.segments, ...step.segments] };
-  if (last?.type === 'told' && step.type === 'told' && last.said.say === 'content' && step.said.say === 'content') {
-    const octets = concat([last.said.octets, step.said.octets]);
-    return { ...last, said: { say: 'content', octets, text: formatExact(octets) } };
+}
+
+/** One step in place of a run of them. */
+function join(run: Run): Step {
+  const [first] = run;
+  if (run.length === 1) return first;
+  switch (first.type) {
+    case 'receive': return { ...first, segments: segmentsOf(run) };
+    case 'supply': return { ...first, segments: run.flatMap((step) => (step.type === 'supply' ? step.segments : [])) };
+    case 'told': {
+      const octets = concat(run.flatMap((step) => (step.type === 'told' && step.said.say === 'content' ? [step.said.octets] : [])));
+      return { ...first, said: { say: 'content', octets, text: formatExact(octets) } };
+    }
+    case 'say': return { ...first, replyLines: run.flatMap((step) => (step.type === 'say' ? step.replyLines : [])) };
+    case 'world': case 'sent': case 'closed': return first; // each alone
+    default: return first satisfies never;
   }
-  if (last?.type === 'say' && step.type === 'say' && last.said.say === step.said.say && (isUnfinished(last) || step.said.say === 'each')) {
-    return { ...last, replyLines: [...last.replyLines, ...step.replyLines] };
+}
+
+/** The peer's octets, parted at the cuts alone. */
+function segmentsOf(run: Run): readonly Uint8Array[] {
+  const segments: Uint8Array[] = [];
+  let pieces: Uint8Array[] = []; // of the next
+  for (const step of run) {
+    for (const [index, octets] of (step.type === 'receive' ? step.segments : []).entries()) {
+      if (index > 0) {
+        segments.push(concat(pieces));
+        pieces = [];
+      }
+      pieces.push(octets);
+    }
   }
-  return undefined;
+  return [...segments, concat(pieces)];
 }
 
 function isUnfinished(step: Step): boolean {

@@ -15,7 +15,7 @@ export interface Segmentation {
   /** Whether all input is given at once up to the next event of the world. */
   readonly ahead: boolean;
   /** The segments of one run of octets that stands in the transcript with these cuts. */
-  readonly cut: (written: readonly Uint8Array[]) => readonly Uint8Array[];
+  readonly cut: (written: readonly Uint8Array[]) => Iterable<Uint8Array>;
 }
 
 const RANDOM_CUTS = 20;
@@ -47,25 +47,20 @@ export function segmentationsOf({ header }: Script): Segmentation[] {
 /** The steps with all input of a stretch at the place of its first, a stretch being what stands between events of the world. */
 export function sendAhead(steps: readonly Step[]): Step[] {
   const ordered: Step[] = [];
-  let first = -1; // index of the stretch's input in `ordered`
+  let input: Uint8Array[] | undefined; // of the stretch, at its place in `ordered`
   for (const step of steps) {
-    const input = ordered[first];
-    if (step.type === 'receive' && input?.type === 'receive') {
-      ordered[first] = { ...input, segments: [...input.segments, ...step.segments] };
-      continue;
-    }
-    if (step.type === 'receive') first = ordered.length;
-    if (step.type === 'world') first = -1;
-    ordered.push(step);
+    if (step.type === 'world') input = undefined;
+    if (step.type !== 'receive') ordered.push(step);
+    else if (input === undefined) ordered.push({ ...step, segments: (input = [...step.segments]) });
+    else for (const segment of step.segments) input.push(segment);
   }
   return ordered;
 }
 
-function pieces(octets: Uint8Array, length: () => number): Uint8Array[] {
-  const cut: Uint8Array[] = [];
+/** One at a time: a list of ten million octets, each a piece, does not fit into memory. */
+function* pieces(octets: Uint8Array, length: () => number): Generator<Uint8Array, void> {
   for (let at = 0, end; at < octets.length; at = end) {
     end = at + length();
-    cut.push(octets.subarray(at, end));
+    yield octets.subarray(at, end);
   }
-  return cut;
 }

@@ -1,6 +1,7 @@
 // The two streams that a replay compares: what the session sent to its peer, and what it told its application.
 
 import { concat, equal } from '../wire/octet.ts';
+import { Pieces } from '../wire/pieces.ts';
 import { formatReply } from '../syntax/reply.ts';
 import type { Reason } from '../protocol/client/action.ts';
 import { replyOf } from '../protocol/client/reason.ts';
@@ -22,7 +23,7 @@ export interface Difference {
 export class SentStream {
   readonly #speaker: Speaker;
   #sent: Uint8Array[] = []; //                                 not compared to the end yet
-  #awaited: (Step & { readonly type: 'sent' })[] = []; //      likewise
+  readonly #awaited: (Step & { readonly type: 'sent' })[] = []; // likewise
 
   constructor(speaker: Speaker) {
     this.#speaker = speaker;
@@ -41,15 +42,20 @@ export class SentStream {
     if (this.#sent.length === 0 && (this.#awaited.length === 0 || !complete)) return undefined;
     const sent = concat(this.#sent);
     let at = 0;
+    let whole = 0; // lines that were sent to their ends
     for (const { octets, entry } of this.#awaited) {
       const got = sent.subarray(at, at + octets.length);
       if (!equal(got, octets.subarray(0, got.length)) || (complete && got.length < octets.length)) {
         return { line: entry.line, expected: formatEntry(entry), got: this.#describe(sent.subarray(at)) };
       }
+      if (got.length < octets.length) break;
       at += octets.length;
+      whole += 1;
     }
-    if (at < sent.length) return { line, expected: 'nothing more to be sent before', got: this.#describe(sent.subarray(at)) };
-    if (complete) [this.#sent, this.#awaited] = [[], []];
+    const rest = sent.subarray(at);
+    if (whole === this.#awaited.length && rest.length > 0) return { line, expected: 'nothing more to be sent before', got: this.#describe(rest) };
+    this.#awaited.splice(0, whole);
+    this.#sent = rest.length === 0 ? [] : [rest];
     return undefined;
   }
 
@@ -68,22 +74,29 @@ export class SentStream {
 type Told =
   | { readonly type: 'closed' }
   | { readonly type: 'told'; readonly said: ApplicationLine }
-  | { readonly type: 'content'; readonly parts: Uint8Array[] };
+  | { readonly type: 'content'; readonly pieces: Pieces; length: number }; // copied together, as they may be ten million
 
 /** Lines told to the application, content joined, and the close of the session. */
 export class ToldStream {
-  readonly #told: Told[] = []; // not compared yet
+  readonly #told: Told[] = [];
+  #compared = 0; // so many of them
 
   add(happening: Happening & { readonly type: 'told' | 'closed' }): void {
-    const last = this.#told.at(-1);
+    const last = this.#told[Math.max(this.#told.length - 1, this.#compared)];
     if (happening.type === 'closed' || happening.said.say !== 'content') this.#told.push(happening);
-    else if (last?.type === 'content') last.parts.push(happening.said.octets);
-    else this.#told.push({ type: 'content', parts: [happening.said.octets] });
+    else {
+      const { octets } = happening.said;
+      const content = last?.type === 'content' ? last : { type: 'content' as const, pieces: new Pieces(), length: 0 };
+      content.pieces.add(octets, 0, octets.length, content.length); // as many may follow as there are
+      content.length += octets.length;
+      if (content !== last) this.#told.push(content);
+    }
   }
 
   /** The difference, if the step is not what happened next; `sent`: what the peer may have been sent in place of nothing. */
   compare(step: Step & { readonly type: 'told' | 'closed' }, sent: SentStream): Difference | undefined {
-    const told = this.#told.shift();
+    const told = this.#told[this.#compared];
+    this.#compared += 1;
     if (told !== undefined && matches(step, told)) return undefined;
     const instead = sent.describeLast();
     const got = told === undefined ? `nothing${instead === undefined ? '' : ` but ${instead}`}` : describe(told);
@@ -92,16 +105,22 @@ export class ToldStream {
 
   /** What was told above the line and does not stand there. Content may be compared further down, if there is any further down. */
   rest(line: number, end: boolean): Difference | undefined {
-    const [told] = this.#told;
-    if (told === undefined || (told.type === 'content' && this.#told.length === 1 && !end)) return undefined;
+    const told = this.#told[this.#compared];
+    if (told === undefined || (told.type === 'content' && this.#compared + 1 === this.#told.length && !end)) return undefined;
     return { line, expected: 'nothing more to be told before', got: describe(told) };
   }
+}
+
+function octetsOf({ pieces }: Told & { readonly type: 'content' }): Uint8Array {
+  const octets = concat(pieces.take());
+  pieces.add(octets, 0, octets.length, 0);
+  return octets;
 }
 
 function matches(step: Step & { readonly type: 'told' | 'closed' }, told: Told): boolean {
   if (step.type === 'closed' || told.type === 'closed') return step.type === told.type;
   const { said } = step;
-  if (told.type === 'content') return said.say === 'content' && equal(said.octets, concat(told.parts));
+  if (told.type === 'content') return said.say === 'content' && equal(said.octets, octetsOf(told));
   return formatApplicationLine(said) === formatApplicationLine(asFullAs(said, told.said));
 }
 
@@ -126,7 +145,7 @@ function describe(told: Told): string {
   switch (told.type) {
     case 'closed': return '* close';
     case 'told': return `A: ${formatApplicationLine(told.said)}`;
-    case 'content': return `A: content "${formatExact(concat(told.parts))}"`;
+    case 'content': return `A: content "${formatExact(octetsOf(told))}"`;
     default: return told satisfies never;
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeLatin1 } from '../../src/wire/ascii.ts';
 import { isTranscriptFault, parseTranscript } from '../../src/transcript/format.ts';
 import { turnsOf } from '../../src/transcript/live.ts';
-
+import { cpuTime } from '../support/cpu-time.ts';
 
 /** The turns in short: `7 hear 250`. */
 function turns(body: string, subject = 'server'): readonly string[] | string {
@@ -25,6 +25,11 @@ describe('a transcript as turns', () => {
 
   it('hears replies that were cut', () => {
     expect(turns('S= "22"\n/\nS= "0-a\\r\\n220 "\nS= "b\\r\\n"\n')).toEqual(['5 hear 220 S= "22"']);
+  });
+
+  // found by measuring: a reply of 10,000 lines took 15 seconds, a mail of 40,000 half as long
+  it.each([['what the client says', 'C: some text of a mail\n', ''], ['a reply', 'S: 250-some text of a reply\n', 'S: 250 x\n']])('has %s in linear time', (_, line, end) => {
+    expect(cpuTime(() => void expect(turns(line.repeat(30_000) + end)).toHaveLength(1))).toBeLessThan(5_000);
   });
 
   it('shakes hands, ends its side, and goes no further than the connection', () => {

@@ -5,6 +5,7 @@ import { isTranscriptFault, parseTranscript } from '../../src/transcript/format.
 import { readScript } from '../../src/transcript/script.ts';
 import type { Script } from '../../src/transcript/script.ts';
 import { segmentationsOf, sendAhead } from '../../src/transcript/segmentation.ts';
+import { cpuTime } from '../support/cpu-time.ts';
 
 function scriptOf(header: string, ...lines: readonly string[]): Script {
   const transcript = parseTranscript(`Title: x goes through\nSource: hand-written\n${header}\n\n${lines.join('\n')}\n`);
@@ -20,20 +21,20 @@ describe('the segmentations', () => {
 
   it('are as written, octet by octet, coalesced, ahead, and twenty random ones', () => {
     expect(segmentations).toHaveLength(24);
-    expect(segmentations.slice(0, 4).map(({ name, cut }) => [name, cut(WRITTEN).length])).toEqual([['as written', 3], ['octet by octet', 20], ['coalesced', 1], ['sent ahead', 1]]);
+    expect(segmentations.slice(0, 4).map(({ name, cut }) => [name, [...cut(WRITTEN)].length])).toEqual([['as written', 3], ['octet by octet', 20], ['coalesced', 1], ['sent ahead', 1]]);
     expect(segmentations.filter(({ ahead }) => ahead)).toHaveLength(11);
   });
 
   it('neither lose nor add an octet, nor give an empty piece', () => {
     for (const { cut } of segmentations) {
-      const pieces = cut(WRITTEN);
+      const pieces = [...cut(WRITTEN)];
       expect(concat(pieces)).toEqual(concat(WRITTEN));
       expect(pieces.every(({ length }) => length > 0)).toBe(true);
     }
   });
 
   it('are the same every time, and differ from each other', () => {
-    const cuts = (): string[] => segmentationsOf(scriptOf('Subject: server')).slice(4).map(({ cut }) => cut(WRITTEN).map(decodeLatin1).join('|'));
+    const cuts = (): string[] => segmentationsOf(scriptOf('Subject: server')).slice(4).map(({ cut }) => [...cut(WRITTEN)].map(decodeLatin1).join('|'));
     expect(cuts()).toEqual(cuts());
     expect(new Set(cuts()).size).toBeGreaterThan(10);
   });
@@ -52,5 +53,10 @@ describe('input sent ahead', () => {
     const { steps } = scriptOf('Subject: server', 'S: 220 x', 'C: a', 'S: 250 a', 'C: b', 'C: c', 'A: ask client', 'A: accept', 'C: d', '* clock +1m', 'S: 421 x', 'C: e', '* close', 'C: f');
     const short = sendAhead(steps).map((step) => (step.type === 'receive' ? decodeLatin1(concat(step.segments)).replaceAll('\r\n', '') : step.type));
     expect(short).toEqual(['sent', 'abcd', 'sent', 'told', 'say', 'world', 'sent', 'ef', 'closed']);
+  });
+
+  it('is put together in linear time', () => {
+    const { steps } = scriptOf('Subject: server', ...Array.from({ length: 20_000 }, () => ['C: NOOP', 'S: 250 2.0.0 ok']).flat());
+    expect(cpuTime(() => void expect(sendAhead(steps)).toHaveLength(20_001))).toBeLessThan(500);
   });
 });
