@@ -98,7 +98,7 @@ export const MISTAKES = [
   ['why the rest of the content is not wanted is not told', 'protocol/client/standing.ts', "  if (early && refuses && (state === 'content' || state === 'ending') && (awaited !== undefined || !chunked)) return 'early refusal';\n", '', `${CLIENT}/session`],
   ['a reply counts that came before its command', 'protocol/client/standing.ts', 'if (awaited === undefined || early) return', 'if (awaited === undefined) return', `${CLIENT}/session ${CLIENT}/session-octets test/transcripts -t client`],
   ['commands are pipelined to everybody', 'protocol/client/session.ts', "const room = this.#negotiation.offer.has('PIPELINING') ? PIPELINED : 1;", 'const room = PIPELINED;', 'test/fuzz/fuzz -t clientSession'],
-  ['a transaction begins behind one that was not finished', 'protocol/client/session.ts', 'if (this.#dirty) work.unsent.unshift(RSET);', '', 'test/transcripts -t client'],
+  ['a transaction begins behind one that was not finished', 'protocol/client/session.ts', 'if (this.#dirty) work.commands.unshift(RSET);', '', 'test/transcripts -t client'],
   ['nothing follows the reply to RSET', 'protocol/client/session.ts', "case 'RSET': case 'RSET in flight': return this.#advance(now);", "case 'RSET': case 'RSET in flight': return;", 'test/product -t two'],
   ['a certificate that proves nothing will do', 'protocol/client/negotiation.ts', "if (tls.verified || tlsPolicy !== 'verify')", "if (tls.verified || tlsPolicy === 'verify')", 'test/transcripts -t client-not-verified'],
   ['a command in pieces counts as said with its first piece', 'protocol/client/pipeline.ts', 'if (index === pieces.length - 1) this.say', 'if (index === 0) this.say', `${CLIENT}/session -t handed`],

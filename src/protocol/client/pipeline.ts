@@ -24,7 +24,9 @@ export class Pipeline {
   readonly #longest: Milliseconds;
   readonly #waiting = new Fifo<{ readonly action: ClientAction; readonly replies: number }>(); // to be handed out; with how many replies each is to bring
   #unsent = 0; // of those replies
-  readonly #awaited: Exchange[] = [];
+  #first: Exchange | undefined; // of those whose replies are to come
+  readonly #behind = new Fifo<Exchange>(); // the others: in LMTP as many as recipients
+  #last: Exchange | undefined; //  that was added
   deadline: Milliseconds = Infinity;
 
   /** `longest`: most milliseconds for any wait. */
@@ -34,27 +36,27 @@ export class Pipeline {
 
   /** What the next reply answers. */
   get first(): Exchange | undefined {
-    return this.#awaited[0];
+    return this.#first;
   }
 
   /** The same, in words. */
   get phrase(): InReplyTo | undefined {
-    const [awaited] = this.#awaited;
-    return awaited && AWAITED[awaited.to].phrase;
+    return this.#first && AWAITED[this.#first.to].phrase;
   }
 
   /** Replies to come. */
   get length(): number {
-    return this.#awaited.length;
+    return this.#first === undefined ? 0 : 1 + this.#behind.size;
   }
 
   /** A reply that came now would come before its command. */
   get early(): boolean {
-    return this.#awaited.length <= this.#unsent;
+    return this.length <= this.#unsent;
   }
 
-  awaits(to: Awaited): boolean {
-    return this.#awaited.some((exchange) => exchange.to === to);
+  /** Whether this was said last, and the reply to it has not come. */
+  endsWith(to: Awaited): boolean {
+    return this.#first !== undefined && this.#last?.to === to;
   }
 
   /** The next action to be handed out. */
@@ -66,7 +68,7 @@ export class Pipeline {
 
   /** Takes back the octets that were not handed out, where the next reply is one to them; tells whether. */
   withdraw(): boolean {
-    if (this.#awaited.length === 0 || !this.early) return false;
+    if (this.#first === undefined || !this.early) return false;
     for (const one of this.#waiting.clear()) if (one.action.type !== 'send') this.#waiting.push(one);
     this.#unsent = 0;
     return true;
@@ -99,13 +101,17 @@ export class Pipeline {
 
   /** Replies that nobody has to ask for any more. */
   expect(replies: readonly Exchange[], now: Milliseconds): void {
-    this.#awaited.push(...replies);
+    for (const reply of replies) {
+      if (this.#first === undefined) this.#first = reply;
+      else this.#behind.push(reply);
+      this.#last = reply;
+    }
     this.#rearm(now);
   }
 
   /** The first reply has come. */
   answered(now: Milliseconds): void {
-    this.#awaited.shift();
+    this.#first = this.#behind.shift();
     this.#rearm(now);
   }
 
@@ -115,8 +121,7 @@ export class Pipeline {
   }
 
   #rearm(now: Milliseconds): void {
-    const [awaited] = this.#awaited;
-    if (awaited !== undefined) this.allow(AWAITED[awaited.to].timeout, now);
+    if (this.#first !== undefined) this.allow(AWAITED[this.#first.to].timeout, now);
   }
 }
 

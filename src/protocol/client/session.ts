@@ -103,11 +103,11 @@ export class ClientSession {
     this.#offered = false;
     this.#docket.begin(work);
     if (work.recipients.settled) return this.#conclude(now);
-    if (this.#dirty) work.unsent.unshift(RSET);
+    if (this.#dirty) work.commands.unshift(RSET);
     this.#dirty = true;
-    if (work.whole !== undefined && this.takesOneFlight && work.unsent.length < PIPELINED) {
+    if (work.whole !== undefined && this.takesOneFlight && work.unsaid < PIPELINED) {
       this.#event('one flight');
-      this.#pipeline.put(work.unsent.splice(0).map(inFlight), now);
+      this.#pipeline.put(work.say(PIPELINED).map(inFlight), now);
       return this.#pipeline.pieces(work.whole, [{ to: 'BDAT LAST' }], now);
     }
     this.#event('transaction');
@@ -318,10 +318,10 @@ export class ClientSession {
   #advance(now: Milliseconds): void {
     if (this.#state === 'flight') return;
     const { work } = this.#docket;
-    if (work.recipients.settled) work.unsent = [];
+    if (work.recipients.settled) work.dropRest();
     const room = this.#negotiation.offer.has('PIPELINING') ? PIPELINED : 1;
-    if (work.unsent.length > 0) {
-      if (this.#pipeline.length <= room / 2) this.#pipeline.put(work.unsent.splice(0, room - this.#pipeline.length), now);
+    if (work.unsaid > 0) {
+      if (this.#pipeline.length <= room / 2) this.#pipeline.put(work.say(room - this.#pipeline.length), now);
     } else if (this.#pipeline.length === 0 && work.recipients.settled) {
       this.#event('nobody left');
       this.#conclude(now);
@@ -370,7 +370,7 @@ export class ClientSession {
   #follow(work: Work, now: Milliseconds): void {
     const { deadline } = this.#pipeline;
     this.#docket.next = work;
-    if (work.unsent.length > 0) this.#pipeline.put(work.unsent.splice(0, PIPELINED), now);
+    if (work.unsaid > 0) this.#pipeline.put(work.say(PIPELINED), now);
     this.#pipeline.deadline = deadline;
   }
 
@@ -387,7 +387,7 @@ export class ClientSession {
     if (this.#state === 'closed') return;
     const withheld = unread || (END_IS_OUT.has(this.#state) && this.#pipeline.withdraw()); // answered before it was said: it is not said any more
     const inReplyTo = this.#pipeline.phrase ?? (this.#state !== 'tls' ? 'nothing' : this.#settings.tlsAtOnce ? 'the connection' : 'STARTTLS');
-    if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !withheld && !this.#pipeline.awaits('DATA')) this.#pipeline.push({ type: 'send', octets: encodeAscii(lineOf(QUIT)) });
+    if (OUR_DOING.has(reason) && CAN_QUIT[this.#state] && !withheld && !this.#pipeline.endsWith('DATA')) this.#pipeline.push({ type: 'send', octets: encodeAscii(lineOf(QUIT)) });
     this.#close(this.#parting ?? broken(reason, inReplyTo, END_IS_OUT.has(this.#state) && !withheld, detail));
   }
 

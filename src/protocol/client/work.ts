@@ -24,8 +24,9 @@ export class Work {
   readonly content: ContentSender;
   /** All of the content with its end, as it is to be sent: views of it. Undefined: it is asked for in pieces. */
   readonly whole: readonly Uint8Array[] | undefined;
-  /** Commands that are still to be sent. */
-  unsent: Exchange[] = [];
+  /** The commands of the envelope. */
+  commands: Exchange[] = [];
+  #said = 0; // of these
   /** 'want-content' was handed out. */
   wanted = false;
   #tell: Tell | undefined;
@@ -48,6 +49,23 @@ export class Work {
   begin(tell: Tell): void {
     this.#tell = tell;
     for (const action of this.#kept.splice(0)) tell(action);
+  }
+
+  /** How many of the commands are still to be said. */
+  get unsaid(): number {
+    return this.commands.length - this.#said;
+  }
+
+  /** The next of them, so many at most, which are said now. */
+  say(most: number): readonly Exchange[] {
+    const group = this.commands.slice(this.#said, this.#said + most);
+    this.#said += group.length;
+    return group;
+  }
+
+  /** None of those that are left is to be said. */
+  dropRest(): void {
+    this.#said = this.commands.length;
   }
 
   /** What the end of the content brings: a reply, or in LMTP one for each recipient that was accepted (RFC 2033 §4.2). */
@@ -74,7 +92,7 @@ export function prepared(transaction: Transaction, negotiation: Negotiation, quo
   if (failure !== undefined) recipients.settle(failure);
   quota.admit(work.transaction, recipients, offer, tls);
   if (content.fault !== undefined) recipients.settle(ours('bad-content')); // before anything of it is out
-  if (!recipients.settled) work.unsent = [...envelopeOf(work.transaction, recipients.open, negotiation), ...(content.chunked ? [] : [DATA])];
+  if (!recipients.settled) work.commands = [...envelopeOf(work.transaction, recipients.open, negotiation), ...(content.chunked ? [] : [DATA])];
   return work;
 }
 

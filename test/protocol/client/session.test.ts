@@ -4,8 +4,10 @@ import { AWAITED } from '../../../src/protocol/client/table.ts';
 import type { Awaited } from '../../../src/protocol/client/table.ts';
 import { AT_THE_END, BOB, CAROL, CLIENT, ClientDialogue, IN_TRANSACTION, after, clientAwaiting, clientIn } from '../../support/client-dialogue.ts';
 import { octetsOf } from '../../wire/every.ts';
+import { cpuTime } from '../../support/cpu-time.ts';
 import { forwardPath, reversePath } from '../../support/path.ts';
 
+const OK = octetsOf('250 ok\r\n');
 const COMMANDS = Object.keys(AWAITED) as Awaited[]; // the keys are AWAITED's own
 
 describe('a mail transaction', () => {
@@ -32,6 +34,22 @@ describe('a mail transaction', () => {
   it('goes in one flight with at most 200 replies to come, that to its end counted', () => {
     const flies = (recipients: number): boolean => clientIn('ready', ['PIPELINING', 'CHUNKING']).mail(Array.from({ length: recipients }, (_, at) => `r${at}@example.com`), { content: octetsOf('hello\r\n') }).includes('BDAT 7 LAST');
     expect([flies(198), flies(199)]).toEqual([true, false]);
+  });
+
+  it('of many recipients costs each of them the same, be it one command at a time, and with a reply to each in the end (RFC 2033 §4.2)', () => {
+    const send = (recipients: number): void => {
+      const client = clientIn('ready', [], { lmtp: true });
+      const taken = (times: number): void => {
+        for (let reply = 0; reply < times; reply++, client.pump()) client.session.receive(OK, 0);
+      };
+      client.mail(Array.from({ length: recipients }, (_, at) => `r${at}@example.com`), { content: octetsOf('hello\r\n') });
+      taken(1 + recipients);
+      client.reply('354 go');
+      taken(recipients);
+      expect(client.outcomes.filter(({ outcome }) => outcome.state === 'delivered')).toHaveLength(recipients);
+    };
+    send(1_000);
+    expect(cpuTime(() => send(60_000))).toBeLessThan(30 * cpuTime(() => send(6_000)));
   });
 
   it('gives its content three minutes for the next piece from the reply to a chunk on (§4.5.3.2.5)', () => {
