@@ -20,7 +20,7 @@ export function formatListed(mail: MailRow, now: number): string {
   const since = formatTime(now - Date.parse(arrival));
   const head = `${id.padEnd(COLUMNS.id)}${formatSize(size).padStart(COLUMNS.size)}  ${since.padEnd(COLUMNS.since)}${formatNext(mail, now).padEnd(COLUMNS.next)}${visible(from)}\n`;
   const waiting = mail.recipients.filter(({ state }) => state === 'waiting');
-  const width = Math.min(40, Math.max(0, ...waiting.map(({ to }) => visible(to).length)));
+  const width = Math.min(40, waiting.reduce((longest, { to }) => Math.max(longest, visible(to).length), 0)); // of more than a call has arguments
   return head + waiting.map((recipient) => `    ${visible(recipient.to).padEnd(width)}  ${formatReason(recipient)}\n`).join('');
 }
 

@@ -21,6 +21,10 @@ describe('a size', () => {
 });
 
 describe('a mail in the list', () => {
+  it('has as many recipients as there are', () => { // a call has 120,000 arguments or so
+    expect(formatListed({ ...ROW, recipients: Array.from({ length: 200_000 }, () => ({ to: '<b@b.test>', state: 'waiting' })) }, NOW).split('\n')).toHaveLength(200_002);
+  });
+
   it('is a line, and one for each recipient that waits', () => {
     const recipients: MailRow['recipients'] = [
       { to: '<bob@b.test>', state: 'waiting', reply: '450 4.2.0 later', host: 'mx.b.test' },

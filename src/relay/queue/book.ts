@@ -3,7 +3,7 @@
 
 import { brief } from '../../syntax/abridgement.ts';
 import { UsageError } from '../../wire/usage.ts';
-import type { Fact, Results, StoredEnvelope } from './fact.ts';
+import type { Fact, Register, Results, StoredEnvelope } from './fact.ts';
 import { isDone, join, statesOf, type ContentLocation, type MailState } from './fold.ts';
 import type { RecipientState } from './port.ts';
 
@@ -71,6 +71,7 @@ export class Book {
     const news: Results['recipients'][number][] = [];
     const warned: number[] = [];
     for (const [recipient, state] of recipients.entries()) {
+      if (state === known[recipient]) continue; // nearly all are as they were
       if (!('turn' in state) && known[recipient]?.state === 'waiting') news.push({ recipient, state: crowded && state.reply !== undefined ? { ...state, reply: brief(state.reply) } : state });
       if (state.warned === true && known[recipient]?.warned !== true) warned.push(recipient);
     }
@@ -105,7 +106,7 @@ export class Book {
   #count(before: MailState | undefined, now: MailState | undefined): void {
     const [was, is] = [inSegment(before), inSegment(now)];
     this.#recipients += (now?.envelope?.forwardPaths.length ?? 0) - (before?.envelope?.forwardPaths.length ?? 0);
-    this.#states += sizeOf(now) - sizeOf(before);
+    this.#states += before?.envelope !== undefined && before.envelope === now?.envelope ? growth(before, now) : sizeOf(now) - sizeOf(before);
     this.#inSegments += is - was;
     this.#smallInSegments += (is <= this.#small ? is : 0) - (was <= this.#small ? was : 0);
   }
@@ -134,12 +135,24 @@ function sizeOf(state: MailState | undefined): number {
   let size = OF_A_MAIL + id.length + reversePath.length + parameters.length + forwardPaths.length * OF_A_RECIPIENT;
   for (const path of forwardPaths) size += path.length;
   for (const each of recipientParameters) size += each.length;
-  for (const { attempted, host, reply } of state.recipients) {
-    size += attempted.host.length + (host?.length ?? 0);
-    if (reply === undefined) continue;
-    size += OF_A_REPLY + (reply.enhanced?.length ?? 0);
-    for (const line of reply.lines) size += 1 + line.length;
-  }
+  for (const register of state.recipients) size += sizeOfTexts(register);
+  return size;
+}
+
+/** The same of `now`, less that of `before`: most recipients are as they were. */
+function growth({ recipients: before }: MailState, { recipients: now }: MailState): number {
+  let size = 0;
+  for (let recipient = 0; recipient < now.length; recipient++) if (now[recipient] !== before[recipient]) size += sizeOfTexts(now[recipient]) - sizeOfTexts(before[recipient]);
+  return size;
+}
+
+function sizeOfTexts(register: Register | undefined): number {
+  if (register === undefined) return 0;
+  const { attempted, host, reply } = register;
+  let size = attempted.host.length + (host?.length ?? 0);
+  if (reply === undefined) return size;
+  size += OF_A_REPLY + (reply.enhanced?.length ?? 0);
+  for (const line of reply.lines) size += 1 + line.length;
   return size;
 }
 

@@ -192,7 +192,8 @@ export function decodeFact({ type, flags, payload }: StoredRecord): Fact | undef
         const warned = readWarned(from, flags);
         const envelope = { ...known, size: size ?? from.rest };
         if (warned.length === 0) return { type, envelope, external, next, held, recipients };
-        return { type, envelope, external, next, held, recipients: recipients.map((each, recipient) => (warned.includes(recipient) ? { ...each, warned: true } : each)) };
+        const told = new Set(warned);
+        return { type, envelope, external, next, held, recipients: recipients.map((each, recipient) => (told.has(recipient) ? { ...each, warned: true } : each)) };
       }
       case 'HOLD': return { type, id: from.text(), turn: from.number(), order: ORDERS[from.number()] ?? 'hold' }; // what a later version says is nothing to act upon
       case 'KILL': return { type, id: from.text() };

@@ -114,10 +114,9 @@ function laterContent(a: ContentLocation | undefined, b: ContentLocation | undef
 
 function joinRecipients(a: readonly Register[], b: readonly Register[]): readonly Register[] {
   if (a === b || b.length === 0) return a;
-  if (a.length === 0) return b;
-  const registers: Register[] = [];
-  const length = Math.max(a.length, b.length);
-  for (let recipient = 0; recipient < length; recipient++) registers.push(joinRegisters(a[recipient] ?? UNTRIED, b[recipient] ?? UNTRIED));
+  if (a.length < b.length) return a.length === 0 ? b : joinRecipients(b, a);
+  const registers = a.slice(); // nearly all as they are: a mail of 10,000 recipients has as many results
+  for (let recipient = 0; recipient < b.length; recipient++) if (b[recipient] !== UNTRIED) registers[recipient] = joinRegisters(a[recipient] ?? UNTRIED, b[recipient] ?? UNTRIED);
   return registers;
 }
 
@@ -136,11 +135,12 @@ function known(a: Register, b: Register): number {
   return RANKS[a.state] - RANKS[b.state] || a.turn - b.turn;
 }
 
-const UNTRIED_LISTS: (readonly Register[])[] = [];
+const UNTRIED_LISTS: (readonly Register[])[] = []; // for good: of all numbers of recipients they would be 40 GB
 
-/** The same list for each mail of so many recipients: most never need one of their own. */
+/** The same list for each mail of so many recipients, up to a hundred: most never need one of their own. */
 function untried(length: number): readonly Register[] {
-  return (UNTRIED_LISTS[length] ??= Array.from({ length }, () => UNTRIED));
+  const list = UNTRIED_LISTS[length] ?? Array.from({ length }, () => UNTRIED);
+  return length > 100 ? list : (UNTRIED_LISTS[length] = list);
 }
 
 function sparse(entries: readonly (readonly [recipient: number, register: Register])[]): readonly Register[] {

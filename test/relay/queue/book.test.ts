@@ -41,3 +41,15 @@ it.each([[SMALL, false], [SMALL + 1, false], [SMALL, true]])('counts what waits,
     }
   }
 });
+
+it('counts what is news of one recipient without a look at what was said to the others', () => { // found by measuring: each result of a mail of 8,000 recipients took half a millisecond
+  let looks = 0;
+  const said = { code: 450, enhanced: '4.2.1', get lines() { looks += 1; return ['later']; } };
+  const recipients = Array.from({ length: 1_000 }, () => ({ state: 'waiting', reply: said, turn: 1, attempted: { turn: 0, host: '' } }) as const);
+  const envelope = { id: 'm', arrival: 1, reversePath: '<>', forwardPaths: recipients.map(() => '<b@b.test>'), size: 1, eightBit: false, parameters: '', recipientParameters: [] };
+  const book = new Book({ mails: new Map(), turn: 0 }, SMALL);
+  book.learn({ type: 'STATE', envelope, external: true, next: { turn: 1, value: 1 }, held: { turn: 0, value: 0 }, recipients }, { segment: 1, at: 0 });
+  expect(looks).toBe(1_000);
+  book.learn({ type: 'RES', results: { id: 'm', turn: 2, nextAttempt: 5, warned: [], recipients: [{ recipient: 500, state: { state: 'delivered' } }] } }, { segment: 1, at: 1 });
+  expect(looks).toBeLessThan(1_010);
+});

@@ -89,6 +89,12 @@ describe('the fold', () => {
     return state;
   };
 
+  it('share what is known of recipients who were never tried, up to a hundred of them', () => { // of more, there would be a list for each number for good
+    const recipientsOf = (length: number): unknown => statesOf({ ...ENQ, envelope: { ...ENVELOPE, forwardPaths: Array.from({ length }, () => '<b@b.test>') } }, { segment: 1, at: 0 })[0]?.[1].recipients;
+    expect([1, 100, 101].map((length) => recipientsOf(length) === recipientsOf(length))).toEqual([true, true, false]);
+    expect(recipientsOf(101)).toHaveLength(101);
+  });
+
   it('never lets a final recipient wait again', () => {
     const [recipient] = of([ENQ, delivered(1, 0), deferred(2, 0), attempt(3, 0), state]).recipients;
     expect([recipient?.state, recipient?.unsettled]).toEqual(['delivered', undefined]);
