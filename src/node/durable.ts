@@ -3,6 +3,7 @@
 
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Pieces } from '../wire/pieces.ts';
 import type { Signal } from './aborter.ts';
 import { errorCode } from './error-text.ts';
 import { makeFolder } from './folder.ts';
@@ -44,7 +45,7 @@ const BLOCK = 65_536;
 export class DurableFile {
   readonly #path: string;
   readonly #file: FileHandle;
-  #pieces: Uint8Array[] = [];
+  readonly #pieces = new Pieces(); // each is a call of the system, and a stranger can have them come as single octets
   #collected = 0;
 
   private constructor(path: string, file: FileHandle) {
@@ -59,7 +60,7 @@ export class DurableFile {
 
   /** Appends octets; they must stay as they are until `commit`. */
   async write(octets: Uint8Array): Promise<void> {
-    this.#pieces.push(octets);
+    this.#pieces.add(octets, 0, octets.length, Math.max(0, BLOCK - this.#collected - octets.length));
     this.#collected += octets.length;
     if (this.#collected >= BLOCK) await this.#flush();
   }
@@ -89,10 +90,8 @@ export class DurableFile {
   }
 
   async #flush(): Promise<void> {
-    const pieces = this.#pieces;
-    this.#pieces = [];
     this.#collected = 0;
-    for (let octets of pieces) {
+    for (let octets of this.#pieces.take()) {
       while (octets.length > 0) octets = octets.subarray((await this.#file.write(octets)).bytesWritten);
     }
   }

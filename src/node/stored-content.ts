@@ -9,6 +9,7 @@ import type { Checksum } from '../relay/queue/checksum.ts';
 import { encodeFact, type StoredEnvelope } from '../relay/queue/fact.ts';
 import type { ContentLocation } from '../relay/queue/fold.ts';
 import { FLAGS, HEADER, isSound, readHeader, seal, secretOf } from '../relay/queue/record.ts';
+import { Pieces } from '../wire/pieces.ts';
 import type { Disk } from './disk.ts';
 import { segmentPath } from './segment-log.ts';
 import type { Perform, Step } from './step.ts';
@@ -35,7 +36,7 @@ export class ContentFile {
   readonly #store: ContentStore;
   readonly #id: string;
   #path: string; //              where it is now
-  #pieces: Uint8Array[] = []; // to be written at #at
+  readonly #pieces = new Pieces(); // to be written at #at; a stranger can have them come as single octets
   #collected = 0; //             octets in #pieces
   #at = HEADER;
   #sum: number;
@@ -77,13 +78,12 @@ export class ContentFile {
   }
 
   #collect(octets: Uint8Array): void {
-    this.#pieces.push(octets);
+    this.#pieces.add(octets, 0, octets.length, Math.max(0, BLOCK - this.#collected - octets.length));
     this.#collected += octets.length;
   }
 
   async #flush(): Promise<void> {
-    const [pieces, at] = [this.#pieces, this.#at];
-    this.#pieces = [];
+    const [pieces, at] = [this.#pieces.take(), this.#at];
     this.#at += this.#collected;
     this.#collected = 0;
     if (pieces.length > 0) await this.#store.disk.write(this.#path, pieces, at);

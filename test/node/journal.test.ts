@@ -761,6 +761,19 @@ describe('the journal, over time', () => {
     expect(operations.includes(`unlink ${LOG}`)).toBe(old);
   });
 
+  it.each([10, 1_000_000])('has content that comes as single octets written in large pieces: up to %i octets in the journal', async (inlineLimit) => { // found by measuring: 110 MB of memory for a mail of 800 kB
+    const { journal, disk } = await watched({ inlineLimit });
+    const write = disk.write.bind(disk);
+    let most = 0;
+    disk.write = async (path, pieces, at) => {
+      most = Math.max(most, pieces.length);
+      return write(path, pieces, at);
+    };
+    const { id } = await journal.add(mailTo('bob'), inPieces(...'x'.repeat(20_000)));
+    expect(most).toBeLessThan(500);
+    expect(await contentOf(journal, id)).toBe('x'.repeat(20_000));
+  });
+
   it('lets content be read on while a checkpoint moves it', async () => {
     const { journal } = await watched({ inlineLimit: 2_000_000 });
     const { id } = await journal.add(mailTo('bob'), inPieces('a'.repeat(300_000), 'b'.repeat(300_000)));

@@ -90,7 +90,15 @@ describe('a Maildir', () => {
   it('has a mail durable when that resolves: written under tmp/, synced, renamed into new/, and new/ synced', async () => {
     operations.length = 0;
     await maildir.deliver(reversePath('<>'), inPieces('Hello\r\n'));
-    expect(operations.map((operation) => operation.replace(/(tmp|new)\/[^ ]+/g, '$1/*'))).toEqual(['open tmp/*', 'write tmp/*', 'write tmp/*', 'sync tmp/*', 'close tmp/*', 'rename tmp/* → new/*', 'open box/new', 'sync box/new', 'close box/new']);
+    expect(operations.map((operation) => operation.replace(/(tmp|new)\/[^ ]+/g, '$1/*'))).toEqual(['open tmp/*', 'write tmp/*', 'sync tmp/*', 'close tmp/*', 'rename tmp/* → new/*', 'open box/new', 'sync box/new', 'close box/new']);
+  });
+
+  // found by measuring: content that came as single octets, of chunks or segments of one, was a call of the system for each (50 µs)
+  it('writes much at a time, however little comes at a time', async () => {
+    operations.length = 0;
+    await maildir.deliver(reversePath('<>'), inPieces(...'x'.repeat(100_000)));
+    expect(operations.filter((operation) => operation.startsWith('write')).length).toBeLessThan(10);
+    expect(delivered()).toEqual([`Return-Path: <>\r\n${'x'.repeat(100_000)}`]);
   });
 
   const LEFT = 'mx33vlvf1o3xwje.1_1.host';
