@@ -101,14 +101,14 @@ export function subjectOf({ recipients }: Report): string {
 /** Returns the report in words, in lines with their CRLF; not ASCII where an address is not. */
 export function formatExplanation(report: Report): string {
   const arrival = formatDate(report.arrival);
-  const lines = wrap(`This is the mail system of ${report.reportingMta}, about the mail that it took from you on ${arrival}.`);
+  const parts = [wrap(`This is the mail system of ${report.reportingMta}, about the mail that it took from you on ${arrival}.`)];
   for (const action of ACTIONS) {
     const recipients = report.recipients.filter((recipient) => recipient.action === action);
     if (recipients.length === 0) continue;
     const { heading, advice } = WORDS[action];
-    lines.push('', heading, '', ...recipients.flatMap(explainRecipient), ...wrap(advice));
+    parts.push(['', heading, '', ...recipients.flatMap(explainRecipient), ...wrap(advice)]); // as one: they may be more than a call has arguments
   }
-  return lines.map((line) => `${line}\r\n`).join('');
+  return parts.flat().map((line) => `${line}\r\n`).join('');
 }
 
 function explainRecipient(recipient: ReportedRecipient): string[] {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { formatNotification, isAskedFor, LARGEST_RETURNED, LONGEST_HEADER, mayNotify, mostReturned, notificationEnvelope, returnsContent } from '../../src/relay/notification.ts';
 import type { Notification } from '../../src/relay/notification.ts';
 import { encodeQuotedPrintable } from '../../src/relay/quoted-printable.ts';
-import type { ReportedRecipient } from '../../src/relay/report.ts';
+import { formatExplanation, type ReportedRecipient } from '../../src/relay/report.ts';
 import { ownVerdict } from '../../src/relay/own-verdict.ts';
 import type { MailboxPath } from '../../src/syntax/path.ts';
 import { reply, type Reply } from '../../src/syntax/reply.ts';
@@ -230,6 +230,10 @@ From: <alice@example.com>
     // What the sender has to act on comes first.
     expect([...words.matchAll(/^<(\w+)@/gm)].map(([, name]) => name)).toEqual(['failed', 'delayed', 'delivered', 'relayed', 'expanded']);
     expect(parts({ recipients: recipients.slice(0, 3) }).header.get('subject')).toBe('Your mail is delayed');
+  });
+
+  it('tells of more recipients than a call has arguments', () => {
+    expect(formatExplanation({ reportingMta: 'relay.example.org', arrival: ARRIVAL, recipients: Array.from({ length: 45_000 }, () => failed()) }).match(/\n<bob@example\.net>/g)).toHaveLength(45_000);
   });
 
   // shows RFC3464:2.3.9-1
