@@ -42,7 +42,7 @@ export default defineConfig({
     execArgv: ['--max-semi-space-size=64', '--max-inlined-bytecode-size-cumulative=100'], // MiB: fewer collections, a twelfth of the time; and less to compile, a twentieth
     testTimeout: 120_000, // exhaustive tests on a busy machine
     hookTimeout: 30_000,
-    env: env['TMPDIR'] === undefined && hasRoom(MEMORY) ? { TMPDIR: MEMORY } : {}, // and a disk where one is named
+    env: { FORCE_COLOR: '0', ...(env['TMPDIR'] === undefined && hasRoom(MEMORY) ? { TMPDIR: MEMORY } : {}) }, // what programs print is compared; and a disk where one is named
     experimental: { fsModuleCache: true },
     sequence: { sequencer: LongestFirst },
     server: { deps: { external: [new RegExp(`${DIST.replaceAll(/\W/g, '\\$&')}/`)] } },

@@ -230,7 +230,7 @@ describe('ehlo send', () => {
   // found by running: Node reads nothing of it, without an error, and a mail without content was sent
   it('takes no directory for a mail', async () => {
     await using server = await startScriptedServer(taking());
-    const command = `node ${EHLO} send --server 127.0.0.1:${server.port} --to bob@b.test`;
+    const command = `node '${EHLO}' send --server 127.0.0.1:${server.port} --to bob@b.test`;
     expect(await shell(`${command} 2>&1 <.; echo $?`)).toBe('ehlo send: cannot read standard input: expected a mail (it is a directory)\n64\n');
     expect(await shell(`${command} . 2>&1; echo $?`)).toBe('ehlo send: cannot read ".": expected a mail (illegal operation on a directory)\n64\n');
     expect(server.heard).toEqual([]);
