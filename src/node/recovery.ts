@@ -67,6 +67,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     for (const name of await disk.list('tmp')) await disk.unlink(`tmp/${name}`);
   });
   const dead: { readonly name: string; readonly reason: string }[] = [];
+  const names = new Set(await disk.list('dead')); // asked for once: they may be as many as there were mails
   const fold = new Fold();
   let torn: RecoveryReport['torn'];
   for (const segment of segments) {
@@ -76,16 +77,16 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const { state, end, used, octets } = await readSegmentFile(file, (record, at) => {
       fold.add(factOf(record, path, at), { segment, at });
     });
-    if (state === 'corrupt') dead.push({ name: await keepDead(options, `${segment}.log`, octets), reason: `decayed at octet ${end}` });
+    if (state === 'corrupt') dead.push({ name: await keepDead(options, names, `${segment}.log`, octets), reason: `decayed at octet ${end}` });
     if (state === 'torn') {
-      const tail = { name: await keepDead(options, `${segment}.torn`, octets.subarray(end, used)), octets: used - end };
+      const tail = { name: await keepDead(options, names, `${segment}.torn`, octets.subarray(end, used)), octets: used - end };
       torn ??= tail;
       await perform('cut tail', () => disk.truncate(path, end));
     }
     if (last) await perform('sync tail', () => disk.sync(path));
   }
   const { mails } = fold;
-  dead.push(...(await match(options, secret, mails, dead.length === 0 && segments.length > 0)));
+  dead.push(...(await match(options, names, secret, mails, dead.length === 0 && segments.length > 0)));
   return { secret, mails, turn: fold.turn, segments, report: { torn, dead, unsettled: unsettledOf(mails) } };
 }
 
@@ -119,7 +120,7 @@ const MOST_OF_SEG = HEADER + 16;
  * Removes the mails that are done with, and the files of those. The other way round, too: mail whose content has gone is done with, and
  * its envelope kept for a person. `whole`: the journal is. Returns what has been kept.
  */
-async function match(options: RecoveryOptions, secret: number, mails: Map<string, MailState>, whole: boolean): Promise<readonly { readonly name: string; readonly reason: string }[]> {
+async function match(options: RecoveryOptions, names: Set<string>, secret: number, mails: Map<string, MailState>, whole: boolean): Promise<readonly { readonly name: string; readonly reason: string }[]> {
   const { disk, perform } = options;
   const files = new Set(await disk.list('msg'));
   const strays: string[] = [];
@@ -134,7 +135,7 @@ async function match(options: RecoveryOptions, secret: number, mails: Map<string
   if (unknown.length > 0) {
     await perform('keep dead', async () => {
       for (const name of unknown) {
-        const kept = await nameInDead(disk, `${name}.msg`);
+        const kept = await nameInDead(disk, names, `${name}.msg`);
         await disk.rename(contentPath(name), `dead/${kept}`);
         dead.push({ name: kept, reason: whole ? 'it is no mail of this queue' : 'the journal, which has decayed or gone, knows nothing of it' });
       }
@@ -147,7 +148,7 @@ async function match(options: RecoveryOptions, secret: number, mails: Map<string
   for (const [id, state] of mails) {
     if (isDone(state)) mails.delete(id);
     else if (state.content?.segment === 0 && !files.has(id)) {
-      dead.push({ name: await keepDead(options, `${id}.json`, encodeUtf8(`${JSON.stringify(state.envelope)}\n`)), reason: `the content of mail ${id} has gone` });
+      dead.push({ name: await keepDead(options, names, `${id}.json`, encodeUtf8(`${JSON.stringify(state.envelope)}\n`)), reason: `the content of mail ${id} has gone` });
       mails.delete(id);
     }
   }
@@ -159,9 +160,9 @@ async function isOwn(disk: Disk, name: string, secret: number): Promise<boolean>
   return readHeader(await disk.read(contentPath(name), 0, HEADER).catch(() => EMPTY), 0, secretOf(secret, 0)) !== undefined; // it may be a folder
 }
 
-/** Keeps octets for a person; returns by which name. */
-async function keepDead({ disk, perform }: RecoveryOptions, wanted: string, octets: Uint8Array): Promise<string> {
-  const name = await nameInDead(disk, wanted, octets);
+/** Keeps octets for a person; returns by which name, which is one of `names` then. */
+async function keepDead({ disk, perform }: RecoveryOptions, names: Set<string>, wanted: string, octets: Uint8Array): Promise<string> {
+  const name = await nameInDead(disk, names, wanted, octets);
   await perform('keep dead', async () => {
     await disk.write(`dead/${name}`, [octets], 0);
     await disk.sync(`dead/${name}`);
@@ -171,10 +172,12 @@ async function keepDead({ disk, perform }: RecoveryOptions, wanted: string, octe
 }
 
 /** Returns a name that nothing has in dead/, but perhaps a copy of the octets, whole or as far as a recovery came that died. */
-async function nameInDead(disk: Disk, wanted: string, octets?: Uint8Array): Promise<string> {
-  const names = new Set(await disk.list('dead'));
+async function nameInDead(disk: Disk, names: Set<string>, wanted: string, octets?: Uint8Array): Promise<string> {
   for (let [name, copy] = [wanted, 2]; ; name = `${wanted}.${copy++}`) {
-    if (!names.has(name)) return name;
+    if (!names.has(name)) {
+      names.add(name);
+      return name;
+    }
     const there = await disk.read(`dead/${name}`).catch(() => undefined); // a folder, for example
     if (octets !== undefined && there !== undefined && equal(there, octets.subarray(0, there.length))) return name;
   }

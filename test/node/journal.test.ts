@@ -320,6 +320,19 @@ describe('the journal in a directory', () => {
     await journal.close();
   });
 
+  it('asks once what is in dead/, however much is kept there', async () => { // found by measuring: a start that kept 8,000 files took half a minute
+    const { disk } = await watched();
+    for (let count = 0; count < 100; count++) await disk.write(`msg/note${count}`, [encodeAscii('x')], 0);
+    const list = disk.list.bind(disk);
+    const asked: string[] = [];
+    disk.list = (folder) => {
+      asked.push(folder);
+      return list(folder);
+    };
+    expect((await recovered(disk)).report.dead).toHaveLength(100);
+    expect(asked.filter((folder) => folder === 'dead')).toHaveLength(1);
+  });
+
   // found by trying: behind 999999999 came a segment whose name was none to the next start, which found the queue empty; and
   // 0000001.log was taken for 000001.log, and that read twice and removed twice
   it.each(['000099.log', '999999.log', '999999999.log', '0000001.log', '1e3.log', '99999999999999999999.log'])('loses nothing by a file that somebody has put into the journal: %s', async (name) => {
