@@ -122,7 +122,7 @@ function splitArguments({ options, operands: wanted, operandCount }: Usage<Optio
   for (const [written, name] of names) types[written.slice(2)] = { type: options[name]?.kind === undefined ? 'boolean' : 'string' };
   const { tokens } = parseArgs({ args, options: types, strict: false, allowPositionals: true, tokens: true });
 
-  const given = new Map<string, Given>();
+  const given = new Map<string, { readonly place: string; readonly texts: string[] }>();
   const operands: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') operands.push(token.value);
@@ -136,7 +136,9 @@ function splitArguments({ options, operands: wanted, operandCount }: Usage<Optio
     // `--hostname --mx-port 25` has forgotten a value; `--hostname=--mx-port` would be meant.
     const forgotten = token.value === undefined || (!token.inlineValue && token.value.startsWith('--'));
     if (option.kind !== undefined && forgotten) return misuse(`${place} needs a value: expected ${option.kind.expected}`);
-    given.set(name, { place, texts: [...(given.get(name)?.texts ?? []), token.value ?? ''] });
+    const texts = given.get(name)?.texts ?? [];
+    texts.push(token.value ?? '');
+    given.set(name, { place, texts });
   }
   const right = wanted === '' ? 'options only' : wanted;
   if (operands.length < operandCount.least) return misuse(`expected ${right}, found ${operands.length === 0 ? 'nothing' : 'too few'}`);
