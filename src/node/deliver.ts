@@ -54,6 +54,9 @@ export interface DeliverOptions extends SenderOptions {
 /** Reply to a greeting that says: this host takes no mail (RFC 7504 §3). */
 const TAKES_NO_MAIL = 521;
 
+/** Destinations that a connection is known for, so that the DNS need not be asked: the pool takes note of all of them with each mail. Behind sixty mails to a thousand domains each one to a single recipient took 80 ms, not 1. */
+const MOST_DESTINATIONS = 100;
+
 /** Reply that says: not before AUTH, or STARTTLS (RFC 4954 §6, RFC 3207 §4). */
 const AUTH_FIRST = 530;
 
@@ -158,7 +161,7 @@ class Delivery {
   #send(held: Held, target: Target): Promise<readonly Outcome[]> {
     const { hostname, destinations = [], serverPostmaster = false } = this.#options;
     held.mails += 1;
-    for (const destination of destinations) held.destinations.add(destination);
+    for (const destination of destinations) if (held.destinations.size < MOST_DESTINATIONS) held.destinations.add(destination);
     const left = this.#left;
     const { mail, paths } = forSome(this.#mail, this.#paths, left);
     const hear = (index: number, outcome: Outcome): void => {

@@ -32,7 +32,7 @@ export interface Held {
   readonly target: Target;
   /** Of the target, as `placeOf` has it: made once, and looked up for each mail. */
   readonly place: string;
-  /** The domains, or configured next hops, whose mail may go to the target. */
+  /** Domains, or configured next hops, whose mail may go to the target. */
   readonly destinations: Set<string>;
   readonly opened: Milliseconds; // in the milliseconds of `clock`
   mails: number; // it has served

@@ -226,6 +226,19 @@ describe('what a host does not offer', () => {
   });
 });
 
+describe('a connection that is kept', () => {
+  it('is known for a hundred destinations, however many it has served', async () => {
+    await using server = await startScriptedServer(taking(1));
+    const pool = new ConnectionPool({ clock: () => performance.now() });
+    await deliverTo([server.port], [BOB], { pool, destinations: Array.from({ length: 150 }, (_, at) => `d${at}.test`) });
+    expect(pool.take('d100.test')).toBeUndefined();
+    const held = pool.take('d99.test');
+    expect(held?.destinations.size).toBe(100);
+    await held?.connection.quit();
+    await pool.close();
+  });
+});
+
 describe('one address with two names', () => {
   const [cert, key] = [readFileSync('fixtures/tls/other.pem'), readFileSync('fixtures/tls/other-key.pem')];
   const { serve } = listening();
