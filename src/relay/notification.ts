@@ -4,15 +4,16 @@
 // Rule 1: nobody is told about mail with the null reverse-path, and the notification itself has it (§6.1, §4.5.5): no loops.
 // Rule 2: the result is clean on the wire whatever it was made from: lines of at most 998 octets that end in CRLF, no bare CR or LF.
 // Rule 3: the boundary occurs in no part, whoever wrote what is in the parts.
-// Rule 4: it is 7-bit, except for returned content with octets above 0x7f, and for a sender whose address is not ASCII: whom
-//         that reaches takes SMTPUTF8, and gets the forms of RFC 6533. Nobody else need offer anything.
+// Rule 4: it is 7-bit, except for a sender whose address is not ASCII: whom that reaches takes SMTPUTF8, and gets the forms of
+//         RFC 6533. Nobody else need offer anything: of content with octets above 0x7f they get the header, whatever RET says, since a
+//         report that a host without 8BITMIME cannot take is one that nobody gets.
 // Rule 5: the sender is told of what he asked for (NOTIFY, RFC 3461 §4.1), and of nothing else.
 // Rule 6: of mail that was only to travel under TLS the header is returned, whatever RET says, and only under TLS (RFC 8689 §5).
 //
 // Choice: the header is returned, and the content only where RET=FULL asks for it (RFC 3461 §4.3 leaves it to us where RET is
 // absent). Much of what fails is unwanted and its reverse-path forged: whom it names should not get the whole of it.
-// Departs: RFC 3461 §6.2 would have RET=FULL return the content even if a host refused it for its size or for octets above 127: often the report
-// goes by the same host, which would refuse it too, and nobody would be told.
+// Departs: RFC 3461 §6.2 would have RET=FULL return the content even if it has octets above 127, or a host refused it for its size: often the
+// report goes by a host that would refuse it too, and nobody would be told.
 
 import { abridged, brief, lengthOf } from '../syntax/abridgement.ts';
 import { formatDate } from '../syntax/date-time.ts';
@@ -159,7 +160,7 @@ function original({ recipients, original: { header: beginning, most = LONGEST_HE
   const failed = recipients.some(({ action }) => action === 'failed');
   const encoding = content === undefined || !failed ? 'quoted-printable' : encodingOf(content);
   // message/rfc822 takes no quoted-printable (RFC 2046 §5.2.1).
-  if (content !== undefined && encoding !== 'quoted-printable' && (global ? eightBit : isAscii(header))) return { type: global ? 'message/global' : 'message/rfc822', encoding, body: content };
+  if (content !== undefined && (encoding === '7bit' || (encoding === '8bit' && eightBit)) && (global || isAscii(header))) return { type: global ? 'message/global' : 'message/rfc822', encoding, body: content };
   return text(global ? 'message/global-headers' : 'text/rfc822-headers', header, global && eightBit);
 }
 

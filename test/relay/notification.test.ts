@@ -478,8 +478,8 @@ describe('the returned part', () => {
   });
 
   // shows RFC3461:6.2-6
-  it('is labelled 8bit, and so is the report, where the content is (RFC 2045 §6.4)', () => {
-    const { bodies, returned, header } = parts({ original: { header: eightBit, content: eightBit } });
+  it('is labelled 8bit, and so is the report, where the content is (RFC 2045 §6.4), and whoever gets it takes SMTPUTF8', () => {
+    const { bodies, returned, header } = parts({ sender: sender('<jörg@example.com>'), original: { header: eightBit, content: eightBit } });
     expect(bodies[2]).toMatchObject({ type: 'message/rfc822', encoding: '8bit' });
     expect(returned).toEqual(eightBit);
     expect(header.get('content-transfer-encoding')).toBe('8bit');
@@ -488,6 +488,7 @@ describe('the returned part', () => {
   it.each([
     ['nothing failed', { recipients: [{ ...failed(), ...delayed }] }, HEADER, eightBit],
     ['the header is not ASCII', {}, 'S: \xe9\r\n', Uint8Array.from('S: \xe9\r\n\r\nx', (character) => character.charCodeAt(0))],
+    ['the content is 8-bit, which the host of the sender may not take', {}, HEADER, eightBit],
     ['the content has a bare LF', {}, HEADER, encodeAscii(`${HEADER}\r\na\nb`)],
     ['the content has a line of 999 octets', {}, HEADER, encodeAscii(`${HEADER}\r\n${'x'.repeat(999)}`)],
   // shows RFC3461:4.3-5 RFC3461:6.2-5
