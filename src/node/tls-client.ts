@@ -67,6 +67,7 @@ export class TlsClient {
       once(() => new Error(tlsErrorText(error)));
     });
     for (const end of ['end', 'close'] as const) tls.on(end, () => once(() => new Error('the connection was closed')));
+    if (socket.destroyed) tls.destroy(); // meanwhile: Node tells nothing of it
     return tls;
   }
 }

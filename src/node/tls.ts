@@ -92,6 +92,7 @@ export class TlsServer {
         resolve(factsOf(tls));
       });
     });
+    if (socket.destroyed) tls.destroy(); // meanwhile: Node tells nothing of it, and the handshake would have all its time
     return { socket: tls, done };
   }
 }

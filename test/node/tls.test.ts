@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionFacts } from '../../src/node/hook.ts';
+import { TlsClient } from '../../src/node/tls-client.ts';
 import { TlsServer } from '../../src/node/tls.ts';
 import { accept } from '../../src/protocol/server/verdict.ts';
 import { UsageError } from '../../src/wire/usage.ts';
@@ -282,5 +283,13 @@ describe('a TlsServer', () => {
     expect(await peer.reply()).toMatch(/^220/);
     peer.say(latin1('QUIT\r\n'));
     expect(await peer.reply()).toMatch(/^221/);
+  });
+
+  it('ends at once over a stream that has closed meanwhile, on both sides', async () => {
+    const [near, far] = pair();
+    for (const stream of [near, far]) stream.destroy();
+    await expect(new TlsServer(tls).secure(far).done).rejects.toThrow('the connection was closed in the handshake');
+    const settled = await new Promise((resolve) => new TlsClient().secure(near, 'mx.test', resolve));
+    expect(settled).toEqual(new Error('the connection was closed'));
   });
 });
