@@ -79,9 +79,9 @@ const LINGER: Milliseconds = seconds(2);
 /**
  * What is done where others come in between, until they do: so many actions, of which one that says something counts once more for each
  * of so many octets. Not at a time: what answers questions without waiting for the system, in promises, is one turn after the other of ours,
- * and one of the event loop.
+ * and one of the event loop. (Beside 50 connections full of commands a mail took 40 ms; with four times as much 110, and nothing cost less.)
  */
-const SHARE = { actions: 256, octets: 64 } as const;
+const SHARE = { actions: 64, octets: 64 } as const;
 
 /** Octets that are copied to be written with others. */
 const MOST_TOGETHER = 8_192;
