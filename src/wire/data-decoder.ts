@@ -140,7 +140,7 @@ export class DataDecoder {
         found.endLines(this.size + at - from);
         continue;
       }
-      // A run of one octet that leaves the row as it is, and has no effect: any but CR and LF in text (NUL: 900 MB/s; 110 by steps), and CR or
+      // A run of one octet that leaves the row as it is, and has no effect: of all but CR and LF in text (NUL: 900 MB/s; 110 by steps), and CR or
       // LF where there is no fault left to find (bare LF: 600; 100 by steps).
       const isFaulty = found.fault !== undefined;
       if ((row === ROWS.text && octets[at] !== CR && (isFaulty || octets[at] !== LF)) || (row === ROWS.cr && octets[at] === CR && isFaulty)) {
